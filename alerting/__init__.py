@@ -1,0 +1,1 @@
+"""Findings in, people and platforms out."""

@@ -1,0 +1,1 @@
+"""Events in, counts out."""

@@ -1,0 +1,1 @@
+"""Tests: unit, property, contract, integration (real Kafka, real Postgres), acceptance."""

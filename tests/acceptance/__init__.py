@@ -1,0 +1,1 @@
+"""The whole path on real data, checked against values computed directly from the files."""

@@ -1,0 +1,1 @@
+"""What the repository itself promises: its shape, its files, its interfaces."""

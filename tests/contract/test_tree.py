@@ -1,0 +1,29 @@
+"""The shape of the tree: one idea per file, said in its first line; no file too long, no room without a name."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("driftline", "monitor", "consumers", "alerting", "migrations", "tests", "benchmarks")
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+NAMELESS = {"utils", "helpers", "common", "base", "manager", "core"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_a_file_says_its_idea_first_and_stays_short(path: Path) -> None:
+    """Each module opens with a docstring on its first line and ends before line 401."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(('"""', 'r"""')), "the first line must be the docstring that says the file's idea"
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 400
+
+
+def test_every_room_has_a_name_of_the_field() -> None:
+    """No module is called utils, helpers, common, base, manager or core."""
+    assert [relative(path) for path in FILES if path.stem in NAMELESS or path.parent.name in NAMELESS] == []

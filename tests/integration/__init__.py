@@ -1,0 +1,1 @@
+"""Parts together with a real Kafka and a real Postgres."""

@@ -1,0 +1,1 @@
+"""Pure parts against laws that hold for every input."""

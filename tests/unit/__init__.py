@@ -1,0 +1,1 @@
+"""Pure parts against mathematics, one example at a time."""
