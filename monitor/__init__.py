@@ -1,0 +1,1 @@
+"""What is true: values, statistics, windows, truth, storage."""

@@ -1,0 +1,65 @@
+"""The one family of errors that Driftline raises on purpose."""
+
+
+class DriftlineError(Exception):
+    """Base of every error that Driftline raises on purpose; its text is written for the operator."""
+
+
+class BinMismatchError(DriftlineError):
+    """Two histograms are not one-dimensional and of one length."""
+
+
+class EmptySampleError(DriftlineError):
+    """A statistic was asked of a side without observations."""
+
+
+class SpecError(DriftlineError):
+    """A model spec or reference is not usable; lists every problem as (where, expected, found)."""
+
+    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
+        self.source = source
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{source}: {len(problems)} problem{'s' if len(problems) != 1 else ''}\n{lines}")
+
+
+class SettingsError(DriftlineError):
+    """A process setting is missing or wrong."""
+
+
+class InvalidMessage(DriftlineError):
+    """A record that cannot be counted; becomes a dead letter with this reason and sentence."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        self.reason = reason
+        self.sentence = sentence
+        super().__init__(f"{reason}: {sentence}")
+
+
+class OffsetFenced(DriftlineError):
+    """Another worker moved this partition's offset; nothing was written."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        super().__init__(f"{topic}[{partition}]: the stored position or epoch is no longer ours")
+
+
+class DeadLetterLimitReached(DriftlineError):
+    """Too many bad records in a row on one partition; it stops before its offset moves."""
+
+
+class ConfigurationChanged(DriftlineError):
+    """The configuration generation moved while a batch was counted; count the batch again."""
+
+
+class SchemaVersionError(DriftlineError):
+    """The database's schema is not the one this program was built for."""
+
+
+class CorruptPaneError(DriftlineError):
+    """A stored pane's counts cannot be decoded."""
+
+
+class UnavailableError(DriftlineError):
+    """A service could not be reached; says what was tried, where, and what to do."""

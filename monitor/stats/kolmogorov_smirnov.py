@@ -1,0 +1,97 @@
+"""Kolmogorov–Smirnov distance from cell counts, with the most it can be off by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import BinMismatchError, EmptySampleError
+from monitor.stats.columns import Counts, Reals, Starts, column_lengths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KolmogorovSmirnov:
+    """The raw samples' distance lies in ``[distance, distance + error_bound]``."""
+
+    distance: float
+    error_bound: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KolmogorovSmirnovDistances:
+    """The same for many columns: both arrays ``(..., columns)``, NaN where a side is empty."""
+
+    distances: Reals
+    error_bounds: Reals
+
+
+def kolmogorov_smirnov(reference: Counts, current: Counts, *, point_cells: npt.NDArray[np.bool_]) -> KolmogorovSmirnov:
+    r"""Return the largest gap of the two cumulative shares at cell edges, and its error bound.
+
+    .. math:: D = \max_c |F_m(c) - G_n(c)|, \qquad
+              D \le D_\mathrm{true} \le D + \max_{c \notin \mathrm{points}} \min(p_c, q_c)
+
+    Inside a cell both cumulative shares only rise, by at most the cell's own share, so the gap there cannot
+    pass the larger edge gap by more than the smaller of the two shares. A cell of one value has no inside.
+
+    Args:
+        reference: Shape ``(cells,)``, in the order of the values.
+        current: Shape ``(cells,)``, same cells.
+        point_cells: Shape ``(cells,)``. True where all observations of a cell, of both samples, have one value.
+            A point cell that also takes in values from outside the reference's range is one no more: give
+            those values a cell of their own, where the reference has 0 and the bound stays 0.
+
+    Raises:
+        BinMismatchError: The three arrays are not one-dimensional and of one length.
+        EmptySampleError: Either side has no observations.
+
+    References:
+        Smirnov (1939) for the distance; the bound is elementary.
+    """
+    if reference.ndim != 1 or not reference.shape == current.shape == point_cells.shape:
+        raise BinMismatchError(
+            f"expected three equal shapes (cells,), found {reference.shape}, {current.shape}, {point_cells.shape}"
+        )
+    m, n = reference.sum(), current.sum()
+    if m <= 0 or n <= 0:
+        raise EmptySampleError(f"reference holds {m} observations, current {n}")
+    gaps = np.cumsum(reference) / m - np.cumsum(current) / n
+    hidden = np.where(point_cells, 0.0, np.minimum(reference / m, current / n))
+    return KolmogorovSmirnov(distance=float(np.abs(gaps).max()), error_bound=float(hidden.max()))
+
+
+def kolmogorov_smirnov_distances(
+    reference: Counts, current: Counts, *, point_cells: npt.NDArray[np.bool_], starts: Starts
+) -> KolmogorovSmirnovDistances:
+    """Return distance and bound of every column of a concatenation, for one window or many.
+
+    Args:
+        reference: Shape ``(..., cells of all columns)``.
+        current: Shape ``(..., cells of all columns)``; leading axes (windows) broadcast.
+        point_cells: Shape ``(cells of all columns,)``, as in `kolmogorov_smirnov`.
+        starts: Shape ``(columns,)``. First cell of each column.
+
+    Raises:
+        BinMismatchError: Last axes differ or do not fit *starts*.
+    """
+    cells = len(point_cells)
+    if reference.ndim == 0 or current.ndim == 0 or not reference.shape[-1] == current.shape[-1] == cells:
+        raise BinMismatchError(
+            f"expected equal last axes, found {reference.shape}, {current.shape}, {point_cells.shape}"
+        )
+    lengths = column_lengths(starts, cells)
+    m = np.add.reduceat(reference, starts, axis=-1)
+    n = np.add.reduceat(current, starts, axis=-1)
+    measured = (m > 0) & (n > 0)
+    # A column that is not measured weighs nothing: each column's gaps then end at 0 and one cumulative sum
+    # over the whole concatenation needs no restart (its rounding stays under 1e-12 for 20,000 cells).
+    p = reference * np.repeat(np.where(measured, 1.0 / np.where(measured, m, 1), 0.0), lengths, axis=-1)
+    q = current * np.repeat(np.where(measured, 1.0 / np.where(measured, n, 1), 0.0), lengths, axis=-1)
+    gaps = np.cumsum(p - q, axis=-1)
+    np.abs(gaps, out=gaps)
+    hidden = np.minimum(p, q)
+    hidden *= ~point_cells
+    return KolmogorovSmirnovDistances(
+        distances=np.where(measured, np.maximum.reduceat(gaps, starts, axis=-1), np.nan),
+        error_bounds=np.where(measured, np.maximum.reduceat(hidden, starts, axis=-1), np.nan),
+    )

@@ -1,0 +1,107 @@
+"""How much a column moves by itself, from blocks of its reference's time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import BinMismatchError
+from monitor.stats.columns import Counts
+from monitor.stats.population_stability import population_stability_indexes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NaturalMovement:
+    """A column's movement at one block length.
+
+    Attributes:
+        kappa: Variance on the scale of 1/events that sampling does not explain; 0 for independent events.
+        nu: Degrees of freedom of the movement, in (0, B − 1]; few when one direction makes most of it.
+        blocks: Blocks that were usable.
+    """
+
+    kappa: float
+    nu: float
+    blocks: int
+
+
+def natural_movement(
+    blocks: Counts, *, pseudocount: float = 0.5, minimum_events: int = 50, minimum_blocks: int = 5
+) -> NaturalMovement | None:
+    r"""Return the natural movement that the blocks' own PSI shows, None with too few usable blocks.
+
+    Each block is compared with the reference without it:
+
+    .. math:: \kappa = \max\left(0, \operatorname{mean}_b
+              \left[ \frac{\mathrm{PSI}_b}{B - 1} - \frac{1}{n_b} - \frac{1}{m - n_b} \right] \right), \qquad
+              \nu = \min\left(B - 1, \frac{2 \mu^2}{v}\right)
+
+    with μ and v the mean and variance of the blocks' PSI.
+
+    Args:
+        blocks: Shape ``(blocks, B)``. Counts of one column in disjoint blocks of one length.
+        pseudocount: As in `population_stability_index`.
+        minimum_events: A block with fewer is not judged (it stays part of the others' reference).
+        minimum_blocks: With fewer usable blocks the answer is None: not measured.
+
+    Raises:
+        BinMismatchError: *blocks* is not two-dimensional, or has fewer than 2 bins.
+
+    References:
+        Rao & Scott (1981), second-order correction; Satterthwaite (1946) for ν.
+    """
+    if blocks.ndim != 2 or blocks.shape[1] < 2:
+        raise BinMismatchError(f"expected a shape (blocks, bins) with at least 2 bins, found {blocks.shape}")
+    rest = blocks.sum(axis=0) - blocks
+    n, m = blocks.sum(axis=1), rest.sum(axis=1)
+    usable = (n >= max(minimum_events, 1)) & (m > 0)
+    if usable.sum() < max(minimum_blocks, 2):
+        return None
+    freedom = blocks.shape[1] - 1
+    whole_row = np.zeros(1, dtype=np.intp)
+    psi = population_stability_indexes(rest[usable], blocks[usable], pseudocount=pseudocount, starts=whole_row)[:, 0]
+    kappa = float(np.mean(psi / freedom - 1.0 / n[usable] - 1.0 / m[usable]))
+    mean, variance = float(psi.mean()), float(psi.var(ddof=1))
+    nu = min(float(freedom), 2.0 * mean * mean / variance) if mean > 0.0 and variance > 0.0 else float(freedom)
+    return NaturalMovement(kappa=max(0.0, kappa), nu=nu, blocks=int(usable.sum()))
+
+
+def natural_share_movement(
+    counts: npt.NDArray[np.int64],
+    totals: npt.NDArray[np.int64],
+    *,
+    minimum_events: int = 50,
+    minimum_blocks: int = 5,
+) -> float | None:
+    r"""Return the same variance for one share (missing, invalid, …), None with too few usable blocks.
+
+    .. math:: \kappa = \max\left(0, \operatorname{mean}_b
+              \left[ \frac{(p_b - p_{-b})^2}{p (1 - p)} - \frac{1}{n_b} - \frac{1}{m - n_b} \right] \right)
+
+    with :math:`p_{-b}` the share outside the block: `natural_movement` of two bins, to first order, but
+    without its pseudocounts, which would hide or invent movement where nearly nothing is counted.
+
+    Args:
+        counts: Shape ``(blocks,)``. Events with the property.
+        totals: Shape ``(blocks,)``. All events of the block.
+        minimum_events: As in `natural_movement`.
+        minimum_blocks: As in `natural_movement`.
+
+    Returns:
+        A variance in units of p(1 − p); 0.0 for a share of exactly 0 or 1.
+
+    Raises:
+        BinMismatchError: The arrays are not one-dimensional and of one length.
+    """
+    if counts.ndim != 1 or counts.shape != totals.shape:
+        raise BinMismatchError(f"expected two equal shapes (blocks,), found {counts.shape} and {totals.shape}")
+    successes, events = counts.sum(), totals.sum()
+    usable = (totals >= max(minimum_events, 1)) & (totals < events)
+    if usable.sum() < max(minimum_blocks, 2):
+        return None
+    share = successes / events
+    if share <= 0.0 or share >= 1.0:
+        return 0.0
+    k, n = counts[usable], totals[usable]
+    gap = k / n - (successes - k) / (events - n)
+    return max(0.0, float(np.mean(gap * gap / (share * (1.0 - share)) - 1.0 / n - 1.0 / (events - n))))

@@ -1,0 +1,176 @@
+r"""What an observed PSI or KS distance proves about the true one.
+
+Both terms of the threshold read PSI on the scale of :math:`N = 1 / (1/n + 1/m + \kappa)` independent events:
+there N·PSI is non-central chi-squared with B − 1 degrees of freedom and non-centrality N·(true PSI).
+The array forms take one entry per column (any shapes that broadcast) and answer NaN where a column has no events.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtri, chndtrinc, chndtrix
+
+from monitor.errors import EmptySampleError
+from monitor.stats.columns import Reals
+
+
+def effective_size(n: float, m: float, kappa: float = 0.0) -> float:
+    r"""Return :math:`N = 1 / (1/n + 1/m + \kappa)`, the independent events a comparison is worth.
+
+    Args:
+        n: Current events.
+        m: Reference events.
+        kappa: The column's natural movement, a variance on the scale of 1/events; whatever the traffic,
+            N stays under 1/kappa.
+
+    Raises:
+        EmptySampleError: Either side has no events.
+        ValueError: *kappa* is negative.
+
+    References:
+        Rao & Scott (1981), overdispersed chi-squared statistics.
+    """
+    if not (n > 0 and m > 0):
+        raise EmptySampleError(f"current holds {n} events, reference {m}")
+    if kappa < 0.0:
+        raise ValueError(f"kappa must not be negative, found {kappa}")
+    return 1.0 / (1.0 / n + 1.0 / m + kappa)
+
+
+def tier_threshold(
+    tier: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
+) -> float:
+    r"""Return the PSI above which the true PSI is proven to exceed *tier*.
+
+    .. math:: T_\tau = \max\left( \frac{F^{-1}(1 - \alpha; B - 1, N \tau)}{N},
+              \; \frac{B - 1}{N \nu} \chi^{2,-1}(1 - \alpha; \nu) \right)
+
+    with *F* the non-central chi-squared distribution. The second term is the level that the column's own
+    movement passes with probability *alpha* when nothing has changed.
+
+    Args:
+        tier: τ, the PSI that matters, at least 0.
+        bins: B. A single bin can prove nothing: the threshold is infinite.
+        n: Current events.
+        m: Reference events.
+        kappa: Natural movement at the window's length; 0 when uncalibrated.
+        nu: Degrees of freedom of that movement; B − 1 (None) when uncalibrated.
+        alpha: Error probability of this one test.
+
+    Raises:
+        EmptySampleError: Either side has no events.
+        ValueError: *tier*, *kappa* or *alpha* is out of its range.
+
+    References:
+        Yurdakul (2018) for the null; arXiv 2307.11878 for the non-central tolerance; Satterthwaite (1946) for ν.
+    """
+    size = effective_size(n, m, kappa)
+    if tier < 0.0:
+        raise ValueError(f"a tier must not be negative, found {tier}")
+    _require_probability(alpha)
+    if bins < 2:
+        return math.inf
+    boundary = float(chndtrix(1.0 - alpha, bins - 1, size * tier)) / size
+    return max(boundary, _movement_level(bins, size, nu, alpha))
+
+
+def tier_thresholds(
+    tier: float,
+    *,
+    bins: npt.ArrayLike,
+    n: npt.ArrayLike,
+    m: npt.ArrayLike,
+    kappa: npt.ArrayLike,
+    nu: npt.ArrayLike,
+    alpha: float,
+) -> Reals:
+    """Return `tier_threshold` of many columns in one call; NaN where a column has no events."""
+    _require_probability(alpha)
+    freedom, size = np.asarray(bins) - 1.0, _effective_sizes(n, m, kappa)
+    boundary = chndtrix(1.0 - alpha, np.maximum(freedom, 1.0), size * tier) / size
+    movement = freedom / (size * np.asarray(nu)) * chdtri(nu, alpha)
+    return np.where(freedom < 1.0, np.inf, np.maximum(boundary, movement))
+
+
+def proven_lower_bound(
+    psi: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
+) -> float:
+    """Return ``psi_low``, the tier whose threshold equals the observed *psi*: the true PSI is proven to exceed it.
+
+    The observed value passes ``tier_threshold(tier)`` exactly where ``psi_low`` passes ``tier``, so one call
+    settles every tier. It is 0.0 where not even the tier 0 is passed, and NaN for a *psi* of NaN (not measured).
+
+    Raises:
+        EmptySampleError: Either side has no events.
+        ValueError: *kappa* or *alpha* is out of its range.
+    """
+    size = effective_size(n, m, kappa)
+    _require_probability(alpha)
+    if math.isnan(psi):
+        return math.nan
+    if bins < 2:
+        return 0.0
+    freedom = bins - 1
+    if psi <= max(float(chdtri(freedom, alpha)) / size, _movement_level(bins, size, nu, alpha)):
+        return 0.0
+    return float(chndtrinc(psi * size, freedom, 1.0 - alpha)) / size
+
+
+def proven_lower_bounds(
+    psi: npt.ArrayLike,
+    *,
+    bins: npt.ArrayLike,
+    n: npt.ArrayLike,
+    m: npt.ArrayLike,
+    kappa: npt.ArrayLike,
+    nu: npt.ArrayLike,
+    alpha: float,
+) -> Reals:
+    """Return `proven_lower_bound` of many columns in one call; NaN where *psi* is, or a column has no events."""
+    _require_probability(alpha)
+    observed, freedom, size = np.broadcast_arrays(
+        np.asarray(psi, dtype=np.float64), np.asarray(bins) - 1.0, _effective_sizes(n, m, kappa)
+    )
+    safe_freedom = np.maximum(freedom, 1.0)
+    movement = freedom / (size * np.asarray(nu)) * chdtri(nu, alpha)
+    passed = (freedom >= 1.0) & (observed > np.maximum(chdtri(safe_freedom, alpha) / size, movement))
+    bounds = np.where(np.isnan(observed) | np.isnan(size), np.nan, 0.0)
+    bounds[passed] = chndtrinc((observed * size)[passed], freedom[passed], 1.0 - alpha) / size[passed]
+    return bounds
+
+
+def distance_lower_bound(distance: float, *, n: float, m: float, kappa: float = 0.0, alpha: float) -> float:
+    r"""Return the proven part of an observed KS distance, never below 0.
+
+    .. math:: D_\mathrm{low} = D - c(\alpha) / \sqrt{N}, \quad c(\alpha) = \sqrt{\ln(2 / \alpha) / 2}
+
+    Raises:
+        EmptySampleError: Either side has no events.
+        ValueError: *kappa* or *alpha* is out of its range.
+
+    References:
+        Smirnov's tail; as a robust lower bound in Deequ (``linfRobust``).
+    """
+    _require_probability(alpha)
+    size = effective_size(n, m, kappa)
+    low = distance - math.sqrt(math.log(2.0 / alpha) / 2.0 / size)
+    # Written this way round, NaN (not measured) stays NaN.
+    return 0.0 if low < 0.0 else low
+
+
+def _movement_level(bins: int, size: float, nu: float | None, alpha: float) -> float:
+    freedom = bins - 1.0
+    spread = freedom if nu is None else nu
+    return freedom / size / spread * float(chdtri(spread, alpha))
+
+
+def _effective_sizes(n: npt.ArrayLike, m: npt.ArrayLike, kappa: npt.ArrayLike) -> Reals:
+    current, reference = np.asarray(n, dtype=np.float64), np.asarray(m, dtype=np.float64)
+    sampled = np.where((current > 0) & (reference > 0), current * reference, np.nan)
+    return np.asarray(sampled / (current + reference + np.asarray(kappa) * sampled), dtype=np.float64)
+
+
+def _require_probability(alpha: float) -> None:
+    if not 0.0 < alpha < 0.5:
+        raise ValueError(f"alpha must lie in (0, 0.5), found {alpha}")

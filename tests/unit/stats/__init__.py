@@ -1,0 +1,1 @@
+"""Each statistic against its mathematics, and against scipy on raw samples."""

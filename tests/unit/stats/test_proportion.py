@@ -1,0 +1,65 @@
+"""Score intervals against scipy, Newcombe's published table and their own definition."""
+
+import math
+
+import pytest
+from scipy.stats import binomtest, norm
+
+from monitor.errors import EmptySampleError
+from monitor.stats.proportion import newcombe_difference, newcombe_distance_bound, wilson_interval
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 250), (1, 250), (7, 10), (125, 250), (249, 250), (250, 250)])
+def test_wilson_equals_scipy_and_solves_its_own_equation(successes: int, n: int, confidence: float) -> None:
+    """Each bound is scipy's, and the proportion at which the score test is at its critical value."""
+    found = wilson_interval(successes, n, confidence=confidence)
+    peer = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    assert (found.low, found.high) == pytest.approx((peer.low, peer.high), abs=1e-9)
+    z = norm.isf((1.0 - confidence) / 2.0)
+    for bound in (found.low, found.high):
+        if 0.0 < bound < 1.0:
+            assert abs(successes / n - bound) == pytest.approx(z * math.sqrt(bound * (1 - bound) / n), rel=1e-7)
+
+
+def test_newcombe_equals_the_published_example() -> None:
+    """56/70 against 48/80 gives (0.0524, 0.3339), Newcombe 1998, table II, method 10, column a."""
+    found = newcombe_difference(56, 70, 48, 80)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_newcombe_at_the_edge_equals_the_published_example() -> None:
+    """10/10 against 0/20 gives (0.6791, 1.0000), Newcombe 1998, table II, method 10, column g."""
+    found = newcombe_difference(10, 10, 0, 20)
+    assert (found.low, found.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
+
+
+@pytest.mark.parametrize(("first", "second"), [((56, 70), (48, 80)), ((48, 80), (56, 70))])
+def test_the_distance_bound_is_the_near_end_of_the_interval(first: tuple[int, int], second: tuple[int, int]) -> None:
+    """At alpha the bound of |p1 − p2| is the two-sided interval's near end at 1 − 2 alpha, either sign."""
+    found = newcombe_distance_bound(*first, *second, alpha=0.025)
+    assert found == pytest.approx(0.0524, abs=5e-5)
+
+
+def test_the_distance_bound_is_zero_while_the_interval_holds_zero() -> None:
+    """An interval on both sides of 0 proves no distance at all."""
+    assert newcombe_distance_bound(10, 100, 11, 100, alpha=0.01) == 0.0
+
+
+def test_fewer_independent_events_prove_less() -> None:
+    """The same shares from a tenth of the events give a smaller bound; counts need not be whole."""
+    assert newcombe_distance_bound(20.0, 100.0, 0, 1000, alpha=0.01) > newcombe_distance_bound(
+        2.05, 10.25, 0, 1000, alpha=0.01
+    )
+
+
+def test_nonsense_is_refused() -> None:
+    """No observations, more successes than observations, or an impossible level are errors."""
+    with pytest.raises(EmptySampleError):
+        wilson_interval(0, 0)
+    with pytest.raises(ValueError, match="successes"):
+        wilson_interval(3, 2)
+    with pytest.raises(ValueError, match="confidence"):
+        wilson_interval(1, 2, confidence=1.0)
+    with pytest.raises(ValueError, match="alpha"):
+        newcombe_distance_bound(1, 2, 1, 2, alpha=0.7)
