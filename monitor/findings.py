@@ -1,0 +1,91 @@
+"""What one closed window says: numbers per column, findings, a verdict, and the sentence built from them."""
+
+import msgspec
+
+from monitor.types import IncidentKind, Tier, Verdict
+
+
+class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Numbers of one column in one window; None is "not measured".
+
+    Attributes:
+        n: Values that PSI and KS saw (without missing, invalid and unseen).
+        psi, psi_low: PSI on the reference's bins, and its proven lower bound (None until it passed a tier).
+        ks, ks_bound: KS distance D on the cells; D <= true D <= D + bound.
+        phi: Natural movement, 1 + kappa / (1/n + 1/m).
+        missing, invalid, unseen: Shares of all events.
+        inconclusive: Why nothing can be said (``too_few_events``, ``no_reference``), empty when something can.
+    """
+
+    name: str
+    n: int
+    psi: float | None = None
+    psi_low: float | None = None
+    ks: float | None = None
+    ks_bound: float | None = None
+    phi: float | None = None
+    missing: float = 0.0
+    invalid: float = 0.0
+    unseen: float = 0.0
+    inconclusive: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something proven about one column (or, for performance, about the model) in one window.
+
+    Attributes:
+        kind: The incident it belongs to.
+        statistic: ``psi``, ``ks``, ``missing``, ``invalid``, ``unseen``, ``schema``, ``accuracy``.
+        tier: The tier that is proven.
+        endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
+        value, bound, threshold: The statistic, its proven bound, and what the bound passed.
+        sentence: For people, built from stored numbers.
+    """
+
+    kind: IncidentKind
+    column: str
+    statistic: str
+    tier: Tier
+    endured: bool
+    value: float
+    bound: float
+    threshold: float
+    role: str = "feature"
+    importance: float | None = None
+    sentence: str = ""
+
+
+class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision about one series and window.
+
+    Attributes:
+        verdict: Worst endured finding's tier; INCONCLUSIVE when nothing was measured.
+        events: Events counted in the window.
+        calm_below: For each tier that drift can hold open: True when every column's PSI (and D) is under the
+            closing threshold of that tier; None when inconclusive.
+        quality_calm: No share finding at all, endured or not; None when inconclusive.
+        reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``; else empty.
+    """
+
+    verdict: Verdict
+    events: int
+    columns: tuple[ColumnResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    calm_below: tuple[bool, bool, bool] | None = None
+    quality_calm: bool | None = None
+    reason: str = ""
+    sentence: str = ""
+
+    def of_kind(self, kind: IncidentKind) -> tuple[Finding, ...]:
+        """Return the endured findings of *kind*."""
+        return tuple(each for each in self.findings if each.kind is kind and each.endured)
+
+
+def encode_result(result: WindowResult) -> bytes:
+    """Return canonical JSON: equal results give equal bytes."""
+    return msgspec.json.encode(result)
+
+
+def decode_result(encoded: bytes | str) -> WindowResult:
+    """Return the result that `encode_result` wrote."""
+    return msgspec.json.decode(encoded, type=WindowResult)

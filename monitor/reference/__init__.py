@@ -1,0 +1,1 @@
+"""Cells, reference counts, and how much each column moves by itself."""

@@ -1,0 +1,98 @@
+"""A reference profile: counts on cells, time blocks, and how much each column moves by itself."""
+
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from monitor.errors import SpecError
+from monitor.reference.cells import CellsLayout
+
+PROFILE_FORMAT = 1
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """Natural movement of one column at one window length (statistics §3.2).
+
+    Attributes:
+        kappa: Variance added to the sampling variance.
+        nu: Degrees of freedom of the blocks' PSI.
+        status: ``measured``, ``estimated`` (taken from the next shorter length) or ``uncalibrated``.
+    """
+
+    kappa: float
+    nu: float
+    status: str
+
+
+class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision needs of one column.
+
+    Attributes:
+        name: The column's name in the layout.
+        bins: Group of each cell (values ``0 … B-1``, length = cells) for PSI: reference deciles, or categories with
+            the rare ones merged.
+        movement: Natural movement per window length in minutes, halves included.
+        share_variance: Block variance of the missing, invalid and unseen share per window length in minutes.
+        iqr: Interquartile range (numeric), 0 when unknown.
+    """
+
+    name: str
+    bins: tuple[int, ...]
+    movement: dict[int, Movement] = msgspec.field(default_factory=dict)
+    share_variance: dict[int, tuple[float, float, float]] = msgspec.field(default_factory=dict)
+    iqr: float = 0.0
+
+
+class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything that is known of the reference sample.
+
+    Attributes:
+        counts_bytes: int64 little-endian counts, shape ``(layout.size,)``.
+        block_starts: Epoch milliseconds of the time blocks, ``block_minutes`` long; empty without time stamps.
+        blocks_bytes: uint32 counts of the blocks, shape ``(blocks, coarse size)``: for each column its PSI bins,
+            then its slots.
+        correct, labelled: Reference predictions that agree with their truth, of those that have one.
+    """
+
+    format: int = PROFILE_FORMAT
+    layout: CellsLayout
+    rows: int
+    counts_bytes: bytes
+    columns: tuple[ColumnReference, ...]
+    block_minutes: int = 0
+    block_starts: tuple[int, ...] = ()
+    blocks_bytes: bytes = b""
+    start: int | None = None
+    end: int | None = None
+    correct: int = 0
+    labelled: int = 0
+    source: str = ""
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Shape ``(layout.size,)``; read-only."""
+        return np.frombuffer(self.counts_bytes, dtype="<i8")
+
+
+def encode_profile(profile: ReferenceProfile) -> bytes:
+    """Return the profile as compressed bytes; equal profiles give equal bytes."""
+    return zstandard.ZstdCompressor(level=6).compress(msgspec.msgpack.encode(profile))
+
+
+def decode_profile(encoded: bytes, *, source: str) -> ReferenceProfile:
+    """Return the profile that `encode_profile` wrote.
+
+    Raises:
+        SpecError: *encoded* (read from *source*) is not a profile of this format.
+    """
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(encoded, max_output_size=1 << 30)
+        profile = msgspec.msgpack.decode(raw, type=ReferenceProfile)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise SpecError(source, (f"expected a reference profile made by `driftline init`, found: {error}",)) from error
+    if profile.format != PROFILE_FORMAT:
+        raise SpecError(source, (f"format: expected {PROFILE_FORMAT}, found {profile.format}",))
+    return profile

@@ -1,0 +1,101 @@
+"""Process settings: environment variables `DRIFTLINE_…` over one TOML file, strict, parsed once."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from monitor.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """What a process needs to know besides the model specs; see docs/settings for each."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLINE_", extra="forbid", frozen=True)
+
+    database_url: str = Field(default="postgresql://driftline@localhost:5432/driftline")
+    kafka_bootstrap: str = "localhost:9092"
+    kafka_group: str = "driftline-ingest"
+    kafka_group_protocol: Literal["classic", "consumer"] = Field(
+        default="classic", description="consumer: the KIP-848 protocol of Kafka 4."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = None
+    predictions_topics: tuple[str, ...] = ("predictions",)
+    truths_topics: tuple[str, ...] = ("ground-truth",)
+    deployments_topics: tuple[str, ...] = ("deployments",)
+    wakeups_topic: str = "driftline.wakeups"
+    start_at: Literal["earliest", "latest"] = "earliest"
+    unknown_model: Literal["reject"] = "reject"
+
+    batch_size: int = Field(default=5000, ge=1, description="Records asked of Kafka at once.")
+    flush_seconds: float = Field(default=1.0, gt=0)
+    flush_events: int = Field(default=50_000, ge=1, description="Records after which a flush does not wait.")
+    flush_panes: int = Field(default=256, ge=1, description="Open panes after which a flush does not wait.")
+    session_timeout_ms: int = 45_000
+    max_poll_interval_ms: int = 300_000
+    max_message_bytes: int = 1 << 20
+    dead_letter_bytes: int = Field(default=64 << 10, description="Bytes of a refused record that are kept.")
+    dead_letter_share: float = Field(
+        default=0.2, description="Bad share of the last 1,000 records that stops a partition."
+    )
+    dead_letter_minimum: int = 50
+
+    disorder_seconds: int = 60
+    allowed_lateness_seconds: int = 3600
+    max_future_seconds: int = 300
+    idle_timeout_seconds: int = 60
+    settle_seconds: float = Field(
+        default=5.0, description="A partition at its end holds the watermark this much longer."
+    )
+    dedup_horizon: int = 100_000
+
+    sweep_seconds: float = Field(default=10.0, gt=0)
+    delivery_seconds: float = Field(default=1.0, gt=0)
+    delivery_timeout_seconds: float = Field(default=10.0, gt=0)
+    actions_enabled: bool = Field(default=True, description="The global kill switch: false holds every action.")
+    allow_private_targets: bool = Field(default=True, description="false: webhooks to private addresses are refused.")
+    maintain_seconds: float = Field(default=1.0, gt=0)
+    pane_retention_days: int = 90
+    ledger_retention_days: int = 90
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, description="/metrics and /healthz; 0: off.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = Path(os.environ.get("DRIFTLINE_CONFIG", "driftline.toml"))
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingsError: Names each setting that is unknown or wrong, what was expected and found.
+    """
+    named = os.environ.get("DRIFTLINE_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"DRIFTLINE_CONFIG: expected a TOML file, found nothing at {named}")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them and names each problem
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  - DRIFTLINE_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}, found {each['input']!r}"
+            for each in error.errors()
+        )
+        raise SettingsError(f"settings: {error.error_count()} problem(s)\n{problems}") from error
+    except ValueError as error:
+        raise SettingsError(f"settings: {error}") from error

@@ -1,0 +1,273 @@
+"""The model spec a user writes in YAML: columns, windows, rule, performance, receivers, actions."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from monitor.durations import Duration, minutes
+from monitor.types import ModelKey, Scale
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Frozen; an unknown key is an error, not a silent no-op."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Task(StrEnum):
+    """What the model predicts."""
+
+    BINARY = "binary_classification"
+    MULTICLASS = "multiclass_classification"
+    REGRESSION = "regression"
+
+
+class ColumnKind(StrEnum):
+    """How a column's values are counted."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+class ColumnSpec(Strict):
+    """One feature."""
+
+    kind: ColumnKind = Field(description="How values are counted: cells of numbers or categories.")
+    monitor: bool = Field(default=True, description="false: counted and shown, never judged.")
+    importance: Share | None = Field(default=None, description="Share of the model's importance; rollback's key 1.")
+
+
+class PredictionSpec(Strict):
+    """Which parts of the prediction are counted, and how a score becomes a label."""
+
+    score: bool = Field(default=False, description="The prediction carries a score between 0 and 1.")
+    label: bool = Field(default=False, description="The prediction carries a label.")
+    value: bool = Field(default=False, description="The prediction carries a number (regression).")
+    threshold: Share = Field(
+        default=0.5, description="Score from which on the label is positive, when no label is sent."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.score or self.label or self.value):
+            raise ValueError("expected at least one of score, label, value to be true")
+        return self
+
+
+class TruthSpec(Strict):
+    """How truths are read and how long they are waited for."""
+
+    positive: str = Field(default="1", description="The truth (and label) that counts as positive.")
+    negative: str = Field(default="0", description="The label a score below the threshold stands for.")
+    horizon: Duration = Field(default=timedelta(days=30), description="How long a truth looks for its prediction.")
+
+
+class ScaleSpec(Strict):
+    """One window length and its step."""
+
+    length: Duration = Field(description="Window length; whole even minutes.")
+    step: Duration = Field(description="Distance of window ends; divides half the length.")
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        length, step = self.length.total_seconds(), self.step.total_seconds()
+        if length <= 0 or length % 120:
+            raise ValueError(f"length: expected whole even minutes, found {length:g} s")
+        if step <= 0 or step % 60 or (length / 2) % step:
+            raise ValueError(f"step: expected whole minutes that divide half the length, found {step:g} s")
+        return self
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(length=minutes(self.length), step=minutes(self.step))
+
+
+def _default_scales() -> tuple[ScaleSpec, ...]:
+    table = (("10m", "1m"), ("30m", "3m"), ("1h", "5m"), ("4h", "20m"), ("24h", "2h"), ("7d", "12h"))
+    return tuple(ScaleSpec.model_validate({"length": length, "step": step}) for length, step in table)
+
+
+class WindowSpec(Strict):
+    """The scales and how many events make a window judgeable."""
+
+    scales: tuple[ScaleSpec, ...] = Field(default_factory=_default_scales, min_length=1, max_length=8)
+    min_events: int = Field(default=200, ge=2, description="Fewer events of a column: inconclusive, never good or bad.")
+
+    @field_validator("scales")
+    @classmethod
+    def _distinct_and_ordered(cls, scales: tuple[ScaleSpec, ...]) -> tuple[ScaleSpec, ...]:
+        lengths = [each.length for each in scales]
+        if sorted(set(lengths)) != lengths:
+            raise ValueError("expected each length once, shortest first")
+        return scales
+
+
+class TierSpec(Strict):
+    """PSI from which on a column's drift is a warning, an alert, critical."""
+
+    warning: float = Field(default=0.1, gt=0)
+    alert: float = Field(default=0.2, gt=0)
+    critical: float = Field(default=0.3, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.warning < self.alert < self.critical:
+            raise ValueError(
+                f"expected warning < alert < critical, found {self.warning}, {self.alert}, {self.critical}"
+            )
+        return self
+
+
+class DriftSpec(Strict):
+    """How drift is decided."""
+
+    rule: Literal["default", "textbook"] = Field(
+        default="default", description="textbook: plain thresholds, for comparison."
+    )
+    alpha: float = Field(
+        default=0.001, gt=0, lt=0.5, description="False alarms per model and evaluation time at the boundary."
+    )
+    tiers: TierSpec = TierSpec()
+    ks_warning: float = Field(default=0.12, gt=0, lt=1, description="KS distance that is a warning by itself.")
+    close_ratio: float = Field(default=0.7, gt=0, le=1, description="An incident closes below this share of its tier.")
+
+
+class AccuracySpec(Strict):
+    """When labelled accuracy is a finding."""
+
+    floor: Share | None = Field(default=None, description="Accuracy proven under it is critical.")
+    drop: Share | None = Field(
+        default=0.03, description="Accuracy proven this much under the reference's is a warning."
+    )
+    min_truths: int = Field(default=100, ge=10)
+    maturity: Share = Field(default=0.8, description="Labelled share of a window's sampled predictions that judges it.")
+    confidence: float = Field(default=0.999, gt=0.5, lt=1)
+
+
+class SegmentSpec(Strict):
+    """A tag whose values get series of their own; every other value is counted as `other`."""
+
+    tag: Name
+    values: tuple[Name, ...] = Field(min_length=1, max_length=50)
+
+
+class ReceiverSpec(Strict):
+    """Someone who is told."""
+
+    name: Name
+    type: Literal["log", "webhook"]
+    url: str | None = None
+    secret_env: str | None = Field(default=None, description="Environment variable with the signing secret (whsec_…).")
+    from_tier: Literal["warning", "alert", "critical"] = "warning"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "webhook" and not (self.url and self.secret_env):
+            raise ValueError("a webhook receiver needs url and secret_env")
+        return self
+
+
+class ActionMode(StrEnum):
+    """How far an action may go by itself."""
+
+    OFF = "off"
+    DRY_RUN = "dry_run"
+    AUTO = "auto"
+
+
+class ActionSpec(Strict):
+    """What retraining and rollback share."""
+
+    mode: ActionMode = Field(default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto.")
+    url: str | None = None
+    secret_env: str | None = None
+    cooldown: Duration = timedelta(hours=24)
+    deadline: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode is ActionMode.AUTO and not (self.url and self.secret_env):
+            raise ValueError("mode auto needs url and secret_env")
+        return self
+
+
+class RetrainingSpec(ActionSpec):
+    """A signed request to retrain, on a drift or performance incident of tier alert."""
+
+
+class RollbackSpec(ActionSpec):
+    """A signed request to serve the last healthy version again."""
+
+    deadline: Duration = timedelta(minutes=5)
+    keys: Literal[1, 2] = Field(default=2, description="1: critical alone rolls back; 2: the evidence must agree.")
+    min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
+    look_back: Duration = Field(default=timedelta(days=7), description="A version change this recent can be the cause.")
+
+
+class ActionsSpec(Strict):
+    """What Driftline may ask other systems to do."""
+
+    retraining: RetrainingSpec = RetrainingSpec(mode=ActionMode.OFF)
+    rollback: RollbackSpec = RollbackSpec(mode=ActionMode.OFF)
+
+
+class AlertingSpec(Strict):
+    """How incidents live and who hears of them."""
+
+    owner: str | None = None
+    runbook: str | None = None
+    close_after: int = Field(default=2, ge=1, description="Consecutive disjoint better windows that close an incident.")
+    keep_firing_for: Duration = Field(
+        default=timedelta(hours=1), description="A new start this soon re-opens the same id."
+    )
+    freshness: Duration | None = Field(
+        default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
+    )
+    receivers: tuple[ReceiverSpec, ...] = ()
+
+
+class ModelSpec(Strict):
+    """One monitored model."""
+
+    model: Name
+    namespace: Name = "default"
+    task: Task
+    reference: str = Field(description="Path of the reference profile, relative to this file.")
+    columns: dict[Name, ColumnSpec] = Field(max_length=2000)
+    prediction: PredictionSpec
+    truth: TruthSpec = TruthSpec()
+    sample_rate: Share = Field(
+        default=1.0, description="Share of prediction ids kept in the ledger for delayed truths."
+    )
+    segments: tuple[SegmentSpec, ...] = Field(default=(), max_length=10)
+    windows: WindowSpec = WindowSpec()
+    drift: DriftSpec = DriftSpec()
+    accuracy: AccuracySpec = AccuracySpec()
+    alerting: AlertingSpec = AlertingSpec()
+    actions: ActionsSpec = ActionsSpec()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.task is Task.REGRESSION and not self.prediction.value:
+            raise ValueError("task regression needs prediction.value: true")
+        if self.task is not Task.REGRESSION and self.prediction.value:
+            raise ValueError("prediction.value belongs to task regression")
+        names = [each.name for each in self.alerting.receivers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"alerting.receivers: expected distinct names, found {names}")
+        if self.actions.rollback.mode is ActionMode.AUTO and not (self.alerting.owner and self.alerting.runbook):
+            raise ValueError("actions.rollback.mode auto needs alerting.owner and alerting.runbook")
+        return self
+
+    @property
+    def key(self) -> ModelKey:
+        return ModelKey(self.namespace, self.model)
+
+    @property
+    def scales(self) -> tuple[Scale, ...]:
+        return tuple(each.scale for each in self.windows.scales)

@@ -1,0 +1,51 @@
+"""Reads a spec file and names every problem at once."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from monitor.errors import SpecError
+from monitor.spec import ModelSpec
+
+
+def parse_spec(text: str, *, source: str) -> ModelSpec:
+    """Return the spec in *text* (YAML).
+
+    Raises:
+        SpecError: Not YAML, or not a valid spec; lists every problem as ``key: expected …, found …``.
+    """
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(source, (f"expected YAML, found: {' '.join(str(error).split())}",)) from error
+    if not isinstance(document, dict):
+        raise SpecError(source, (f"expected a mapping of keys, found {type(document).__name__}",))
+    try:
+        return ModelSpec.model_validate(document)
+    except ValidationError as error:
+        raise SpecError(
+            source, tuple(_problem(each["loc"], each["msg"], each["input"]) for each in error.errors())
+        ) from error
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """Return the spec in the file at *path*.
+
+    Raises:
+        SpecError: The file cannot be read, or as `parse_spec`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(str(path), (f"cannot be read: {error.strerror}",)) from error
+    return parse_spec(text, source=str(path))
+
+
+def _problem(location: tuple[int | str, ...], message: str, found: object) -> str:
+    key = (
+        "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top level)"
+    )
+    said = message.removeprefix("Value error, ")
+    shown = "" if isinstance(found, dict) or "found" in said else f", found {found!r}"[:120]
+    return f"{key}: {said[:1].lower() + said[1:]}{shown}"

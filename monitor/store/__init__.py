@@ -1,0 +1,1 @@
+"""Postgres: schema and queries, one module per noun; rows become values here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Delayed truth: age buckets, labels, accuracy and its maturity."""

@@ -1,0 +1,134 @@
+"""Frozen values that cross modules; times are epoch milliseconds (UTC), spans minutes, unless a name says otherwise."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+MINUTE_MILLIS = 60_000
+ALL_SEGMENT = ""
+
+
+class Tier(IntEnum):
+    """How bad a finding is; ordered."""
+
+    NONE = 0
+    WARNING = 1
+    ALERT = 2
+    CRITICAL = 3
+
+
+class Verdict(StrEnum):
+    """What one closed window says about one series."""
+
+    OK = "OK"
+    WARNING = "WARNING"
+    ALERT = "ALERT"
+    CRITICAL = "CRITICAL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class IncidentKind(StrEnum):
+    """What an incident is about: one incident per (model, version, kind)."""
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    DATA_QUALITY = "data_quality"
+    BLIND = "blind"
+
+
+class DeadLetterReason(StrEnum):
+    """Why a record was not counted; a closed list."""
+
+    MALFORMED = "malformed"
+    FUTURE = "future"
+    TOO_LARGE = "too_large"
+    UNKNOWN_MODEL = "unknown_model"
+    UNSUPPORTED = "unsupported"
+
+
+class TopicRole(StrEnum):
+    """What an input topic holds."""
+
+    PREDICTIONS = "predictions"
+    TRUTHS = "ground-truth"
+    DEPLOYMENTS = "deployments"
+
+
+class Stage(StrEnum):
+    """Where a model version stands in the deployments' history."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    PRODUCTION = "production"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ModelKey:
+    """Name of a model: project-and-environment namespace and model name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.namespace == "default" else f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """What is counted, windowed and judged: one version and one segment (empty tag: all) of a model."""
+
+    model_id: int
+    version: str
+    segment_tag: str = ALL_SEGMENT
+    segment_value: str = ALL_SEGMENT
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scale:
+    """A window length and its step in minutes; window ends are multiples of the step since the epoch."""
+
+    length: int
+    step: int
+
+    def __str__(self) -> str:
+        return span_text(self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open interval ``[start, end)`` of event time in epoch milliseconds, of one scale."""
+
+    scale: Scale
+    end: int
+
+    @property
+    def start(self) -> int:
+        return self.end - self.scale.length * MINUTE_MILLIS
+
+    @property
+    def middle(self) -> int:
+        return self.end - self.scale.length * MINUTE_MILLIS // 2
+
+    @property
+    def previous_start(self) -> int:
+        return self.end - 2 * self.scale.length * MINUTE_MILLIS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PartitionKey:
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]"
+
+
+def span_text(minutes: int) -> str:
+    """Return a span in its largest whole unit: 90 -> '90m', 1440 -> '1d'... days only from two days on."""
+    if minutes % 1440 == 0 and minutes > 1440:
+        return f"{minutes // 1440}d"
+    if minutes % 60 == 0:
+        return f"{minutes // 60}h"
+    return f"{minutes}m"

@@ -1,0 +1,1 @@
+"""Panes, deltas and their encoding, scales, watermark."""
