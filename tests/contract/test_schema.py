@@ -24,9 +24,7 @@ def test_migrating_twice_changes_nothing(engine: sa.Engine, database_url: str) -
     require_current_schema(engine)
 
 
-@pytest.mark.parametrize(
-    ("found", "advice"), [("9999", "Start the newer program"), (None, "Run `driftline migrate`")]
-)
+@pytest.mark.parametrize(("found", "advice"), [("9999", "Start the newer program"), (None, "Run `driftline migrate`")])
 def test_a_program_refuses_a_schema_that_is_not_its_own(engine: sa.Engine, found: str | None, advice: str) -> None:
     """A newer schema and a missing one are refused, each with what to do (F26)."""
     with engine.begin() as connection:

@@ -37,7 +37,7 @@ SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     # a killed broker comes back only when its session in the controller has run out
-    "broker.session.timeout.ms": "2000",
+    "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     # groups react within seconds, so that tests of zombies and rebalances do too
     "group.initial.rebalance.delay.ms": "0",

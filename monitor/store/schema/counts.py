@@ -1,0 +1,103 @@
+"""What ingest writes: offsets, panes, dead letters, deployments."""
+
+import sqlalchemy as sa
+
+from monitor.store.schema.columns import json_column, metadata, wall
+
+input_offset = sa.Table(
+    "input_offset",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has none to tell
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("max_event_time", sa.BigInteger, nullable=True),
+    wall("caught_up_at", nullable=True),  # when the end was reached, null while it lags
+    wall("heartbeat_at", nullable=True),
+    sa.Column("paused_reason", sa.Text, nullable=True),
+    # What became of every record up to next_offset; moved with it, so exact.
+    sa.Column("records", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("counted", sa.BigInteger, nullable=False, server_default="0"),  # rows, where one record holds several
+    sa.Column("duplicates", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("late", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("dead", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("unsampled", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("extra_fields", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column(
+        "recent_bad", sa.LargeBinary, nullable=True
+    ),  # one bit per record of the last 1,000: it was a dead letter
+)
+
+flush = sa.Table(
+    "flush",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("worker", sa.Text, nullable=False),
+    json_column("ranges"),  # [[topic, partition, first offset, next offset], …], for evidence
+    wall("flushed_at"),
+)
+
+dedup = sa.Table(
+    "dedup",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column(
+        "next_offset", sa.BigInteger, primary_key=True, autoincrement=False
+    ),  # after the last record of the flush
+    sa.Column("offsets", sa.LargeBinary, nullable=False),  # int64 little-endian
+    sa.Column("hashes", sa.LargeBinary, nullable=False),  # uint64 little-endian, one per offset
+)
+
+pane = sa.Table(
+    "pane",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
+    sa.Column("cells_id", sa.ForeignKey("cells.id"), nullable=False),
+    sa.Column("start", sa.BigInteger, nullable=False),
+    sa.Column("span", sa.SmallInteger, nullable=False),  # minutes: 1, 10 or 60
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("sampled", sa.BigInteger, nullable=False),  # of them in the ledger
+    sa.Column("counts", sa.LargeBinary(), nullable=False),
+    sa.Index(None, "series_id", "start"),
+)
+
+dead_letter = sa.Table(
+    "dead_letter",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("key", sa.LargeBinary, nullable=True),
+    sa.Column("value", sa.LargeBinary, nullable=True),  # null: too large to keep
+    json_column("headers"),  # [[name, value], …]
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("truncated", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    wall("recorded_at"),
+    wall("replayed_at", nullable=True),
+    sa.UniqueConstraint("topic", "partition", "offset", "row"),
+)
+
+deployment = sa.Table(
+    "deployment",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("event_time", sa.BigInteger, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("traffic", sa.Double, nullable=True),
+    json_column("manifest", nullable=True),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("topic", "partition", "offset"),
+    sa.Index(None, "model_id", "event_time"),
+)

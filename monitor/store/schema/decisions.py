@@ -1,0 +1,143 @@
+"""Evaluations, incidents, actions, deliveries."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import UUID
+
+from monitor.store.schema.columns import json_column, metadata, wall
+
+evaluation = sa.Table(
+    "evaluation",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
+    sa.Column("length", sa.Integer, nullable=False),  # minutes
+    sa.Column("window_end", sa.BigInteger, nullable=False),
+    sa.Column("cells_id", sa.Integer, nullable=False),
+    sa.Column("spec_version", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("reference_id", sa.Integer, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
+    wall("evaluated_at"),
+    sa.UniqueConstraint("series_id", "length", "window_end", "cells_id", "spec_version", "revision"),
+)
+
+performance_evaluation = sa.Table(
+    "performance_evaluation",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
+    sa.Column("output", sa.Text, nullable=False),
+    sa.Column("length", sa.Integer, nullable=False),
+    sa.Column("window_end", sa.BigInteger, nullable=False),
+    sa.Column("spec_version", sa.Integer, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("sampled", sa.BigInteger, nullable=False),
+    sa.Column("labelled", sa.BigInteger, nullable=False),
+    sa.Column("correct", sa.BigInteger, nullable=False),
+    sa.Column("mature", sa.Boolean, nullable=False),
+    sa.Column("accuracy", sa.Double, nullable=True),
+    sa.Column("low", sa.Double, nullable=True),
+    sa.Column("high", sa.Double, nullable=True),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
+    wall("evaluated_at"),
+    sa.UniqueConstraint("series_id", "output", "length", "window_end", "spec_version", "revision"),
+)
+
+evaluated_until = sa.Table(  # the last evaluated window end per series and scale
+    "evaluated_until",
+    metadata,
+    sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("window_end", sa.BigInteger, nullable=False),
+)
+
+incident = sa.Table(
+    "incident",
+    metadata,
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # open, resolved
+    sa.Column("tier", sa.SmallInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # canonical JSON of IncidentState
+    sa.Column("first_end", sa.BigInteger, nullable=False),
+    sa.Column("last_end", sa.BigInteger, nullable=False),
+    sa.Column("resolved_end", sa.BigInteger, nullable=True),
+    sa.Column("sentence", sa.Text, nullable=False),
+    wall("opened_at"),
+    wall("changed_at"),
+    sa.Index(None, "model_id", "version", "kind"),
+)
+
+transition = sa.Table(  # every step of an incident with its reason; append-only
+    "transition",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("incident_id", sa.ForeignKey("incident.id"), nullable=False),
+    sa.Column("window_end", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("tier", sa.SmallInteger, nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    wall("decided_at"),
+    sa.Index(None, "incident_id"),
+)
+
+action = sa.Table(  # proposed retrainings and rollbacks, refused ones with their reason
+    "action",
+    metadata,
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("incident_id", sa.ForeignKey("incident.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # retraining, rollback
+    sa.Column("state", sa.Text, nullable=False),  # refused, dry_run, dispatching, accepted, failed, unknown, expired
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("from_version", sa.Text, nullable=False),
+    sa.Column("to_version", sa.Text, nullable=True),
+    sa.Column("window_end", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    json_column("request"),
+    wall("decided_at"),
+    sa.Index(None, "model_id", "kind"),
+)
+
+endpoint = sa.Table(
+    "endpoint",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),  # model/receiver or model/action
+    sa.Column("type", sa.Text, nullable=False),  # file name in alerting/receivers
+    sa.Column("url", sa.Text, nullable=True),
+    sa.Column("secret_env", sa.Text, nullable=True),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    wall("broken_until", nullable=True),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),  # notification, action
+    sa.Column("event_type", sa.Text, nullable=False),  # model.incident.opened, model.retrain.requested, …
+    sa.Column("endpoint_id", sa.ForeignKey("endpoint.id"), nullable=False),
+    sa.Column("incident_id", sa.ForeignKey("incident.id"), nullable=True),
+    sa.Column("action_id", sa.ForeignKey("action.id"), nullable=True),
+    sa.Column("dedupe_key", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # the exact bytes that are signed
+    sa.Column("state", sa.Text, nullable=False, server_default="pending"),  # pending, done, dead, expired
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    wall("next_attempt_at"),
+    sa.Column("lease_owner", sa.Text, nullable=True),
+    sa.Column("lease_epoch", sa.BigInteger, nullable=False, server_default="0"),
+    wall("lease_until", nullable=True),
+    wall("not_after", nullable=True),
+    sa.Column("last_status", sa.Integer, nullable=True),
+    sa.Column("last_error", sa.Text, nullable=True),
+    wall("created_at"),
+    wall("closed_at", nullable=True),
+    sa.Index("ix_outbox_due", "next_attempt_at", postgresql_where=sa.text("state = 'pending'")),
+)

@@ -1,0 +1,69 @@
+"""The applied models: specs, cells, references, series."""
+
+import sqlalchemy as sa
+
+from monitor.store.schema.columns import metadata, wall
+
+configuration = sa.Table(
+    "configuration",
+    metadata,
+    sa.Column("only", sa.Boolean, sa.CheckConstraint("only", name="only"), primary_key=True, server_default=sa.true()),
+    sa.Column("generation", sa.BigInteger, nullable=False),  # moved by `apply`; each flush reads it
+)
+
+model = sa.Table(
+    "model",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),  # kill switch of this model's actions
+    wall("created_at"),
+    sa.UniqueConstraint("namespace", "name"),
+)
+
+spec = sa.Table(
+    "spec",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.Text, nullable=False),  # the YAML as the user wrote it
+    sa.Column("cells_id", sa.ForeignKey("cells.id"), nullable=False),
+    sa.Column("reference_id", sa.ForeignKey("reference.id"), nullable=False),
+    wall("applied_at"),
+)
+
+cells = sa.Table(
+    "cells",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("layout", sa.LargeBinary, nullable=False),
+    sa.Column("effective_from", sa.BigInteger, nullable=False),  # pane start (ms) from which events are counted on them
+    sa.UniqueConstraint("model_id", "digest"),
+)
+
+reference = sa.Table(
+    "reference",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("cells_id", sa.ForeignKey("cells.id"), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("profile", sa.LargeBinary, nullable=False),
+    wall("created_at"),
+    sa.UniqueConstraint("model_id", "digest"),
+)
+
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("segment_tag", sa.Text, nullable=False),
+    sa.Column("segment_value", sa.Text, nullable=False),
+    wall("created_at"),
+    sa.UniqueConstraint("model_id", "version", "segment_tag", "segment_value"),
+)
