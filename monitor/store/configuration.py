@@ -111,7 +111,9 @@ def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profi
     transaction: the caller commits.
     """
     # Two applies at once run one after the other: the row of `configuration` is the lock.
-    connection.execute(sa.text("INSERT INTO configuration (only, generation) VALUES (true, 0) ON CONFLICT DO NOTHING"))
+    connection.execute(
+        sa.text('INSERT INTO configuration ("only", generation) VALUES (true, 0) ON CONFLICT DO NOTHING')
+    )
     connection.execute(sa.select(configuration).with_for_update())
     model_id = _model_id(connection, parsed.key)
     cells_id, effective_from, cells_are_new = _cells_id(connection, model_id, profile.layout)
@@ -164,7 +166,7 @@ def _cells_id(connection: sa.Connection, model_id: int, layout: CellsLayout) -> 
 
 def _reference_id(connection: sa.Connection, model_id: int, cells_id: int, profile: ReferenceProfile) -> int:
     encoded = encode_profile(profile)
-    digest = sa.func.encode(sa.func.sha256(sa.bindparam("profile", encoded, sa.LargeBinary)), "hex")
+    digest = sa.func.encode(sa.func.sha256(sa.literal(encoded, sa.LargeBinary)), "hex")
     found = connection.execute(
         sa.select(reference.c.id).where(reference.c.model_id == model_id, reference.c.digest == digest)
     ).scalar()

@@ -28,6 +28,8 @@ input_offset = sa.Table(
     sa.Column(
         "recent_bad", sa.LargeBinary, nullable=True
     ),  # one bit per record of the last 1,000: it was a dead letter
+    # Bad records before it do not stop the partition again: `partitions resume` sets -1, the next claim the end.
+    sa.Column("forgiven_until", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 flush = sa.Table(

@@ -17,6 +17,8 @@ evaluation = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("reference_id", sa.Integer, nullable=False),
     sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("previous_events", sa.BigInteger, nullable=False),  # of the disjoint window before, which it also read
+    sa.Column("sampled", sa.BigInteger, nullable=False),  # of the events, in the ledger
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
     wall("evaluated_at"),
@@ -52,6 +54,7 @@ evaluated_until = sa.Table(  # the last evaluated window end per series and scal
     sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
     sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("window_end", sa.BigInteger, nullable=False),
+    sa.Column("final_until", sa.BigInteger, nullable=True),  # up to here compared once more after lateness had passed
 )
 
 incident = sa.Table(

@@ -1,0 +1,109 @@
+"""`driftline apply`: checks a spec against its reference and stores both."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from monitor.clock import iso_utc
+from monitor.errors import SpecError
+from monitor.reference.agreement import disagreements, uncalibrated_lengths
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.settings import load_settings
+from monitor.spec import ModelSpec
+from monitor.spec_file import parse_spec
+from monitor.store.configuration import Applied, apply_spec
+from monitor.store.engine import make_engine, require_database
+from monitor.store.migrate import require_current_schema
+from monitor.types import span_text
+
+
+def apply(
+    spec: Annotated[Path, typer.Argument(help="The model spec, a YAML file as `driftline init` writes it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Check a model spec and its reference profile, and store both.
+
+    New cells take effect at a pane start two minutes from now; a model's first ones count from the beginning of its
+    topic. Applying what is in force already changes nothing. Exit code 2: spec or profile are not usable, every
+    problem is listed; 3: the database cannot be reached or has another schema.
+    """
+    text = _read_text(spec)
+    parsed = parse_spec(text, source=str(spec))
+    profile = _read_profile(spec, parsed)
+    engine = make_engine(load_settings().database_url)
+    try:
+        require_database(engine)
+        require_current_schema(engine)
+        with engine.begin() as connection:
+            applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
+    finally:
+        engine.dispose()
+    if as_json:
+        typer.echo(json.dumps(_document(parsed, profile, applied)))
+    else:
+        _print(Console(), parsed, profile, applied)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(str(path), (f"expected a YAML file in UTF-8, found: {error}",)) from error
+
+
+def _read_profile(path: Path, spec: ModelSpec) -> ReferenceProfile:
+    place = path.parent / spec.reference
+    try:
+        encoded = place.read_bytes()
+    except OSError as error:
+        problem = f"reference: expected a profile at {place}, found: {error.strerror}; `driftline init` writes one"
+        raise SpecError(str(path), (problem,)) from error
+    profile = decode_profile(encoded, source=str(place))
+    if problems := disagreements(spec, profile):
+        raise SpecError(str(path), problems)
+    return profile
+
+
+def _effective(applied: Applied) -> str:
+    if applied.effective_from == 0:
+        return "the beginning of its topic"
+    return f"the minute {iso_utc(applied.effective_from)}"
+
+
+def _document(spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> dict[str, object]:
+    return {
+        "namespace": spec.namespace,
+        "model": spec.model,
+        "changed": applied.changed,
+        "spec_version": applied.spec_version,
+        "cells_id": applied.cells_id,
+        "cells": profile.layout.size,
+        "reference_id": applied.reference_id,
+        "effective_from": applied.effective_from,
+        "uncalibrated": [span_text(length) for length in uncalibrated_lengths(spec, profile)],
+    }
+
+
+def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> None:
+    columns = len(profile.layout.columns)
+    cells = sum(column.cells for column in profile.layout.columns)
+    if applied.changed:
+        console.print(f"Applied {spec.key}: spec version {applied.spec_version}.", highlight=False, markup=False)
+    else:
+        sentence = f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}."
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if lengths := uncalibrated_lengths(spec, profile):
+        shown = ", ".join(span_text(length) for length in lengths)
+        console.print(
+            f"Uncalibrated at {shown}: the reference does not show how much columns move by themselves there.",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,217 @@
+"""What `driftline init` proposes for a reference table: kinds of columns, task, segments, sampling."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.errors import SpecError
+from monitor.reference.build import uncountable_reason
+from monitor.reference.column_values import UncountableColumn, epoch_millis, natural_kind, texts
+from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
+from monitor.spec import ColumnKind, ScaleSpec, SegmentSpec, Task
+
+IDENTITY_NAMES = ("id", "prediction_id")
+LEDGER_ROWS_PER_DAY = 1_000_000
+DAY_MILLIS = 86_400_000
+SEGMENT_VALUES = 50
+POSITIVES = (("1", "0"), ("true", "false"), ("True", "False"), ("yes", "no"), ("Yes", "No"), ("Y", "N"), ("y", "n"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user said of the table; names are those of its columns, None and () where nothing was said."""
+
+    source: str
+    scales: tuple[ScaleSpec, ...]
+    task: Task | None = None
+    score: str | None = None
+    label: str | None = None
+    value: str | None = None
+    truth: str | None = None
+    timestamp: str | None = None
+    identity: str | None = None
+    ignored: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    positive: str | None = None
+    segments: tuple[tuple[str, str], ...] = ()
+    sample_rate: float | None = None
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the spec will say, and *notes*: sentences on what was guessed."""
+
+    description: ReferenceDescription
+    task: Task
+    scales: tuple[ScaleSpec, ...]
+    segments: tuple[SegmentSpec, ...]
+    sample_rate: float
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What comes up while proposing."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def propose(table: pa.Table, request: Request) -> Proposal:
+    """Return a proposal for *table*.
+
+    Raises:
+        SpecError: Columns that are not there, or guesses that cannot be made; all of them at once.
+    """
+    _require_columns(table, request)
+    findings = _Findings()
+    if not (request.score or request.label or request.value):
+        known = ", ".join(table.column_names)
+        findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
+    task = request.task or _task(table, request, findings)
+    positive, negative = _sides(table, request, task, findings)
+    proposal = Proposal(
+        description=ReferenceDescription(
+            features=_features(table, request, findings),
+            score=request.score,
+            label=request.label,
+            value=request.value,
+            truth=request.truth,
+            timestamp=request.timestamp,
+            lengths=tuple(each.scale.length for each in request.scales),
+            positive=positive,
+            negative=negative,
+        ),
+        task=task,
+        scales=request.scales,
+        segments=_segments(table, request, findings),
+        sample_rate=_sample_rate(table, request) if request.sample_rate is None else request.sample_rate,
+        notes=tuple(findings.notes),
+    )
+    if findings.problems:
+        raise SpecError(request.source, tuple(findings.problems))
+    return proposal
+
+
+def _require_columns(table: pa.Table, request: Request) -> None:
+    named = (request.score, request.label, request.value, request.truth, request.timestamp, request.identity)
+    asked = [
+        *(name for name in named if name),
+        *request.ignored,
+        *request.categorical,
+        *(c for _, c in request.segments),
+    ]
+    absent = [name for name in dict.fromkeys(asked) if name not in table.column_names]
+    if absent:
+        known = ", ".join(table.column_names)
+        raise SpecError(request.source, tuple(f"column {name!r}: expected one of {known}" for name in absent))
+
+
+def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[tuple[str, ColumnKind], ...]:
+    taken = {request.score, request.label, request.value, request.truth, request.timestamp, request.identity}
+    features = []
+    for name in table.column_names:
+        if name in taken or name in request.ignored:
+            continue
+        if request.identity is None and name in IDENTITY_NAMES and pc.count_distinct(table[name]).as_py() == len(table):
+            findings.notes.append(f"{name}: taken for the prediction id (another value in each row), not a feature")
+            continue
+        if name == LATENCY_COLUMN or name.startswith(PREDICTION_PREFIX):
+            findings.notes.append(f"{name}: not a feature, the name belongs to a part of the prediction event")
+            continue
+        kind = _kind(table[name], name, request, findings)
+        reason = uncountable_reason(table[name], column=CountedColumn(name=name, source=name, kind=kind))
+        if reason is None:
+            features.append((name, kind))
+        elif request.drop:
+            findings.notes.append(f"{name}: left out: {reason}")
+        else:
+            time = request.timestamp is None and pa.types.is_temporal(table[name].type)
+            hint = f"name it with --timestamp {name}, or " if time else ""
+            findings.problems.append(f"column {name!r}: {reason}; {hint}leave it out with --ignore {name}, or --drop")
+    return tuple(features)
+
+
+def _kind(values: pa.ChunkedArray, name: str, request: Request, findings: _Findings) -> ColumnKind:
+    kind = natural_kind(values.type) or ColumnKind.CATEGORICAL  # what cannot be counted is refused as either
+    if kind is ColumnKind.CATEGORICAL or name in request.categorical:
+        return ColumnKind.CATEGORICAL
+    if pc.count_distinct(values, mode="only_valid").as_py() == 1:
+        findings.notes.append(f"{name}: always the same number; categorical, so that any other value is unseen")
+        return ColumnKind.CATEGORICAL
+    return ColumnKind.NUMERIC
+
+
+def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
+    if request.value:
+        task = Task.REGRESSION
+    else:
+        classes = _classes(table, request)
+        task = Task.MULTICLASS if len(classes) > 2 else Task.BINARY
+    findings.notes.append(f"task: guessed {task}; --task says otherwise")
+    return task
+
+
+def _classes(table: pa.Table, request: Request) -> tuple[str, ...]:
+    found: set[str] = set()
+    for name in (request.truth, request.label):
+        if name is not None and natural_kind(table[name].type) is not None:
+            found |= set(texts(table[name]).categories)
+    return tuple(sorted(found))
+
+
+def _sides(table: pa.Table, request: Request, task: Task, findings: _Findings) -> tuple[str, str]:
+    """Return the positive and the negative class; those of the spec's defaults where the task has none."""
+    if task is not Task.BINARY:
+        return "1", "0"
+    classes = _classes(table, request)
+    if len(classes) > 2:
+        findings.problems.append(f"task {task}: expected two classes, found {len(classes)}: {', '.join(classes[:5])} …")
+        return "1", "0"
+    if request.positive is not None:
+        others = [each for each in classes if each != request.positive]
+        if classes and len(others) == len(classes):
+            findings.problems.append(f"--positive {request.positive}: expected one of {', '.join(classes)}")
+        return request.positive, others[0] if others else f"not {request.positive}"
+    for positive, negative in POSITIVES:
+        if set(classes) <= {positive, negative}:
+            return positive, negative
+    findings.problems.append(f"--positive: expected which of {', '.join(classes)} counts as positive, found none")
+    return "1", "0"
+
+
+def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[SegmentSpec, ...]:
+    segments = []
+    for tag, column in request.segments:
+        try:
+            found = texts(table[column])
+        except UncountableColumn as error:
+            findings.problems.append(f"--segment {tag}:{column}: {error}")
+            continue
+        frequency = np.bincount(found.codes[found.codes >= 0], minlength=len(found.categories))
+        most_frequent = np.argsort(-frequency, kind="stable")[:SEGMENT_VALUES]
+        values = tuple(found.categories[index] for index in most_frequent)
+        if not values:
+            findings.problems.append(f"--segment {tag}:{column}: expected values, found none")
+            continue
+        if len(found.categories) > SEGMENT_VALUES:
+            findings.notes.append(f"segment {tag}: the {SEGMENT_VALUES} most frequent values; the rest is `other`")
+        segments.append(SegmentSpec(tag=tag, values=values))
+    return tuple(segments)
+
+
+def _sample_rate(table: pa.Table, request: Request) -> float:
+    """Return a rate, in hundredths, that keeps the ledger under a million rows a day at the reference's pace."""
+    if request.timestamp is None:
+        return 1.0
+    try:
+        times = epoch_millis(table[request.timestamp])
+    except UncountableColumn:
+        return 1.0  # `build_profile` names the problem
+    days = max(int(times.max() - times.min()), 1) / DAY_MILLIS
+    # A reference of a minute says little of a day, but an hour of it is the least that one can go by.
+    rows_per_day = len(table) / max(days, 1 / 24)
+    return min(1.0, max(1, int(100 * LEDGER_ROWS_PER_DAY / rows_per_day)) / 100)

@@ -1,0 +1,206 @@
+"""Builds a reference profile from a table: cells, counts, bins, time blocks, natural movement, accuracy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from monitor.errors import SpecError
+from monitor.reference.accuracy import agreeing_rows
+from monitor.reference.categorical_cells import categorical_cells
+from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, Slot
+from monitor.reference.column_values import (
+    Numbers,
+    Texts,
+    UncountableColumn,
+    epoch_millis,
+    natural_kind,
+    numbers,
+    texts,
+)
+from monitor.reference.count_reference import (
+    ColumnPlaces,
+    Indices,
+    Integers,
+    categorical_places,
+    counts_on_cells,
+    grouped_counts,
+    numeric_places,
+)
+from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
+from monitor.reference.movement import column_movements, share_variances
+from monitor.reference.numeric_cells import interquartile_range, latency_cells, numeric_cells
+from monitor.reference.profile import ColumnReference, ReferenceProfile
+from monitor.reference.time_blocks import TimeBlocks, time_blocks
+from monitor.spec import ColumnKind
+from monitor.stats.binning import decile_bins, rare_merge
+
+BINS_AT_MOST = 31  # 30 categories and the rare ones
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """One finished column: its *counts* on the cells, and ``(blocks, bins + SLOTS)`` counts of the time blocks."""
+
+    cells: ColumnCells
+    reference: ColumnReference
+    counts: Integers
+    blocks: Integers
+
+
+def build_profile(table: pa.Table, *, description: ReferenceDescription, source: str) -> ReferenceProfile:
+    """Return the profile of the reference in *table*; the same table gives the same bytes.
+
+    Every row of every column is counted in exactly one cell or slot. The latency has fixed cells, no counts, and
+    comes last.
+
+    Args:
+        table: The reference sample, with at least one row.
+        description: What its columns are.
+        source: Name of the sample, for people.
+
+    Raises:
+        SpecError: Columns that are not there or cannot be counted; all of them at once.
+    """
+    absent = [name for name in description.sources if name not in table.column_names]
+    if absent:
+        known = ", ".join(table.column_names)
+        raise SpecError(source, tuple(f"column {name!r}: expected one of {known}; found none" for name in absent))
+    problems: list[str] = []
+    blocks = _blocks(table, description, problems)
+    lengths = tuple(sorted({part for length in description.lengths for part in (length, length // 2)}))
+    built = []
+    for column in description.counted:
+        try:
+            built.append(_build_column(table[column.source], column=column, blocks=blocks, lengths=lengths))
+        except UncountableColumn as error:
+            problems.append(f"column {column.source!r}: {error}")
+    if description.truth is not None and natural_kind(table[description.truth].type) is None:
+        found = table[description.truth].type
+        problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {found}")
+    if problems:
+        raise SpecError(source, tuple(problems))
+    built.append(_latency(blocks))
+    labelled, correct = agreeing_rows(table, description=description)
+    times = None if blocks is None else epoch_millis(table[description.timestamp])
+    return ReferenceProfile(
+        layout=CellsLayout(columns=tuple(each.cells for each in built)),
+        rows=table.num_rows,
+        counts_bytes=np.concatenate([each.counts for each in built]).astype("<i8").tobytes(),
+        columns=tuple(each.reference for each in built),
+        block_minutes=blocks.minutes if blocks else 0,
+        block_starts=blocks.starts if blocks else (),
+        blocks_bytes=np.concatenate([each.blocks for each in built], axis=1).astype("<u4").tobytes(),
+        start=None if times is None else int(times.min()),
+        end=None if times is None else int(times.max()),
+        correct=correct,
+        labelled=labelled,
+        source=source,
+    )
+
+
+def _blocks(table: pa.Table, description: ReferenceDescription, problems: list[str]) -> TimeBlocks | None:
+    if description.timestamp is None:
+        return None
+    counts_per_block = (len(description.counted) + 1) * (BINS_AT_MOST + SLOTS)
+    try:
+        times = epoch_millis(table[description.timestamp])
+    except UncountableColumn as error:
+        problems.append(f"column {description.timestamp!r}: {error}")
+        return None
+    return time_blocks(times, lengths=description.lengths, counts_per_block=counts_per_block)
+
+
+def _build_column(
+    values: pa.ChunkedArray, *, column: CountedColumn, blocks: TimeBlocks | None, lengths: tuple[int, ...]
+) -> _Built:
+    found, cells = _cells(values, column)
+    if isinstance(found, Numbers):
+        places, iqr = numeric_places(cells, found), interquartile_range(found.valid)
+    else:
+        places, iqr = categorical_places(cells, found), 0.0
+    counts = counts_on_cells(cells, places)
+    bins = _bins(cells, counts)
+    by_block = _block_counts(places, bins, blocks)
+    reference = _column_reference(cells, bins=bins, by_block=by_block, blocks=blocks, lengths=lengths, iqr=iqr)
+    return _Built(cells, reference, counts, by_block)
+
+
+def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:
+    """Return why *column* cannot be counted, in the words of `build_profile`; None when it can."""
+    try:
+        _cells(values, column)
+    except UncountableColumn as error:
+        return str(error)
+    return None
+
+
+def _cells(values: pa.ChunkedArray, column: CountedColumn) -> tuple[Numbers | Texts, ColumnCells]:
+    found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
+    _require_values(found)
+    if isinstance(found, Texts):
+        return found, categorical_cells(found, name=column.name, role=column.role)
+    cells = numeric_cells(found.valid, name=column.name, role=column.role)
+    if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
+        raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
+    return found, cells
+
+
+def _require_values(found: Numbers | Texts) -> None:
+    if np.all(found.missing | found.invalid):
+        missing, invalid = int(found.missing.sum()), int(found.invalid.sum())
+        raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
+
+
+def _bins(cells: ColumnCells, counts: Integers) -> Indices:
+    counted = counts[: cells.cells]
+    if cells.kind is ColumnKind.CATEGORICAL:
+        return rare_merge(counted)
+    return np.searchsorted(decile_bins(counted), np.arange(cells.cells), side="right") - 1
+
+
+def _block_counts(places: ColumnPlaces, bins: Indices, blocks: TimeBlocks | None) -> Integers:
+    groups = int(bins.max()) + 1
+    if blocks is None:
+        return np.zeros((0, groups + SLOTS), dtype=np.int64)
+    return grouped_counts(places, bins, groups=groups, row_of=blocks.of_row, rows=len(blocks.starts))
+
+
+def _column_reference(
+    cells: ColumnCells,
+    *,
+    bins: Indices,
+    by_block: Integers,
+    blocks: TimeBlocks | None,
+    lengths: tuple[int, ...],
+    iqr: float,
+) -> ColumnReference:
+    groups = by_block.shape[1] - SLOTS
+    shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
+    far = [groups + slot for slot in (Slot.FAR_LOW, Slot.FAR_HIGH)]
+    # Far values are counted a second time; without them a block's row sums up to its events.
+    totals = by_block.sum(axis=1) - by_block[:, far].sum(axis=1)
+    starts = () if blocks is None else blocks.starts
+    minutes = 0 if blocks is None else blocks.minutes
+    return ColumnReference(
+        name=cells.name,
+        bins=tuple(bins.tolist()),
+        movement=column_movements(
+            starts=starts, block_minutes=minutes, bin_counts=by_block[:, :groups], lengths=lengths
+        ),
+        share_variance=share_variances(
+            starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
+        ),
+        iqr=iqr,
+    )
+
+
+def _latency(blocks: TimeBlocks | None) -> _Built:
+    cells = latency_cells(name=LATENCY_COLUMN)
+    rows = len(blocks.starts) if blocks else 0
+    return _Built(
+        cells=cells,
+        reference=ColumnReference(name=cells.name, bins=(0,) * cells.cells),
+        counts=np.zeros(cells.cells + SLOTS, dtype=np.int64),
+        blocks=np.zeros((rows, 1 + SLOTS), dtype=np.int64),
+    )

@@ -1,0 +1,135 @@
+"""One Arrow column as arrays: numbers, categories or times, with missing and invalid values told apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.errors import DriftlineError
+from monitor.reference.cells import canonical_category
+from monitor.spec import ColumnKind
+
+EARLIEST_MILLIS = 100_000_000_000  # 1973; an integer below is seconds or a year, not epoch milliseconds
+
+
+class UncountableColumn(DriftlineError):
+    """A column that cannot be counted; says what was expected and found, without the column's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Shape ``(rows,)`` each: *values*, and whether one is *missing* (then its value is NaN) or not finite."""
+
+    values: npt.NDArray[np.float64]
+    missing: npt.NDArray[np.bool_]
+    invalid: npt.NDArray[np.bool_]
+
+    @property
+    def valid(self) -> npt.NDArray[np.float64]:
+        """The finite values."""
+        return self.values[~(self.missing | self.invalid)]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Canonical *categories* and, shape ``(rows,)``, the index of each row's; -1 where *missing* or *invalid*."""
+
+    categories: tuple[str, ...]
+    codes: npt.NDArray[np.intp]
+    missing: npt.NDArray[np.bool_]
+    invalid: npt.NDArray[np.bool_]
+
+
+def natural_kind(kind: pa.DataType) -> ColumnKind | None:
+    """Return how values of an Arrow type are counted unless said otherwise; None when they cannot be."""
+    if pa.types.is_dictionary(kind):
+        return ColumnKind.CATEGORICAL if natural_kind(kind.value_type) is not None else None
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return ColumnKind.NUMERIC
+    if pa.types.is_boolean(kind) or _is_text(kind):
+        return ColumnKind.CATEGORICAL
+    return None
+
+
+def numbers(column: pa.ChunkedArray) -> Numbers:
+    """Return the values of a numeric column.
+
+    Raises:
+        UncountableColumn: The column does not hold numbers; says what it holds.
+    """
+    if natural_kind(column.type) is not ColumnKind.NUMERIC:
+        raise UncountableColumn(f"expected numbers, found {column.type}")
+    missing = column.is_null().to_numpy()
+    # NaN stays apart from null: as in events, one is invalid and the other missing.
+    values = np.ascontiguousarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    values = values + 0.0  # -0.0 and 0.0 are one value
+    return Numbers(values, missing, ~missing & ~np.isfinite(values))
+
+
+def texts(column: pa.ChunkedArray) -> Texts:
+    """Return the values of a column as categories, in the order of their texts.
+
+    Raises:
+        UncountableColumn: The column holds neither text nor booleans nor numbers; says what it holds.
+    """
+    if natural_kind(column.type) is None:
+        raise UncountableColumn(f"expected text, booleans or numbers, found {column.type}")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    found = encoded.dictionary.to_pylist()
+    spelled = [None if _not_finite(value) else canonical_category(_plain(value)) for value in found]
+    categories = tuple(sorted({text for text in spelled if text is not None}))
+    place = {text: index for index, text in enumerate(categories)}
+    # One entry more than there are categories: rows without a value point at it.
+    of_code = np.array([-1 if text is None else place[text] for text in spelled] + [-1], dtype=np.intp)
+    missing = encoded.is_null().to_numpy(zero_copy_only=False)
+    indices = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
+    codes = of_code[indices]
+    return Texts(categories, codes, missing, ~missing & (codes < 0))
+
+
+def epoch_millis(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return times as epoch milliseconds; times without a zone are read as UTC.
+
+    Raises:
+        UncountableColumn: Not times, or some are missing; says what was found.
+    """
+    kind = column.type
+    if column.null_count:
+        raise UncountableColumn(f"expected a time in every row, found {column.null_count} missing")
+    if pa.types.is_integer(kind):
+        found = column.cast(pa.int64()).to_numpy()
+        if found.min() < EARLIEST_MILLIS:
+            raise UncountableColumn(f"expected epoch milliseconds, found {found.min()}")
+        return np.ascontiguousarray(found, dtype=np.int64)
+    if _is_text(kind):
+        column = _parsed_times(column)
+    elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise UncountableColumn(f"expected times, RFC 3339 texts or epoch milliseconds, found {kind}")
+    zone = getattr(column.type, "tz", None)
+    millis = column.cast(pa.timestamp("ms", tz=zone), safe=False).cast(pa.int64())
+    return np.ascontiguousarray(millis.to_numpy(), dtype=np.int64)
+
+
+def _parsed_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    for kind in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
+        try:
+            return column.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    raise UncountableColumn(f"expected times like 2026-06-01T12:00:00Z, found {column[0].as_py()!r}")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not np.isfinite(value)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | bool | int | float) else float(str(value))  # a decimal

@@ -1,0 +1,113 @@
+"""Actions: retrainings and rollbacks that were asked for, and those that were refused with their reason."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.clock import to_datetime, to_millis
+from monitor.store.schema import action
+
+
+class ActionKind(StrEnum):
+    """What is asked of another system."""
+
+    RETRAINING = "retraining"
+    ROLLBACK = "rollback"
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    REFUSED = "refused"
+    DRY_RUN = "dry_run"
+    DISPATCHING = "dispatching"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # sent, and no answer came in time
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """One action; *decided_at* is wall-clock milliseconds, *request* the JSON that is or would be sent."""
+
+    id: str
+    model_id: int
+    incident_id: str
+    kind: ActionKind
+    state: ActionState
+    reason: str
+    from_version: str
+    to_version: str | None
+    window_end: int
+    attempt: int
+    request: str
+    decided_at: int
+
+
+def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
+    """Insert the action unless its id is known; return whether it is new."""
+    statement = insert(action).values(
+        id=row.id,
+        model_id=row.model_id,
+        incident_id=row.incident_id,
+        kind=row.kind.value,
+        state=row.state.value,
+        reason=row.reason,
+        from_version=row.from_version,
+        to_version=row.to_version,
+        window_end=row.window_end,
+        attempt=row.attempt,
+        request=json.loads(row.request),
+        decided_at=to_datetime(row.decided_at),
+    )
+    inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id))
+    return inserted.scalar() is not None
+
+
+def set_action_state(connection: sa.Connection, action_id: str, state: ActionState) -> None:
+    """Move one action to *state*."""
+    connection.execute(sa.update(action).where(action.c.id == action_id).values(state=state.value))
+
+
+def action_by_id(connection: sa.Connection, action_id: str) -> ActionRow:
+    """Return one action, which must exist."""
+    return _row(connection.execute(sa.select(action).where(action.c.id == action_id)).one())
+
+
+def actions_of_model(connection: sa.Connection, model_id: int, *, limit: int = 1000) -> tuple[ActionRow, ...]:
+    """Return the model's actions, refused ones too, newest first."""
+    rows = connection.execute(
+        sa.select(action).where(action.c.model_id == model_id).order_by(action.c.decided_at.desc()).limit(limit)
+    )
+    return tuple(_row(each) for each in rows)
+
+
+def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow, ...]:
+    """Return the model's actions that were not refused, oldest first."""
+    rows = connection.execute(
+        sa.select(action)
+        .where(action.c.model_id == model_id, action.c.state != ActionState.REFUSED.value)
+        .order_by(action.c.decided_at, action.c.id)
+    )
+    return tuple(_row(each) for each in rows)
+
+
+def _row(row: sa.Row) -> ActionRow:  # type: ignore[type-arg]  # rows of several queries, named columns
+    return ActionRow(
+        id=str(row.id),
+        model_id=row.model_id,
+        incident_id=str(row.incident_id),
+        kind=ActionKind(row.kind),
+        state=ActionState(row.state),
+        reason=row.reason,
+        from_version=row.from_version,
+        to_version=row.to_version,
+        window_end=row.window_end,
+        attempt=row.attempt,
+        request=json.dumps(row.request, sort_keys=True),
+        decided_at=to_millis(row.decided_at),
+    )

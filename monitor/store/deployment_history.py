@@ -1,0 +1,31 @@
+"""The deployments' history of a model: which version stood in which stage since when."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.store.schema import deployment
+from monitor.types import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployment event: from *event_time* (ms) on, *version* stands in *stage*."""
+
+    version: str
+    event_time: int
+    stage: Stage
+    traffic: float | None = None
+
+
+def deployments_history(connection: sa.Connection, model_id: int) -> tuple[Deployment, ...]:
+    """Return every deployment event of the model in order of event time; of equal times in order of arrival."""
+    rows = connection.execute(
+        sa.select(deployment.c.version, deployment.c.event_time, deployment.c.stage, deployment.c.traffic)
+        .where(deployment.c.model_id == model_id)
+        .order_by(deployment.c.event_time, deployment.c.topic, deployment.c.partition, deployment.c.offset)
+    )
+    return tuple(
+        Deployment(version=row.version, event_time=row.event_time, stage=Stage(row.stage), traffic=row.traffic)
+        for row in rows
+    )

@@ -1,0 +1,188 @@
+"""Evaluated windows, how far evaluation has come, and the lock under which a model is evaluated."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.findings import WindowResult, encode_result
+from monitor.store.schema import evaluated_until, evaluation, model, series
+from monitor.types import Verdict
+
+
+def lock_model(connection: sa.Connection, model_id: int) -> bool:
+    """Lock the model's row until the transaction ends; False when another process holds it or there is none."""
+    query = sa.select(model.c.id).where(model.c.id == model_id).with_for_update(skip_locked=True)
+    return connection.execute(query).scalar() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one series' windows of one length are evaluated, and compared once more after lateness (ms)."""
+
+    series_id: int
+    length: int
+    evaluated_until: int
+    final_until: int | None
+
+
+def read_progress(connection: sa.Connection, model_id: int) -> dict[tuple[int, int], Progress]:
+    """Return the progress of every series of a model by (series id, length in minutes)."""
+    query = (
+        sa.select(evaluated_until)
+        .join(series, series.c.id == evaluated_until.c.series_id)
+        .where(series.c.model_id == model_id)
+    )
+    return {
+        (row.series_id, row.length): Progress(row.series_id, row.length, row.window_end, row.final_until)
+        for row in connection.execute(query)
+    }
+
+
+def write_progress(connection: sa.Connection, changed: Sequence[Progress]) -> None:
+    """Store *changed*; the caller holds the model's lock."""
+    if not changed:
+        return
+    statement = insert(evaluated_until)
+    statement = statement.on_conflict_do_update(
+        index_elements=["series_id", "length"],
+        set_={"window_end": statement.excluded.window_end, "final_until": statement.excluded.final_until},
+    )
+    rows = [
+        {
+            "series_id": each.series_id,
+            "length": each.length,
+            "window_end": each.evaluated_until,
+            "final_until": each.final_until,
+        }
+        for each in changed
+    ]
+    connection.execute(statement, rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvaluation:
+    """One evaluated window, ready to be stored."""
+
+    series_id: int
+    length: int
+    window_end: int
+    cells_id: int
+    spec_version: int
+    reference_id: int
+    revision: int
+    previous_events: int
+    sampled: int
+    result: WindowResult
+
+
+def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvaluation]) -> None:
+    """Append *evaluations*; one that is stored already stays as it is."""
+    rows = [
+        {
+            "series_id": each.series_id,
+            "length": each.length,
+            "window_end": each.window_end,
+            "cells_id": each.cells_id,
+            "spec_version": each.spec_version,
+            "reference_id": each.reference_id,
+            "revision": each.revision,
+            "events": each.result.events,
+            "previous_events": each.previous_events,
+            "sampled": each.sampled,
+            "verdict": each.result.verdict.value,
+            "result": encode_result(each.result).decode(),
+        }
+        for each in evaluations
+    ]
+    if rows:
+        connection.execute(insert(evaluation).on_conflict_do_nothing(), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRevision:
+    """The newest revision of one window: what it saw, and how old it is in wall-clock seconds."""
+
+    window_end: int
+    revision: int
+    events: int
+    previous_events: int
+    sampled: int
+    age_seconds: float
+
+
+def last_revisions(
+    connection: sa.Connection, *, series_id: int, length: int, after: int, until: int
+) -> dict[int, LastRevision]:
+    """Return the newest revision of each stored window that ends in ``(after, until]``, by its end."""
+    age = sa.extract("epoch", sa.func.clock_timestamp() - evaluation.c.evaluated_at)
+    query = (
+        sa.select(
+            evaluation.c.window_end,
+            evaluation.c.revision,
+            evaluation.c.events,
+            evaluation.c.previous_events,
+            evaluation.c.sampled,
+            age,
+        )
+        .distinct(evaluation.c.window_end)
+        .where(
+            evaluation.c.series_id == series_id,
+            evaluation.c.length == length,
+            evaluation.c.window_end > after,
+            evaluation.c.window_end <= until,
+        )
+        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    )
+    return {
+        row.window_end: LastRevision(row[0], row[1], row[2], row[3], row[4], float(row[5]))
+        for row in connection.execute(query)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class FinalEvaluation:
+    """The last revision of one window, with the bytes of its result."""
+
+    version: str
+    segment_tag: str
+    segment_value: str
+    length: int
+    window_end: int
+    events: int
+    verdict: Verdict
+    result: str
+
+
+def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEvaluation, ...]:
+    """Return the last revision of every window of a model, ordered by series, length and end."""
+    newest = (
+        sa.select(evaluation)
+        .distinct(evaluation.c.series_id, evaluation.c.length, evaluation.c.window_end)
+        .join(series, series.c.id == evaluation.c.series_id)
+        .where(series.c.model_id == model_id)
+        .order_by(
+            evaluation.c.series_id,
+            evaluation.c.length,
+            evaluation.c.window_end,
+            evaluation.c.revision.desc(),
+            evaluation.c.id.desc(),
+        )
+        .subquery()
+    )
+    query = (
+        sa.select(
+            series.c.version,
+            series.c.segment_tag,
+            series.c.segment_value,
+            newest.c.length,
+            newest.c.window_end,
+            newest.c.events,
+            newest.c.verdict,
+            newest.c.result,
+        )
+        .join(series, series.c.id == newest.c.series_id)
+        .order_by(series.c.version, series.c.segment_tag, series.c.segment_value, newest.c.length, newest.c.window_end)
+    )
+    return tuple(FinalEvaluation(*row[:6], Verdict(row.verdict), row.result) for row in connection.execute(query))

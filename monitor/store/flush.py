@@ -1,0 +1,64 @@
+"""One flush: offsets, panes, ledger, inbox, identities, dead letters and deployments in one transaction."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.errors import ConfigurationChanged
+from monitor.failpoint import reach
+from monitor.store.configuration import read_generation
+from monitor.store.dead_letters import DeadLetter, append_dead_letters
+from monitor.store.dedup import SeenIdentities, append_identities
+from monitor.store.deployments import DeploymentRow, append_deployments
+from monitor.store.engine import driver_connection
+from monitor.store.inbox import InboxRow, append_truths
+from monitor.store.ledger import LedgerRows, append_predictions
+from monitor.store.offsets import PartitionMove, move_offset
+from monitor.store.panes_append import PaneDelta, append_panes
+from monitor.store.schema import flush
+from monitor.types import PartitionKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushContents:
+    """Everything that one flush writes; *identities* of each moved partition of predictions."""
+
+    worker: str
+    generation: int
+    horizon: int
+    moves: tuple[PartitionMove, ...]
+    panes: tuple[PaneDelta, ...]
+    predictions: tuple[LedgerRows, ...]
+    truths: tuple[InboxRow, ...]
+    deployments: tuple[DeploymentRow, ...]
+    dead_letters: tuple[DeadLetter, ...]
+    identities: dict[PartitionKey, SeenIdentities]
+
+
+def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
+    """Write *contents*; the caller's transaction commits all of it or nothing.
+
+    Raises:
+        ConfigurationChanged: The batch was counted under another generation than the one in force.
+        OffsetFenced: A partition is no longer where we left it.
+    """
+    if (found := read_generation(connection)) != contents.generation:
+        raise ConfigurationChanged(f"configuration: counted under generation {contents.generation}, found {found}")
+    for move in sorted(contents.moves, key=lambda each: each.key):
+        move_offset(connection, move)
+    reach("flush.after_offsets")
+    driver = driver_connection(connection)
+    if contents.panes:
+        append_panes(driver, contents.panes)
+    if contents.predictions:
+        append_predictions(driver, contents.predictions)
+    if contents.truths:
+        append_truths(driver, contents.truths)
+    next_offsets = {each.key: each.next_offset for each in contents.moves}
+    for key, seen in sorted(contents.identities.items()):
+        append_identities(connection, key, seen, next_offset=next_offsets[key], horizon=contents.horizon)
+    append_dead_letters(connection, contents.dead_letters)
+    append_deployments(connection, contents.deployments)
+    ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
+    connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
+    reach("flush.before_commit")

@@ -1,0 +1,175 @@
+"""One incident as people read it: its steps, what was sent of it, what was asked of other systems."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.clock import to_millis
+from monitor.store.schema import action, endpoint, incident, model, outbox, transition
+from monitor.types import IncidentKind, ModelKey, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentHead:
+    """One incident; window ends in event time, `opened_at` and `changed_at` wall clock, all in ms."""
+
+    id: str
+    model: ModelKey
+    version: str
+    kind: IncidentKind
+    status: str
+    tier: Tier
+    first_end: int
+    last_end: int
+    resolved_end: int | None
+    sentence: str
+    opened_at: int
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryStep:
+    """One step with its reason, decided on the window that ends at `window_end`."""
+
+    window_end: int
+    step: str
+    reason: str
+    tier: Tier
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryAction:
+    """Something that was asked of another system, or refused with its reason."""
+
+    id: str
+    incident_id: str
+    kind: str
+    state: str
+    reason: str
+    from_version: str
+    to_version: str | None
+    window_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryDelivery:
+    """One thing that was sent, or waits to be."""
+
+    id: str
+    incident_id: str | None
+    event_type: str
+    endpoint: str
+    state: str
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentStory:
+    """Everything about one incident, in the order in which it happened."""
+
+    incident: IncidentHead
+    steps: tuple[StoryStep, ...]
+    actions: tuple[StoryAction, ...]
+    deliveries: tuple[StoryDelivery, ...]
+
+
+def list_heads(connection: sa.Connection, *, open_only: bool, limit: int) -> tuple[IncidentHead, ...]:
+    """Return incidents, the newest change first."""
+    query = _heads().order_by(incident.c.changed_at.desc(), incident.c.id).limit(limit)
+    if open_only:
+        query = query.where(incident.c.status == "open")
+    return tuple(_head(row) for row in connection.execute(query))
+
+
+def stories_of(connection: sa.Connection, *, id_prefix: str) -> tuple[IncidentStory, ...]:
+    """Return every incident whose id begins with *id_prefix*, oldest first."""
+    query = _heads().where(sa.cast(incident.c.id, sa.Text).startswith(id_prefix, autoescape=True))
+    heads = [_head(row) for row in connection.execute(query.order_by(incident.c.first_end, incident.c.id))]
+    return tuple(
+        IncidentStory(
+            incident=head,
+            steps=_steps(connection, head.id),
+            actions=actions_of(connection, head.id),
+            deliveries=deliveries_of(connection, head.id),
+        )
+        for head in heads
+    )
+
+
+def actions_of(connection: sa.Connection, incident_id: str) -> tuple[StoryAction, ...]:
+    """Return the incident's actions, refused ones too, as they were decided."""
+    rows = connection.execute(
+        sa.select(action).where(action.c.incident_id == incident_id).order_by(action.c.decided_at, action.c.id)
+    )
+    return tuple(
+        StoryAction(
+            id=str(row.id),
+            incident_id=str(row.incident_id),
+            kind=row.kind,
+            state=row.state,
+            reason=row.reason,
+            from_version=row.from_version,
+            to_version=row.to_version,
+            window_end=row.window_end,
+        )
+        for row in rows
+    )
+
+
+def deliveries_of(connection: sa.Connection, incident_id: str | None = None) -> tuple[StoryDelivery, ...]:
+    """Return what was sent of one incident, or of all of them, in order."""
+    query = sa.select(outbox, endpoint.c.name.label("endpoint_name")).join(
+        endpoint, endpoint.c.id == outbox.c.endpoint_id
+    )
+    if incident_id is not None:
+        query = query.where(outbox.c.incident_id == incident_id)
+    rows = connection.execute(query.order_by(outbox.c.created_at, outbox.c.id))
+    return tuple(
+        StoryDelivery(
+            id=str(row.id),
+            incident_id=None if row.incident_id is None else str(row.incident_id),
+            event_type=row.event_type,
+            endpoint=row.endpoint_name,
+            state=row.state,
+            attempts=row.attempts,
+            last_status=row.last_status,
+            last_error=row.last_error,
+        )
+        for row in rows
+    )
+
+
+def _heads() -> sa.Select[tuple[object, ...]]:
+    return sa.select(incident, model.c.namespace, model.c.name).join(model, model.c.id == incident.c.model_id)
+
+
+def _head(row: sa.Row[tuple[object, ...]]) -> IncidentHead:
+    return IncidentHead(
+        id=str(row.id),
+        model=ModelKey(row.namespace, row.name),
+        version=row.version,
+        kind=IncidentKind(row.kind),
+        status=row.status,
+        tier=Tier(row.tier),
+        first_end=row.first_end,
+        last_end=row.last_end,
+        resolved_end=row.resolved_end,
+        sentence=row.sentence,
+        opened_at=to_millis(row.opened_at),
+        changed_at=to_millis(row.changed_at),
+    )
+
+
+def _steps(connection: sa.Connection, incident_id: str) -> tuple[StoryStep, ...]:
+    rows = connection.execute(
+        sa.select(transition).where(transition.c.incident_id == incident_id).order_by(transition.c.id)
+    )
+    return tuple(
+        StoryStep(
+            window_end=row.window_end, step=row.step, reason=row.reason, tier=Tier(row.tier), sentence=row.sentence
+        )
+        for row in rows
+    )

@@ -1,0 +1,149 @@
+"""Incidents and every step they took; one incident at a time per (model, version, kind)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+
+from monitor.clock import to_datetime
+from monitor.store.schema import incident, model, transition
+from monitor.types import IncidentKind, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    """One incident as stored; *state* is the alerter's own canonical JSON."""
+
+    id: str
+    model_id: int
+    version: str
+    kind: IncidentKind
+    status: str
+    tier: Tier
+    state: str
+    first_end: int
+    last_end: int
+    resolved_end: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRow:
+    """One step of an incident with its reason."""
+
+    incident_id: str
+    window_end: int
+    step: str
+    reason: str
+    tier: Tier
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedModel:
+    """A model whose row is locked in this transaction; *held* is its kill switch as of now."""
+
+    model_id: int
+    held: bool
+
+
+def lock_model(connection: sa.Connection, model_id: int) -> LockedModel | None:
+    """Lock the model's row until the transaction ends; None when another alerter has it.
+
+    FOR NO KEY UPDATE: ingest may still insert rows that refer to the model, two alerters still exclude each other.
+    """
+    row = connection.execute(
+        sa.select(model.c.id, model.c.held)
+        .where(model.c.id == model_id)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).one_or_none()
+    return None if row is None else LockedModel(row.id, row.held)
+
+
+def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[IncidentRow, ...]:
+    """Return the newest incident, open or resolved, of each (version, kind) of the model."""
+    rows = connection.execute(
+        sa.select(incident)
+        .where(incident.c.model_id == model_id)
+        .ext(distinct_on(incident.c.version, incident.c.kind))
+        .order_by(incident.c.version, incident.c.kind, incident.c.first_end.desc())
+    )
+    return tuple(_row(each) for each in rows)
+
+
+def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, now_millis: int) -> None:
+    """Insert or replace the incidents by id."""
+    for row in rows:
+        values = {
+            "status": row.status,
+            "tier": int(row.tier),
+            "state": row.state,
+            "last_end": row.last_end,
+            "resolved_end": row.resolved_end,
+            "sentence": row.sentence,
+            "changed_at": to_datetime(now_millis),
+        }
+        first = {
+            "id": row.id,
+            "model_id": row.model_id,
+            "version": row.version,
+            "kind": row.kind.value,
+            "first_end": row.first_end,
+            "opened_at": to_datetime(now_millis),
+        }
+        statement = insert(incident).values(**first, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=[incident.c.id], set_=values))
+
+
+def append_transitions(connection: sa.Connection, rows: Sequence[TransitionRow]) -> None:
+    """Append the steps in order."""
+    if rows:
+        connection.execute(
+            sa.insert(transition),
+            [
+                {
+                    "incident_id": row.incident_id,
+                    "window_end": row.window_end,
+                    "step": row.step,
+                    "reason": row.reason,
+                    "tier": int(row.tier),
+                    "sentence": row.sentence,
+                }
+                for row in rows
+            ],
+        )
+
+
+def transitions_of(connection: sa.Connection, incident_id: str) -> tuple[TransitionRow, ...]:
+    """Return every step of one incident in the order it was decided."""
+    rows = connection.execute(
+        sa.select(transition).where(transition.c.incident_id == incident_id).order_by(transition.c.id)
+    )
+    return tuple(
+        TransitionRow(
+            incident_id=str(row.incident_id),
+            window_end=row.window_end,
+            step=row.step,
+            reason=row.reason,
+            tier=Tier(row.tier),
+            sentence=row.sentence,
+        )
+        for row in rows
+    )
+
+
+def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of several queries, named columns
+    return IncidentRow(
+        id=str(row.id),
+        model_id=row.model_id,
+        version=row.version,
+        kind=IncidentKind(row.kind),
+        status=row.status,
+        tier=Tier(row.tier),
+        state=row.state,
+        first_end=row.first_end,
+        last_end=row.last_end,
+        resolved_end=row.resolved_end,
+        sentence=row.sentence,
+    )

@@ -1,0 +1,265 @@
+"""Where each partition stands: one row per partition, moved only by compare-and-set."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.errors import DriftlineError, OffsetFenced
+from monitor.store.schema import dedup, input_offset
+from monitor.types import PartitionKey, TopicRole
+
+ResumeAt = Literal["stored", "earliest", "latest"]
+_FROM_BEGINNING = -2  # Kafka's own marks for "not a number yet"; the next claim puts the number in
+_FROM_END = -1
+_UNTIL_END = -1
+_NOW = sa.func.clock_timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionCounters:
+    """What became of the records of one partition."""
+
+    records: int = 0
+    counted: int = 0
+    duplicates: int = 0
+    late: int = 0
+    dead: int = 0
+    unsampled: int = 0
+    extra_fields: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredOffset:
+    """One row; times are epoch milliseconds (event time) or ISO text by the database's clock (wall time)."""
+
+    key: PartitionKey
+    role: TopicRole
+    topic_id: str
+    next_offset: int
+    epoch: int
+    max_event_time: int | None
+    caught_up: bool
+    heartbeat_at: str | None
+    paused_reason: str | None
+    forgiven_until: int
+    recent_bad: bytes | None
+    counters: PartitionCounters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPartition:
+    """What the broker says of one partition: topic id (empty: it has none to tell), first and end offset."""
+
+    key: PartitionKey
+    role: TopicRole
+    topic_id: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionMove:
+    """One partition's part of a flush: from the position we own to the next one, and what became of the records."""
+
+    key: PartitionKey
+    epoch: int
+    first_offset: int
+    next_offset: int
+    max_event_time: int | None
+    caught_up: bool
+    counters: PartitionCounters
+    recent_bad: bytes | None
+
+
+def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> None:
+    """Insert the partition's row by the start policy (``earliest`` or ``latest``) unless there is one."""
+    connection.execute(
+        insert(input_offset)
+        .values(
+            topic=found.key.topic,
+            partition=found.key.partition,
+            role=found.role.value,
+            topic_id=found.topic_id,
+            next_offset=found.low if start_at == "earliest" else found.high,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> StoredOffset:
+    """Take the partition over: epoch + 1, so that whoever held it before is fenced.
+
+    A partition that cannot go on without a human's word (stopped, recreated, or cut by retention) is not taken; it
+    comes back with its `paused_reason`.
+    """
+    discover_partition(connection, found, start_at=start_at)
+    row = _row(connection, found.key, lock=True)
+    if row.paused_reason is not None:
+        return row
+    position = {_FROM_BEGINNING: found.low, _FROM_END: found.high}.get(row.next_offset, row.next_offset)
+    if reason := _cannot_go_on(row, found, position):
+        pause_partition(connection, found.key, reason=reason)
+        return _row(connection, found.key)
+    connection.execute(
+        sa.update(input_offset)
+        .where(_is(found.key))
+        .values(
+            epoch=input_offset.c.epoch + 1,
+            next_offset=position,
+            topic_id=found.topic_id or row.topic_id,
+            forgiven_until=found.high if row.forgiven_until == _UNTIL_END else row.forgiven_until,
+            heartbeat_at=_NOW,
+            caught_up_at=None,
+        )
+    )
+    return _row(connection, found.key)
+
+
+def _cannot_go_on(row: StoredOffset, found: BrokerPartition, position: int) -> str | None:
+    if row.topic_id and found.topic_id and row.topic_id != found.topic_id:
+        return f"topic recreated: expected topic id {row.topic_id}, found {found.topic_id}"
+    if position < found.low:
+        return f"retention passed us: expected offset {position}, found {found.low} as the first one left"
+    if position > found.high:
+        return f"log is shorter than we read: expected offset {position}, found {found.high} as its end"
+    return None
+
+
+def read_offset(connection: sa.Connection, key: PartitionKey) -> StoredOffset:
+    """Return the partition's row."""
+    return _row(connection, key)
+
+
+def list_offsets(connection: sa.Connection) -> tuple[StoredOffset, ...]:
+    """Return every partition's row in order of topic and partition."""
+    rows = connection.execute(sa.select(input_offset).order_by(input_offset.c.topic, input_offset.c.partition))
+    return tuple(_stored(each) for each in rows)
+
+
+def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
+    """Move the partition's position by compare-and-set on position and epoch, and add its counters.
+
+    Raises:
+        OffsetFenced: The row is no longer where we left it; nothing may be written.
+    """
+    added = {
+        name: input_offset.c[name] + getattr(move.counters, name) for name in PartitionCounters.__dataclass_fields__
+    }
+    moved = connection.execute(
+        sa.update(input_offset)
+        .where(_is(move.key), input_offset.c.next_offset == move.first_offset, input_offset.c.epoch == move.epoch)
+        .values(
+            next_offset=move.next_offset,
+            max_event_time=move.max_event_time,
+            caught_up_at=_NOW if move.caught_up else None,
+            heartbeat_at=_NOW,
+            recent_bad=move.recent_bad,
+            **added,
+        )
+    )
+    if moved.rowcount != 1:
+        raise OffsetFenced(move.key.topic, move.key.partition)
+
+
+def beat(connection: sa.Connection, held: dict[PartitionKey, int], at_end: set[PartitionKey]) -> None:
+    """Write the heartbeat of partitions (key -> our epoch) without new records; those *at_end* are caught up."""
+    statement = (
+        sa.update(input_offset)
+        .where(
+            input_offset.c.topic == sa.bindparam("of_topic"),
+            input_offset.c.partition == sa.bindparam("of_partition"),
+            input_offset.c.epoch == sa.bindparam("our_epoch"),
+        )
+        .values(
+            heartbeat_at=_NOW,
+            caught_up_at=sa.case(
+                (sa.bindparam("is_at_end", type_=sa.Boolean), sa.func.coalesce(input_offset.c.caught_up_at, _NOW)),
+                else_=input_offset.c.caught_up_at,
+            ),
+        )
+    )
+    rows = [
+        {"of_topic": k.topic, "of_partition": k.partition, "our_epoch": held[k], "is_at_end": k in at_end}
+        for k in sorted(held)
+    ]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def pause_partition(connection: sa.Connection, key: PartitionKey, *, reason: str, epoch: int | None = None) -> bool:
+    """Stop the partition until `resume_partition`; with *epoch* only if still ours. Return whether it stopped."""
+    mine = sa.true() if epoch is None else input_offset.c.epoch == epoch
+    stopped = connection.execute(
+        sa.update(input_offset).where(_is(key), mine).values(paused_reason=reason, caught_up_at=None)
+    )
+    return stopped.rowcount == 1
+
+
+def paused_partitions(connection: sa.Connection) -> dict[PartitionKey, str]:
+    """Return the reason of every stopped partition."""
+    rows = connection.execute(
+        sa.select(input_offset.c.topic, input_offset.c.partition, input_offset.c.paused_reason).where(
+            input_offset.c.paused_reason.is_not(None)
+        )
+    )
+    return {PartitionKey(topic, partition): reason for topic, partition, reason in rows}
+
+
+def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
+    """Let a stopped partition go on; the worker that holds it notices within seconds.
+
+    Bad records that are in the topic by then no longer stop it: they become dead letters. ``stored`` goes on at the
+    stored offset (and takes a recreated topic for the old one); ``earliest`` and ``latest`` start anew at an end of
+    the log, without memory of identities and event times.
+
+    Raises:
+        DriftlineError: No such partition, or it is not stopped.
+    """
+    key = PartitionKey(topic, partition)
+    anew = {} if at == "stored" else {"next_offset": _FROM_BEGINNING if at == "earliest" else _FROM_END}
+    if anew:
+        connection.execute(sa.delete(dedup).where(dedup.c.topic == topic, dedup.c.partition == partition))
+    resumed = connection.execute(
+        sa.update(input_offset)
+        .where(_is(key), input_offset.c.paused_reason.is_not(None))
+        .values(
+            paused_reason=None,
+            topic_id="",
+            recent_bad=None,
+            forgiven_until=_UNTIL_END,
+            epoch=input_offset.c.epoch + 1,
+            **anew,
+            **({"max_event_time": None} if anew else {}),
+        )
+    )
+    if resumed.rowcount != 1:
+        stopped = ", ".join(map(str, sorted(paused_partitions(connection)))) or "none"
+        raise DriftlineError(f"{key}: expected a stopped partition; stopped are: {stopped}")
+
+
+def _is(key: PartitionKey) -> sa.ColumnElement[bool]:
+    return sa.and_(input_offset.c.topic == key.topic, input_offset.c.partition == key.partition)
+
+
+def _row(connection: sa.Connection, key: PartitionKey, *, lock: bool = False) -> StoredOffset:
+    wanted = sa.select(input_offset).where(_is(key))
+    return _stored(connection.execute(wanted.with_for_update() if lock else wanted).one())
+
+
+def _stored(row: sa.Row) -> StoredOffset:  # type: ignore[type-arg]  # a row of every column
+    return StoredOffset(
+        key=PartitionKey(row.topic, row.partition),
+        role=TopicRole(row.role),
+        topic_id=row.topic_id,
+        next_offset=row.next_offset,
+        epoch=row.epoch,
+        max_event_time=row.max_event_time,
+        caught_up=row.caught_up_at is not None,
+        heartbeat_at=None if row.heartbeat_at is None else row.heartbeat_at.isoformat(),
+        paused_reason=row.paused_reason,
+        forgiven_until=row.forgiven_until,
+        recent_bad=row.recent_bad,
+        counters=PartitionCounters(**{name: getattr(row, name) for name in PartitionCounters.__dataclass_fields__}),
+    )

@@ -1,0 +1,261 @@
+"""The outbox: effects committed with their decision, claimed with a lease, sent, closed with the lease's epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.clock import to_datetime, to_millis
+from monitor.store.schema import endpoint, outbox
+
+
+class EffectKind(StrEnum):
+    """What is sent: word to people, or a request to another system."""
+
+    NOTIFICATION = "notification"
+    ACTION = "action"
+
+
+class DeliveryState(StrEnum):
+    """Where an outbox row stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """A row to be sent; *not_after* is wall-clock milliseconds."""
+
+    id: str
+    kind: EffectKind
+    event_type: str
+    endpoint_id: int
+    incident_id: str | None
+    action_id: str | None
+    dedupe_key: str
+    body: bytes
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claimed row and where it goes; only the holder of *epoch* may close it."""
+
+    effect: Effect
+    endpoint_name: str
+    endpoint_type: str
+    url: str | None
+    secret_env: str | None
+    epoch: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """A row as people see it."""
+
+    id: str
+    kind: EffectKind
+    event_type: str
+    endpoint_name: str
+    action_id: str | None
+    state: DeliveryState
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+
+
+def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
+    """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
+    for each in effects:
+        statement = insert(outbox).values(
+            id=each.id,
+            kind=each.kind.value,
+            event_type=each.event_type,
+            endpoint_id=each.endpoint_id,
+            incident_id=each.incident_id,
+            action_id=each.action_id,
+            dedupe_key=each.dedupe_key,
+            body=each.body,
+            next_attempt_at=to_datetime(now_millis),
+            not_after=to_datetime(each.not_after),
+        )
+        connection.execute(statement.on_conflict_do_nothing())
+
+
+def _due(now_millis: int) -> sa.ColumnElement[bool]:
+    now = to_datetime(now_millis)
+    return sa.and_(
+        outbox.c.state == DeliveryState.PENDING.value,
+        outbox.c.next_attempt_at <= now,
+        sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
+        outbox.c.not_after >= now,
+    )
+
+
+def _answering(now_millis: int) -> sa.ColumnElement[bool]:
+    return sa.or_(endpoint.c.broken_until.is_(None), endpoint.c.broken_until <= to_datetime(now_millis))
+
+
+def due_endpoints(connection: sa.Connection, *, now_millis: int) -> tuple[int, ...]:
+    """Return the endpoints with something to send now and a closed breaker."""
+    rows = connection.execute(
+        sa.select(outbox.c.endpoint_id)
+        .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
+        .where(_due(now_millis), _answering(now_millis))
+        .distinct()
+        .order_by(outbox.c.endpoint_id)
+    )
+    return tuple(rows.scalars())
+
+
+def claim(
+    connection: sa.Connection, endpoint_id: int, *, owner: str, now_millis: int, lease_millis: int
+) -> Lease | None:
+    """Lease the endpoint's next due row; None when there is none, or one is under way anywhere.
+
+    The endpoint's row is locked meanwhile, so that at most one delivery per endpoint is under way among all alerters.
+    """
+    now = to_datetime(now_millis)
+    place = connection.execute(
+        sa.select(endpoint)
+        .where(endpoint.c.id == endpoint_id, _answering(now_millis))
+        .with_for_update(key_share=True, skip_locked=True)
+    ).one_or_none()
+    if place is None:
+        return None
+    under_way = sa.select(outbox.c.id).where(
+        outbox.c.endpoint_id == endpoint_id,
+        outbox.c.state == DeliveryState.PENDING.value,
+        outbox.c.lease_until >= now,
+    )
+    if connection.execute(under_way.limit(1)).one_or_none() is not None:
+        return None
+    row = connection.execute(
+        sa.select(outbox)
+        .where(outbox.c.endpoint_id == endpoint_id, _due(now_millis))
+        .order_by(outbox.c.next_attempt_at, outbox.c.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if row is None:
+        return None
+    leased = connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == row.id)
+        .values(
+            lease_owner=owner,
+            lease_epoch=outbox.c.lease_epoch + 1,
+            lease_until=to_datetime(now_millis + lease_millis),
+            attempts=outbox.c.attempts + 1,
+        )
+        .returning(outbox.c.lease_epoch, outbox.c.attempts)
+    ).one()
+    return Lease(
+        effect=_effect(row),
+        endpoint_name=place.name,
+        endpoint_type=place.type,
+        url=place.url,
+        secret_env=place.secret_env,
+        epoch=leased.lease_epoch,
+        attempt=leased.attempts,
+    )
+
+
+def close(
+    connection: sa.Connection,
+    lease: Lease,
+    *,
+    state: DeliveryState,
+    status: int | None,
+    error: str | None,
+    now_millis: int,
+    next_attempt_at: int | None = None,
+) -> bool:
+    """Write what became of the attempt; False when the lease is no longer ours and nothing was written."""
+    values: dict[str, object] = {
+        "state": state.value,
+        "last_status": status,
+        "last_error": error,
+        "lease_owner": None,
+        "lease_until": None,
+    }
+    if next_attempt_at is not None:
+        values["next_attempt_at"] = to_datetime(next_attempt_at)
+    if state is not DeliveryState.PENDING:
+        values["closed_at"] = to_datetime(now_millis)
+    changed = connection.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.id == lease.effect.id,
+            outbox.c.lease_epoch == lease.epoch,
+            outbox.c.state == DeliveryState.PENDING.value,
+        )
+        .values(**values)
+    )
+    return changed.rowcount == 1
+
+
+def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effect, ...]:
+    """Close every unsent row past its deadline that nobody is sending; return them."""
+    now = to_datetime(now_millis)
+    overdue = (
+        sa.select(outbox.c.id)
+        .where(
+            outbox.c.state == DeliveryState.PENDING.value,
+            outbox.c.not_after < now,
+            sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id.in_(overdue.scalar_subquery()))
+        .values(state=DeliveryState.EXPIRED.value, closed_at=now)
+        .returning(outbox)
+    )
+    return tuple(_effect(row) for row in rows)
+
+
+def list_outbox(connection: sa.Connection, *, limit: int = 1000) -> tuple[OutboxRow, ...]:
+    """Return the newest rows, oldest first."""
+    newest = (
+        sa.select(outbox, endpoint.c.name.label("endpoint_name"))
+        .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
+        .order_by(outbox.c.created_at.desc(), outbox.c.id)
+        .limit(limit)
+    )
+    rows = connection.execute(newest).all()
+    return tuple(
+        OutboxRow(
+            id=str(row.id),
+            kind=EffectKind(row.kind),
+            event_type=row.event_type,
+            endpoint_name=row.endpoint_name,
+            action_id=None if row.action_id is None else str(row.action_id),
+            state=DeliveryState(row.state),
+            attempts=row.attempts,
+            last_status=row.last_status,
+            last_error=row.last_error,
+        )
+        for row in reversed(rows)
+    )
+
+
+def _effect(row: sa.Row) -> Effect:  # type: ignore[type-arg]  # rows of several queries, named columns
+    return Effect(
+        id=str(row.id),
+        kind=EffectKind(row.kind),
+        event_type=row.event_type,
+        endpoint_id=row.endpoint_id,
+        incident_id=None if row.incident_id is None else str(row.incident_id),
+        action_id=None if row.action_id is None else str(row.action_id),
+        dedupe_key=row.dedupe_key,
+        body=bytes(row.body),
+        not_after=to_millis(row.not_after),
+    )

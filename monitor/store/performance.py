@@ -1,0 +1,161 @@
+"""Performance panes' sums, the minutes that changed, and judged accuracy of windows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from monitor.findings import encode_result
+from monitor.store.schema import performance_due, performance_evaluation, performance_pane
+from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
+
+OUTPUT = ""  # models with several heads come later; the column is in every key already
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DueMinute:
+    """A prediction minute (ms) of one series whose performance panes changed."""
+
+    series_id: int
+    minute: int
+
+
+def claim_due_minutes(connection: sa.Connection, *, series_ids: Sequence[int], limit: int) -> tuple[DueMinute, ...]:
+    """Lock and return minutes of these series that changed, oldest first, without those being changed right now."""
+    query = (
+        sa.select(performance_due.c.series_id, performance_due.c.minute)
+        .where(performance_due.c.series_id.in_(series_ids))
+        .order_by(performance_due.c.minute, performance_due.c.series_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tuple(DueMinute(*row) for row in connection.execute(query))
+
+
+def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -> None:
+    """Delete claimed minutes whose windows are judged; a later change marks them anew."""
+    statement = sa.text(
+        "DELETE FROM performance_due USING unnest(CAST(:series_ids AS integer[]), CAST(:minutes AS bigint[])) "
+        "AS done (series_id, minute) "
+        "WHERE performance_due.series_id = done.series_id AND performance_due.minute = done.minute"
+    )
+    if minutes:
+        parameters = {"series_ids": [each.series_id for each in minutes], "minutes": [each.minute for each in minutes]}
+        connection.execute(statement, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteTruths:
+    """Truths of one prediction minute (ms), over all their ages."""
+
+    minute: int
+    labelled: int
+    correct: int
+
+
+def truths_by_minute(connection: sa.Connection, *, series_id: int, start: int, stop: int) -> tuple[MinuteTruths, ...]:
+    """Return the sums of each minute in ``[start, stop)`` that has any, ascending."""
+    query = (
+        sa.select(
+            performance_pane.c.minute,
+            sa.cast(sa.func.sum(performance_pane.c.labelled), sa.BigInteger),
+            sa.cast(sa.func.sum(performance_pane.c.correct), sa.BigInteger),
+        )
+        .where(
+            performance_pane.c.series_id == series_id,
+            performance_pane.c.output == OUTPUT,
+            performance_pane.c.minute >= start,
+            performance_pane.c.minute < stop,
+        )
+        .group_by(performance_pane.c.minute)
+        .order_by(performance_pane.c.minute)
+    )
+    return tuple(MinuteTruths(*row) for row in connection.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class LastPerformance:
+    """The newest revision of one window's performance, and how old it is in wall-clock seconds."""
+
+    window_end: int
+    revision: int
+    counts: PerformanceCounts
+    age_seconds: float
+
+
+def last_performances(
+    connection: sa.Connection, *, series_id: int, length: int, first: int, last: int
+) -> dict[int, LastPerformance]:
+    """Return the newest revision of each judged window that ends in ``[first, last]``, by its end."""
+    table = performance_evaluation
+    age = sa.extract("epoch", sa.func.clock_timestamp() - table.c.evaluated_at)
+    query = (
+        sa.select(table.c.window_end, table.c.revision, table.c.sampled, table.c.labelled, table.c.correct, age)
+        .distinct(table.c.window_end)
+        .where(
+            table.c.series_id == series_id,
+            table.c.output == OUTPUT,
+            table.c.length == length,
+            table.c.window_end.between(first, last),
+        )
+        .order_by(table.c.window_end, table.c.revision.desc(), table.c.id.desc())
+    )
+    return {
+        row.window_end: LastPerformance(
+            row.window_end,
+            row.revision,
+            PerformanceCounts(sampled=row.sampled, labelled=row.labelled, correct=row.correct),
+            float(row[5]),
+        )
+        for row in connection.execute(query)
+    }
+
+
+def newest_mature_end(connection: sa.Connection, *, series_id: int, length: int) -> int | None:
+    """Return the end of the newest window of a scale that was ever mature."""
+    table = performance_evaluation
+    query = sa.select(sa.func.max(table.c.window_end)).where(
+        table.c.series_id == series_id, table.c.output == OUTPUT, table.c.length == length, table.c.mature
+    )
+    return connection.execute(query).scalar()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPerformance:
+    """One judged window, ready to be stored."""
+
+    series_id: int
+    length: int
+    window_end: int
+    spec_version: int
+    revision: int
+    counts: PerformanceCounts
+    mature: bool
+    judged: JudgedAccuracy
+
+
+def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerformance]) -> None:
+    """Append *evaluations*; one that is stored already stays as it is."""
+    rows = [
+        {
+            "series_id": each.series_id,
+            "output": OUTPUT,
+            "length": each.length,
+            "window_end": each.window_end,
+            "spec_version": each.spec_version,
+            "revision": each.revision,
+            "sampled": each.counts.sampled,
+            "labelled": each.counts.labelled,
+            "correct": each.counts.correct,
+            "mature": each.mature,
+            "accuracy": each.judged.accuracy,
+            "low": each.judged.interval.low if each.judged.interval else None,
+            "high": each.judged.interval.high if each.judged.interval else None,
+            "verdict": each.judged.result.verdict.value,
+            "result": encode_result(each.judged.result).decode(),
+        }
+        for each in evaluations
+    ]
+    if rows:
+        connection.execute(insert(performance_evaluation).on_conflict_do_nothing(), rows)

@@ -1,0 +1,257 @@
+"""What is going on, model by model: last verdicts, accuracy, deployed versions, open incidents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.findings import decode_result
+from monitor.store.schema import (
+    dead_letter,
+    deployment,
+    evaluated_until,
+    evaluation,
+    incident,
+    model,
+    outbox,
+    performance_due,
+    performance_evaluation,
+    performance_pane,
+    series,
+)
+from monitor.types import DeadLetterReason, IncidentKind, Stage, Tier, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastVerdict:
+    """The newest evaluated window of one version at one scale (*length* in minutes, *window_end* in ms)."""
+
+    version: str
+    length: int
+    window_end: int
+    events: int
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAccuracy:
+    """The newest mature accuracy of one version at one scale, with its interval."""
+
+    version: str
+    length: int
+    window_end: int
+    labelled: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastDeployment:
+    """Where one version stands by the newest deployment event about it."""
+
+    version: str
+    stage: Stage
+    traffic: float | None
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """One open incident in brief."""
+
+    id: str
+    version: str
+    kind: IncidentKind
+    tier: Tier
+    first_end: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """One applied model."""
+
+    model_id: int
+    namespace: str
+    name: str
+    held: bool
+    verdicts: tuple[LastVerdict, ...]
+    accuracies: tuple[LastAccuracy, ...]
+    deployments: tuple[LastDeployment, ...]
+    open_incidents: tuple[OpenIncident, ...]
+    windows_evaluated: int
+
+
+def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
+    """Return every applied model by namespace and name; only series over all segments."""
+    rows = connection.execute(sa.select(model).order_by(model.c.namespace, model.c.name)).all()
+    return tuple(
+        ModelStatus(
+            model_id=row.id,
+            namespace=row.namespace,
+            name=row.name,
+            held=row.held,
+            verdicts=_last_verdicts(connection, row.id),
+            accuracies=_last_accuracies(connection, row.id),
+            deployments=_deployments(connection, row.id),
+            open_incidents=_open_incidents(connection, row.id),
+            windows_evaluated=_windows_evaluated(connection, row.id),
+        )
+        for row in rows
+    )
+
+
+def windows_evaluated(connection: sa.Connection) -> int:
+    """Return how many windows were evaluated, drift and performance, first revisions only."""
+    return _windows_evaluated(connection, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far everything is.
+
+    Attributes:
+        judged_until: Latest evaluated window end (ms) of each (version, length in minutes).
+        labelled, correct: Predictions that met their truth, and those that came true.
+        performance_due: Prediction minutes whose accuracy is still to be judged.
+        deliveries_pending: Outbox rows that wait to be sent.
+    """
+
+    judged_until: dict[tuple[str, int], int]
+    labelled: int
+    correct: int
+    performance_due: int
+    deliveries_pending: int
+
+
+def read_progress_of_all(connection: sa.Connection) -> Progress:
+    """Return how far evaluation, truths and deliveries are, over all models and whole series."""
+    ends = connection.execute(
+        sa.select(series.c.version, evaluated_until.c.length, sa.func.max(evaluated_until.c.window_end))
+        .join(series, series.c.id == evaluated_until.c.series_id)
+        .where(series.c.segment_tag == "")
+        .group_by(series.c.version, evaluated_until.c.length)
+    )
+    labelled, correct = connection.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(performance_pane.c.labelled), 0),
+            sa.func.coalesce(sa.func.sum(performance_pane.c.correct), 0),
+        )
+        .join(series, series.c.id == performance_pane.c.series_id)
+        .where(series.c.segment_tag == "")
+    ).one()
+    due = sa.select(sa.func.count()).select_from(performance_due)
+    pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "pending")
+    return Progress(
+        judged_until={(version, length): int(end) for version, length, end in ends},
+        labelled=int(labelled),
+        correct=int(correct),
+        performance_due=int(connection.execute(due).scalar_one()),
+        deliveries_pending=int(connection.execute(pending).scalar_one()),
+    )
+
+
+def count_dead_letters(connection: sa.Connection) -> dict[DeadLetterReason, int]:
+    """Return how many records were refused, by reason."""
+    rows = connection.execute(
+        sa.select(dead_letter.c.reason, sa.func.count()).group_by(dead_letter.c.reason).order_by(dead_letter.c.reason)
+    )
+    return {DeadLetterReason(reason): int(count) for reason, count in rows}
+
+
+def _windows_evaluated(connection: sa.Connection, model_id: int | None) -> int:
+    total = 0
+    for table in (evaluation, performance_evaluation):
+        query = sa.select(sa.func.count()).select_from(table).where(table.c.revision == 0)
+        if model_id is not None:
+            query = query.where(table.c.series_id.in_(sa.select(series.c.id).where(series.c.model_id == model_id)))
+        total += int(connection.execute(query).scalar_one())
+    return total
+
+
+def _whole_series(model_id: int) -> Sequence[sa.ColumnElement[bool]]:
+    return series.c.model_id == model_id, series.c.segment_tag == ""
+
+
+def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdict, ...]:
+    newest = (
+        sa.select(evaluation.c.window_end, evaluation.c.events, evaluation.c.verdict, evaluation.c.result)
+        .where(evaluation.c.series_id == evaluated_until.c.series_id, evaluation.c.length == evaluated_until.c.length)
+        .order_by(evaluation.c.window_end.desc(), evaluation.c.revision.desc())
+        .limit(1)
+        .lateral()
+    )
+    rows = connection.execute(
+        sa.select(series.c.version, evaluated_until.c.length, newest)
+        .select_from(evaluated_until.join(series, series.c.id == evaluated_until.c.series_id).join(newest, sa.true()))
+        .where(*_whole_series(model_id))
+        .order_by(series.c.version, evaluated_until.c.length)
+    )
+    return tuple(
+        LastVerdict(
+            version=row.version,
+            length=row.length,
+            window_end=row.window_end,
+            events=row.events,
+            verdict=Verdict(row.verdict),
+            sentence=decode_result(row.result).sentence,
+        )
+        for row in rows
+    )
+
+
+def _last_accuracies(connection: sa.Connection, model_id: int) -> tuple[LastAccuracy, ...]:
+    each = performance_evaluation.c
+    rows = connection.execute(
+        sa.select(series.c.version, each.length, each.window_end, each.labelled, each.accuracy, each.low, each.high)
+        .join(series, series.c.id == each.series_id)
+        .where(*_whole_series(model_id), each.mature)
+        .distinct(series.c.version, each.length)
+        .order_by(series.c.version, each.length, each.window_end.desc(), each.revision.desc())
+    )
+    return tuple(
+        LastAccuracy(
+            version=row.version,
+            length=row.length,
+            window_end=row.window_end,
+            labelled=row.labelled,
+            accuracy=row.accuracy,
+            low=row.low,
+            high=row.high,
+        )
+        for row in rows
+    )
+
+
+def _deployments(connection: sa.Connection, model_id: int) -> tuple[LastDeployment, ...]:
+    rows = connection.execute(
+        sa.select(deployment)
+        .where(deployment.c.model_id == model_id)
+        .distinct(deployment.c.version)
+        .order_by(deployment.c.version, deployment.c.event_time.desc(), deployment.c.id.desc())
+    )
+    return tuple(
+        LastDeployment(version=row.version, stage=Stage(row.stage), traffic=row.traffic, event_time=row.event_time)
+        for row in rows
+    )
+
+
+def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
+    rows = connection.execute(
+        sa.select(incident)
+        .where(incident.c.model_id == model_id, incident.c.status == "open")
+        .order_by(incident.c.tier.desc(), incident.c.first_end)
+    )
+    return tuple(
+        OpenIncident(
+            id=str(row.id),
+            version=row.version,
+            kind=IncidentKind(row.kind),
+            tier=Tier(row.tier),
+            first_end=row.first_end,
+            sentence=row.sentence,
+        )
+        for row in rows
+    )

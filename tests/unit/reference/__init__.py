@@ -1,0 +1,1 @@
+"""Tests of cells, counts and profiles of a reference."""

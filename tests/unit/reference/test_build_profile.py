@@ -1,0 +1,214 @@
+"""Profiles of whole tables: real data against brute force, and what cannot be counted."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from monitor.errors import SpecError
+from monitor.reference.build import build_profile
+from monitor.reference.cells import SLOTS, ColumnRole, Slot
+from monitor.reference.column_values import natural_kind
+from monitor.reference.description import ReferenceDescription
+from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
+from monitor.spec import ColumnKind
+
+CENSUS = Path(__file__).parents[4] / "shared" / "data" / "acs_employment_reference.parquet"
+START = 1_780_272_000_000
+LENGTHS = (10, 30, 60, 240, 1440, 10080)
+
+
+@pytest.fixture(scope="module")
+def census() -> pa.Table:
+    """The census, a row every ten seconds."""
+    if not CENSUS.is_file():
+        pytest.skip(f"needs the census data at {CENSUS}")
+    table = pyarrow.parquet.read_table(CENSUS)
+    return table.append_column("at", pa.array(START + np.arange(len(table)) * 10_000))
+
+
+@pytest.fixture(scope="module")
+def description(census: pa.Table) -> ReferenceDescription:
+    others = {"id", "employed", "year", "prediction", "predicted_probability", "at"}
+    return ReferenceDescription(
+        features=tuple((each.name, natural_kind(each.type)) for each in census.schema if each.name not in others),
+        score="predicted_probability",
+        label="prediction",
+        truth="employed",
+        timestamp="at",
+        lengths=LENGTHS,
+    )
+
+
+@pytest.fixture(scope="module")
+def profile(census: pa.Table, description: ReferenceDescription) -> ReferenceProfile:
+    return build_profile(census, description=description, source="census")
+
+
+def test_every_count_of_the_census_equals_brute_force(
+    census: pa.Table, description: ReferenceDescription, profile: ReferenceProfile
+) -> None:
+    """Cells counted by Python's own Counter, column by column; nothing is in a slot, nothing is lost."""
+    for column, span, source in zip(profile.layout.columns, profile.layout.spans, description.counted, strict=False):
+        counted = Counter(census[source.source].to_pylist())
+        cells = profile.counts[span.start : span.slots]
+        assert cells.sum() == len(census)
+        assert not profile.counts[span.slots : span.slots + Slot.FAR_LOW].any()
+        if column.kind is ColumnKind.CATEGORICAL:
+            assert dict(zip(column.categories, cells.tolist(), strict=True)) == {str(k): n for k, n in counted.items()}
+        else:
+            ends = [*column.edges[1:], np.inf]
+            values = np.sort(census[source.source].to_numpy())
+            expected = [
+                int(np.count_nonzero((values >= a) & (values < b))) for a, b in zip(column.edges, ends, strict=True)
+            ]
+            assert cells.tolist() == expected
+
+
+def test_the_layout_is_features_then_prediction_then_latency(profile: ReferenceProfile) -> None:
+    """Order, names and roles that ingest counts by; latency last, without counts."""
+    assert [(column.name, column.role) for column in profile.layout.columns[-3:]] == [
+        ("prediction.score", ColumnRole.SCORE),
+        ("prediction.label", ColumnRole.LABEL),
+        ("latency_ms", ColumnRole.LATENCY),
+    ]
+    assert all(column.role is ColumnRole.FEATURE for column in profile.layout.columns[:-3])
+    assert [column.name for column in profile.columns] == [column.name for column in profile.layout.columns]
+    assert profile.counts[profile.layout.spans[-1].start :].sum() == 0
+
+
+def test_bins_of_the_score_are_its_deciles(census: pa.Table, profile: ReferenceProfile) -> None:
+    """A tenth of the census in each bin, to within a cell's thousandth; each cell has one bin, in order."""
+    index = [column.name for column in profile.columns].index("prediction.score")
+    bins, span = np.array(profile.columns[index].bins), profile.layout.spans[index]
+    assert len(bins) == span.slots - span.start
+    assert (np.diff(bins) >= 0).all()
+    held = np.bincount(bins, weights=profile.counts[span.start : span.slots])
+    assert len(held) == 10
+    assert held == pytest.approx(len(census) / 10, abs=len(census) / 1000 + 1)
+
+
+def test_time_blocks_add_up_to_the_counts(census: pa.Table, profile: ReferenceProfile) -> None:
+    """Blocks of 5 m hold 30 rows each, and sum up to the reference's own bins and slots."""
+    assert (profile.block_minutes, profile.start, profile.end) == (5, START, START + (len(census) - 1) * 10_000)
+    blocks = np.frombuffer(profile.blocks_bytes, dtype="<u4").reshape(len(profile.block_starts), -1)
+    expected, first = [], 0
+    for column, span in zip(profile.columns, profile.layout.spans, strict=True):
+        bins = np.bincount(column.bins, weights=profile.counts[span.start : span.slots]).astype(int)
+        expected += [*bins, *profile.counts[span.slots : span.stop]]
+        width = len(bins) + SLOTS
+        in_column = blocks[:, first : first + len(bins)].sum(axis=1)
+        if column.name != "latency_ms":
+            assert set(in_column[:-1].tolist()) == {30}
+        first += width
+    assert blocks.sum(axis=0).tolist() == expected
+
+
+def test_movement_is_known_for_every_window_and_half(profile: ReferenceProfile) -> None:
+    """Eight days in blocks measure a day's movement; at 7 d it is the next shorter one's, `estimated`."""
+    for column in profile.columns[:-1]:
+        assert sorted(column.movement) == [5, 10, 15, 30, 60, 120, 240, 720, 1440, 5040, 10080]
+        assert column.movement[1440].status == "measured"
+        assert column.movement[10080].status == "estimated"
+        assert sorted(column.share_variance) == sorted(column.movement)
+
+
+def test_accuracy_is_that_of_the_file(census: pa.Table, profile: ReferenceProfile) -> None:
+    """Labels that equal the truth, by numpy."""
+    agreeing = census["prediction"].to_numpy() == census["employed"].to_numpy()
+    assert (profile.correct, profile.labelled) == (agreeing.sum(), len(census))
+
+
+def test_the_same_table_gives_the_same_bytes(
+    census: pa.Table, description: ReferenceDescription, profile: ReferenceProfile
+) -> None:
+    """Built again, and from the table in other chunks: equal bytes; decoding them gives the profile back."""
+    encoded = encode_profile(profile)
+    rechunked = pa.concat_tables([census.slice(0, 1000), census.slice(1000)])
+    assert encode_profile(build_profile(rechunked, description=description, source="census")) == encoded
+    assert encode_profile(decode_profile(encoded, source="bytes")) == encoded
+
+
+def test_accuracy_by_score_needs_both_a_score_and_a_truth() -> None:
+    """From the threshold on the positive class is predicted; rows without score or truth do not count."""
+    table = pa.table({"s": [0.5, 0.49, 0.9, None, 0.1], "t": ["yes", "no", "no", "yes", None]})
+    built = ReferenceDescription(features=(), score="s", truth="t", positive="yes", negative="no")
+    profile = build_profile(table, description=built, source="x")
+    assert (profile.correct, profile.labelled) == (2, 3)
+
+
+def test_slots_of_the_reference_hold_what_is_in_no_cell() -> None:
+    """Nulls are missing, NaN and infinity invalid; cells and these two make all rows."""
+    table = pa.table({"x": [1.0, None, float("nan"), float("inf"), 1.0, 2.0]})
+    built = ReferenceDescription(features=(("x", ColumnKind.NUMERIC),))
+    profile = build_profile(table, description=built, source="x")
+    # cells: 1, (1, 2), 2; then the slots
+    assert profile.counts[:10].tolist() == [2, 0, 1, 1, 2, 0, 0, 0, 0, 0]
+
+
+def test_a_constant_column_has_one_bin_and_does_not_move() -> None:
+    """Nothing to compare within one bin: no error, movement uncalibrated."""
+    at = pa.array(START + np.arange(2000) * 60_000)
+    table = pa.table({"x": [3.0] * 2000, "flag": [True] * 2000, "at": at})
+    built = ReferenceDescription(
+        features=(("x", ColumnKind.NUMERIC), ("flag", ColumnKind.CATEGORICAL)), timestamp="at", lengths=(60,)
+    )
+    profile = build_profile(table, description=built, source="x")
+    assert [column.bins for column in profile.columns[:2]] == [(0,), (0,)]
+    assert {each.status for each in profile.columns[0].movement.values()} == {"uncalibrated"}
+
+
+def test_without_times_nothing_is_calibrated() -> None:
+    """No timestamp column: no blocks, and every length says so."""
+    built = ReferenceDescription(features=(("x", ColumnKind.NUMERIC),), lengths=(10,))
+    profile = build_profile(pa.table({"x": [1.0, 2.0]}), description=built, source="x")
+    assert (profile.block_minutes, profile.block_starts, profile.start) == (0, (), None)
+    assert {length: each.status for length, each in profile.columns[0].movement.items()} == {
+        5: "uncalibrated",
+        10: "uncalibrated",
+    }
+
+
+def test_every_column_that_cannot_be_counted_is_named_at_once() -> None:
+    """Seven different faults in one table: one error, a line each."""
+    table = pa.table(
+        {
+            "empty": pa.array([None] * 1200, pa.float64()),
+            "nan": [float("nan")] * 1200,
+            "name": [f"user {n}" for n in range(1200)],
+            "when": pa.array([0] * 1200, pa.timestamp("s")),
+            "word": ["x"] * 1200,
+            "probability": [1.5] * 1200,
+            "year": [2015] * 1200,
+        }
+    )
+    kinds = dict.fromkeys(("empty", "nan", "word"), ColumnKind.NUMERIC)
+    kinds |= dict.fromkeys(("name", "when"), ColumnKind.CATEGORICAL)
+    built = ReferenceDescription(
+        features=tuple(kinds.items()), score="probability", truth="when", timestamp="year", lengths=(10,)
+    )
+    with pytest.raises(SpecError) as caught:
+        build_profile(table, description=built, source="x.csv")
+    assert sorted(caught.value.problems) == [
+        "column 'empty': expected values, found none: 1200 are missing, 0 not finite",
+        "column 'name': expected at most 1000 categories, found 1200 (an identifier or free text? "
+        "for example 'user 0')",
+        "column 'nan': expected values, found none: 0 are missing, 1200 not finite",
+        "column 'probability': expected scores between 0 and 1, found 1.5 to 1.5",
+        "column 'when': expected text, booleans or numbers, found timestamp[s]",
+        "column 'when': expected text, booleans or numbers, found timestamp[s]",
+        "column 'word': expected numbers, found string",
+        "column 'year': expected epoch milliseconds, found 2015",
+    ]
+
+
+def test_columns_that_are_not_there_are_named_with_those_that_are() -> None:
+    """A misspelt name is answered with the table's names."""
+    built = ReferenceDescription(features=(("agee", ColumnKind.NUMERIC),), label="lable")
+    with pytest.raises(SpecError) as caught:
+        build_profile(pa.table({"age": [1], "label": ["a"]}), description=built, source="x")
+    assert len(caught.value.problems) == 2
+    assert "column 'agee': expected one of age, label" in caught.value.problems[0]

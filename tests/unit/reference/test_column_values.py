@@ -1,0 +1,144 @@
+"""Arrow columns as numbers, categories and times."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from monitor.reference.categorical_cells import categorical_cells
+from monitor.reference.cells import Slot
+from monitor.reference.column_values import UncountableColumn, epoch_millis, natural_kind, numbers, texts
+from monitor.reference.count_reference import categorical_places, counts_on_cells
+from monitor.spec import ColumnKind
+
+
+def _column(values: list[object], kind: pa.DataType | None = None) -> pa.ChunkedArray:
+    """Return *values* in two chunks."""
+    whole = pa.array(values, kind)
+    return pa.chunked_array([whole[: len(whole) // 2], whole[len(whole) // 2 :]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (pa.float32(), ColumnKind.NUMERIC),
+        (pa.int8(), ColumnKind.NUMERIC),
+        (pa.uint64(), ColumnKind.NUMERIC),
+        (pa.decimal128(10, 2), ColumnKind.NUMERIC),
+        (pa.bool_(), ColumnKind.CATEGORICAL),
+        (pa.string(), ColumnKind.CATEGORICAL),
+        (pa.large_string(), ColumnKind.CATEGORICAL),
+        (pa.dictionary(pa.int8(), pa.int64()), ColumnKind.CATEGORICAL),
+        (pa.timestamp("ms"), None),
+        (pa.list_(pa.int64()), None),
+        (pa.binary(), None),
+        (pa.null(), None),
+    ],
+    ids=str,
+)
+def test_the_kind_follows_the_arrow_type(kind: pa.DataType, expected: ColumnKind | None) -> None:
+    """Numbers are numeric, text and flags and codes categorical, everything else not countable."""
+    assert natural_kind(kind) is expected
+
+
+def test_null_is_missing_and_nan_is_invalid() -> None:
+    """No value, a value that is no number, and a number are three different things."""
+    found = numbers(_column([1.5, None, float("nan"), float("inf"), -0.0]))
+    assert found.missing.tolist() == [False, True, False, False, False]
+    assert found.invalid.tolist() == [False, False, True, True, False]
+    assert found.valid.tolist() == [1.5, 0.0]
+
+
+def test_decimals_and_integers_are_numbers() -> None:
+    """Money in decimals and counts in integers are read as floats."""
+    assert numbers(_column([Decimal("1.25"), None])).valid.tolist() == [1.25]
+    assert numbers(_column([1, 2, None], pa.int32())).valid.tolist() == [1.0, 2.0]
+
+
+def test_text_is_not_a_number() -> None:
+    """A text column asked for as numbers is refused by its type, not coerced."""
+    with pytest.raises(UncountableColumn, match="expected numbers, found string"):
+        numbers(_column(["1", "2"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([True, False, None, True], None, ("false", "true")),
+        ([3, 1, None, 3], pa.int64(), ("1", "3")),
+        ([3.0, 1.5, float("nan"), 3.0], None, ("1.5", "3")),
+        (["b", "a", None, "b"], None, ("a", "b")),
+        (["b", "a", None, "b"], pa.dictionary(pa.int8(), pa.string()), ("a", "b")),
+    ],
+    ids=["bool", "int", "float", "string", "dictionary"],
+)
+def test_categories_are_spelled_as_in_events(
+    values: list[object], kind: pa.DataType, expected: tuple[str, ...]
+) -> None:
+    """Booleans in lower case, whole numbers without a point; the third row is missing or invalid."""
+    found = texts(_column(values, kind))
+    assert found.categories == expected
+    assert found.codes.tolist() == [1, 0, -1, 1]
+    assert (found.missing | found.invalid).tolist() == [False, False, True, False]
+
+
+def test_categories_are_counted_like_a_counter() -> None:
+    """Each category's cell holds its rows; missing ones are in their slot; another sample's new one is unseen."""
+    reference = texts(_column(["a", "b", None, "b"]))
+    cells = categorical_cells(reference, name="x")
+    assert counts_on_cells(cells, categorical_places(cells, reference)).tolist() == [1, 2, 1, 0, 0, 0, 0, 0, 0]
+    other = texts(_column(["c", "b", "c"]))
+    counts = counts_on_cells(cells, categorical_places(cells, other))
+    assert counts[:2].tolist() == [0, 1]
+    assert counts[2 + Slot.UNSEEN] == 2
+
+
+def test_a_thousand_categories_are_the_limit() -> None:
+    """1000 categories are counted, 1001 refused with what such a column usually is."""
+    assert categorical_cells(texts(_column([f"u{n}" for n in range(1000)])), name="x").cells == 1000
+    with pytest.raises(UncountableColumn, match=r"at most 1000 categories, found 1001 \(an identifier or free text\?"):
+        categorical_cells(texts(_column([f"u{n}" for n in range(1001)])), name="x")
+    mixed = _column(["oops", *(str(n) for n in range(1001))])
+    with pytest.raises(UncountableColumn, match=r"mixed types\? 1001 of them are numbers, but 'oops' is none"):
+        categorical_cells(texts(mixed), name="x")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1_780_315_200_123, 1_780_315_200_123], pa.int64()),
+        ([1_780_315_200_123_456_789] * 2, pa.timestamp("ns")),
+        ([1_780_315_200_123] * 2, pa.timestamp("ms", tz="Europe/Berlin")),
+        (["2026-06-01T12:00:00.123Z"] * 2, pa.string()),
+        (["2026-06-01T14:00:00.123+02:00"] * 2, pa.string()),
+        (["2026-06-01 12:00:00.123"] * 2, pa.string()),
+    ],
+    ids=["epoch", "naive ns", "zone", "Z", "offset", "naive text"],
+)
+def test_every_spelling_of_a_moment_is_that_moment(values: list[object], kind: pa.DataType) -> None:
+    """Noon and 123 ms of 2026-06-01 in UTC, however it is written."""
+    assert epoch_millis(_column(values, kind)).tolist() == [1_780_315_200_123] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "sentence"),
+    [
+        ([2015, 2016], pa.int64(), "expected epoch milliseconds, found 2015"),
+        ([1.5, 2.5], pa.float64(), "expected times, RFC 3339 texts or epoch milliseconds, found double"),
+        (["soon", "later"], pa.string(), "expected times like 2026-06-01T12:00:00Z, found 'soon'"),
+        ([1_780_315_200_123, None], pa.int64(), "expected a time in every row, found 1 missing"),
+    ],
+    ids=["year", "float", "text", "missing"],
+)
+def test_what_is_no_time_is_refused(values: list[object], kind: pa.DataType, sentence: str) -> None:
+    """The refusal says what was expected and what was found."""
+    with pytest.raises(UncountableColumn, match=sentence):
+        epoch_millis(_column(values, kind))
+
+
+def test_mixed_chunks_of_a_dictionary_are_one_column() -> None:
+    """Chunks whose dictionaries differ, as in a Parquet file of several row groups, count together."""
+    chunks = pa.chunked_array([pa.array(["b", "a"]).dictionary_encode(), pa.array(["c", "b"]).dictionary_encode()])
+    found = texts(chunks)
+    assert np.array(found.categories)[found.codes].tolist() == ["b", "a", "c", "b"]

@@ -1,0 +1,220 @@
+"""`driftline init`: what it proposes, writes and refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import typer
+import yaml
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from driftline.cli.init import init
+from driftline.cli.spec_text import quoted
+from monitor.errors import SpecError
+from monitor.reference.agreement import disagreements, uncalibrated_lengths
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.spec import ColumnKind, ModelSpec, Task
+from monitor.spec_file import read_spec
+
+ROWS = 4000
+START = 1_780_272_000_000
+
+
+def _table() -> dict[str, object]:
+    random = np.random.default_rng(7)
+    score = random.uniform(size=ROWS)
+    return {
+        "id": np.arange(ROWS),
+        "at": pa.array(START + np.arange(ROWS) * 60_000, pa.timestamp("ms", tz="UTC")),
+        "income": random.lognormal(10, 1, size=ROWS),
+        "children": random.integers(0, 5, size=ROWS),
+        "country": random.choice(["DE", "FR", "no"], size=ROWS),
+        "member": random.uniform(size=ROWS) < 0.5,
+        "unit": np.full(ROWS, 100),
+        "score": score,
+        "truth": random.uniform(size=ROWS) < score,
+    }
+
+
+def _init(
+    directory: Path, *options: str, columns: dict[str, object] | None = None
+) -> tuple[ModelSpec, ReferenceProfile]:
+    """Run the command on a table with *columns* and return what it wrote."""
+    pyarrow.parquet.write_table(pa.table(columns or _table()), directory / "past.parquet")
+    app = typer.Typer()
+    app.command()(init)
+    output = directory / "m.yaml"
+    if "--timestamp" not in options and "--ignore" not in options and "at" in (columns or _table()):
+        options = (*options, "--ignore", "at")
+    fixed = ["--reference", str(directory / "past.parquet"), "--model", "m", "--output", str(output), "--force"]
+    result = CliRunner().invoke(app, [*fixed, *options])
+    if result.exception is not None:
+        raise result.exception
+    profile = decode_profile(output.with_suffix(".reference").read_bytes(), source="m.reference")
+    return read_spec(output), profile
+
+
+def test_a_binary_model_is_recognised(tmp_path: Path) -> None:
+    """Task, kinds, prediction and classes follow from the table; spec and profile agree."""
+    spec, profile = _init(tmp_path, "--score", "score", "--truth", "truth", "--timestamp", "at")
+    assert (spec.task, spec.truth.positive, spec.truth.negative) == (Task.BINARY, "true", "false")
+    assert {name: column.kind for name, column in spec.columns.items()} == {
+        "income": ColumnKind.NUMERIC,
+        "children": ColumnKind.NUMERIC,
+        "country": ColumnKind.CATEGORICAL,
+        "member": ColumnKind.CATEGORICAL,
+        "unit": ColumnKind.CATEGORICAL,  # constant: any other value is unseen
+    }
+    assert (spec.prediction.score, spec.prediction.label, spec.prediction.value) == (True, False, False)
+    assert disagreements(spec, profile) == ()
+    assert uncalibrated_lengths(spec, profile) == (10, 30)  # an event a minute: under 50 in a block
+
+
+def test_a_regression_and_a_multiclass_model_are_recognised(tmp_path: Path) -> None:
+    """A value makes a regression, three labels a multiclass task."""
+    assert _init(tmp_path, "--value", "income", "--truth", "score")[0].task is Task.REGRESSION
+    assert _init(tmp_path, "--label", "country")[0].task is Task.MULTICLASS
+
+
+def test_the_written_spec_has_every_key_and_each_default(tmp_path: Path) -> None:
+    """No key of the spec is left for the user to guess, and what is written is what leaving it out means."""
+    written = _init(tmp_path, "--score", "score", "--truth", "truth")[0]
+    text = (tmp_path / "m.yaml").read_text()
+    for name in _keys(ModelSpec):
+        assert f"{name}:" in text
+    for part in ("windows", "drift", "accuracy"):
+        assert getattr(written, part) == ModelSpec.model_fields[part].get_default(call_default_factory=True)
+    for line in text.splitlines():
+        if ":" in line and not line.lstrip().startswith(("#", "-", "columns:")) and line.startswith("  "):
+            assert "#" in line, f"not explained: {line}"
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    return set(model.model_json_schema()["properties"]) | {
+        key for each in model.model_json_schema()["$defs"].values() for key in each.get("properties", {})
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["no", "1", "a: b", "#x", "ü 😀", "true", "", "- a", "{a}", "a'b\"c", "null", "x" * 150]
+)
+def test_any_name_survives_yaml(name: str) -> None:
+    """Names that YAML would take for something else are quoted."""
+    assert yaml.safe_load(f"key: {quoted(name)}  # comment") == {"key": name}
+    assert yaml.safe_load(f"{quoted(name)}: 1") == {name: 1}
+
+
+def test_columns_with_awkward_names_are_watched(tmp_path: Path) -> None:
+    """A column `no`, one with a colon and one with a space come back under their names."""
+    columns = {"no": [1.0, 2.0], "a: b": [1.0, 2.0], "x y": [1.0, 2.0], "p": [0.1, 0.9]}
+    assert list(_init(tmp_path, "--score", "p", columns=columns)[0].columns) == ["no", "a: b", "x y"]
+
+
+def test_options_say_what_the_table_cannot(tmp_path: Path) -> None:
+    """Codes, ignored columns, scales, segments, sampling, namespace and the positive class by option."""
+    spec, profile = _init(
+        tmp_path, "--label", "member", "--truth", "truth", "--categorical", "children", "--ignore", "at,unit",
+        "--scales", "1h/5m, 2d/1h", "--segment", "region:country", "--sample-rate", "0.25", "--namespace", "eu/prod",
+        "--positive", "false",
+    )  # fmt: skip
+    assert spec.columns["children"].kind is ColumnKind.CATEGORICAL
+    assert profile.layout.columns[1].categories == ("0", "1", "2", "3", "4")
+    assert "unit" not in spec.columns
+    assert [each.length for each in spec.scales] == [60, 2880]
+    assert spec.segments[0].tag == "region"
+    assert sorted(spec.segments[0].values) == ["DE", "FR", "no"]
+    assert (spec.sample_rate, spec.namespace) == (0.25, "eu/prod")
+    assert (spec.truth.positive, spec.truth.negative) == ("false", "true")
+
+
+def test_the_ledger_stays_under_a_million_rows_a_day(tmp_path: Path) -> None:
+    """Half a million rows in 83 minutes are 8.6 million a day: sampled; 4,000 in three days are all kept."""
+    many = {"at": START + np.arange(500_000) * 10, "score": np.full(500_000, 0.5)}
+    fast = _init(tmp_path, "--score", "score", "--timestamp", "at", columns=many)[0].sample_rate
+    assert 0.9e6 < fast * 8_640_000 <= 1e6
+    assert _init(tmp_path, "--score", "score", "--timestamp", "at")[0].sample_rate == 1.0
+
+
+def test_a_time_that_was_not_named_is_recognised(tmp_path: Path) -> None:
+    """The refusal of a time column as a feature names the option it belongs to."""
+    with pytest.raises(SpecError, match="name it with --timestamp at, or leave it out with --ignore at"):
+        _init(tmp_path, "--score", "score", "--ignore", "unit")
+
+
+def test_faults_are_refused_together_or_dropped_by_name(tmp_path: Path) -> None:
+    """Three columns that cannot be counted are three problems; with --drop they are left out, and said so."""
+    columns = _table() | {
+        "note": [f"text {n}" for n in range(ROWS)],
+        "gone": pa.nulls(ROWS),
+        "tags": [[1]] * ROWS,
+    }
+    with pytest.raises(SpecError) as caught:
+        _init(tmp_path, "--score", "score", "--ignore", "at", columns=columns)
+    assert [problem.split("'")[1] for problem in caught.value.problems] == ["note", "gone", "tags"]
+    assert all("--ignore" in problem for problem in caught.value.problems)
+    spec, _ = _init(tmp_path, "--score", "score", "--ignore", "at", "--drop", columns=columns)
+    assert set(spec.columns) == {"income", "children", "country", "member", "unit", "truth"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((), "expected --score, --label or --value to name the prediction"),
+        (("--score", "scor"), "column 'scor': expected one of id, at, income"),
+        (("--score", "income"), "column 'income': expected scores between 0 and 1"),
+        (("--score", "score", "--truth", "truth", "--positive", "yes"), "--positive yes: expected one of false, true"),
+        (("--label", "country", "--task", "binary_classification"), "expected two classes, found 3"),
+        (("--score", "score", "--scales", "10m/3m"), "--scales 10m/3m: step: expected whole minutes"),
+        (
+            ("--score", "score", "--timestamp", "unit", "--ignore", "at"),
+            "column 'unit': expected epoch milliseconds, found 100",
+        ),
+    ],
+)
+def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path, options: tuple[str, ...], problem: str) -> None:
+    """Each refusal names the option or column, what was expected and what was found."""
+    with pytest.raises(SpecError) as caught:
+        _init(tmp_path, *options)
+    assert problem in str(caught.value)
+
+
+def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
+    """A second run names both files that are there; the first run's files stay as they are."""
+    _init(tmp_path, "--score", "score")
+    before = (tmp_path / "m.yaml").read_bytes()
+    with pytest.raises(SpecError, match=r"m\.yaml: expected no such file.*\n.*m\.reference: expected no such file"):
+        init(reference=tmp_path / "past.parquet", model="m", label="country", output=tmp_path / "m.yaml")
+    assert (tmp_path / "m.yaml").read_bytes() == before
+
+
+def test_the_same_table_writes_the_same_files(tmp_path: Path) -> None:
+    """Two runs give equal bytes of both files."""
+    written = []
+    for _ in range(2):
+        _init(tmp_path, "--score", "score", "--truth", "truth", "--timestamp", "at")
+        written.append(((tmp_path / "m.yaml").read_bytes(), (tmp_path / "m.reference").read_bytes()))
+    assert written[0] == written[1]
+
+
+def test_json_names_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One document: the two files, the columns with their cells, the notes."""
+    pyarrow.parquet.write_table(pa.table(_table()), tmp_path / "past.parquet")
+    init(reference=tmp_path / "past.parquet", model="a/b", score="score", ignore=["at"], output=tmp_path, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert Path(document["spec"]) == tmp_path / "a_b.yaml"
+    assert Path(document["reference"]).is_file()
+    assert document["columns"][-1] == {"name": "latency_ms", "kind": "numeric", "role": "latency", "cells": 120}
+    assert any(note.startswith("id: taken for the prediction id") for note in document["notes"])
+
+
+def test_the_schema_line_appears_where_the_schema_is(tmp_path: Path) -> None:
+    """Editors are pointed at spec.schema.json beside the spec, and at nothing that is not there."""
+    _init(tmp_path, "--score", "score")
+    assert "$schema" not in (tmp_path / "m.yaml").read_text()
+    (tmp_path / "spec.schema.json").write_text("{}")
+    _init(tmp_path, "--score", "score")
+    assert (tmp_path / "m.yaml").read_text().startswith("# yaml-language-server: $schema=spec.schema.json\n")
