@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         default=5.0, description="A partition at its end holds the watermark this much longer."
     )
     dedup_horizon: int = 100_000
+    revision_seconds: float = Field(
+        default=60.0, ge=0, description="A window with late events is revised at most this often."
+    )
 
     sweep_seconds: float = Field(default=10.0, gt=0)
     delivery_seconds: float = Field(default=1.0, gt=0)

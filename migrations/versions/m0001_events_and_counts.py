@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("unsampled", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("extra_fields", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("recent_bad", sa.LargeBinary(), nullable=True),
+        sa.Column("forgiven_until", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("topic", "partition", name=op.f("pk_input_offset")),
     )
     op.create_table(

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("series_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("length", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("window_end", sa.BigInteger(), nullable=False),
+        sa.Column("final_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_evaluated_until_series_id")),
         sa.PrimaryKeyConstraint("series_id", "length", name=op.f("pk_evaluated_until")),
     )
@@ -86,6 +87,8 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("reference_id", sa.Integer(), nullable=False),
         sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("previous_events", sa.BigInteger(), nullable=False),
+        sa.Column("sampled", sa.BigInteger(), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column(

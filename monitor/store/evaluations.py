@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.findings import WindowResult, encode_result
 from monitor.store.schema import evaluated_until, evaluation, model, series
@@ -126,7 +126,7 @@ def last_revisions(
             evaluation.c.sampled,
             age,
         )
-        .distinct(evaluation.c.window_end)
+        .ext(distinct_on(evaluation.c.window_end))
         .where(
             evaluation.c.series_id == series_id,
             evaluation.c.length == length,
@@ -159,7 +159,7 @@ def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEv
     """Return the last revision of every window of a model, ordered by series, length and end."""
     newest = (
         sa.select(evaluation)
-        .distinct(evaluation.c.series_id, evaluation.c.length, evaluation.c.window_end)
+        .ext(distinct_on(evaluation.c.series_id, evaluation.c.length, evaluation.c.window_end))
         .join(series, series.c.id == evaluation.c.series_id)
         .where(series.c.model_id == model_id)
         .order_by(

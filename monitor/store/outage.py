@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from monitor.errors import UnavailableError
 
-_LOST = (sa.exc.OperationalError, sa.exc.InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+_LOST = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.CheckViolation,  # maintain dropped a week of the ledger between its making and the flush
+)
 
 
 @contextmanager

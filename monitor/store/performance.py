@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.findings import encode_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
@@ -92,7 +92,7 @@ def last_performances(
     age = sa.extract("epoch", sa.func.clock_timestamp() - table.c.evaluated_at)
     query = (
         sa.select(table.c.window_end, table.c.revision, table.c.sampled, table.c.labelled, table.c.correct, age)
-        .distinct(table.c.window_end)
+        .ext(distinct_on(table.c.window_end))
         .where(
             table.c.series_id == series_id,
             table.c.output == OUTPUT,

@@ -1,0 +1,10 @@
+"""The decision: one closed window of one series and its reference give a WindowResult; pure functions of counts.
+
+`prepare` once per model and reference; then per window `decide_window`, or `examine_window` and `conclude_window`
+where the window before is loaded only when it matters.
+"""
+
+from monitor.decide.prepare import Prepared, prepare
+from monitor.decide.window import Examined, conclude_window, decide_window, examine_window
+
+__all__ = ["Prepared", "prepare", "Examined", "examine_window", "conclude_window", "decide_window"]

@@ -1,0 +1,137 @@
+"""Every number of one window, before anything is judged."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.decide.prepare import Prepared, ScaleMovement
+from monitor.decide.sample import Sample
+from monitor.findings import ColumnResult
+from monitor.stats.columns import Counts, Reals
+from monitor.stats.kolmogorov_smirnov import KolmogorovSmirnovDistances, kolmogorov_smirnov_distances
+from monitor.stats.population_stability import population_stability_indexes
+from monitor.types import Scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """One half of a window, computed only where a column may have moved; arrays of shape ``(columns,)``."""
+
+    prepared: Prepared
+    counts: Counts
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The half's counts."""
+        return self.prepared.sample(self.counts)
+
+    @cached_property
+    def psi(self) -> Reals:
+        """PSI of each column, NaN without values."""
+        return column_psi(self.prepared, self.sample)
+
+    @cached_property
+    def distances(self) -> Reals:
+        """KS distance of each column, NaN without values."""
+        return column_distances(self.prepared, self.sample).distances
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One window of at least ``min_events`` events; arrays have shape ``(columns,)``.
+
+    Attributes:
+        psi, distances, distance_bounds: NaN without values. Distances mean nothing for categorical columns.
+        conclusive: PSI and D can be judged: enough values here, and a reference.
+        phi: How much larger the variance is than sampling makes it.
+    """
+
+    scale: Scale
+    events: int
+    movement: ScaleMovement
+    whole: Sample
+    halves: tuple[Half, Half]
+    psi: Reals
+    distances: Reals
+    distance_bounds: Reals
+    conclusive: npt.NDArray[np.bool_]
+    phi: Reals
+
+
+def measure(prepared: Prepared, *, scale: Scale, first_half: Counts, second_half: Counts, events: int) -> Measured:
+    """Return the numbers of a window with at least one event.
+
+    Raises:
+        BinMismatchError: A half was not counted on the prepared layout.
+        KeyError: *scale* is none of the spec's.
+    """
+    # Halves come in the narrow types in which they are stored; their sum must not wrap round.
+    whole = prepared.sample(np.add(first_half, second_half, dtype=np.int64))
+    ks = column_distances(prepared, whole)
+    movement = prepared.movements[scale.length]
+    n, m = whole.n, prepared.reference.n
+    return Measured(
+        scale=scale,
+        events=events,
+        movement=movement,
+        whole=whole,
+        halves=(Half(prepared=prepared, counts=first_half), Half(prepared=prepared, counts=second_half)),
+        psi=column_psi(prepared, whole),
+        distances=ks.distances,
+        distance_bounds=ks.error_bounds,
+        conclusive=(n >= prepared.min_events) & (m > 0),
+        phi=1.0 + movement.kappa * n * m / np.maximum(n + m, 1),
+    )
+
+
+def column_psi(prepared: Prepared, sample: Sample) -> Reals:
+    """Return the PSI of each column of *sample*, NaN without values or reference."""
+    return population_stability_indexes(prepared.reference.bins, sample.bins, starts=prepared.order.columns_of_bins)
+
+
+def column_distances(prepared: Prepared, sample: Sample) -> KolmogorovSmirnovDistances:
+    """Return the KS distance of each column of *sample* and its error bound, NaN without values or reference."""
+    order = prepared.order
+    return kolmogorov_smirnov_distances(
+        prepared.reference.cells, sample.cells, point_cells=order.points, starts=order.columns
+    )
+
+
+def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[ColumnResult, ...]:
+    """Return the numbers of each column of the layout, as they are stored.
+
+    Args:
+        psi_low: Shape ``(columns,)``; NaN where PSI passed no tier.
+    """
+    whole = measured.whole
+    shares = (whole.shares / np.maximum(whole.totals, 1)).tolist()
+    n, m = whole.n.tolist(), prepared.reference.n.tolist()
+    psi, phi, lows = measured.psi.tolist(), measured.phi.tolist(), psi_low.tolist()
+    ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
+    conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
+    return tuple(
+        ColumnResult(
+            name=column.name,
+            n=n[at],
+            psi=psi[at],
+            psi_low=None if lows[at] != lows[at] else lows[at],
+            ks=ks[at] if numeric[at] else None,
+            ks_bound=bounds[at] if numeric[at] else None,
+            phi=phi[at],
+            missing=shares[at][0],
+            invalid=shares[at][1],
+            unseen=shares[at][2],
+        )
+        if conclusive[at]
+        else ColumnResult(
+            name=column.name,
+            n=n[at],
+            missing=shares[at][0],
+            invalid=shares[at][1],
+            unseen=shares[at][2],
+            inconclusive="too_few_events" if m[at] > 0 else "no_reference",
+        )
+        for at, column in enumerate(prepared.layout.columns)
+    )

@@ -1,0 +1,74 @@
+"""The order of comparison: a layout's cells rearranged so that bins and columns are runs of one array."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.reference.cells import CellsLayout, Slot
+from monitor.spec import ColumnKind
+
+Indexes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonOrder:
+    """Where the compared counts stand in a layout's vector, and where columns and bins begin among them.
+
+    A numeric column is its BELOW slot, its cells and its ABOVE slot: the slots are end cells of their own for the KS
+    distance and part of the first and last bin for PSI. A categorical column is its cells sorted by bin.
+
+    Attributes:
+        size: Length of the layout's vector.
+        gather: Shape ``(compared,)``. Index in the vector of each compared count.
+        columns: Shape ``(columns,)``. First compared count of each column.
+        bins: Shape ``(bins of all columns,)``. First compared count of each bin.
+        columns_of_bins: Shape ``(columns,)``. First bin of each column.
+        bins_per_column: Shape ``(columns,)``.
+        points: Shape ``(compared,)``. The cell holds a single value.
+        slots: Shape ``(columns, SLOTS)``. Index in the vector of each slot.
+    """
+
+    size: int
+    gather: Indexes
+    columns: Indexes
+    bins: Indexes
+    columns_of_bins: Indexes
+    bins_per_column: Indexes
+    points: npt.NDArray[np.bool_]
+    slots: Indexes
+
+
+def comparison_order(layout: CellsLayout, bins: tuple[tuple[int, ...], ...]) -> ComparisonOrder:
+    """Return the order for columns whose cells are grouped by *bins* (one group number per cell)."""
+    gathers, groups, points = [], [], []
+    for column, span, numbers in zip(layout.columns, layout.spans, bins, strict=True):
+        cells = np.arange(span.start, span.slots, dtype=np.intp)
+        group = np.array(numbers, dtype=np.intp)
+        if column.kind is ColumnKind.NUMERIC:
+            cells = np.concatenate([[span.slots + Slot.BELOW], cells, [span.slots + Slot.ABOVE]])
+            group = np.concatenate([group[:1], group, group[-1:]])
+            points.append(np.array([False, *column.points, False], dtype=np.bool_))
+        else:
+            by_bin = np.argsort(group, kind="stable")
+            cells, group = cells[by_bin], group[by_bin]
+            points.append(np.ones(len(cells), dtype=np.bool_))
+        gathers.append(cells)
+        groups.append(group)
+    columns = _starts([len(each) for each in gathers])
+    first_of_bins = [np.flatnonzero(np.diff(each, prepend=-1)) for each in groups]
+    bins_per_column = np.array([len(each) for each in first_of_bins], dtype=np.intp)
+    return ComparisonOrder(
+        size=layout.size,
+        gather=np.concatenate(gathers),
+        columns=columns,
+        bins=np.concatenate([start + each for start, each in zip(columns, first_of_bins, strict=True)]),
+        columns_of_bins=_starts(bins_per_column.tolist()),
+        bins_per_column=bins_per_column,
+        points=np.concatenate(points),
+        slots=layout.slot_index,
+    )
+
+
+def _starts(lengths: list[int]) -> Indexes:
+    return np.cumsum([0, *lengths[:-1]], dtype=np.intp)

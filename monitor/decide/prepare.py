@@ -1,0 +1,155 @@
+"""Everything about a decision that does not change from window to window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.decide.order import ComparisonOrder, comparison_order
+from monitor.decide.sample import Sample, sample_of
+from monitor.errors import BinMismatchError
+from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
+from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
+from monitor.spec import ColumnKind, DriftSpec, ModelSpec
+from monitor.stats.columns import Counts, Reals
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleMovement:
+    """How much each column moves by itself at one window length; shape ``(columns,)`` unless said.
+
+    Attributes:
+        kappa, nu: At the window's length.
+        kappa_half: At half of it; at the whole length where the half was not measured.
+        statuses: ``measured``, ``estimated`` or ``uncalibrated``, of the window's length.
+        share_variance: Shape ``(columns, 4)``: of the shares in the order of `SHARES`.
+    """
+
+    kappa: Reals
+    nu: Reals
+    kappa_half: Reals
+    statuses: tuple[str, ...]
+    share_variance: Reals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A model's reference, ready to be compared with windows; arrays have one entry per column of the layout.
+
+    Attributes:
+        reference: The reference's counts, in the order of comparison.
+        monitored: Judged, not only shown: monitored features and the prediction, not the latency.
+        numeric: Has a KS distance and far values.
+        constant: A numeric column with a single value in the reference: any other value is unseen.
+        importance: As in the spec; None for the prediction.
+        alpha: Error probability of one test: the spec's, shared by all tests, scales and segments.
+        movements: By window length in minutes, one for each scale of the spec.
+    """
+
+    layout: CellsLayout
+    bins: tuple[tuple[int, ...], ...]
+    order: ComparisonOrder
+    reference: Sample
+    monitored: Mask
+    numeric: Mask
+    constant: Mask
+    importance: tuple[float | None, ...]
+    alpha: float
+    movements: dict[int, ScaleMovement]
+    drift: DriftSpec
+    min_events: int
+
+    def sample(self, counts: Counts) -> Sample:
+        """Return the counts of one span of time, in the order of comparison.
+
+        Raises:
+            BinMismatchError: *counts* was not counted on this layout.
+        """
+        return sample_of(counts, order=self.order, constant=self.constant)
+
+    def cell_number(self, column: int, compared: int) -> int:
+        """Return which of *column*'s cells stands at *compared* in the order of comparison."""
+        return int(self.order.gather[compared]) - self.layout.spans[column].start
+
+
+def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
+    """Return *profile* prepared for the rules of *spec*.
+
+    Raises:
+        BinMismatchError: The profile's bins do not fit its cells.
+    """
+    layout = profile.layout
+    known = {each.name: each for each in profile.columns}
+    references = tuple(known.get(each.name, ColumnReference(name=each.name, bins=())) for each in layout.columns)
+    bins = tuple(_bins_of(column, each) for column, each in zip(layout.columns, references, strict=True))
+    order = comparison_order(layout, bins)
+    numeric = np.array([each.kind is ColumnKind.NUMERIC for each in layout.columns], dtype=np.bool_)
+    constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
+    monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
+    return Prepared(
+        layout=layout,
+        bins=bins,
+        order=order,
+        reference=sample_of(profile.counts, order=order, constant=constant),
+        monitored=monitored,
+        numeric=numeric,
+        constant=constant,
+        importance=tuple(_importance(each, spec) for each in layout.columns),
+        alpha=_shared_alpha(spec, monitored=monitored, numeric=numeric, constant=constant),
+        movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
+        drift=spec.drift,
+        min_events=spec.windows.min_events,
+    )
+
+
+def _bins_of(column: ColumnCells, reference: ColumnReference) -> tuple[int, ...]:
+    # The latency has cells but no reference: one bin, which cannot move.
+    bins = reference.bins or (0,) * column.cells
+    if len(bins) != column.cells:
+        raise BinMismatchError(f"{column.name}: expected a bin for each of {column.cells} cells, found {len(bins)}")
+    return bins
+
+
+def _is_monitored(column: ColumnCells, spec: ModelSpec) -> bool:
+    if column.role is ColumnRole.FEATURE:
+        feature = spec.columns.get(column.name)
+        return feature is not None and feature.monitor
+    return column.role is not ColumnRole.LATENCY
+
+
+def _importance(column: ColumnCells, spec: ModelSpec) -> float | None:
+    feature = spec.columns.get(column.name) if column.role is ColumnRole.FEATURE else None
+    return None if feature is None else feature.importance
+
+
+def _shared_alpha(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask) -> float:
+    # Of each column PSI, missing and invalid; of numeric ones D and far; of all that can be unseen, unseen.
+    tests = int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum())
+    segments = 1 + sum(len(each.values) + 1 for each in spec.segments)
+    return spec.drift.alpha / (max(tests, 1) * len(spec.scales) * segments)
+
+
+def _scale_movement(references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int) -> ScaleMovement:
+    freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
+    whole = [
+        each.movement.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
+        for each, freedom in zip(references, freedoms, strict=True)
+    ]
+    halves = [each.movement.get(length // 2) for each in references]
+    kappa_half = [
+        one.kappa if half is None or half.status == "uncalibrated" else half.kappa
+        for one, half in zip(whole, halves, strict=True)
+    ]
+    return ScaleMovement(
+        kappa=np.array([each.kappa for each in whole], dtype=np.float64),
+        nu=np.array([each.nu for each in whole], dtype=np.float64),
+        kappa_half=np.array(kappa_half, dtype=np.float64),
+        statuses=tuple(each.status for each in whole),
+        share_variance=np.array(
+            # The reference's blocks do not keep far values, so these have no block variance.
+            [(*each.share_variance.get(length, (0.0, 0.0, 0.0)), 0.0) for each in references],
+            dtype=np.float64,
+        ),
+    )

@@ -1,0 +1,139 @@
+"""Shares of missing, invalid, unseen and far values, and fields that are gone (statistics §5, far: §3.5)."""
+
+import numpy as np
+
+from monitor.decide.claim import Claim, Level
+from monitor.decide.measure import Measured
+from monitor.decide.prepare import Mask, Prepared
+from monitor.decide.sample import MISSING, SHARES, UNSEEN, Sample
+from monitor.stats.columns import Reals
+from monitor.stats.share_shift import ShareShift, half_share_exceeds, share_shift
+from monitor.types import IncidentKind, Tier
+
+MINIMUM, RELATIVE = 0.01, 0.25
+FAR_MINIMUM = 0.05
+UNSEEN_WARNING, UNSEEN_CRITICAL = 0.001, 0.05
+# Share of the reference up to which a column that is missing in a whole window is a field that is gone.
+OFTEN_MISSING = 0.5
+
+
+def share_claims(prepared: Prepared, measured: Measured) -> tuple[Claim, ...]:
+    """Return the claims about shares of each monitored column with enough events, in the order of the layout."""
+    reference_share, tolerances = _shares_of(prepared.reference), _tolerances(prepared)
+    moved = np.abs(_shares_of(measured.whole) - reference_share) > tolerances
+    moved &= (measured.whole.totals >= prepared.min_events) & (prepared.reference.totals > 0) & _judged(prepared)
+    claims = []
+    for column, kind in np.argwhere(moved).tolist():
+        claim = _claim(prepared, measured, column=column, kind=kind, tolerance=float(tolerances[column, kind]))
+        if claim is not None:
+            claims.append(claim)
+    return tuple(claims)
+
+
+def share_shown_before(
+    prepared: Prepared, measured: Measured, previous: Sample, *, column: int, statistic: str, tolerance: float
+) -> bool:
+    """Return whether the *previous* disjoint window proves the same share to be off by more than *tolerance*."""
+    kind = SHARES.index(statistic)
+    if previous.totals[column, kind] < prepared.min_events:
+        return False
+    return _shift(prepared, measured, previous, column=column, kind=kind, tolerance=tolerance).proven
+
+
+def missing_throughout(sample: Sample, *, column: int) -> bool:
+    """Return whether every event of *sample* misses the column, and there are events."""
+    total = int(sample.totals[column, MISSING])
+    return total > 0 and int(sample.shares[column, MISSING]) == total
+
+
+def reference_share_of(prepared: Prepared, *, column: int, statistic: str) -> float:
+    """Return the share of the reference that the share *statistic* is compared with."""
+    return float(_shares_of(prepared.reference)[column, SHARES.index(statistic)])
+
+
+def _claim(prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float) -> Claim | None:
+    shift = _shift(prepared, measured, measured.whole, column=column, kind=kind, tolerance=tolerance)
+    if not shift.proven:
+        return None
+    if kind == MISSING and shift.reference_share < OFTEN_MISSING and missing_throughout(measured.whole, column=column):
+        return _schema_claim(measured, shift, column=column, tolerance=tolerance)
+    rungs = [(Tier.ALERT, tolerance, True), (Tier.WARNING, tolerance, False)]
+    if kind == UNSEEN and shift.excess_low > UNSEEN_CRITICAL:
+        rungs.insert(0, (Tier.CRITICAL, UNSEEN_CRITICAL, True))
+    levels = tuple(
+        Level(
+            tier=tier,
+            threshold=threshold,
+            in_halves=_in_halves(prepared, measured, column=column, kind=kind, tolerance=threshold),
+            needs_previous=needs_previous,
+        )
+        for tier, threshold, needs_previous in rungs
+    )
+    return Claim(
+        kind=IncidentKind.DATA_QUALITY,
+        column=column,
+        statistic=SHARES[kind],
+        value=shift.share,
+        bound=shift.excess_low,
+        levels=levels,
+        shown=levels[-1],
+    )
+
+
+def _schema_claim(measured: Measured, shift: ShareShift, *, column: int, tolerance: float) -> Claim:
+    in_halves = all(missing_throughout(half.sample, column=column) for half in measured.halves)
+    level = Level(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
+    return Claim(
+        kind=IncidentKind.DATA_QUALITY,
+        column=column,
+        statistic="schema",
+        value=shift.share,
+        bound=shift.excess_low,
+        levels=(level,),
+        shown=level,
+    )
+
+
+def _shift(
+    prepared: Prepared, measured: Measured, sample: Sample, *, column: int, kind: int, tolerance: float
+) -> ShareShift:
+    return share_shift(
+        int(prepared.reference.shares[column, kind]),
+        int(prepared.reference.totals[column, kind]),
+        int(sample.shares[column, kind]),
+        int(sample.totals[column, kind]),
+        tolerance=tolerance,
+        alpha=prepared.alpha,
+        block_variance=float(measured.movement.share_variance[column, kind]),
+    )
+
+
+def _in_halves(prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float) -> bool:
+    reference_count = int(prepared.reference.shares[column, kind])
+    m = int(prepared.reference.totals[column, kind])
+    for half in measured.halves:
+        count, n = int(half.sample.shares[column, kind]), int(half.sample.totals[column, kind])
+        if n == 0 or not half_share_exceeds(reference_count, m, count, n, tolerance=tolerance):
+            return False
+    return True
+
+
+def _judged(prepared: Prepared) -> Mask:
+    """Shape ``(columns, 4)``: which shares of which columns are tested."""
+    can_be_unseen = ~prepared.numeric | prepared.constant
+    columns = [np.ones_like(prepared.monitored), np.ones_like(prepared.monitored), can_be_unseen, prepared.numeric]
+    judged: Mask = np.column_stack(columns) & prepared.monitored[:, np.newaxis]
+    return judged
+
+
+def _tolerances(prepared: Prepared) -> Reals:
+    """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
+    minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
+    relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
+    tolerances: Reals = np.maximum(minimum, relative * _shares_of(prepared.reference))
+    return tolerances
+
+
+def _shares_of(sample: Sample) -> Reals:
+    shares: Reals = sample.shares / np.maximum(sample.totals, 1)
+    return shares

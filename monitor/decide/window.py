@@ -1,0 +1,180 @@
+"""One closed window in two steps: what it proves by itself, and the conclusion with the window before it.
+
+The previous disjoint window costs another read, so a caller loads it only where `Examined.needs_previous`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.decide.claim import Claim, Level, Settled, settle
+from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
+from monitor.decide.measure import Measured, column_results, measure
+from monitor.decide.prepare import Prepared
+from monitor.decide.sample import Sample
+from monitor.decide.sentence import finding_sentence, inconclusive_sentence, window_sentence
+from monitor.decide.shares import share_claims, share_shown_before
+from monitor.decide.stuck import stuck_claim
+from monitor.decide.textbook import textbook_claims
+from monitor.decide.verdict import by_weight, calm_below, reason_of, worst_verdict
+from monitor.findings import ColumnResult, Finding, WindowResult
+from monitor.stats.columns import Counts, Reals
+from monitor.types import IncidentKind, Scale, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What a window says by itself.
+
+    Attributes:
+        measured: None where the window has too few events.
+        psi_low: Shape ``(columns,)``; NaN where PSI passed no tier.
+    """
+
+    scale: Scale
+    events: int
+    measured: Measured | None
+    psi_low: Reals
+    claims: tuple[Claim, ...]
+    columns: tuple[ColumnResult, ...]
+
+    @property
+    def needs_previous(self) -> bool:
+        """Whether the previous disjoint window can change the conclusion."""
+        return any(claim.needs_previous for claim in self.claims)
+
+
+def decide_window(
+    prepared: Prepared,
+    *,
+    scale: Scale,
+    first_half: Counts,
+    second_half: Counts,
+    events: int,
+    previous: Counts | None = None,
+    previous_events: int = 0,
+) -> WindowResult:
+    """Return the decision about one window whose previous disjoint window is at hand.
+
+    Args:
+        first_half, second_half: Shape ``(layout.size,)``, any integer type.
+        events: Events counted in the window.
+        previous, previous_events: The same of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
+
+    Raises:
+        BinMismatchError: Counts of another layout.
+        KeyError: *scale* is none of the spec's.
+    """
+    examined = examine_window(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
+
+
+def examine_window(
+    prepared: Prepared, *, scale: Scale, first_half: Counts, second_half: Counts, events: int
+) -> Examined:
+    """Return what one window proves by itself; arguments and errors as of `decide_window`."""
+    nothing = np.full(len(prepared.layout.columns), np.nan)
+    if events == 0:
+        return Examined(scale=scale, events=0, measured=None, psi_low=nothing, claims=(), columns=())
+    measured = measure(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    if events < prepared.min_events:
+        columns = column_results(prepared, measured, psi_low=nothing)
+        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
+    if prepared.drift.rule == "textbook":
+        psi_low, claims = nothing, textbook_claims(prepared, measured)
+    else:
+        psi_low = psi_lower_bounds(prepared, measured)
+        claims = drift_claims(prepared, measured, psi_low=psi_low)
+    claims = tuple(stuck_claim(prepared, measured, claim) or claim for claim in claims)
+    return Examined(
+        scale=scale,
+        events=events,
+        measured=measured,
+        psi_low=psi_low,
+        claims=(*share_claims(prepared, measured), *claims),
+        columns=column_results(prepared, measured, psi_low=psi_low),
+    )
+
+
+def conclude_window(
+    prepared: Prepared, examined: Examined, *, previous: Counts | None = None, previous_events: int = 0
+) -> WindowResult:
+    """Return the decision about an examined window; *previous* and *previous_events* as of `decide_window`."""
+    measured = examined.measured
+    if measured is None:
+        reason = "no_events" if examined.events == 0 else "too_few_events"
+        return _inconclusive(prepared, examined, reason)
+    before = None
+    if previous is not None and previous_events >= prepared.min_events and examined.needs_previous:
+        before = prepared.sample(previous)
+    findings = _findings(prepared, measured, claims=examined.claims, before=before)
+    reason = reason_of(prepared, measured)
+    if reason and not any(each.endured for each in findings):
+        return _inconclusive(prepared, examined, reason, findings=findings)
+    return WindowResult(
+        verdict=worst_verdict(findings),
+        events=examined.events,
+        columns=examined.columns,
+        findings=findings,
+        calm_below=calm_below(prepared, measured, findings),
+        quality_calm=not any(each.kind is IncidentKind.DATA_QUALITY for each in findings),
+        sentence=window_sentence(prepared, measured, findings),
+    )
+
+
+def _inconclusive(
+    prepared: Prepared, examined: Examined, reason: str, *, findings: tuple[Finding, ...] = ()
+) -> WindowResult:
+    return WindowResult(
+        verdict=Verdict.INCONCLUSIVE,
+        events=examined.events,
+        columns=examined.columns,
+        findings=findings,
+        reason=reason,
+        sentence=inconclusive_sentence(
+            reason, events=examined.events, min_events=prepared.min_events, minutes=examined.scale.length
+        ),
+    )
+
+
+def _findings(
+    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: Sample | None
+) -> tuple[Finding, ...]:
+    def shown_before(claim: Claim, level: Level) -> bool:
+        return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
+
+    settled = [settle(claim, shown_before=shown_before) for claim in claims]
+    broken = {each.claim.column for each in settled if each.endured and each.claim.kind is IncidentKind.DATA_QUALITY}
+    # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
+    # in the column's result, but it is not told a second time as drift, which could ask for a retraining.
+    kept = [each for each in settled if each.claim.kind is IncidentKind.DATA_QUALITY or each.claim.column not in broken]
+    return by_weight(tuple(_finding(prepared, measured, each) for each in kept))
+
+
+def _shown_before(prepared: Prepared, measured: Measured, before: Sample, *, claim: Claim, level: Level) -> bool:
+    if claim.kind is IncidentKind.DRIFT:
+        return psi_shown_before(prepared, measured, before, column=claim.column, tier=level.threshold)
+    if claim.statistic == "stuck":
+        warning = prepared.drift.tiers.warning
+        return psi_shown_before(prepared, measured, before, column=claim.column, tier=warning)
+    return share_shown_before(
+        prepared, measured, before, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
+    )
+
+
+def _finding(prepared: Prepared, measured: Measured, settled: Settled) -> Finding:
+    claim = settled.claim
+    column = prepared.layout.columns[claim.column]
+    return Finding(
+        kind=claim.kind,
+        column=column.name,
+        statistic=claim.statistic,
+        tier=settled.level.tier,
+        endured=settled.endured,
+        value=claim.value,
+        bound=claim.bound,
+        threshold=settled.level.threshold,
+        role=column.role.value,
+        importance=prepared.importance[claim.column],
+        sentence=finding_sentence(prepared, measured, settled),
+    )

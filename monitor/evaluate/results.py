@@ -1,0 +1,58 @@
+"""What a turn judged, as the alerter reads it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+from monitor.findings import WindowResult
+from monitor.types import Scale, SeriesKey
+from monitor.windows.watermark import Watermark
+
+
+class EvaluationKind(StrEnum):
+    """What was judged."""
+
+    INPUTS = "inputs"  # drift and data quality of features and predictions
+    PERFORMANCE = "performance"  # accuracy, once truths are in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvaluation:
+    """One judged window, as stored.
+
+    Attributes:
+        revision: 0 the first time, then counted up.
+        driving: It may move incidents: a first judgement and, of performance, the newest mature window of its scale.
+    """
+
+    series: SeriesKey
+    scale: Scale
+    window_end: int
+    kind: EvaluationKind
+    revision: int
+    driving: bool
+    result: WindowResult
+
+
+@dataclass(frozen=True, slots=True)
+class EndEvaluation:
+    """Everything judged about one window end (ms) of a model."""
+
+    window_end: int
+    evaluations: tuple[StoredEvaluation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationBatch:
+    """What one turn judged, in order of window end; *more*: call again, something may be due still."""
+
+    ends: tuple[EndEvaluation, ...]
+    more: bool
+    watermark: Watermark
+
+
+def by_end(judged: Sequence[StoredEvaluation]) -> tuple[EndEvaluation, ...]:
+    """Return *judged* by window end, ascending; the order inside an end is fixed too."""
+    ordered = sorted(judged, key=lambda each: (each.window_end, each.series, each.scale, each.kind))
+    return tuple(EndEvaluation(end, tuple(group)) for end, group in groupby(ordered, key=lambda each: each.window_end))

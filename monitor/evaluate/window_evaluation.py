@@ -1,0 +1,140 @@
+"""Evaluates windows of one series: counts of the halves and of the window before in, a result out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from monitor.decide import Prepared, conclude_window, examine_window
+from monitor.evaluate.loading import StepSums
+from monitor.findings import WindowResult
+from monitor.types import Scale, Verdict
+from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
+from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
+from monitor.windows.due import length_millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDecision:
+    """A model's reference, prepared, and the order of its cells, newest last.
+
+    Attributes:
+        cells_id: The cells of the reference; only windows counted wholly on them can be compared.
+    """
+
+    prepared: Prepared
+    cells_id: int
+    size: int
+    cells_order: tuple[int, ...]
+    spec_version: int
+    reference_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedWindow:
+    """The result of one window, and what it was computed from."""
+
+    scale: Scale
+    end: int
+    cells_id: int
+    previous_events: int
+    sampled: int
+    result: WindowResult
+
+
+def evaluate_windows(
+    connection: sa.Connection,
+    cache: CountsCache,
+    decision: ModelDecision,
+    *,
+    rows: Sequence[PaneRow],
+    ends: Sequence[tuple[Scale, Sequence[int]]],
+) -> Iterator[EvaluatedWindow]:
+    """Yield the windows of one series that end at *ends*, scale by scale; *rows* hold all they need, sorted by start.
+
+    Raises:
+        PaneRowsReplaced: A compaction came between; list the rows again.
+    """
+    sums = StepSums(connection, cache, size=decision.size)
+    for scale, scale_ends in ends:
+        steps = StepRows(scale, rows)
+        windows = [_cut(steps, scale, end) for end in scale_ends]
+        comparable = [each for each in windows if isinstance(each, WindowRows) and _comparable(each.rows, decision)]
+        loaded = sums.load(step for each in comparable for step in each.first_half + each.second_half)
+        for each in windows:
+            if isinstance(each, EvaluatedWindow):
+                yield each
+            elif not _comparable(each.rows, decision):
+                yield _described(each, decision, _inconclusive(each.rows, "new_cells"))
+            else:
+                yield _described(each, decision, _decided(each, decision, loaded, sums))
+
+
+def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindow:
+    try:
+        return steps.window(end)
+    except SpanCutError:
+        # Only a scale or step that the spec got after its history was compacted comes here; it fills up again.
+        start = end - length_millis(scale)
+        rows = steps.starting_between(start, end)
+        before = steps.starting_between(start - length_millis(scale), start)
+        return EvaluatedWindow(
+            scale=scale,
+            end=end,
+            cells_id=rows[-1].cells_id if rows else 0,
+            previous_events=sum(row.events for row in before),
+            sampled=sum(row.sampled for row in rows),
+            result=_inconclusive(rows, "compacted"),
+        )
+
+
+def _comparable(rows: Sequence[PaneRow], decision: ModelDecision) -> bool:
+    return all(row.cells_id == decision.cells_id for row in rows)
+
+
+def _inconclusive(rows: Sequence[PaneRow], reason: str) -> WindowResult:
+    return WindowResult(
+        verdict=Verdict.INCONCLUSIVE, events=sum(row.events for row in rows), reason=reason, sentence=_SENTENCES[reason]
+    )
+
+
+_SENTENCES = {
+    "new_cells": "Inconclusive: new cells took effect, the window is filling.",
+    "compacted": "Inconclusive: the window was added after its history had been compacted; it is filling.",
+}
+
+
+def _decided(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts], sums: StepSums) -> WindowResult:
+    examined = examine_window(
+        decision.prepared,
+        scale=window.window.scale,
+        first_half=_added(window.first_half, loaded, decision.size),
+        second_half=_added(window.second_half, loaded, decision.size),
+        events=sum(row.events for row in window.rows),
+    )
+    previous = None
+    previous_rows = window.previous_rows
+    if examined.needs_previous and previous_rows and _comparable(previous_rows, decision):
+        previous = _added(window.previous, sums.load(window.previous), decision.size)
+    return conclude_window(
+        decision.prepared, examined, previous=previous, previous_events=sum(row.events for row in previous_rows)
+    )
+
+
+def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts], size: int) -> npt.NDArray[np.int64]:
+    return total((loaded[tuple(row.row_id for row in step)] for step in steps), size=size)
+
+
+def _described(window: WindowRows, decision: ModelDecision, result: WindowResult) -> EvaluatedWindow:
+    rows = window.rows
+    newest = max((row.cells_id for row in rows), key=decision.cells_order.index, default=decision.cells_id)
+    return EvaluatedWindow(
+        scale=window.window.scale,
+        end=window.window.end,
+        cells_id=newest,
+        previous_events=sum(row.events for row in window.previous_rows),
+        sampled=sum(row.sampled for row in rows),
+        result=result,
+    )

@@ -1,0 +1,115 @@
+"""The maintain role: join until dry, compact, drop; every `maintain_seconds` until it is told to stop."""
+
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from monitor.clock import monotonic_seconds, now_millis
+from monitor.maintain.compact import Compactor
+from monitor.maintain.drop import drop_expired
+from monitor.maintain.join import JoinRules, join_rules, join_truths
+from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
+from monitor.settings import Settings
+from monitor.store.configuration import Configuration, load_configuration, read_generation
+from monitor.store.engine import make_engine
+from monitor.store.watermarks import read_partitions
+from monitor.types import TopicRole
+from monitor.windows.watermark import model_watermark, watermark_rules
+
+COMPACT_SECONDS = 10.0
+DROP_SECONDS = 600.0
+AFRESH_SECONDS = 3600.0
+LONGEST_BACK_OFF_SECONDS = 30.0
+
+OnHealth = Callable[[bool, str], None]
+log = structlog.get_logger()
+
+
+def run_maintain(settings: Settings, *, stop: threading.Event, on_health: OnHealth | None = None) -> None:
+    """Maintain until *stop* is set; a database that is away is waited for, with a back-off.
+
+    *on_health* hears ``(healthy, why)`` after each round.
+    """
+    engine = make_engine(settings.database_url)
+    maintainer = Maintainer(engine, settings)
+    failures = 0
+    try:
+        while not stop.is_set():
+            try:
+                maintainer.round(stop=stop)
+                healthy, why, failures = True, "", 0
+            except OperationalError as error:
+                failures += 1
+                healthy, why = False, " ".join(str(error.orig).split())
+                log.warning("maintain.interrupted", failures=failures, cause=why)
+            if on_health is not None:
+                on_health(healthy, why)
+            back_off = min(2.0 ** min(failures, 10) - 1, LONGEST_BACK_OFF_SECONDS)
+            stop.wait(max(settings.maintain_seconds, back_off))
+    finally:
+        engine.dispose()
+
+
+class Maintainer:
+    """Does one round after another; remembers the configuration it loaded and when what was done last."""
+
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._rules = watermark_rules(settings)
+        self._configuration = Configuration(-1, ())
+        self._join_rules: dict[int, JoinRules] = {}
+        self._compactor = Compactor(self._rules)
+        self._afresh_at = monotonic_seconds() + AFRESH_SECONDS
+        self._compact_at = 0.0
+        self._drop_at = 0.0
+
+    def round(self, *, stop: threading.Event) -> None:
+        """Join until there is nothing left to join; compact and drop when it is time."""
+        self._reload()
+        self._join(stop)
+        now = monotonic_seconds()
+        if now >= self._afresh_at:
+            self._compactor = Compactor(self._rules)
+            self._afresh_at = now + AFRESH_SECONDS
+        if now >= self._compact_at and not stop.is_set():
+            self._compact()
+            self._compact_at = now + COMPACT_SECONDS
+        if now >= self._drop_at and not stop.is_set():
+            dropped = drop_expired(self._engine, self._settings)
+            if dropped:
+                ROWS_DROPPED.inc(dropped)
+                log.info("retention.applied", rows=dropped)
+            self._drop_at = now + DROP_SECONDS
+
+    def _reload(self) -> None:
+        with self._engine.connect() as connection:
+            if read_generation(connection) != self._configuration.generation:
+                self._configuration = load_configuration(connection)
+                self._join_rules = join_rules(self._configuration)
+
+    def _join(self, stop: threading.Event) -> None:
+        more = bool(self._join_rules)
+        while more and not stop.is_set():
+            with self._engine.begin() as connection:
+                report = join_truths(connection, rules=self._join_rules, now=now_millis())
+            if report.changed:
+                TRUTHS_JOINED.inc(report.changed)
+                log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
+            more = report.more
+
+    def _compact(self) -> None:
+        topics = self._settings.predictions_topics
+        with self._engine.connect() as connection:
+            partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=topics)
+        watermark = model_watermark(partitions, now=now_millis(), rules=self._rules).value
+        if watermark is None:
+            return
+        for applied in self._configuration.models:
+            replaced = self._compactor.compact(self._engine, applied, watermark=watermark)
+            if replaced:
+                PANES_COMPACTED.inc(replaced)
+                log.info("panes.compacted", model=str(applied.key), rows=replaced)

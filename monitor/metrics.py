@@ -1,0 +1,49 @@
+"""Every Prometheus metric of every role, in one place.
+
+Label values come from closed lists, from the settings (topics) or from applied specs (models); never from messages, so
+the number of series is bounded whatever is produced.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# ingest ---------------------------------------------------------------------------------------------------------------
+
+# result: counted, duplicate, late, dead, unsampled
+RECORDS = Counter("driftline_records_total", "Records flushed, by what became of them.", ["topic", "result"])
+# reason: see monitor.types.DeadLetterReason
+DEAD_LETTERS = Counter("driftline_dead_letters_total", "Records refused, by reason.", ["reason"])
+FLUSH_SECONDS = Histogram("driftline_flush_seconds", "Duration of one flush transaction.", buckets=_SECONDS)
+FLUSH_RECORDS = Histogram(
+    "driftline_flush_records", "Records of one flush.", buckets=(1, 10, 100, 1_000, 10_000, 50_000, 100_000)
+)
+FENCED_FLUSHES = Counter("driftline_fenced_flushes_total", "Flushes refused because another worker moved the offset.")
+LAG_RECORDS = Gauge(
+    "driftline_lag_records", "Records between our position and the partition's end.", ["topic", "partition"]
+)
+PAUSED_PARTITIONS = Gauge("driftline_paused_partitions", "Partitions of this worker that stand still until resumed.")
+
+# evaluation and alerting ----------------------------------------------------------------------------------------------
+
+WATERMARK_AGE_SECONDS = Gauge("driftline_watermark_age_seconds", "Clock minus the watermark of the predictions.")
+# verdict: see monitor.types.Verdict
+WINDOWS_EVALUATED = Counter("driftline_windows_evaluated_total", "Windows evaluated.", ["model", "verdict"])
+EVALUATION_SECONDS = Histogram("driftline_evaluation_seconds", "Duration of one model's turn.", buckets=_SECONDS)
+# kind: see monitor.types.IncidentKind
+INCIDENTS_OPEN = Gauge("driftline_incidents_open", "Open incidents.", ["model", "kind"])
+# kind: retraining, rollback; state: see the action table
+ACTIONS = Counter("driftline_actions_total", "Actions decided, refused ones too.", ["kind", "state"])
+# kind: notification, action; result: done, retry, unknown, dead, expired
+DELIVERIES = Counter("driftline_deliveries_total", "Attempts to deliver, by how they ended.", ["kind", "result"])
+DELIVERY_SECONDS = Histogram("driftline_delivery_seconds", "Duration of one attempt to deliver.", buckets=_SECONDS)
+
+# maintain -------------------------------------------------------------------------------------------------------------
+
+TRUTHS_JOINED = Counter("driftline_truths_joined_total", "Predictions that met their truth.")
+PANES_COMPACTED = Counter("driftline_panes_compacted_total", "Pane rows replaced by their sum.")
+ROWS_DROPPED = Counter("driftline_rows_dropped_total", "Rows past their retention that were dropped.")
+
+# every role -----------------------------------------------------------------------------------------------------------
+
+HEALTHY = Gauge("driftline_healthy", "1 while /healthz answers 200, else 0.")

@@ -1,0 +1,53 @@
+"""Decoded counts kept by the ids of the immutable rows they sum up, least recently used out first."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.integer]
+RowIds = tuple[int, ...]
+
+
+class CountsCache:
+    """Counts by the ids of the rows they are the sum of; a row never changes, so an entry is never wrong."""
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[RowIds, Counts] = OrderedDict()
+
+    def get(self, ids: RowIds) -> Counts | None:
+        """Return the counts of *ids*, None when they are not kept."""
+        found = self._entries.get(ids)
+        if found is not None:
+            self._entries.move_to_end(ids)
+        return found
+
+    def put(self, ids: RowIds, counts: Counts) -> None:
+        """Keep *counts*; they must not be written to afterwards."""
+        if ids in self._entries:
+            return
+        self._entries[ids] = counts
+        self._bytes += counts.nbytes
+        while self._bytes > self._max_bytes and self._entries:
+            _, dropped = self._entries.popitem(last=False)
+            self._bytes -= dropped.nbytes
+
+    @property
+    def bytes_held(self) -> int:
+        return self._bytes
+
+
+def total(parts: Iterable[Counts], *, size: int) -> npt.NDArray[np.int64]:
+    """Return the sum of *parts* (each of *size* counts, any unsigned type) as int64."""
+    result = np.zeros(size, dtype=np.int64)
+    for part in parts:
+        np.add(result, part, out=result, casting="unsafe")  # uint64 + int64 would become float64
+    return result
+
+
+def narrowed(counts: npt.NDArray[np.int64]) -> Counts:
+    """Return non-negative *counts* in the narrowest unsigned type that holds them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

@@ -1,0 +1,169 @@
+"""A small applied model and ways to write its panes, offsets, predictions and truths as ingest would."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from monitor.clock import to_datetime
+from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
+from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
+from monitor.spec import ColumnKind
+from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
+from monitor.store.series import ensure_series
+from monitor.types import MINUTE_MILLIS, SeriesKey
+from monitor.windows.codec import encode_counts
+
+START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
+
+
+@dataclass(frozen=True, slots=True)
+class CountedModel:
+    """The applied model, its series of version 1, and what generates its counts."""
+
+    applied: AppliedModel
+    series_id: int
+    columns: int
+    cells: int
+
+    def counts(self, generator: np.random.Generator, events: int) -> npt.NDArray[np.int64]:
+        """Return the vector of *events* events, uniform over each column's cells."""
+        vector = np.zeros(self.columns * (self.cells + SLOTS), dtype=np.int64)
+        for column in range(self.columns):
+            start = column * (self.cells + SLOTS)
+            vector[start : start + self.cells] = np.bincount(
+                generator.integers(0, self.cells, events), minlength=self.cells
+            )
+        return vector
+
+
+def spec_text(*, columns: int, extra: str = "") -> str:
+    """Return a spec of *columns* numeric columns."""
+    lines = "\n".join(f"  f{index}: {{kind: numeric}}" for index in range(columns))
+    return (
+        "model: credit\ntask: binary_classification\nreference: reference.bin\n"
+        f"columns:\n{lines}\nprediction: {{label: true}}\n{extra}"
+    )
+
+
+def apply_counted_model(
+    engine: sa.Engine,
+    *,
+    columns: int = 2,
+    cell_count: int = 20,
+    rows: int = 20_000,
+    extra: str = "",
+    correct: int = 0,
+    labelled: int = 0,
+) -> CountedModel:
+    """Apply a model whose reference is uniform over its cells."""
+    layout = CellsLayout(
+        columns=tuple(
+            ColumnCells(
+                name=f"f{index}",
+                kind=ColumnKind.NUMERIC,
+                role=ColumnRole.FEATURE,
+                edges=tuple(float(each) for each in range(cell_count)),
+                points=(False,) * cell_count,
+                maximum=float(cell_count),
+                far_low=-2.0 * cell_count,
+                far_high=3.0 * cell_count,
+            )
+            for index in range(columns)
+        )
+    )
+    column = np.concatenate([np.full(cell_count, rows // cell_count), np.zeros(SLOTS, dtype=np.int64)])
+    profile = ReferenceProfile(
+        layout=layout,
+        rows=rows,
+        counts_bytes=np.tile(column, columns).astype("<i8").tobytes(),
+        columns=tuple(
+            ColumnReference(name=f"f{index}", bins=tuple(cell * 10 // cell_count for cell in range(cell_count)))
+            for index in range(columns)
+        ),
+        correct=correct,
+        labelled=labelled,
+    )
+    text = spec_text(columns=columns, extra=extra)
+    with engine.begin() as connection:
+        model_id = _write_model(connection, text, profile)
+        key = SeriesKey(model_id, "1")
+        series_id = ensure_series(connection, {key})[key]
+        loaded = load_configuration(connection)
+    return CountedModel(loaded.models[0], series_id, columns, cell_count)
+
+
+def _write_model(connection: sa.Connection, text: str, profile: ReferenceProfile) -> int:
+    connection.execute(sa.insert(configuration).values(only=True, generation=1))
+    model_id = connection.execute(
+        sa.insert(model).values(namespace="default", name="credit").returning(model.c.id)
+    ).scalar_one()
+    layout = {"digest": profile.layout.digest, "layout": encode_layout(profile.layout), "effective_from": 0}
+    cells_id = connection.execute(
+        sa.insert(cells).values(model_id=model_id, **layout).returning(cells.c.id)
+    ).scalar_one()
+    reference_id = connection.execute(
+        sa.insert(reference)
+        .values(model_id=model_id, cells_id=cells_id, digest="one", profile=encode_profile(profile))
+        .returning(reference.c.id)
+    ).scalar_one()
+    connection.execute(
+        sa.insert(spec).values(model_id=model_id, version=1, text=text, cells_id=cells_id, reference_id=reference_id)
+    )
+    return int(model_id)
+
+
+def write_pane(
+    connection: sa.Connection,
+    counted: CountedModel,
+    start: int,
+    counts: npt.NDArray[np.int64],
+    *,
+    sampled: int = 0,
+    series_id: int | None = None,
+) -> None:
+    """Append one delta of the minute at *start* (ms)."""
+    write_panes(connection, counted, [(start, counts, sampled)], series_id=series_id)
+
+
+def write_panes(
+    connection: sa.Connection,
+    counted: CountedModel,
+    deltas: Iterable[tuple[int, npt.NDArray[np.int64], int]],
+    *,
+    series_id: int | None = None,
+) -> None:
+    """Append deltas (start in ms, counts, sampled events)."""
+    rows = [
+        {
+            "series_id": counted.series_id if series_id is None else series_id,
+            "cells_id": counted.applied.cells[-1].cells_id,
+            "start": start,
+            "span": 1,
+            "events": int(counts[: counted.cells + SLOTS].sum()),
+            "sampled": sampled,
+            "counts": encode_counts(counts),
+        }
+        for start, counts, sampled in deltas
+    ]
+    if rows:
+        connection.execute(sa.insert(pane), rows)
+
+
+def set_watermark(connection: sa.Connection, watermark: int, *, now: int) -> None:
+    """Make one finished backfill partition whose watermark is *watermark* (ms)."""
+    connection.execute(sa.delete(input_offset))
+    connection.execute(
+        sa.insert(input_offset).values(
+            topic="predictions",
+            partition=0,
+            role="predictions",
+            next_offset=1,
+            max_event_time=watermark + MINUTE_MILLIS,
+            caught_up_at=to_datetime(now - 3600_000),
+            heartbeat_at=to_datetime(now),
+        )
+    )

@@ -1,0 +1,267 @@
+"""Windows evaluated from the database equal brute force, whatever the batches and the order of arrival."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from monitor.decide import decide_window, prepare
+from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
+from monitor.findings import encode_result
+from monitor.store.configuration import load_reference
+from monitor.store.evaluations import FinalEvaluation, final_evaluations, lock_model
+from monitor.store.schema import cells, evaluation, pane
+from monitor.types import MINUTE_MILLIS, Scale, Verdict, Window
+from monitor.windows.watermark import WatermarkRules
+from tests.integration.counted_model import (
+    START,
+    CountedModel,
+    apply_counted_model,
+    set_watermark,
+    write_pane,
+)
+
+SCALES = "windows: {min_events: 50, scales: [{length: 4m, step: 1m}, {length: 12m, step: 3m}]}\n"
+NOW = START + 10**10
+LATENESS = 10
+RULES = EvaluationRules(watermark=WatermarkRules(allowed_lateness=LATENESS * MINUTE_MILLIS), revision_seconds=0)
+Panes = list[tuple[int, npt.NDArray[np.int64]]]
+
+
+def evaluate_all(
+    engine: Engine, counted: CountedModel, evaluator: Evaluator, *, limit_ends: int = 50
+) -> list[EvaluationBatch]:
+    batches = []
+    while not batches or batches[-1].more:
+        with engine.begin() as connection:
+            assert lock_model(connection, counted.applied.model_id)
+            batch = evaluator.evaluate_model(connection, counted.applied, now_millis=NOW, limit_ends=limit_ends)
+        batches.append(batch)
+    return batches
+
+
+def some_panes(counted: CountedModel, minutes: Iterable[int], *, seed: int = 1) -> Panes:
+    """Uniform counts; from minute 30 on the first column is squeezed into its lower half."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for minute in minutes:
+        counts = counted.counts(generator, int(generator.integers(40, 90)))
+        if minute >= 30:
+            half = counted.cells // 2
+            counts[:half] += counts[half : counted.cells]
+            counts[half : counted.cells] = 0
+        found.append((minute, counts))
+    return found
+
+
+def write(engine: Engine, counted: CountedModel, panes: Panes) -> None:
+    with engine.begin() as connection:
+        for minute, counts in panes:
+            write_pane(connection, counted, START + minute * MINUTE_MILLIS, counts)
+
+
+def move(engine: Engine, minute: int) -> None:
+    with engine.begin() as connection:
+        set_watermark(connection, START + minute * MINUTE_MILLIS, now=NOW)
+
+
+def stored(engine: Engine, counted: CountedModel) -> tuple[FinalEvaluation, ...]:
+    with engine.connect() as connection:
+        return final_evaluations(connection, counted.applied.model_id)
+
+
+def brute_force(engine: Engine, counted: CountedModel, panes: Panes, until: int) -> dict[tuple[int, int], bytes]:
+    """Every window with events up to *until*, cut minute by minute, by (length, end minute)."""
+    with engine.connect() as connection:
+        profile = load_reference(connection, counted.applied.reference_id)
+    prepared = prepare(counted.applied.spec, profile)
+
+    def between(start: int, stop: int) -> npt.NDArray[np.int64]:
+        inside = [each for minute, each in panes if start <= START + minute * MINUTE_MILLIS < stop]
+        return np.sum(inside, axis=0) if inside else np.zeros(profile.layout.size, dtype=np.int64)
+
+    def events(counts: npt.NDArray[np.int64]) -> int:
+        return int(counts[: profile.layout.spans[0].stop].sum())
+
+    results = {}
+    for scale in counted.applied.spec.scales:
+        for end in range(until + 1):
+            window = Window(scale, START + end * MINUTE_MILLIS)
+            first, second = between(window.start, window.middle), between(window.middle, window.end)
+            if end % scale.step or not events(first + second):
+                continue
+            previous = between(window.previous_start, window.start)
+            result = decide_window(
+                prepared,
+                scale=scale,
+                first_half=first,
+                second_half=second,
+                events=events(first + second),
+                previous=previous if events(previous) else None,
+                previous_events=events(previous),
+            )
+            results[scale.length, end] = encode_result(result)
+    return results
+
+
+def as_minutes(evaluations: Iterable[FinalEvaluation]) -> dict[tuple[int, int], bytes]:
+    return {(each.length, (each.window_end - START) // MINUTE_MILLIS): each.result.encode() for each in evaluations}
+
+
+def test_every_window_equals_brute_force(engine: Engine) -> None:
+    """PSI, findings and sentences of every window, through Postgres, to the byte; gaps are skipped.
+
+    ::
+
+        minutes  0 ........ 20    27 .. 30 ======= 60      = the first column is squeezed
+    """
+    counted = apply_counted_model(engine, extra=SCALES)
+    panes = some_panes(counted, [*range(20), *range(27, 60)])
+    write(engine, counted, panes)
+    move(engine, 80)
+    evaluate_all(engine, counted, Evaluator(RULES))
+    found = stored(engine, counted)
+    assert as_minutes(found) == brute_force(engine, counted, panes, 80)
+    assert {each.verdict for each in found} >= {Verdict.OK, Verdict.INCONCLUSIVE, Verdict.CRITICAL}
+
+
+@pytest.mark.parametrize("limit_ends", [1, 2, 7])
+def test_the_batch_does_not_matter(engine: Engine, limit_ends: int) -> None:
+    """Ends come in order, each once, and the bytes are those of one large batch."""
+    counted = apply_counted_model(engine, extra=SCALES)
+    panes = some_panes(counted, range(45))
+    write(engine, counted, panes)
+    move(engine, 44)
+    batches = evaluate_all(engine, counted, Evaluator(RULES), limit_ends=limit_ends)
+    ends = [each.window_end for batch in batches for each in batch.ends]
+    assert ends == sorted(set(ends))
+    assert max(len(batch.ends) for batch in batches) == limit_ends
+    assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, panes, 44)
+
+
+def test_late_and_shuffled_events_end_in_the_same_bytes(engine: Engine) -> None:
+    """Panes split into deltas that come shuffled inside the lateness, evaluated in between: the same final bytes.
+
+    Only first judgements drive incidents, in order of end; what late events change is stored as revisions.
+    """
+    counted = apply_counted_model(engine, extra=SCALES)
+    panes = some_panes(counted, range(45))
+    generator = np.random.default_rng(7)
+    deltas = []
+    for minute, counts in panes:
+        part = generator.binomial(counts, 0.6)
+        deltas += [(minute, part, minute), (minute, counts - part, minute + int(generator.integers(0, LATENESS)))]
+    evaluator = Evaluator(RULES)
+    driving, revisions = [], 0
+    for now in range(60):
+        write(engine, counted, [(minute, part) for minute, part, arrives in deltas if arrives == now])
+        move(engine, now)
+        if now % 3 == 0:
+            for batch in evaluate_all(engine, counted, evaluator):
+                all_of_batch = [each for end in batch.ends for each in end.evaluations]
+                driving += [each.window_end for each in all_of_batch if each.driving]
+                revisions += sum(not each.driving for each in all_of_batch)
+                assert all(each.driving == (each.revision == 0) for each in all_of_batch)
+    evaluate_all(engine, counted, evaluator)
+    assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, panes, 59)
+    assert revisions > 20
+    assert driving == sorted(driving)
+
+
+def test_a_last_revision_comes_at_finality(engine: Engine) -> None:
+    """A window is not revised twice within the interval, but once more when nothing can change it any longer.
+
+    ::
+
+        watermark 20: evaluated -> late event at 18 -> watermark 21: too soon -> watermark 40: final, revised
+    """
+    counted = apply_counted_model(engine, extra=SCALES)
+    panes = some_panes(counted, range(20))
+    slow = EvaluationRules(watermark=RULES.watermark, revision_seconds=3600)
+    write(engine, counted, panes)
+    move(engine, 20)
+    evaluate_all(engine, counted, Evaluator(slow))
+    late = some_panes(counted, [18], seed=2)
+    write(engine, counted, late)
+    move(engine, 21)
+    evaluate_all(engine, counted, Evaluator(slow))  # a new process: it compares, but the windows are young
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.max(evaluation.c.revision))).scalar() == 0
+    move(engine, 40)
+    evaluate_all(engine, counted, Evaluator(slow))
+    assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, [*panes, *late], 40)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.max(evaluation.c.revision))).scalar() == 1
+
+
+def test_a_window_is_evaluated_once(engine: Engine) -> None:
+    """A second process finds nothing to do, and one of two at once gets the model."""
+    counted = apply_counted_model(engine, extra=SCALES)
+    write(engine, counted, some_panes(counted, range(20)))
+    move(engine, 20)
+    evaluate_all(engine, counted, Evaluator(RULES))
+    assert [batch.ends for batch in evaluate_all(engine, counted, Evaluator(RULES))] == [()]
+    with engine.begin() as one, engine.begin() as two:
+        assert lock_model(one, counted.applied.model_id)
+        assert not lock_model(two, counted.applied.model_id)
+
+
+def test_without_a_watermark_nothing_is_due(engine: Engine) -> None:
+    """Panes alone prove nothing: what else the partition holds is not known."""
+    counted = apply_counted_model(engine, extra=SCALES)
+    write(engine, counted, some_panes(counted, range(20)))
+    (batch,) = evaluate_all(engine, counted, Evaluator(RULES))
+    assert (batch.ends, batch.more, batch.watermark.value) == ((), False, None)
+
+
+def test_new_cells_are_inconclusive_until_the_window_is_full(engine: Engine) -> None:
+    """Rows on other cells are never added up: every window that holds one says why it says nothing."""
+    counted = apply_counted_model(engine, extra=SCALES)
+    write(engine, counted, some_panes(counted, range(20)))
+    with engine.begin() as connection:
+        other = sa.insert(cells).values(model_id=counted.applied.model_id, digest="other", layout=b"", effective_from=0)
+        other_id = connection.execute(other.returning(cells.c.id)).scalar_one()
+        first_ten = pane.c.start < START + 10 * MINUTE_MILLIS
+        connection.execute(sa.update(pane).where(first_ten).values(cells_id=other_id))
+    counted = with_older_cells(counted, other_id)
+    move(engine, 20)
+    batches = evaluate_all(engine, counted, Evaluator(RULES))
+    evaluations = [each for batch in batches for end in batch.ends for each in end.evaluations]
+    assert {each.kind for each in evaluations} == {EvaluationKind.INPUTS}
+    for each in evaluations:
+        start = (each.window_end - START) // MINUTE_MILLIS - each.scale.length
+        assert (each.result.reason == "new_cells") == (start < 10)
+
+
+def with_older_cells(counted: CountedModel, cells_id: int) -> CountedModel:
+    """Return the model as if *cells_id* had been in force before."""
+    import dataclasses
+
+    older = dataclasses.replace(counted.applied.cells[0], cells_id=cells_id)
+    older = dataclasses.replace(older, layout=type(older.layout)(columns=older.layout.columns[:1]))
+    applied = dataclasses.replace(counted.applied, cells=(older, *counted.applied.cells))
+    return dataclasses.replace(counted, applied=applied)
+
+
+def test_a_new_scale_starts_where_the_others_stand(engine: Engine) -> None:
+    """History is not judged again when the spec gets another scale, and its first windows come in order."""
+    counted = apply_counted_model(engine, extra=SCALES)
+    write(engine, counted, some_panes(counted, range(45)))
+    move(engine, 30)
+    evaluator = Evaluator(RULES)
+    evaluate_all(engine, counted, evaluator)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM evaluated_until WHERE length = 12"))
+        connection.execute(sa.text("DELETE FROM evaluation WHERE length = 12"))
+    move(engine, 40)
+    driving = [
+        each
+        for batch in evaluate_all(engine, counted, evaluator)
+        for end in batch.ends
+        for each in end.evaluations
+        if each.scale == Scale(length=12, step=3) and each.driving
+    ]
+    assert [(each.window_end - START) // MINUTE_MILLIS for each in driving] == [33, 36, 39]

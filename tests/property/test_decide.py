@@ -1,0 +1,125 @@
+"""What holds for the decision about any window whatever."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.decide import conclude_window, decide_window, examine_window, prepare
+from monitor.findings import decode_result, encode_result
+from monitor.reference.cells import CellsLayout
+from monitor.types import IncidentKind, Tier, Verdict
+from tests.unit.decide.streams import HOUR, count, layout_of, profile_of, spec_of
+
+EXAMPLES = settings(max_examples=40, deadline=None)
+GENERATOR = np.random.default_rng(60)
+CITIES = ["berlin", "paris", "rome"]
+REFERENCE = {
+    "a": GENERATOR.normal(size=4000),
+    "b": GENERATOR.poisson(2.0, 4000).astype(float),
+    "c": GENERATOR.choice(CITIES, 4000),
+    "prediction.score": GENERATOR.random(4000),
+}
+LAYOUT = layout_of(REFERENCE)
+COUNTS = count(LAYOUT, REFERENCE)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, list[object]]:
+    """Draw a table of the reference's columns, shifted, with gaps, or with another unit."""
+    events = draw(st.sampled_from([0, 50, 150, 400]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shift, factor = draw(st.sampled_from([0.0, 0.5, 2.0])), draw(st.sampled_from([1.0, 1.0, 100.0]))
+    gap = draw(st.sampled_from([0.0, 0.0, 0.1, 1.0]))
+    known = draw(st.sampled_from([CITIES, CITIES[:1], [*CITIES, "lyon"]]))
+    return {
+        "a": [None if generator.random() < gap else each for each in generator.normal(shift, 1.0, events)],
+        "b": list(factor * generator.poisson(2.0, events)),
+        "c": list(generator.choice(known, events)),
+        "prediction.score": list(generator.random(events)),
+    }
+
+
+def layout_named(names: tuple[str, ...]) -> CellsLayout:
+    by_name = {each.name: each for each in LAYOUT.columns}
+    return CellsLayout(columns=tuple(by_name[name] for name in names))
+
+
+@EXAMPLES
+@given(tables(), tables(), tables(), st.permutations(list(REFERENCE)), st.sampled_from(["default", "textbook"]))
+def test_permuting_columns_permutes_the_results_and_nothing_else(
+    first: dict[str, list[object]],
+    second: dict[str, list[object]],
+    before: dict[str, list[object]],
+    order: list[str],
+    rule: str,
+) -> None:
+    """Verdict, findings, their order and their sentences do not know where a column stands."""
+    results = []
+    for names in (tuple(REFERENCE), tuple(order)):
+        layout = layout_named(names)
+        profile = profile_of(layout, count(layout, REFERENCE))
+        prepared = prepare(spec_of(layout, drift={"rule": rule}), profile)
+        halves = [count(layout, table) for table in (first, second, before)]
+        results.append(
+            decide_window(
+                prepared,
+                scale=HOUR,
+                first_half=halves[0],
+                second_half=halves[1],
+                events=len(first["b"]) + len(second["b"]),
+                previous=halves[2],
+                previous_events=len(before["b"]),
+            )
+        )
+    plain, moved = results
+    assert moved.verdict == plain.verdict
+    assert moved.reason == plain.reason
+    assert moved.calm_below == plain.calm_below
+    # The KS distance sums shares over all columns before it: the last digits may differ, nothing else.
+    assert [(each.column, each.statistic, each.tier, each.endured) for each in moved.findings] == [
+        (each.column, each.statistic, each.tier, each.endured) for each in plain.findings
+    ]
+    assert [each.sentence for each in moved.findings] == [each.sentence for each in plain.findings]
+    assert {each.name: (each.n, each.missing, each.unseen) for each in moved.columns} == {
+        each.name: (each.n, each.missing, each.unseen) for each in plain.columns
+    }
+
+
+@EXAMPLES
+@given(tables(), tables(), tables())
+def test_a_result_is_consistent_with_itself(
+    first: dict[str, list[object]], second: dict[str, list[object]], before: dict[str, list[object]]
+) -> None:
+    """The verdict is the worst endured finding; alert and critical drift have the window before; it reads back."""
+    prepared = prepare(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
+    one, two, old = (count(LAYOUT, table) for table in (first, second, before))
+    events = len(first["b"]) + len(second["b"])
+    examined = examine_window(prepared, scale=HOUR, first_half=one, second_half=two, events=events)
+    alone = conclude_window(prepared, examined)
+    result = conclude_window(prepared, examined, previous=old, previous_events=len(before["b"]))
+    worst = max((each.tier for each in result.findings if each.endured), default=Tier.NONE)
+    if result.verdict is not Verdict.INCONCLUSIVE:
+        assert result.verdict == ("OK" if worst is Tier.NONE else worst.name)
+    assert all(each.tier is Tier.WARNING for each in alone.of_kind(IncidentKind.DRIFT))
+    assert alone == result or examined.needs_previous
+    assert (result.calm_below is None) or list(result.calm_below) == sorted(result.calm_below)
+    assert all(f"`{each.column}`" in each.sentence for each in result.findings)
+    assert result.sentence
+    assert decode_result(encode_result(result)) == result
+    assert encode_result(decode_result(encode_result(result))) == encode_result(result)
+    if events < prepared.min_events:
+        assert (result.verdict, result.findings) == (Verdict.INCONCLUSIVE, ())
+
+
+@EXAMPLES
+@given(tables(), tables())
+def test_which_half_came_first_changes_no_number(
+    first: dict[str, list[object]], second: dict[str, list[object]]
+) -> None:
+    """The numbers of a window are those of its sum."""
+    prepared = prepare(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
+    one, two = count(LAYOUT, first), count(LAYOUT, second)
+    events = len(first["b"]) + len(second["b"])
+    forward = decide_window(prepared, scale=HOUR, first_half=one, second_half=two, events=events)
+    backward = decide_window(prepared, scale=HOUR, first_half=two, second_half=one, events=events)
+    assert forward.columns == backward.columns

@@ -1,0 +1,95 @@
+"""Properties of `transition` over any sequence of windows of two scales."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting.facts import WindowFacts
+from alerting.incident_state import Decision, Step, encode_state
+from tests.unit.alerting.timeline import line, play
+
+LETTERS = st.text(alphabet=".~wac?", max_size=40)
+HELD_BACK = st.frozensets(st.integers(0, 80))
+AGES = st.sampled_from((60_000, 3_600_000))
+
+
+def merged(short: str, long: str) -> list[WindowFacts]:
+    return sorted([*line(short), *line(long, length=30)], key=lambda each: (each.end, each.length))
+
+
+def told(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
+    return [(each.incident_id, each.step, each.window_end) for each in decisions if each.tells]
+
+
+@given(short=LETTERS, long=LETTERS, held_back=HELD_BACK)
+def test_a_step_is_told_once(short: str, long: str, held_back: frozenset[int]) -> None:
+    """No two messages say the same step, tier and incident without another step of that incident between them."""
+    _, decisions = play(merged(short, long), inhibited=held_back)
+    last: dict[str, tuple[Step, int]] = {}
+    for each in decisions:
+        if each.step is Step.NOTHING:
+            continue
+        if each.tells:
+            assert last.get(each.incident_id) != (each.step, each.tier)
+            last[each.incident_id] = (each.step, each.tier)
+        elif each.step in (Step.RESOLVED, Step.REOPENED):
+            last.pop(each.incident_id, None)
+
+
+@given(short=LETTERS, long=LETTERS)
+def test_inconclusive_windows_are_as_if_they_were_not(short: str, long: str) -> None:
+    """Leaving them out gives the same state and the same steps."""
+    windows = merged(short, long)
+    state, decisions = play(windows)
+    without, fewer = play([each for each in windows if each.conclusive])
+    assert state == without
+    assert [each for each in decisions if each.reason != "inconclusive"] == fewer
+
+
+@given(short=LETTERS, long=LETTERS, cut=st.integers(0, 80), held_back=HELD_BACK)
+def test_replaying_any_prefix_decides_the_same(short: str, long: str, cut: int, held_back: frozenset[int]) -> None:
+    """A stop anywhere, with the state written and read again, changes no decision and no id."""
+    windows = merged(short, long)
+    whole_state, whole = play(windows, inhibited=held_back)
+    half_state, first = play(windows[:cut], inhibited=held_back)
+    rest = frozenset(each - cut for each in held_back)
+    end_state, second = play(windows[cut:], state=half_state, inhibited=rest)
+    assert [*first, *second] == whole
+    assert end_state == whole_state
+
+
+@given(short=LETTERS, long=LETTERS, repeat=st.integers(0, 80))
+def test_windows_that_come_again_change_nothing(short: str, long: str, repeat: int) -> None:
+    """A crash between evaluation and commit, then the same windows again: nothing moves, nothing is told."""
+    windows = merged(short, long)
+    state, _ = play(windows)
+    if state is None:
+        return
+    again, decisions = play(windows[repeat:], state=state)
+    assert encode_state(again or state) == encode_state(state)
+    assert told(decisions) == []
+
+
+@given(short=LETTERS, long=LETTERS)
+def test_an_open_incident_holds_the_highest_tier_held(short: str, long: str) -> None:
+    """Open exactly as long as some scale holds it, at that tier; resolved holds nothing."""
+    state, _ = play(merged(short, long))
+    if state is None:
+        return
+    held = max((each.tier for each in state.holds.values()), default=0)
+    assert (state.is_open and held == state.tier > 0) or (not state.is_open and held == 0)
+
+
+@given(short=LETTERS, long=LETTERS, age=AGES)
+def test_only_fresh_windows_are_told(short: str, long: str, age: int) -> None:
+    """Windows an hour old move the state as fresh ones do, and nobody hears of them."""
+    state, decisions = play(merged(short, long), age_millis=age)
+    fresh_state, _ = play(merged(short, long))
+    if age == 3_600_000:
+        assert told(decisions) == []
+    if state is not None and fresh_state is not None:
+        assert (state.id, state.status, state.tier, state.holds) == (
+            fresh_state.id,
+            fresh_state.status,
+            fresh_state.tier,
+            fresh_state.holds,
+        )

@@ -1,0 +1,116 @@
+"""Windows against brute force: due ends, cuts, merging in any order, and what may be compacted."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.windows.codec import decode_counts, encode_counts
+from monitor.windows.counts_cache import narrowed, total
+from monitor.windows.cutting import PaneRow, StepRows
+from monitor.windows.due import Stretch, ends_covering, ends_with_events, first_end_with_events
+from monitor.windows.spans import SPANS, ScaleProgress, bucket_start, compactable_before
+
+scales = st.builds(
+    lambda step, halves: Scale(length=2 * step * halves, step=step), st.integers(1, 7), st.integers(1, 4)
+)
+minute_sets = st.lists(st.integers(0, 200), max_size=30)
+
+
+@given(scales, minute_sets, st.none() | st.integers(0, 40), st.integers(0, 250))
+def test_due_ends_are_those_of_brute_force(scale: Scale, panes: list[int], after: int | None, until: int) -> None:
+    """Every multiple of the step in (after, until] whose window holds a pane, and no other."""
+    stretches = [Stretch(each * MINUTE_MILLIS, (each + 1) * MINUTE_MILLIS) for each in sorted(panes)]
+    last = None if after is None else after * scale.step * MINUTE_MILLIS
+    expected = [
+        end
+        for end in range(until + 1)
+        if end % scale.step == 0
+        and (after is None or end > after * scale.step)
+        and any(end - scale.length <= each < end for each in panes)
+    ]
+    found = list(ends_with_events(scale, stretches, after=last, until=until * MINUTE_MILLIS))
+    assert found == [each * MINUTE_MILLIS for each in expected]
+    reached = [
+        each for each in stretches if last is None or each.stop > last + (scale.step - scale.length) * MINUTE_MILLIS
+    ]
+    if found:
+        assert first_end_with_events(scale, reached[0], after=last) == found[0]
+
+
+@given(scales, minute_sets, st.integers(0, 250))
+def test_covering_ends_are_those_of_brute_force(scale: Scale, minutes: list[int], until: int) -> None:
+    """Exactly the windows that hold a changed minute and have closed."""
+    expected = {
+        end * MINUTE_MILLIS
+        for end in range(until + 1)
+        if end % scale.step == 0 and any(end - scale.length <= each < end for each in minutes)
+    }
+    found = ends_covering(scale, (each * MINUTE_MILLIS for each in minutes), until=until * MINUTE_MILLIS)
+    assert found == expected
+
+
+@given(scales, minute_sets, st.integers(1, 60))
+def test_cuts_are_those_of_brute_force(scale: Scale, minutes: list[int], number: int) -> None:
+    """Each part of a window holds exactly the rows whose minute lies in it."""
+    rows = [PaneRow(index, 1, each * MINUTE_MILLIS, 1, 1, 0) for index, each in enumerate(sorted(minutes))]
+    window = Window(scale, number * scale.step * MINUTE_MILLIS)
+    cut = StepRows(scale, rows).window(window.end)
+
+    def between(start: int, stop: int) -> list[int]:
+        return [each.row_id for each in rows if start <= each.start < stop]
+
+    def ids(steps: tuple[tuple[PaneRow, ...], ...]) -> list[int]:
+        return sorted(each.row_id for step in steps for each in step)
+
+    assert ids(cut.first_half) == between(window.start, window.middle)
+    assert ids(cut.second_half) == between(window.middle, window.end)
+    assert ids(cut.previous) == between(window.previous_start, window.start)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2**40), min_size=4, max_size=4), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_panes_merge_in_any_order_and_grouping(vectors: list[list[int]], random: object) -> None:
+    """Integers only: however panes are grouped, stored and added, the sum is the same, bit by bit."""
+    expected = np.sum(np.array(vectors, dtype=np.int64), axis=0)
+    parts = [decode_counts(encode_counts(np.array(each, dtype=np.int64)), size=4) for each in vectors]
+    while len(parts) > 1:
+        random.shuffle(parts)  # type: ignore[attr-defined]
+        merged = total(parts[:2], size=4)
+        parts = [
+            narrowed(merged) if random.random() < 0.5 else decode_counts(encode_counts(merged), size=4),
+            *parts[2:],
+        ]  # type: ignore[attr-defined]
+    assert np.array_equal(np.asarray(parts[0], dtype=np.int64), expected)
+
+
+@given(st.lists(st.tuples(scales, st.integers(-1, 40)), min_size=1, max_size=4), st.sampled_from(SPANS))
+def test_no_window_to_come_cuts_inside_a_longer_span(progress: list[tuple[Scale, int]], span: int) -> None:
+    """Brute force over every window after the settled ones: no cut lies inside a span that may be built.
+
+    ::
+
+        settled |  next end - 2 lengths ......... middle ..... next end
+                |  ^ the earliest cut             ^            ^
+    """
+    settled = [ScaleProgress(scale, ends * scale.step * MINUTE_MILLIS) for scale, ends in progress]
+    limit = compactable_before(settled, span=span)
+    size = span * MINUTE_MILLIS
+    for each in settled:
+        step = each.scale.step * MINUTE_MILLIS
+        for end in range(each.settled_until + step, each.settled_until + 30 * step, step):
+            window = Window(each.scale, end)
+            for cut in (window.previous_start, window.start, window.middle, window.end):
+                start = bucket_start(cut, span=span)
+                may_be_built = limit is None or start + size <= limit
+                assert start == cut or not may_be_built
+
+
+@given(scales, st.integers(0, 40))
+def test_compaction_goes_as_far_as_it_may(scale: Scale, ends: int) -> None:
+    """A minute further, and the next window would cut inside: the limit is exact."""
+    settled = ends * scale.step * MINUTE_MILLIS
+    limit = compactable_before([ScaleProgress(scale, settled)], span=1000)
+    assert limit == Window(scale, settled + scale.step * MINUTE_MILLIS).previous_start

@@ -1,0 +1,185 @@
+"""Broken fields: typed data quality, with the same endurance as drift, and never told twice."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from monitor.decide import Prepared, decide_window
+from monitor.findings import Finding, WindowResult
+from monitor.types import IncidentKind, Tier, Verdict
+from tests.unit.decide.streams import HOUR, count, prepared_of
+
+Change = Callable[[np.ndarray], object]
+EVENTS = 1000
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    generator = np.random.default_rng(80)
+    return prepared_of(
+        {
+            "amount": generator.lognormal(3.0, 1.0, 20_000),
+            "city": generator.choice(["berlin", "paris", "rome"], 20_000, p=[0.6, 0.3, 0.1]),
+            "flag": np.full(20_000, 7.0),
+            "prediction.score": generator.random(20_000),
+        }
+    )
+
+
+def half(prepared: Prepared, seed: int, *, events: int = EVENTS, **changes: Change) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    table = {
+        "amount": generator.lognormal(3.0, 1.0, events),
+        "city": generator.choice(["berlin", "paris", "rome"], events, p=[0.6, 0.3, 0.1]),
+        "flag": np.full(events, 7.0),
+        "prediction.score": generator.random(events),
+    }
+    return count(prepared.layout, {name: changes.get(name, lambda same: same)(table[name]) for name in table})
+
+
+def decide(
+    prepared: Prepared, first: dict[str, Change], second: dict[str, Change], *before: dict[str, Change]
+) -> WindowResult:
+    """Decide a window of two halves, and a previous window where a third change is given."""
+    return decide_window(
+        prepared,
+        scale=HOUR,
+        first_half=half(prepared, 1, **first),
+        second_half=half(prepared, 2, **second),
+        events=2 * EVENTS,
+        previous=half(prepared, 3, events=2 * EVENTS, **before[0]) if before else None,
+        previous_events=2 * EVENTS,
+    )
+
+
+def replaced(share: float, value: object) -> Change:
+    """Return a change that puts *value* in the place of so large a share of the values."""
+    return lambda values: [value if index % 1000 < share * 1000 else each for index, each in enumerate(values)]
+
+
+def told(result: WindowResult) -> list[tuple[str, str, Tier, bool]]:
+    assert all(each.kind is IncidentKind.DATA_QUALITY for each in result.findings), result.findings
+    return [(each.column, each.statistic, each.tier, each.endured) for each in result.findings]
+
+
+@pytest.mark.parametrize(
+    ("column", "statistic", "change"),
+    [
+        ("amount", "missing", replaced(0.05, None)),
+        ("amount", "invalid", replaced(0.05, float("nan"))),
+        ("city", "missing", replaced(0.05, None)),
+        ("city", "unseen", replaced(0.02, "lyon")),
+        ("amount", "far", lambda values: values * 100.0),
+        ("amount", "far", lambda values: -values * 100.0),
+    ],
+)
+def test_a_broken_field_is_a_warning_and_an_alert_once_the_window_before_shows_it(
+    prepared: Prepared, column: str, statistic: str, change: Change
+) -> None:
+    """0 to 5 % missing or invalid, a new category of 2 %, another unit: data quality, and not drift besides."""
+    broken = {column: change}
+    assert told(decide(prepared, broken, broken)) == [(column, statistic, Tier.WARNING, True)]
+    assert told(decide(prepared, broken, broken, {})) == [(column, statistic, Tier.WARNING, True)]
+    after_same = decide(prepared, broken, broken, broken)
+    assert told(after_same) == [(column, statistic, Tier.ALERT, True)]
+    assert (after_same.verdict, after_same.quality_calm) == (Verdict.ALERT, False)
+
+
+def test_a_share_that_one_half_does_not_show_is_not_endured(prepared: Prepared) -> None:
+    """5 % missing over the whole window, all of it in the second half:  |  0 %  |  10 %  |."""
+    result = decide(prepared, {}, {"amount": replaced(0.1, None)})
+    assert told(result) == [("amount", "missing", Tier.WARNING, False)]
+    assert (result.verdict, result.quality_calm) == (Verdict.OK, False)
+
+
+def test_a_share_within_its_tolerance_is_no_finding(prepared: Prepared) -> None:
+    """1.2 % missing is over the tolerance of 1 % but not proven to be, and 0.5 % is not over it."""
+    for share in (0.005, 0.012):
+        result = decide(prepared, {"amount": replaced(share, None)}, {"amount": replaced(share, None)})
+        assert (result.findings, result.quality_calm) == ((), True)
+
+
+def test_many_unseen_values_are_critical(prepared: Prepared) -> None:
+    """A fifth of the events with a category that the reference never had passes the second limit, 5 %."""
+    new = {"city": replaced(0.2, "lyon")}
+    result = decide(prepared, new, new, new)
+    assert told(result) == [("city", "unseen", Tier.CRITICAL, True)]
+    assert result.findings[0].threshold == 0.05
+
+
+def test_another_value_of_a_constant_column_is_unseen(prepared: Prepared) -> None:
+    """A column that is always 7 in the reference cannot drift: 2 % of eights are unseen values."""
+    other = {"flag": replaced(0.02, 8.0)}
+    result = decide(prepared, other, other)
+    assert told(result) == [("flag", "unseen", Tier.WARNING, True)]
+    assert result.columns[2].unseen == pytest.approx(0.02)
+
+
+def test_a_field_that_is_gone_is_a_schema_finding(prepared: Prepared) -> None:
+    """Missing in all events needs no second window; and no incident calms down while a field is gone."""
+    gone = {"amount": replaced(1.0, None)}
+    result = decide(prepared, gone, gone)
+    assert told(result) == [("amount", "schema", Tier.ALERT, True)]
+    assert "missing in all events, reference 0 %" in result.sentence
+    assert result.columns[0].inconclusive == "too_few_events"
+    assert result.calm_below == (False, False, False)
+
+
+def test_a_constant_in_the_second_half_is_stuck(prepared: Prepared) -> None:
+    """One in-range value all through the second half:  |  as ever  |  20 20 20 20 ...  |  is a broken field."""
+    stuck = {"amount": lambda values: np.full(len(values), 20.0)}
+    result = decide(prepared, {}, stuck)
+    assert told(result) == [("amount", "stuck", Tier.WARNING, True)]
+    assert "100 % of the second half" in result.sentence
+    assert told(decide(prepared, stuck, stuck, stuck)) == [("amount", "stuck", Tier.ALERT, True)]
+
+
+def test_a_frequent_value_is_not_stuck(prepared: Prepared) -> None:
+    """Most of the reference is `berlin`: a second half of nothing else is drift of a category."""
+    result = decide(prepared, {}, {"city": lambda values: np.full(len(values), "berlin")})
+    assert [(each.kind, each.statistic) for each in result.findings] == [(IncidentKind.DRIFT, "psi")]
+
+
+def test_the_rest_of_a_broken_field_is_not_told_as_drift(prepared: Prepared) -> None:
+    """A third missing and the rest doubled: the numbers stay, the drift finding gives way to the broken field."""
+
+    def broken(values: np.ndarray) -> list[float | None]:
+        return [None if index % 3 == 0 else 2.5 * each for index, each in enumerate(values)]
+
+    result = decide(prepared, {"amount": broken}, {"amount": broken})
+    assert told(result) == [("amount", "missing", Tier.WARNING, True)]
+    psi = result.columns[0].psi
+    assert psi is not None
+    assert psi > 0.3
+
+
+def test_a_column_that_is_not_monitored_is_counted_and_not_judged() -> None:
+    """`monitor: false`: its numbers are there, its findings are not, and it costs the others no alpha."""
+    generator = np.random.default_rng(81)
+    table = {"shown": generator.normal(size=5000), "judged": generator.normal(size=5000)}
+    columns = {"shown": {"kind": "numeric", "monitor": False}, "judged": {"kind": "numeric"}}
+    prepared = prepared_of(table, columns=columns)
+    counts = count(prepared.layout, {"shown": generator.normal(3.0, size=500), "judged": generator.normal(size=500)})
+    result = decide_window(prepared, scale=HOUR, first_half=counts, second_half=counts, events=1000)
+    assert (result.verdict, result.findings, result.calm_below) == (Verdict.OK, (), (True, True, True))
+    assert result.columns[0].psi is not None
+    assert result.columns[0].psi > 1.0
+    assert prepared.alpha == pytest.approx(0.001 / 5)
+
+
+def test_findings_carry_role_and_importance() -> None:
+    """Rollback asks whether the prediction moved and how much the moved inputs matter."""
+    generator = np.random.default_rng(82)
+    table = {"x": generator.normal(size=5000), "prediction.score": generator.random(5000)}
+    prepared = prepared_of(table, columns={"x": {"kind": "numeric", "importance": 0.4}})
+    counts = count(
+        prepared.layout, {"x": generator.normal(1.5, size=500), "prediction.score": generator.random(500) ** 3}
+    )
+    result = decide_window(prepared, scale=HOUR, first_half=counts, second_half=counts, events=1000)
+
+    def of(column: str) -> Finding:
+        return next(each for each in result.findings if each.column == column)
+
+    assert (of("x").role, of("x").importance) == ("feature", 0.4)
+    assert (of("prediction.score").role, of("prediction.score").importance) == ("score", None)

@@ -1,0 +1,1 @@
+"""Truth: ages, labels, probing, accuracy."""

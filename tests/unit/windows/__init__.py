@@ -1,0 +1,1 @@
+"""Windows: watermark, due ends, cutting, spans."""
