@@ -1,0 +1,1 @@
+"""Speed, measured on real services; each file is a command."""

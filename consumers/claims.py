@@ -1,0 +1,176 @@
+"""Which partitions are ours, which of them flow, and which are stopped."""
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+import structlog
+
+from consumers.kafka import Cluster, InputConsumer
+from consumers.partition import PartitionState
+from monitor.clock import monotonic_seconds
+from monitor.settings import Settings
+from monitor.store.dedup import load_identities
+from monitor.store.offsets import (
+    BrokerPartition,
+    beat,
+    claim_partition,
+    discover_partition,
+    pause_partition,
+    paused_partitions,
+)
+from monitor.store.outage import named_outage
+from monitor.types import PartitionKey, TopicRole
+
+TOPICS_SECONDS = 60.0
+STOPPED_SECONDS = 2.0
+FENCED_SECONDS = 3.0  # a zombie hears of its lost assignment before it would fence the new owner
+
+log = structlog.get_logger()
+
+
+class Claims:
+    """The partitions that the group assigned to this worker, and the state of those taken over in Postgres."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        consumer: InputConsumer,
+        cluster: Cluster,
+        roles: Mapping[str, TopicRole],
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._consumer = consumer
+        self._cluster = cluster
+        self._roles = roles
+        self._topic_ids: dict[str, str] = {}
+        self._topics_at = self._stopped_at = monotonic_seconds()
+        self._not_before: dict[PartitionKey, float] = {}
+        self._to_stop: dict[PartitionKey, tuple[int, str]] = {}
+        self.assigned: set[PartitionKey] = set()
+        self.states: dict[PartitionKey, PartitionState] = {}
+        self.stopped: dict[PartitionKey, str] = {}
+
+    def discover(self) -> None:
+        """Insert the rows of partitions nobody has read yet, so that they hold the watermark until somebody does.
+
+        Raises:
+            UnavailableError: Postgres or the broker does not answer, or an input topic is missing.
+        """
+        topics = self._cluster.topics(sorted(self._roles))
+        self._topic_ids = {name: topic.topic_id for name, topic in topics.items()}
+        with named_outage(self._engine, "reading offsets"), self._engine.begin() as connection:
+            for topic in topics.values():
+                for partition in range(topic.partitions):
+                    found = self._ask_broker(PartitionKey(topic.name, partition))
+                    discover_partition(connection, found, start_at=self._settings.start_at)
+
+    def assign(self, keys: Sequence[PartitionKey]) -> None:
+        """The group gave us *keys*; `claim` takes them over."""
+        self.assigned |= set(keys)
+        log.info("partitions.assigned", partitions=[str(each) for each in keys])
+
+    def release(self, keys: Sequence[PartitionKey]) -> None:
+        """*keys* are no longer ours."""
+        for key in keys:
+            self.assigned.discard(key)
+            self.states.pop(key, None)
+            self.stopped.pop(key, None)
+            self._not_before.pop(key, None)
+            self._to_stop.pop(key, None)
+        log.info("partitions.released", partitions=[str(each) for each in keys])
+
+    def fenced(self, key: PartitionKey) -> None:
+        """Somebody else moved *key*, or our own commit did unseen: drop it, look again a little later."""
+        state = self.states.pop(key, None)
+        log.warning("offset.fenced", partition=str(key), position=state.stored.next_offset if state else None)
+        self._consumer.pause([key])
+        self._not_before[key] = monotonic_seconds() + FENCED_SECONDS
+
+    def stop(self, key: PartitionKey, reason: str) -> None:
+        """Stop *key* before its offset moves, until a human resumes it."""
+        state = self.states.pop(key, None)
+        self._consumer.pause([key])
+        self.stopped[key] = reason
+        if state is not None:
+            self._to_stop[key] = (state.epoch, reason)
+        log.error("partition.stopped", partition=str(key), reason=reason)
+
+    def tend(self) -> None:
+        """Take over what was assigned, let it flow, and notice what was stopped, resumed or recreated.
+
+        Raises:
+            UnavailableError: Postgres or the broker does not answer; what is left is done at the next call.
+        """
+        self._write_stops()
+        now = monotonic_seconds()
+        if now - self._stopped_at >= STOPPED_SECONDS:
+            self._stopped_at = now
+            self._notice_resumed()
+        if now - self._topics_at >= TOPICS_SECONDS:
+            self._topics_at = now
+            self._notice_recreated()
+        for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
+            if self._not_before.get(key, now) <= now:
+                self._claim(key)
+        for state in self.states.values():
+            if not state.flowing:
+                state.flowing = self._consumer.start_at(state.key, state.stored.next_offset)
+
+    def beat(self) -> None:
+        """Write the heartbeat of partitions without unflushed records."""
+        idle = {key: each for key, each in self.states.items() if not each.moved and each.flowing}
+        at_end = {key for key, each in idle.items() if each.at_end}
+        with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
+            beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)
+
+    def _claim(self, key: PartitionKey) -> None:
+        found = self._ask_broker(key)
+        with named_outage(self._engine, f"taking over {key}"), self._engine.begin() as connection:
+            row = claim_partition(connection, found, start_at=self._settings.start_at)
+            horizon = self._settings.dedup_horizon
+            seen = load_identities(connection, key, since=row.next_offset - horizon)
+        if row.paused_reason is not None:
+            self.stopped[key] = row.paused_reason
+            log.error("partition.stopped", partition=str(key), reason=row.paused_reason)
+            return
+        self._not_before.pop(key, None)
+        self.states[key] = PartitionState(row, seen, horizon=horizon)
+        log.info("partition.claimed", partition=str(key), offset=row.next_offset, epoch=row.epoch)
+
+    def _ask_broker(self, key: PartitionKey) -> BrokerPartition:
+        if key.topic not in self._topic_ids:
+            self._read_topic_ids()
+        low, high = self._consumer.watermarks(key)
+        return BrokerPartition(
+            key=key, role=self._roles[key.topic], topic_id=self._topic_ids.get(key.topic, ""), low=low, high=high
+        )
+
+    def _read_topic_ids(self) -> None:
+        topics = self._cluster.topics(sorted(self._roles))
+        self._topic_ids = {name: topic.topic_id for name, topic in topics.items()}
+
+    def _write_stops(self) -> None:
+        for key, (epoch, reason) in list(self._to_stop.items()):
+            with named_outage(self._engine, f"stopping {key}"), self._engine.begin() as connection:
+                pause_partition(connection, key, reason=reason, epoch=epoch)
+            del self._to_stop[key]
+
+    def _notice_resumed(self) -> None:
+        if not self.stopped:
+            return
+        with named_outage(self._engine, "reading stopped partitions"), self._engine.connect() as connection:
+            still = paused_partitions(connection)
+        for key in set(self.stopped) - still.keys() - self._to_stop.keys():
+            del self.stopped[key]
+            self._topic_ids.pop(key.topic, None)
+            log.info("partition.resumed", partition=str(key))
+
+    def _notice_recreated(self) -> None:
+        before = dict(self._topic_ids)
+        self._read_topic_ids()
+        for key in sorted(self.states):
+            expected, found = before.get(key.topic, ""), self._topic_ids.get(key.topic, "")
+            if expected and found and expected != found:
+                self.stop(key, f"topic recreated: expected topic id {expected}, found {found}")

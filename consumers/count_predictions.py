@@ -1,0 +1,127 @@
+"""Counts decoded predictions into open panes and picks the ledger's sample."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from consumers.count import Counter
+from consumers.decode.decoded import INVALID, Column, Indices, Mask, Predictions
+from consumers.groups import Group, Grouping, group_rows
+from consumers.identity import Digests, digest_text, sampled
+from consumers.pending import Pending, SampledPredictions
+from consumers.records import RecordBatch
+from monitor.reference.cells import canonical_category
+from monitor.spec import ModelSpec, Task
+from monitor.store.configuration import AppliedModel
+
+
+class PredictionCounter:
+    """Counts under one configuration; keeps one `Counter` per layout."""
+
+    def __init__(self) -> None:
+        self._counters: dict[int, Counter] = {}
+
+    def count(self, found: Predictions, digests: Digests, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
+        """Add those of *found* that *keep* marks (both of one length, as *digests*) to *pending*."""
+        kept = found if keep.all() else _subset(found, np.nonzero(keep)[0])
+        digests = digests if kept is found else digests[keep]
+        if not len(kept.rows):
+            return
+        grouping = group_rows(found.model.model_id, kept.versions, kept.times, kept.tags, found.model.spec.segments)
+        rate = found.model.spec.sample_rate
+        in_ledger = sampled(digests, rate) if rate > 0 else None
+        by_cells: dict[int, list[Group]] = {}
+        for group in grouping.groups:
+            by_cells.setdefault(found.model.cells_at(group.start).cells_id, []).append(group)
+        for cells_id, groups in by_cells.items():
+            self._count_groups(kept, cells_id, groups, in_ledger, pending)
+        if in_ledger is not None and in_ledger.any():
+            pending.predictions += _sample(kept, digests, np.nonzero(in_ledger)[0], grouping, batch)
+
+    def _count_groups(
+        self, kept: Predictions, cells_id: int, groups: Sequence[Group], in_ledger: Mask | None, pending: Pending
+    ) -> None:
+        counter = self._counter(kept.model, cells_id)
+        position = {name: index for index, name in enumerate(kept.names)}
+        columns: list[Column] = [kept.columns[position[name]] for name in counter.names]
+        panes = []
+        for group in groups:
+            pane = pending.pane((group.series, cells_id, group.start), counter.layout.size)
+            pane.events += len(group.rows)
+            if in_ledger is not None:
+                pane.sampled += int(np.count_nonzero(in_ledger[group.rows]))
+            panes.append(pane)
+        counter.count(columns, [each.rows for each in groups], [each.counts for each in panes])
+
+    def _counter(self, model: AppliedModel, cells_id: int) -> Counter:
+        if cells_id not in self._counters:
+            layout = next(each.layout for each in model.cells if each.cells_id == cells_id)
+            self._counters[cells_id] = Counter(layout)
+        return self._counters[cells_id]
+
+
+def _subset(found: Predictions, chosen: Indices) -> Predictions:
+    at = chosen.tolist()
+
+    def pick(column: Any) -> Any:
+        return column[chosen] if isinstance(column, np.ndarray) else [column[index] for index in at]
+
+    return Predictions(
+        model=found.model,
+        rows=found.rows[chosen],
+        ids=pick(found.ids),
+        versions=pick(found.versions),
+        times=found.times[chosen],
+        names=found.names,
+        columns=tuple(pick(each) for each in found.columns),
+        tags=tuple(pick(each) for each in found.tags),
+        scores=found.scores[chosen],
+        labels=pick(found.labels),
+        values=found.values[chosen],
+        extra=None if found.extra is None else found.extra[chosen],
+    )
+
+
+def _sample(
+    kept: Predictions, digests: Digests, chosen: Indices, grouping: Grouping, batch: RecordBatch
+) -> list[SampledPredictions]:
+    codes = batch.codes[kept.rows[chosen]]
+    return [
+        _sample_of_partition(kept, digests, chosen[codes == code], grouping, batch, code)
+        for code in np.unique(codes).tolist()
+    ]
+
+
+def _sample_of_partition(
+    kept: Predictions, digests: Digests, chosen: Indices, grouping: Grouping, batch: RecordBatch, code: int
+) -> SampledPredictions:
+    at = chosen.tolist()
+    scores = [_finite(each) for each in kept.scores[chosen].tolist()]
+    return SampledPredictions(
+        model_id=kept.model.model_id,
+        source=batch.partitions[code],
+        hashes=[digest_text(digests[index]) for index in at],
+        versions=[kept.versions[index] for index in at],
+        series=[grouping.series_of_row[index] for index in at],
+        event_times=kept.times[chosen].tolist(),
+        scores=scores,
+        labels=[_label(kept.labels[index], score, kept.model.spec) for index, score in zip(at, scores, strict=True)],
+        values=[_finite(each) for each in kept.values[chosen].tolist()],
+        offsets=batch.offsets[kept.rows[chosen]].tolist(),
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _label(found: Any, score: float | None, spec: ModelSpec) -> str | None:
+    """Return the label as sent, else as the score's side of the threshold says."""
+    if found is not None and found is not INVALID:
+        label = canonical_category(found)
+        return None if "\x00" in label else label
+    if found is None and score is not None and spec.task is Task.BINARY:
+        return spec.truth.positive if score >= spec.prediction.threshold else spec.truth.negative
+    return None

@@ -1,0 +1,84 @@
+"""What decoding hands to counting: predictions of one model as columns, and refusals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.reference.cells import ColumnRole
+from monitor.spec import ColumnKind
+from monitor.store.configuration import AppliedModel
+from monitor.types import DeadLetterReason
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+class _Invalid:
+    """A categorical value that is none: an object, an array, a number that is not finite."""
+
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final = _Invalid()
+INVALID_NUMBER: Final = float("inf")  # strict JSON cannot spell it, so it is free to mean "not a number"
+
+Column = Floats | Sequence[Any]
+"""Numeric: float64, NaN is missing, infinite is invalid. Categorical: raw scalars, None is missing, or `INVALID`."""
+
+
+class ColumnName(NamedTuple):
+    """What a column of the decoded predictions is."""
+
+    role: ColumnRole
+    name: str
+    kind: ColumnKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A record that cannot be counted: its index in the batch, why, and the sentence with field, expected, found."""
+
+    index: int
+    reason: DeadLetterReason
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Predictions of one model in the order of the batch; every sequence has one entry per prediction.
+
+    Attributes:
+        rows: Index of each prediction's record in the batch, rising.
+        times: Event times in epoch milliseconds.
+        names, columns: The counted columns.
+        tags: For each segment of the spec, the tag's value or None.
+        scores, values: As `Column` says, for the ledger. labels: raw scalars.
+        extra: Feature names that the spec does not know, counted per prediction; None: there are none at all.
+    """
+
+    model: AppliedModel
+    rows: Indices
+    ids: Sequence[str]
+    versions: Sequence[str]
+    times: Integers
+    names: tuple[ColumnName, ...]
+    columns: tuple[Column, ...]
+    tags: tuple[Sequence[str | None], ...]
+    scores: Floats
+    labels: Sequence[Any]
+    values: Floats
+    extra: Integers | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedPredictions:
+    """One batch of the predictions' topics, decoded."""
+
+    models: tuple[Predictions, ...]
+    refused: tuple[Refusal, ...]

@@ -1,0 +1,123 @@
+"""The typed structs of one model's events, made from its columns, for msgspec to decode straight into."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from consumers.decode.decoded import ColumnName
+from consumers.decode.fields import LONGEST_NAME, Scalar, Timestamp
+from monitor.reference.cells import ColumnRole
+from monitor.spec import ColumnKind
+from monitor.store.configuration import AppliedModel
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+
+
+class Prediction(msgspec.Struct, gc=False):
+    """The `prediction` object; what is rare stays raw."""
+
+    score: float | None = None
+    label: Scalar = None
+    value: float | None = None
+    scores: Raw | UnsetType = UNSET
+    outputs: Raw | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventShape:
+    """How one model's events are decoded.
+
+    Attributes:
+        names: Every column that some layout of the model counts.
+        features: Feature names; field *i* of the struct of features holds `features[i]`.
+        categorical: Features that some layout counts as categories; the others decode to floats only.
+        array_order: Feature names in the order of the array form.
+        tags: Tags that the spec cuts segments by; field *i* of the struct of tags.
+        extras: Names the spec does not know but producers send; decoded and only counted.
+    """
+
+    names: tuple[ColumnName, ...]
+    features: tuple[str, ...]
+    categorical: frozenset[str]
+    array_order: tuple[str, ...]
+    tags: tuple[str, ...]
+    extras: tuple[str, ...]
+    event_type: type[Any]
+    features_type: type[Any]
+    tags_type: type[Any] | None
+
+
+def event_shape(model: AppliedModel, extras: tuple[str, ...] = ()) -> EventShape:
+    """Return the shape of *model*'s events; unknown names other than *extras* are refused (and read slowly)."""
+    names = _column_names(model)
+    features = tuple(dict.fromkeys(each.name for each in names if each.role is ColumnRole.FEATURE))
+    categorical = {
+        each.name for each in names if each.role is ColumnRole.FEATURE and each.kind is ColumnKind.CATEGORICAL
+    }
+    kinds = [Scalar if name in categorical else float | None for name in features]
+    fields: list[tuple[str, Any, Any]] = [(f"f{index}", kind, None) for index, kind in enumerate(kinds)]
+    fields += [(f"x{index}", Raw | UnsetType, UNSET) for index in range(len(extras))]
+    features_type = msgspec.defstruct(
+        "Features",
+        fields,
+        rename=_renamed((each[0] for each in fields), (*features, *extras)),
+        gc=False,
+        forbid_unknown_fields=True,
+    )
+    tags = tuple(each.tag for each in model.spec.segments)
+    tags_type = None
+    if tags:
+        tag_fields = [(f"t{index}", str | None, None) for index in range(len(tags))]
+        tags_type = msgspec.defstruct(
+            "Tags",
+            tag_fields,
+            rename=_renamed((each[0] for each in tag_fields), tags),
+            gc=False,
+            forbid_unknown_fields=not all(map(readable, tags)),
+        )
+    newest = model.cells[-1].layout
+    return EventShape(
+        names=names,
+        features=features,
+        categorical=frozenset(categorical),
+        array_order=tuple(each.name for each in newest.columns if each.role is ColumnRole.FEATURE),
+        tags=tags,
+        extras=extras,
+        event_type=_event_type(features_type, tags_type),
+        features_type=features_type,
+        tags_type=tags_type,
+    )
+
+
+def readable(name: str) -> bool:
+    """Return whether msgspec can read a field of this name; events with another one are read slowly."""
+    return not any(each in '\\"' or each < " " for each in name)
+
+
+def _renamed(fields: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    # A stand-in that no producer sends: the true name is then unknown to the struct, which refuses it.
+    return {field: name if readable(name) else f"{field}\x7f" for field, name in zip(fields, names, strict=True)}
+
+
+def _event_type(features_type: type[Any], tags_type: type[Any] | None) -> type[Any]:
+    fields: list[Any] = [
+        ("prediction_id", _Name),
+        ("model", str),
+        ("version", _Name),
+        ("timestamp", Timestamp),
+        ("features", features_type),
+        ("prediction", Prediction | str | float | int | bool),
+        ("latency_ms", float | None, None),
+        ("namespace", str, ""),
+    ]
+    if tags_type is not None:
+        fields.append(("tags", tags_type | None, None))
+    return msgspec.defstruct("Event", fields, gc=False)
+
+
+def _column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
+    layouts = [each.layout for each in reversed(model.cells)]
+    return tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))

@@ -1,0 +1,75 @@
+"""Which applied model a record is about."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from consumers.decode.fields import malformed, shown
+from consumers.decode.plain_json import json_object
+from monitor.errors import InvalidMessage
+from monitor.store.configuration import AppliedModel, Configuration
+from monitor.types import DeadLetterReason, ModelKey
+
+DEFAULT_NAMESPACE = "default"
+
+
+class _Address(msgspec.Struct, gc=False):
+    model: str
+    namespace: str = ""
+
+
+_ADDRESS = msgspec.json.Decoder(_Address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """One record's body and the namespace its header names (empty: none)."""
+
+    content: bytes
+    namespace: str = ""
+
+
+class Directory:
+    """The applied models by name."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._models: Mapping[ModelKey, AppliedModel] = {each.key: each for each in configuration.models}
+
+    @property
+    def models(self) -> Sequence[AppliedModel]:
+        return tuple(self._models.values())
+
+    def find(self, model: str, namespace: str) -> AppliedModel:
+        """Return the model of that name.
+
+        Raises:
+            InvalidMessage: No such model was applied.
+        """
+        found = self._models.get(ModelKey(namespace or DEFAULT_NAMESPACE, model))
+        if found is None:
+            known = ", ".join(sorted(map(str, self._models))[:10]) or "none"
+            asked = f"{namespace}/{model}" if namespace else model
+            raise InvalidMessage(
+                DeadLetterReason.UNKNOWN_MODEL.value,
+                f"model: expected an applied model ({known}), found {shown(asked)}",
+            )
+        return found
+
+    def of_document(self, document: dict[str, Any], header_namespace: str) -> AppliedModel:
+        """Return the model that a parsed *document* names; see `find`."""
+        model, namespace = document.get("model"), document.get("namespace")
+        if not isinstance(model, str):
+            raise malformed("model", "a string", model)
+        if namespace is not None and not isinstance(namespace, str):
+            raise malformed("namespace", "a string", namespace)
+        return self.find(model, namespace or header_namespace)
+
+    def of_body(self, body: Body) -> AppliedModel:
+        """Return the model that an unparsed *body* names; see `find`."""
+        try:
+            address = _ADDRESS.decode(body.content)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self.of_document(json_object(body.content), body.namespace)
+        return self.find(address.model, address.namespace or body.namespace)

@@ -1,0 +1,96 @@
+"""From pending counts to one transaction: names become ids, columns become rows."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from consumers.partition import PartitionState
+from consumers.pending import Pending, SampledPredictions
+from monitor.failpoint import reach
+from monitor.store.flush import FlushContents, write_flush
+from monitor.store.ledger import LedgerRows, ensure_weeks, week_start
+from monitor.store.outage import named_outage
+from monitor.store.panes_append import PaneDelta
+from monitor.store.series import ensure_series
+from monitor.types import SeriesKey, TopicRole
+
+
+class Flusher:
+    """Writes pending counts to Postgres; remembers the ids of series."""
+
+    def __init__(self, engine: sa.Engine, *, worker: str, horizon: int) -> None:
+        self._engine = engine
+        self._worker = worker
+        self._horizon = horizon
+        self._series: dict[SeriesKey, int] = {}
+
+    def flush(self, pending: Pending, states: Iterable[PartitionState], *, generation: int) -> None:
+        """Commit *pending* and the moves of *states*; the caller keeps both until this returns.
+
+        Raises:
+            ConfigurationChanged: Count the raw records again under the new configuration.
+            OffsetFenced: Nothing was written; a partition is no longer where we left it.
+            UnavailableError: Postgres did not answer or refused; whether the commit arrived is unknown.
+        """
+        moved = [each for each in states if each.moved]
+        with named_outage(self._engine, "flushing counts"):
+            self._prepare(pending)
+            contents = self._contents(pending, moved, generation)
+            with self._engine.begin() as connection:
+                write_flush(connection, contents)
+            reach("flush.after_commit")
+
+    def _prepare(self, pending: Pending) -> None:
+        # Both are visible to everyone before the flush begins, so a flush never waits for another one's new names.
+        unknown = {series for series, _, _ in pending.panes} - self._series.keys()
+        weeks = {week_start(time) for block in pending.predictions for time in _extremes(block)}
+        if unknown or weeks:
+            with self._engine.begin() as connection:
+                self._series |= ensure_series(connection, unknown)
+                ensure_weeks(connection, weeks)
+
+    def _contents(self, pending: Pending, moved: list[PartitionState], generation: int) -> FlushContents:
+        panes = tuple(
+            PaneDelta(
+                series_id=self._series[series],
+                cells_id=cells_id,
+                start=start,
+                events=pane.events,
+                sampled=pane.sampled,
+                counts=pane.counts,
+            )
+            for (series, cells_id, start), pane in sorted(pending.panes.items())
+        )
+        return FlushContents(
+            worker=self._worker,
+            generation=generation,
+            horizon=self._horizon,
+            moves=tuple(each.move() for each in moved),
+            panes=panes,
+            predictions=tuple(self._ledger_rows(each) for each in pending.predictions),
+            truths=tuple(pending.truths),
+            deployments=tuple(pending.deployments),
+            dead_letters=tuple(pending.dead_letters),
+            identities={each.key: each.seen.unstored() for each in moved if each.role is TopicRole.PREDICTIONS},
+        )
+
+    def _ledger_rows(self, block: SampledPredictions) -> LedgerRows:
+        ids = {keys: tuple(sorted(self._series[each] for each in keys)) for keys in set(block.series)}
+        return LedgerRows(
+            model_id=block.model_id,
+            source=block.source,
+            hashes=block.hashes,
+            versions=block.versions,
+            series_ids=[ids[keys] for keys in block.series],
+            event_times=block.event_times,
+            scores=block.scores,
+            labels=block.labels,
+            values=block.values,
+            offsets=block.offsets,
+        )
+
+
+def _extremes(block: SampledPredictions) -> Iterable[int]:
+    # every event time only when the block spans more than two weeks' starts
+    low, high = min(block.event_times), max(block.event_times)
+    return block.event_times if high - low > 6 * 86_400_000 else (low, high)

@@ -1,0 +1,309 @@
+"""Ingest: poll, decode, count, flush; one process, one consumer, one thread."""
+
+import gc
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import sqlalchemy as sa
+import structlog
+
+from consumers.absorb import Absorber
+from consumers.claims import Claims
+from consumers.flush import Flusher
+from consumers.kafka import Cluster, InputConsumer, Rebalance, TopicProducer
+from consumers.observe import observe_flush, observe_lag
+from consumers.pending import Pending
+from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.timings import Timings
+from consumers.wakeups import Wakeups
+from monitor.clock import monotonic_seconds, sleep_seconds
+from monitor.errors import ConfigurationChanged, OffsetFenced, UnavailableError
+from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS
+from monitor.settings import Settings
+from monitor.store.configuration import load_configuration
+from monitor.store.engine import make_engine
+from monitor.store.outage import named_outage
+from monitor.types import PartitionKey, TopicRole
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
+BEAT_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def run_ingest(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    on_health: Callable[[bool, str], None] | None = None,
+    timings: Timings | None = None,
+) -> None:
+    """Ingest until *stop* is set, then flush once and leave the group.
+
+    A Postgres or broker that is away is waited for. *on_health* hears about once a second; *timings* adds up CPU.
+    """
+    # The batch lives until its flush; the young generations would be walked thousands of times a second for nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+    engine = make_engine(settings.database_url, pool_size=2)
+    try:
+        IngestWorker(settings, engine, on_health=on_health, timings=timings or Timings()).run(stop)
+    finally:
+        engine.dispose()
+
+
+class IngestWorker:
+    """The loop, and what happens when something is in its way."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        *,
+        on_health: Callable[[bool, str], None] | None,
+        timings: Timings,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._on_health = on_health
+        self._timings = timings
+        self._roles = _topic_roles(settings)
+        self._consumer = InputConsumer(
+            settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
+        )
+        self._claims = Claims(settings, engine, self._consumer, Cluster(settings), self._roles)
+        self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
+        self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
+        self._pending = Pending()
+        self._pending_since = self._beat_at = 0.0
+        self._absorber: Absorber | None = None
+        self._outage = ""
+        self._wait_seconds = FIRST_WAIT_SECONDS
+        self._waiting_until = 0.0
+        self._flushes = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Loop until *stop*; then one last flush."""
+        self._begin(stop)
+        self._consumer.subscribe(sorted(self._roles))
+        while not stop.is_set():
+            self._step()
+        self._try_flush()
+        self._consumer.close()
+        log.info("ingest.stopped", records=self._timings.records, flushes=self._flushes)
+
+    def _begin(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                self._load_configuration()
+                self._claims.discover()
+            except UnavailableError as error:
+                self._away(error)
+                self._report()
+                sleep_seconds(self._wait_seconds)
+            else:
+                self._back()
+                return
+
+    def _step(self) -> None:
+        received = self._consumer.consume(
+            self._settings.batch_size, timeout_seconds=min(0.2, self._settings.flush_seconds / 2)
+        )
+        self._timings.end("consume")
+        for complaint in received.complaints:
+            log.warning("kafka.complained", complaint=complaint)
+        for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
+            self._absorb(batch)
+        for key, offset in received.ends.items():
+            if key in self._claims.states:
+                self._claims.states[key].end_offset = offset
+        now = monotonic_seconds()
+        if now < self._waiting_until:
+            return
+        if self._due(now) and not self._try_flush():
+            return
+        self._tend(now)
+
+    def _due(self, now: float) -> bool:
+        pending = self._pending
+        return bool(pending.raw) and (
+            now - self._pending_since >= self._settings.flush_seconds
+            or pending.events >= self._settings.flush_events
+            or len(pending.panes) >= self._settings.flush_panes
+        )
+
+    def _tend(self, now: float) -> None:
+        try:
+            self._claims.tend()
+            if now - self._beat_at >= BEAT_SECONDS:
+                self._beat_at = now
+                self._claims.beat()
+                observe_lag(self._claims.states.values(), self._consumer.cached_end)
+                self._report()
+        except UnavailableError as error:
+            self._away(error)
+        else:
+            self._back()
+        self._recount_without(self._claims_lost())
+        self._wakeups.send()
+        self._timings.end("flush")
+
+    # Counting
+
+    def _absorb(self, batch: RecordBatch) -> None:
+        ours = self._ours(batch)
+        if ours is None or self._absorber is None:
+            return
+        if not self._pending.raw:
+            self._pending_since = monotonic_seconds()
+        self._timings.records += len(ours.records)
+        stopped = self._absorber.absorb(ours, self._claims.states, self._pending)
+        if stopped:
+            self._stop_poisoned(stopped)
+
+    def _ours(self, batch: RecordBatch) -> RecordBatch | None:
+        """Return the records that follow our positions: not those we do not hold, or read before a seek."""
+        states = self._claims.states
+        unknown = [key for key in batch.partitions if key not in states or not states[key].flowing]
+        held = batch.without(unknown) if unknown else batch
+        if held is None:
+            return None
+        keep = held.offsets >= 0
+        for code, key in enumerate(held.partitions):
+            keep &= (held.codes != code) | (held.offsets >= states[key].now.next_offset)
+        return held.only(keep)
+
+    def _stop_poisoned(self, keys: frozenset[PartitionKey]) -> None:
+        share, minimum = self._settings.dead_letter_share, self._settings.dead_letter_minimum
+        for key in sorted(keys):
+            worst = [each for each in self._pending.dead_letters if each.source == key]
+            example = worst[-1].sentence if worst else "see the last records"
+            self._claims.stop(
+                key,
+                f"dead letters: over {share:.0%} of the last 1,000 records bad, and at least {minimum};"
+                f" the latest at offset {worst[-1].offset if worst else '?'}: {example}",
+            )
+        self._recount_without(keys)
+
+    def _claims_lost(self) -> frozenset[PartitionKey]:
+        return frozenset(
+            key for batch in self._pending.raw for key in batch.partitions if key not in self._claims.states
+        )
+
+    def _recount_without(self, keys: frozenset[PartitionKey]) -> None:
+        """Count the raw records again, those of *keys* left out."""
+        if not any(key in keys for batch in self._pending.raw for key in batch.partitions):
+            return
+        self._recount(keys)
+
+    def _recount(self, keys: frozenset[PartitionKey] = frozenset()) -> None:
+        raw, self._pending = self._pending.raw, Pending()
+        for state in self._claims.states.values():
+            state.roll_back()
+        for batch in raw:
+            left = batch.without(keys)
+            if left is not None:
+                self._absorb(left)
+
+    # Flushing
+
+    def _try_flush(self) -> bool:
+        """Flush what is pending; False when Postgres is away and the batch stays."""
+        while self._pending.raw:
+            try:
+                self._flush()
+                return True
+            except ConfigurationChanged:
+                try:
+                    self._load_configuration()
+                except UnavailableError as error:
+                    self._away(error)
+                    return False
+                self._recount()
+            except OffsetFenced as error:
+                FENCED_FLUSHES.inc()
+                key = PartitionKey(error.topic, error.partition)
+                self._claims.fenced(key)
+                self._recount_without(frozenset({key}))
+            except UnavailableError as error:
+                self._away(error)
+                return False
+        return True
+
+    def _flush(self) -> None:
+        assert self._absorber is not None
+        states = list(self._claims.states.values())
+        with FLUSH_SECONDS.time():
+            self._flusher.flush(self._pending, states, generation=self._absorber.generation)
+        self._back()
+        observe_flush(self._pending, states)
+        positions = {state.key: state.now.next_offset for state in states if state.moved}
+        for state in states:
+            state.keep()
+        self._flushes += 1
+        self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
+        self._pending = Pending()
+        self._consumer.commit(positions)
+        self._timings.end("flush")
+
+    def _load_configuration(self) -> None:
+        with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
+            configuration = load_configuration(connection)
+        self._absorber = Absorber(configuration, self._settings, self._timings)
+        self._wakeups.know(configuration)
+        log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
+
+    # Waiting
+
+    def _away(self, error: UnavailableError) -> None:
+        if not self._outage:
+            log.warning("service.away", error=str(error))
+            self._consumer.pause(sorted(self._claims.states))
+        self._outage = str(error)
+        self._waiting_until = monotonic_seconds() + self._wait_seconds
+        self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
+        self._report()
+
+    def _back(self) -> None:
+        if self._outage:
+            log.info("service.back")
+            self._consumer.resume(sorted(key for key, each in self._claims.states.items() if each.flowing))
+        self._outage = ""
+        self._wait_seconds = FIRST_WAIT_SECONDS
+
+    # The group
+
+    def _assigned(self, keys: Sequence[PartitionKey]) -> None:
+        self._claims.assign(keys)
+
+    def _gone(self, keys: Sequence[PartitionKey]) -> None:
+        # Also when they are lost already: what somebody else moved since is refused, and the log says so.
+        self._try_flush()
+        self._claims.release(keys)
+        self._recount_without(frozenset(keys))
+
+    # Health
+
+    def _report(self) -> None:
+        stopped = self._claims.stopped
+        PAUSED_PARTITIONS.set(len(stopped))
+        problems = [f"{key}: {reason}" for key, reason in sorted(stopped.items())]
+        problems += [self._outage] if self._outage else []
+        if self._on_health is not None:
+            self._on_health(not problems, "; ".join(problems))
+
+
+def _topic_roles(settings: Settings) -> dict[str, TopicRole]:
+    return {
+        **dict.fromkeys(settings.predictions_topics, TopicRole.PREDICTIONS),
+        **dict.fromkeys(settings.truths_topics, TopicRole.TRUTHS),
+        **dict.fromkeys(settings.deployments_topics, TopicRole.DEPLOYMENTS),
+    }
+
+
+def _worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,398 @@
+"""The only file that imports confluent_kafka: consumer, producer, admin, and errors in the operator's words."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from monitor.errors import DriftlineError, UnavailableError
+from monitor.settings import Settings
+from monitor.types import PartitionKey
+
+__all__ = ["InputConsumer", "Message", "TopicPlan", "TopicProducer", "create_topics", "describe_topics"]
+
+ANSWER_SECONDS = 10.0
+_END_OF_PARTITION: int = KafkaError._PARTITION_EOF
+_AT_END = -1
+_ANY_PARTITION = -1
+_WAITED_OUT = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._MAX_POLL_EXCEEDED,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+
+
+def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
+    """Return what every client of this installation is configured with."""
+    found: dict[str, str | int | float | bool | None] = {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "security.protocol": settings.kafka_security_protocol,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password,
+        "client.id": "driftline",
+        "log_level": 3,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableError:
+    """Return the error that says what was tried, where, and what to do."""
+    return UnavailableError(
+        f"Kafka: no answer at {settings.kafka_bootstrap}, {doing}: {cause}\n"
+        "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What one call of `consume` brought: records in order, ends of partitions reached (offset), complaints."""
+
+    records: list[Message]
+    ends: dict[PartitionKey, int]
+    complaints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebalance:
+    """Who is told when partitions come and go; called inside `consume`."""
+
+    assigned: Callable[[Sequence[PartitionKey]], None]
+    revoked: Callable[[Sequence[PartitionKey]], None]
+    lost: Callable[[Sequence[PartitionKey]], None]
+
+
+class InputConsumer:
+    """A member of the ingest group whose positions come from Postgres, never from the broker.
+
+    A partition that is assigned starts paused at its end; `start_at` gives it its position and lets it flow.
+    """
+
+    def __init__(self, settings: Settings, rebalance: Rebalance) -> None:
+        self._settings = settings
+        self._rebalance = rebalance
+        self._consumer = Consumer(_consumer_settings(settings))
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Join the group for *topics*."""
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def consume(self, count: int, *, timeout_seconds: float) -> Received:
+        """Return up to *count* records; callbacks of a rebalance run inside."""
+        messages = self._consumer.consume(count, timeout_seconds)
+        if not any(map(Message.error, messages)):
+            return Received(records=messages, ends={}, complaints=())
+        records: list[Message] = []
+        ends: dict[PartitionKey, int] = {}
+        complaints: list[str] = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+            elif error.code() == _END_OF_PARTITION:
+                ends[PartitionKey(str(message.topic()), int(message.partition() or 0))] = int(message.offset() or 0)
+            elif error.fatal() or error.code() not in _WAITED_OUT:
+                raise unavailable(self._settings, "reading the input topics", error.str())
+            else:
+                complaints.append(error.str())
+        return Received(records=records, ends=ends, complaints=tuple(complaints))
+
+    def start_at(self, key: PartitionKey, offset: int) -> bool:
+        """Read *key* from *offset* on; False: not yet possible, ask again after the next `consume`."""
+        try:
+            self._consumer.seek(TopicPartition(key.topic, key.partition, offset))
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError._STATE, KafkaError._TIMED_OUT, KafkaError._IN_PROGRESS):
+                return False
+            raise unavailable(self._settings, f"seeking {key}", error.args[0].str()) from error
+        self._consumer.resume([TopicPartition(key.topic, key.partition)])
+        return True
+
+    def pause(self, keys: Sequence[PartitionKey]) -> None:
+        """Fetch nothing of *keys* until `resume` or `start_at`; those that are no longer ours do not matter."""
+        with contextlib.suppress(KafkaException):
+            self._consumer.pause([TopicPartition(key.topic, key.partition) for key in keys])
+
+    def resume(self, keys: Sequence[PartitionKey]) -> None:
+        """Fetch *keys* again where they were; those that are no longer ours do not matter."""
+        with contextlib.suppress(KafkaException):
+            self._consumer.resume([TopicPartition(key.topic, key.partition) for key in keys])
+
+    def watermarks(self, key: PartitionKey) -> tuple[int, int]:
+        """Return the broker's first and end offset of *key*.
+
+        Raises:
+            UnavailableError: The broker does not answer.
+        """
+        try:
+            low, high = self._consumer.get_watermark_offsets(
+                TopicPartition(key.topic, key.partition), timeout=ANSWER_SECONDS, cached=False
+            )
+        except KafkaException as error:
+            raise unavailable(self._settings, f"asking for the offsets of {key}", error.args[0].str()) from error
+        return int(low), int(high)
+
+    def cached_end(self, key: PartitionKey) -> int:
+        """Return the end offset of *key* that came with the last fetch, -1 before the first; asks nobody."""
+        try:
+            return int(self._consumer.get_watermark_offsets(TopicPartition(key.topic, key.partition), cached=True)[1])
+        except KafkaException:
+            return -1
+
+    def commit(self, positions: Mapping[PartitionKey, int]) -> None:
+        """Tell the broker how far we are, for lag tools only; a failure means nothing."""
+        if positions:
+            offsets = [TopicPartition(key.topic, key.partition, offset) for key, offset in positions.items()]
+            with contextlib.suppress(KafkaException):
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign([TopicPartition(each.topic, each.partition, _AT_END) for each in partitions])
+        consumer.pause([TopicPartition(each.topic, each.partition) for each in partitions])
+        self._rebalance.assigned(_keys(partitions))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalance.revoked(_keys(partitions))
+        consumer.incremental_unassign(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._rebalance.lost(_keys(partitions))
+        consumer.incremental_unassign(partitions)
+
+
+def _keys(partitions: Sequence[TopicPartition]) -> tuple[PartitionKey, ...]:
+    return tuple(PartitionKey(each.topic, each.partition) for each in partitions)
+
+
+def _consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]:
+    chosen: dict[str, str | int | float | bool] = {
+        "group.id": settings.kafka_group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",  # a position out of range is said, never silently replaced
+        "max.poll.interval.ms": settings.max_poll_interval_ms,
+        "fetch.min.bytes": 1,
+        "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.min.messages": 50_000,
+        "queued.max.messages.kbytes": 32 << 10,  # bounds the memory of what is fetched ahead
+        "topic.metadata.refresh.interval.ms": 30_000,  # new partitions are found this soon
+        "allow.auto.create.topics": False,
+    }
+    if settings.kafka_group_protocol == "consumer":
+        chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment
+    else:
+        chosen["session.timeout.ms"] = settings.session_timeout_ms
+        chosen["heartbeat.interval.ms"] = max(1, min(3000, settings.session_timeout_ms // 3))
+        chosen["partition.assignment.strategy"] = "cooperative-sticky"
+    return client_settings(settings) | chosen
+
+
+class TopicProducer:
+    """Writes records; `send` never blocks, `flush` waits."""
+
+    def __init__(self, settings: Settings, *, linger_milliseconds: int = 5) -> None:
+        self._producer = Producer(
+            client_settings(settings)
+            | {"linger.ms": linger_milliseconds, "acks": "all", "enable.idempotence": True, "compression.type": "none"}
+        )
+        self.failures = 0
+        self.ends: dict[PartitionKey, int] = {}  # offset after the last record we know to be in the topic
+
+    def send(
+        self,
+        topic: str,
+        *,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes | None]] = (),
+        partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> bool:
+        """Queue one record (*timestamp* in epoch ms, now by default); False: the queue is full, ask after `serve`."""
+        try:
+            self._producer.produce(
+                topic,
+                value,
+                key,
+                _ANY_PARTITION if partition is None else partition,
+                headers=list(headers) or None,
+                timestamp=timestamp or 0,
+                on_delivery=self._delivered,
+            )
+        except BufferError:
+            return False
+        except KafkaException:
+            self.failures += 1
+        self._producer.poll(0)
+        return True
+
+    def serve(self, timeout_seconds: float) -> None:
+        """Run delivery reports for up to *timeout_seconds*."""
+        self._producer.poll(timeout_seconds)
+
+    def flush(self, timeout_seconds: float) -> int:
+        """Wait for what was sent; return how many records are still on their way."""
+        return int(self._producer.flush(timeout_seconds))
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failures += 1
+            return
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is not None and partition is not None and offset is not None:
+            self.ends[PartitionKey(topic, partition)] = offset + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """A topic to create."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: tuple[tuple[str, str], ...] = ()
+
+
+def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, bool]:
+    """Create the topics that are missing; return for each name whether it was made now.
+
+    Raises:
+        UnavailableError: The broker does not answer.
+        DriftlineError: The broker refuses; says its reason.
+    """
+    admin = AdminClient(client_settings(settings))
+    wanted = [
+        NewTopic(p.name, num_partitions=p.partitions, replication_factor=p.replication, config=dict(p.config))
+        for p in plans
+    ]
+    made: dict[str, bool] = {}
+    for name, future in admin.create_topics(wanted, request_timeout=ANSWER_SECONDS).items():
+        try:
+            future.result(ANSWER_SECONDS + 5)
+            made[name] = True
+        except KafkaException as error:
+            cause = error.args[0]
+            if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                made[name] = False
+            elif cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                raise unavailable(settings, f"creating topic {name}", cause.str()) from error
+            else:
+                raise DriftlineError(f"topic {name}: the broker refuses to create it: {cause.str()}") from error
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTopic:
+    """A topic as the broker describes it; *topic_id* is empty where the broker cannot tell."""
+
+    name: str
+    topic_id: str
+    partitions: int
+
+
+class Cluster:
+    """What the broker tells about topics and offsets."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin = AdminClient(client_settings(settings))
+        self._tells_ids = True
+
+    def topics(self, names: Sequence[str]) -> dict[str, FoundTopic]:
+        """Return those of *names* that exist.
+
+        Raises:
+            UnavailableError: The broker does not answer.
+        """
+        try:
+            cluster = self._admin.list_topics(timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            raise unavailable(self._settings, "listing topics", error.args[0].str()) from error
+        listed = cluster.topics
+        if str(cluster.cluster_id).startswith("mockCluster"):
+            self._tells_ids = False  # the demo's broker: asking it would last until the time-out
+        there = [name for name in names if name in listed and listed[name].error is None]
+        ids = self._ids(there)
+        return {
+            name: FoundTopic(name=name, topic_id=ids.get(name, ""), partitions=len(listed[name].partitions))
+            for name in there
+        }
+
+    def _ids(self, names: Sequence[str]) -> dict[str, str]:
+        if not names or not self._tells_ids:
+            return {}
+        futures = cast(
+            "dict[str, Future[object]]",
+            self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_SECONDS),
+        )
+        found: dict[str, str] = {}
+        for name, future in futures.items():
+            try:
+                found[name] = str(getattr(future.result(ANSWER_SECONDS + 5), "topic_id", ""))
+            except KafkaException as error:
+                # the mock cluster of the demo does not know the request
+                if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
+                    self._tells_ids = False
+                    return {}
+        return found
+
+
+def describe_topics(settings: Settings, names: Sequence[str]) -> dict[str, FoundTopic]:
+    """Return those of *names* that exist, asked of a client of its own."""
+    return Cluster(settings).topics(names)
+
+
+def require_topics(settings: Settings) -> None:
+    """Return when the broker answers and has every topic of the settings.
+
+    Raises:
+        UnavailableError: No answer, or topics are missing; says which and what to do.
+    """
+    inputs = (settings.predictions_topics, settings.truths_topics, settings.deployments_topics)
+    wanted = [*(name for names in inputs for name in names), settings.wakeups_topic]
+    found = describe_topics(settings, wanted)
+    if missing := [name for name in wanted if name not in found]:
+        raise UnavailableError(
+            f"Kafka at {settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
+            "Run `driftline topics create`, or correct the topics in the settings."
+        )
+
+
+class EmbeddedBroker:
+    """librdkafka's mock cluster: a broker inside this process, on the loopback interface, gone with it.
+
+    Each topic has four partitions and keeps only its newest 5 MiB per partition: producers must watch the lag.
+    """
+
+    KEPT_BYTES = 5 << 20
+
+    def __init__(self) -> None:
+        self._holder = Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
+        brokers = self._holder.list_topics(timeout=ANSWER_SECONDS).brokers.values()
+        self.bootstrap = ",".join(f"{each.host}:{each.port}" for each in brokers)
+
+    def create_topics(self, names: Sequence[str]) -> None:
+        """Make the topics: being asked for is what makes them."""
+        for name in names:
+            self._holder.list_topics(name, timeout=ANSWER_SECONDS)

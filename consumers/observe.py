@@ -1,0 +1,36 @@
+"""What a flush adds to the metrics."""
+
+from collections.abc import Callable, Iterable
+
+from consumers.partition import PartitionState
+from consumers.pending import Pending
+from monitor.metrics import DEAD_LETTERS, FLUSH_RECORDS, LAG_RECORDS, RECORDS
+from monitor.types import PartitionKey
+
+
+def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
+    """Add a committed flush; call before the states forget their counters."""
+    FLUSH_RECORDS.observe(pending.events)
+    for letter in pending.dead_letters:
+        DEAD_LETTERS.labels(reason=letter.reason.value).inc()
+    for state in states:
+        if not state.moved:
+            continue
+        counters = state.counters
+        of_topic = {
+            "counted": counters.counted,
+            "duplicate": counters.duplicates,
+            "late": counters.late,
+            "dead": counters.dead,
+            "unsampled": counters.unsampled,
+        }
+        for result, count in of_topic.items():
+            if count:
+                RECORDS.labels(topic=state.key.topic, result=result).inc(count)
+
+
+def observe_lag(states: Iterable[PartitionState], cached_end: Callable[[PartitionKey], int]) -> None:
+    """Set how far each position is from the partition's end as the client last heard of it."""
+    for state in states:
+        lag = max(0, cached_end(state.key) - state.now.next_offset)
+        LAG_RECORDS.labels(topic=state.key.topic, partition=str(state.key.partition)).set(lag)

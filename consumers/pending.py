@@ -1,0 +1,62 @@
+"""What was counted since the last flush and is not in Postgres yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consumers.count import Counts
+from consumers.records import RecordBatch
+from monitor.store.dead_letters import DeadLetter
+from monitor.store.deployments import DeploymentRow
+from monitor.store.inbox import InboxRow
+from monitor.types import PartitionKey, SeriesKey
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenPane:
+    """Counts of one series in one minute, growing."""
+
+    counts: Counts
+    events: int = 0
+    sampled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledPredictions:
+    """Columns of one length for the ledger, whose series have no ids yet."""
+
+    model_id: int
+    source: PartitionKey
+    hashes: Sequence[str]
+    versions: Sequence[str]
+    series: Sequence[tuple[SeriesKey, ...]]
+    event_times: Sequence[int]
+    scores: Sequence[float | None]
+    labels: Sequence[str | None]
+    values: Sequence[float | None]
+    offsets: Sequence[int]
+
+
+PaneKey = tuple[SeriesKey, int, int]
+"""Series, cells id, start of the minute (ms)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pending:
+    """One unflushed batch: the raw records, to be counted again if need be, and what they came to."""
+
+    raw: list[RecordBatch] = field(default_factory=list)
+    events: int = 0
+    panes: dict[PaneKey, OpenPane] = field(default_factory=dict)
+    predictions: list[SampledPredictions] = field(default_factory=list)
+    truths: list[InboxRow] = field(default_factory=list)
+    deployments: list[DeploymentRow] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    def pane(self, key: PaneKey, size: int) -> OpenPane:
+        """Return the open pane of *key*, made of *size* zeros if new."""
+        found = self.panes.get(key)
+        if found is None:
+            found = self.panes[key] = OpenPane(counts=np.zeros(size, dtype=np.uint32))
+        return found

@@ -1,0 +1,104 @@
+"""Records as they came from Kafka: one role's part of a batch, with columns for place and time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.types import PartitionKey, TopicRole
+
+Integers = npt.NDArray[np.int64]
+NO_TIMESTAMP = 1 << 62  # a record without one can never be called future
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Record(Protocol):
+    """What is needed of a Kafka message; `consumers.kafka.Message` is one."""
+
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> Headers | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordBatch:
+    """Records of one role; those of one partition are in offset order.
+
+    Attributes:
+        partitions: The partitions in the batch.
+        codes: Shape ``(records,)``. Index into *partitions*.
+        offsets, timestamps: Shape ``(records,)``; timestamps in epoch milliseconds by Kafka.
+    """
+
+    role: TopicRole
+    partitions: tuple[PartitionKey, ...]
+    codes: npt.NDArray[np.intp]
+    offsets: Integers
+    timestamps: Integers
+    records: Sequence[Record]
+
+    def of_partition(self, code: int) -> npt.NDArray[np.intp]:
+        """Return the indices of one partition's records."""
+        if len(self.partitions) == 1:
+            return np.arange(len(self.records), dtype=np.intp)
+        return np.nonzero(self.codes == code)[0]
+
+    def only(self, keep: npt.NDArray[np.bool_]) -> "RecordBatch | None":
+        """Return the records that *keep* marks and the partitions they are of, None when there are none."""
+        if keep.all():
+            return self
+        if not keep.any():
+            return None
+        used, codes = np.unique(self.codes[keep], return_inverse=True)
+        return RecordBatch(
+            role=self.role,
+            partitions=tuple(self.partitions[code] for code in used.tolist()),
+            codes=codes.astype(np.intp),
+            offsets=self.offsets[keep],
+            timestamps=self.timestamps[keep],
+            records=[self.records[index] for index in np.nonzero(keep)[0].tolist()],
+        )
+
+    def without(self, keys: Collection[PartitionKey]) -> "RecordBatch | None":
+        """Return the records of other partitions than *keys*, None when there are none."""
+        stays = np.array([each not in keys for each in self.partitions], dtype=np.bool_)
+        return self.only(stays[self.codes])
+
+
+def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -> list[RecordBatch]:
+    """Return *records* as one batch per role; *roles* by topic."""
+    topics = [each.topic() for each in records]
+    found = set(topics)
+    if len({roles[topic] for topic in found}) == 1:
+        return [_batch(roles[topics[0]], topics, records)]
+    batches = []
+    for role in TopicRole:
+        chosen = [index for index, topic in enumerate(topics) if roles[topic] is role]
+        if chosen:
+            pick = itemgetter(*chosen) if len(chosen) > 1 else lambda line, at=chosen[0]: (line[at],)
+            batches.append(_batch(role, pick(topics), pick(records)))
+    return batches
+
+
+def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) -> RecordBatch:
+    count = len(records)
+    places = list(zip(topics, [each.partition() for each in records], strict=True))
+    distinct = sorted(set(places))
+    code_of = {place: code for code, place in enumerate(distinct)}
+    timestamps = np.fromiter([each.timestamp()[1] for each in records], np.int64, count)
+    timestamps[timestamps < 0] = NO_TIMESTAMP
+    return RecordBatch(
+        role=role,
+        partitions=tuple(PartitionKey(*place) for place in distinct),
+        codes=np.fromiter(map(code_of.__getitem__, places), np.intp, count),
+        offsets=np.fromiter([each.offset() for each in records], np.int64, count),
+        timestamps=timestamps,
+        records=records,
+    )

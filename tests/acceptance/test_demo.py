@@ -1,0 +1,102 @@
+"""The demo from nothing: every act ends as told, and nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from driftline.cli.exits import ExitCode
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    """An operator's own settings must not reach the demo; what it leaves in its temporary directory is seen."""
+    return {
+        **os.environ,
+        "TMPDIR": str(temporary),
+        "DRIFTLINE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/production",
+        "DRIFTLINE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    }
+
+
+def left_behind(temporary: Path) -> list[str]:
+    """Return processes whose command line names *temporary*, and the demo's directories in it."""
+    mark = str(temporary).encode()
+    found = [str(each) for each in temporary.glob("driftline-demo-*")]
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = line.read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+        if mark in command:
+            found.append(command.decode(errors="replace"))
+    return found
+
+
+@pytest.fixture
+def temporary(service_directory: Path) -> Path:
+    """A short path: Postgres' socket lies in it, and its name has at most 107 bytes."""
+    directory = service_directory / f"demo-{time.monotonic_ns()}"
+    directory.mkdir(mode=0o755)
+    return directory
+
+
+def test_every_act_ends_as_told_even_beside_another_demo(temporary: Path) -> None:
+    """Two demos at once: each counts all it produced, notices what it must, and sends what it must, verified."""
+    command = [sys.executable, "-m", "driftline", "demo", "--json"]
+    both = [
+        subprocess.Popen(command, env=environment(temporary), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in both:
+        out, error = process.communicate(timeout=400)
+        assert process.returncode == ExitCode.OK, error
+        (line,) = out.splitlines()
+        _check(json.loads(line))
+    assert left_behind(temporary) == []
+
+
+def _check(told: dict[str, object]) -> None:
+    assert told["counted"] == told["events_produced"]
+    assert (told["duplicates"], told["late"], told["dead_letters"], told["failed_expectations"]) == (0, 0, 0, [])
+    incidents = told["incidents"]
+    deliveries = told["deliveries"]
+    assert isinstance(incidents, list)
+    assert isinstance(deliveries, list)
+    noticed = sorted((each["version"], each["kind"], tuple(each["columns"])) for each in incidents)
+    assert noticed == [
+        ("3.2.0", "data_quality", ("income",)),
+        ("3.2.0", "drift", ("income",)),
+        ("3.3.0", "drift", ("prediction.score",)),
+        ("3.3.0", "performance", ()),
+    ]
+    assert all(each["verified"] for each in deliveries)
+    asked = sorted(each["type"] for each in deliveries if each["type"].endswith(".requested"))
+    assert asked == ["model.retrain.requested", "model.rollback.requested"]
+
+
+def test_sigterm_ends_every_child(temporary: Path) -> None:
+    """Ended in the middle, by SIGTERM: no process and no directory is left."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "driftline", "demo"],
+        env=environment(temporary),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    limit = time.monotonic() + 120
+    for line in process.stdout:
+        assert time.monotonic() < limit
+        if "Act 1" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert left_behind(temporary) == []

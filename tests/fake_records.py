@@ -1,0 +1,112 @@
+"""Kafka records and configurations made by hand, for tests of ingest without a broker."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from consumers.absorb import Absorber
+from consumers.partition import PartitionState
+from consumers.pending import Pending
+from consumers.records import batches_by_role
+from consumers.timings import Timings
+from monitor.reference.cells import CellsLayout
+from monitor.settings import Settings
+from monitor.spec_file import parse_spec
+from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
+from monitor.store.dedup import SeenIdentities
+from monitor.store.offsets import PartitionCounters, StoredOffset
+from monitor.types import PartitionKey, TopicRole
+from tests.factories import START, layout, spec_text
+
+ROLES = {"predictions": TopicRole.PREDICTIONS, "truths": TopicRole.TRUTHS, "deployments": TopicRole.DEPLOYMENTS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeRecord:
+    """A Kafka message."""
+
+    body: bytes | None
+    at: int
+    of_topic: str = "predictions"
+    of_partition: int = 0
+    stamp: int = START + 10_000_000
+    of_headers: tuple[tuple[str, bytes | None], ...] = ()
+
+    def topic(self) -> str:
+        return self.of_topic
+
+    def partition(self) -> int:
+        return self.of_partition
+
+    def offset(self) -> int:
+        return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.stamp
+
+    def key(self) -> bytes | None:
+        return None
+
+    def value(self) -> bytes | None:
+        return self.body
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return list(self.of_headers) or None
+
+
+def configuration(cells: CellsLayout | None = None, **changes: Any) -> Configuration:
+    """Return one applied model of `spec_text` with *changes*."""
+    spec = parse_spec(spec_text(**changes), source="test")
+    applied = AppliedModel(1, spec.key, False, 1, spec, 1, (AppliedCells(1, cells or layout(), 0),))
+    return Configuration(1, (applied,))
+
+
+def fresh_state(partition: int = 0, topic: str = "predictions", *, horizon: int = 100_000) -> PartitionState:
+    """Return a partition that was never read."""
+    row = StoredOffset(
+        key=PartitionKey(topic, partition),
+        role=ROLES[topic],
+        topic_id="",
+        next_offset=0,
+        epoch=1,
+        max_event_time=None,
+        caught_up=False,
+        heartbeat_at=None,
+        paused_reason=None,
+        forgiven_until=0,
+        recent_bad=None,
+        counters=PartitionCounters(),
+    )
+    nothing = SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64))
+    return PartitionState(row, nothing, horizon=horizon)
+
+
+class Bench:
+    """Ingest's counting, records in and pending counts out."""
+
+    def __init__(self, *, found: Configuration | None = None, partitions: int = 1, **settings: Any) -> None:
+        chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
+        self.absorber = Absorber(found or configuration(), chosen, Timings())
+        self.pending = Pending()
+        states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
+        self.states = {each.key: each for each in states}
+        self.next = 0
+
+    def take(self, *records: FakeRecord) -> frozenset[PartitionKey]:
+        """Absorb *records* as one batch; return the partitions over the dead-letter limit."""
+        stopped: frozenset[PartitionKey] = frozenset()
+        for batch in batches_by_role(records, ROLES):
+            stopped |= self.absorber.absorb(batch, self.states, self.pending)
+        return stopped
+
+    def take_bodies(self, *bodies: bytes, **of_record: Any) -> frozenset[PartitionKey]:
+        """Absorb *bodies* as the next records of partition 0."""
+        first, self.next = self.next, self.next + len(bodies)
+        return self.take(*(FakeRecord(body=body, at=first + n, **of_record) for n, body in enumerate(bodies)))
+
+    def counters(self, topic: str = "predictions", partition: int = 0) -> PartitionCounters:
+        return self.states[PartitionKey(topic, partition)].counters
+
+    def panes(self) -> dict[Any, tuple[int, int, tuple[int, ...]]]:
+        return {key: (p.events, p.sampled, tuple(p.counts.tolist())) for key, p in self.pending.panes.items()}

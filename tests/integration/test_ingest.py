@@ -1,0 +1,281 @@
+"""Ingest on a real Kafka and a real Postgres: counted once, whatever happens in between."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from confluent_kafka import Producer
+from sqlalchemy import Engine
+
+from consumers.ingest import run_ingest
+from monitor.settings import Settings
+from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
+from monitor.types import PartitionKey
+from tests.factories import START, apply_credit_model, apply_model, credit_event, encoded, prediction_event
+from tests.oracle import counted_in_database, recount_topics
+from tests.services.kafka import KafkaBroker
+from tests.services.postgres import PostgresServer
+from tests.services.topics import TopicNames
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+
+def settings_for(database_url: str, broker: KafkaBroker, names: TopicNames, **changes: object) -> Settings:
+    chosen: dict[str, object] = {
+        "database_url": database_url,
+        "kafka_bootstrap": broker.bootstrap,
+        "kafka_group": names.predictions,
+        "predictions_topics": (names.predictions,),
+        "truths_topics": (names.ground_truth,),
+        "deployments_topics": (names.deployments,),
+        "wakeups_topic": names.wakeups,
+        "session_timeout_ms": 6000,
+        "flush_seconds": 0.2,
+        "batch_size": 500,
+    }
+    return Settings.model_validate(chosen | changes)
+
+
+@contextmanager
+def ingesting(settings: Settings) -> Iterator[threading.Thread]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_ingest, args=(settings,), kwargs={"stop": stop})
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def wait_until(answer: Callable[[], bool], *, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not answer():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def records(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return sum(each.counters.records for each in list_offsets(connection))
+
+
+def produce(broker: KafkaBroker, topic: str, bodies: list[bytes], *, partitions: int = 4, at: int = START) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for number, body in enumerate(bodies):
+        producer.produce(topic, body, partition=number % partitions, timestamp=at + 10_000_000)
+    assert producer.flush(30) == 0
+
+
+def credit_bodies(count: int, *, seed: int = 1) -> list[bytes]:
+    """Random events: some twice, some broken, some from the future, some far too late."""
+    chance, bodies = random.Random(seed), []
+    for number in range(count):
+        body = credit_event(number, chance)[1]
+        bodies += [body] * (1 + (chance.random() < 0.1))
+        if chance.random() < 0.02:
+            bodies.append(encoded(prediction_event(number, at=START + 900_000_000)))
+        if chance.random() < 0.02:
+            bodies.append(encoded(prediction_event(-number, at=START - 90_000_000)))
+        if chance.random() < 0.01:
+            bodies.append(chance.choice((b"{", b"", b"[]", encoded(prediction_event(1, model="nobody")))))
+    return bodies
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_each_record_counts_once_over_restarts(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, protocol: str
+) -> None:
+    """Three workers after one another, each stopped midway, leave what the oracle reads from the topic."""
+    apply_credit_model(engine)
+    bodies = credit_bodies(3000)
+    settings = settings_for(database_url, kafka_broker, topic_names, kafka_group_protocol=protocol)
+    for part in range(3):
+        produce(kafka_broker, topic_names.predictions, bodies[part::3])
+        with ingesting(settings):
+            if part == 2:
+                wait_until(lambda: records(engine) == len(bodies))
+            else:
+                before = records(engine)
+                wait_until(lambda before=before: records(engine) > before)
+    counted = counted_in_database(engine)
+    assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+    totals = {name: sum(each[name] or 0 for each in counted.partitions.values()) for name in ("duplicates", "late")}
+    assert min(totals.values()) > 10
+    assert {"future", "malformed", "unknown_model"} <= set(counted.dead.values())
+
+
+@pytest.mark.parametrize("failpoint", ["flush.after_offsets", "flush.before_commit", "flush.after_commit"])
+def test_a_worker_killed_in_its_flush_leaves_nothing_half(
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    failpoint: str,
+    tmp_path: Path,
+) -> None:
+    """SIGKILL at a step of the flush; the next worker goes on and the oracle agrees."""
+    apply_credit_model(engine)
+    bodies = credit_bodies(1000)
+    produce(kafka_broker, topic_names.predictions, bodies)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    config = tmp_path / "settings.json"
+    config.write_text(settings.model_dump_json())
+    program = """
+        import sys, threading
+        from consumers.ingest import run_ingest
+        from monitor.settings import Settings
+        run_ingest(Settings.model_validate_json(open(sys.argv[1]).read()), stop=threading.Event())
+    """
+    command = [sys.executable, "-c", "\n".join(line.strip() for line in program.splitlines()), str(config)]
+    killed = subprocess.run(command, env={**os.environ, "DRIFTLINE_FAILPOINT": failpoint}, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    flushed = records(engine)
+    assert (flushed > 0) == (failpoint == "flush.after_commit")
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == len(bodies))
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+def test_a_fenced_worker_writes_nothing(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """When somebody else takes a partition over, our batch is dropped and counted again from the stored offset."""
+    apply_credit_model(engine)
+    bodies = credit_bodies(2000)
+    settings = settings_for(database_url, kafka_broker, topic_names, flush_seconds=1.5)
+    with ingesting(settings):
+        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        produce(kafka_broker, topic_names.predictions, bodies)
+        time.sleep(0.3)
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE input_offset SET epoch = epoch + 1"))
+        wait_until(lambda: records(engine) == len(bodies))
+    assert min(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+def offsets_of(engine: Engine, topic: str) -> list:  # type: ignore[type-arg]
+    with engine.connect() as connection:
+        return [each for each in list_offsets(connection) if each.key.topic == topic]
+
+
+def test_poison_stops_its_partition_until_resumed(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Partition 0 stops before its offset moves, the others go on; resumed, its bad records are dead letters."""
+    apply_credit_model(engine)
+    good = [encoded(prediction_event(number, at=START + number)) for number in range(400)]
+    produce(kafka_broker, topic_names.predictions, good)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    key = PartitionKey(topic_names.predictions, 0)
+
+    def paused() -> dict[PartitionKey, str]:
+        with engine.connect() as connection:
+            return paused_partitions(connection)
+
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 400)
+        produce(kafka_broker, topic_names.predictions, [b"broken"] * 200, partitions=1)
+        more = [encoded(prediction_event(number, at=START + number)) for number in range(400, 800)]
+        produce(kafka_broker, topic_names.predictions, more)
+        wait_until(lambda: key in paused())
+        wait_until(lambda: records(engine) >= 400 + 300)
+        stopped = offsets_of(engine, topic_names.predictions)[0]
+        assert "dead letters" in paused()[key]
+        assert stopped.next_offset == stopped.counters.records < 100 + 200 + 100
+    with ingesting(settings):
+        time.sleep(1)
+        assert list(paused()) == [key]
+        with engine.begin() as connection:
+            resume_partition(connection, key.topic, key.partition, at="stored")
+        wait_until(lambda: records(engine) == 1000)
+        assert not paused()
+    counted = counted_in_database(engine)
+    assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+    assert len(counted.dead) == 200
+
+
+def test_a_recreated_topic_is_refused(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """A topic deleted and made again with more records is not read on; resumed at its beginning, it is."""
+    apply_credit_model(engine)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    produce(kafka_broker, topic_names.predictions, credit_bodies(50))
+    before = len(credit_bodies(50))
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == before)
+    kafka_broker.delete_topic(topic_names.predictions)
+    kafka_broker.create_topic(topic_names.predictions, partitions=4)
+    again = [encoded(prediction_event(number, at=START + number)) for number in range(5000, 5400)]
+    produce(kafka_broker, topic_names.predictions, again)
+    with ingesting(settings):
+        wait_until(lambda: all(each.paused_reason for each in offsets_of(engine, topic_names.predictions)))
+        assert all("recreated" in str(each.paused_reason) for each in offsets_of(engine, topic_names.predictions))
+        assert records(engine) == before
+        with engine.begin() as connection:
+            for partition in range(4):
+                resume_partition(connection, topic_names.predictions, partition, at="earliest")
+        wait_until(lambda: records(engine) == before + 400)
+
+
+def test_an_apply_while_counting_is_counted_under_the_new_configuration(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """A model applied while its first events wait for their flush gets them: the batch is counted again."""
+    apply_model(engine, model="other")
+    settings = settings_for(database_url, kafka_broker, topic_names, flush_seconds=2.0, dead_letter_minimum=10_000)
+    with ingesting(settings):
+        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        produce(kafka_broker, topic_names.predictions, credit_bodies(100))
+        time.sleep(0.5)
+        apply_credit_model(engine)
+        wait_until(lambda: records(engine) == len(credit_bodies(100)))
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+    assert sum(each["counted"] or 0 for each in counted_in_database(engine).partitions.values()) >= 90
+
+
+def test_a_restarted_postgres_is_waited_for(
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    postgres_server: PostgresServer,
+) -> None:
+    """Three crashes of Postgres under load: the worker lives on, says that Postgres is away, and nothing is lost."""
+    apply_credit_model(engine)
+    health: list[tuple[bool, str]] = []
+    stop = threading.Event()
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    worker = threading.Thread(
+        target=run_ingest,
+        args=(settings,),
+        kwargs={"stop": stop, "on_health": lambda healthy, reason: health.append((healthy, reason))},
+    )
+    worker.start()
+    bodies = credit_bodies(1500)
+    for part in range(3):
+        produce(kafka_broker, topic_names.predictions, bodies[part::3])
+        if part:
+            wait_until(lambda part=part: records(engine) >= part * len(bodies) // 3 - 3)
+        postgres_server.stop("immediate")
+        engine.dispose()
+        time.sleep(1.5)
+        postgres_server.start()
+    wait_until(lambda: records(engine) == len(bodies))
+    assert worker.is_alive()
+    stop.set()
+    worker.join(30)
+    assert any("Postgres at" in reason for healthy, reason in health if not healthy)
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)

@@ -1,0 +1,1 @@
+"""Ingest without broker and database."""
