@@ -1,5 +1,6 @@
 """Properties of `transition` over any sequence of windows of two scales."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,7 +66,11 @@ def test_windows_that_come_again_change_nothing(short: str, long: str, repeat: i
     if state is None:
         return
     again, decisions = play(windows[repeat:], state=state)
-    assert encode_state(again or state) == encode_state(state)
+    assert again is not None
+    # `ends` may learn of calm windows of another scale from before the opening, which no state held yet
+    assert encode_state(msgspec.structs.replace(again, ends={})) == encode_state(
+        msgspec.structs.replace(state, ends={})
+    )
     assert told(decisions) == []
 
 

@@ -1,0 +1,277 @@
+"""Advances one model: evaluates what is due and commits incidents, actions and outbox rows in one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+import structlog
+
+from alerting.announce import action_effect, action_endpoint, action_told, endpoints_of, notifications
+from alerting.casework import Casework, EndEvaluations, EndOutcome, rules_of, states_by_case
+from alerting.facts import DECIDED_KINDS
+from alerting.incident_state import Decision, IncidentState, Step, decode_state, encode_state
+from alerting.message import Told, message, sentence_of
+from alerting.proposals import Granted, NewestResult, Proposals
+from alerting.serving import Period, serving_period
+from monitor.clock import monotonic_seconds
+from monitor.durations import millis
+from monitor.findings import WindowResult
+from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
+from monitor.settings import Settings
+from monitor.store.actions import ActionKind, ActionState, granted_actions, insert_action
+from monitor.store.comparison import newest_conclusive_result
+from monitor.store.configuration import AppliedModel
+from monitor.store.database_clock import database_now_millis
+from monitor.store.deployment_history import Deployment, deployments_history
+from monitor.store.endpoints import ensure_endpoints
+from monitor.store.incidents import (
+    IncidentRow,
+    LockedModel,
+    TransitionRow,
+    append_transitions,
+    lock_model,
+    newest_incidents,
+    save_incidents,
+)
+from monitor.store.outbox import Effect, append_effects
+from monitor.types import SeriesKey
+
+log = structlog.get_logger()
+
+EVENT_TYPES = {ActionKind.RETRAINING: "model.retrain.requested", ActionKind.ROLLBACK: "model.rollback.requested"}
+
+
+class Batch(Protocol):
+    """What one turn judged, in order of window end; *more*: call again."""
+
+    @property
+    def ends(self) -> Sequence[EndEvaluations]: ...
+    @property
+    def more(self) -> bool: ...
+
+
+class Evaluator(Protocol):
+    """Judges and stores what is due of one model, which is locked; the caller commits."""
+
+    def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> Batch: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceReport:
+    """What was done; *busy*: another alerter has the model."""
+
+    ends: int = 0
+    evaluations: int = 0
+    steps: int = 0
+    granted: int = 0
+    effects: int = 0
+    busy: bool = False
+
+
+def advance_model(
+    engine: sa.Engine,
+    applied: AppliedModel,
+    evaluator: Evaluator,
+    settings: Settings,
+    *,
+    now_millis: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> AdvanceReport:
+    """Work batches of window ends until nothing is due, the model is another's, or *stopping* says so.
+
+    One transaction per batch. *now_millis* None reads the database's clock in each.
+    """
+    total = AdvanceReport()
+    while not stopping():
+        began = monotonic_seconds()
+        with engine.begin() as connection:
+            locked = lock_model(connection, applied.model_id)
+            if locked is None:
+                return _plus(total, AdvanceReport(busy=True))
+            now = database_now_millis(connection) if now_millis is None else now_millis
+            judged = evaluator.evaluate_model(connection, applied, now_millis=now)
+            if judged.ends:
+                total = _plus(total, _Turn(connection, applied, locked, settings, now).work(judged.ends))
+        EVALUATION_SECONDS.observe(monotonic_seconds() - began)
+        if not judged.more:
+            return total
+    return total
+
+
+def _plus(one: AdvanceReport, other: AdvanceReport) -> AdvanceReport:
+    return AdvanceReport(
+        ends=one.ends + other.ends,
+        evaluations=one.evaluations + other.evaluations,
+        steps=one.steps + other.steps,
+        granted=one.granted + other.granted,
+        effects=one.effects + other.effects,
+        busy=one.busy or other.busy,
+    )
+
+
+class _Turn:
+    """One transaction's work on one locked model."""
+
+    def __init__(
+        self, connection: sa.Connection, applied: AppliedModel, locked: LockedModel, settings: Settings, now: int
+    ) -> None:
+        self._connection = connection
+        self._applied = applied
+        self._spec = applied.spec
+        self._now = now
+        self._history: tuple[Deployment, ...] = deployments_history(connection, applied.model_id)
+        states = states_by_case([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
+        self._casework = Casework(model=applied.key, rules=rules_of(applied.spec), now_millis=now, states=dict(states))
+        self._proposals = Proposals(
+            spec=applied.spec,
+            model_id=applied.model_id,
+            held=locked.held,
+            actions_enabled=settings.actions_enabled,
+            now_millis=now,
+            casework=self._casework,
+            history=self._history,
+            newest_result=self._newest_result(),
+            earlier=list(granted_actions(connection, applied.model_id)),
+        )
+        self._transitions: list[TransitionRow] = []
+        self._granted: list[Granted] = []
+        self._told: list[tuple[int, list[Told], list[Granted]]] = []
+
+    def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
+        """Feed every end, then write what came of it."""
+        for end in ends:
+            self._gather(self._casework.feed(end))
+        effects = self._write()
+        self._count(ends)
+        return AdvanceReport(
+            ends=len(ends),
+            evaluations=sum(len(end.evaluations) for end in ends),
+            steps=len(self._transitions),
+            granted=len(self._granted),
+            effects=effects,
+        )
+
+    def _count(self, ends: Sequence[EndEvaluations]) -> None:
+        """Move the metrics; a batch that is rolled back afterwards counts again, which a counter of work may."""
+        model = str(self._applied.key)
+        for each in (one for end in ends for one in end.evaluations):
+            WINDOWS_EVALUATED.labels(model, each.result.verdict.value).inc()
+        for kind in DECIDED_KINDS:
+            INCIDENTS_OPEN.labels(model, kind.value).set(self._casework.open_count(kind))
+
+    def _gather(self, outcome: EndOutcome) -> None:
+        for decision, state in outcome.steps:
+            sentence = sentence_of(self._applied.key, decision, state.findings)
+            self._transitions.append(_transition_row(decision, sentence))
+            log.info(
+                "incident.stepped",
+                model=str(self._applied.key),
+                version=decision.version,
+                kind=decision.kind.value,
+                step=decision.step.value,
+                reason=decision.reason.value,
+                tier=decision.tier.name,
+                window_end=decision.window_end,
+                incident=decision.incident_id,
+            )
+        granted = [each for asking in outcome.asking for each in self._proposals.ask(asking)]
+        told = [
+            Told(decision=decision, state=state, changed=self._recent_change(decision))
+            for decision, state in outcome.steps
+            if decision.tells
+        ]
+        self._granted.extend(granted)
+        if told or granted:
+            self._told.append((outcome.window_end, told, granted))
+
+    def _recent_change(self, decision: Decision) -> Period | None:
+        period = serving_period(self._history, decision.version)
+        look_back = millis(self._spec.actions.rollback.look_back)
+        return period if period is not None and decision.window_end - period.start <= look_back else None
+
+    def _write(self) -> int:
+        rows = [self._incident_row(state) for state in self._casework.changed.values()]
+        save_incidents(self._connection, rows, now_millis=self._now)
+        append_transitions(self._connection, self._transitions)
+        for refused in self._proposals.refused.values():
+            if insert_action(self._connection, refused):
+                ACTIONS.labels(refused.kind.value, refused.state.value).inc()
+                log.info("action.refused", model=str(self._applied.key), kind=refused.kind.value, reason=refused.reason)
+        fresh = [each for each in self._granted if insert_action(self._connection, each.row)]
+        if not self._told:
+            return 0
+        endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec))
+        effects = [*self._requests(fresh, endpoints), *self._messages(endpoints)]
+        append_effects(self._connection, effects, now_millis=self._now)
+        return len(effects)
+
+    def _requests(self, granted: Sequence[Granted], endpoints: dict[str, int]) -> list[Effect]:
+        effects = []
+        for each in granted:
+            row = each.row
+            ACTIONS.labels(row.kind.value, row.state.value).inc()
+            log.info(
+                "action.granted", model=str(self._applied.key), kind=row.kind.value, state=row.state.value, id=row.id
+            )
+            if row.state is ActionState.DISPATCHING:
+                endpoint_id = endpoints[action_endpoint(self._spec, row.kind).name]
+                effects.append(action_effect(each, endpoint_id=endpoint_id, event_type=EVENT_TYPES[row.kind]))
+        return effects
+
+    def _messages(self, endpoints: dict[str, int]) -> list[Effect]:
+        effects = []
+        for window_end, told, granted in self._told:
+            body = message(
+                model=self._applied.key,
+                alerting=self._spec.alerting,
+                window_end=window_end,
+                now_millis=self._now,
+                told=told,
+                actions=[action_told(each.row) for each in granted],
+            )
+            subject = [
+                str(window_end),
+                *sorted(f"{each.decision.incident_id} {each.decision.step.value}" for each in told),
+                *sorted(each.row.id for each in granted),
+            ]
+            effects += notifications(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)
+        return effects
+
+    def _incident_row(self, state: IncidentState) -> IncidentRow:
+        findings = state.findings
+        sentence = findings[0].sentence if findings else f"{self._applied.key} {state.version}: resolved."
+        return IncidentRow(
+            id=state.id,
+            model_id=self._applied.model_id,
+            version=state.version,
+            kind=state.kind,
+            status=state.status.value,
+            tier=state.tier,
+            state=encode_state(state),
+            first_end=state.first_end,
+            last_end=state.last_end,
+            resolved_end=state.resolved_end,
+            sentence=sentence,
+        )
+
+    def _newest_result(self) -> NewestResult:
+        def newest(version: str, length: int, first_end: int, last_end: int) -> WindowResult | None:
+            key = SeriesKey(self._applied.model_id, version)
+            return newest_conclusive_result(
+                self._connection, key, length=length, first_end=first_end, last_end=last_end
+            )
+
+        return newest
+
+
+def _transition_row(decision: Decision, sentence: str) -> TransitionRow:
+    assert decision.step is not Step.NOTHING
+    return TransitionRow(
+        incident_id=decision.incident_id,
+        window_end=decision.window_end,
+        step=decision.step.value,
+        reason=decision.reason.value,
+        tier=decision.tier,
+        sentence=sentence,
+    )

@@ -1,0 +1,99 @@
+"""Turns what was decided into outbox rows: one message per model, window end and receiver; one request per action."""
+
+from collections.abc import Sequence
+from uuid import uuid5
+
+from alerting.incident_state import NAMESPACE
+from alerting.message import Message, ToldAction, encode_message
+from alerting.proposals import Granted
+from monitor.spec import ActionSpec, ModelSpec, ReceiverSpec
+from monitor.store.actions import ActionKind, ActionRow
+from monitor.store.endpoints import EndpointSpec
+from monitor.store.outbox import Effect, EffectKind
+from monitor.types import Tier
+
+NOTIFICATION_LIFETIME_MILLIS = 24 * 3600 * 1000
+
+
+def receiver_endpoint(spec: ModelSpec, receiver: ReceiverSpec) -> EndpointSpec:
+    """Return where a receiver of this model is reached."""
+    name = f"{spec.key}/receivers/{receiver.name}"
+    return EndpointSpec(name=name, type=receiver.type, url=receiver.url, secret_env=receiver.secret_env)
+
+
+def action_endpoint(spec: ModelSpec, kind: ActionKind) -> EndpointSpec:
+    """Return where an action of this model is asked for."""
+    rules: ActionSpec = spec.actions.retraining if kind is ActionKind.RETRAINING else spec.actions.rollback
+    return EndpointSpec(
+        name=f"{spec.key}/actions/{kind.value}", type="webhook", url=rules.url, secret_env=rules.secret_env
+    )
+
+
+def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
+    """Return every endpoint the spec names."""
+    actions = [action_endpoint(spec, kind) for kind in ActionKind]
+    return (
+        *(receiver_endpoint(spec, each) for each in spec.alerting.receivers),
+        *(each for each in actions if each.url is not None),
+    )
+
+
+def action_told(row: ActionRow) -> ToldAction:
+    """Return the action as a message shows it."""
+    return ToldAction(
+        id=row.id,
+        kind=row.kind.value,
+        state=row.state.value,
+        reason=row.reason,
+        from_version=row.from_version,
+        to_version=row.to_version,
+    )
+
+
+def notifications(
+    body: Message, *, spec: ModelSpec, endpoints: dict[str, int], subject: Sequence[str], now_millis: int
+) -> list[Effect]:
+    """Return one row per receiver that hears of this tier.
+
+    Args:
+        subject: What makes the message this one: window end, incident ids with their steps, action ids. The same
+            subject gives the same ids, also in a restored database.
+    """
+    loudness = Tier[body.tier.upper()]
+    encoded = encode_message(body)
+    effects = []
+    for receiver in spec.alerting.receivers:
+        if loudness < Tier[receiver.from_tier.upper()] and body.incidents:
+            continue
+        name = receiver_endpoint(spec, receiver).name
+        identifier = str(uuid5(NAMESPACE, "\x1f".join(("notification", name, *subject))))
+        effects.append(
+            Effect(
+                id=identifier,
+                kind=EffectKind.NOTIFICATION,
+                event_type=body.type,
+                endpoint_id=endpoints[name],
+                incident_id=body.incidents[0].id if body.incidents else None,
+                action_id=None,
+                dedupe_key=f"notification:{identifier}",
+                body=encoded,
+                not_after=now_millis + NOTIFICATION_LIFETIME_MILLIS,
+            )
+        )
+    return effects
+
+
+def action_effect(granted: Granted, *, endpoint_id: int, event_type: str) -> Effect:
+    """Return the row that sends the request; its id is the action's."""
+    row = granted.row
+    return Effect(
+        id=row.id,
+        kind=EffectKind.ACTION,
+        event_type=event_type,
+        endpoint_id=endpoint_id,
+        incident_id=row.incident_id,
+        action_id=row.id,
+        dedupe_key=f"action:{row.id}",
+        body=granted.body,
+        not_after=granted.not_after,
+    )

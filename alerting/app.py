@@ -1,0 +1,103 @@
+"""The alerter as a process: wake-ups through Faust, a sweep for what no wake-up announced, deliveries.
+
+Sweep and deliveries stand beside the Faust app and are no timers in it: they go on while the broker is away, and Faust
+starts its timers only after its first rebalance.
+"""
+
+import os
+import random
+import socket
+import threading
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from alerting.deliver import Delivery
+from alerting.due_models import DueModels
+from alerting.listener import Listener
+from alerting.receivers.webhook import WebhookSettings
+from alerting.rounds import OnHealth, Rounds
+from monitor.errors import DriftlineError
+from monitor.evaluate import Evaluator, evaluation_rules
+from monitor.settings import Settings
+from monitor.store.engine import make_engine
+
+log = structlog.get_logger()
+
+STOP_LOOK_SECONDS = 0.2
+
+
+class AlerterFailed(DriftlineError):
+    """A part of the alerter ended by itself; the process ends so that its supervisor starts it anew."""
+
+
+def run_alerter(settings: Settings, *, stop: threading.Event, on_health: OnHealth = lambda reason: None) -> None:
+    """Work until *stop* is set; *on_health* hears why it cannot work, None when it can.
+
+    Survives a broker or a database that is away, at the start or later.
+
+    Raises:
+        AlerterFailed: Listening to wake-ups ended by an error that nobody foresaw.
+    """
+    engine = make_engine(settings.database_url, pool_size=10)
+    rounds = Rounds(
+        engine=engine,
+        settings=settings,
+        evaluator=Evaluator(evaluation_rules(settings)),
+        delivery=Delivery(
+            engine=engine,
+            owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            webhook=WebhookSettings(
+                timeout_seconds=settings.delivery_timeout_seconds,
+                allow_private=settings.allow_private_targets,
+                environment=os.environ,
+            ),
+            jitter=random.random,
+        ),
+        stopping=stop.is_set,
+        on_health=on_health,
+    )
+    try:
+        _work(settings, rounds, stop)
+    finally:
+        rounds.close()
+        engine.dispose()
+
+
+def _work(settings: Settings, rounds: Rounds, stop: threading.Event) -> None:
+    due = DueModels(sweep_seconds=settings.sweep_seconds)
+    failures: list[str] = []
+
+    def fail(reason: str) -> None:
+        failures.append(reason)
+        stop.set()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="outbox") as outbox:
+        try:
+            delivering = outbox.submit(_deliver, rounds, stop, settings.delivery_seconds)
+            delivering.add_done_callback(lambda _: stop.set())
+            with Listener(settings, wake=due.wake, on_failure=fail):
+                _advance(rounds, due, stop)
+        finally:
+            stop.set()
+    _raise_failure(delivering, failures)
+
+
+def _advance(rounds: Rounds, due: DueModels, stop: threading.Event) -> None:
+    while not stop.is_set():
+        names = due.take(timeout_seconds=STOP_LOOK_SECONDS)
+        if names is None or names:
+            rounds.advance(names)
+
+
+def _deliver(rounds: Rounds, stop: threading.Event, pause_seconds: float) -> None:
+    while not stop.is_set():
+        rounds.deliver()
+        stop.wait(pause_seconds)
+
+
+def _raise_failure(delivering: "Future[None]", failures: list[str]) -> None:
+    delivering.result()
+    if failures:
+        raise AlerterFailed(f"alerter: listening to wake-ups failed: {failures[0]}")

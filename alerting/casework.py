@@ -1,0 +1,136 @@
+"""One batch of window ends of one model: feeds transitions in order of end and gathers what is to be written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from alerting.facts import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
+from alerting.incident import Rules, transition
+from alerting.incident_state import Decision, Identity, IncidentState, Step
+from monitor.durations import millis
+from monitor.spec import ModelSpec
+from monitor.types import ALL_SEGMENT, IncidentKind, ModelKey
+
+
+class EndEvaluations(Protocol):
+    """Every evaluation that one window end of one model gave, revisions too."""
+
+    @property
+    def window_end(self) -> int: ...
+    @property
+    def evaluations(self) -> Sequence[StoredEvaluation]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKey:
+    """Whose incident it is, inside one model."""
+
+    version: str
+    kind: IncidentKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An open incident whose newest window shows the finding: actions may follow."""
+
+    state: IncidentState
+    facts: WindowFacts
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOutcome:
+    """What one window end did to the model's incidents."""
+
+    window_end: int
+    steps: tuple[tuple[Decision, IncidentState], ...]
+    asking: tuple[Asking, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Casework:
+    """The model's incidents while a batch is worked: the newest of each (version, kind).
+
+    Attributes:
+        changed: Every state that moved, by incident id, to be saved.
+    """
+
+    model: ModelKey
+    rules: Rules
+    now_millis: int
+    states: dict[CaseKey, IncidentState]
+    changed: dict[str, IncidentState] = field(default_factory=dict)
+
+    def feed(self, end: EndEvaluations) -> EndOutcome:
+        """Work one window end: data quality first, so that a broken field holds drift back at once."""
+        steps: list[tuple[Decision, IncidentState]] = []
+        asking: dict[CaseKey, Asking] = {}
+        judged = sorted(_judged(end.evaluations), key=lambda each: (each.series.version, each.scale.length))
+        for kind in DECIDED_KINDS:
+            for evaluation in judged:
+                key = CaseKey(evaluation.series.version, kind)
+                facts = facts_of(kind, evaluation)
+                decision = self._step(key, facts)
+                if decision is None:
+                    continue
+                state = self.states[key]
+                if decision.step is not Step.NOTHING:
+                    steps.append((decision, state))
+                if state.is_open and facts.tier:
+                    asking[key] = _asking(asking.get(key), state, facts, fresh=decision.fresh)
+        return EndOutcome(window_end=end.window_end, steps=tuple(steps), asking=tuple(asking.values()))
+
+    def quality_open(self) -> bool:
+        """Return whether any version of the model has an open data-quality incident."""
+        return any(state.is_open for key, state in self.states.items() if key.kind is IncidentKind.DATA_QUALITY)
+
+    def open_count(self, kind: IncidentKind) -> int:
+        """Return how many versions have an open incident of *kind*."""
+        return sum(state.is_open for key, state in self.states.items() if key.kind is kind)
+
+    def open_of(self, version: str, kind: IncidentKind) -> IncidentState | None:
+        """Return the version's open incident of *kind*."""
+        state = self.states.get(CaseKey(version, kind))
+        return state if state is not None and state.is_open else None
+
+    def _step(self, key: CaseKey, facts: WindowFacts) -> Decision | None:
+        before = self.states.get(key)
+        after, decision = transition(
+            before,
+            facts,
+            identity=Identity(model=self.model, version=key.version, kind=key.kind),
+            rules=self.rules,
+            now_millis=self.now_millis,
+            inhibited=key.kind is IncidentKind.DRIFT and self.quality_open(),
+        )
+        if after is not None and after is not before:
+            self.states[key] = after
+            self.changed[after.id] = after
+        return decision
+
+
+def _judged(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
+    """Return what moves incidents: first judgements of whole versions; revisions and segments are only shown."""
+    return [each for each in evaluations if each.driving and each.series.segment_tag == ALL_SEGMENT]
+
+
+def _asking(before: Asking | None, state: IncidentState, facts: WindowFacts, *, fresh: bool) -> Asking:
+    if before is None or (fresh, facts.tier) > (before.fresh, before.facts.tier):
+        return Asking(state=state, facts=facts, fresh=fresh)
+    return Asking(state=state, facts=before.facts, fresh=before.fresh)
+
+
+def rules_of(spec: ModelSpec) -> Rules:
+    """Return how incidents of this model live."""
+    alerting = spec.alerting
+    return Rules(
+        close_after=alerting.close_after,
+        keep_firing_for=millis(alerting.keep_firing_for),
+        freshness=None if alerting.freshness is None else millis(alerting.freshness),
+        truth_delay=millis(spec.truth.horizon),
+    )
+
+
+def states_by_case(states: Sequence[IncidentState]) -> Mapping[CaseKey, IncidentState]:
+    """Return the states by version and kind."""
+    return {CaseKey(each.version, each.kind): each for each in states}

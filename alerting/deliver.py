@@ -1,0 +1,172 @@
+"""Sends what the outbox holds: claim with a lease, commit, send, close with the lease's epoch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+import structlog
+
+from alerting.backoff import BREAKER_FAILURES, BREAKER_SECONDS, retry_delay_seconds
+from alerting.classify import Attempt, Outcome
+from alerting.outcome_notice import tell_of_failed_action
+from alerting.receivers.log import write_log_line
+from alerting.receivers.webhook import WebhookSettings, post_webhook
+from monitor.clock import monotonic_seconds
+from monitor.failpoint import reach
+from monitor.metrics import DELIVERIES, DELIVERY_SECONDS
+from monitor.store.actions import ActionState, set_action_state
+from monitor.store.database_clock import database_now_millis
+from monitor.store.endpoints import note_failure, note_success
+from monitor.store.outbox import (
+    DeliveryState,
+    EffectKind,
+    Lease,
+    claim,
+    close,
+    due_endpoints,
+    expire_overdue,
+)
+
+log = structlog.get_logger()
+
+NowMillis = Callable[[sa.Connection], int]
+
+_ACTION_STATES = {
+    Outcome.DONE: ActionState.ACCEPTED,
+    Outcome.DEAD: ActionState.FAILED,
+    Outcome.UNKNOWN: ActionState.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How one process delivers.
+
+    Attributes:
+        owner: Name of this process in leases.
+        jitter: Uniform random share in ``[0, 1)``.
+        now: The clock; the database's, unless a test brings its own.
+    """
+
+    engine: sa.Engine
+    owner: str
+    webhook: WebhookSettings
+    jitter: Callable[[], float]
+    now: NowMillis = field(default=database_now_millis)
+
+    @property
+    def lease_millis(self) -> int:
+        """Longer than an attempt can take: connect, write, read, and the answer's rest."""
+        return int(4 * self.webhook.timeout_seconds * 1000) + 1000
+
+
+def expire(delivery: Delivery) -> int:
+    """Close what is past its deadline and tell people of each action that was not sent; return how many."""
+    with delivery.engine.begin() as connection:
+        now = delivery.now(connection)
+        expired = expire_overdue(connection, now_millis=now)
+        for effect in expired:
+            log.warning("delivery.expired", id=effect.id, type=effect.event_type)
+            DELIVERIES.labels(effect.kind.value, "expired").inc()
+            if effect.action_id is not None:
+                set_action_state(connection, effect.action_id, ActionState.EXPIRED)
+                tell_of_failed_action(connection, effect.action_id, event_type="model.action.expired", now_millis=now)
+    return len(expired)
+
+
+def endpoints_with_work(delivery: Delivery) -> tuple[int, ...]:
+    """Return the endpoints that something can be sent to now."""
+    with delivery.engine.begin() as connection:
+        return due_endpoints(connection, now_millis=delivery.now(connection))
+
+
+def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Send everything that is due to one endpoint, one after the other; return the number of attempts."""
+    attempts = 0
+    while not stopping():
+        with delivery.engine.begin() as connection:
+            lease = claim(
+                connection,
+                endpoint_id,
+                owner=delivery.owner,
+                now_millis=delivery.now(connection),
+                lease_millis=delivery.lease_millis,
+            )
+        if lease is None:
+            return attempts
+        attempts += 1
+        began = monotonic_seconds()
+        attempt = _attempt(delivery, lease)
+        DELIVERY_SECONDS.observe(monotonic_seconds() - began)
+        DELIVERIES.labels(lease.effect.kind.value, attempt.outcome.value).inc()
+        reach("deliver.after_send")
+        with delivery.engine.begin() as connection:
+            _close(connection, delivery, lease, attempt)
+    return attempts
+
+
+def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
+    if lease.endpoint_type == "log":
+        return write_log_line(lease)
+    if lease.endpoint_type == "webhook":
+        with delivery.engine.connect() as connection:
+            now = delivery.now(connection)
+        return post_webhook(lease, delivery.webhook, now_millis=now)
+    return Attempt(outcome=Outcome.DEAD, error=f"no receiver of type {lease.endpoint_type}")
+
+
+def _close(connection: sa.Connection, delivery: Delivery, lease: Lease, attempt: Attempt) -> None:
+    now = delivery.now(connection)
+    effect = lease.effect
+    log.info(
+        "delivery.attempted",
+        id=effect.id,
+        type=effect.event_type,
+        endpoint=lease.endpoint_name,
+        attempt=lease.attempt,
+        outcome=attempt.outcome.value,
+        status=attempt.status,
+        error=attempt.error,
+    )
+    state, next_attempt_at = _next(delivery, lease, attempt, now)
+    ours = close(
+        connection,
+        lease,
+        state=state,
+        status=attempt.status,
+        error=attempt.error,
+        now_millis=now,
+        next_attempt_at=next_attempt_at,
+    )
+    if not ours:
+        log.warning("delivery.fenced", id=effect.id, epoch=lease.epoch)
+        return
+    if state is DeliveryState.PENDING:
+        until = now + BREAKER_SECONDS * 1000
+        if note_failure(connection, effect.endpoint_id, limit=BREAKER_FAILURES, broken_until=until):
+            log.warning("endpoint.broken", endpoint=lease.endpoint_name, seconds=BREAKER_SECONDS)
+    elif state is DeliveryState.DONE:
+        note_success(connection, effect.endpoint_id)
+    if effect.kind is EffectKind.ACTION and effect.action_id is not None:
+        _move_action(connection, effect.action_id, attempt, now)
+
+
+def _next(delivery: Delivery, lease: Lease, attempt: Attempt, now: int) -> tuple[DeliveryState, int | None]:
+    if attempt.outcome is Outcome.DONE:
+        return DeliveryState.DONE, None
+    if attempt.outcome is Outcome.DEAD:
+        return DeliveryState.DEAD, None
+    delay = retry_delay_seconds(
+        lease.effect.kind,
+        attempt=lease.attempt,
+        fraction=delivery.jitter(),
+        retry_after_seconds=attempt.retry_after_seconds,
+    )
+    return DeliveryState.PENDING, now + int(delay * 1000)
+
+
+def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, now: int) -> None:
+    if moved := _ACTION_STATES.get(attempt.outcome):
+        set_action_state(connection, action_id, moved)
+    if attempt.outcome is Outcome.DEAD:
+        tell_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)

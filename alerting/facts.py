@@ -1,0 +1,91 @@
+"""What one closed window says about one kind of incident: the only thing `transition` sees of it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from monitor.findings import Finding, WindowResult
+from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
+
+FINDINGS_KEPT = 20
+PERFORMANCE = "performance"
+DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKind.DRIFT)
+"""In the order in which one window end is worked: a broken field must be known before it holds drift back."""
+
+
+class StoredEvaluation(Protocol):
+    """One judgement of one series and window, as the evaluator stored it.
+
+    *kind* is ``inputs`` or ``performance``; *driving*: a first judgement that may move incidents, no revision.
+    """
+
+    @property
+    def series(self) -> SeriesKey: ...
+    @property
+    def scale(self) -> Scale: ...
+    @property
+    def window_end(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def driving(self) -> bool: ...
+    @property
+    def result(self) -> WindowResult: ...
+
+
+class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One window's word on one kind.
+
+    Attributes:
+        end: Window end in epoch milliseconds.
+        length, step: Of the scale, in minutes.
+        tier: Worst endured finding of the kind; NONE when there is none.
+        calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
+        findings: The endured findings of the kind, worst first, at most `FINDINGS_KEPT`.
+    """
+
+    end: int
+    length: int
+    step: int
+    tier: Tier
+    calm: tuple[bool, bool, bool] | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def conclusive(self) -> bool:
+        return self.calm is not None or self.tier > Tier.NONE
+
+
+def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return *findings* by tier, then by how far the bound lies above what it passed; ties by name."""
+
+    def order(each: Finding) -> tuple[int, float, str, str]:
+        excess = each.bound / each.threshold if each.threshold else each.bound
+        return (-each.tier, -excess, each.column, each.statistic)
+
+    return tuple(sorted(findings, key=order))
+
+
+def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
+    """Return what *evaluation* says about *kind*; silent on that kind is inconclusive, never calm."""
+    result = evaluation.result
+    findings = worst_first(result.of_kind(kind))
+    return WindowFacts(
+        end=evaluation.window_end,
+        length=evaluation.scale.length,
+        step=evaluation.scale.step,
+        tier=max((each.tier for each in findings), default=Tier.NONE),
+        calm=_calm(kind, evaluation.kind, result),
+        findings=findings[:FINDINGS_KEPT],
+    )
+
+
+def _calm(kind: IncidentKind, judged: str, result: WindowResult) -> tuple[bool, bool, bool] | None:
+    if result.verdict is Verdict.INCONCLUSIVE or (judged == PERFORMANCE) != (kind is IncidentKind.PERFORMANCE):
+        return None  # accuracy says nothing about drift, nor drift about accuracy
+    if kind is IncidentKind.DRIFT:
+        return result.calm_below
+    if kind is IncidentKind.DATA_QUALITY:
+        return None if result.quality_calm is None else (result.quality_calm,) * 3
+    return (result.verdict is Verdict.OK,) * 3

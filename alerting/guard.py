@@ -1,0 +1,207 @@
+"""May this action run now? Every rail in order, each refusal with its reason; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from alerting.serving import DeploymentEvent, Period, ever_deployed, rollback_targets, serving_period
+from monitor.durations import millis
+from monitor.findings import Finding
+from monitor.spec import ActionMode, RetrainingSpec, RollbackSpec
+from monitor.types import IncidentKind, Tier
+
+PREDICTION_ROLES = ("score", "label", "value")
+IMPORTANT_INPUTS = 2
+IMPORTANT_SHARE = 0.3
+
+
+class Refusal(StrEnum):
+    """Why an action does not run; a closed list, stored with the refused action."""
+
+    MODE_OFF = "mode_off"
+    ACTIONS_DISABLED = "actions_disabled"  # the global kill switch
+    MODEL_HELD = "model_held"  # the model's kill switch
+    DATA_QUALITY_INCIDENT = "data_quality_incident"
+    DATA_QUALITY_OPEN = "data_quality_open"
+    KIND_NEVER_ACTS = "kind_never_acts"
+    TIER_BELOW_ALERT = "tier_below_alert"
+    TIER_BELOW_CRITICAL = "tier_below_critical"
+    STALE = "stale"
+    ALREADY_RUNNING = "already_running"
+    COOLDOWN = "cooldown"
+    INPUT_DRIFT_ONLY = "input_drift_only"
+    NO_VERSION_CHANGE = "no_version_change"
+    SUPERSEDED = "superseded"
+    PROMOTION_ALREADY_ROLLED_BACK = "promotion_already_rolled_back"
+    NO_KNOWN_TARGET = "no_known_target"
+    TARGET_FLAGGED = "target_flagged"
+    FIRST_KEY_MISSING = "first_key_missing"
+    SECOND_KEY_MISSING = "second_key_missing"
+
+
+class PastAction(Protocol):
+    """An earlier action of the same model and kind that was not refused; *decided_at* is wall-clock milliseconds."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def from_version(self) -> str: ...
+    @property
+    def window_end(self) -> int: ...
+    @property
+    def decided_at(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What every action is asked with.
+
+    Attributes:
+        kind, tier, version: Of the incident that asks.
+        window_end: Event time of the window that made it ask; *fresh* says whether it is new enough.
+        now_millis: The database's clock.
+        earlier: Actions of this model and kind that were not refused.
+    """
+
+    kind: IncidentKind
+    tier: Tier
+    version: str
+    window_end: int
+    fresh: bool
+    now_millis: int
+    actions_enabled: bool
+    held: bool
+    data_quality_open: bool
+    earlier: Sequence[PastAction] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackEvidence:
+    """What speaks for the version being the cause.
+
+    Attributes:
+        drift: Findings of the version's open drift incident, worst first.
+        performance_tier: Tier of the version's open performance incident, NONE without one.
+        flagged: Versions with an open performance or critical incident, or rolled back before.
+        clear: Versions whose newest conclusive windows beside or right before this one do not show the shift.
+    """
+
+    drift: Sequence[Finding] = ()
+    performance_tier: Tier = Tier.NONE
+    flagged: frozenset[str] = frozenset()
+    clear: frozenset[str] = frozenset()
+
+
+def retraining_refusal(proposal: Proposal, *, rules: RetrainingSpec) -> Refusal | None:
+    """Return why no retraining may be asked for, None when it may."""
+    if refusal := _switched_off(proposal, rules.mode) or _wrong_kind(proposal):
+        return refusal
+    if proposal.tier < Tier.ALERT:
+        return Refusal.TIER_BELOW_ALERT
+    if not proposal.fresh:
+        return Refusal.STALE
+    return _too_soon(proposal, mode=rules.mode, cooldown=millis(rules.cooldown))
+
+
+def rollback_decision(
+    proposal: Proposal, evidence: RollbackEvidence, history: Sequence[DeploymentEvent], *, rules: RollbackSpec
+) -> Refusal | str:
+    """Return the version to roll back to, or why there is no rollback."""
+    if refusal := _switched_off(proposal, rules.mode) or _wrong_kind(proposal):
+        return refusal
+    if proposal.tier < Tier.CRITICAL:
+        return Refusal.TIER_BELOW_CRITICAL
+    if not proposal.fresh:
+        return Refusal.STALE
+    if _inputs_alone(evidence, keys=rules.keys):
+        return Refusal.INPUT_DRIFT_ONLY
+    judged = serving_period(history, proposal.version)
+    if judged is None:
+        return Refusal.SUPERSEDED if ever_deployed(history, proposal.version) else Refusal.NO_VERSION_CHANGE
+    if proposal.window_end - judged.start > millis(rules.look_back) or not _has_predecessor(history, judged):
+        return Refusal.NO_VERSION_CHANGE
+    counted = _counted(proposal.earlier, rules.mode)
+    if any(each.from_version == judged.version and each.window_end >= judged.start for each in counted):
+        return Refusal.PROMOTION_ALREADY_ROLLED_BACK
+    if refusal := _too_soon(proposal, mode=rules.mode, cooldown=millis(rules.cooldown)):
+        return refusal
+    target = _target(evidence, history, judged, min_healthy=millis(rules.min_healthy))
+    if isinstance(target, Refusal):
+        return target
+    return _missing_key(evidence, target=target, keys=rules.keys) or target
+
+
+def _switched_off(proposal: Proposal, mode: ActionMode) -> Refusal | None:
+    if mode is ActionMode.OFF:
+        return Refusal.MODE_OFF
+    if not proposal.actions_enabled:
+        return Refusal.ACTIONS_DISABLED
+    return Refusal.MODEL_HELD if proposal.held else None
+
+
+def _wrong_kind(proposal: Proposal) -> Refusal | None:
+    if proposal.kind is IncidentKind.DATA_QUALITY:
+        return Refusal.DATA_QUALITY_INCIDENT
+    if proposal.kind not in (IncidentKind.DRIFT, IncidentKind.PERFORMANCE):
+        return Refusal.KIND_NEVER_ACTS
+    return Refusal.DATA_QUALITY_OPEN if proposal.data_quality_open else None
+
+
+def _counted(earlier: Sequence[PastAction], mode: ActionMode) -> list[PastAction]:
+    """Return what holds the next one back: a dry run holds back dry runs, never the real thing."""
+    return [each for each in earlier if mode is ActionMode.DRY_RUN or each.state != "dry_run"]
+
+
+def _too_soon(proposal: Proposal, *, mode: ActionMode, cooldown: int) -> Refusal | None:
+    counted = _counted(proposal.earlier, mode)
+    if any(each.state == "dispatching" for each in counted):
+        return Refusal.ALREADY_RUNNING
+    # What was accepted is unjudged until then, what failed or expired a human's matter.
+    if any(proposal.now_millis - each.decided_at < cooldown for each in counted):
+        return Refusal.COOLDOWN
+    return None
+
+
+def _prediction_shifted(evidence: RollbackEvidence) -> bool:
+    return any(each.tier >= Tier.CRITICAL and each.role in PREDICTION_ROLES for each in evidence.drift)
+
+
+def _important_inputs_shifted(evidence: RollbackEvidence) -> bool:
+    shifted = {
+        each.column: each.importance or 0.0
+        for each in evidence.drift
+        if each.tier >= Tier.CRITICAL and each.role not in PREDICTION_ROLES
+    }
+    return len(shifted) >= IMPORTANT_INPUTS and sum(shifted.values()) >= IMPORTANT_SHARE
+
+
+def _inputs_alone(evidence: RollbackEvidence, *, keys: int) -> bool:
+    """Return whether only inputs moved: the previous model would see the same inputs, so going back cures nothing."""
+    if _prediction_shifted(evidence) or evidence.performance_tier >= Tier.CRITICAL:
+        return False
+    return keys == 2 or not _important_inputs_shifted(evidence)
+
+
+def _has_predecessor(history: Sequence[DeploymentEvent], judged: Period) -> bool:
+    """Return whether another version was deployed before; a model's first version is no change of version."""
+    return any(each.version != judged.version and each.event_time < judged.start for each in history)
+
+
+def _target(
+    evidence: RollbackEvidence, history: Sequence[DeploymentEvent], judged: Period, *, min_healthy: int
+) -> Refusal | str:
+    known = rollback_targets(history, judged, min_healthy=min_healthy)
+    if not known:
+        return Refusal.NO_KNOWN_TARGET
+    return next((each for each in known if each not in evidence.flagged), Refusal.TARGET_FLAGGED)
+
+
+def _missing_key(evidence: RollbackEvidence, *, target: str, keys: int) -> Refusal | None:
+    first = _prediction_shifted(evidence) or _important_inputs_shifted(evidence)
+    labelled = evidence.performance_tier >= Tier.CRITICAL
+    if keys == 1:
+        return None if first or labelled else Refusal.FIRST_KEY_MISSING
+    if not first:
+        return Refusal.FIRST_KEY_MISSING
+    return None if labelled or target in evidence.clear else Refusal.SECOND_KEY_MISSING

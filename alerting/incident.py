@@ -1,0 +1,253 @@
+"""(state, one window's facts, now) -> (state, decision with its reason): how an incident lives; pure.
+
+```text
+          endured finding                    every scale that held it was calm close_after times
+ (none) ──────────────────► open ◄─────────────┐ ───────────────► resolved
+                            │ escalated/calmed │   re-opened within keep_firing_for, same id
+```
+
+A *scale holds* the incident at a tier once one of its windows proved that tier. It lets go of a tier after
+`close_after` consecutive conclusive windows, disjoint from each other, below the closing threshold of that tier. The
+incident's tier is the highest that is held. Inconclusive windows change nothing at all.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from alerting.facts import WindowFacts
+from alerting.incident_state import (
+    Decision,
+    Hold,
+    Identity,
+    IncidentState,
+    Reason,
+    Status,
+    Step,
+    incident_id,
+)
+from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
+
+_TIERS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How incidents live; spans in milliseconds.
+
+    Attributes:
+        freshness: Oldest window that may be told or acted on; None: the larger of twice the step and 10 minutes.
+        truth_delay: What a performance window may be older than that, because its truths come later.
+    """
+
+    close_after: int
+    keep_firing_for: int
+    freshness: int | None
+    truth_delay: int
+
+
+def is_fresh(facts: WindowFacts, *, kind: IncidentKind, rules: Rules, now_millis: int) -> bool:
+    """Return whether a window is new enough for people to be told and for actions to follow."""
+    allowed = rules.freshness if rules.freshness is not None else max(2 * facts.step, 10) * MINUTE_MILLIS
+    if kind is IncidentKind.PERFORMANCE:
+        allowed += rules.truth_delay
+    return now_millis - facts.end <= allowed
+
+
+def transition(
+    state: IncidentState | None,
+    facts: WindowFacts,
+    *,
+    identity: Identity,
+    rules: Rules,
+    now_millis: int,
+    inhibited: bool = False,
+) -> tuple[IncidentState | None, Decision | None]:
+    """Return the state after one window of revision 0, and the decision unless no incident was ever there.
+
+    Args:
+        state: The newest incident of *identity*, open or resolved; None when there never was one.
+        facts: What the window says about the kind; per scale in order of end.
+        now_millis: The database's clock.
+        inhibited: An open data-quality incident of the model holds back what people would be told of drift.
+    """
+    if not facts.conclusive:
+        return state, _nothing(state, facts, Reason.INCONCLUSIVE)
+    if state is not None and facts.end <= state.ends.get(facts.length, -1):
+        return state, _nothing(state, facts, Reason.NOT_NEWER)
+    fresh = is_fresh(facts, kind=identity.kind, rules=rules, now_millis=now_millis)
+    if state is None or not state.is_open:
+        moved, step, reason = _begin(state, facts, identity=identity, rules=rules)
+    else:
+        moved, step, reason = _go_on(state, facts, close_after=rules.close_after)
+    if moved is None:
+        return None, None
+    before = state.tier if state is not None and state.is_open else Tier.NONE
+    return _with_telling(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
+
+
+def _begin(
+    state: IncidentState | None, facts: WindowFacts, *, identity: Identity, rules: Rules
+) -> tuple[IncidentState | None, Step, Reason]:
+    if facts.tier is Tier.NONE:
+        seen = None if state is None else msgspec.structs.replace(state, ends={**state.ends, facts.length: facts.end})
+        return seen, Step.NOTHING, Reason.UNCHANGED
+    holds = {facts.length: _held(None, facts)}
+    if state is not None and state.resolved_end is not None:
+        ends = {**state.ends, facts.length: facts.end}
+        if facts.end - state.resolved_end <= rules.keep_firing_for:
+            again = msgspec.structs.replace(
+                state,
+                status=Status.OPEN,
+                tier=facts.tier,
+                opened_end=facts.end,
+                last_end=max(state.last_end, facts.end),
+                resolved_end=None,
+                worst=max(state.worst, facts.tier),
+                told=Tier.NONE,
+                ends=ends,
+                holds=holds,
+            )
+            return again, Step.REOPENED, Reason.FINDING_RETURNED
+    else:
+        ends = {facts.length: facts.end}
+    opened = IncidentState(
+        id=incident_id(identity, first_end=facts.end),
+        kind=identity.kind,
+        version=identity.version,
+        status=Status.OPEN,
+        tier=facts.tier,
+        first_end=facts.end,
+        opened_end=facts.end,
+        last_end=facts.end,
+        worst=facts.tier,
+        ends=ends,
+        holds=holds,
+    )
+    return opened, Step.OPENED, Reason.FINDING_ENDURED
+
+
+def _go_on(state: IncidentState, facts: WindowFacts, *, close_after: int) -> tuple[IncidentState, Step, Reason]:
+    holds = dict(state.holds)
+    hold = holds.get(facts.length)
+    if facts.tier:
+        hold = _held(hold, facts)
+    if hold is not None and facts.calm is not None:
+        hold = _calmed(hold, facts, facts.calm, close_after=close_after)
+    if hold is not None:
+        holds[facts.length] = hold
+    tier = max((each.tier for each in holds.values()), default=Tier.NONE)
+    moved = msgspec.structs.replace(
+        state,
+        tier=tier or state.tier,
+        last_end=max(state.last_end, facts.end),
+        worst=max(state.worst, tier),
+        ends={**state.ends, facts.length: facts.end},
+        holds=holds,
+    )
+    if tier is Tier.NONE:
+        closed = msgspec.structs.replace(moved, status=Status.RESOLVED, resolved_end=facts.end, holds={})
+        return closed, Step.RESOLVED, Reason.CALM_LONG_ENOUGH
+    if tier > state.tier:
+        return moved, Step.ESCALATED, Reason.TIER_HIGHER
+    if tier < state.tier:
+        return moved, Step.CALMED, Reason.TIER_LOWER
+    return moved, Step.NOTHING, Reason.UNCHANGED
+
+
+def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
+    """Return the hold after a window with a finding: calm counts start anew up to the finding's tier."""
+    before = hold or Hold(tier=Tier.NONE, bad_end=facts.end)
+    calm = tuple(0 if tier <= facts.tier else count for tier, count in zip(_TIERS, before.calm, strict=True))
+    return Hold(
+        tier=max(before.tier, facts.tier),
+        bad_end=facts.end,
+        calm=(calm[0], calm[1], calm[2]),
+        calm_ends=before.calm_ends,
+        findings=facts.findings,
+    )
+
+
+def _calmed(hold: Hold, facts: WindowFacts, calm_now: tuple[bool, bool, bool], *, close_after: int) -> Hold:
+    """Return the hold after a conclusive window: each tier counts on, starts anew, or is let go."""
+    counts, ends = list(hold.calm), list(hold.calm_ends)
+    for index, tier in enumerate(_TIERS):
+        if tier <= facts.tier or not calm_now[index]:
+            counts[index] = 0
+        elif not counts[index] or facts.end - ends[index] >= facts.length * MINUTE_MILLIS:
+            counts[index] += 1
+            ends[index] = facts.end
+    kept = [tier for tier in _TIERS if tier <= hold.tier and counts[tier - 1] < close_after]
+    return msgspec.structs.replace(
+        hold,
+        tier=max(kept, default=Tier.NONE),
+        calm=(counts[0], counts[1], counts[2]),
+        calm_ends=(ends[0], ends[1], ends[2]),
+    )
+
+
+def _with_telling(
+    moved: IncidentState,
+    before: Tier,
+    step: Step,
+    reason: Reason,
+    facts: WindowFacts,
+    *,
+    fresh: bool,
+    inhibited: bool,
+) -> tuple[IncidentState, Decision]:
+    """Decide who hears of it: nobody of old windows, nobody of drift while a field is broken."""
+    held_back = moved.is_open and moved.told < moved.tier
+    if step is Step.NOTHING and held_back and fresh and not inhibited and facts.tier:
+        step, reason = Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK
+    tells = step is not Step.NOTHING
+    if tells and not _is_news(step, moved):
+        tells, reason = False, Reason.NO_NEWS
+    elif tells and not fresh:
+        tells, reason = False, Reason.STALE
+    elif tells and inhibited:
+        tells, reason = False, Reason.INHIBITED_BY_DATA_QUALITY
+    if tells:
+        moved = msgspec.structs.replace(moved, told=moved.tier)
+    tier = Tier.NONE if step is Step.RESOLVED else moved.tier
+    return moved, Decision(
+        step=step,
+        reason=reason,
+        incident_id=moved.id,
+        kind=moved.kind,
+        version=moved.version,
+        window_end=facts.end,
+        length=facts.length,
+        tier_before=before,
+        tier=tier if moved.is_open or step is Step.RESOLVED else Tier.NONE,
+        tells=tells,
+        fresh=fresh,
+    )
+
+
+def _nothing(state: IncidentState | None, facts: WindowFacts, reason: Reason) -> Decision | None:
+    if state is None:
+        return None
+    tier = state.tier if state.is_open else Tier.NONE
+    return Decision(
+        step=Step.NOTHING,
+        reason=reason,
+        incident_id=state.id,
+        kind=state.kind,
+        version=state.version,
+        window_end=facts.end,
+        length=facts.length,
+        tier_before=tier,
+        tier=tier,
+        tells=False,
+        fresh=False,
+    )
+
+
+def _is_news(step: Step, moved: IncidentState) -> bool:
+    """Return whether people would learn something: what was held back in between may leave them where they are."""
+    if step is Step.RESOLVED:
+        return moved.told > Tier.NONE
+    if step is Step.CALMED:
+        return moved.told > moved.tier
+    return moved.told < moved.tier

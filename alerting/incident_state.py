@@ -1,0 +1,149 @@
+"""What an incident is: its steps and their reasons, its state, its id."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+import msgspec
+
+from alerting.facts import worst_first
+from monitor.findings import Finding
+from monitor.types import IncidentKind, ModelKey, Tier
+
+NAMESPACE = UUID("6f0b1b5e-5d0c-5c39-9c57-3d2f6f1d7c11")  # never to change: every id is derived under it
+
+
+class Status(StrEnum):
+    """Whether the incident goes on."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Step(StrEnum):
+    """What a window did to an incident."""
+
+    NOTHING = "nothing"
+    OPENED = "opened"
+    REOPENED = "re-opened"
+    ESCALATED = "escalated"
+    CALMED = "calmed"
+    RESOLVED = "resolved"
+    ANNOUNCED = "announced"  # nothing moved, but what was held back may be told now
+
+
+class Reason(StrEnum):
+    """Why a step was taken and, when it is told to nobody, why not."""
+
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+    NOT_NEWER = "not_newer"
+    FINDING_ENDURED = "finding_endured"
+    FINDING_RETURNED = "finding_returned"
+    TIER_HIGHER = "tier_higher"
+    TIER_LOWER = "tier_lower"
+    CALM_LONG_ENOUGH = "calm_long_enough"
+    NO_LONGER_HELD_BACK = "no_longer_held_back"
+    NO_NEWS = "no_news"  # whoever was told of the last step knows this already, or nobody was told of any
+    STALE = "stale"
+    INHIBITED_BY_DATA_QUALITY = "inhibited_by_data_quality"
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """One scale's hold on the incident.
+
+    Attributes:
+        tier: Tier it holds; NONE once it has let go.
+        bad_end: End of its last window with a finding.
+        calm: For each tier, consecutive disjoint conclusive windows below its closing threshold.
+        calm_ends: For each tier, end of the last window counted in `calm`.
+        findings: Of the window at `bad_end`, worst first.
+    """
+
+    tier: Tier
+    bad_end: int
+    calm: tuple[int, int, int] = (0, 0, 0)
+    calm_ends: tuple[int, int, int] = (0, 0, 0)
+    findings: tuple[Finding, ...] = ()
+
+
+class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the next decision needs.
+
+    Attributes:
+        first_end: End of the first window that opened it; part of the id.
+        ends: Last seen conclusive window end per scale length in minutes.
+        holds: Per scale length in minutes.
+        told: Highest tier that people were told of since it last opened.
+    """
+
+    id: str
+    kind: IncidentKind
+    version: str
+    status: Status
+    tier: Tier
+    first_end: int
+    opened_end: int
+    last_end: int
+    resolved_end: int | None = None
+    worst: Tier = Tier.NONE
+    told: Tier = Tier.NONE
+    ends: dict[int, int] = msgspec.field(default_factory=dict)
+    holds: dict[int, Hold] = msgspec.field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is Status.OPEN
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings of every scale that still holds it, worst first, one per column and statistic."""
+        found = worst_first([each for hold in self.holds.values() if hold.tier for each in hold.findings])
+        unique: dict[tuple[str, str], Finding] = {}
+        for each in found:
+            unique.setdefault((each.column, each.statistic), each)
+        return tuple(unique.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whose incident it is."""
+
+    model: ModelKey
+    version: str
+    kind: IncidentKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one window did, and whether people hear of it."""
+
+    step: Step
+    reason: Reason
+    incident_id: str
+    kind: IncidentKind
+    version: str
+    window_end: int
+    length: int
+    tier_before: Tier
+    tier: Tier
+    tells: bool
+    fresh: bool
+
+
+def incident_id(identity: Identity, *, first_end: int) -> str:
+    """Return the UUIDv5 of (namespace, model, version, kind, end of the first window)."""
+    model = identity.model
+    return str(
+        uuid5(NAMESPACE, "\x1f".join((model.namespace, model.name, identity.version, identity.kind, str(first_end))))
+    )
+
+
+def encode_state(state: IncidentState) -> str:
+    """Return canonical JSON: equal states give equal text."""
+    return msgspec.json.encode(msgspec.to_builtins(state, str_keys=True), order="sorted").decode()
+
+
+def decode_state(encoded: str) -> IncidentState:
+    """Return the state that `encode_state` wrote."""
+    return msgspec.json.decode(encoded, type=IncidentState)

@@ -1,0 +1,228 @@
+"""What people read: one message per model and window end, built from stored numbers; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from alerting.guard import PREDICTION_ROLES
+from alerting.incident_state import Decision, IncidentState, Step
+from alerting.serving import Period
+from monitor.clock import iso_utc
+from monitor.findings import Finding
+from monitor.spec import AlertingSpec
+from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
+
+FINDINGS_TOLD = 5
+
+
+class ModelName(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model a message is about."""
+
+    namespace: str
+    name: str
+    version: str | None = None
+
+
+class ToldFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding in a message; a statistic of counts, never a feature's value."""
+
+    column: str
+    statistic: str
+    tier: str
+    value: float
+    bound: float
+    threshold: float
+    sentence: str
+
+
+class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
+    """What, how bad, since when, since which version, why probably, what to do."""
+
+    id: str
+    kind: str
+    version: str
+    step: str
+    tier: str
+    tier_before: str
+    what: tuple[ToldFinding, ...]
+    since: str
+    since_version: str | None
+    likely_cause: str
+    next_step: str
+    sentence: str
+
+
+class ToldAction(msgspec.Struct, frozen=True, kw_only=True):
+    """What Driftline asked of another system, or would have asked."""
+
+    id: str
+    kind: str
+    state: str
+    reason: str
+    from_version: str
+    to_version: str | None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a notification."""
+
+    type: str
+    timestamp: str
+    model: ModelName
+    tier: str
+    window_end: str
+    sentence: str
+    incidents: tuple[ToldIncident, ...]
+    actions: tuple[ToldAction, ...]
+    owner: str | None
+    runbook: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One decision with the incident as it is after it, and the period of its version if that began recently."""
+
+    decision: Decision
+    state: IncidentState
+    changed: Period | None
+
+    @property
+    def loudness(self) -> Tier:
+        """How bad it is or, for good news, was: who heard of the one hears of the other."""
+        return max(self.decision.tier, self.decision.tier_before)
+
+
+def tier_name(tier: Tier) -> str:
+    """Return the tier as people write it."""
+    return tier.name.lower()
+
+
+def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]) -> str:
+    """Return one line: the step, and the worst finding's own sentence."""
+    who = f"{model} {decision.version}"
+    if decision.step is Step.RESOLVED:
+        return f"{who}: {decision.kind.value} incident resolved."
+    worst = findings[0] if findings else None
+    said = "" if worst is None else worst.sentence or _plain(worst)
+    return f"{who}: {decision.kind.value} {tier_name(decision.tier)} ({decision.step.value}). {said}".rstrip()
+
+
+def _plain(finding: Finding) -> str:
+    where = f"{finding.column}: " if finding.column else ""
+    return (
+        f"{where}{finding.statistic} {finding.value:.4g}, proven {finding.bound:.4g} against {finding.threshold:.4g}."
+    )
+
+
+def incident_told(model: ModelKey, told: Told) -> ToldIncident:
+    """Return one incident's part of a message."""
+    decision, state = told.decision, told.state
+    findings = state.findings
+    length = decision.length * MINUTE_MILLIS
+    cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, told.changed)
+    return ToldIncident(
+        id=state.id,
+        kind=state.kind.value,
+        version=state.version,
+        step=decision.step.value,
+        tier=tier_name(decision.tier),
+        tier_before=tier_name(decision.tier_before),
+        what=tuple(_finding_told(each) for each in findings[:FINDINGS_TOLD]),
+        since=iso_utc(state.first_end - length),
+        since_version=None
+        if told.changed is None
+        else f"{state.version} in {told.changed.stage.value} since {iso_utc(told.changed.start)}",
+        likely_cause=cause,
+        next_step=step,
+        sentence=sentence_of(model, decision, findings),
+    )
+
+
+def _finding_told(finding: Finding) -> ToldFinding:
+    return ToldFinding(
+        column=finding.column,
+        statistic=finding.statistic,
+        tier=tier_name(finding.tier),
+        value=finding.value,
+        bound=finding.bound,
+        threshold=finding.threshold,
+        sentence=finding.sentence,
+    )
+
+
+def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
+    """Return the likely cause and the next step."""
+    columns = ", ".join(dict.fromkeys(each.column for each in state.findings if each.column))
+    version = (
+        "" if changed is None else f"version {state.version}, in {changed.stage.value} since {iso_utc(changed.start)}"
+    )
+    if state.kind is IncidentKind.DATA_QUALITY:
+        return f"a field arrives broken: {columns}", "Ask the owner of the field upstream; do not retrain on it."
+    if state.kind is IncidentKind.PERFORMANCE:
+        if version:
+            return version, "Compare with the version before; roll back if that one is better."
+        return "inputs and truths no longer relate as in the reference", "Retrain on recent data, check the truths."
+    inputs = [each for each in state.findings if each.role not in PREDICTION_ROLES]
+    if inputs or not state.findings:
+        return f"the inputs moved: {columns}", "Look at the columns; retrain if the change stays."
+    if version:
+        return version, "The inputs are stable and the prediction moved: hold or roll back this version."
+    return "the prediction moved and no judged input did", "Look for an input that is not monitored."
+
+
+def message(
+    *,
+    model: ModelKey,
+    alerting: AlertingSpec,
+    window_end: int,
+    now_millis: int,
+    told: Sequence[Told],
+    actions: Sequence[ToldAction],
+) -> Message:
+    """Return the one message of this model and window end; the loudest incident speaks first."""
+    ordered = sorted(told, key=lambda each: (-each.loudness, each.state.kind, each.state.version))
+    incidents = tuple(incident_told(model, each) for each in ordered)
+    loudest = max((each.loudness for each in ordered), default=Tier.NONE)
+    event = f"model.incident.{ordered[0].decision.step.value}" if ordered else "model.action.requested"
+    said = [each.sentence for each in incidents] or [_action_sentence(model, each) for each in actions]
+    return Message(
+        type=event,
+        timestamp=iso_utc(now_millis),
+        model=ModelName(namespace=model.namespace, name=model.name),
+        tier=tier_name(loudest),
+        window_end=iso_utc(window_end),
+        sentence=" ".join(said),
+        incidents=incidents,
+        actions=tuple(actions),
+        owner=alerting.owner,
+        runbook=alerting.runbook,
+    )
+
+
+def _action_sentence(model: ModelKey, action: ToldAction) -> str:
+    to = f" to {action.to_version}" if action.to_version else ""
+    return f"{model} {action.from_version}: {action.kind}{to}, {action.state}: {action.reason}."
+
+
+def action_outcome(
+    *, model: ModelKey, alerting: AlertingSpec, action: ToldAction, event_type: str, window_end: int, now_millis: int
+) -> Message:
+    """Return the message that an action was not carried out and a human is needed."""
+    return Message(
+        type=event_type,
+        timestamp=iso_utc(now_millis),
+        model=ModelName(namespace=model.namespace, name=model.name),
+        tier=tier_name(Tier.CRITICAL),
+        window_end=iso_utc(window_end),
+        sentence=f"{_action_sentence(model, action)} Nothing more is sent; please act by hand.",
+        incidents=(),
+        actions=(action,),
+        owner=alerting.owner,
+        runbook=alerting.runbook,
+    )
+
+
+def encode_message(body: Message) -> bytes:
+    """Return the exact bytes that are signed and sent."""
+    return msgspec.json.encode(body)

@@ -1,0 +1,216 @@
+"""Asks the guard about every action an open incident may ask for; rows of what was granted and what was refused."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from alerting.actions import (
+    Request,
+    action_id,
+    encode_request,
+    refused_id,
+    request_reason,
+    retraining_request,
+    rollback_request,
+)
+from alerting.casework import Asking, Casework
+from alerting.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
+from alerting.incident_state import IncidentState
+from alerting.serving import DeploymentEvent, rollback_targets, serving_period
+from monitor.durations import millis
+from monitor.findings import WindowResult
+from monitor.spec import ActionMode, ModelSpec
+from monitor.store.actions import ActionKind, ActionRow, ActionState
+from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
+
+NewestResult = Callable[[str, int, int, int], WindowResult | None]
+"""(version, window length in minutes, first end, last end) -> its newest conclusive result among these ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """An action to be written and, unless it is a dry run, sent."""
+
+    row: ActionRow
+    body: bytes
+    not_after: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Proposals:
+    """What the model's incidents ask for in one batch.
+
+    Attributes:
+        earlier: Actions of the model that were not refused; granted ones are added.
+        refused: Refusals to be written, by id.
+    """
+
+    spec: ModelSpec
+    model_id: int
+    held: bool
+    actions_enabled: bool
+    now_millis: int
+    casework: Casework
+    history: Sequence[DeploymentEvent]
+    newest_result: NewestResult
+    earlier: list[ActionRow]
+    refused: dict[str, ActionRow] = field(default_factory=dict)
+
+    def ask(self, asking: Asking) -> list[Granted]:
+        """Ask for what the incident's tier allows: a retraining from alert on, a rollback when critical."""
+        granted = []
+        # the rollback first: it is the quicker cure
+        if asking.state.tier >= Tier.CRITICAL:
+            granted.append(self._rollback(asking))
+        if asking.state.tier >= Tier.ALERT:
+            granted.append(self._retraining(asking))
+        return [each for each in granted if each is not None]
+
+    def _retraining(self, asking: Asking) -> Granted | None:
+        rules = self.spec.actions.retraining
+        refusal = retraining_refusal(self._proposal(asking, ActionKind.RETRAINING), rules=rules)
+        if refusal is not None:
+            self._refuse(asking, ActionKind.RETRAINING, refusal)
+            return None
+        not_after = self.now_millis + millis(rules.deadline)
+        attempt = self._attempt(asking.state, ActionKind.RETRAINING)
+        request = retraining_request(
+            state=asking.state,
+            model=self.spec.key,
+            identifier=action_id(asking.state.id, ActionKind.RETRAINING, attempt),
+            reason=request_reason(asking.state, window_end=asking.facts.end, length=asking.facts.length),
+            scales=self.spec.scales,
+            window_end=asking.facts.end,
+            not_after=not_after,
+            dry_run=rules.mode is ActionMode.DRY_RUN,
+        )
+        return self._grant(asking, ActionKind.RETRAINING, attempt, request, not_after, to_version=None)
+
+    def _rollback(self, asking: Asking) -> Granted | None:
+        rules = self.spec.actions.rollback
+        decided = rollback_decision(
+            self._proposal(asking, ActionKind.ROLLBACK), self._evidence(asking), self.history, rules=rules
+        )
+        if isinstance(decided, Refusal):
+            self._refuse(asking, ActionKind.ROLLBACK, decided)
+            return None
+        not_after = self.now_millis + millis(rules.deadline)
+        attempt = self._attempt(asking.state, ActionKind.ROLLBACK)
+        request = rollback_request(
+            state=asking.state,
+            model=self.spec.key,
+            identifier=action_id(asking.state.id, ActionKind.ROLLBACK, attempt),
+            reason=request_reason(asking.state, window_end=asking.facts.end, length=asking.facts.length),
+            to_version=decided,
+            not_after=not_after,
+            dry_run=rules.mode is ActionMode.DRY_RUN,
+        )
+        return self._grant(asking, ActionKind.ROLLBACK, attempt, request, not_after, to_version=decided)
+
+    def _proposal(self, asking: Asking, kind: ActionKind) -> Proposal:
+        return Proposal(
+            kind=asking.state.kind,
+            tier=asking.state.tier,
+            version=asking.state.version,
+            window_end=asking.facts.end,
+            fresh=asking.fresh,
+            now_millis=self.now_millis,
+            actions_enabled=self.actions_enabled,
+            held=self.held,
+            data_quality_open=self.casework.quality_open(),
+            earlier=[each for each in self.earlier if each.kind is kind],
+        )
+
+    def _evidence(self, asking: Asking) -> RollbackEvidence:
+        version = asking.state.version
+        drift = self.casework.open_of(version, IncidentKind.DRIFT)
+        performance = self.casework.open_of(version, IncidentKind.PERFORMANCE)
+        return RollbackEvidence(
+            drift=() if drift is None else drift.findings,
+            performance_tier=Tier.NONE if performance is None else performance.tier,
+            flagged=self._flagged(),
+            clear=frozenset() if drift is None else self._clear(drift, window_end=asking.facts.end),
+        )
+
+    def _flagged(self) -> frozenset[str]:
+        suspects = [state for state in self.casework.states.values() if state.is_open]
+        bad = {each.version for each in suspects if each.kind is IncidentKind.PERFORMANCE or each.tier >= Tier.CRITICAL}
+        back = {
+            each.from_version
+            for each in self.earlier
+            if each.kind is ActionKind.ROLLBACK and each.state is not ActionState.DRY_RUN
+        }
+        return frozenset(bad | back)
+
+    def _clear(self, drift: IncidentState, *, window_end: int) -> frozenset[str]:
+        """Return the targets whose newest window beside or right before the judged version shows no shift."""
+        judged = serving_period(self.history, drift.version)
+        if judged is None:
+            return frozenset()
+        columns = {each.column for each in drift.findings if each.tier >= Tier.CRITICAL}
+        lengths = [length for length, hold in drift.holds.items() if hold.tier >= Tier.CRITICAL]
+        targets = rollback_targets(self.history, judged, min_healthy=millis(self.spec.actions.rollback.min_healthy))
+        clear = set()
+        for target in targets:
+            results = [
+                self.newest_result(target, length, judged.start - length * MINUTE_MILLIS, window_end)
+                for length in lengths
+            ]
+            seen = [each for each in results if each is not None]
+            if seen and not any(_shows(each, columns) for each in seen):
+                clear.add(target)
+        return frozenset(clear)
+
+    def _attempt(self, state: IncidentState, kind: ActionKind) -> int:
+        return 1 + sum(each.incident_id == state.id and each.kind is kind for each in self.earlier)
+
+    def _grant(
+        self,
+        asking: Asking,
+        kind: ActionKind,
+        attempt: int,
+        request: Request,
+        not_after: int,
+        *,
+        to_version: str | None,
+    ) -> Granted:
+        body = encode_request(request)
+        row = ActionRow(
+            id=request.action_id,
+            model_id=self.model_id,
+            incident_id=asking.state.id,
+            kind=kind,
+            state=ActionState.DRY_RUN if request.dry_run else ActionState.DISPATCHING,
+            reason=f"{asking.state.kind.value}_{asking.state.tier.name.lower()}",
+            from_version=asking.state.version,
+            to_version=to_version,
+            window_end=asking.facts.end,
+            attempt=attempt,
+            request=body.decode(),
+            decided_at=self.now_millis,
+        )
+        self.earlier.append(row)
+        return Granted(row=row, body=body, not_after=not_after)
+
+    def _refuse(self, asking: Asking, kind: ActionKind, refusal: Refusal) -> None:
+        identifier = refused_id(asking.state.id, kind, refusal)
+        self.refused.setdefault(
+            identifier,
+            ActionRow(
+                id=identifier,
+                model_id=self.model_id,
+                incident_id=asking.state.id,
+                kind=kind,
+                state=ActionState.REFUSED,
+                reason=refusal.value,
+                from_version=asking.state.version,
+                to_version=None,
+                window_end=asking.facts.end,
+                attempt=0,
+                request="{}",
+                decided_at=self.now_millis,
+            ),
+        )
+
+
+def _shows(result: WindowResult, columns: set[str]) -> bool:
+    return any(each.column in columns for each in result.of_kind(IncidentKind.DRIFT))

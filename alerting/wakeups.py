@@ -1,0 +1,150 @@
+"""Wake-ups from Kafka through a Faust app: "look at this model"; losing or repeating one is harmless."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]  # ships no types
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode.threads import WorkerThread
+
+from monitor.settings import Settings
+
+log = structlog.get_logger()
+
+Wake = Callable[[str], None]
+RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0)
+WATCH_SECONDS = 10.0
+STOP_SECONDS = 3.0
+
+# A broker that is away gives hundreds of its lines a second; `listen` says the same once in ten.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+class AbandonableThread(WorkerThread):
+    """Faust's consumer thread as a daemon: it never ends while it tries to leave the group of a broker that is away."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.daemon = True
+
+
+AIOKafkaConsumerThread.Worker = AbandonableThread
+
+
+def consumer_group(settings: Settings) -> str:
+    """Return the alerters' group: `driftline-alerter`, or the like of a renamed ingest group."""
+    return f"{settings.kafka_group.removesuffix('-ingest')}-alerter"
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    return ssl.create_default_context() if settings.kafka_security_protocol.endswith("SSL") else None
+
+
+def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    context = _ssl_context(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password,
+            mechanism=settings.kafka_sasl_mechanism or "PLAIN",
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
+    """Return the Faust app: one agent on the wake-ups, no tables, no web; *directory* holds its (empty) state."""
+    app = faust.App(
+        consumer_group(settings),
+        broker=[f"kafka://{each.strip()}" for each in settings.kafka_bootstrap.split(",")],
+        broker_credentials=_credentials(settings),
+        consumer_auto_offset_reset="latest",  # what lies further back is found by the sweep
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        datadir=directory,
+    )
+    topic = app.topic(settings.wakeups_topic, key_serializer="raw", value_serializer="raw", allow_empty=True)
+
+    async def look_at_model(stream: Any) -> None:
+        async for key, _ in stream.items():
+            if key:
+                wake(bytes(key).decode(errors="replace"))
+
+    app.agent(topic, name="look_at_model", concurrency=1)(look_at_model)
+    return app
+
+
+async def topic_is_there(settings: Settings) -> bool:
+    """Return whether the broker answers and has the wake-ups' topic."""
+    sasl: dict[str, Any] = {}
+    if settings.kafka_security_protocol.startswith("SASL"):
+        sasl = {
+            "sasl_mechanism": settings.kafka_sasl_mechanism or "PLAIN",
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": settings.kafka_sasl_password,
+        }
+    client = AIOKafkaClient(
+        bootstrap_servers=[each.strip() for each in settings.kafka_bootstrap.split(",")],
+        security_protocol=settings.kafka_security_protocol,
+        ssl_context=_ssl_context(settings),
+        request_timeout_ms=5000,
+        **sasl,
+    )
+    try:
+        await client.bootstrap()
+        metadata = await client.fetch_all_metadata()
+        return settings.wakeups_topic in metadata.topics()
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await client.close()
+
+
+async def listen(settings: Settings, *, wake: Wake, directory: str) -> None:
+    """Listen until cancelled; without a broker or topic, or after a crash of the app, try again with back-off."""
+    tries = 0
+    while True:
+        if not await topic_is_there(settings):
+            log.warning("wakeups.unavailable", broker=settings.kafka_bootstrap, topic=settings.wakeups_topic)
+            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+            tries += 1
+            continue
+        app = wakeup_app(settings, wake=wake, directory=directory)
+        try:
+            await app.start()
+            log.info("wakeups.listening", topic=settings.wakeups_topic, group=consumer_group(settings))
+            tries = 0
+            while not await _ended(app):
+                if not await topic_is_there(settings):
+                    log.warning("wakeups.unavailable", broker=settings.kafka_bootstrap, topic=settings.wakeups_topic)
+            log.warning("wakeups.interrupted", error=repr(app.crash_reason))
+        except KafkaError as error:
+            log.warning("wakeups.interrupted", error=repr(error))
+        finally:
+            await _stopped(app)
+        await asyncio.sleep(RETRY_SECONDS[0])
+
+
+async def _ended(app: faust.App) -> bool:
+    """Return whether the app stopped or crashed within a while; otherwise it goes on, through broker restarts too."""
+    try:
+        await asyncio.wait_for(app.wait_until_stopped(), timeout=WATCH_SECONDS)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _stopped(app: faust.App) -> None:
+    try:
+        await asyncio.wait_for(app.stop(), timeout=STOP_SECONDS)
+    except TimeoutError:
+        log.warning("wakeups.stop_timed_out")

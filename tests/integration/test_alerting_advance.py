@@ -1,0 +1,313 @@
+"""One model advanced on a real Postgres: incidents, refusals, actions and messages committed together."""
+
+import threading
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alerting.advance import AdvanceReport, advance_model
+from monitor.settings import Settings
+from monitor.store import schema
+from monitor.store.actions import ActionKind, ActionState, actions_of_model, granted_actions
+from monitor.store.configuration import AppliedModel
+from monitor.store.engine import make_engine
+from monitor.store.incidents import newest_incidents, transitions_of
+from monitor.store.series import ensure_series
+from monitor.types import MINUTE_MILLIS, IncidentKind, SeriesKey, Stage
+from tests.alerting_story import ScriptedEvaluator, action, apply_story, body_of, deploy, webhook
+
+T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
+STEP = 5 * MINUTE_MILLIS
+HOUR = 60 * MINUTE_MILLIS
+DAY = 24 * HOUR
+HOOK = "http://127.0.0.1:9/hook"
+WIDE = "freshness: 7d"
+
+
+@dataclass(frozen=True)
+class Sent:
+    id: str
+    type: str
+    endpoint: str
+    body: dict[str, object]
+
+
+def outbox_of(engine: Engine) -> list[Sent]:
+    query = (
+        sa.select(schema.outbox, schema.endpoint.c.name)
+        .join(schema.endpoint, schema.endpoint.c.id == schema.outbox.c.endpoint_id)
+        .order_by(schema.outbox.c.created_at, schema.outbox.c.id)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return [Sent(str(row.id), row.event_type, row.name, body_of(bytes(row.body))) for row in rows]
+
+
+def steps_of(engine: Engine, applied: AppliedModel) -> dict[tuple[str, IncidentKind], list[str]]:
+    with engine.connect() as connection:
+        return {
+            (row.version, row.kind): [f"{t.step} {t.tier.name} {t.reason}" for t in transitions_of(connection, row.id)]
+            for row in newest_incidents(connection, applied.model_id)
+        }
+
+
+def refusals(engine: Engine, applied: AppliedModel) -> list[tuple[str, str]]:
+    with engine.connect() as connection:
+        found = actions_of_model(connection, applied.model_id)
+    return sorted((each.kind.value, each.reason) for each in found if each.state is ActionState.REFUSED)
+
+
+def advance(
+    engine: Engine, applied: AppliedModel, story: ScriptedEvaluator, *, now: int, settings: Settings | None = None
+) -> AdvanceReport:
+    return advance_model(engine, applied, story, settings or Settings(), now_millis=now)
+
+
+def test_drift_is_noticed_told_and_acted_on_once(engine: Engine) -> None:
+    """Warning, alert, calm, resolved; a message per step and receiver that hears it; one retraining request."""
+    applied = apply_story(
+        engine,
+        receivers=[webhook("everyone", HOOK), webhook("pager", HOOK, from_tier="critical")],
+        retraining=action("auto", HOOK),
+        alerting=WIDE,
+    )
+    story = ScriptedEvaluator(at_once=2)
+    story.play(applied, "wwaaa...", start=T0)
+    report = advance(engine, applied, story, now=T0 + HOUR)
+    assert (report.ends, report.granted) == (8, 1)
+    assert steps_of(engine, applied) == {
+        ("1", IncidentKind.DRIFT): [
+            "opened WARNING finding_endured",
+            "escalated ALERT tier_higher",
+            "resolved NONE calm_long_enough",
+        ]
+    }
+    sent = outbox_of(engine)
+    assert [(each.type, each.endpoint) for each in sent if each.endpoint.endswith("receivers/pager")] == []
+    told = [each for each in sent if each.endpoint == "credit/receivers/everyone"]
+    assert sorted(each.type for each in told) == [
+        "model.incident.escalated",
+        "model.incident.opened",
+        "model.incident.resolved",
+    ]
+    (request,) = [each for each in sent if each.endpoint == "credit/actions/retraining"]
+    assert request.type == request.body["type"] == "model.retrain.requested"
+    assert request.body["action_id"] == request.id
+    assert request.body["dry_run"] is False
+    assert request.body["model"] == {"namespace": "default", "name": "credit", "version": "1"}
+    assert advance(engine, applied, story, now=T0 + HOUR) == AdvanceReport()
+    assert len(outbox_of(engine)) == len(sent)
+
+
+def test_a_message_answers_what_people_ask(engine: Engine) -> None:
+    """What, how bad, since when, since which version, likely cause, next step, runbook, owner, the sentence."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - HOUR, Stage.PRODUCTION))
+    story = ScriptedEvaluator()
+    story.play(applied, "a", start=T0)
+    advance(engine, applied, story, now=T0 + MINUTE_MILLIS)
+    (sent,) = outbox_of(engine)
+    (incident,) = sent.body["incidents"]  # type: ignore[misc]
+    assert sent.body["tier"] == "alert"
+    assert sent.body["owner"] == "credit team"
+    assert sent.body["runbook"] == "https://example.org/runbook"
+    assert incident["what"][0]["column"] == "income"
+    assert incident["since_version"].startswith("1 in production since ")
+    assert incident["likely_cause"] == "the inputs moved: income"
+    assert incident["next_step"]
+    assert "income moved: PSI 0.41" in str(sent.body["sentence"])
+
+
+def test_one_message_per_model_and_window_end(engine: Engine) -> None:
+    """Two versions and two kinds bad at one end are one message."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], alerting=WIDE)
+    story = ScriptedEvaluator()
+    story.play(applied, "w", start=T0)
+    story.play(applied, "a", start=T0, version="2")
+    story.play(applied, "c", start=T0, kind=IncidentKind.PERFORMANCE)
+    advance(engine, applied, story, now=T0 + MINUTE_MILLIS)
+    (sent,) = outbox_of(engine)
+    assert len(sent.body["incidents"]) == 3  # type: ignore[arg-type]
+    assert sent.body["tier"] == "critical"
+
+
+def test_the_same_decisions_get_the_same_ids(engine: Engine) -> None:
+    """After a restore that lost everything decided, the same windows give the same ids and bodies."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
+    story = ScriptedEvaluator()
+    story.play(applied, "wa", start=T0)
+    advance(engine, applied, story, now=T0 + HOUR)
+    first = {(each.id, str(each.body)) for each in outbox_of(engine)}
+    with engine.begin() as connection:
+        for table in ("outbox", "action", "transition", "incident", "evaluation", "evaluated_until"):
+            connection.execute(sa.delete(getattr(schema, table)))
+    advance(engine, applied, story, now=T0 + HOUR)
+    assert {(each.id, str(each.body)) for each in outbox_of(engine)} == first
+    assert len(first) == 3
+
+
+def test_a_broken_field_is_data_quality_and_stops_every_action(engine: Engine) -> None:
+    """Drift of the same model is held back with the reason; refusals are stored, each once."""
+    applied = apply_story(
+        engine,
+        receivers=[webhook("everyone", HOOK)],
+        retraining=action("auto", HOOK),
+        rollback=action("auto", HOOK),
+        alerting=WIDE,
+    )
+    story = ScriptedEvaluator()
+    story.play(applied, "cccc", start=T0, kind=IncidentKind.DATA_QUALITY)
+    story.play(applied, "cccc", start=T0, kind=IncidentKind.DRIFT)
+    advance(engine, applied, story, now=T0 + HOUR)
+    assert steps_of(engine, applied)["1", IncidentKind.DRIFT] == ["opened CRITICAL inhibited_by_data_quality"]
+    assert refusals(engine, applied) == [
+        ("retraining", "data_quality_incident"),
+        ("retraining", "data_quality_open"),
+        ("rollback", "data_quality_incident"),
+        ("rollback", "data_quality_open"),
+    ]
+    (sent,) = outbox_of(engine)
+    assert [each["kind"] for each in sent.body["incidents"]] == ["data_quality"]  # type: ignore[attr-defined]
+
+
+def canary_story(engine: Engine, mode: str) -> tuple[AppliedModel, ScriptedEvaluator]:
+    """v1 healthy in production, v2 a canary whose score shifts and then whose accuracy falls under its gate."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], rollback=action(mode, HOOK), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
+    story = ScriptedEvaluator()
+    return applied, story
+
+
+@pytest.mark.parametrize("mode", ["auto", "dry_run"])
+def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: str) -> None:
+    """First refused for want of the second key, then asked for once; a dry run writes the same and sends nothing."""
+    applied, story = canary_story(engine, mode)
+    #  score     c c c c c
+    #  accuracy      c c c
+    story.play(applied, "ccccc", start=T0, version="2", column="score", role="score")
+    story.play(applied, "  ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE, column="")
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        (row,) = granted_actions(connection, applied.model_id)
+    assert (row.kind, row.from_version, row.to_version) == (ActionKind.ROLLBACK, "2", "1")
+    assert row.state is (ActionState.DISPATCHING if mode == "auto" else ActionState.DRY_RUN)
+    assert ("rollback", "second_key_missing") in refusals(engine, applied)
+    assert ("rollback", "promotion_already_rolled_back") in refusals(engine, applied)
+    requests = [each for each in outbox_of(engine) if each.endpoint == "credit/actions/rollback"]
+    assert len(requests) == (1 if mode == "auto" else 0)
+    request = body_of(row.request.encode())
+    assert request["type"] == "model.rollback.requested"
+    assert (request["from_version"], request["to_version"], request["dry_run"]) == ("2", "1", mode == "dry_run")
+
+
+@pytest.mark.parametrize(("production", "rolled_back"), [("...", True), ("ccc", False), ("???", False)])
+def test_the_second_key_may_be_the_version_beside_it(engine: Engine, production: str, rolled_back: bool) -> None:
+    """Without truths, production not showing the shift at the same time is the second key; its silence is not."""
+    applied, story = canary_story(engine, "auto")
+    story.play(applied, production, start=T0, version="1", column="score", role="score")
+    story.play(applied, "ccc", start=T0, version="2", column="score", role="score")
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        granted = granted_actions(connection, applied.model_id)
+    assert bool(granted) is rolled_back
+
+
+def test_a_performance_drop_without_a_version_change_asks_for_retraining(engine: Engine) -> None:
+    """No rollback, with the reason; a retraining instead."""
+    applied = apply_story(engine, retraining=action("auto", HOOK), rollback=action("auto", HOOK), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 30 * DAY, Stage.PRODUCTION))
+    story = ScriptedEvaluator()
+    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE, column="")
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        granted = granted_actions(connection, applied.model_id)
+    assert [each.kind for each in granted] == [ActionKind.RETRAINING]
+    assert ("rollback", "no_version_change") in refusals(engine, applied)
+
+
+@pytest.mark.parametrize("switch", ["global", "model"])
+def test_the_kill_switches_hold_actions_and_not_messages(engine: Engine, switch: str) -> None:
+    """Held: people are told, nothing is asked for, the refusal is stored once for all windows."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
+    if switch == "model":
+        with engine.begin() as connection:
+            connection.execute(sa.update(schema.model).values(held=True))
+    story = ScriptedEvaluator()
+    story.play(applied, "aaaaa", start=T0)
+    advance(engine, applied, story, now=T0 + HOUR, settings=Settings(actions_enabled=switch != "global"))
+    expected = "actions_disabled" if switch == "global" else "model_held"
+    assert refusals(engine, applied) == [("retraining", expected)]
+    assert [each.endpoint for each in outbox_of(engine)] == ["credit/receivers/everyone"]
+
+
+def test_catching_up_acts_on_nothing_old(engine: Engine) -> None:
+    """Windows of yesterday become an incident marked stale; no message, no action; the fresh one speaks."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK))
+    story = ScriptedEvaluator()
+    story.play(applied, "aaa", start=T0)
+    advance(engine, applied, story, now=T0 + DAY)
+    assert steps_of(engine, applied)["1", IncidentKind.DRIFT] == ["opened ALERT stale"]
+    assert refusals(engine, applied) == [("retraining", "stale")]
+    assert outbox_of(engine) == []
+    story.play(applied, "a", start=T0 + DAY)
+    advance(engine, applied, story, now=T0 + DAY + MINUTE_MILLIS)
+    assert sorted(each.type for each in outbox_of(engine)) == ["model.incident.announced", "model.retrain.requested"]
+
+
+def test_two_alerters_make_one_incident_and_one_action(database_url: str, engine: Engine) -> None:
+    """F23: both advance the same model as fast as they can, one window end per transaction."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
+    story = ScriptedEvaluator(at_once=1)
+    story.play(applied, "waaaccaa....wwaa" * 3, start=T0)
+    engines = [make_engine(database_url) for _ in range(2)]
+    start = threading.Barrier(2)
+    reports: list[AdvanceReport] = []
+
+    def work(own: Engine) -> None:
+        start.wait()
+        for _ in range(40):
+            reports.append(advance(own, applied, story, now=T0 + DAY))
+
+    threads = [threading.Thread(target=work, args=(each,)) for each in engines]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    for each in engines:
+        each.dispose()
+    advance(engine, applied, story, now=T0 + DAY)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(schema.incident)).scalar() == 1
+        assert len(granted_actions(connection, applied.model_id)) == 1
+    assert any(each.busy for each in reports) or sum(bool(each.ends) for each in reports) >= 1
+    sent = outbox_of(engine)
+    assert len({each.id for each in sent}) == len(sent)
+    assert len([each for each in sent if each.type == "model.retrain.requested"]) == 1
+
+
+def test_the_lock_does_not_stop_ingest(engine: Engine) -> None:
+    """While an alerter holds the model's row, rows that refer to the model can be inserted."""
+    applied = apply_story(engine)
+
+    @dataclass
+    class Inserting:
+        seen: int = 0
+
+        def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> object:
+            with engine.connect() as other:
+                other.execute(sa.text("SET lock_timeout = '500ms'"))
+                self.seen = len(ensure_series(other, {SeriesKey(applied.model_id, "9")}))
+                other.commit()
+
+            @dataclass
+            class Nothing:
+                ends: tuple[()] = ()
+                more: bool = False
+
+            return Nothing()
+
+    evaluator = Inserting()
+    advance_model(engine, applied, evaluator, Settings(), now_millis=T0)  # type: ignore[arg-type]
+    assert evaluator.seen == 1

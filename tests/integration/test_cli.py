@@ -1,0 +1,198 @@
+"""The reading and repairing commands on a real database."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from monitor.findings import WindowResult, encode_result
+from monitor.store.schema import (
+    action,
+    dead_letter,
+    endpoint,
+    evaluated_until,
+    evaluation,
+    incident,
+    input_offset,
+    outbox,
+    series,
+    transition,
+)
+from monitor.types import Verdict
+from tests.factories import START, apply_credit_model
+
+INCIDENT = "8b20baab-71df-59ce-a3b1-f6929a050e14"
+SENTENCE = "`income`: PSI 0.31 (at least 0.12 at 99.9 %): warning 0.1 proven, alert 0.2 not."
+
+
+def run(url: str, *arguments: str, directory: Path) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTLINE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "driftline", *arguments],
+        env={**kept, "DRIFTLINE_DATABASE_URL": url, "COLUMNS": "120"},
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def document(url: str, *arguments: str, directory: Path) -> Any:
+    done = run(url, *arguments, "--json", directory=directory)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def told(engine: Engine) -> Engine:
+    """A database in which one model drifted, one partition stopped, one record was refused."""
+    apply_credit_model(engine)
+    with engine.begin() as connection:
+        model_id = connection.execute(sa.text("SELECT id FROM model")).scalar_one()
+        cells_id, reference_id = connection.execute(sa.text("SELECT cells_id, id FROM reference")).one()
+        series_id = connection.execute(
+            sa.insert(series)
+            .values(model_id=model_id, version="3.2.0", segment_tag="", segment_value="")
+            .returning(series.c.id)
+        ).scalar_one()
+        result = WindowResult(verdict=Verdict.WARNING, events=600, sentence=SENTENCE)
+        for revision, events in ((0, 599), (1, 600)):
+            connection.execute(
+                sa.insert(evaluation).values(
+                    series_id=series_id, length=60, window_end=START, cells_id=cells_id, spec_version=1,
+                    revision=revision, reference_id=reference_id, events=events, previous_events=0, sampled=0,
+                    verdict="WARNING", result=encode_result(result).decode(),
+                )
+            )  # fmt: skip
+        connection.execute(sa.insert(evaluated_until).values(series_id=series_id, length=60, window_end=START))
+        connection.execute(
+            sa.insert(incident).values(
+                id=INCIDENT, model_id=model_id, version="3.2.0", kind="drift", status="open", tier=1, state="{}",
+                first_end=START, last_end=START, sentence=SENTENCE,
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(transition).values(
+                incident_id=INCIDENT, window_end=START, step="opened", reason="finding_endured", tier=1,
+                sentence=SENTENCE,
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(action).values(
+                id="00000000-0000-5000-8000-000000000001", model_id=model_id, incident_id=INCIDENT, kind="retraining",
+                state="refused", reason="tier_below_alert", from_version="3.2.0", window_end=START, attempt=0, request={},
+            )
+        )  # fmt: skip
+        endpoint_id = connection.execute(
+            sa.insert(endpoint).values(name="credit/receivers/team", type="webhook").returning(endpoint.c.id)
+        ).scalar_one()
+        connection.execute(
+            sa.insert(outbox).values(
+                id="00000000-0000-5000-8000-000000000002", kind="notification", event_type="model.incident.opened",
+                endpoint_id=endpoint_id, incident_id=INCIDENT, dedupe_key="x", body=b"{}", state="done", attempts=2,
+                last_status=200,
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(input_offset).values(
+                topic="predictions", partition=0, role="predictions", next_offset=50, records=50, counted=40, dead=10,
+                max_event_time=START, paused_reason="10 of the last 50 records are bad",
+            )
+        )  # fmt: skip
+        connection.execute(
+            sa.insert(dead_letter).values(
+                topic="predictions", partition=0, offset=7, row=0, key=b"k", value=b"{", headers=[], size=1,
+                truncated=False, reason="malformed", sentence="expected a JSON object, found its beginning",
+            )
+        )  # fmt: skip
+    return engine
+
+
+def test_status_tells_verdict_watermark_partitions_and_incidents(
+    told: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """The newest revision's verdict with its sentence, who holds the watermark and why, counters, open incidents."""
+    found = document(database_url, "status", directory=tmp_path)
+    (model,) = found["models"]
+    (verdict,) = model["verdicts"]
+    assert (verdict["version"], verdict["length"], verdict["events"]) == ("3.2.0", 60, 600)
+    assert (verdict["verdict"], verdict["sentence"]) == ("WARNING", SENTENCE)
+    assert [each["id"] for each in model["open_incidents"]] == [INCIDENT]
+    (topic,) = found["topics"]
+    assert topic["held_by"] == "predictions[0]"
+    assert topic["held_because"] == "stopped: 10 of the last 50 records are bad"
+    assert topic["watermark"] == START - 60_000
+    assert found["partitions"][0]["counted"] == 40
+    assert found["dead_letters"] == {"malformed": 1}
+    shown = run(database_url, "status", directory=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    for part in ("WARNING", "predictions[0]", "stopped: 10 of the last 50", "8b20baab", "Dead letters: 1 malformed"):
+        assert part in shown.stdout
+
+
+def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url: str, tmp_path: Path) -> None:
+    """By the beginning of its id: its steps, its refused action with the reason, its delivery with its attempts."""
+    (listed,) = document(database_url, "incidents", directory=tmp_path)["incidents"]
+    assert (listed["id"], listed["kind"], listed["version"]) == (INCIDENT, "drift", "3.2.0")
+    story = document(database_url, "incidents", "8b20", directory=tmp_path)
+    assert [(each["step"], each["reason"]) for each in story["steps"]] == [("opened", "finding_endured")]
+    assert [(each["kind"], each["state"], each["reason"]) for each in story["actions"]] == [
+        ("retraining", "refused", "tier_below_alert")
+    ]
+    assert [(each["state"], each["attempts"], each["endpoint"]) for each in story["deliveries"]] == [
+        ("done", 2, "credit/receivers/team")
+    ]
+    shown = run(database_url, "incidents", "8b20", directory=tmp_path)
+    assert "tier_below_alert" in shown.stdout
+    unknown = run(database_url, "incidents", "ffff", directory=tmp_path)
+    assert unknown.returncode == 2
+    assert "found none" in unknown.stderr
+
+
+def test_a_stopped_partition_goes_on_by_decision_only_once(told: Engine, database_url: str, tmp_path: Path) -> None:
+    """`partitions resume` clears the stop and fences the worker; a partition that is not stopped is refused."""
+    done = run(database_url, "partitions", "resume", "predictions", "0", directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "10 of the last 50 records are bad" in done.stdout
+    with told.connect() as connection:
+        row = connection.execute(sa.select(input_offset)).one()
+    assert (row.paused_reason, row.next_offset, row.epoch) == (None, 50, 1)
+    again = run(database_url, "partitions", "resume", "predictions", "0", directory=tmp_path)
+    assert again.returncode == 2
+    assert "expected a stopped partition" in again.stderr
+
+
+def test_dead_letters_are_listed_with_their_sentence(told: Engine, database_url: str, tmp_path: Path) -> None:
+    """Place, reason and sentence; a reason without letters lists none."""
+    (letter,) = document(database_url, "dead-letters", "list", directory=tmp_path)["dead_letters"]
+    assert (letter["topic"], letter["partition"], letter["offset"]) == ("predictions", 0, 7)
+    assert letter["sentence"] == "expected a JSON object, found its beginning"
+    none = document(database_url, "dead-letters", "list", "--reason", "future", directory=tmp_path)
+    assert none == {"dead_letters": []}
+
+
+def test_an_empty_database_is_refused_until_it_is_migrated(
+    postgres_server: Any, database_url: str, tmp_path: Path
+) -> None:
+    """Without the schema every command ends with 3 and says `driftline migrate`; `migrate` twice does no harm."""
+    name = "never_migrated"
+    url = postgres_server.create_database(name)
+    try:
+        before = run(url, "status", directory=tmp_path)
+        assert before.returncode == 3
+        assert "driftline migrate" in before.stderr
+        for _ in range(2):
+            assert run(url, "migrate", directory=tmp_path).returncode == 0
+        after = run(url, "status", directory=tmp_path)
+        assert after.returncode == 0, after.stderr
+        assert "no model is applied" in after.stdout
+    finally:
+        postgres_server.drop_database(name)

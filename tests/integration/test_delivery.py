@@ -1,0 +1,307 @@
+"""Deliveries from a real outbox to a real HTTP receiver: one id whatever happens on the way."""
+
+import base64
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Engine
+
+from alerting.advance import advance_model
+from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
+from alerting.receivers.webhook import WebhookSettings
+from alerting.rounds import Rounds
+from monitor.settings import Settings
+from monitor.store import schema
+from monitor.store.actions import ActionState, granted_actions
+from monitor.store.configuration import AppliedModel
+from monitor.store.database_clock import database_now_millis
+from monitor.store.endpoints import list_endpoints
+from monitor.store.outbox import DeliveryState, OutboxRow, claim, close, list_outbox
+from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_story, webhook
+from tests.receiver import Answer, Receiver, receiver
+
+T0 = 1_780_000_200_000
+TIMEOUT = 0.4
+SECRET = secrets.token_bytes(32)
+SECRET_TEXT = "whsec_" + base64.b64encode(SECRET).decode()
+CLOSED_PORT = "http://127.0.0.1:9/hook"
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiver(SECRET) as running:
+        yield running
+
+
+def delivery(
+    engine: Engine, *, later_millis: int = 0, allow_private: bool = True, secret: str = SECRET_TEXT
+) -> Delivery:
+    """Return a deliverer whose clock is the database's, *later_millis* on; it never waits between attempts."""
+    return Delivery(
+        engine=engine,
+        owner="test",
+        webhook=WebhookSettings(timeout_seconds=TIMEOUT, allow_private=allow_private, environment={SECRET_ENV: secret}),
+        jitter=lambda: 0.0,
+        now=lambda connection: database_now_millis(connection) + later_millis,
+    )
+
+
+def ask_for_retraining(engine: Engine, url: str, *receivers: str) -> AppliedModel:
+    """Decide one retraining request to *url*, and one message per receiver."""
+    applied = apply_story(engine, receivers=receivers, retraining=action("auto", url), alerting="freshness: 9999d")
+    story = ScriptedEvaluator()
+    story.play(applied, "a", start=T0)
+    report = advance_model(engine, applied, story, Settings())
+    assert report.granted == 1
+    return applied
+
+
+def deliver_all(sender: Delivery) -> None:
+    for _ in range(20):
+        due = endpoints_with_work(sender)
+        if not due:
+            return
+        for each in due:
+            deliver_to_endpoint(sender, each)
+
+
+def rows(engine: Engine) -> list[OutboxRow]:
+    with engine.connect() as connection:
+        return list(list_outbox(connection))
+
+
+def the_request(engine: Engine) -> OutboxRow:
+    (row,) = [each for each in rows(engine) if each.event_type == "model.retrain.requested"]
+    return row
+
+
+def action_state(engine: Engine, applied: AppliedModel) -> ActionState:
+    with engine.connect() as connection:
+        (row,) = granted_actions(connection, applied.model_id)
+    return row.state
+
+
+@pytest.mark.parametrize(
+    ("script", "attempts"),
+    [
+        pytest.param((Answer(status=500), Answer(status=500), Answer()), 3, id="500 500 200"),
+        pytest.param((Answer(status=None), Answer()), 2, id="never answered, then 200"),
+        pytest.param((Answer(delay_seconds=3 * TIMEOUT), Answer()), 2, id="200 after our time-out, then 200"),
+        pytest.param((Answer(status=503), Answer(status=None), Answer(status=429), Answer(status=202)), 4, id="all"),
+    ],
+)
+def test_however_often_it_is_sent_it_has_one_id(engine: Engine, script: tuple[Answer, ...], attempts: int) -> None:
+    """F20: every attempt verifies, carries the same id and body; the action ends accepted."""
+    with receiver(SECRET, *script) as hook:
+        applied = ask_for_retraining(engine, hook.url)
+        deliver_all(delivery(engine))
+        assert len(hook.requests) == attempts
+        assert hook.identifiers == {the_request(engine).id}
+        assert {each.idempotency_key for each in hook.requests} == hook.identifiers
+        assert len({each.body for each in hook.requests}) == 1
+        assert all(each.verified for each in hook.requests)
+    row = the_request(engine)
+    assert (row.state, row.attempts) == (DeliveryState.DONE, attempts)
+    assert action_state(engine, applied) is ActionState.ACCEPTED
+
+
+def test_a_time_out_after_sending_is_unknown_until_answered(engine: Engine) -> None:
+    """The receiver may have acted on it: the action says so, and the row is tried again."""
+    with receiver(SECRET, Answer(status=None)) as hook:
+        applied = ask_for_retraining(engine, hook.url)
+        sender = replace(delivery(engine), jitter=lambda: 0.99)
+        deliver_all(sender)
+        assert len(hook.requests) == 1
+    assert action_state(engine, applied) is ActionState.UNKNOWN
+    assert the_request(engine).state is DeliveryState.PENDING
+
+
+def test_a_silent_receiver_delays_nobody_else(engine: Engine) -> None:
+    """F19: while one endpoint waits for its time-out, the message to another has long arrived."""
+    with receiver(SECRET, Answer(status=None)) as silent, receiver(SECRET) as quick:
+        ask_for_retraining(engine, silent.url, webhook("people", quick.url))
+        slow = replace(
+            delivery(engine),
+            webhook=WebhookSettings(timeout_seconds=5.0, allow_private=True, environment={SECRET_ENV: SECRET_TEXT}),
+        )
+        rounds = rounds_of(engine, slow)
+        rounds.deliver()
+        quick.wait_for(lambda hook: len(hook.requests) == 1, seconds=3)
+        silent.wait_for(lambda hook: len(hook.requests) == 1, seconds=3)
+        rounds.deliver()  # the silent one is under way and not started twice
+        assert len(silent.requests) == 1
+        assert the_request(engine).state is DeliveryState.PENDING
+        silent.released.set()
+        rounds.close()
+
+
+def rounds_of(engine: Engine, sender: Delivery) -> Rounds:
+    return Rounds(
+        engine=engine,
+        settings=Settings(),
+        evaluator=ScriptedEvaluator(),
+        delivery=sender,
+        stopping=lambda: False,
+        on_health=lambda reason: None,
+    )
+
+
+SENDER = """
+import os, sys
+import sqlalchemy as sa
+from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work
+from alerting.receivers.webhook import WebhookSettings
+engine = sa.create_engine(sys.argv[1])
+webhook = WebhookSettings(timeout_seconds=0.4, allow_private=True, environment=os.environ)
+sender = Delivery(engine=engine, owner="doomed", webhook=webhook, jitter=lambda: 0.0)
+for endpoint in endpoints_with_work(sender):
+    deliver_to_endpoint(sender, endpoint)
+"""
+
+
+def test_a_crash_between_send_and_close_sends_again_under_the_same_id(engine: Engine, database_url: str) -> None:
+    """F21: a real process is killed after the answer; the lease runs out, another alerter sends, one distinct id."""
+    with receiver(SECRET) as hook:
+        applied = ask_for_retraining(engine, hook.url)
+        environment = {**os.environ, SECRET_ENV: SECRET_TEXT, "DRIFTLINE_FAILPOINT": "deliver.after_send"}
+        done = subprocess.run([sys.executable, "-c", SENDER, database_url], env=environment, timeout=60, check=False)
+        assert done.returncode == -9
+        assert len(hook.requests) == 1
+        assert action_state(engine, applied) is ActionState.DISPATCHING
+        deliver_all(delivery(engine))
+        assert len(hook.requests) == 1  # the lease still runs
+        deliver_all(delivery(engine, later_millis=10_000))
+        assert len(hook.requests) == 2
+        assert hook.identifiers == {the_request(engine).id}
+    assert action_state(engine, applied) is ActionState.ACCEPTED
+
+
+def test_a_zombie_cannot_close_what_another_has_claimed(engine: Engine) -> None:
+    """The lease's epoch fences: the first holder's late close writes nothing."""
+    ask_for_retraining(engine, CLOSED_PORT)
+    with engine.begin() as connection:
+        now = database_now_millis(connection)
+        (endpoint,) = endpoints_with_work(delivery(engine))
+        first = claim(connection, endpoint, owner="one", now_millis=now, lease_millis=1000)
+    assert first is not None
+    with engine.begin() as connection:
+        assert claim(connection, endpoint, owner="two", now_millis=now + 500, lease_millis=1000) is None
+        second = claim(connection, endpoint, owner="two", now_millis=now + 1500, lease_millis=1000)
+    assert second is not None
+    assert (second.effect.id, second.epoch) == (first.effect.id, first.epoch + 1)
+    with engine.begin() as connection:
+        late = close(connection, first, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
+        ours = close(connection, second, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
+    assert (late, ours) == (False, True)
+
+
+def test_past_its_deadline_an_action_expires_and_people_are_told(engine: Engine, hook: Receiver) -> None:
+    """F22: the receiver is down for 31 minutes; nothing is sent later, and a message says a human is needed."""
+    applied = ask_for_retraining(engine, CLOSED_PORT, webhook("people", hook.url, from_tier="critical"))
+    deliver_to_endpoint(delivery(engine), endpoints_with_work(delivery(engine))[0])
+    late = delivery(engine, later_millis=31 * 60 * 1000)
+    assert expire(late) == 1
+    assert expire(late) == 0
+    deliver_all(late)
+    assert the_request(engine).state is DeliveryState.EXPIRED
+    assert action_state(engine, applied) is ActionState.EXPIRED
+    (told,) = [each.content for each in hook.requests]
+    assert told["type"] == "model.action.expired"
+    assert "act by hand" in str(told["sentence"])
+
+
+@pytest.mark.parametrize("status", [302, 401, 410])
+def test_a_refusal_is_dead_at_once_and_told(engine: Engine, hook: Receiver, status: int) -> None:
+    """Redirects are not followed, refusals not repeated; the action failed and people hear of it."""
+    elsewhere = Answer(status=status, headers={"location": hook.url})
+    with receiver(SECRET, elsewhere) as refusing:
+        applied = ask_for_retraining(engine, refusing.url, webhook("people", hook.url))
+        deliver_all(delivery(engine))
+        assert len(refusing.requests) == 1
+    row = the_request(engine)
+    assert (row.state, row.last_status) == (DeliveryState.DEAD, status)
+    assert action_state(engine, applied) is ActionState.FAILED
+    assert sorted(str(each.content["type"]) for each in hook.requests) == [
+        "model.action.failed",
+        "model.incident.opened",
+    ]
+
+
+def test_five_failures_open_the_breaker(engine: Engine) -> None:
+    """No sixth attempt within the minute, one after it; an answer closes it."""
+    with receiver(SECRET, *[Answer(status=500)] * 6, Answer()) as hook:
+        ask_for_retraining(engine, hook.url)
+        deliver_all(delivery(engine))
+        assert len(hook.requests) == 5
+        assert endpoint_of(engine) == (5, True)
+        deliver_all(delivery(engine, later_millis=61_000))
+        assert len(hook.requests) == 6
+        deliver_all(delivery(engine, later_millis=125_000))
+        assert len(hook.requests) == 7
+    assert endpoint_of(engine) == (0, False)
+
+
+def endpoint_of(engine: Engine) -> tuple[int, bool]:
+    with engine.connect() as connection:
+        (row,) = list_endpoints(connection)
+    return row.failures, row.broken_until is not None
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_" + base64.b64encode(b"short").decode()])
+def test_without_a_proper_secret_nothing_is_sent(engine: Engine, hook: Receiver, secret: str) -> None:
+    """Dead with a reason that names the variable."""
+    ask_for_retraining(engine, hook.url)
+    deliver_all(delivery(engine, secret=secret))
+    assert hook.requests == []
+    assert SECRET_ENV in str(the_request(engine).last_error)
+
+
+def test_a_private_target_needs_permission(engine: Engine, hook: Receiver) -> None:
+    """With `allow_private_targets` off the loopback receiver is never connected to."""
+    ask_for_retraining(engine, hook.url)
+    deliver_all(delivery(engine, allow_private=False))
+    assert hook.requests == []
+    assert "private address" in str(the_request(engine).last_error)
+
+
+def test_the_secret_is_never_logged_nor_stored(engine: Engine) -> None:
+    """Neither log lines nor any column of the outbox hold the secret or its bytes."""
+    with receiver(SECRET, Answer(status=500, body=b"no"), Answer()) as hook, structlog.testing.capture_logs() as lines:
+        ask_for_retraining(engine, hook.url)
+        deliver_all(delivery(engine))
+    with engine.connect() as connection:
+        tables = (schema.outbox, schema.endpoint, schema.action)
+        stored = str([connection.execute(sa.select(table)).all() for table in tables])
+    bare = SECRET_TEXT.removeprefix("whsec_")
+    assert any(line["event"] == "delivery.attempted" for line in lines)
+    assert bare not in str(lines) + stored
+    assert SECRET.hex() not in str(lines) + stored
+
+
+def test_a_log_receiver_is_a_line(engine: Engine) -> None:
+    """The simplest receiver needs no network: one structured line per message, done at once."""
+    ask_for_retraining(engine, CLOSED_PORT, "{name: log, type: log}")
+    sender = delivery(engine)
+    with structlog.testing.capture_logs() as lines:
+        deliver_all(sender)
+    (line,) = [each for each in lines if each["event"] == "notification.sent"]
+    assert line["tier"] == "alert"
+    assert line["runbook"] == "https://example.org/runbook"
+
+
+def test_an_answer_without_end_is_cut(engine: Engine) -> None:
+    """64 KiB are read of a body of 8 MiB; the status counts, and soon."""
+    with receiver(SECRET, Answer(status=200, body=b"x" * (8 << 20))) as hook:
+        ask_for_retraining(engine, hook.url)
+        began = time.monotonic()
+        deliver_all(delivery(engine))
+        assert time.monotonic() - began < 5
+    assert the_request(engine).state is DeliveryState.DONE

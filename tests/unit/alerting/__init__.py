@@ -1,0 +1,1 @@
+"""Tests of the alerter's pure parts."""

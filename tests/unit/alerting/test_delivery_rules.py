@@ -1,0 +1,135 @@
+"""Classifying answers, waiting between attempts, signing, and which addresses are refused."""
+
+import base64
+import ipaddress
+import secrets
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from standardwebhooks import Webhook
+
+from alerting.backoff import retry_delay_seconds
+from alerting.classify import Outcome, answer_outcome, failure_outcome, retry_after_seconds
+from alerting.signing import read_secret, signed_headers
+from alerting.target_address import TargetRefused, address_refusal, checked_address
+from monitor.clock import now_millis
+from monitor.errors import SettingsError
+from monitor.store.outbox import EffectKind
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        ((200, 201, 202, 204, 299), Outcome.DONE),
+        ((301, 302, 307, 308), Outcome.DEAD),
+        ((400, 401, 403, 404, 405, 409, 410, 413, 422), Outcome.DEAD),
+        ((408, 425, 429, 500, 502, 503, 504, 599), Outcome.RETRY),
+    ],
+)
+def test_each_status_has_one_meaning(statuses: tuple[int, ...], outcome: Outcome) -> None:
+    """2xx done, redirects and refusals dead, overload and server faults again."""
+    assert {answer_outcome(each) for each in statuses} == {outcome}
+
+
+def test_a_time_out_after_sending_is_unknown() -> None:
+    """Before the request left nothing can have happened; after it, anything."""
+    assert failure_outcome(httpx2.ConnectError("refused")) is Outcome.RETRY
+    assert failure_outcome(httpx2.ConnectTimeout("slow")) is Outcome.RETRY
+    assert failure_outcome(httpx2.ReadTimeout("silent")) is Outcome.UNKNOWN
+    assert failure_outcome(httpx2.RemoteProtocolError("hung up")) is Outcome.UNKNOWN
+
+
+@given(attempt=st.integers(1, 100), fraction=st.floats(0, 1, exclude_max=True), kind=st.sampled_from(EffectKind))
+def test_waits_stay_inside_the_schedule(attempt: int, fraction: float, kind: EffectKind) -> None:
+    """Full jitter: from nothing to ten minutes at most for actions, four hours for notifications."""
+    limit = 600 if kind is EffectKind.ACTION else 14_400
+    assert 0 <= retry_delay_seconds(kind, attempt=attempt, fraction=fraction) <= limit
+
+
+def test_retry_after_is_the_least_wait() -> None:
+    """What the receiver asks for is obeyed, up to an hour; a date is not read."""
+    assert retry_delay_seconds(EffectKind.ACTION, attempt=1, fraction=0.5, retry_after_seconds=90) == 90
+    assert retry_delay_seconds(EffectKind.ACTION, attempt=1, fraction=0.0, retry_after_seconds=1e9) == 3600
+    assert retry_delay_seconds(EffectKind.ACTION, attempt=2, fraction=0.5, retry_after_seconds=None) == 15
+    assert retry_after_seconds("120") == 120
+    assert retry_after_seconds("Wed, 21 Oct 2026 07:28:00 GMT") is None
+
+
+def secret_text(size: int) -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(size)).decode()
+
+
+@pytest.mark.parametrize("size", [23, 65])
+def test_a_secret_of_the_wrong_length_is_refused(size: int) -> None:
+    """24 to 64 bytes; the refusal names the variable and never the secret."""
+    text = secret_text(size)
+    with pytest.raises(
+        SettingsError, match=f"HOOK_SECRET: expected a secret of 24 to 64 bytes, found {size}"
+    ) as caught:
+        read_secret("HOOK_SECRET", {"HOOK_SECRET": text})
+    assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("environment", [{}, {"HOOK_SECRET": ""}, {"HOOK_SECRET": "whsec_not base64!"}])
+def test_a_missing_or_broken_secret_is_refused(environment: dict[str, str]) -> None:
+    """Nothing is ever sent unsigned."""
+    with pytest.raises(SettingsError, match="HOOK_SECRET"):
+        read_secret("HOOK_SECRET", environment)
+
+
+@pytest.mark.parametrize("size", [24, 64])
+def test_signatures_verify_with_the_published_library(size: int) -> None:
+    """What is signed here, `standardwebhooks` accepts, and refuses after one changed byte."""
+    text = secret_text(size)
+    secret = read_secret("HOOK_SECRET", {"HOOK_SECRET": text})
+    body = '{"sentence": "Einkommen höher"}'.encode()
+    headers = signed_headers(secret, identifier="a-b-c", body=body, now_millis=now_millis())
+    assert Webhook(text).verify(body, headers) == {"sentence": "Einkommen höher"}
+    assert headers["idempotency-key"] == headers["webhook-id"] == "a-b-c"
+    with pytest.raises(Exception, match="No matching signature"):
+        Webhook(text).verify(body + b" ", headers)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.1.1",
+        "fe80::1",
+        "fd00:ec2::254",
+        "224.0.0.1",
+        "ff02::1",
+        "0.0.0.0",
+        "::",
+        "::ffff:169.254.169.254",
+        "100.100.100.200",
+    ],
+)
+def test_some_addresses_are_always_refused(address: str) -> None:
+    """Link-local, metadata, multicast, unspecified, however they are written."""
+    assert address_refusal(ipaddress.ip_address(address), allow_private=True) is not None
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "::1", "fd00::1", "100.64.0.1"]
+)
+def test_private_addresses_need_permission(address: str) -> None:
+    """Refused unless `allow_private_targets`."""
+    assert address_refusal(ipaddress.ip_address(address), allow_private=False) is not None
+    assert address_refusal(ipaddress.ip_address(address), allow_private=True) is None
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]"])
+def test_odd_spellings_of_loopback_are_seen_through(host: str) -> None:
+    """Decimal, hexadecimal, octal, short and mapped forms are resolved before they are judged."""
+    with pytest.raises(TargetRefused, match="private"):
+        checked_address(f"http://{host}:8080/", allow_private=False)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/", "http:///nowhere"])
+def test_only_http_is_a_target(url: str) -> None:
+    """Anything else is refused before it is resolved."""
+    with pytest.raises(TargetRefused):
+        checked_address(url, allow_private=True)

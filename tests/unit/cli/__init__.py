@@ -1,0 +1,1 @@
+"""The front door: commands, roles, supervisor, replay, demo."""

@@ -1,0 +1,18 @@
+"""The metrics' file keeps what it promises."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from monitor import metrics
+
+LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", "state"}
+
+
+def test_every_metric_is_named_documented_and_bounded() -> None:
+    """`driftline_…`, a sentence of help, labels from closed lists, topics of the settings or known models only."""
+    found = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
+    assert len(found) >= 15
+    for each in found:
+        (family,) = each.describe()
+        assert family.name.startswith("driftline_")
+        assert family.documentation.endswith(".")
+        assert set(each._labelnames) <= LABELS

@@ -1,0 +1,54 @@
+"""/metrics and /healthz of a role."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from driftline.observe import Health, observed
+from monitor.errors import UnavailableError
+from tests.services.processes import free_port
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_healthz_says_why_not() -> None:
+    """503 with the reason from the start and whenever the role says so, 200 as long as it is well."""
+    health = Health()
+    with observed(health, role="ingest", host="127.0.0.1", port=free_port()) as port:
+        assert get(port, "/healthz")[0] == 503
+        health.report(True, "")
+        status, body = get(port, "/healthz")
+        assert (status, json.loads(body)) == (200, {"role": "ingest", "status": "ok", "reason": None})
+        health.report(False, "predictions[0] is stopped: too many bad records")
+        status, body = get(port, "/healthz")
+        assert status == 503
+        assert json.loads(body)["reason"] == "predictions[0] is stopped: too many bad records"
+
+
+def test_metrics_are_driftlines_and_without_labels_from_messages() -> None:
+    """/metrics answers in Prometheus' format; another path is not found."""
+    with observed(Health(), role="maintain", host="127.0.0.1", port=free_port()) as port:
+        status, body = get(port, "/metrics")
+        assert status == 200
+        assert "# HELP driftline_healthy 1 while /healthz answers 200, else 0." in body
+        assert "driftline_healthy 0.0" in body
+        assert get(port, "/secrets")[0] == 404
+
+
+def test_a_taken_port_is_refused_with_what_to_do() -> None:
+    """The second role on one port says which setting to change; port 0 serves nothing."""
+    with observed(Health(), role="ingest", host="127.0.0.1", port=free_port()) as port:
+        second = observed(Health(), role="alerter", host="127.0.0.1", port=port)
+        with pytest.raises(UnavailableError, match="DRIFTLINE_METRICS_PORT"), second:
+            pass
+    with observed(Health(), role="ingest", host="127.0.0.1", port=0) as nothing:
+        assert nothing == 0
