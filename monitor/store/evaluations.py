@@ -7,14 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.findings import WindowResult, encode_result
-from monitor.store.schema import evaluated_until, evaluation, model, series
+from monitor.store.schema import evaluated_until, evaluation, series
 from monitor.types import Verdict
-
-
-def lock_model(connection: sa.Connection, model_id: int) -> bool:
-    """Lock the model's row until the transaction ends; False when another process holds it or there is none."""
-    query = sa.select(model.c.id).where(model.c.id == model_id).with_for_update(skip_locked=True)
-    return connection.execute(query).scalar() is not None
 
 
 @dataclass(frozen=True, slots=True)

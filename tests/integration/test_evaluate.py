@@ -12,7 +12,8 @@ from monitor.decide import decide_window, prepare
 from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
 from monitor.findings import encode_result
 from monitor.store.configuration import load_reference
-from monitor.store.evaluations import FinalEvaluation, final_evaluations, lock_model
+from monitor.store.evaluations import FinalEvaluation, final_evaluations
+from monitor.store.incidents import lock_model
 from monitor.store.schema import cells, evaluation, pane
 from monitor.types import MINUTE_MILLIS, Scale, Verdict, Window
 from monitor.windows.watermark import WatermarkRules

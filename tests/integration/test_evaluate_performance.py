@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.evaluate import EvaluationKind, EvaluationRules, Evaluator, StoredEvaluation
-from monitor.store.evaluations import lock_model
+from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
 from monitor.types import MINUTE_MILLIS, Verdict
 from monitor.windows.watermark import WatermarkRules

@@ -16,7 +16,8 @@ from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
 from monitor.settings import Settings
 from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
-from monitor.store.evaluations import final_evaluations, lock_model
+from monitor.store.evaluations import final_evaluations
+from monitor.store.incidents import lock_model
 from monitor.store.retention import ledger_weeks
 from monitor.store.schema import dedup, input_offset, joined, pane
 from monitor.types import MINUTE_MILLIS
