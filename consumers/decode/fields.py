@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from consumers.decode.decoded import INVALID, INVALID_NUMBER
 from monitor.errors import InvalidMessage
@@ -14,6 +16,7 @@ from monitor.types import DeadLetterReason
 LONGEST_NAME = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_EXACT_SECONDS = 4e9  # up to here (the year 2096) a float of seconds tells microseconds apart
 _LATEST = 253_402_300_799_999  # the year 9999 ends
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -39,9 +42,15 @@ def text_problem(text: str) -> bool:
     return len(text) > LONGEST_NAME // 4 and len(text.encode()) > LONGEST_NAME
 
 
-def all_millis(moments: list[datetime | int]) -> list[int]:
+def all_millis(moments: list[datetime | int]) -> npt.NDArray[np.int64]:
     """Return `millis_of` of each."""
-    return [each if type(each) is int else (each - _EPOCH) // _MILLISECOND for each in moments]  # type: ignore[operator]
+    if set(map(type, moments)) == {datetime}:
+        # a third of the cost of subtracting one by one
+        seconds = np.fromiter(map(datetime.timestamp, moments), np.float64, len(moments))  # type: ignore[arg-type]
+        if seconds.max(initial=0.0) < _EXACT_SECONDS and seconds.min(initial=0.0) > -_EXACT_SECONDS:
+            found: npt.NDArray[np.int64] = np.rint(seconds * 1e6).astype(np.int64) // 1000
+            return found
+    return np.fromiter(map(millis_of, moments), np.int64, len(moments))
 
 
 def name_field(document: dict[str, Any], field: str) -> str:

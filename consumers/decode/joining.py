@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,4 +45,4 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 def _line(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    return [each for part in parts for each in part]
+    return list(chain.from_iterable(parts))

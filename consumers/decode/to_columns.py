@@ -89,7 +89,7 @@ def predictions_of(
         rows=rows,
         ids=[each.prediction_id for each in events],
         versions=[each.version for each in events],
-        times=np.fromiter(all_millis(moments), np.int64, len(moments)),
+        times=all_millis(moments),
         names=shape.names,
         columns=tuple(columns),
         tags=_tags(shape, events),

@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from consumers.count import Counter
 from consumers.decisions import Patience, decide
+from consumers.decode.fields import all_millis
 from consumers.recent_identities import RecentIdentities
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec import ColumnKind
@@ -202,3 +204,11 @@ def test_no_record_stops_the_line(field: str, value: object, noise: bytes) -> No
     truths = Bench()
     truths.take_bodies(changed, noise, of_topic="truths")
     truths.take_bodies(changed, noise, of_topic="deployments")
+
+
+@given(st.lists(st.integers(-(10**15), 7 * 10**15), min_size=1, max_size=50))
+def test_times_read_all_at_once_are_the_times_read_one_by_one(microseconds: list[int]) -> None:
+    """The fast way to epoch milliseconds floors microseconds exactly as integer arithmetic does, 1938 to 2191."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    moments: list[datetime | int] = [epoch + timedelta(microseconds=each) for each in microseconds]
+    assert all_millis(moments).tolist() == [each // 1000 for each in microseconds]
