@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 EVENTS = 120_000
 KILLS = 20
 RESTARTS_AT_KILL = {5, 10, 15}
-ZOMBIE_AT_KILL = 8
+ZOMBIE_AT_KILL = 4
 
 
 class Traffic(threading.Thread):
@@ -47,7 +47,7 @@ class Traffic(threading.Thread):
                 self.producer.produce(self.topic, b'{"prediction_id": 7', key=key, timestamp=millis)
                 self.producer.flush(10)
                 self.sent += 1
-                time.sleep(0.35)
+                time.sleep(0.45)
         self.producer.flush(30)
 
 
@@ -57,7 +57,10 @@ def test_nothing_is_lost_or_counted_twice(
     """20 kills of one of two workers, three immediate restarts of Postgres, one zombie past its session."""
     names = unique_topic_names()
     create_topics(kafka_broker, names, partitions=4)
-    settings = {"DRIFTLINE_SESSION_TIMEOUT_MS": "6000", "DRIFTLINE_FLUSH_SECONDS": "0.3"}
+    settings = {
+        "DRIFTLINE_SESSION_TIMEOUT_MS": "6000",
+        "DRIFTLINE_FLUSH_SECONDS": "1.5",
+    }  # a killed or frozen worker holds an unflushed batch
     with (
         fresh_database(postgres_server, template=template_database) as url,
         Roles(tmp_path, url, kafka_broker.bootstrap, names, settings) as roles,
@@ -86,6 +89,7 @@ def _disturb(roles: Roles, postgres_server: PostgresServer) -> None:
         worker = random_.choice(("a", "b"))
         time.sleep(random_.uniform(0.2, 2.0))
         if kill == ZOMBIE_AT_KILL:
+            time.sleep(10)  # the sessions of those killed are over: both workers hold partitions again
             roles.running[worker].send_signal(signal.SIGSTOP)
             time.sleep(9)  # past the session of 6 s: the other worker has its partitions by now
             roles.running[worker].send_signal(signal.SIGCONT)
