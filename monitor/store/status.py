@@ -13,10 +13,7 @@ from monitor.store.schema import (
     evaluation,
     incident,
     model,
-    outbox,
-    performance_due,
     performance_evaluation,
-    performance_pane,
     series,
 )
 from monitor.types import DeadLetterReason, IncidentKind, Stage, Tier, Verdict
@@ -106,51 +103,6 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
 def windows_evaluated(connection: sa.Connection) -> int:
     """Return how many windows were evaluated, drift and performance, first revisions only."""
     return _windows_evaluated(connection, None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far everything is.
-
-    Attributes:
-        judged_until: Latest evaluated window end (ms) of each (version, length in minutes).
-        labelled, correct: Predictions that met their truth, and those that came true.
-        performance_due: Prediction minutes whose accuracy is still to be judged.
-        deliveries_pending: Outbox rows that wait to be sent.
-    """
-
-    judged_until: dict[tuple[str, int], int]
-    labelled: int
-    correct: int
-    performance_due: int
-    deliveries_pending: int
-
-
-def read_progress_of_all(connection: sa.Connection) -> Progress:
-    """Return how far evaluation, truths and deliveries are, over all models and whole series."""
-    ends = connection.execute(
-        sa.select(series.c.version, evaluated_until.c.length, sa.func.max(evaluated_until.c.window_end))
-        .join(series, series.c.id == evaluated_until.c.series_id)
-        .where(series.c.segment_tag == "")
-        .group_by(series.c.version, evaluated_until.c.length)
-    )
-    labelled, correct = connection.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(performance_pane.c.labelled), 0),
-            sa.func.coalesce(sa.func.sum(performance_pane.c.correct), 0),
-        )
-        .join(series, series.c.id == performance_pane.c.series_id)
-        .where(series.c.segment_tag == "")
-    ).one()
-    due = sa.select(sa.func.count()).select_from(performance_due)
-    pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "pending")
-    return Progress(
-        judged_until={(version, length): int(end) for version, length, end in ends},
-        labelled=int(labelled),
-        correct=int(correct),
-        performance_due=int(connection.execute(due).scalar_one()),
-        deliveries_pending=int(connection.execute(pending).scalar_one()),
-    )
 
 
 def count_dead_letters(connection: sa.Connection) -> dict[DeadLetterReason, int]:

@@ -88,7 +88,8 @@ def told(engine: Engine) -> Engine:
         connection.execute(
             sa.insert(action).values(
                 id="00000000-0000-5000-8000-000000000001", model_id=model_id, incident_id=INCIDENT, kind="retraining",
-                state="refused", reason="tier_below_alert", from_version="3.2.0", window_end=START, attempt=0, request={},
+                state="refused", reason="tier_below_alert", from_version="3.2.0", window_end=START, attempt=0,
+                request={},
             )
         )  # fmt: skip
         endpoint_id = connection.execute(

@@ -64,7 +64,7 @@ def records(broker: KafkaBroker, topic: str, *, partitions: int, count: int) -> 
 def test_rows_become_events_with_their_own_times(
     kafka_broker: KafkaBroker, topic_names: TopicNames, database_url: str, tmp_path: Path
 ) -> None:
-    """Each row one prediction and one truth, keyed by id; Kafka's timestamp is the event's, a truth's its delay later."""
+    """Each row one prediction and one truth, keyed by id; Kafka's timestamp is the event's own."""
     rows = 500
     table = pa.table(
         {"id": [f"p{n}" for n in range(rows)], "amount": [float(n) for n in range(rows)], "p": [0.25] * rows}

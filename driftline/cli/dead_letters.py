@@ -1,0 +1,104 @@
+"""`driftline dead-letters`: what was refused and why, and sending it again."""
+
+from typing import Annotated
+
+import typer
+
+from consumers.kafka import TopicProducer, unavailable
+from driftline.cli.console import AsJson, print_json, print_table
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from monitor.settings import Settings, load_settings
+from monitor.store.dead_letters import StoredDeadLetter, dead_letters_to_replay, list_dead_letters, mark_replayed
+from monitor.types import DeadLetterReason
+
+app = typer.Typer(no_args_is_help=True, help="Show records that were refused, or send them again.")
+
+Topic = Annotated[str | None, typer.Option(help="Only those of this topic.")]
+Reason = Annotated[DeadLetterReason | None, typer.Option(help="Only those with this reason.")]
+_SEND_SECONDS = 30.0
+
+
+@app.command("list")
+def show(
+    topic: Topic = None,
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List refused records: where each lies, why, and whether it was sent again."""
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        found = list_dead_letters(connection, topic=topic, reason=reason, limit=limit)
+    if as_json:
+        print_json({"dead_letters": [_document(each) for each in found]})
+        return
+    print_table(
+        "Dead letters",
+        ("id", "record", "reason", "bytes", "sent again"),
+        [(each.id, _place(each), each.letter.reason, each.letter.size, each.replayed_at) for each in found],
+        notes=[each.letter.sentence for each in found],
+        empty="none",
+    )
+
+
+@app.command()
+def replay(
+    topic: Topic = None,
+    reason: Reason = None,
+    every: Annotated[bool, typer.Option("--all", help="Every one that was not sent again yet.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Send refused records again, as new records with the same bytes, key and headers.
+
+    Useful once the cause is gone: a model that was unknown is applied now. Records whose bytes were not kept whole
+    stay where they are.
+    """
+    if topic is None and reason is None and not every:
+        raise WrongUseError("expected --reason, --topic or --all, found none of them")
+    settings = load_settings()
+    with opened_database(settings) as engine:
+        with engine.connect() as connection:
+            letters = dead_letters_to_replay(connection, topic=topic, reason=reason, limit=limit)
+        _send(settings, letters)
+        with engine.begin() as connection:
+            mark_replayed(connection, [each.id for each in letters])
+    if as_json:
+        print_json({"sent": [each.id for each in letters]})
+    else:
+        typer.echo(f"Sent {len(letters):,} again.")
+
+
+def _send(settings: Settings, letters: tuple[StoredDeadLetter, ...]) -> None:
+    producer = TopicProducer(settings)
+    for each in letters:
+        letter = each.letter
+        headers = [(name, None if value is None else value.encode("latin-1")) for name, value in letter.headers]
+        while not producer.send(letter.source.topic, value=letter.value, key=letter.key, headers=headers):
+            producer.serve(0.1)
+    left = producer.flush(_SEND_SECONDS)
+    if left or producer.failures:
+        raise unavailable(settings, "sending dead letters again", f"{left + producer.failures} were not taken")
+
+
+def _place(stored: StoredDeadLetter) -> str:
+    letter = stored.letter
+    row = f" row {letter.row}" if letter.row else ""
+    return f"{letter.source}@{letter.offset}{row}"
+
+
+def _document(stored: StoredDeadLetter) -> dict[str, object]:
+    letter = stored.letter
+    return {
+        "id": stored.id,
+        "topic": letter.source.topic,
+        "partition": letter.source.partition,
+        "offset": letter.offset,
+        "row": letter.row,
+        "reason": letter.reason.value,
+        "sentence": letter.sentence,
+        "size": letter.size,
+        "truncated": letter.truncated,
+        "recorded_at": stored.recorded_at,
+        "replayed_at": stored.replayed_at,
+    }

@@ -1,0 +1,30 @@
+"""Exit codes, and which error ends with which."""
+
+from enum import IntEnum
+
+from monitor.errors import DriftlineError, SchemaVersionError, SettingsError, SpecError, UnavailableError
+
+
+class ExitCode(IntEnum):
+    """What `driftline` ends with; part of the public contract."""
+
+    OK = 0
+    FAILED = 1
+    WRONG_USE = 2
+    UNAVAILABLE = 3
+    STORY_FAILED = 4
+
+
+class WrongUseError(DriftlineError):
+    """The command was given what cannot be done; says what was expected and found."""
+
+
+def exit_code_of(error: DriftlineError) -> ExitCode:
+    """Return the exit code for an error that Driftline raised on purpose."""
+    match error:
+        case SpecError() | SettingsError() | WrongUseError():
+            return ExitCode.WRONG_USE
+        case UnavailableError() | SchemaVersionError():
+            return ExitCode.UNAVAILABLE
+        case _:
+            return ExitCode.FAILED

@@ -1,0 +1,85 @@
+"""`driftline incidents`: the list, and one with all that happened."""
+
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, moment, print_json, print_table
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from monitor.settings import load_settings
+from monitor.store.incident_story import IncidentHead, IncidentStory, list_heads, stories_of
+
+
+def incidents(
+    incident_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show one: its id or how it begins.")
+    ] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, or show one with every step, what was sent and what was asked of other systems."""
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        if incident_id is None:
+            _show_list(list_heads(connection, open_only=open_only, limit=limit), as_json=as_json)
+            return
+        found = stories_of(connection, id_prefix=incident_id)
+    if len(found) != 1:
+        many = ", ".join(each.incident.id for each in found) or "none"
+        raise WrongUseError(f"incident {incident_id}: expected the beginning of one id, found {many}")
+    _show_story(found[0], as_json=as_json)
+
+
+def _show_list(heads: tuple[IncidentHead, ...], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"incidents": heads})
+        return
+    headings = ("id", "model", "version", "kind", "tier", "status", "since (UTC)", "resolved (UTC)")
+    print_table(
+        "Incidents",
+        headings,
+        [
+            (
+                each.id[:8],
+                each.model,
+                each.version,
+                each.kind,
+                each.tier.name.lower(),
+                each.status,
+                moment(each.first_end),
+                moment(each.resolved_end),
+            )
+            for each in heads
+        ],
+        notes=[each.sentence for each in heads],
+        empty="none",
+    )
+
+
+def _show_story(story: IncidentStory, *, as_json: bool) -> None:
+    if as_json:
+        print_json(story)
+        return
+    head = story.incident
+    typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.name.lower()}, {head.status} ({head.id})")
+    typer.echo(head.sentence)
+    print_table(
+        "Steps",
+        ("window until (UTC)", "step", "reason", "tier"),
+        [(moment(s.window_end), s.step, s.reason, s.tier.name.lower()) for s in story.steps],
+        notes=[s.sentence for s in story.steps],
+        empty="none",
+    )
+    print_table(
+        "Actions",
+        ("kind", "state", "reason", "from", "to", "window until (UTC)"),
+        [(a.kind, a.state, a.reason, a.from_version, a.to_version, moment(a.window_end)) for a in story.actions],
+        empty="none",
+    )
+    print_table(
+        "Deliveries",
+        ("type", "to", "state", "attempts", "status", "error"),
+        [(d.event_type, d.endpoint, d.state, d.attempts, d.last_status, d.last_error) for d in story.deliveries],
+        empty="none",
+    )

@@ -1,0 +1,65 @@
+"""`driftline partitions`: where each stands, and the decision to let a stopped one go on."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, print_json
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from driftline.cli.status import flat_partitions, print_partitions
+from monitor.settings import load_settings
+from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
+from monitor.types import PartitionKey
+
+app = typer.Typer(no_args_is_help=True, help="Show input partitions, or let a stopped one go on.")
+
+
+class ResumeAt(StrEnum):
+    """Where a stopped partition goes on."""
+
+    STORED = "stored"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+@app.command("list")
+def show(as_json: AsJson = False) -> None:
+    """List every partition: its position, its newest event, what became of its records, why it stands still."""
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        found = list_offsets(connection)
+    if as_json:
+        print_json({"partitions": flat_partitions(found)})
+    else:
+        print_partitions(found)
+
+
+@app.command()
+def resume(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    partition: Annotated[int, typer.Argument(min=0, help="The partition's number.")],
+    at: Annotated[
+        ResumeAt,
+        typer.Option(
+            help="stored: where it stopped, taking a recreated topic for the old one; earliest, latest: start anew at "
+            "that end of the log, without memory of what was read before."
+        ),
+    ] = ResumeAt.STORED,
+    as_json: AsJson = False,
+) -> None:
+    """Let a stopped partition go on. Look first why it stopped: `partitions list`, `dead-letters list`.
+
+    Bad records that are in the topic by now no longer stop it: they become dead letters.
+    """
+    key = PartitionKey(topic, partition)
+    with opened_database(load_settings()) as engine, engine.begin() as connection:
+        stopped = paused_partitions(connection)
+        if key not in stopped:
+            known = ", ".join(map(str, sorted(stopped))) or "none"
+            raise WrongUseError(f"{key}: expected a stopped partition, found stopped: {known}")
+        resume_partition(connection, topic, partition, at=at.value)
+    if as_json:
+        print_json({"topic": topic, "partition": partition, "at": at.value, "was_stopped_because": stopped[key]})
+    else:
+        typer.echo(f"{key} goes on ({at.value}); it had stopped because: {stopped[key]}")

@@ -1,0 +1,58 @@
+"""`driftline ingest | alerter | maintain`: one role, one process, until SIGTERM."""
+
+import threading
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from driftline.role import OnHealth, run_role
+from monitor.settings import Settings
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+LogFormatOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="Log lines on stderr; auto: text on a terminal, JSON elsewhere.")
+]
+
+# Each loop is imported inside: a role does not pay for what only another one needs.
+
+
+def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
+    """Count events from Kafka into Postgres. Start as many as you like; they share the partitions."""
+
+    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+        from consumers.ingest import run_ingest
+
+        run_ingest(settings, stop=stop, on_health=on_health)
+
+    run_role("ingest", loop, log_format=log_format.value)
+
+
+def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
+    """Judge closed windows, keep incidents, send what was decided."""
+
+    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+        from alerting.app import run_alerter
+
+        run_alerter(settings, stop=stop, on_health=lambda reason: on_health(reason is None, reason or ""))
+
+    run_role("alerter", loop, log_format=log_format.value)
+
+
+def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
+    """Join truths with their predictions, compact counts, drop what is past its retention."""
+
+    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+        from monitor.maintain import run_maintain
+
+        run_maintain(settings, stop=stop, on_health=on_health)
+
+    run_role("maintain", loop, log_format=log_format.value)

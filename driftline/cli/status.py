@@ -1,0 +1,199 @@
+"""`driftline status`: models, watermark and what holds it, partitions, open incidents."""
+
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+import typer
+
+from driftline.cli.console import AsJson, moment, print_json, print_table
+from driftline.cli.database import opened_database
+from monitor.clock import now_millis
+from monitor.settings import Settings, load_settings
+from monitor.store.offsets import StoredOffset, list_offsets
+from monitor.store.status import ModelStatus, count_dead_letters, model_statuses
+from monitor.store.watermarks import read_partitions
+from monitor.types import TopicRole, span_text
+from monitor.windows.watermark import topic_watermark, watermark_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicStatus:
+    """One predictions topic: how far its events are complete, and which partition holds that back."""
+
+    topic: str
+    watermark: int | None
+    held_by: str | None
+    held_because: str | None
+    live: bool
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show what is going on: last verdicts, accuracy, watermark and what holds it, partitions, open incidents."""
+    settings = load_settings()
+    with opened_database(settings) as engine, engine.connect() as connection:
+        models = model_statuses(connection)
+        partitions = list_offsets(connection)
+        topics = _topic_statuses(connection, settings, partitions)
+        dead = count_dead_letters(connection)
+    if as_json:
+        print_json(
+            {"models": models, "topics": topics, "partitions": flat_partitions(partitions), "dead_letters": dead}
+        )
+        return
+    _print_models(models)
+    _print_topics(topics)
+    print_partitions(partitions)
+    if dead:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in dead.items())
+        typer.echo(f"Dead letters: {counts}. See `driftline dead-letters list`.")
+
+
+def _topic_statuses(
+    connection: sa.Connection, settings: Settings, partitions: tuple[StoredOffset, ...]
+) -> tuple[TopicStatus, ...]:
+    now, rules = now_millis(), watermark_rules(settings)
+    by_key = {each.key: each for each in partitions}
+    found = []
+    for states in read_partitions(connection, role=TopicRole.PREDICTIONS):
+        mark = topic_watermark(states, now=now, rules=rules)
+        holder = mark.held_by
+        found.append(
+            TopicStatus(
+                topic=states[0].key.topic,
+                watermark=mark.value,
+                held_by=None if holder is None else str(holder),
+                held_because=None if holder is None else _why_held(by_key[holder]),
+                live=mark.live,
+            )
+        )
+    return tuple(found)
+
+
+def _why_held(partition: StoredOffset) -> str:
+    if partition.paused_reason is not None:
+        return f"stopped: {partition.paused_reason}"
+    if partition.caught_up:
+        return "its end was reached a moment ago, or no worker reads it: is `driftline ingest` running?"
+    return "it lags: more is coming in than is counted, or it is catching up"
+
+
+def _print_models(models: tuple[ModelStatus, ...]) -> None:
+    print_table(
+        "Last windows",
+        ("model", "version", "scale", "until (UTC)", "events", "verdict"),
+        [
+            (each.name, v.version, span_text(v.length), moment(v.window_end), v.events, v.verdict)
+            for each in models
+            for v in each.verdicts
+        ],
+        notes=[v.sentence for each in models for v in each.verdicts],
+        empty="none evaluated yet" if models else "no model is applied; see `driftline init` and `driftline apply`",
+    )
+    accuracies = [
+        (
+            each.name,
+            a.version,
+            span_text(a.length),
+            moment(a.window_end),
+            a.labelled,
+            _share(a.accuracy),
+            _interval(a.low, a.high),
+        )
+        for each in models
+        for a in each.accuracies
+    ]
+    if accuracies:
+        headings = ("model", "version", "scale", "until (UTC)", "truths", "accuracy", "interval")
+        print_table("Accuracy, newest mature windows", headings, accuracies, empty="")
+    print_table(
+        "Open incidents",
+        ("id", "model", "version", "kind", "tier", "since (UTC)"),
+        [
+            (i.id[:8], each.name, i.version, i.kind, i.tier.name.lower(), moment(i.first_end))
+            for each in models
+            for i in each.open_incidents
+        ],
+        notes=[i.sentence for each in models for i in each.open_incidents],
+        empty="none",
+    )
+
+
+def _print_topics(topics: tuple[TopicStatus, ...]) -> None:
+    print_table(
+        "Watermark",
+        ("topic", "complete until (UTC)", "held by", "because"),
+        [(each.topic, moment(each.watermark), each.held_by, each.held_because) for each in topics],
+        empty="no predictions topic was read yet",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLine:
+    """One partition and what became of its records, as `--json` shows it."""
+
+    topic: str
+    partition: int
+    role: str
+    next_offset: int
+    epoch: int
+    max_event_time: int | None
+    caught_up: bool
+    heartbeat_at: str | None
+    paused_reason: str | None
+    records: int
+    counted: int
+    duplicates: int
+    late: int
+    dead: int
+    unsampled: int
+    extra_fields: int
+
+
+def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine, ...]:
+    """Return the partitions with their counters beside their position."""
+    return tuple(
+        PartitionLine(
+            topic=each.key.topic,
+            partition=each.key.partition,
+            role=each.role.value,
+            next_offset=each.next_offset,
+            epoch=each.epoch,
+            max_event_time=each.max_event_time,
+            caught_up=each.caught_up,
+            heartbeat_at=each.heartbeat_at,
+            paused_reason=each.paused_reason,
+            **asdict(each.counters),
+        )
+        for each in partitions
+    )
+
+
+def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
+    """Print the partitions and what became of their records."""
+    print_table(
+        "Partitions",
+        ("partition", "next", "newest event (UTC)", "at end", "counted", "dupl.", "late", "dead", "stopped"),
+        [
+            (
+                each.key,
+                each.next_offset,
+                moment(each.max_event_time),
+                "yes" if each.caught_up else "no",
+                each.counters.counted,
+                each.counters.duplicates,
+                each.counters.late,
+                each.counters.dead,
+                each.paused_reason,
+            )
+            for each in partitions
+        ],
+        empty="none was read yet; is `driftline ingest` running?",
+    )
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{low:.4f} to {high:.4f}"

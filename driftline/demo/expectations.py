@@ -1,0 +1,149 @@
+"""What must have come out of the story, act by act; pure, each failed expectation in a sentence of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from driftline.demo.acts import CANARY, STABLE, Act, TimeLine
+from driftline.demo.receiver import Delivery
+from monitor.store.incident_story import IncidentStory
+from monitor.types import IncidentKind, Tier
+
+RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Events produced (predictions, truths, deployments), and what became of them.
+
+    Attributes:
+        labelled, correct: Predictions that met their truth, and those that came true, as Driftline counted them.
+        expected_correct: Those that came true, as the story knows it.
+    """
+
+    produced: int
+    counted: int
+    duplicates: int
+    late: int
+    dead_letters: int
+    labelled: int
+    correct: int
+    predictions: int
+    expected_correct: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Everything that can be seen after the story has run."""
+
+    counts: Counts
+    incidents: tuple[IncidentStory, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+def failed_expectations(outcome: Outcome, line: TimeLine) -> tuple[str, ...]:
+    """Return what did not come out as told; empty when everything did."""
+    first, second, third, fourth = line.acts
+    return (
+        *_counting(outcome.counts),
+        *_signatures(outcome.deliveries),
+        *_healthy(outcome, first),
+        *_shift(outcome, second),
+        *_break(outcome, third),
+        *_canary(outcome, fourth),
+    )
+
+
+def _counting(counts: Counts) -> Iterator[str]:
+    if counts.counted != counts.produced:
+        yield f"counting: expected {counts.produced:,} events counted, found {counts.counted:,}"
+    for name in ("duplicates", "late", "dead_letters"):
+        if found := getattr(counts, name):
+            yield f"counting: expected no {name.replace('_', ' ')}, found {found:,}"
+    if (counts.labelled, counts.correct) != (counts.predictions, counts.expected_correct):
+        yield (
+            f"truths: expected {counts.expected_correct:,} of {counts.predictions:,} predictions to come true, "
+            f"found {counts.correct:,} of {counts.labelled:,}"
+        )
+
+
+def _signatures(deliveries: tuple[Delivery, ...]) -> Iterator[str]:
+    if wrong := sum(not each.verified for each in deliveries):
+        yield f"deliveries: expected every signature to be right, found {wrong} wrong"
+
+
+def _healthy(outcome: Outcome, act: Act) -> Iterator[str]:
+    for each in _opened_in(outcome, act):
+        head = each.incident
+        yield f"act 1: expected no incident, found {head.kind} of {head.version}: {head.sentence}"
+
+
+def _shift(outcome: Outcome, act: Act) -> Iterator[str]:
+    opened = _opened_in(outcome, act)
+    drifts = [each for each in opened if each.incident.kind is IncidentKind.DRIFT]
+    if len(drifts) != 1 or len(opened) != 1:
+        kinds = ", ".join(each.incident.kind for each in opened) or "none"
+        yield f"act 2: expected one drift incident, found {kinds}"
+    for each in drifts:
+        tiers = [step.tier for step in each.steps]
+        if Tier.WARNING not in tiers or Tier.ALERT not in tiers or tiers.index(Tier.WARNING) > tiers.index(Tier.ALERT):
+            yield f"act 2: expected warning, then alert, found {', '.join(tier.name.lower() for tier in tiers)}"
+        columns = columns_of(each, outcome.deliveries)
+        if "income" not in columns:
+            yield f"act 2: expected income among the columns, found {', '.join(columns) or 'none'}"
+        if not _requests(outcome.deliveries, RETRAINING, each.incident.id):
+            yield "act 2: expected a verified retraining request, found none"
+
+
+def _break(outcome: Outcome, act: Act) -> Iterator[str]:
+    opened = _opened_in(outcome, act)
+    broken = [each for each in opened if each.incident.kind is IncidentKind.DATA_QUALITY]
+    if len(broken) != 1 or len(opened) != 1:
+        kinds = ", ".join(each.incident.kind for each in opened) or "none"
+        yield f"act 3: expected one data_quality incident, found {kinds}"
+    for each in broken:
+        columns = columns_of(each, outcome.deliveries)
+        if columns != ("income",):
+            yield f"act 3: expected income alone, found {', '.join(columns) or 'none'}"
+    asked = [
+        action
+        for each in outcome.incidents
+        for action in each.actions
+        if act.start < action.window_end <= act.end and action.state != "refused"
+    ]
+    if asked:
+        yield f"act 3: expected no action, found {', '.join(each.kind for each in asked)}"
+
+
+def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
+    opened = _opened_in(outcome, act)
+    for each in opened:
+        if each.incident.version != CANARY:
+            yield f"act 4: expected incidents of {CANARY} only, found {each.incident.kind} of {each.incident.version}"
+    by_kind = {each.incident.kind: each for each in opened if each.incident.version == CANARY}
+    for kind in (IncidentKind.DRIFT, IncidentKind.PERFORMANCE):
+        if kind not in by_kind:
+            yield f"act 4: expected a {kind} incident of {CANARY}, found none"
+    if drift := by_kind.get(IncidentKind.DRIFT):
+        columns = columns_of(drift, outcome.deliveries)
+        if columns != ("prediction.score",):
+            yield f"act 4: expected prediction.score alone, found {', '.join(columns) or 'none'}"
+    rollbacks = {each.id: each for each in outcome.deliveries if each.type == ROLLBACK and each.verified}
+    ways = [(each.from_version, each.to_version) for each in rollbacks.values()]
+    if ways != [(CANARY, STABLE)]:
+        found = ", ".join(f"{before} to {after}" for before, after in ways) or "none"
+        yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {found}"
+
+
+def columns_of(story: IncidentStory, deliveries: tuple[Delivery, ...]) -> tuple[str, ...]:
+    """Return the columns that the messages about this incident alone named."""
+    named = [column for each in deliveries if each.incidents == (story.incident.id,) for column in each.columns]
+    return tuple(dict.fromkeys(named))
+
+
+def _opened_in(outcome: Outcome, act: Act) -> list[IncidentStory]:
+    # a window that ends at the act's start belongs to the act before
+    return [each for each in outcome.incidents if act.start < each.incident.first_end <= act.end]
+
+
+def _requests(deliveries: tuple[Delivery, ...], kind: str, incident_id: str) -> list[Delivery]:
+    return [each for each in deliveries if each.type == kind and each.verified and incident_id in each.incidents]

@@ -1,0 +1,128 @@
+"""What one sees while the story runs: a live panel on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from driftline.demo.acts import TimeLine
+from driftline.demo.receiver import Delivery
+from driftline.demo.watch import Look
+from monitor.clock import iso_utc, monotonic_seconds
+
+_LINE_SECONDS = 10.0
+_STYLES = {"opened": "bold yellow", "escalated": "bold red", "re-opened": "bold yellow", "resolved": "green"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is known at one moment."""
+
+    seen: Look
+    deliveries: tuple[Delivery, ...]
+    total: int
+    seconds: float
+    doing: str
+
+
+class StoryView:
+    """Tells what happens as it happens; *quiet* tells nothing."""
+
+    def __init__(self, console: Console, line: TimeLine, *, quiet: bool) -> None:
+        self._console = console
+        self._line = line
+        self._quiet = quiet
+        self._act = 0
+        self._told_steps: set[tuple[str, int, str]] = set()
+        self._told_deliveries = 0
+        self._last_line = 0.0
+        self._live: Live | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the panel meanwhile, where there is a terminal."""
+        if self._quiet or not self._console.is_terminal:
+            yield
+            return
+        with Live(console=self._console, refresh_per_second=4, transient=True) as self._live:
+            yield
+        self._live = None
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Print one line above the panel."""
+        if not self._quiet:
+            self._console.print(Text(text, style=style), soft_wrap=not self._console.is_terminal)
+
+    def show(self, frame: Frame) -> None:
+        """Tell what is new since the last frame."""
+        if self._quiet:
+            return
+        clock = frame.seen.judged_until
+        if clock is not None:
+            act = self._line.act_at(clock - 1)
+            if act.number > self._act:
+                self._act = act.number
+                self.say(f"Act {act.number}: {act.title}", style="bold cyan")
+        self._tell_steps(frame)
+        self._tell_deliveries(frame)
+        if self._live is not None:
+            self._live.update(self._panel(frame))
+        elif monotonic_seconds() - self._last_line > _LINE_SECONDS:
+            self._last_line = monotonic_seconds()
+            self.say(self._status(frame), style="dim")
+
+    def _tell_steps(self, frame: Frame) -> None:
+        steps = [(step.window_end, each.incident, step) for each in frame.seen.incidents for step in each.steps]
+        for end, incident, step in sorted(steps, key=lambda each: each[0]):
+            mark = (incident.id, end, step.step)
+            if mark in self._told_steps or step.step == "nothing":
+                continue
+            self._told_steps.add(mark)
+            tier = "" if step.step == "resolved" else f" {step.tier.name.lower()}"
+            style = _STYLES.get(step.step, "")
+            self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}:{tier}", style=style)
+            self.say(f"      {step.sentence}")
+
+    def _tell_deliveries(self, frame: Frame) -> None:
+        for each in frame.deliveries[self._told_deliveries :]:
+            proof = "signature verified" if each.verified else "SIGNATURE WRONG"
+            if each.type.endswith(".requested"):
+                way = f" {each.from_version} -> {each.to_version}" if each.to_version else ""
+                self.say(f"  -> received {each.type}{way} ({proof})", style="bold magenta")
+        self._told_deliveries = len(frame.deliveries)
+
+    def _status(self, frame: Frame) -> str:
+        clock = frame.seen.judged_until
+        rate = frame.seen.records / max(frame.seconds, 0.1)
+        shown = "-" if clock is None else _clock(clock)
+        return (
+            f"  event clock {shown}, {frame.seen.records:,} of {frame.total:,} events ({rate:,.0f}/s), "
+            f"{frame.seen.windows:,} windows judged; {frame.doing}"
+        )
+
+    def _panel(self, frame: Frame) -> Table:
+        clock = frame.seen.judged_until
+        opened = [each.incident for each in frame.seen.incidents if each.incident.status == "open"]
+        table = Table.grid(padding=(0, 2))
+        act = self._line.act_at((clock or self._line.start) - 1)
+        table.add_row("act", f"{act.number} of 4: {act.title}")
+        table.add_row("event clock", "-" if clock is None else f"{_clock(clock)} UTC")
+        share = frame.seen.records / max(frame.total, 1)
+        bar = "━" * int(share * 40)
+        rate = frame.seen.records / max(frame.seconds, 0.1)
+        table.add_row("events", f"{bar:<40} {frame.seen.records:,} of {frame.total:,} ({rate:,.0f}/s)")
+        table.add_row("windows judged", f"{frame.seen.windows:,}")
+        table.add_row(
+            "open incidents", ", ".join(f"{i.kind} {i.version} {i.tier.name.lower()}" for i in opened) or "none"
+        )
+        table.add_row("received", f"{len(frame.deliveries)} deliveries")
+        table.add_row("now", frame.doing)
+        return table
+
+
+def _clock(moment: int) -> str:
+    return iso_utc(moment)[:16].replace("T", " ")
