@@ -11,6 +11,7 @@ from monitor.evaluate.results import EvaluationBatch, by_end
 from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.turn import WindowTurn
 from monitor.evaluate.window_evaluation import ModelDecision
+from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.series import series_of_model
 from monitor.store.watermarks import read_partitions
@@ -54,6 +55,7 @@ class Evaluator:
         watermark = model_watermark(partitions, now=now_millis, rules=rules.watermark)
         if watermark.value is None:
             return EvaluationBatch(ends=(), more=False, watermark=watermark)
+        WATERMARK_AGE_SECONDS.set((now_millis - watermark.value) / 1000)
         prepared = self._model_rules(connection, applied)
         series = series_of_model(connection, applied.model_id)
         turn = WindowTurn(
