@@ -64,8 +64,8 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         calm_below: For each tier that drift can hold open: True when every column's PSI (and D) is under the
             closing threshold of that tier; None when inconclusive.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
-        reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``compacted``,
-            ``immature``, ``not_measured``; else empty.
+        reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
+            ``compacted``, ``immature``, ``not_measured``; else empty.
     """
 
     verdict: Verdict

@@ -13,7 +13,7 @@ from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.window_evaluation import EvaluatedWindow, ModelDecision, evaluate_windows
 from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, Progress, insert_evaluations, read_progress, write_progress
-from monitor.store.panes import pane_rows
+from monitor.store.panes import pane_rows, series_began
 from monitor.types import SeriesKey
 from monitor.windows.counts_cache import CountsCache
 from monitor.windows.due import length_millis
@@ -56,11 +56,17 @@ class WindowTurn:
         raise PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
 
     def _judge(self, batch: Batch) -> list[StoredEvaluation]:
+        since = series_began(self.connection, [each.series_id for each in batch.windows])
         found = [
             (windows.series_id, evaluated, 0)
             for windows in batch.windows
             for evaluated in evaluate_windows(
-                self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.ends
+                self.connection,
+                self.cache,
+                self.decision,
+                rows=windows.rows,
+                ends=windows.ends,
+                since=since[windows.series_id],
             )
         ]
         return self._store(found)
@@ -95,7 +101,10 @@ class WindowTurn:
         start = ends[0] - 2 * length_millis(due.scale)
         for _ in range(TRIES):
             rows = pane_rows(self.connection, series_id=series_id, start=start, stop=ends[-1])
-            windows = evaluate_windows(self.connection, self.cache, self.decision, rows=rows, ends=((due.scale, ends),))
+            since = series_began(self.connection, [series_id])[series_id]
+            windows = evaluate_windows(
+                self.connection, self.cache, self.decision, rows=rows, ends=((due.scale, ends),), since=since
+            )
             try:
                 return [(series_id, each, due.numbers[each.end]) for each in windows]
             except PaneRowsReplaced:

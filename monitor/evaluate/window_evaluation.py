@@ -14,6 +14,7 @@ from monitor.types import Scale, Verdict
 from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
 from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
 from monitor.windows.due import length_millis
+from monitor.windows.filling import is_filling, previous_is_filling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,11 @@ def evaluate_windows(
     *,
     rows: Sequence[PaneRow],
     ends: Sequence[tuple[Scale, Sequence[int]]],
+    since: int,
 ) -> Iterator[EvaluatedWindow]:
     """Yield the windows of one series that end at *ends*, scale by scale; *rows* hold all they need, sorted by start.
+
+    *since*: the moment from which the series is complete, see `monitor.windows.filling`.
 
     Raises:
         PaneRowsReplaced: A compaction came between; list the rows again.
@@ -68,8 +72,10 @@ def evaluate_windows(
                 yield each
             elif not _comparable(each.rows, decision):
                 yield _described(each, decision, _inconclusive(each.rows, "new_cells"))
+            elif is_filling(each.window, since=since):
+                yield _described(each, decision, _inconclusive(each.rows, "filling"))
             else:
-                yield _described(each, decision, _decided(each, decision, loaded, sums))
+                yield _described(each, decision, _decided(each, decision, loaded, sums, since=since))
 
 
 def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindow:
@@ -101,12 +107,15 @@ def _inconclusive(rows: Sequence[PaneRow], reason: str) -> WindowResult:
 
 
 _SENTENCES = {
+    "filling": "Inconclusive: the series is younger than the window, which is filling.",
     "new_cells": "Inconclusive: new cells took effect, the window is filling.",
     "compacted": "Inconclusive: the window was added after its history had been compacted; it is filling.",
 }
 
 
-def _decided(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts], sums: StepSums) -> WindowResult:
+def _decided(
+    window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts], sums: StepSums, *, since: int
+) -> WindowResult:
     examined = examine_window(
         decision.prepared,
         scale=window.window.scale,
@@ -115,7 +124,7 @@ def _decided(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, C
         events=sum(row.events for row in window.rows),
     )
     previous = None
-    previous_rows = window.previous_rows
+    previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
     if examined.needs_previous and previous_rows and _comparable(previous_rows, decision):
         previous = _added(window.previous, sums.load(window.previous), decision.size)
     return conclude_window(

@@ -9,6 +9,7 @@ from monitor.store.schema import pane
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.cutting import PaneRow
 from monitor.windows.due import Stretch
+from monitor.windows.filling import filled_from
 
 LONGEST_SPAN_MILLIS = 60 * MINUTE_MILLIS
 
@@ -67,6 +68,12 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
         SearchFrom(row.series_id, row.after): Stretch(row.start, row.start + row.span * MINUTE_MILLIS)
         for row in connection.execute(query, parameters)
     }
+
+
+def series_began(connection: sa.Connection, series_ids: Sequence[int]) -> dict[int, int]:
+    """Return for each series with rows the moment (ms) from which it is complete."""
+    found = first_stretches(connection, [SearchFrom(each, -1) for each in series_ids])
+    return {search.series_id: filled_from(stretch.start) for search, stretch in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

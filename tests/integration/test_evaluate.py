@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from monitor.decide import decide_window, prepare
 from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
-from monitor.findings import encode_result
+from monitor.findings import decode_result, encode_result
 from monitor.store.configuration import load_reference
 from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model
@@ -266,3 +266,26 @@ def test_a_new_scale_starts_where_the_others_stand(engine: Engine) -> None:
         if each.scale == Scale(length=12, step=3) and each.driving
     ]
     assert [(each.window_end - START) // MINUTE_MILLIS for each in driving] == [33, 36, 39]
+
+
+def test_a_long_window_says_nothing_before_its_series_fills_it(engine: Engine) -> None:
+    """Half a day is not judged as a day: INCONCLUSIVE with its reason until the window lies inside the series.
+
+    ::
+
+        first pane 00:20      02:00 first judged: [00:00, 02:00), by the hour of the first pane
+        |........filling......|.............judged.............
+    """
+    counted = apply_counted_model(
+        engine, extra="windows: {min_events: 50, scales: [{length: 1h, step: 10m}, {length: 2h, step: 10m}]}\n"
+    )
+    write(engine, counted, some_panes(counted, range(20, 29)) + some_panes(counted, range(31, 200), seed=2))
+    move(engine, 200)
+    evaluate_all(engine, counted, Evaluator(RULES))
+    reasons = {
+        (each.length, (each.window_end - START) // MINUTE_MILLIS): decode_result(each.result).reason
+        for each in stored(engine, counted)
+    }
+    assert {end for (length, end), reason in reasons.items() if reason == "filling"} == set(range(30, 120, 10))
+    assert {length for (length, _), reason in reasons.items() if reason == "filling"} == {120}
+    assert reasons[120, 120] == ""
