@@ -13,7 +13,7 @@ from alerting.facts import DECIDED_KINDS
 from alerting.incident_state import Decision, IncidentState, Step, decode_state, encode_state
 from alerting.message import Told, message, sentence_of
 from alerting.proposals import Granted, NewestResult, Proposals
-from alerting.serving import Period, serving_period
+from alerting.serving import Period, gone_versions, serving_period
 from monitor.clock import monotonic_seconds
 from monitor.durations import millis
 from monitor.findings import WindowResult
@@ -141,7 +141,8 @@ class _Turn:
     def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
         for end in ends:
-            self._gather(self._casework.feed(end))
+            gone = gone_versions(self._history, at=end.window_end)
+            self._gather(self._casework.feed(end, gone=gone))
         effects = self._write()
         self._count(ends)
         return AdvanceReport(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from alerting.facts import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
-from alerting.incident import Rules, transition
+from alerting.incident import Rules, retire, transition
 from alerting.incident_state import Decision, Identity, IncidentState, Step
 from monitor.durations import millis
 from monitor.spec import ModelSpec
@@ -61,11 +61,17 @@ class Casework:
     states: dict[CaseKey, IncidentState]
     changed: dict[str, IncidentState] = field(default_factory=dict)
 
-    def feed(self, end: EndEvaluations) -> EndOutcome:
-        """Work one window end: data quality first, so that a broken field holds drift back at once."""
-        steps: list[tuple[Decision, IncidentState]] = []
+    def feed(self, end: EndEvaluations, *, gone: frozenset[str] = frozenset()) -> EndOutcome:
+        """Work one window end: data quality first, so that a broken field holds drift back at once.
+
+        Versions in *gone* serve no more: their incidents are closed, what late windows say of them moves nothing.
+        """
+        steps = self._retire(gone, end.window_end)
         asking: dict[CaseKey, Asking] = {}
-        judged = sorted(_judged(end.evaluations), key=lambda each: (each.series.version, each.scale.length))
+        judged = sorted(
+            (each for each in _judged(end.evaluations) if each.series.version not in gone),
+            key=lambda each: (each.series.version, each.scale.length),
+        )
         for kind in DECIDED_KINDS:
             for evaluation in judged:
                 key = CaseKey(evaluation.series.version, kind)
@@ -92,6 +98,15 @@ class Casework:
         """Return the version's open incident of *kind*."""
         state = self.states.get(CaseKey(version, kind))
         return state if state is not None and state.is_open else None
+
+    def _retire(self, gone: frozenset[str], window_end: int) -> list[tuple[Decision, IncidentState]]:
+        steps = []
+        for key, state in self.states.items():
+            if state.is_open and key.version in gone:
+                closed, decision = retire(state, window_end=window_end, rules=self.rules, now_millis=self.now_millis)
+                self.states[key] = self.changed[closed.id] = closed
+                steps.append((decision, closed))
+        return steps
 
     def _step(self, key: CaseKey, facts: WindowFacts) -> Decision | None:
         before = self.states.get(key)

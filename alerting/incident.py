@@ -86,6 +86,16 @@ def transition(
     return _with_telling(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
 
 
+def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: int) -> tuple[IncidentState, Decision]:
+    """Close the open incident of a version that serves no more: no window will ever show it calm."""
+    facts = WindowFacts(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
+    closed = msgspec.structs.replace(
+        state, status=Status.RESOLVED, resolved_end=window_end, last_end=max(state.last_end, window_end), holds={}
+    )
+    fresh = is_fresh(facts, kind=state.kind, rules=rules, now_millis=now_millis)
+    return _with_telling(closed, state.tier, Step.RESOLVED, Reason.VERSION_RETIRED, facts, fresh=fresh, inhibited=False)
+
+
 def _begin(
     state: IncidentState | None, facts: WindowFacts, *, identity: Identity, rules: Rules
 ) -> tuple[IncidentState | None, Step, Reason]:

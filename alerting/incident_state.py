@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TIER_HIGHER = "tier_higher"
     TIER_LOWER = "tier_lower"
     CALM_LONG_ENOUGH = "calm_long_enough"
+    VERSION_RETIRED = "version_retired"
     NO_LONGER_HELD_BACK = "no_longer_held_back"
     NO_NEWS = "no_news"  # whoever was told of the last step knows this already, or nobody was told of any
     STALE = "stale"

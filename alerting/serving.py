@@ -63,6 +63,13 @@ def ever_deployed(history: Sequence[DeploymentEvent], version: str) -> bool:
     return any(each.version == version for each in history)
 
 
+def gone_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[str]:
+    """Return the versions that were deployed and stand in no stage any more at *at* (ms)."""
+    past = [each for each in history if each.event_time <= at]
+    standing = {each.version for each in periods(past) if each.end is None}
+    return frozenset(each.version for each in past) - standing
+
+
 def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_healthy: int) -> tuple[str, ...]:
     """Return versions to go back to, best first: in production for *min_healthy* ms before *judged* started.
 

@@ -311,3 +311,30 @@ def test_the_lock_does_not_stop_ingest(engine: Engine) -> None:
     evaluator = Inserting()
     advance_model(engine, applied, evaluator, Settings(), now_millis=T0)  # type: ignore[arg-type]
     assert evaluator.seen == 1
+
+
+def test_a_retired_version_closes_its_incidents_and_blocks_nothing(engine: Engine) -> None:
+    """Nothing will ever show it calm: its broken field must not hold the model's actions for ever.
+
+    ::
+
+        version 1  production  . . . . . . a a
+        version 2  canary      q q q | retired     q: a broken field; its late windows move nothing
+                               q q q   q q
+    """
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
+    deploy(
+        engine,
+        applied,
+        ("1", T0 - DAY, Stage.PRODUCTION),
+        ("2", T0 - HOUR, Stage.CANARY),
+        ("2", T0 + 3 * STEP, Stage.RETIRED),
+    )
+    story = ScriptedEvaluator()
+    story.play(applied, "......aa", start=T0)
+    story.play(applied, "aaaaa", start=T0, version="2", kind=IncidentKind.DATA_QUALITY)
+    report = advance(engine, applied, story, now=T0 + HOUR)
+    steps = steps_of(engine, applied)
+    assert steps["2", IncidentKind.DATA_QUALITY] == ["opened ALERT finding_endured", "resolved NONE version_retired"]
+    assert steps["1", IncidentKind.DRIFT] == ["opened ALERT finding_endured"]
+    assert report.granted == 1, "the retired version's broken field holds nothing back"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerting.serving import Period, periods, rollback_targets, serving_period
+from alerting.serving import Period, gone_versions, periods, rollback_targets, serving_period
 from monitor.types import Stage
 
 
@@ -51,3 +51,20 @@ def test_a_canary_goes_back_to_what_is_in_production_now() -> None:
     assert judged is not None
     assert rollback_targets(history, judged, min_healthy=10) == ("1",)
     assert rollback_targets(history, judged, min_healthy=45) == ()
+
+
+def test_a_version_is_gone_once_it_stands_nowhere() -> None:
+    """Replaced or retired: gone from that moment on; before, or never deployed: not."""
+    #  time  0      10      20      30
+    #  1     ├─prod─────────┤
+    #  2            ├canary─┼─prod──────►
+    #  3            ├shadow─────────┤
+    history = (
+        Event("1", 0, Stage.PRODUCTION),
+        Event("2", 10, Stage.CANARY),
+        Event("3", 10, Stage.SHADOW),
+        Event("2", 20, Stage.PRODUCTION),
+        Event("3", 30, Stage.RETIRED),
+    )
+    gone = {at: gone_versions(history, at=at) for at in (0, 19, 20, 30)}
+    assert gone == {0: frozenset(), 19: frozenset(), 20: {"1"}, 30: {"1", "3"}}
