@@ -54,6 +54,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, on_health: OnHealt
                 environment=os.environ,
             ),
             jitter=random.random,
+            actions_enabled=settings.actions_enabled,
         ),
         stopping=stop.is_set,
         on_health=on_health,

@@ -9,7 +9,7 @@ from alerting.incident import Rules, retire, transition
 from alerting.incident_state import Decision, Identity, IncidentState, Step
 from monitor.durations import millis
 from monitor.spec import ModelSpec
-from monitor.types import ALL_SEGMENT, IncidentKind, ModelKey
+from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, IncidentKind, ModelKey
 
 
 class EndEvaluations(Protocol):
@@ -86,9 +86,17 @@ class Casework:
                     asking[key] = _asking(asking.get(key), state, facts, fresh=decision.fresh)
         return EndOutcome(window_end=end.window_end, steps=tuple(steps), asking=tuple(asking.values()))
 
-    def quality_open(self) -> bool:
-        """Return whether any version of the model has an open data-quality incident."""
-        return any(state.is_open for key, state in self.states.items() if key.kind is IncidentKind.DATA_QUALITY)
+    def quality_open(self, *, at: int) -> bool:
+        """Return whether any version of the model has an open data-quality incident that is still heard of *at* (ms).
+
+        A version that fell silent, as one without deployment events does when it is replaced, keeps its incident open:
+        silence is no repair. But it must not hold back what the versions that go on have to say.
+        """
+        return any(
+            state.is_open and at - state.last_end <= _silence(state)
+            for key, state in self.states.items()
+            if key.kind is IncidentKind.DATA_QUALITY
+        )
 
     def open_count(self, kind: IncidentKind) -> int:
         """Return how many versions have an open incident of *kind*."""
@@ -102,7 +110,8 @@ class Casework:
     def _retire(self, gone: frozenset[str], window_end: int) -> list[tuple[Decision, IncidentState]]:
         steps = []
         for key, state in self.states.items():
-            if state.is_open and key.version in gone:
+            # the truths of an older window may come after the version serves again
+            if state.is_open and key.version in gone and window_end >= state.last_end:
                 closed, decision = retire(state, window_end=window_end, rules=self.rules, now_millis=self.now_millis)
                 self.states[key] = self.changed[closed.id] = closed
                 steps.append((decision, closed))
@@ -116,12 +125,17 @@ class Casework:
             identity=Identity(model=self.model, version=key.version, kind=key.kind),
             rules=self.rules,
             now_millis=self.now_millis,
-            inhibited=key.kind is IncidentKind.DRIFT and self.quality_open(),
+            inhibited=key.kind is IncidentKind.DRIFT and self.quality_open(at=facts.end),
         )
         if after is not None and after is not before:
             self.states[key] = after
             self.changed[after.id] = after
         return decision
+
+
+def _silence(state: IncidentState) -> int:
+    """Return how long (ms) an open incident may go without a conclusive window: twice the shortest scale it saw."""
+    return 2 * min(state.ends) * MINUTE_MILLIS
 
 
 def _judged(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
@@ -143,6 +157,7 @@ def rules_of(spec: ModelSpec) -> Rules:
         keep_firing_for=millis(alerting.keep_firing_for),
         freshness=None if alerting.freshness is None else millis(alerting.freshness),
         truth_delay=millis(spec.truth.horizon),
+        lengths=frozenset(each.length for each in spec.scales),
     )
 
 

@@ -45,6 +45,7 @@ class Delivery:
     Attributes:
         owner: Name of this process in leases.
         jitter: Uniform random share in ``[0, 1)``.
+        actions_enabled: The global kill switch; a model's own is read at each claim.
         now: The clock; the database's, unless a test brings its own.
     """
 
@@ -52,6 +53,7 @@ class Delivery:
     owner: str
     webhook: WebhookSettings
     jitter: Callable[[], float]
+    actions_enabled: bool = True
     now: NowMillis = field(default=database_now_millis)
 
     @property
@@ -77,7 +79,7 @@ def expire(delivery: Delivery) -> int:
 def endpoints_with_work(delivery: Delivery) -> tuple[int, ...]:
     """Return the endpoints that something can be sent to now."""
     with delivery.engine.begin() as connection:
-        return due_endpoints(connection, now_millis=delivery.now(connection))
+        return due_endpoints(connection, now_millis=delivery.now(connection), actions_enabled=delivery.actions_enabled)
 
 
 def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -91,6 +93,7 @@ def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Calla
                 owner=delivery.owner,
                 now_millis=delivery.now(connection),
                 lease_millis=delivery.lease_millis,
+                actions_enabled=delivery.actions_enabled,
             )
         if lease is None:
             return attempts
@@ -111,6 +114,9 @@ def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
     if lease.endpoint_type == "webhook":
         with delivery.engine.connect() as connection:
             now = delivery.now(connection)
+        if now > lease.effect.not_after:
+            # Suspended since the claim: the deadline is kept, and the next round closes the row as expired.
+            return Attempt(outcome=Outcome.RETRY, error="past its deadline before it could be sent")
         return post_webhook(lease, delivery.webhook, now_millis=now)
     return Attempt(outcome=Outcome.DEAD, error=f"no receiver of type {lease.endpoint_type}")
 

@@ -10,6 +10,8 @@ from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 
 FINDINGS_KEPT = 20
 PERFORMANCE = "performance"
+OF_VALUES = frozenset({"psi", "ks", "far", "stuck"})
+"""Statistics of a column's values, which a window without enough of them cannot judge; the others are of all events."""
 DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKind.DRIFT)
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""
 
@@ -43,6 +45,7 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
         tier: Worst endured finding of the kind; NONE when there is none.
         calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
         findings: The endured findings of the kind, worst first, at most `FINDINGS_KEPT`.
+        unjudged: Columns with too few values here: the window says nothing about theirs.
     """
 
     end: int
@@ -51,10 +54,15 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier
     calm: tuple[bool, bool, bool] | None
     findings: tuple[Finding, ...] = ()
+    unjudged: frozenset[str] = frozenset()
 
     @property
     def conclusive(self) -> bool:
         return self.calm is not None or self.tier > Tier.NONE
+
+    def leaves_open(self, findings: Sequence[Finding]) -> bool:
+        """Return whether the window cannot say if one of *findings*, of an earlier window, has gone."""
+        return any(each.statistic in OF_VALUES and each.column in self.unjudged for each in findings)
 
 
 def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -78,14 +86,13 @@ def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
         tier=max((each.tier for each in findings), default=Tier.NONE),
         calm=_calm(kind, evaluation.kind, result),
         findings=findings[:FINDINGS_KEPT],
+        unjudged=frozenset(each.name for each in result.columns if each.inconclusive),
     )
 
 
 def _calm(kind: IncidentKind, judged: str, result: WindowResult) -> tuple[bool, bool, bool] | None:
     if result.verdict is Verdict.INCONCLUSIVE or (judged == PERFORMANCE) != (kind is IncidentKind.PERFORMANCE):
         return None  # accuracy says nothing about drift, nor drift about accuracy
-    if kind is IncidentKind.DRIFT:
+    if kind is not IncidentKind.DATA_QUALITY:
         return result.calm_below
-    if kind is IncidentKind.DATA_QUALITY:
-        return None if result.quality_calm is None else (result.quality_calm,) * 3
-    return (result.verdict is Verdict.OK,) * 3
+    return None if result.quality_calm is None else (result.quality_calm,) * 3

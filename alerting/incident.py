@@ -38,12 +38,14 @@ class Rules:
     Attributes:
         freshness: Oldest window that may be told or acted on; None: the larger of twice the step and 10 minutes.
         truth_delay: What a performance window may be older than that, because its truths come later.
+        lengths: Of the spec's scales, in minutes; no other can hold an incident. None: any.
     """
 
     close_after: int
     keep_firing_for: int
     freshness: int | None
     truth_delay: int
+    lengths: frozenset[int] | None = None
 
 
 def is_fresh(facts: WindowFacts, *, kind: IncidentKind, rules: Rules, now_millis: int) -> bool:
@@ -73,13 +75,13 @@ def transition(
     """
     if not facts.conclusive:
         return state, _nothing(state, facts, Reason.INCONCLUSIVE)
-    if state is not None and facts.end <= state.ends.get(facts.length, -1):
+    if state is not None and facts.end <= max(state.ends.get(facts.length, -1), _retired_end(state)):
         return state, _nothing(state, facts, Reason.NOT_NEWER)
     fresh = is_fresh(facts, kind=identity.kind, rules=rules, now_millis=now_millis)
     if state is None or not state.is_open:
         moved, step, reason = _begin(state, facts, identity=identity, rules=rules)
     else:
-        moved, step, reason = _go_on(state, facts, close_after=rules.close_after)
+        moved, step, reason = _go_on(state, facts, rules=rules)
     if moved is None:
         return None, None
     before = state.tier if state is not None and state.is_open else Tier.NONE
@@ -90,17 +92,31 @@ def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: i
     """Close the open incident of a version that serves no more: no window will ever show it calm."""
     facts = WindowFacts(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
     closed = msgspec.structs.replace(
-        state, status=Status.RESOLVED, resolved_end=window_end, last_end=max(state.last_end, window_end), holds={}
+        state,
+        status=Status.RESOLVED,
+        resolved_end=window_end,
+        last_end=max(state.last_end, window_end),
+        holds={},
+        retired=True,
     )
     fresh = is_fresh(facts, kind=state.kind, rules=rules, now_millis=now_millis)
     return _with_telling(closed, state.tier, Step.RESOLVED, Reason.VERSION_RETIRED, facts, fresh=fresh, inhibited=False)
+
+
+def _retired_end(state: IncidentState) -> int:
+    """Return the end up to which late truths of a version that serves no more move nothing, -1 without one."""
+    return state.resolved_end if state.retired and state.resolved_end is not None else -1
 
 
 def _begin(
     state: IncidentState | None, facts: WindowFacts, *, identity: Identity, rules: Rules
 ) -> tuple[IncidentState | None, Step, Reason]:
     if facts.tier is Tier.NONE:
-        seen = None if state is None else msgspec.structs.replace(state, ends={**state.ends, facts.length: facts.end})
+        if state is None:
+            return None, Step.NOTHING, Reason.UNCHANGED
+        # A version that came back and is seen to be well is no longer the one that was taken away as bad.
+        retired = state.retired and facts.calm != (True, True, True)
+        seen = msgspec.structs.replace(state, ends={**state.ends, facts.length: facts.end}, retired=retired)
         return seen, Step.NOTHING, Reason.UNCHANGED
     holds = {facts.length: _held(None, facts)}
     if state is not None and state.resolved_end is not None:
@@ -115,6 +131,7 @@ def _begin(
                 resolved_end=None,
                 worst=max(state.worst, facts.tier),
                 told=Tier.NONE,
+                retired=False,
                 ends=ends,
                 holds=holds,
             )
@@ -137,13 +154,15 @@ def _begin(
     return opened, Step.OPENED, Reason.FINDING_ENDURED
 
 
-def _go_on(state: IncidentState, facts: WindowFacts, *, close_after: int) -> tuple[IncidentState, Step, Reason]:
-    holds = dict(state.holds)
+def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[IncidentState, Step, Reason]:
+    # A scale that the spec gave up is never seen calm: it must not hold the incident for ever.
+    holds = {each: hold for each, hold in state.holds.items() if rules.lengths is None or each in rules.lengths}
+    given_up = len(holds) < len(state.holds)
     hold = holds.get(facts.length)
     if facts.tier:
         hold = _held(hold, facts)
-    if hold is not None and facts.calm is not None:
-        hold = _calmed(hold, facts, facts.calm, close_after=close_after)
+    if hold is not None and facts.calm is not None and not facts.leaves_open(hold.findings):
+        hold = _calmed(hold, facts, facts.calm, close_after=rules.close_after)
     if hold is not None:
         holds[facts.length] = hold
     tier = max((each.tier for each in holds.values()), default=Tier.NONE)
@@ -157,7 +176,7 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, close_after: int) -> tup
     )
     if tier is Tier.NONE:
         closed = msgspec.structs.replace(moved, status=Status.RESOLVED, resolved_end=facts.end, holds={})
-        return closed, Step.RESOLVED, Reason.CALM_LONG_ENOUGH
+        return closed, Step.RESOLVED, Reason.SCALE_REMOVED if given_up else Reason.CALM_LONG_ENOUGH
     if tier > state.tier:
         return moved, Step.ESCALATED, Reason.TIER_HIGHER
     if tier < state.tier:
@@ -206,16 +225,19 @@ def _with_telling(
     fresh: bool,
     inhibited: bool,
 ) -> tuple[IncidentState, Decision]:
-    """Decide who hears of it: nobody of old windows, nobody of drift while a field is broken."""
+    """Decide who hears of it: nobody of old windows, nobody of drift while a field is broken.
+
+    Whoever was told of an incident hears of its end in any case: nothing later would tell them.
+    """
     held_back = moved.is_open and moved.told < moved.tier
     if step is Step.NOTHING and held_back and fresh and not inhibited and facts.tier:
         step, reason = Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK
     tells = step is not Step.NOTHING
     if tells and not _is_news(step, moved):
         tells, reason = False, Reason.NO_NEWS
-    elif tells and not fresh:
+    elif tells and not fresh and step is not Step.RESOLVED:
         tells, reason = False, Reason.STALE
-    elif tells and inhibited:
+    elif tells and inhibited and step is not Step.RESOLVED:
         tells, reason = False, Reason.INHIBITED_BY_DATA_QUALITY
     if tells:
         moved = msgspec.structs.replace(moved, told=moved.tier)

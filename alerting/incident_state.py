@@ -43,6 +43,7 @@ class Reason(StrEnum):
     TIER_HIGHER = "tier_higher"
     TIER_LOWER = "tier_lower"
     CALM_LONG_ENOUGH = "calm_long_enough"
+    SCALE_REMOVED = "scale_removed"  # the spec no longer has the scales that held it
     VERSION_RETIRED = "version_retired"
     NO_LONGER_HELD_BACK = "no_longer_held_back"
     NO_NEWS = "no_news"  # whoever was told of the last step knows this already, or nobody was told of any
@@ -76,6 +77,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
         ends: Last seen conclusive window end per scale length in minutes.
         holds: Per scale length in minutes.
         told: Highest tier that people were told of since it last opened.
+        retired: Closed because its version served no more, not because anything got better.
     """
 
     id: str
@@ -89,6 +91,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     resolved_end: int | None = None
     worst: Tier = Tier.NONE
     told: Tier = Tier.NONE
+    retired: bool = False
     ends: dict[int, int] = msgspec.field(default_factory=dict)
     holds: dict[int, Hold] = msgspec.field(default_factory=dict)
 

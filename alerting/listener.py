@@ -57,6 +57,8 @@ class Listener:
             # The top of this thread: what ends it must end the process, or the alerter would go deaf in silence.
             log.exception("wakeups.failed")
             self._on_failure(repr(error))
+        finally:
+            self._started.set()  # it may have failed before it began, and whoever waits for it must see that
 
     async def _listen(self, directory: str) -> None:
         self._loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from alerting.guard import PREDICTION_ROLES
-from alerting.incident_state import Decision, IncidentState, Step
+from alerting.incident_state import Decision, IncidentState, Reason, Step
 from alerting.serving import Period
 from monitor.clock import iso_utc
 from monitor.findings import Finding
@@ -102,7 +102,9 @@ def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]
     """Return one line: the step, and the worst finding's own sentence."""
     who = f"{model} {decision.version}"
     if decision.step is Step.RESOLVED:
-        return f"{who}: {decision.kind.value} incident resolved."
+        gone = decision.reason is Reason.VERSION_RETIRED
+        end = "closed, not cured: this version serves no more" if gone else "resolved"
+        return f"{who}: {decision.kind.value} incident {end}."
     worst = findings[0] if findings else None
     said = "" if worst is None else worst.sentence or _plain(worst)
     return f"{who}: {decision.kind.value} {tier_name(decision.tier)} ({decision.step.value}). {said}".rstrip()

@@ -116,7 +116,7 @@ class Proposals:
             now_millis=self.now_millis,
             actions_enabled=self.actions_enabled,
             held=self.held,
-            data_quality_open=self.casework.quality_open(),
+            data_quality_open=self.casework.quality_open(at=asking.facts.end),
             earlier=[each for each in self.earlier if each.kind is kind],
         )
 
@@ -132,7 +132,8 @@ class Proposals:
         )
 
     def _flagged(self) -> frozenset[str]:
-        suspects = [state for state in self.casework.states.values() if state.is_open]
+        # What was taken away while it was bad is no better for having gone.
+        suspects = [state for state in self.casework.states.values() if state.is_open or state.retired]
         bad = {each.version for each in suspects if each.kind is IncidentKind.PERFORMANCE or each.tier >= Tier.CRITICAL}
         back = {
             each.from_version

@@ -74,13 +74,15 @@ def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_
     """Return versions to go back to, best first: in production for *min_healthy* ms before *judged* started.
 
     For a canary that is the version in production beside it; for a version in production those before it, last first.
+    A version that was retired since exists no more.
     """
+    newest = {each.version: each.stage for each in history}
     found: list[str] = []
     for each in reversed(periods(history)):
         if each.stage is not Stage.PRODUCTION or each.version == judged.version or each.start >= judged.start:
             continue
         beside = each.end is None
-        if judged.stage is Stage.CANARY and not beside:
+        if (judged.stage is Stage.CANARY and not beside) or newest[each.version] is Stage.RETIRED:
             continue
         healthy_until = judged.start if each.end is None else min(each.end, judged.start)
         if healthy_until - each.start >= min_healthy and each.version not in found:

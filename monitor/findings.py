@@ -61,8 +61,8 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         verdict: Worst endured finding's tier; INCONCLUSIVE when nothing was measured.
         events: Events counted in the window.
-        calm_below: For each tier that drift can hold open: True when every column's PSI (and D) is under the
-            closing threshold of that tier; None when inconclusive.
+        calm_below: For each tier that drift (or, of a performance window, performance) can hold open: True when every
+            column's PSI and D, or the accuracy itself, is past the closing threshold; None when inconclusive.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
         reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
             ``compacted``, ``immature``, ``not_measured``; else empty.

@@ -192,7 +192,7 @@ def result(
         verdict=VERDICTS[tier],
         events=1000,
         findings=(found,) if tier else (),
-        calm_below=None if performance else (not drifting, tier < Tier.ALERT, tier < Tier.CRITICAL),
+        calm_below=(not (drifting or (performance and tier)), tier < Tier.ALERT, tier < Tier.CRITICAL),
         quality_calm=None if performance else not (kind is IncidentKind.DATA_QUALITY and tier),
     )
 

@@ -42,6 +42,8 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
         ConfigurationChanged: The batch was counted under another generation than the one in force.
         OffsetFenced: A partition is no longer where we left it.
     """
+    # a frozen worker must not keep the rows locked against who takes its partitions over
+    connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '20s'"))
     if (found := read_generation(connection)) != contents.generation:
         raise ConfigurationChanged(f"configuration: counted under generation {contents.generation}, found {found}")
     for move in sorted(contents.moves, key=lambda each: each.key):

@@ -93,7 +93,11 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
 
     A partition that cannot go on without a human's word (stopped, recreated, or cut by retention) is not taken; it
     comes back with its `paused_reason`.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: Its row is locked for over two seconds, as by a worker frozen in its flush.
     """
+    connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
     discover_partition(connection, found, start_at=start_at)
     row = _row(connection, found.key, lock=True)
     if row.paused_reason is not None:

@@ -11,8 +11,10 @@ from monitor.errors import UnavailableError
 _LOST = (
     sa.exc.OperationalError,
     sa.exc.InterfaceError,
+    sa.exc.InternalError,  # read-only after a failover; a transaction ended for its idling
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.InternalError,
     psycopg.errors.CheckViolation,  # maintain dropped a week of the ledger between its making and the flush
 )
 

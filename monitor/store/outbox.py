@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
-from monitor.store.schema import endpoint, outbox
+from monitor.store.schema import action, endpoint, model, outbox
 
 
 class EffectKind(StrEnum):
@@ -88,13 +88,22 @@ def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_
         connection.execute(statement.on_conflict_do_nothing())
 
 
-def _due(now_millis: int) -> sa.ColumnElement[bool]:
+def _due(now_millis: int, *, actions_enabled: bool) -> sa.ColumnElement[bool]:
+    """The kill switches count at each attempt: an action that waits for its next one is held until its deadline."""
     now = to_datetime(now_millis)
+    of_held_model = (
+        sa.select(action.c.id)
+        .join(model, model.c.id == action.c.model_id)
+        .where(action.c.id == outbox.c.action_id, model.c.held)
+        .exists()
+    )
+    may_act = ~of_held_model if actions_enabled else sa.false()
     return sa.and_(
         outbox.c.state == DeliveryState.PENDING.value,
         outbox.c.next_attempt_at <= now,
         sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
         outbox.c.not_after >= now,
+        sa.or_(outbox.c.kind != EffectKind.ACTION.value, may_act),
     )
 
 
@@ -102,12 +111,12 @@ def _answering(now_millis: int) -> sa.ColumnElement[bool]:
     return sa.or_(endpoint.c.broken_until.is_(None), endpoint.c.broken_until <= to_datetime(now_millis))
 
 
-def due_endpoints(connection: sa.Connection, *, now_millis: int) -> tuple[int, ...]:
+def due_endpoints(connection: sa.Connection, *, now_millis: int, actions_enabled: bool = True) -> tuple[int, ...]:
     """Return the endpoints with something to send now and a closed breaker."""
     rows = connection.execute(
         sa.select(outbox.c.endpoint_id)
         .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
-        .where(_due(now_millis), _answering(now_millis))
+        .where(_due(now_millis, actions_enabled=actions_enabled), _answering(now_millis))
         .distinct()
         .order_by(outbox.c.endpoint_id)
     )
@@ -115,7 +124,13 @@ def due_endpoints(connection: sa.Connection, *, now_millis: int) -> tuple[int, .
 
 
 def claim(
-    connection: sa.Connection, endpoint_id: int, *, owner: str, now_millis: int, lease_millis: int
+    connection: sa.Connection,
+    endpoint_id: int,
+    *,
+    owner: str,
+    now_millis: int,
+    lease_millis: int,
+    actions_enabled: bool = True,
 ) -> Lease | None:
     """Lease the endpoint's next due row; None when there is none, or one is under way anywhere.
 
@@ -138,7 +153,7 @@ def claim(
         return None
     row = connection.execute(
         sa.select(outbox)
-        .where(outbox.c.endpoint_id == endpoint_id, _due(now_millis))
+        .where(outbox.c.endpoint_id == endpoint_id, _due(now_millis, actions_enabled=actions_enabled))
         .order_by(outbox.c.next_attempt_at, outbox.c.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)

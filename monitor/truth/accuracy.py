@@ -62,9 +62,21 @@ def judge_accuracy(
         verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
         events=counts.labelled,
         findings=findings,
+        calm_below=_calm_below(accuracy, tier, reference, spec),
         sentence=sentence,
     )
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
+
+
+def _calm_below(
+    accuracy: float, tier: Tier, reference: PerformanceCounts, spec: AccuracySpec
+) -> tuple[bool, bool, bool]:
+    """Return for each tier whether the accuracy itself is back; that nothing is proven of few truths is no recovery."""
+    above_floor = spec.floor is None or accuracy >= spec.floor
+    expected = reference.correct / reference.labelled if reference.labelled else accuracy
+    near_reference = spec.drop is None or expected - accuracy <= spec.drop
+    above = above_floor and tier < Tier.CRITICAL
+    return (above and near_reference and tier is Tier.NONE, above, above)
 
 
 def _floor(
