@@ -89,6 +89,7 @@ class Absorber:
                 extra[found.rows] = found.extra
         self._timings.end("decode")
         refused = {each.index: each for each in decoded.refused} | bodies.refused
+        self._refuse_ancient(good, times, refused)
         counted, stopped = np.zeros(count, dtype=np.bool_), set()
         for code, key in enumerate(batch.partitions):
             rows = batch.of_partition(code)
@@ -195,6 +196,7 @@ class Absorber:
         count, stopped = len(batch.records), set()
         good, times = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.int64)
         good[timed.rows], times[timed.rows] = True, timed.times
+        self._refuse_ancient(good, times, refused)
         for row in np.nonzero(good & (times > batch.timestamps + self._patience.max_future))[0].tolist():
             refused[row] = self._future(row, int(times[row]), int(batch.timestamps[row]))
             good[row] = False
@@ -219,6 +221,18 @@ class Absorber:
         state.add(records=len(rows), dead=int(np.count_nonzero(bad)))
         state.advance(offsets=offsets, bad=bad, max_event_time=max_event_time)
         return reached
+
+    def _refuse_ancient(
+        self,
+        good: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        times: np.ndarray[tuple[int], np.dtype[np.int64]],
+        refused: dict[int, Refusal],
+    ) -> None:
+        # The first event of a partition is never late: without a bound its minute and week may lie before any calendar.
+        for row in np.nonzero(good & (times < 0))[0].tolist():
+            sentence = f"timestamp: expected a time since 1970, found {int(times[row])} ms"
+            refused[row] = Refusal(index=row, reason=DeadLetterReason.MALFORMED, sentence=sentence)
+            good[row] = False
 
     def _future(self, row: int, time: int, timestamp: int) -> Refusal:
         sentence = (

@@ -8,6 +8,7 @@ import structlog
 from consumers.kafka import Cluster, InputConsumer
 from consumers.partition import PartitionState
 from monitor.clock import monotonic_seconds
+from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.store.dedup import load_identities
 from monitor.store.offsets import (
@@ -15,6 +16,7 @@ from monitor.store.offsets import (
     beat,
     claim_partition,
     discover_partition,
+    list_offsets,
     pause_partition,
     paused_partitions,
 )
@@ -24,6 +26,8 @@ from monitor.types import PartitionKey, TopicRole
 TOPICS_SECONDS = 60.0
 STOPPED_SECONDS = 2.0
 FENCED_SECONDS = 3.0  # a zombie hears of its lost assignment before it would fence the new owner
+
+UNCLAIMED_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -51,6 +55,7 @@ class Claims:
         self.assigned: set[PartitionKey] = set()
         self.states: dict[PartitionKey, PartitionState] = {}
         self.stopped: dict[PartitionKey, str] = {}
+        self.unclaimed: dict[PartitionKey, str] = {}  # ours by the group, not to be had yet, and why
 
     def discover(self) -> None:
         """Insert the rows of partitions nobody has read yet, so that they hold the watermark until somebody does.
@@ -61,14 +66,18 @@ class Claims:
         topics = self._cluster.topics(sorted(self._roles))
         self._topic_ids = {name: topic.topic_id for name, topic in topics.items()}
         with named_outage(self._engine, "reading offsets"), self._engine.begin() as connection:
+            read_before = {each.key.topic for each in list_offsets(connection)}
             for topic in topics.values():
+                start_at = "earliest" if topic.name in read_before else self._settings.start_at
                 for partition in range(topic.partitions):
                     found = self._ask_broker(PartitionKey(topic.name, partition))
-                    discover_partition(connection, found, start_at=self._settings.start_at)
+                    discover_partition(connection, found, start_at=start_at)
 
     def assign(self, keys: Sequence[PartitionKey]) -> None:
         """The group gave us *keys*; `claim` takes them over."""
         self.assigned |= set(keys)
+        for key in keys:
+            self._topic_ids.pop(key.topic, None)  # perhaps we are asked because the topic is another one now
         log.info("partitions.assigned", partitions=[str(each) for each in keys])
 
     def release(self, keys: Sequence[PartitionKey]) -> None:
@@ -77,6 +86,7 @@ class Claims:
             self.assigned.discard(key)
             self.states.pop(key, None)
             self.stopped.pop(key, None)
+            self.unclaimed.pop(key, None)
             self._not_before.pop(key, None)
             self._to_stop.pop(key, None)
         log.info("partitions.released", partitions=[str(each) for each in keys])
@@ -87,6 +97,11 @@ class Claims:
         log.warning("offset.fenced", partition=str(key), position=state.stored.next_offset if state else None)
         self._consumer.pause([key])
         self._not_before[key] = monotonic_seconds() + FENCED_SECONDS
+
+    def give_back(self, key: PartitionKey) -> None:
+        """Drop *key*, whose log no longer holds our position; the next claim compares both and stops it."""
+        self.states.pop(key, None)
+        self._consumer.pause([key])
 
     def stop(self, key: PartitionKey, reason: str) -> None:
         """Stop *key* before its offset moves, until a human resumes it."""
@@ -112,8 +127,8 @@ class Claims:
             self._topics_at = now
             self._notice_recreated()
         for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
-            if self._not_before.get(key, now) <= now:
-                self._claim(key)
+            if self._not_before.get(key, now) <= now and not self._try_claim(key):
+                break  # a broker that is silent costs one time-out a round, whatever the number of partitions
         for state in self.states.values():
             if not state.flowing:
                 state.flowing = self._consumer.start_at(state.key, state.stored.next_offset)
@@ -125,10 +140,23 @@ class Claims:
         with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
             beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)
 
+    def _try_claim(self, key: PartitionKey) -> bool:
+        """Claim *key*; False: not now. One partition without a leader, or locked, must not hold up the others."""
+        try:
+            self._claim(key)
+        except UnavailableError as error:
+            self.unclaimed[key] = str(error)
+            self._not_before[key] = monotonic_seconds() + UNCLAIMED_SECONDS
+            log.warning("partition.unclaimed", partition=str(key), error=str(error))
+            return False
+        self.unclaimed.pop(key, None)
+        return True
+
     def _claim(self, key: PartitionKey) -> None:
         found = self._ask_broker(key)
         with named_outage(self._engine, f"taking over {key}"), self._engine.begin() as connection:
-            row = claim_partition(connection, found, start_at=self._settings.start_at)
+            # without a row it was made after we began: the start policy is about what was there before
+            row = claim_partition(connection, found, start_at="earliest")
             horizon = self._settings.dedup_horizon
             seen = load_identities(connection, key, since=row.next_offset - horizon)
         if row.paused_reason is not None:
@@ -168,9 +196,8 @@ class Claims:
             log.info("partition.resumed", partition=str(key))
 
     def _notice_recreated(self) -> None:
-        before = dict(self._topic_ids)
         self._read_topic_ids()
         for key in sorted(self.states):
-            expected, found = before.get(key.topic, ""), self._topic_ids.get(key.topic, "")
+            expected, found = self.states[key].topic_id, self._topic_ids.get(key.topic, "")
             if expected and found and expected != found:
                 self.stop(key, f"topic recreated: expected topic id {expected}, found {found}")

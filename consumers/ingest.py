@@ -121,12 +121,21 @@ class IngestWorker:
         for key, offset in received.ends.items():
             if key in self._claims.states:
                 self._claims.states[key].end_offset = offset
+        if received.cut:
+            self._cut(received.cut)
         now = monotonic_seconds()
         if now < self._waiting_until:
             return
         if self._due(now) and not self._try_flush():
             return
         self._tend(now)
+
+    def _cut(self, keys: frozenset[PartitionKey]) -> None:
+        # What was read before the cut is kept if Postgres takes it now; the next claim says whether we may go on.
+        self._try_flush()
+        for key in sorted(keys):
+            self._claims.give_back(key)
+        self._recount_without(keys)
 
     def _due(self, now: float) -> bool:
         pending = self._pending
@@ -140,8 +149,8 @@ class IngestWorker:
         try:
             self._claims.tend()
             if now - self._beat_at >= BEAT_SECONDS:
-                self._beat_at = now
                 self._claims.beat()
+                self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
                 self._report()
         except UnavailableError as error:
@@ -292,6 +301,7 @@ class IngestWorker:
         stopped = self._claims.stopped
         PAUSED_PARTITIONS.set(len(stopped))
         problems = [f"{key}: {reason}" for key, reason in sorted(stopped.items())]
+        problems += [f"{key}: {reason}" for key, reason in sorted(self._claims.unclaimed.items())]
         problems += [self._outage] if self._outage else []
         if self._on_health is not None:
             self._on_health(not problems, "; ".join(problems))

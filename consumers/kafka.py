@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from consumers.kafka_settings import client_settings, consumer_settings
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.settings import Settings
 from monitor.types import PartitionKey
@@ -18,6 +19,7 @@ __all__ = ["InputConsumer", "Message", "TopicPlan", "TopicProducer", "create_top
 
 ANSWER_SECONDS = 10.0
 _END_OF_PARTITION: int = KafkaError._PARTITION_EOF
+_OUT_OF_RANGE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 _AT_END = -1
 _ANY_PARTITION = -1
 _WAITED_OUT = {
@@ -35,20 +37,6 @@ _WAITED_OUT = {
 }
 
 
-def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
-    """Return what every client of this installation is configured with."""
-    found: dict[str, str | int | float | bool | None] = {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "security.protocol": settings.kafka_security_protocol,
-        "sasl.mechanism": settings.kafka_sasl_mechanism,
-        "sasl.username": settings.kafka_sasl_username,
-        "sasl.password": settings.kafka_sasl_password,
-        "client.id": "driftline",
-        "log_level": 3,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
 def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableError:
     """Return the error that says what was tried, where, and what to do."""
     return UnavailableError(
@@ -59,11 +47,15 @@ def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableErr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What one call of `consume` brought: records in order, ends of partitions reached (offset), complaints."""
+    """What one call of `consume` brought: records in order, ends of partitions reached (offset), complaints.
+
+    *cut*: partitions whose log no longer holds the offset we are at.
+    """
 
     records: list[Message]
     ends: dict[PartitionKey, int]
-    complaints: tuple[str, ...]
+    complaints: tuple[str, ...] = ()
+    cut: frozenset[PartitionKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +76,8 @@ class InputConsumer:
     def __init__(self, settings: Settings, rebalance: Rebalance) -> None:
         self._settings = settings
         self._rebalance = rebalance
-        self._consumer = Consumer(_consumer_settings(settings))
+        self._consumer = Consumer(consumer_settings(settings))
+        self._cut: set[PartitionKey] = set()  # the client fetches these no more and refuses to seek
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Join the group for *topics*."""
@@ -96,8 +89,9 @@ class InputConsumer:
         """Return up to *count* records; callbacks of a rebalance run inside."""
         messages = self._consumer.consume(count, timeout_seconds)
         if not any(map(Message.error, messages)):
-            return Received(records=messages, ends={}, complaints=())
+            return Received(records=messages, ends={})
         records: list[Message] = []
+        cut: set[PartitionKey] = set()
         ends: dict[PartitionKey, int] = {}
         complaints: list[str] = []
         for message in messages:
@@ -105,22 +99,31 @@ class InputConsumer:
             if error is None:
                 records.append(message)
             elif error.code() == _END_OF_PARTITION:
-                ends[PartitionKey(str(message.topic()), int(message.partition() or 0))] = int(message.offset() or 0)
+                ends[_key(message)] = int(message.offset() or 0)
+            elif error.code() in _OUT_OF_RANGE:
+                cut.add(_key(message))
+                self._cut.add(_key(message))
             elif error.fatal() or error.code() not in _WAITED_OUT:
                 raise unavailable(self._settings, "reading the input topics", error.str())
             else:
                 complaints.append(error.str())
-        return Received(records=records, ends=ends, complaints=tuple(complaints))
+        return Received(records=records, ends=ends, complaints=tuple(complaints), cut=frozenset(cut))
 
     def start_at(self, key: PartitionKey, offset: int) -> bool:
         """Read *key* from *offset* on; False: not yet possible, ask again after the next `consume`."""
+        place = TopicPartition(key.topic, key.partition, offset)
         try:
-            self._consumer.seek(TopicPartition(key.topic, key.partition, offset))
+            if key in self._cut:
+                self._consumer.incremental_unassign([place])
+                self._consumer.incremental_assign([place])
+                self._cut.discard(key)
+            else:
+                self._consumer.seek(place)
         except KafkaException as error:
             if error.args[0].code() in (KafkaError._STATE, KafkaError._TIMED_OUT, KafkaError._IN_PROGRESS):
                 return False
             raise unavailable(self._settings, f"seeking {key}", error.args[0].str()) from error
-        self._consumer.resume([TopicPartition(key.topic, key.partition)])
+        self._consumer.resume([place])
         return True
 
     def pause(self, keys: Sequence[PartitionKey]) -> None:
@@ -166,6 +169,7 @@ class InputConsumer:
         self._consumer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._cut.difference_update(_keys(partitions))
         consumer.incremental_assign([TopicPartition(each.topic, each.partition, _AT_END) for each in partitions])
         consumer.pause([TopicPartition(each.topic, each.partition) for each in partitions])
         self._rebalance.assigned(_keys(partitions))
@@ -179,33 +183,12 @@ class InputConsumer:
         consumer.incremental_unassign(partitions)
 
 
+def _key(message: Message) -> PartitionKey:
+    return PartitionKey(str(message.topic()), int(message.partition() or 0))
+
+
 def _keys(partitions: Sequence[TopicPartition]) -> tuple[PartitionKey, ...]:
     return tuple(PartitionKey(each.topic, each.partition) for each in partitions)
-
-
-def _consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]:
-    chosen: dict[str, str | int | float | bool] = {
-        "group.id": settings.kafka_group,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",  # a position out of range is said, never silently replaced
-        "max.poll.interval.ms": settings.max_poll_interval_ms,
-        "fetch.min.bytes": 1,
-        "fetch.wait.max.ms": 100,
-        "fetch.message.max.bytes": 4 << 20,
-        "queued.min.messages": 50_000,
-        "queued.max.messages.kbytes": 32 << 10,  # bounds the memory of what is fetched ahead
-        "topic.metadata.refresh.interval.ms": 30_000,  # new partitions are found this soon
-        "allow.auto.create.topics": False,
-    }
-    if settings.kafka_group_protocol == "consumer":
-        chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment
-    else:
-        chosen["session.timeout.ms"] = settings.session_timeout_ms
-        chosen["heartbeat.interval.ms"] = max(1, min(3000, settings.session_timeout_ms // 3))
-        chosen["partition.assignment.strategy"] = "cooperative-sticky"
-    return client_settings(settings) | chosen
 
 
 class TopicProducer:

@@ -31,6 +31,7 @@ def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
 
 def observe_lag(states: Iterable[PartitionState], cached_end: Callable[[PartitionKey], int]) -> None:
     """Set how far each position is from the partition's end as the client last heard of it."""
+    LAG_RECORDS.clear()  # a partition that went to another worker must not lag here for ever
     for state in states:
         lag = max(0, cached_end(state.key) - state.now.next_offset)
         LAG_RECORDS.labels(topic=state.key.topic, partition=str(state.key.partition)).set(lag)

@@ -27,6 +27,7 @@ class PartitionState:
         self.key = row.key
         self.role = row.role
         self.epoch = row.epoch
+        self.topic_id = row.topic_id
         self.forgiven_until = row.forgiven_until
         self.seen = RecentIdentities(seen, horizon=horizon)
         self.stored = Position(

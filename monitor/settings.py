@@ -1,6 +1,7 @@
 """Process settings: environment variables `DRIFTLINE_…` over one TOML file, strict, parsed once."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,9 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
+
+# Read elsewhere; secrets named by a spec's `secret_env` may begin with DRIFTLINE_SECRET.
+_OTHER_VARIABLES = {"DRIFTLINE_CONFIG", "DRIFTLINE_FAILPOINT"}
 
 
 class Settings(BaseSettings):
@@ -89,6 +93,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: Names each setting that is unknown or wrong, what was expected and found.
     """
+    _refuse_unknown_variables()
     named = os.environ.get("DRIFTLINE_CONFIG")
     if named and not Path(named).is_file():
         raise SettingsError(f"DRIFTLINE_CONFIG: expected a TOML file, found nothing at {named}")
@@ -102,3 +107,13 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"settings: {error.error_count()} problem(s)\n{problems}") from error
     except ValueError as error:
         raise SettingsError(f"settings: {error}") from error
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable must not leave its setting at the default unnoticed."""
+    known = {f"DRIFTLINE_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    for name in sorted(os.environ):
+        if name.startswith("DRIFTLINE_") and name not in known and not name.startswith("DRIFTLINE_SECRET"):
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see docs/operations.md for all settings."
+            raise SettingsError(f"{name}: expected the name of a setting, found an unknown one; {hint}")

@@ -47,6 +47,6 @@ def _problem(location: tuple[int | str, ...], message: str, found: object) -> st
     key = (
         "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top level)"
     )
-    said = message.removeprefix("Value error, ")
+    said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
     shown = "" if isinstance(found, dict) or "found" in said else f", found {found!r}"[:120]
     return f"{key}: {said[:1].lower() + said[1:]}{shown}"

@@ -51,7 +51,9 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(str(path), (f"expected a YAML file in UTF-8, found: {error}",)) from error
+        found = error.strerror if isinstance(error, OSError) else error
+        problem = f"expected a YAML file in UTF-8, found: {found}; `driftline init` writes one"
+        raise SpecError(str(path), (problem,)) from error
 
 
 def _read_profile(path: Path, spec: ModelSpec) -> ReferenceProfile:

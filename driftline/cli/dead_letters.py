@@ -1,13 +1,15 @@
 """`driftline dead-letters`: what was refused and why, and sending it again."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from consumers.kafka import TopicProducer, unavailable
-from driftline.cli.console import AsJson, print_json, print_table
+from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
+from monitor.clock import to_millis
 from monitor.settings import Settings, load_settings
 from monitor.store.dead_letters import StoredDeadLetter, dead_letters_to_replay, list_dead_letters, mark_replayed
 from monitor.types import DeadLetterReason
@@ -34,8 +36,8 @@ def show(
         return
     print_table(
         "Dead letters",
-        ("id", "record", "reason", "bytes", "sent again"),
-        [(each.id, _place(each), each.letter.reason, each.letter.size, each.replayed_at) for each in found],
+        ("id", "record", "reason", "bytes", "sent again (UTC)"),
+        [(each.id, _place(each), each.letter.reason, each.letter.size, _sent_again(each)) for each in found],
         notes=[each.letter.sentence for each in found],
         empty="none",
     )
@@ -85,6 +87,10 @@ def _place(stored: StoredDeadLetter) -> str:
     letter = stored.letter
     row = f" row {letter.row}" if letter.row else ""
     return f"{letter.source}@{letter.offset}{row}"
+
+
+def _sent_again(stored: StoredDeadLetter) -> str | None:
+    return None if stored.replayed_at is None else moment(to_millis(datetime.fromisoformat(stored.replayed_at)))
 
 
 def _document(stored: StoredDeadLetter) -> dict[str, object]:

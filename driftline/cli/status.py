@@ -13,7 +13,7 @@ from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.status import ModelStatus, count_dead_letters, model_statuses
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole, span_text
-from monitor.windows.watermark import topic_watermark, watermark_rules
+from monitor.windows.watermark import PartitionState, topic_watermark, watermark_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +56,30 @@ def _topic_statuses(
     found = []
     for states in read_partitions(connection, role=TopicRole.PREDICTIONS):
         mark = topic_watermark(states, now=now, rules=rules)
-        holder = mark.held_by
+        holder = next((each for each in states if each.key == mark.held_by), None)
         found.append(
             TopicStatus(
                 topic=states[0].key.topic,
                 watermark=mark.value,
-                held_by=None if holder is None else str(holder),
-                held_because=None if holder is None else _why_held(by_key[holder]),
+                held_by=None if holder is None else str(holder.key),
+                held_because=None
+                if holder is None
+                else _why_held(by_key[holder.key], holder, silent_before=now - rules.heartbeat_stale),
                 live=mark.live,
             )
         )
     return tuple(found)
 
 
-def _why_held(partition: StoredOffset) -> str:
+def _why_held(partition: StoredOffset, state: PartitionState, *, silent_before: int) -> str:
     if partition.paused_reason is not None:
         return f"stopped: {partition.paused_reason}"
+    if state.heartbeat_at is None:
+        return "no worker has read it yet: is `driftline ingest` running?"
+    if state.heartbeat_at < silent_before:
+        return f"no worker has read it since {moment(state.heartbeat_at)}: is `driftline ingest` running?"
     if partition.caught_up:
-        return "its end was reached a moment ago, or no worker reads it: is `driftline ingest` running?"
+        return "its end was reached a moment ago; more may be on its way"
     return "it lags: more is coming in than is counted, or it is catching up"
 
 
@@ -121,8 +127,9 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
 def _print_topics(topics: tuple[TopicStatus, ...]) -> None:
     print_table(
         "Watermark",
-        ("topic", "complete until (UTC)", "held by", "because"),
-        [(each.topic, moment(each.watermark), each.held_by, each.held_because) for each in topics],
+        ("topic", "complete until (UTC)", "held by"),
+        [(each.topic, moment(each.watermark), each.held_by) for each in topics],
+        notes=[each.held_because or "" for each in topics],
         empty="no predictions topic was read yet",
     )
 
@@ -172,7 +179,7 @@ def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
     """Print the partitions and what became of their records."""
     print_table(
         "Partitions",
-        ("partition", "next", "newest event (UTC)", "at end", "counted", "dupl.", "late", "dead", "stopped"),
+        ("partition", "next", "newest event (UTC)", "at end", "counted", "dupl.", "late", "dead"),
         [
             (
                 each.key,
@@ -183,10 +190,10 @@ def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
                 each.counters.duplicates,
                 each.counters.late,
                 each.counters.dead,
-                each.paused_reason,
             )
             for each in partitions
         ],
+        notes=["" if each.paused_reason is None else f"stopped: {each.paused_reason}" for each in partitions],
         empty="none was read yet; is `driftline ingest` running?",
     )
 

@@ -42,7 +42,11 @@ def window_sentence(prepared: Prepared, measured: Measured, findings: tuple[Find
         return f"nothing to judge: no monitored column has enough values among {measured.events:,} events."
     largest = int(judged[np.argmax(measured.psi[judged])])
     name = prepared.layout.columns[largest].name
-    return f"nothing moved: largest PSI {index_text(measured.psi[largest])} (`{name}`), {measured.events:,} events."
+    psi, events = index_text(measured.psi[largest]), f"{measured.events:,} events"
+    if measured.psi[largest] > prepared.drift.tiers.warning:
+        moves = f"naturally moves ×{measured.phi[largest]:.1f}"
+        return f"nothing proven: largest PSI {psi} (`{name}`, {moves}), {events}."
+    return f"nothing moved: largest PSI {psi} (`{name}`), {events}."
 
 
 def inconclusive_sentence(reason: str, *, events: int, min_events: int, minutes: int) -> str:

@@ -55,6 +55,9 @@ def require_database(engine: sa.Engine) -> None:
     except OperationalError as error:
         where = engine.url.render_as_string(hide_password=True)
         cause = " ".join(str(error.orig).split())
+        if "FATAL" in cause:  # it did answer
+            advice = "Check user, password and database in DRIFTLINE_DATABASE_URL (or database_url in driftline.toml)."
+            raise UnavailableError(f"Postgres: refused at {where}: {cause}\n{advice}") from error
         raise UnavailableError(
             f"Postgres: no answer at {where}: {cause}\n"
             "Start it, or point DRIFTLINE_DATABASE_URL (or database_url in driftline.toml) at a running one."

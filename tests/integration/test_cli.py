@@ -139,6 +139,25 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
         assert part in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("heartbeat", "because"),
+    [
+        (None, "no worker has read it yet: is `driftline ingest` running?"),
+        ("2026-06-01T12:00:00Z", "no worker has read it since 2026-06-01 12:00: is `driftline ingest` running?"),
+        (sa.func.now(), "it lags: more is coming in than is counted, or it is catching up"),
+    ],
+)
+def test_status_says_whether_a_worker_reads_what_holds_the_watermark(
+    told: Engine, database_url: str, tmp_path: Path, heartbeat: Any, because: str
+) -> None:
+    """A partition without a living worker is told from one that lags; a person reads the same sentence."""
+    with told.begin() as connection:
+        connection.execute(sa.update(input_offset).values(paused_reason=None, heartbeat_at=heartbeat))
+    (topic,) = document(database_url, "status", directory=tmp_path)["topics"]
+    assert (topic["held_by"], topic["held_because"]) == ("predictions[0]", because)
+    assert because in run(database_url, "status", directory=tmp_path).stdout
+
+
 def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url: str, tmp_path: Path) -> None:
     """By the beginning of its id: its steps, its refused action with the reason, its delivery with its attempts."""
     (listed,) = document(database_url, "incidents", directory=tmp_path)["incidents"]
@@ -176,6 +195,9 @@ def test_dead_letters_are_listed_with_their_sentence(told: Engine, database_url:
     (letter,) = document(database_url, "dead-letters", "list", directory=tmp_path)["dead_letters"]
     assert (letter["topic"], letter["partition"], letter["offset"]) == ("predictions", 0, 7)
     assert letter["sentence"] == "expected a JSON object, found its beginning"
+    with told.begin() as connection:
+        connection.execute(sa.update(dead_letter).values(replayed_at="2026-06-01T12:00:30.5Z"))
+    assert "2026-06-01 12:00:30\n" in run(database_url, "dead-letters", "list", directory=tmp_path).stdout
     none = document(database_url, "dead-letters", "list", "--reason", "future", directory=tmp_path)
     assert none == {"dead_letters": []}
 

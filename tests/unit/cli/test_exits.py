@@ -93,7 +93,7 @@ def test_a_broker_that_is_away_is_told_without_a_traceback(tmp_path: Path) -> No
     [
         (("status",), {"DRIFTLINE_BATCH_SIZE": "none"}, "DRIFTLINE_BATCH_SIZE"),
         (("status",), {"DRIFTLINE_DATABASE_URL": "mysql://x"}, "expected postgresql://"),
-        (("apply", "nothing.yaml"), {}, "nothing.yaml"),
+        (("apply", "nothing.yaml"), {}, "found: No such file or directory; `driftline init` writes one"),
         (("dead-letters", "replay"), {}, "expected --reason, --topic or --all"),
         (("no-such-command",), {}, "No such command"),
         (("statuz",), {}, "Did you mean 'status'"),

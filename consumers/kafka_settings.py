@@ -1,0 +1,43 @@
+"""How the Kafka clients are configured, and why."""
+
+from monitor.settings import Settings
+
+
+def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
+    """Return what every client of this installation is configured with."""
+    found: dict[str, str | int | float | bool | None] = {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "security.protocol": settings.kafka_security_protocol,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password,
+        "client.id": "driftline",
+        "log_level": 3,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]:
+    """Return what a member of the ingest group is configured with."""
+    chosen: dict[str, str | int | float | bool] = {
+        "group.id": settings.kafka_group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",  # a position out of range is said, never silently replaced
+        "max.poll.interval.ms": settings.max_poll_interval_ms,
+        "fetch.min.bytes": 1,
+        "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": 4 << 20,
+        "queued.min.messages": 50_000,
+        "queued.max.messages.kbytes": 32 << 10,  # bounds the memory of what is fetched ahead
+        "topic.metadata.refresh.interval.ms": 30_000,  # new partitions are found this soon
+        "allow.auto.create.topics": False,
+    }
+    if settings.kafka_group_protocol == "consumer":
+        chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment
+    else:
+        chosen["session.timeout.ms"] = settings.session_timeout_ms
+        chosen["heartbeat.interval.ms"] = max(1, min(3000, settings.session_timeout_ms // 3))
+        chosen["partition.assignment.strategy"] = "cooperative-sticky"
+    return client_settings(settings) | chosen

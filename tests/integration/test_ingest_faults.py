@@ -1,0 +1,257 @@
+"""Ingest on a real Kafka and a real Postgres while the group, the log or the process changes under it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
+from sqlalchemy import Engine
+
+from consumers.observe import observe_lag
+from monitor.errors import UnavailableError
+from monitor.metrics import LAG_RECORDS
+from monitor.settings import Settings
+from monitor.store.offsets import BrokerPartition, claim_partition, paused_partitions, resume_partition
+from monitor.store.outage import named_outage
+from monitor.types import PartitionKey, TopicRole
+from tests.factories import START, apply_credit_model, apply_model, encoded, prediction_event
+from tests.fake_records import fresh_state
+from tests.integration.test_ingest import (
+    credit_bodies,
+    ingesting,
+    offsets_of,
+    produce,
+    records,
+    settings_for,
+    wait_until,
+)
+from tests.oracle import counted_in_database, recount_topics
+from tests.services.kafka import KafkaBroker
+from tests.services.postgres import PostgresServer
+from tests.services.topics import TopicNames
+
+pytestmark = pytest.mark.timeout(120)
+PROGRAM = """
+import signal, sys, threading
+from consumers.ingest import run_ingest
+from monitor.settings import Settings
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+run_ingest(Settings.model_validate_json(open(sys.argv[1]).read()), stop=stop)
+"""
+
+
+def good_bodies(first: int, count: int) -> list[bytes]:
+    return [encoded(prediction_event(number, at=START + number)) for number in range(first, first + count)]
+
+
+def add_partitions(broker: KafkaBroker, topic: str, total: int) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    admin.create_partitions([NewPartitions(topic, total)])[topic].result(30)
+    wait_until(lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == total)
+
+
+def delete_records(broker: KafkaBroker, before: Mapping[tuple[str, int], int]) -> None:
+    """Move the beginning of each (topic, partition) of *before*, as retention would."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    futures = admin.delete_records([TopicPartition(*place, offset) for place, offset in before.items()])
+    assert [each.result(30) is not None for each in futures.values()] == [True] * len(before)
+
+
+@contextmanager
+def ingesting_process(settings: Settings, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    config = directory / "settings.json"
+    config.write_text(settings.model_dump_json())
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], env={**os.environ})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("start_at", ["earliest", "latest"])
+def test_added_partitions_are_counted_from_their_beginning(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, start_at: str
+) -> None:
+    """What was written to new partitions before the worker heard of them counts, whatever the start policy (F40)."""
+    apply_credit_model(engine)
+    settings = settings_for(database_url, kafka_broker, topic_names, start_at=start_at)
+    with ingesting(settings):
+        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        produce(kafka_broker, topic_names.predictions, good_bodies(0, 100))
+        wait_until(lambda: records(engine) == 100)
+    add_partitions(kafka_broker, topic_names.predictions, 6)
+    produce(kafka_broker, topic_names.predictions, good_bodies(100, 300), partitions=6)
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 400)
+    assert len(offsets_of(engine, topic_names.predictions)) == 6
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+@pytest.mark.kafka
+def test_retention_past_our_offset_stops_until_resumed(
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    postgres_server: PostgresServer,
+) -> None:
+    """The log is cut past a worker that waits for Postgres: the partition stops, says why, and resumes (F39)."""
+    apply_credit_model(engine)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    topic = topic_names.predictions
+    key = PartitionKey(topic, 0)
+
+    def paused() -> dict[PartitionKey, str]:
+        with engine.connect() as connection:
+            return paused_partitions(connection)
+
+    with ingesting(settings) as worker:
+        produce(kafka_broker, topic, good_bodies(0, 400))
+        wait_until(lambda: records(engine) == 400)
+        postgres_server.stop("fast")
+        engine.dispose()
+        time.sleep(2)  # a heartbeat fails and everything is paused
+        produce(kafka_broker, topic, good_bodies(400, 400))
+        delete_records(kafka_broker, {(topic, 0): 150})
+        postgres_server.start()
+        wait_until(lambda: key in paused())
+        assert "retention passed us: expected offset 100, found 150" in paused()[key]
+        wait_until(lambda: records(engine) == 700)
+        assert worker.is_alive()
+        with engine.begin() as connection:
+            resume_partition(connection, topic, 0, at="earliest")
+        wait_until(lambda: records(engine) == 750)
+        assert not paused()
+    assert offsets_of(engine, topic)[0].next_offset == 200
+
+
+@pytest.mark.kafka
+def test_a_topic_made_again_is_noticed_when_it_is_assigned(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Deleted and made again with more records under a running worker: none of them is counted before a word (F39)."""
+    apply_credit_model(engine)
+    only = {"truths_topics": (), "deployments_topics": ()}
+    settings = settings_for(database_url, kafka_broker, topic_names, **only)
+    topic = topic_names.predictions
+    with ingesting(settings):
+        produce(kafka_broker, topic, good_bodies(0, 40))
+        wait_until(lambda: records(engine) == 40)
+        with engine.begin() as connection:  # what the row says of a topic that is no more, the worker's memory does not
+            connection.execute(sa.text("UPDATE input_offset SET topic_id = 'of-before'"))
+        with ingesting(settings):
+            wait_until(lambda: sum(bool(each.paused_reason) for each in offsets_of(engine, topic)) >= 1)
+    reasons = [each.paused_reason for each in offsets_of(engine, topic) if each.paused_reason]
+    assert all("topic recreated: expected topic id of-before" in str(each) for each in reasons)
+
+
+@pytest.mark.kafka
+def test_a_rebalance_storm_counts_each_record_once(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """A second worker joins and leaves every two seconds under load; the oracle agrees (F7)."""
+    apply_credit_model(engine)
+    only = {"truths_topics": (), "deployments_topics": ()}  # so that it is the predictions that move
+    settings = settings_for(database_url, kafka_broker, topic_names, **only)
+    bodies = credit_bodies(6000)
+    with ingesting(settings):
+        for part in range(8):
+            produce(kafka_broker, topic_names.predictions, bodies[part::8])
+            if part % 2:
+                with ingesting(settings):
+                    time.sleep(2)
+            else:
+                time.sleep(2)
+        wait_until(lambda: records(engine) == len(bodies))
+    assert max(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+@pytest.mark.kafka
+def test_sigterm_in_a_batch_ends_in_order(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, tmp_path: Path
+) -> None:
+    """SIGTERM while records wait for their flush: they are flushed, the process ends well within its grace (F42)."""
+    apply_credit_model(engine)
+    bodies = credit_bodies(1000)
+    settings = settings_for(database_url, kafka_broker, topic_names, flush_seconds=60)
+    with ingesting_process(settings, tmp_path) as process:
+        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        produce(kafka_broker, topic_names.predictions, bodies)
+        time.sleep(1.5)
+        assert records(engine) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    assert records(engine) > 0
+    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
+        wait_until(lambda: records(engine) == len(bodies))
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+@pytest.mark.kafka
+def test_an_event_before_1970_is_a_dead_letter(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Times that no week of the ledger has a name for stop nothing, though nothing before makes them late (F12)."""
+    apply_model(engine, sample_rate=1.0)
+    times = (-253_402_300_799_999, -62_135_596_800_000, -1, START)
+    bodies = [encoded(prediction_event(number, timestamp=at)) for number, at in enumerate(times)]
+    bodies.append(encoded(prediction_event(5, timestamp="0001-01-01T00:00:00Z")))
+    produce(kafka_broker, topic_names.predictions, bodies, partitions=1)
+    truth = {"prediction_id": "p-3", "model": "credit", "timestamp": -1, "truth": "1"}
+    produce(kafka_broker, topic_names.ground_truth, [encoded(truth)], partitions=1)
+    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
+        wait_until(lambda: records(engine) == 6)
+    with engine.connect() as connection:
+        found = connection.execute(sa.text("SELECT reason, sentence FROM dead_letter")).all()
+    assert [each.reason for each in found] == ["malformed"] * 5
+    assert all("1970" in each.sentence for each in found)
+
+
+def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine) -> None:
+    """Claiming a row that another transaction holds says so within seconds instead of hanging with it."""
+    found = BrokerPartition(key=PartitionKey("p", 0), role=TopicRole.PREDICTIONS, topic_id="", low=0, high=9)
+    with engine.begin() as connection:
+        claim_partition(connection, found, start_at="earliest")
+    with engine.begin() as frozen:
+        frozen.execute(sa.text("UPDATE input_offset SET next_offset = 5"))
+        with (
+            pytest.raises(UnavailableError, match="lock timeout"),
+            named_outage(engine, "taking over"),
+            engine.begin() as connection,
+        ):
+            claim_partition(connection, found, start_at="earliest")
+
+
+def test_a_read_only_postgres_is_waited_for(engine: Engine) -> None:
+    """A primary that a failover made read-only is an outage, no reason to die."""
+    read_only = engine.execution_options(postgresql_readonly=True)
+    with (
+        pytest.raises(UnavailableError, match="read-only"),
+        named_outage(engine, "flushing"),
+        read_only.begin() as connection,
+    ):
+        connection.execute(sa.text("DELETE FROM flush"))
+
+
+def test_a_partition_that_left_lags_here_no_more() -> None:
+    """The gauge knows the partitions that are ours now and no others."""
+
+    def shown() -> set[str]:
+        return {sample.labels["partition"] for metric in LAG_RECORDS.collect() for sample in metric.samples}
+
+    observe_lag([fresh_state(0), fresh_state(1)], lambda key: 100)
+    assert shown() == {"0", "1"}
+    observe_lag([fresh_state(1)], lambda key: 100)
+    assert shown() == {"1"}
