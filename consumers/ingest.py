@@ -30,6 +30,7 @@ from monitor.types import PartitionKey, TopicRole
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 BEAT_SECONDS = 1.0
+SMALL_BATCH = 500
 
 log = structlog.get_logger()
 
@@ -82,6 +83,8 @@ class IngestWorker:
         self._pending_since = self._beat_at = 0.0
         self._absorber: Absorber | None = None
         self._outage = ""
+        self._broker_in_doubt = False
+        self._count = min(SMALL_BATCH, settings.batch_size)
         self._wait_seconds = FIRST_WAIT_SECONDS
         self._waiting_until = 0.0
         self._flushes = 0
@@ -110,14 +113,14 @@ class IngestWorker:
                 return
 
     def _step(self) -> None:
-        received = self._consumer.consume(
-            self._settings.batch_size, timeout_seconds=min(0.2, self._settings.flush_seconds / 2)
-        )
+        received = self._consumer.consume(self._count, timeout_seconds=min(0.2, self._settings.flush_seconds / 2))
         self._timings.end("consume")
         for complaint in received.complaints:
             log.warning("kafka.complained", complaint=complaint)
+        self._broker_in_doubt |= bool(received.complaints)
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
+        self._count = self._next_count(len(received.records))
         for key, offset in received.ends.items():
             if key in self._claims.states:
                 self._claims.states[key].end_offset = offset
@@ -137,6 +140,15 @@ class IngestWorker:
             self._claims.give_back(key)
         self._recount_without(keys)
 
+    def _next_count(self, received: int) -> int:
+        """Return how many records to ask for: fewer while each opens a pane of its own, which costs its whole layout.
+
+        A backfill of one event a minute would otherwise open as many panes as a batch has records.
+        """
+        if received and len(self._pending.panes) > self._settings.flush_panes:
+            return min(SMALL_BATCH, self._settings.batch_size)
+        return min(2 * self._count, self._settings.batch_size)
+
     def _due(self, now: float) -> bool:
         pending = self._pending
         return bool(pending.raw) and (
@@ -147,6 +159,7 @@ class IngestWorker:
 
     def _tend(self, now: float) -> None:
         try:
+            self._ask_broker_in_doubt()
             self._claims.tend()
             if now - self._beat_at >= BEAT_SECONDS:
                 self._claims.beat()
@@ -197,6 +210,15 @@ class IngestWorker:
                 f" the latest at offset {worst[-1].offset if worst else '?'}: {example}",
             )
         self._recount_without(keys)
+
+    def _ask_broker_in_doubt(self) -> None:
+        """After a complaint the end of a partition is known only once the broker answers: no heartbeat before.
+
+        A heartbeat says "read to the end"; without a broker it would let windows close over events nobody has read.
+        """
+        if self._broker_in_doubt and self._claims.states:
+            self._consumer.watermarks(min(self._claims.states))
+        self._broker_in_doubt = False
 
     def _claims_lost(self) -> frozenset[PartitionKey]:
         return frozenset(

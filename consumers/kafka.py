@@ -76,7 +76,8 @@ class InputConsumer:
     def __init__(self, settings: Settings, rebalance: Rebalance) -> None:
         self._settings = settings
         self._rebalance = rebalance
-        self._consumer = Consumer(consumer_settings(settings))
+        self._complaints: list[str] = []
+        self._consumer = Consumer({**consumer_settings(settings), "error_cb": self._complain})
         self._cut: set[PartitionKey] = set()  # the client fetches these no more and refuses to seek
 
     def subscribe(self, topics: Sequence[str]) -> None:
@@ -89,7 +90,7 @@ class InputConsumer:
         """Return up to *count* records; callbacks of a rebalance run inside."""
         messages = self._consumer.consume(count, timeout_seconds)
         if not any(map(Message.error, messages)):
-            return Received(records=messages, ends={})
+            return Received(records=messages, ends={}, complaints=self._told())
         records: list[Message] = []
         cut: set[PartitionKey] = set()
         ends: dict[PartitionKey, int] = {}
@@ -107,7 +108,7 @@ class InputConsumer:
                 raise unavailable(self._settings, "reading the input topics", error.str())
             else:
                 complaints.append(error.str())
-        return Received(records=records, ends=ends, complaints=tuple(complaints), cut=frozenset(cut))
+        return Received(records=records, ends=ends, complaints=(*complaints, *self._told()), cut=frozenset(cut))
 
     def start_at(self, key: PartitionKey, offset: int) -> bool:
         """Read *key* from *offset* on; False: not yet possible, ask again after the next `consume`."""
@@ -167,6 +168,15 @@ class InputConsumer:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _complain(self, error: KafkaError) -> None:
+        # Of a connection, not of a partition: brokers that are away are told only here.
+        self._complaints.append(error.str())
+
+    def _told(self) -> tuple[str, ...]:
+        told = tuple(dict.fromkeys(self._complaints))
+        self._complaints.clear()
+        return told
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._cut.difference_update(_keys(partitions))

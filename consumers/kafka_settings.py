@@ -12,7 +12,7 @@ def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
         "sasl.username": settings.kafka_sasl_username,
         "sasl.password": settings.kafka_sasl_password,
         "client.id": "driftline",
-        "log_level": 3,
+        "log_level": 2,  # at 3 a broker that is away gives hundreds of lines; our own errors say it once
     }
     return {name: value for name, value in found.items() if value is not None}
 

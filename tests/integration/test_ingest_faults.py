@@ -21,6 +21,7 @@ from monitor.metrics import LAG_RECORDS
 from monitor.settings import Settings
 from monitor.store.offsets import BrokerPartition, claim_partition, paused_partitions, resume_partition
 from monitor.store.outage import named_outage
+from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, TopicRole
 from tests.factories import START, apply_credit_model, apply_model, encoded, prediction_event
 from tests.fake_records import fresh_state
@@ -255,3 +256,34 @@ def test_a_partition_that_left_lags_here_no_more() -> None:
     assert shown() == {"0", "1"}
     observe_lag([fresh_state(1)], lambda key: 100)
     assert shown() == {"1"}
+
+
+def test_without_a_broker_no_heartbeat_says_that_the_end_was_reached(
+    kafka_broker: KafkaBroker, topic_names: TopicNames, database_url: str, engine: Engine
+) -> None:
+    """The broker is killed under an idle worker: its heartbeat stops, so the watermark holds; it goes on afterwards."""
+    apply_credit_model(engine)
+    produce(kafka_broker, topic_names.predictions, good_bodies(0, 50))
+
+    def last_heartbeat() -> float:
+        query = sa.select(sa.func.max(sa.extract("epoch", input_offset.c.heartbeat_at)))
+        with engine.connect() as connection:
+            return float(connection.execute(query).scalar() or 0)
+
+    def beats() -> bool:
+        before = last_heartbeat()
+        time.sleep(2.5)
+        return last_heartbeat() > before
+
+    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
+        wait_until(lambda: records(engine) == 50)
+        wait_until(beats)
+        kafka_broker.kill()
+        try:
+            time.sleep(3)
+            assert not beats()
+        finally:
+            kafka_broker.start()
+        produce(kafka_broker, topic_names.predictions, good_bodies(50, 50))
+        wait_until(lambda: records(engine) == 100)
+        wait_until(beats)

@@ -66,7 +66,7 @@ truth: {horizon: a month}
     expected = {
         "task": ("'binary_classification', 'multiclass_classification' or 'regression'", "found 'ranking'"),
         "columns.amount.kind": ("'numeric' or 'categorical'", "found 'number'"),
-        "columns.age.weight": ("not permitted", "found 2"),
+        "columns.age.weight": ("unknown key", "found 2"),
         "sample_rate": ("less than or equal to 1", "found 1.5"),
         "windows.scales[0]": ("whole minutes that divide half the length", "found 180 s"),
         "windows.min_events": ("valid integer", "found 'lots'"),
