@@ -80,14 +80,6 @@ def test_a_database_that_is_away_is_told_without_a_traceback(tmp_path: Path, com
     assert "geheim" not in done.stderr
 
 
-def test_a_broker_that_is_away_is_told_without_a_traceback(tmp_path: Path) -> None:
-    """`topics create` ends with 3 and names the address."""
-    done = run("topics", "create", directory=tmp_path, DRIFTLINE_KAFKA_BOOTSTRAP="127.0.0.1:1")
-    assert done.returncode == ExitCode.UNAVAILABLE
-    assert "Kafka: no answer at 127.0.0.1:1" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
