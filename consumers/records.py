@@ -89,16 +89,27 @@ def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -
 
 def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) -> RecordBatch:
     count = len(records)
-    places = list(zip(topics, [each.partition() for each in records], strict=True))
-    distinct = sorted(set(places))
-    code_of = {place: code for code, place in enumerate(distinct)}
+    partitions, codes = _places(topics, [each.partition() for each in records])
     timestamps = np.fromiter([each.timestamp()[1] for each in records], np.int64, count)
     timestamps[timestamps < 0] = NO_TIMESTAMP
     return RecordBatch(
         role=role,
-        partitions=tuple(PartitionKey(*place) for place in distinct),
-        codes=np.fromiter(map(code_of.__getitem__, places), np.intp, count),
+        partitions=partitions,
+        codes=codes,
         offsets=np.fromiter([each.offset() for each in records], np.int64, count),
         timestamps=timestamps,
         records=records,
+    )
+
+
+def _places(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[PartitionKey, ...], npt.NDArray[np.intp]]:
+    """Return the distinct partitions, and for each record the index of its own."""
+    if len(set(topics)) == 1:
+        distinct_numbers, codes = np.unique(np.fromiter(numbers, np.int64, len(numbers)), return_inverse=True)
+        return tuple(PartitionKey(topics[0], each) for each in distinct_numbers.tolist()), codes.astype(np.intp)
+    places = list(zip(topics, numbers, strict=True))
+    distinct = sorted(set(places))
+    code_of = {place: code for code, place in enumerate(distinct)}
+    return tuple(PartitionKey(*place) for place in distinct), np.fromiter(
+        map(code_of.__getitem__, places), np.intp, len(places)
     )

@@ -1,8 +1,10 @@
 """Decoded events of one model, turned into columns."""
 
-from collections.abc import Sequence
-from itertools import chain
-from operator import attrgetter
+import struct
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain, starmap
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -110,10 +112,21 @@ def _feature_numbers(shape: EventShape, features: list[Any]) -> dict[str, Floats
     chosen = [(index, name) for index, name in enumerate(shape.features) if name not in shape.categorical]
     if len(chosen) < 2:
         return {name: _numbers(list(map(attrgetter(f"f{index}"), features))) for index, name in chosen}
-    rows = map(attrgetter(*(f"f{index}" for index, _ in chosen)), features)
-    flat = np.fromiter(chain.from_iterable(rows), np.float64, len(chosen) * len(features))
+    pick = itemgetter(*(index for index, _ in chosen))
+    try:
+        packed = b"".join(starmap(_packer(len(chosen)), map(pick, map(msgspec.structs.astuple, features))))
+        flat = np.frombuffer(packed, dtype=np.float64)
+    except struct.error:  # a missing value; half as fast
+        rows = map(pick, map(msgspec.structs.astuple, features))
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, len(chosen) * len(features))
     by_column = flat.reshape(-1, len(chosen)).T.copy()
     return {name: by_column[place] for place, (_, name) in enumerate(chosen)}
+
+
+@cache
+def _packer(count: int) -> Callable[..., bytes]:
+    """Return what packs *count* floats; it refuses None, which numpy reads as NaN."""
+    return struct.Struct(f"{count}d").pack
 
 
 def _numbers_among_scalars(raw: list[Any]) -> Floats:
