@@ -68,7 +68,7 @@ class EventShape:
 
 def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: bool = True) -> EventShape:
     """Return the shape of *model*'s events; unknown names other than *extras* are refused (and read slowly)."""
-    names = _column_names(model)
+    names = column_names(model)
     categorical = {
         each.name for each in names if each.role is ColumnRole.FEATURE and each.kind is ColumnKind.CATEGORICAL
     }
@@ -141,6 +141,6 @@ def _event_type(
     return msgspec.defstruct("Event", fields, gc=False)
 
 
-def _column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
+def column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
     layouts = [each.layout for each in reversed(model.cells)]
     return tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))
