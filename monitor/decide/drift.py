@@ -8,7 +8,12 @@ from monitor.decide.prepare import Prepared
 from monitor.decide.sample import Sample
 from monitor.spec import TierSpec
 from monitor.stats.columns import Reals
-from monitor.stats.psi_threshold import distance_lower_bound, proven_lower_bound, proven_lower_bounds
+from monitor.stats.psi_threshold import (
+    chance_level,
+    distance_lower_bound,
+    proven_lower_bound,
+    proven_lower_bounds,
+)
 from monitor.types import IncidentKind, Tier
 
 
@@ -102,9 +107,8 @@ def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: 
     n, m = int(half.sample.n[column]), int(prepared.reference.n[column])
     if n == 0:
         return -1.0
-    freedom = int(prepared.order.bins_per_column[column]) - 1
-    expected = freedom * (1.0 / n + 1.0 / m + float(measured.movement.kappa_half[column]))
-    return float(half.psi[column]) - expected
+    bins, kappa = int(prepared.order.bins_per_column[column]), float(measured.movement.kappa_half[column])
+    return float(half.psi[column]) - chance_level(bins=bins, n=n, m=m, kappa=kappa)
 
 
 def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> Claim | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.decide.family import FamilyOfTests, family_of
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
 from monitor.errors import BinMismatchError
@@ -44,7 +45,8 @@ class Prepared:
         numeric: Has a KS distance and far values.
         constant: A numeric column with a single value in the reference: any other value is unseen.
         importance: As in the spec; None for the prediction.
-        alpha: Error probability of one test: the spec's, shared by all tests, scales and segments.
+        family: The tests that share the spec's error probability.
+        alpha: Error probability of one of them.
         movements: By window length in minutes, one for each scale of the spec.
     """
 
@@ -56,6 +58,7 @@ class Prepared:
     numeric: Mask
     constant: Mask
     importance: tuple[float | None, ...]
+    family: FamilyOfTests
     alpha: float
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
@@ -88,6 +91,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     numeric = np.array([each.kind is ColumnKind.NUMERIC for each in layout.columns], dtype=np.bool_)
     constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
     monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
+    family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
     return Prepared(
         layout=layout,
         bins=bins,
@@ -97,7 +101,8 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         numeric=numeric,
         constant=constant,
         importance=tuple(_importance(each, spec) for each in layout.columns),
-        alpha=_shared_alpha(spec, monitored=monitored, numeric=numeric, constant=constant),
+        family=family,
+        alpha=spec.drift.alpha / family.size,
         movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
         drift=spec.drift,
         min_events=spec.windows.min_events,
@@ -122,13 +127,6 @@ def _is_monitored(column: ColumnCells, spec: ModelSpec) -> bool:
 def _importance(column: ColumnCells, spec: ModelSpec) -> float | None:
     feature = spec.columns.get(column.name) if column.role is ColumnRole.FEATURE else None
     return None if feature is None else feature.importance
-
-
-def _shared_alpha(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask) -> float:
-    # Of each column PSI, missing and invalid; of numeric ones D and far; of all that can be unseen, unseen.
-    tests = int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum())
-    segments = 1 + sum(len(each.values) + 1 for each in spec.segments)
-    return spec.drift.alpha / (max(tests, 1) * len(spec.scales) * segments)
 
 
 def _scale_movement(references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int) -> ScaleMovement:
