@@ -40,6 +40,17 @@ class ColumnSpec(Strict):
     kind: ColumnKind = Field(description="How values are counted: cells of numbers or categories.")
     monitor: bool = Field(default=True, description="false: counted and shown, never judged.")
     importance: Share | None = Field(default=None, description="Share of the model's importance; rollback's key 1.")
+    rule: Literal["default", "anytime"] = Field(
+        default="default",
+        description="default: the model's `drift.rule`. anytime: a lasting change is also noticed pane by pane, often "
+        "in a few minutes; only for columns that do not wander by themselves.",
+    )
+
+    @model_validator(mode="after")
+    def _judged(self) -> Self:
+        if self.rule == "anytime" and not self.monitor:
+            raise ValueError("rule anytime judges the column, expected monitor: true, found false")
+        return self
 
 
 class PredictionSpec(Strict):

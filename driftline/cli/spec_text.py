@@ -58,7 +58,8 @@ def _line(indent: int, key: str, value: object, comment: str) -> str:
 def _columns(proposal: Proposal, profile: ReferenceProfile) -> list[str]:
     lines = [
         "# Features. kind: numeric | categorical; monitor: false counts a column without judging it; importance: 0.3",
-        "# is its share of the model's importance, which sorts messages and counts as evidence for a rollback.",
+        "# is its share of the model's importance, which sorts messages and counts as evidence for a rollback;",
+        "# rule: anytime notices a lasting change pane by pane, for columns that do not wander by themselves.",
         "columns:" if proposal.description.features else "columns: {}",
     ]
     for (name, kind), span in zip(proposal.description.features, profile.layout.spans, strict=False):
