@@ -121,6 +121,8 @@ def _windows_and_drift(proposal: Proposal) -> list[str]:
         _line(2, "critical", defaults.tiers.critical, "a rollback is considered"),
         _line(1, "ks_warning", defaults.ks_warning, "KS distance that is a warning by itself"),
         _line(1, "close_ratio", defaults.close_ratio, "an incident closes below this share of its tier"),
+        "  # shown beside PSI and KS, never judged: jensen_shannon, kullback_leibler, hellinger, total_variation,",
+        _line(1, "statistics", "[]", "l_infinity, chi_squared, wasserstein"),
     ]
 
 

@@ -7,10 +7,11 @@ import numpy.typing as npt
 
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
+from monitor.decide.widths import cell_widths
 from monitor.errors import BinMismatchError
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
-from monitor.spec import ColumnKind, DriftSpec, ModelSpec
+from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columns import Counts, Reals
 
 Mask = npt.NDArray[np.bool_]
@@ -46,6 +47,7 @@ class Prepared:
         importance: As in the spec; None for the prediction.
         alpha: Error probability of one test: the spec's, shared by all tests, scales and segments.
         movements: By window length in minutes, one for each scale of the spec.
+        widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
     """
 
     layout: CellsLayout
@@ -60,6 +62,7 @@ class Prepared:
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
+    widths: Reals | None
 
     def sample(self, counts: Counts) -> Sample:
         """Return the counts of one span of time, in the order of comparison.
@@ -88,11 +91,13 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     numeric = np.array([each.kind is ColumnKind.NUMERIC for each in layout.columns], dtype=np.bool_)
     constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
     monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
+    reference = sample_of(profile.counts, order=order, constant=constant)
+    wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
     return Prepared(
         layout=layout,
         bins=bins,
         order=order,
-        reference=sample_of(profile.counts, order=order, constant=constant),
+        reference=reference,
         monitored=monitored,
         numeric=numeric,
         constant=constant,
@@ -101,6 +106,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
         drift=spec.drift,
         min_events=spec.windows.min_events,
+        widths=cell_widths(layout, order, reference.cells) if wants_widths else None,
     )
 
 
