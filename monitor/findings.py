@@ -5,6 +5,28 @@ import msgspec
 from monitor.types import IncidentKind, Tier, Verdict
 
 
+class FurtherStatistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Numbers that the spec asked for beyond PSI and KS, on the reference's bins; None: not asked, or not measured.
+
+    Attributes:
+        jensen_shannon: The distance, √ of the divergence in nats.
+        kullback_leibler: From the reference to the window, in nats, ½ added to every bin.
+        hellinger, total_variation, l_infinity: Distances between 0 and 1.
+        chi_squared, chi_squared_freedom, chi_squared_p: Statistic, degrees of freedom and p-value of Pearson's test.
+        wasserstein: Of numeric columns: between the reference's 1st and 99th percentile, in its interquartile ranges.
+    """
+
+    jensen_shannon: float | None = None
+    kullback_leibler: float | None = None
+    hellinger: float | None = None
+    total_variation: float | None = None
+    l_infinity: float | None = None
+    chi_squared: float | None = None
+    chi_squared_freedom: int | None = None
+    chi_squared_p: float | None = None
+    wasserstein: float | None = None
+
+
 class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Numbers of one column in one window; None is "not measured".
 
@@ -14,6 +36,7 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         ks, ks_bound: KS distance D on the cells; D <= true D <= D + bound.
         phi: Natural movement, 1 + kappa / (1/n + 1/m).
         missing, invalid, unseen: Shares of all events.
+        further: What the spec asked for besides; None when it asked for nothing.
         inconclusive: Why nothing can be said (``too_few_events``, ``no_reference``), empty when something can.
     """
 
@@ -27,6 +50,7 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     missing: float = 0.0
     invalid: float = 0.0
     unseen: float = 0.0
+    further: FurtherStatistics | None = None
     inconclusive: str = ""
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from monitor.decide.further import further_statistics
 from monitor.decide.prepare import Prepared, ScaleMovement
 from monitor.decide.sample import Sample
 from monitor.findings import ColumnResult
@@ -111,6 +112,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
     psi, phi, lows = measured.psi.tolist(), measured.phi.tolist(), psi_low.tolist()
     ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
     conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
+    further = further_statistics(prepared, reference=prepared.reference, current=whole)
     return tuple(
         ColumnResult(
             name=column.name,
@@ -123,6 +125,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
             missing=shares[at][0],
             invalid=shares[at][1],
             unseen=shares[at][2],
+            further=further[at],
         )
         if conclusive[at]
         else ColumnResult(

@@ -8,10 +8,11 @@ import numpy.typing as npt
 from monitor.decide.family import FamilyOfTests, family_of
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
+from monitor.decide.widths import cell_widths
 from monitor.errors import BinMismatchError
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
-from monitor.spec import ColumnKind, DriftSpec, ModelSpec
+from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columns import Counts, Reals
 
 Mask = npt.NDArray[np.bool_]
@@ -48,6 +49,7 @@ class Prepared:
         family: The tests that share the spec's error probability.
         alpha: Error probability of one of them.
         movements: By window length in minutes, one for each scale of the spec.
+        widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
     """
 
     layout: CellsLayout
@@ -63,6 +65,7 @@ class Prepared:
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
+    widths: Reals | None
 
     def sample(self, counts: Counts) -> Sample:
         """Return the counts of one span of time, in the order of comparison.
@@ -92,11 +95,13 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
     monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
     family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
+    reference = sample_of(profile.counts, order=order, constant=constant)
+    wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
     return Prepared(
         layout=layout,
         bins=bins,
         order=order,
-        reference=sample_of(profile.counts, order=order, constant=constant),
+        reference=reference,
         monitored=monitored,
         numeric=numeric,
         constant=constant,
@@ -106,6 +111,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
         drift=spec.drift,
         min_events=spec.windows.min_events,
+        widths=cell_widths(layout, order, reference.cells) if wants_widths else None,
     )
 
 
