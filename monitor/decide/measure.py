@@ -146,6 +146,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
             ks=ks[at] if numeric[at] else None,
             ks_bound=bounds[at] if numeric[at] else None,
             phi=phi[at],
+            calibration="" if measured.movement.statuses[at] == "measured" else measured.movement.statuses[at],
             missing=shares[at][0],
             invalid=shares[at][1],
             unseen=shares[at][2],

@@ -10,6 +10,7 @@ import numpy as np
 from monitor.decide.claim import Claim, Level, Settled, settle
 from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
 from monitor.decide.measure import Measured, column_results, measure
+from monitor.decide.moved import moved_columns
 from monitor.decide.prepare import Prepared
 from monitor.decide.sample import Sample
 from monitor.decide.season import WindowHours
@@ -125,11 +126,14 @@ def conclude_window(
     reason = reason_of(prepared, measured)
     if reason and not any(each.endured for each in findings):
         return _inconclusive(prepared, examined, reason, findings=findings)
+    drifts = any(each.kind is IncidentKind.DRIFT and each.endured for each in findings)
+    by_evidence = drifts and prepared.drift.rule == "default"
     return WindowResult(
         verdict=worst_verdict(findings),
         events=examined.events,
         columns=examined.columns,
         findings=findings,
+        moved=moved_columns(prepared, measured, psi_low=examined.psi_low) if by_evidence else (),
         calm_below=calm_below(prepared, measured, findings),
         quality_calm=not any(each.kind is IncidentKind.DATA_QUALITY for each in findings),
         sentence=window_sentence(prepared, measured, findings),
