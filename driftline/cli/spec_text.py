@@ -114,6 +114,7 @@ def _windows_and_drift(proposal: Proposal) -> list[str]:
         "",
         "drift:",
         _line(1, "rule", defaults.rule, "default | textbook (plain thresholds, to compare)"),
+        _line(1, "seasonality", defaults.seasonality, "auto | none | hour_of_day: compared with the same hours (UTC)"),
         _line(1, "alpha", defaults.alpha, "chance of a false alarm per evaluation, at a tier's boundary"),
         "  tiers:" + " " * (COMMENT_COLUMN - 8) + "# PSI that must be proven",
         _line(2, "warning", defaults.tiers.warning, "people are told"),

@@ -82,6 +82,8 @@ def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
     if status == "uncalibrated":
         return f"{window}, this column's natural movement is uncalibrated"
     estimated = " (estimated)" if status == "estimated" else ""
+    if prepared.seasonal is not None and prepared.seasonal.columns[column]:
+        window = f"{window}, compared with the same hours of the reference"
     return f"{window}, this column naturally moves ×{measured.phi[column]:.1f}{estimated}"
 
 
@@ -113,7 +115,7 @@ def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> s
     first = int(order.columns_of_bins[column])
     bins = slice(first, first + int(order.bins_per_column[column]))
     share = measured.whole.bins[bins] / measured.whole.n[column]
-    reference_share = prepared.reference.bins[bins] / prepared.reference.n[column]
+    reference_share = measured.reference.bins[bins] / measured.reference.n[column]
     moved = int(np.argmax(np.abs(share - reference_share)))
     # The order of comparison sorts bins by number, but a column may leave numbers out.
     number = sorted(set(prepared.bins[column]))[moved]

@@ -12,6 +12,7 @@ from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_befor
 from monitor.decide.measure import Measured, column_results, measure
 from monitor.decide.prepare import Prepared
 from monitor.decide.sample import Sample
+from monitor.decide.season import WindowHours
 from monitor.decide.sentence import finding_sentence, inconclusive_sentence, window_sentence
 from monitor.decide.shares import share_claims, share_shown_before
 from monitor.decide.stuck import stuck_claim
@@ -53,30 +54,43 @@ def decide_window(
     events: int,
     previous: Counts | None = None,
     previous_events: int = 0,
+    hours: WindowHours | None = None,
 ) -> WindowResult:
     """Return the decision about one window whose previous disjoint window is at hand.
 
     Args:
         first_half, second_half: Shape ``(layout.size,)``, any integer type.
         events: Events counted in the window.
+        hours: When the events came; needed where `prepared.seasonal` is not None.
         previous, previous_events: The same of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
 
     Raises:
         BinMismatchError: Counts of another layout.
         KeyError: *scale* is none of the spec's.
+        ValueError: Columns are compared by the hour, and *hours* is None.
     """
-    examined = examine_window(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    examined = examine_window(
+        prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
+    )
     return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
 
 
 def examine_window(
-    prepared: Prepared, *, scale: Scale, first_half: Counts, second_half: Counts, events: int
+    prepared: Prepared,
+    *,
+    scale: Scale,
+    first_half: Counts,
+    second_half: Counts,
+    events: int,
+    hours: WindowHours | None = None,
 ) -> Examined:
     """Return what one window proves by itself; arguments and errors as of `decide_window`."""
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
         return Examined(scale=scale, events=0, measured=None, psi_low=nothing, claims=(), columns=())
-    measured = measure(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    measured = measure(
+        prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
+    )
     if events < prepared.min_events:
         columns = column_results(prepared, measured, psi_low=nothing)
         return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
