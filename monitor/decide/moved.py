@@ -13,8 +13,8 @@ FALSE_DISCOVERY_RATE = 0.05
 def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[str, ...]:
     """Return the columns whose PSI is past the warning tier, at most one in twenty of them falsely.
 
-    Less is asked of each than of a finding, which alone may wake somebody: this is for whoever looks already. Those
-    with the largest proven PSI come first; ties go by importance, then by name.
+    Less is asked of each than of a finding, which alone may wake somebody: this is for whoever looks already. First
+    come those whose proven PSI is past the tier, by it; then the others by importance, PSI and name.
     """
     warning = prepared.drift.tiers.warning
     judged = np.flatnonzero(prepared.monitored & measured.conclusive).tolist()
@@ -22,9 +22,10 @@ def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> 
     rejected = benjamini_hochberg(p_values, q=FALSE_DISCOVERY_RATE)
     names = [each.name for each in prepared.layout.columns]
     moved = [column for column, moves in zip(judged, rejected.tolist(), strict=True) if moves]
+    lows = psi_low.tolist()
     moved.sort(
         key=lambda column: (
-            -_or_zero(float(psi_low[column])),
+            -lows[column] if lows[column] > warning else 0.0,
             -(prepared.importance[column] or 0.0),
             -float(measured.psi[column]),
             names[column],
@@ -46,7 +47,3 @@ def _p_value(prepared: Prepared, measured: Measured, *, column: int, tier: float
         kappa=float(measured.movement.kappa[column]),
         nu=float(measured.movement.nu[column]),
     )
-
-
-def _or_zero(value: float) -> float:
-    return 0.0 if value != value else value
