@@ -10,7 +10,7 @@ from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 
 FINDINGS_KEPT = 20
 PERFORMANCE = "performance"
-OF_VALUES = frozenset({"psi", "ks", "far", "stuck"})
+OF_VALUES = frozenset({"psi", "ks", "anytime", "far", "stuck"})
 """Statistics of a column's values, which a window without enough of them cannot judge; the others are of all events."""
 DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKind.DRIFT)
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""

@@ -61,7 +61,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         kind: The incident it belongs to.
-        statistic: ``psi``, ``ks``, ``missing``, ``invalid``, ``unseen``, ``schema``, ``accuracy``.
+        statistic: ``psi``, ``ks``, ``anytime`` (in powers of ten), ``missing``, ``invalid``, ``unseen``, ``far``,
+            ``stuck``, ``schema``, ``accuracy``.
         tier: The tier that is proven.
         endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
         value, bound, threshold: The statistic, its proven bound, and what the bound passed.

@@ -6,7 +6,7 @@ where the window before is loaded only when it matters.
 
 from monitor.decide.prepare import Prepared, prepare
 from monitor.decide.season import WindowHours, season_hour
-from monitor.decide.window import Examined, conclude_window, decide_window, examine_window
+from monitor.decide.window import Examined, conclude_window, decide_window, examine_window, watches_panes
 
 __all__ = [
     "Prepared",
@@ -17,4 +17,5 @@ __all__ = [
     "examine_window",
     "conclude_window",
     "decide_window",
+    "watches_panes",
 ]

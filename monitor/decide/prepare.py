@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.decide.anytime import AnytimeWatch, anytime_watch
 from monitor.decide.family import FamilyOfTests, family_of
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
@@ -50,6 +51,7 @@ class Prepared:
         family: The tests that share the spec's error probability.
         alpha: Error probability of one of them.
         seasonal: Hour profiles of the columns that are compared with the same hours; None when none is.
+        anytime: The columns of `rule: anytime`; None when there is none.
         movements: By window length in minutes, one for each scale of the spec.
         widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
     """
@@ -65,6 +67,7 @@ class Prepared:
     family: FamilyOfTests
     alpha: float
     seasonal: SeasonalReference | None
+    anytime: AnytimeWatch | None
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
@@ -113,6 +116,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     reference = sample_of(profile.counts, order=order, constant=constant)
     seasonal = seasonal_reference(profile, references, drift=spec.drift, reference=reference, order=order)
     by_hour = np.zeros(len(references), dtype=np.bool_) if seasonal is None else seasonal.columns
+    alpha = spec.drift.alpha / family.size
     wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
     return Prepared(
         layout=layout,
@@ -124,8 +128,9 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         constant=constant,
         importance=tuple(_importance(each, spec) for each in layout.columns),
         family=family,
-        alpha=spec.drift.alpha / family.size,
+        alpha=alpha,
         seasonal=seasonal,
+        anytime=anytime_watch(spec, layout, order=order, reference=reference, alpha=alpha),
         movements={
             each.length: _scale_movement(references, order, length=each.length, by_hour=by_hour) for each in spec.scales
         },

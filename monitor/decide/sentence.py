@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from monitor.decide.anytime import STATISTIC as ANYTIME
 from monitor.decide.claim import Level, Settled
 from monitor.decide.drift import tier_levels
 from monitor.decide.labels import bin_label, cell_label, index_text, percent, span_words
@@ -60,6 +61,12 @@ def inconclusive_sentence(reason: str, *, events: int, min_events: int, minutes:
 
 def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
     claim, drift = settled.claim, prepared.drift
+    if claim.statistic == ANYTIME:
+        needed = settled.level.threshold
+        return (
+            f"a lasting change is proven pane by pane (evidence 10^{claim.value:.1f}, 10^{needed:.1f} needed):"
+            f" falsely once in {10.0**needed:,.0f} panes at most"
+        )
     word = "PSI" if claim.statistic == "psi" else "KS distance"
     if drift.rule == "textbook":
         compared = "over" if claim.statistic == "psi" else f"p-value {claim.bound:.2g} under"
@@ -91,6 +98,8 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
     claim = settled.claim
     if claim.kind is IncidentKind.DRIFT and prepared.drift.rule == "textbook":
         return ""
+    if claim.statistic == ANYTIME:
+        return ""  # the proof is of the change's lasting
     if claim.statistic == "stuck":
         shown = "the whole second half"
     elif not settled.endured:

@@ -3,10 +3,12 @@
 The previous disjoint window costs another read, so a caller loads it only where `Examined.needs_previous`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.decide.anytime import anytime_claims, with_anytime
 from monitor.decide.claim import Claim, Level, Settled, settle
 from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
 from monitor.decide.measure import Measured, column_results, measure
@@ -46,6 +48,11 @@ class Examined:
         return any(claim.needs_previous for claim in self.claims)
 
 
+def watches_panes(prepared: Prepared, scale: Scale) -> bool:
+    """Return whether windows of *scale* are to come with their panes."""
+    return prepared.anytime is not None and prepared.anytime.length == scale.length
+
+
 def decide_window(
     prepared: Prepared,
     *,
@@ -56,6 +63,7 @@ def decide_window(
     previous: Counts | None = None,
     previous_events: int = 0,
     hours: WindowHours | None = None,
+    panes: Sequence[Counts] = (),
 ) -> WindowResult:
     """Return the decision about one window whose previous disjoint window is at hand.
 
@@ -63,6 +71,7 @@ def decide_window(
         first_half, second_half: Shape ``(layout.size,)``, any integer type.
         events: Events counted in the window.
         hours: When the events came; needed where `prepared.seasonal` is not None.
+        panes: The window's counts cut finer, in order of time; looked at where `watches_panes` says so.
         previous, previous_events: The same of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
 
     Raises:
@@ -71,7 +80,13 @@ def decide_window(
         ValueError: Columns are compared by the hour, and *hours* is None.
     """
     examined = examine_window(
-        prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
+        prepared,
+        scale=scale,
+        first_half=first_half,
+        second_half=second_half,
+        events=events,
+        hours=hours,
+        panes=panes,
     )
     return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
 
@@ -84,6 +99,7 @@ def examine_window(
     second_half: Counts,
     events: int,
     hours: WindowHours | None = None,
+    panes: Sequence[Counts] = (),
 ) -> Examined:
     """Return what one window proves by itself; arguments and errors as of `decide_window`."""
     nothing = np.full(len(prepared.layout.columns), np.nan)
@@ -100,6 +116,8 @@ def examine_window(
     else:
         psi_low = psi_lower_bounds(prepared, measured)
         claims = drift_claims(prepared, measured, psi_low=psi_low)
+        if prepared.anytime is not None and watches_panes(prepared, scale):
+            claims = with_anytime(claims, anytime_claims(prepared.anytime, panes))
     claims = tuple(stuck_claim(prepared, measured, claim) or claim for claim in claims)
     return Examined(
         scale=scale,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from monitor.decide import Prepared, WindowHours, conclude_window, examine_window, season_hour
+from monitor.decide import Prepared, WindowHours, conclude_window, examine_window, season_hour, watches_panes
 from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
 from monitor.types import Scale, Season, Verdict
@@ -154,6 +154,7 @@ def _decided(
         second_half=_added(window.second_half, loaded, decision.size),
         events=sum(row.events for row in window.rows),
         hours=None if hours is None else hours.of_window(window),
+        panes=_panes(window, decision, loaded),
     )
     previous = None
     previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
@@ -162,6 +163,12 @@ def _decided(
     return conclude_window(
         decision.prepared, examined, previous=previous, previous_events=sum(row.events for row in previous_rows)
     )
+
+
+def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts]) -> tuple[Counts, ...]:
+    if not watches_panes(decision.prepared, window.window.scale):
+        return ()
+    return tuple(loaded[tuple(row.row_id for row in step)] for step in window.first_half + window.second_half)
 
 
 def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts], size: int) -> npt.NDArray[np.int64]:
