@@ -12,10 +12,12 @@ from monitor.decide.order import ComparisonOrder
 from monitor.decide.sample import Sample
 from monitor.reference.cells import CellsLayout
 from monitor.spec import ModelSpec
-from monitor.stats.columns import Counts
 from monitor.stats.shiryaev_roberts import EDetector, e_detector, log_statistics_of_panes
 from monitor.stats.tolerance_band import tolerance_band
 from monitor.types import IncidentKind, Tier
+
+PaneCounts = npt.NDArray[np.integer]
+"""Counts of one pane in a layout's order, in the narrow type in which they are stored."""
 
 STATISTIC = "anytime"
 
@@ -66,7 +68,7 @@ def anytime_watch(
     )
 
 
-def anytime_claims(watch: AnytimeWatch, panes: Sequence[Counts]) -> tuple[Claim, ...]:
+def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Claim, ...]:
     """Return a claim for each watched column of which *panes* (in order of time) prove a lasting change.
 
     Its numbers are powers of ten: the evidence, and what was needed.

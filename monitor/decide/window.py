@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide.anytime import anytime_claims, with_anytime
+from monitor.decide.anytime import PaneCounts, anytime_claims, with_anytime
 from monitor.decide.claim import Claim, Level, Settled, settle
 from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
 from monitor.decide.measure import Measured, column_results, measure
@@ -63,7 +63,7 @@ def decide_window(
     previous: Counts | None = None,
     previous_events: int = 0,
     hours: WindowHours | None = None,
-    panes: Sequence[Counts] = (),
+    panes: Sequence[PaneCounts] = (),
 ) -> WindowResult:
     """Return the decision about one window whose previous disjoint window is at hand.
 
@@ -99,7 +99,7 @@ def examine_window(
     second_half: Counts,
     events: int,
     hours: WindowHours | None = None,
-    panes: Sequence[Counts] = (),
+    panes: Sequence[PaneCounts] = (),
 ) -> Examined:
     """Return what one window proves by itself; arguments and errors as of `decide_window`."""
     nothing = np.full(len(prepared.layout.columns), np.nan)
