@@ -111,4 +111,5 @@ class Evaluator:
 
 
 def _textbook(spec: ModelSpec) -> ModelSpec:
-    return spec.model_copy(update={"drift": spec.drift.model_copy(update={"rule": "textbook"})})
+    changes: dict[str, object] = {"rule": "textbook", "seasonality": "none", "statistics": ()}
+    return spec.model_copy(update={"drift": spec.drift.model_copy(update=changes)})

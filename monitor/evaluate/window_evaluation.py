@@ -7,10 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from monitor.decide import Examined, Prepared, conclude_window, examine_window
+from monitor.decide import (
+    Examined,
+    Prepared,
+    WindowHours,
+    conclude_window,
+    examine_window,
+    season_hour,
+    watches_panes,
+)
 from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
-from monitor.types import Scale, Verdict
+from monitor.types import Scale, Season, Verdict
 from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
 from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
 from monitor.windows.due import length_millis
@@ -23,7 +31,7 @@ class ModelDecision:
 
     Attributes:
         cells_id: The cells of the reference; only windows counted wholly on them can be compared.
-        beside: The same under the textbook rule, where windows are judged by both.
+        beside: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
 
     prepared: Prepared
@@ -65,6 +73,7 @@ def evaluate_windows(
         PaneRowsReplaced: A compaction came between; list the rows again.
     """
     sums = StepSums(connection, cache, size=decision.size)
+    hours = None if decision.prepared.seasonal is None else StepHours(decision.prepared.seasonal.season)
     for scale, scale_ends in ends:
         steps = StepRows(scale, rows)
         windows = [_cut(steps, scale, end) for end in scale_ends]
@@ -78,8 +87,32 @@ def evaluate_windows(
             elif is_filling(each.window, since=since):
                 yield _described(each, decision, _inconclusive(each.rows, "filling"))
             else:
-                result, beside = _decided(each, decision, loaded, sums, since=since)
+                result, beside = _decided(each, decision, loaded, sums, hours, since=since)
                 yield _described(each, decision, result, beside=beside)
+
+
+class StepHours:
+    """In which hours of the season the events of steps came, each step added up once."""
+
+    def __init__(self, season: Season) -> None:
+        self._season = season
+        self._known: dict[RowIds, npt.NDArray[np.int64]] = {}
+
+    def of_window(self, window: WindowRows) -> WindowHours:
+        """Return the hours of the window's halves and of the window before it."""
+        return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
+
+    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> npt.NDArray[np.int64]:
+        return total((self._of_step(step) for step in steps), size=self._season.hours)
+
+    def _of_step(self, step: tuple[PaneRow, ...]) -> npt.NDArray[np.int64]:
+        ids = tuple(row.row_id for row in step)
+        if ids not in self._known:
+            hours = np.zeros(self._season.hours, dtype=np.int64)
+            for row in step:
+                hours[season_hour(row.start, self._season)] += row.events
+            self._known[ids] = hours
+        return self._known[ids]
 
 
 def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindow:
@@ -118,19 +151,32 @@ _SENTENCES = {
 
 
 def _decided(
-    window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts], sums: StepSums, *, since: int
+    window: WindowRows,
+    decision: ModelDecision,
+    loaded: dict[RowIds, Counts],
+    sums: StepSums,
+    hours: StepHours | None,
+    *,
+    since: int,
 ) -> tuple[WindowResult, WindowResult | None]:
+    scale = window.window.scale
     first_half = _added(window.first_half, loaded, decision.size)
     second_half = _added(window.second_half, loaded, decision.size)
     events = sum(row.events for row in window.rows)
-
-    def examined_by(prepared: Prepared) -> Examined:
-        return examine_window(
-            prepared, scale=window.window.scale, first_half=first_half, second_half=second_half, events=events
+    examined = examine_window(
+        decision.prepared,
+        scale=scale,
+        first_half=first_half,
+        second_half=second_half,
+        events=events,
+        hours=None if hours is None else hours.of_window(window),
+        panes=_panes(window, decision, loaded),
+    )
+    beside = None
+    if decision.beside is not None:
+        beside = examine_window(
+            decision.beside, scale=scale, first_half=first_half, second_half=second_half, events=events
         )
-
-    examined = examined_by(decision.prepared)
-    beside = None if decision.beside is None else examined_by(decision.beside)
     needs_previous = examined.needs_previous or (beside is not None and beside.needs_previous)
     previous = None
     previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
@@ -145,6 +191,12 @@ def _decided(
     if decision.beside is None or beside is None:
         return result, None
     return result, concluded(decision.beside, beside)
+
+
+def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts]) -> tuple[Counts, ...]:
+    if not watches_panes(decision.prepared, window.window.scale):
+        return ()
+    return tuple(loaded[tuple(row.row_id for row in step)] for step in window.first_half + window.second_half)
 
 
 def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts], size: int) -> npt.NDArray[np.int64]:
