@@ -13,7 +13,7 @@ from driftline.backtest.outcome import (
     RaisedStep,
     TextbookWord,
 )
-from driftline.backtest.run import run_backtest
+from driftline.backtest.run import backtest_history, run_backtest
 from driftline.backtest.truths import TruthTable, truths_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "RaisedStep",
     "TextbookWord",
     "TruthTable",
+    "backtest_history",
     "history_of",
     "run_backtest",
     "truths_of",

@@ -49,27 +49,55 @@ def run_backtest(
     keep_results: bool = False,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
-    """Return what *spec* would have raised on *table*.
+    """Return what *spec* would have raised on *table*, as of `backtest_history`.
+
+    Raises:
+        SpecError: The table does not fit the spec; every problem at once.
+    """
+    history = history_of(table, spec=spec, layout=profile.layout, columns=columns, source=source)
+    return backtest_history(
+        url,
+        spec=spec,
+        profile=profile,
+        history=history,
+        truths=truths,
+        textbook=textbook,
+        keep_results=keep_results,
+        on_progress=on_progress,
+    )
+
+
+def backtest_history(
+    url: str,
+    *,
+    spec: ModelSpec,
+    profile: ReferenceProfile,
+    history: History,
+    truths: TruthTable | None = None,
+    textbook: bool = False,
+    keep_results: bool = False,
+    on_progress: OnProgress = lambda _rows, _at: None,
+) -> BacktestOutcome:
+    """Return what *spec* would have raised on *history*.
 
     Everything happens at the time of its events: no window is too old to be told, cooldowns run in event time.
     Nothing is sent; an action that would have been is a dry run. The process's settings do not matter.
 
     Args:
         url: An empty database with the newest schema, as from `BacktestDatabase.fresh`.
-        truths: What became known, and when; their predictions need an identity column.
-        source: Where the table is from, for messages.
+        truths: What became known, and when; the history needs its prediction ids for them.
         textbook: Judge every window by the textbook rule too.
         keep_results: Keep each window's whole result, some kilobytes.
 
     Raises:
-        SpecError: The table does not fit the spec; every problem at once.
+        SpecError: There are truths, but the predictions have no ids.
     """
-    if truths is not None and columns.identity is None:
-        raise SpecError(source, ("--id: expected the column with the prediction ids, which truths name; found none",))
+    if truths is not None and history.ids is None:
+        problem = "--id: expected the column with the prediction ids, which truths name; found none"
+        raise SpecError("truths", (problem,))
     engine = make_engine(url)
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
-        history = history_of(table, configuration.models[0], columns, source=source)
         run = _Run(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
         run.play(on_progress)
         return run.outcome()
