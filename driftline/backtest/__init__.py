@@ -4,7 +4,7 @@
 """
 
 from driftline.backtest.database import BacktestDatabase
-from driftline.backtest.history import History, HistoryColumns, history_of
+from driftline.backtest.history import History, HistoryColumns, history_of, identities
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
@@ -29,6 +29,7 @@ __all__ = [
     "TruthTable",
     "backtest_history",
     "history_of",
+    "identities",
     "run_backtest",
     "truths_of",
 ]

@@ -25,6 +25,7 @@ from monitor.store.configuration import AppliedModel, Configuration, apply_spec,
 from monitor.store.engine import make_engine
 from monitor.store.incident_story import StoryAction, stories_of
 from monitor.store.performance import final_performances
+from monitor.store.progress import read_progress
 from monitor.types import MINUTE_MILLIS, IncidentKind
 
 ROWS_AT_ONCE = 50_000
@@ -186,11 +187,14 @@ class _Run:
         with self._engine.connect() as connection:
             stories = stories_of(connection, id_prefix="")
             accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
+            progress = read_progress(connection)
         key = self._model.key
         return BacktestOutcome(
             events=self._feed.counted,
             duplicates=self._feed.duplicates,
             truths=self._feed.truths_fed,
+            labelled=progress.labelled,
+            correct=progress.correct,
             first=int(self._history.times[0]),
             last=int(self._history.times[-1]),
             versions=self._history.versions,
