@@ -13,9 +13,10 @@ from driftline.backtest.tracks import Floats
 from monitor.reference.cells import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
-from monitor.types import Scale, Tier
+from monitor.types import IncidentKind, Scale, Tier
 
 TRACKS_SHOWN = 6
+CALM_TRACKS_SHOWN = 3  # to see that nothing happened
 HOUR = 60
 
 
@@ -36,7 +37,7 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
     tiers: dict[str, Tier] = {}
     for incident in outcome.incidents:
         named = [finding.column for step in incident.steps for finding in step.findings if finding.column]
-        incidents.update(dict.fromkeys(named))
+        incidents.update(set(named))
         led.update(named[:1])
     for window in input_windows(outcome):
         for column in dict.fromkeys(each.column for each in window.findings):
@@ -54,8 +55,9 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
             windows=windows[name],
             textbook_windows=textbook[name],
             tier=tiers.get(name, Tier.NONE).name.lower(),
-            largest_psi=round(largest[name].psi, 4) if name in largest else None,
-            largest_psi_scale=str(largest[name].scale) if name in largest else None,
+            psi=round(largest[name].psi, 4) if name in largest else None,
+            proven_psi=round(largest[name].proven, 4) if name in largest else 0.0,
+            psi_scale=str(largest[name].scale) if name in largest else None,
         )
         for name in {**incidents, **windows, **textbook}
     ]
@@ -73,14 +75,17 @@ def monitored_columns(spec: ModelSpec, profile: ReferenceProfile) -> frozenset[s
 
 
 def psi_tracks(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tuple[PsiTrack, ...]:
-    """Return the tracks of the columns that moved most: what opened incidents, then what was proven, then what is left."""
+    """Return the tracks of the columns that moved most: those that opened drift incidents, then by what was proven."""
     largest = _largest_by_column(outcome, monitored)
     opened: dict[str, tuple[str, int]] = {}
     for incident in outcome.incidents:
-        for finding in incident.steps[0].findings:
+        # Of a broken field PSI is not what is wrong.
+        for finding in incident.steps[0].findings if incident.kind is IncidentKind.DRIFT else ():
             opened.setdefault(finding.column, (incident.version, incident.steps[0].length))
     ranked = sorted(largest, key=lambda name: (name not in opened, -largest[name].proven, -largest[name].psi, name))
-    return tuple(_track(outcome, name, opened.get(name), largest[name]) for name in ranked[:TRACKS_SHOWN])
+    moved = sum(name in opened or largest[name].proven > 0.0 for name in ranked)
+    shown = ranked[: min(max(moved, CALM_TRACKS_SHOWN), TRACKS_SHOWN)]
+    return tuple(_track(outcome, name, opened.get(name), largest[name]) for name in shown)
 
 
 def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, largest: _Largest) -> PsiTrack:

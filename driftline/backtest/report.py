@@ -161,7 +161,8 @@ class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
         incidents: How many name it; *led*: how many were opened for it.
         windows: Alarming windows that name it, by the spec's rule and by the textbook's.
         tier: The worst.
-        largest_psi: Of all its windows, at *largest_psi_scale*; None where none was measured.
+        proven_psi: The largest lower bound that any window proved, 0 where none did; *psi*: the PSI there, or the
+            largest, at *psi_scale*; None where none was measured.
     """
 
     name: str
@@ -170,8 +171,9 @@ class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     textbook_windows: int
     tier: str
-    largest_psi: float | None
-    largest_psi_scale: str | None
+    psi: float | None
+    proven_psi: float
+    psi_scale: str | None
 
 
 class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,8 +184,8 @@ class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
         first_judged: End of the first window that could be; None: the scale never said anything.
         typical_events: Median events of its windows.
         incidents: Incidents that it opened.
-        strip: One letter for each bucket of the charts, the worst window that ended there: ``.`` none, ``?``
-            inconclusive, ``o`` ok, ``w`` warning, ``a`` alert, ``c`` critical. *textbook_strip*: by that rule.
+        strip: One letter for each bucket of the charts, the worst window whose last step touches it: ``.`` none,
+            ``?`` inconclusive, ``o`` ok, ``w`` warning, ``a`` alert, ``c`` critical. *textbook_strip*: by that rule.
     """
 
     scale: str

@@ -1,6 +1,7 @@
 """One spec on one history: feed an hour, join what is known, judge what is due, move incidents; then the next hour."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -155,6 +156,10 @@ class _Run:
             Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
         )
         self._taken: list[Taken] = []
+        one_version = len(history.versions) == 1
+        self._join_rules = {
+            model: replace(rules, until_matched=one_version) for model, rules in join_rules(configuration).items()
+        }
 
     def play(self, on_progress: OnProgress) -> None:
         """Feed everything, chunk by chunk of event time; truths that came after the last prediction at the end."""
@@ -173,10 +178,10 @@ class _Run:
     def _advance(self, at: int) -> None:
         """Join what is known, judge what is due and move incidents, at event time *at* (ms)."""
         if self._truths is not None:
-            rules, more = join_rules(self._configuration), True
+            more = True
             while more:
                 with self._engine.begin() as connection:
-                    more = join_truths(connection, rules=rules, now=at).more
+                    more = join_truths(connection, rules=self._join_rules, now=at).more
         report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
         for decision, state in report.taken:
             known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end
