@@ -73,8 +73,10 @@ def _tally_unseen(
     whole = [each for each in groups if each.series.segment_tag == ALL_SEGMENT]
     for found in unseen:
         values, name = columns[found.index], counter.layout.columns[found.index].name
+        marked = np.zeros(len(values), dtype=np.bool_)
+        marked[found.rows] = True
         for group in whole:
-            rows = np.intersect1d(group.rows, found.rows, assume_unique=True).tolist()
+            rows = group.rows[marked[group.rows]].tolist()
             if rows:
                 key = UnseenKey(group.series, name, hour_of(group.start))
                 pending.unseen.setdefault(key, ValueTally()).add(values[row] for row in rows)
