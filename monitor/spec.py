@@ -266,6 +266,9 @@ class AlertingSpec(Strict):
     freshness: Duration | None = Field(
         default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
     )
+    tell_values: bool = Field(
+        default=False, description="Messages name unseen values; values of features then leave Driftline."
+    )
     receivers: tuple[ReceiverSpec, ...] = ()
 
 

@@ -141,6 +141,7 @@ _ACCURACY_TO_ACTIONS = (
     _line(1, "close_after", 2, "better windows in a row, without overlap, that close an incident"),
     _line(1, "keep_firing_for", "1h", "a new start this soon re-opens the same incident"),
     _line(1, "freshness", "null", "older windows page nobody; null: 10m or twice the step, the larger"),
+    _line(1, "tell_values", "false", "true: messages name unseen values; values of features then leave Driftline"),
     "  receivers:" + " " * (COMMENT_COLUMN - 12) + "# who is told, and from which tier on",
     _line(2, "- name", "log", "distinct"),
     _line(3, "type", "log", "log | webhook"),
