@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from driftline.backtest.outcome import BacktestOutcome
-from driftline.backtest.report import ColumnPart, PsiTrack
+from driftline.backtest.report import ColumnPart
+from driftline.backtest.report_curves import PsiTrack
 from driftline.backtest.scale_parts import ALARMING, input_windows
 from driftline.backtest.tracks import Floats
 from monitor.reference.cells import ColumnRole

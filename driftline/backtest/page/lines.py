@@ -6,7 +6,8 @@ from xml.etree.ElementTree import Element
 
 from driftline.backtest.page.elements import element
 from driftline.backtest.page.time_axis import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
-from driftline.backtest.report import AccuracyPart, BacktestReport, PsiTrack
+from driftline.backtest.report import BacktestReport
+from driftline.backtest.report_curves import AccuracyPart, PsiTrack
 from monitor.types import MINUTE_MILLIS
 
 HEIGHT, TOP, LABEL = 118.0, 10.0, 12.5

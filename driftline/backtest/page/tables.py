@@ -14,7 +14,8 @@ from driftline.backtest.phrases import (
     open_text,
     percent_text,
 )
-from driftline.backtest.report import ActionPart, BacktestReport, ColumnPart, IncidentPart, ScalePart, SegmentPart
+from driftline.backtest.report import BacktestReport, ColumnPart, ScalePart, SegmentPart
+from driftline.backtest.report_incidents import ActionPart, IncidentPart
 from driftline.backtest.words import explained_inconclusive
 
 COLUMNS_SHOWN, ACTIONS_SHOWN, INCIDENTS_SHOWN, STEPS_SHOWN = 30, 50, 200, 100

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from xml.etree.ElementTree import Element
 
 from driftline.backtest.page.elements import element
-from driftline.backtest.report import ChartsPart
+from driftline.backtest.report_curves import ChartsPart
 from monitor.clock import to_datetime, to_millis
 from monitor.types import MINUTE_MILLIS
 

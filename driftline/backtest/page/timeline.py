@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element
 from driftline.backtest.page.elements import element
 from driftline.backtest.page.time_axis import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
 from driftline.backtest.phrases import kind_text, moment_text
-from driftline.backtest.report import BacktestReport, IncidentPart, StepPart
+from driftline.backtest.report import BacktestReport
+from driftline.backtest.report_incidents import IncidentPart, StepPart
 from monitor.types import MINUTE_MILLIS
 
 LANE, STRIP, TRAFFIC = 26, 15, 54
