@@ -77,11 +77,13 @@ def advance_model(
     settings: Settings,
     *,
     now_millis: int | None = None,
+    event_clock: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> AdvanceReport:
     """Work batches of window ends until nothing is due, the model is another's, or *stopping* says so.
 
-    One transaction per batch. *now_millis* None reads the database's clock in each.
+    One transaction per batch. *now_millis* None reads the database's clock in each; *event_clock*: whatever is decided
+    is decided when the batch's last window ended, as if history happened now.
     """
     total = AdvanceReport()
     while not stopping():
@@ -93,6 +95,7 @@ def advance_model(
             now = database_now_millis(connection) if now_millis is None else now_millis
             judged = evaluator.evaluate_model(connection, applied, now_millis=now)
             if judged.ends:
+                now = judged.ends[-1].window_end if event_clock else now
                 total = _plus(total, _Turn(connection, applied, locked, settings, now).work(judged.ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
         if not judged.more:
