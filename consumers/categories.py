@@ -58,8 +58,6 @@ class _Memo(dict[Any, int]):
             return self._cells + Slot.MISSING
         if value is INVALID:
             return self._cells + Slot.INVALID
-        place = self._known.get(canonical_category(value))
-        if place is None:
-            self.met_unseen = True
-            return self._cells + Slot.UNSEEN
+        place = self._known.get(canonical_category(value), self._cells + Slot.UNSEEN)
+        self.met_unseen |= place == self._cells + Slot.UNSEEN
         return place
