@@ -30,7 +30,7 @@ def quiet_recipes(*, days: float, sparse_days: float) -> tuple[Recipe, ...]:
 
 
 def change_recipes() -> tuple[Recipe, ...]:
-    """Return the kinds in which something happens three hours after the reference's end."""
+    """Return the kinds in which something happens two to three hours after the reference's end."""
     return tuple(_changes())
 
 
@@ -48,8 +48,9 @@ def _changes() -> Iterator[Recipe]:
     yield Recipe(name="gradual 0.7", happening=Happening(kind=ChangeKind.GRADUAL, size=0.7))
     for size in (0.5, 1.0):
         shift = Happening(kind=ChangeKind.SHIFT, size=size)
-        cycling = Recipe(name=f"shift {size:g} on daily cycle", happening=shift)
-        yield replace(cycling, traffic=DAILY_TRAFFIC, movement=CYCLE, current_days=1.0)
+        any_hour = replace(shift, spread_hours=24.0)
+        cycling = Recipe(name=f"shift {size:g} on daily cycle", happening=any_hour)
+        yield replace(cycling, traffic=DAILY_TRAFFIC, movement=CYCLE, current_days=1.75)
         yield Recipe(name=f"shift {size:g} on wander 0.2", movement=Movement(wander=0.2), happening=shift)
     for name, kind, size in (
         ("missing 5 %", ChangeKind.MISSING, 0.05),

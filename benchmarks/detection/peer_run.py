@@ -10,11 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.detection.episodes import Alarm
-from benchmarks.detection.stream import DAY, HOUR, TIME, Stream, times_of
+from benchmarks.detection.stream import TIME, Stream, times_of
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".cache" / "peers" / "bin" / "python"
-PERIODS = {HOUR: "h", DAY: "D", 7 * DAY: "W-WED"}  # weeks since the epoch begin on Thursdays
 # Both report their use to a server unless told not to.
 SILENT = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 
@@ -48,7 +47,7 @@ def write_stream(stream: Stream, directory: Path, *, length: int, time_reports: 
     """Write the files that `read_windows` of the peers reads; return the windows' ends.
 
     Args:
-        length: Of the windows, disjoint and aligned to the epoch, in ms; an hour, a day or a week.
+        length: Of the windows, disjoint and aligned to the epoch, in ms.
         time_reports: Also time whole Evidently reports of the first windows.
     """
     directory.mkdir(parents=True)
@@ -56,7 +55,7 @@ def write_stream(stream: Stream, directory: Path, *, length: int, time_reports: 
     pq.write_table(stream.reference.select(columns), directory / "reference.parquet")
     pq.write_table(stream.current.select(columns), directory / "current.parquet")
     ends = window_ends(stream, length)
-    asked = {"columns": stream.features, "windows": [(end - length, end) for end in ends], "period": PERIODS[length]}
+    asked = {"columns": stream.features, "windows": [(end - length, end) for end in ends], "length": length}
     (directory / "windows.json").write_text(json.dumps(asked))
     if time_reports:
         (directory / "time-reports").touch()
@@ -71,7 +70,9 @@ def run_peers(directory: Path, *, peers: Iterable[str] = ()) -> None:
         subprocess.CalledProcessError: A peer failed; its words are on the standard error.
     """
     if not PYTHON.exists():
-        raise FileNotFoundError(f"expected the peers' environment at {PYTHON}, found none; run `make .cache/peers/.ready`")
+        raise FileNotFoundError(
+            f"expected the peers' environment at {PYTHON}, found none; run `make .cache/peers/.ready`"
+        )
     command = [str(PYTHON), "-m", "benchmarks.detection.peers", str(directory), *peers]
     environment = {**os.environ, **SILENT, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     subprocess.run(command, env=environment, cwd=ROOT, check=True)

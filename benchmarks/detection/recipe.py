@@ -18,11 +18,15 @@ START = 1_780_272_000_000  # 2026-06-01T00:00:00Z, where every synthetic referen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """A change to come: *after_hours* of the current part, for *lasting_hours* (None: to the end)."""
+    """A change to come: *after_hours* of the current part, for *lasting_hours* (None: to the end).
+
+    It comes up to *spread_hours* later, by chance: at no fixed place of a window, nor of the day.
+    """
 
     kind: ChangeKind
     size: float
-    after_hours: float = 3.0
+    after_hours: float = 2.0
+    spread_hours: float = 1.0
     lasting_hours: float | None = None
 
 
@@ -56,10 +60,15 @@ def column_name(number: int) -> str:
     return f"c{number:02d}"
 
 
-def make_stream(recipe: Recipe, *, reference_seed: int, current_seed: int) -> Stream:
-    """Return the stream of *recipe*; equal seeds give equal streams, and equal references whatever came after them."""
+def make_stream(recipe: Recipe, *, reference_seed: int, current_seed: int, reference: pa.Table | None = None) -> Stream:
+    """Return the stream of *recipe*; equal seeds give equal streams, and equal references whatever came after them.
+
+    Args:
+        reference: Of another stream with the same recipe and *reference_seed*, where there is one already.
+    """
     current_start = START + round(recipe.reference_days * DAY)
-    reference = _table(recipe, _generator(recipe, "reference", reference_seed), start=START, stop=current_start)
+    if reference is None:
+        reference = _table(recipe, _generator(recipe, "reference", reference_seed), start=START, stop=current_start)
     random = _generator(recipe, "current", reference_seed, current_seed)
     change = _change(recipe, random, current_start)
     stop = current_start + round(recipe.current_days * DAY)
@@ -76,7 +85,7 @@ def _change(recipe: Recipe, random: np.random.Generator, current_start: int) -> 
     planned = recipe.happening
     if planned is None:
         return None
-    start = current_start + round(planned.after_hours * HOUR)
+    start = current_start + round((planned.after_hours + planned.spread_hours * random.random()) * HOUR)
     lasting = planned.lasting_hours
     stop = None if lasting is None else start + round(lasting * HOUR)
     change = Change(kind=planned.kind, columns=(), size=planned.size, start=start, stop=stop)

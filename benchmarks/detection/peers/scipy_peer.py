@@ -46,7 +46,9 @@ def _p_values(windows: PeerWindows) -> Iterator[dict[str, float]]:
 def _p_value(reference: pd.Series, current: pd.Series) -> float:
     if not is_categorical(reference):
         return float(stats.ks_2samp(reference.to_numpy(), current.to_numpy(), method="asymp").pvalue)
-    counts = pd.DataFrame({"r": reference.astype(str).value_counts(), "c": current.astype(str).value_counts()}).fillna(0)
+    counts = pd.DataFrame({"r": reference.astype(str).value_counts(), "c": current.astype(str).value_counts()}).fillna(
+        0
+    )
     if len(counts) < 2:
         return 1.0
     return float(stats.chi2_contingency(np.asarray(counts, dtype=np.float64).T).pvalue)

@@ -22,7 +22,7 @@ class PeerWindows:
         sample: At most `SAMPLE_ROWS` rows of it, evenly taken, for peers that compare whole samples each time.
         current: The current part, with `at`.
         bounds: First row and the row after the last of each window of the current part.
-        period: The windows' length as pandas names it, for peers that cut the time themselves.
+        length: Of the windows, in ms, for peers that cut the time themselves.
     """
 
     columns: tuple[str, ...]
@@ -30,7 +30,7 @@ class PeerWindows:
     sample: pd.DataFrame
     current: pd.DataFrame
     bounds: tuple[tuple[int, int], ...]
-    period: str
+    length: int
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return (self.current.iloc[first:stop] for first, stop in self.bounds)
@@ -48,7 +48,7 @@ def read_windows(directory: Path) -> PeerWindows:
         sample=reference.iloc[:: max(1, len(reference) // SAMPLE_ROWS)].reset_index(drop=True),
         current=current,
         bounds=bounds,
-        period=asked["period"],
+        length=asked["length"],
     )
 
 
