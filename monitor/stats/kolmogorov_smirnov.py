@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columns import Counts, Reals, Starts, column_lengths
+from monitor.stats.columns import Counts, Reals, Starts
+from monitor.stats.paired_shares import matched_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +75,11 @@ def kolmogorov_smirnov_distances(
     Raises:
         BinMismatchError: Last axes differ or do not fit *starts*.
     """
-    cells = len(point_cells)
-    if reference.ndim == 0 or current.ndim == 0 or not reference.shape[-1] == current.shape[-1] == cells:
-        raise BinMismatchError(
-            f"expected equal last axes, found {reference.shape}, {current.shape}, {point_cells.shape}"
-        )
-    lengths = column_lengths(starts, cells)
-    m = np.add.reduceat(reference, starts, axis=-1)
-    n = np.add.reduceat(current, starts, axis=-1)
-    measured = (m > 0) & (n > 0)
-    # A column that is not measured weighs nothing: each column's gaps then end at 0 and one cumulative sum
-    # over the whole concatenation needs no restart (its rounding stays under 1e-12 for 20,000 cells).
-    p = reference * np.repeat(np.where(measured, 1.0 / np.where(measured, m, 1), 0.0), lengths, axis=-1)
-    q = current * np.repeat(np.where(measured, 1.0 / np.where(measured, n, 1), 0.0), lengths, axis=-1)
-    gaps = np.cumsum(p - q, axis=-1)
+    if reference.ndim == 0 or point_cells.shape != reference.shape[-1:]:
+        raise BinMismatchError(f"expected equal last axes, found {reference.shape} and {point_cells.shape}")
+    shares = matched_shares(reference, current, starts=starts)
+    gaps = np.cumsum(shares.reference - shares.current, axis=-1)
     np.abs(gaps, out=gaps)
-    hidden = np.minimum(p, q)
+    hidden = np.minimum(shares.reference, shares.current)
     hidden *= ~point_cells
-    return KolmogorovSmirnovDistances(
-        distances=np.where(measured, np.maximum.reduceat(gaps, starts, axis=-1), np.nan),
-        error_bounds=np.where(measured, np.maximum.reduceat(hidden, starts, axis=-1), np.nan),
-    )
+    return KolmogorovSmirnovDistances(distances=shares.maxima(gaps), error_bounds=shares.maxima(hidden))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columns import Counts, Reals, Starts, column_lengths
+from monitor.stats.columns import Counts, Reals, Starts
+from monitor.stats.paired_shares import paired_shares, require_one_column, require_pseudocount
 
 
 def population_stability_index(reference: Counts, current: Counts, *, pseudocount: float = 0.5) -> float:
@@ -30,11 +30,8 @@ def population_stability_index(reference: Counts, current: Counts, *, pseudocoun
     References:
         Kullback & Leibler (1951), the symmetric divergence J(1, 2); as PSI in Siddiqi (2006).
     """
-    if reference.ndim != 1 or reference.shape != current.shape:
-        raise BinMismatchError(f"expected two equal shapes (bins,), found {reference.shape} and {current.shape}")
-    _require_positive(pseudocount)
-    if reference.sum() <= 0 or current.sum() <= 0:
-        raise EmptySampleError(f"reference holds {reference.sum()} observations, current {current.sum()}")
+    require_one_column(reference, current)
+    require_pseudocount(pseudocount)
     p = (reference + pseudocount) / (reference + pseudocount).sum()
     q = (current + pseudocount) / (current + pseudocount).sum()
     return float(np.sum((q - p) * np.log(q / p)))
@@ -58,20 +55,7 @@ def population_stability_indexes(
         BinMismatchError: Last axes differ or do not fit *starts*.
         ValueError: *pseudocount* is not positive.
     """
-    bins = reference.shape[-1] if reference.ndim else 0
-    if reference.ndim == 0 or current.ndim == 0 or bins != current.shape[-1]:
-        raise BinMismatchError(f"expected equal last axes, found {reference.shape} and {current.shape}")
-    _require_positive(pseudocount)
-    lengths = column_lengths(starts, bins)
-    m = np.add.reduceat(reference, starts, axis=-1)
-    n = np.add.reduceat(current, starts, axis=-1)
-    added = pseudocount * lengths
-    p = (reference + pseudocount) / np.repeat(m + added, lengths, axis=-1)
-    q = (current + pseudocount) / np.repeat(n + added, lengths, axis=-1)
-    index: Reals = np.add.reduceat((q - p) * np.log(q / p), starts, axis=-1)
-    return np.where((m > 0) & (n > 0), index, np.nan)
-
-
-def _require_positive(pseudocount: float) -> None:
-    if not pseudocount > 0:
-        raise ValueError(f"pseudocount must be positive, found {pseudocount}")
+    require_pseudocount(pseudocount)
+    shares = paired_shares(reference, current, starts=starts, pseudocount=pseudocount)
+    p, q = shares.reference, shares.current
+    return shares.sums((q - p) * np.log(q / p))

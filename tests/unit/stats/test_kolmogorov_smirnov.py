@@ -10,41 +10,7 @@ from scipy.stats import ks_2samp, kstwo
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, kolmogorov_smirnov_distances
 from monitor.stats.kolmogorov_smirnov_p_value import two_sample_ks_p_value
-
-SAMPLES = {
-    "normal": lambda g, n, moved: g.normal(0.2 * moved, 1.0, n),
-    "lognormal(2)": lambda g, n, moved: g.lognormal(0.3 * moved, 2.0, n),
-    "Pareto(1.1)": lambda g, n, moved: g.pareto(1.1, n) * (1.0 + 0.3 * moved),
-    "Cauchy": lambda g, n, moved: g.standard_cauchy(n) + 0.3 * moved,
-    "60 % zeros": lambda g, n, moved: np.where(g.random(n) < 0.6 - 0.1 * moved, 0.0, g.exponential(1.0, n)),
-    "Poisson": lambda g, n, moved: g.poisson(3.0 + 0.5 * moved, n).astype(float),
-    "rounded": lambda g, n, moved: np.round(g.normal(0.2 * moved, 1.0, n), 1),
-    "bimodal": lambda g, n, moved: g.normal(0.0, 0.5, n) + np.where(g.random(n) < 0.5 + 0.1 * moved, 4.0, 0.0),
-}
-
-
-def cells_of(reference: np.ndarray, current: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count both samples on quantile cells of the reference, as the profile does.
-
-    A value heavier than one cell gets a point cell; so does every value when there are few. Values outside
-    the reference's range have a cell at each end, where the reference has 0.
-    """
-    values, weights = np.unique(reference, return_counts=True)
-    if len(values) <= cells:
-        points = values
-        edges = values
-    else:
-        points = values[weights > len(reference) / cells]
-        quantiles = np.quantile(reference, np.linspace(0.0, 1.0, cells + 1), method="inverted_cdf")
-        edges = np.unique(np.concatenate([quantiles, points]))
-    # A point v is the cell (just under v, v]; any other edge e ends the cell (edge before, e].
-    edges = np.unique(np.concatenate([edges, np.nextafter(points, -np.inf)]))
-    is_point = np.append(np.isin(edges, points), False)
-    counts = [
-        np.bincount(np.searchsorted(edges, sample, side="left"), minlength=len(edges) + 1)
-        for sample in (reference, current)
-    ]
-    return counts[0], counts[1], is_point
+from tests.unit.stats.samples import SAMPLES, cells_of
 
 
 @pytest.mark.parametrize("moved", [0.0, 1.0])
@@ -55,7 +21,7 @@ def test_the_raw_distance_lies_inside_the_printed_bound(name: str, moved: float)
     reference, current = SAMPLES[name](generator, 8000, 0.0), SAMPLES[name](generator, 1500, moved)
     exact = ks_2samp(reference, current, method="asymp").statistic
     for cells in (7, 100, 1000):
-        on_reference, on_current, point_cells = cells_of(reference, current, cells)
+        on_reference, on_current, point_cells, _ = cells_of(reference, current, cells)
         found = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
         assert found.distance <= exact + 1e-12
         assert exact <= found.distance + found.error_bound + 1e-12
@@ -68,7 +34,7 @@ def test_few_distinct_values_are_exact(name: str) -> None:
     """With one cell per value the bound is 0 and the distance is scipy's."""
     generator = np.random.default_rng(21)
     reference, current = SAMPLES[name](generator, 8000, 0.0), SAMPLES[name](generator, 1500, 1.0)
-    on_reference, on_current, point_cells = cells_of(reference, current, 1000)
+    on_reference, on_current, point_cells, _ = cells_of(reference, current, 1000)
     found = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
     assert found.error_bound == 0.0
     assert found.distance == pytest.approx(ks_2samp(reference, current, method="asymp").statistic, abs=1e-12)

@@ -1,0 +1,116 @@
+"""Chi-squared test of two binned samples, with thin cells merged."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtrc
+
+from monitor.stats.columns import Counts, Reals, Starts
+from monitor.stats.paired_shares import ONE_COLUMN, paired_totals, require_one_column
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChiSquared:
+    """The statistic, its degrees of freedom (cells after merging, less one), and its p-value."""
+
+    statistic: float
+    freedom: int
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChiSquaredTests:
+    """The same for many columns: arrays ``(..., columns)``; NaN, and no freedom, where a side is empty."""
+
+    statistics: Reals
+    freedoms: npt.NDArray[np.intp]
+    p_values: Reals
+
+
+def chi_squared_test(reference: Counts, current: Counts, *, minimum_expected: float = 5.0) -> ChiSquared:
+    r"""Return Pearson's test that both samples come from one distribution.
+
+    .. math:: X^2 = \sum_i \frac{\left( r_i \sqrt{n/m} - c_i \sqrt{m/n} \right)^2}{r_i + c_i}
+
+    with *r* and *c* the counts of the reference (*m* in all) and the window (*n*), over the cells after merging: all
+    cells in which the smaller sample expects fewer than *minimum_expected* are one cell; where that one is still
+    thin, the smallest of the others joins it. Without merging this is the test of the 2 × bins table. The reference
+    is taken for the sample it is, not for the truth.
+
+    Args:
+        reference: Shape ``(bins,)``. Observations per bin in the reference sample.
+        current: Shape ``(bins,)``. Observations per bin in the window, same edges.
+        minimum_expected: Under it a cell is thin.
+
+    Returns:
+        The test; with a single cell left the statistic is 0.0, without freedom, and the p-value 1.0.
+
+    Raises:
+        BinMismatchError: The arrays are not one-dimensional and of one length.
+        EmptySampleError: Either side has no observations.
+
+    References:
+        Pearson (1900); Cochran (1954) for the merging.
+    """
+    require_one_column(reference, current)
+    tests = chi_squared_tests(reference, current, minimum_expected=minimum_expected, starts=ONE_COLUMN)
+    return ChiSquared(
+        statistic=float(tests.statistics[0]), freedom=int(tests.freedoms[0]), p_value=float(tests.p_values[0])
+    )
+
+
+def chi_squared_tests(
+    reference: Counts, current: Counts, *, minimum_expected: float = 5.0, starts: Starts
+) -> ChiSquaredTests:
+    """Return the test of every column of a concatenation, for one window or many.
+
+    Args:
+        reference: Shape ``(..., bins of all columns)``.
+        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
+        minimum_expected: As in `chi_squared_test`.
+        starts: Shape ``(columns,)``. First bin of each column.
+
+    Raises:
+        BinMismatchError: Last axes differ or do not fit *starts*.
+    """
+    lengths, m, n = paired_totals(reference, current, starts=starts)
+    measured = (m > 0) & (n > 0)
+    ratio = np.sqrt(np.where(measured, n, 1) / np.where(measured, m, 1))
+    spread = np.repeat(ratio, lengths, axis=-1)
+    gaps, totals = reference * spread - current / spread, reference + current
+    expected = totals * np.repeat(np.minimum(m, n) / np.maximum(m + n, 1), lengths, axis=-1)
+    thin = _thin_cells(expected, starts=starts, lengths=lengths, minimum=minimum_expected)
+
+    def merged(terms: Counts) -> Counts:
+        sums: Counts = np.add.reduceat(terms * thin, starts, axis=-1)
+        return sums
+
+    alone = np.where(thin, 0.0, np.square(gaps) / np.maximum(totals, 1))
+    together = merged(totals)
+    has_merged = together > 0
+    statistics = np.add.reduceat(alone, starts, axis=-1) + np.square(merged(gaps)) / np.where(has_merged, together, 1)
+    cells = np.add.reduceat(~thin, starts, axis=-1, dtype=np.intp) + has_merged
+    freedoms = np.where(measured, np.maximum(cells - 1, 0), 0)
+    statistics = np.where(freedoms > 0, statistics, 0.0)
+    p_values = np.where(freedoms > 0, chdtrc(np.maximum(freedoms, 1), statistics), 1.0)
+    return ChiSquaredTests(
+        statistics=np.where(measured, statistics, np.nan),
+        freedoms=freedoms,
+        p_values=np.where(measured, p_values, np.nan),
+    )
+
+
+def _thin_cells(expected: Reals, *, starts: Starts, lengths: npt.NDArray[np.intp], minimum: float) -> Mask:
+    """Return which cells are merged: those under the *minimum*, and the first smallest other where they stay under."""
+    thin = expected < minimum
+    together = np.add.reduceat(expected * thin, starts, axis=-1)
+    short = np.repeat((together > 0) & (together < minimum), lengths, axis=-1)
+    others = np.where(thin, np.inf, expected)
+    smallest = others == np.repeat(np.minimum.reduceat(others, starts, axis=-1), lengths, axis=-1)
+    rank = np.cumsum(smallest, axis=-1)
+    before = (rank - smallest)[..., starts]
+    first: Mask = smallest & (rank == np.repeat(before, lengths, axis=-1) + 1)
+    return thin | (short & first)

@@ -1,0 +1,106 @@
+"""Two binned samples as shares of their columns, side by side: what most statistics of bins begin with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import BinMismatchError, EmptySampleError
+from monitor.stats.columns import Counts, Reals, Starts, column_lengths
+
+ONE_COLUMN = np.zeros(1, dtype=np.intp)
+"""Starts of an array that is one column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedShares:
+    """Shares of many columns; both sides ``(..., bins of all columns)``, 0 in a column that has no observations.
+
+    Attributes:
+        measured: Shape ``(..., columns)``. Both sides of the column have observations.
+    """
+
+    reference: Reals
+    current: Reals
+    measured: npt.NDArray[np.bool_]
+    starts: Starts
+
+    def sums(self, terms: Reals) -> Reals:
+        """Return the sum of *terms* over the bins of each column, NaN (not measured) where a side is empty."""
+        return np.where(self.measured, np.add.reduceat(terms, self.starts, axis=-1), np.nan)
+
+    def maxima(self, terms: Reals) -> Reals:
+        """Return the largest of *terms* in each column, NaN (not measured) where a side is empty."""
+        return np.where(self.measured, np.maximum.reduceat(terms, self.starts, axis=-1), np.nan)
+
+
+def paired_shares(reference: Counts, current: Counts, *, starts: Starts, pseudocount: float = 0.0) -> PairedShares:
+    """Return the shares of every column of a concatenation, for one window or many.
+
+    Args:
+        reference: Shape ``(..., bins of all columns)``; real-valued where it is a weighted mixture.
+        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
+        starts: Shape ``(columns,)``. First bin of each column.
+        pseudocount: Observations added to every bin of both sides.
+
+    Raises:
+        BinMismatchError: Last axes differ or do not fit *starts*.
+    """
+    lengths, m, n = paired_totals(reference, current, starts=starts)
+    added = pseudocount * lengths
+    # Without a pseudocount a column may hold nothing: 0 / 1 instead of 0 / 0.
+    reference_divisors, current_divisors = (np.where(total > 0, total, 1.0) for total in (m + added, n + added))
+    p: Reals = (reference + pseudocount) / np.repeat(reference_divisors, lengths, axis=-1)
+    q: Reals = (current + pseudocount) / np.repeat(current_divisors, lengths, axis=-1)
+    return PairedShares(reference=p, current=q, measured=(m > 0) & (n > 0), starts=starts)
+
+
+def matched_shares(reference: Counts, current: Counts, *, starts: Starts) -> PairedShares:
+    """Return the shares, both of them 0 in a column where either side is empty.
+
+    The sides of every column then add up to the same, so that their cumulative gap is 0 at each column's end, and one
+    cumulative sum over the whole concatenation needs no restart (its rounding stays under 1e-12 for 20,000 cells).
+
+    Args and errors as of `paired_shares`. The arrays are new: the caller may write into them.
+    """
+    lengths, m, n = paired_totals(reference, current, starts=starts)
+    measured = (m > 0) & (n > 0)
+    p: Reals = reference * np.repeat(np.where(measured, 1.0 / np.where(measured, m, 1), 0.0), lengths, axis=-1)
+    q: Reals = current * np.repeat(np.where(measured, 1.0 / np.where(measured, n, 1), 0.0), lengths, axis=-1)
+    return PairedShares(reference=p, current=q, measured=measured, starts=starts)
+
+
+def require_one_column(reference: Counts, current: Counts) -> None:
+    """Refuse what the statistic of a single column cannot be asked of.
+
+    Raises:
+        BinMismatchError: The arrays are not one-dimensional and of one length.
+        EmptySampleError: Either side has no observations.
+    """
+    if reference.ndim != 1 or reference.shape != current.shape:
+        raise BinMismatchError(f"expected two equal shapes (bins,), found {reference.shape} and {current.shape}")
+    if reference.sum() <= 0 or current.sum() <= 0:
+        raise EmptySampleError(f"reference holds {reference.sum()} observations, current {current.sum()}")
+
+
+def require_pseudocount(pseudocount: float) -> None:
+    """Refuse a pseudocount with which one empty bin makes a logarithm infinite.
+
+    Raises:
+        ValueError: *pseudocount* is not positive.
+    """
+    if not pseudocount > 0:
+        raise ValueError(f"pseudocount must be positive, found {pseudocount}")
+
+
+def paired_totals(reference: Counts, current: Counts, *, starts: Starts) -> tuple[npt.NDArray[np.intp], Counts, Counts]:
+    """Return each column's number of bins, and its observations m (reference) and n (current).
+
+    Raises:
+        BinMismatchError: Last axes differ or do not fit *starts*.
+    """
+    bins = reference.shape[-1] if reference.ndim else 0
+    if reference.ndim == 0 or current.ndim == 0 or bins != current.shape[-1]:
+        raise BinMismatchError(f"expected equal last axes, found {reference.shape} and {current.shape}")
+    lengths = column_lengths(starts, bins)
+    return lengths, np.add.reduceat(reference, starts, axis=-1), np.add.reduceat(current, starts, axis=-1)
