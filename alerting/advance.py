@@ -14,6 +14,7 @@ from alerting.incident_state import Decision, IncidentState, Step, decode_state,
 from alerting.message import Told, message, sentence_of
 from alerting.proposals import Granted, NewestResult, Proposals
 from alerting.serving import Period, gone_versions, serving_period
+from alerting.unseen_told import unseen_to_tell
 from monitor.clock import monotonic_seconds
 from monitor.durations import millis
 from monitor.findings import WindowResult
@@ -76,11 +77,13 @@ def advance_model(
     settings: Settings,
     *,
     now_millis: int | None = None,
+    event_clock: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> AdvanceReport:
     """Work batches of window ends until nothing is due, the model is another's, or *stopping* says so.
 
-    One transaction per batch. *now_millis* None reads the database's clock in each.
+    One transaction per batch. *now_millis* None reads the database's clock in each; *event_clock*: whatever is decided
+    is decided when the batch's last window ended, as if history happened now.
     """
     total = AdvanceReport()
     while not stopping():
@@ -92,6 +95,7 @@ def advance_model(
             now = database_now_millis(connection) if now_millis is None else now_millis
             judged = evaluator.evaluate_model(connection, applied, now_millis=now)
             if judged.ends:
+                now = judged.ends[-1].window_end if event_clock else now
                 total = _plus(total, _Turn(connection, applied, locked, settings, now).work(judged.ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
         if not judged.more:
@@ -178,7 +182,12 @@ class _Turn:
             )
         granted = [each for asking in outcome.asking for each in self._proposals.ask(asking)]
         told = [
-            Told(decision=decision, state=state, changed=self._recent_change(decision))
+            Told(
+                decision=decision,
+                state=state,
+                changed=self._recent_change(decision),
+                unseen=unseen_to_tell(self._connection, self._applied, decision, state),
+            )
             for decision, state in outcome.steps
             if decision.tells
         ]

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from consumers.decode.decoded import INVALID, Column
+from consumers.decode.decoded import INVALID, Column, Indices
 from monitor.reference.cells import ColumnCells, Slot, canonical_category
 
 MEMO_CAP = 10_000  # unseen values must not fill the memory
+_NO_ROWS: Indices = np.empty(0, dtype=np.intp)
 
 
 class CategoryCodes:
@@ -17,34 +18,46 @@ class CategoryCodes:
     def __init__(self, cells: ColumnCells) -> None:
         self._cells = len(cells.categories)
         self._known = {category: index for index, category in enumerate(cells.categories)}
-        # True == 1 == 1.0 in a dict, so each type remembers for itself.
-        self._memo: dict[type, _Memo] = {}
+        self._memo = _Memo(self._known, self._cells)
 
     def places(self, values: Column) -> npt.NDArray[np.int64]:
         """Return the place of each of *values*; shape ``(values,)``."""
-        kinds = set(map(type, values))
-        if len(kinds) == 1:
-            return np.fromiter(map(self._of(kinds.pop()).__getitem__, values), np.int64, len(values))
-        return np.fromiter((self._of(type(each))[each] for each in values), np.int64, len(values))
+        return np.fromiter(map(self._memo.__getitem__, values), np.int64, len(values))
 
-    def _of(self, kind: type) -> "_Memo":
-        if kind not in self._memo:
-            self._memo[kind] = _Memo(self._known, self._cells)
-        return self._memo[kind]
+    def unseen_rows(self, places: npt.NDArray[np.int64]) -> Indices:
+        """Return the indices of *places*, as `places` gave them, that are the unseen slot.
+
+        Looks only once an unseen value has ever come in: until then there is nothing to find, and nothing to pay.
+        """
+        if not self._memo.met_unseen:
+            return _NO_ROWS
+        return np.flatnonzero(places == self._cells + Slot.UNSEEN)
 
 
 class _Memo(dict[Any, int]):
+    """Places of texts; of other values by type, because True == 1 == 1.0 in a dict."""
+
     def __init__(self, known: dict[str, int], cells: int) -> None:
         super().__init__()
         self._known, self._cells = known, cells
+        self._others: dict[type, dict[Any, int]] = {}
+        self.met_unseen = False
 
     def __missing__(self, value: Any) -> int:
+        kind = type(value)
+        memo = self if kind is str else self._others.setdefault(kind, {})
+        place = memo.get(value)
+        if place is None:
+            place = self._place(value)
+            if len(memo) < MEMO_CAP:
+                memo[value] = place
+        return place
+
+    def _place(self, value: Any) -> int:
         if value is None:
-            place = self._cells + Slot.MISSING
-        elif value is INVALID:
-            place = self._cells + Slot.INVALID
-        else:
-            place = self._known.get(canonical_category(value), self._cells + Slot.UNSEEN)
-        if len(self) < MEMO_CAP:
-            self[value] = place
+            return self._cells + Slot.MISSING
+        if value is INVALID:
+            return self._cells + Slot.INVALID
+        place = self._known.get(canonical_category(value), self._cells + Slot.UNSEEN)
+        self.met_unseen |= place == self._cells + Slot.UNSEEN
         return place

@@ -133,9 +133,16 @@ class Claims:
             if not state.flowing:
                 state.flowing = self._consumer.start_at(state.key, state.stored.next_offset)
 
-    def beat(self) -> None:
-        """Write the heartbeat of partitions without unflushed records."""
-        idle = {key: each for key, each in self.states.items() if not each.moved and each.flowing}
+    def beat(self, *, every_seconds: float) -> None:
+        """Write the heartbeat of partitions without unflushed records, unless a flush just did."""
+        now = monotonic_seconds()
+        idle = {
+            key: each
+            for key, each in self.states.items()
+            if not each.moved and each.flowing and each.says_more(now=now, every_seconds=every_seconds)
+        }
+        if not idle:
+            return
         at_end = {key for key, each in idle.items() if each.at_end}
         with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
             beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from consumers.decode.decoded import Indices, Integers
+from consumers.distinct import distinct
 from monitor.spec import SegmentSpec
 from monitor.types import MINUTE_MILLIS, SeriesKey
 
@@ -38,7 +39,7 @@ def group_rows(
 ) -> Grouping:
     """Return every series' rows by minute: each version's own, and one per value of each segment's tag."""
     starts = times // MINUTE_MILLIS * MINUTE_MILLIS
-    found = sorted(set(versions))
+    found = sorted(distinct(versions))
     code_of = {version: code for code, version in enumerate(found)}
     codes = (
         np.zeros(len(times), dtype=np.int64)

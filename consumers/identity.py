@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from consumers.distinct import distinct
 from monitor.types import ModelKey
 
 Digests = npt.NDArray[np.uint64]
@@ -27,7 +28,7 @@ def digest_text(digest: Digests) -> str:
 
 def identity_hashes(digests: Digests, versions: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return 8-byte hashes of the identities (namespace, model, version, id)."""
-    seeds: dict[str, int] = {each: xxhash.xxh3_64_intdigest(each.encode()) for each in set(versions)}
+    seeds: dict[str, int] = {each: xxhash.xxh3_64_intdigest(each.encode()) for each in distinct(versions)}
     if len(seeds) == 1:
         return digests[:, 1] ^ np.uint64(next(iter(seeds.values())))
     return digests[:, 1] ^ np.fromiter((seeds[each] for each in versions), np.uint64, len(versions))

@@ -162,7 +162,7 @@ class IngestWorker:
             self._ask_broker_in_doubt()
             self._claims.tend()
             if now - self._beat_at >= BEAT_SECONDS:
-                self._claims.beat()
+                self._claims.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
                 self._report()
@@ -273,8 +273,10 @@ class IngestWorker:
         self._back()
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
+        now = monotonic_seconds()
         for state in states:
-            state.keep()
+            if state.moved:
+                state.keep(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
         self._pending = Pending()

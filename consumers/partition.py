@@ -1,5 +1,6 @@
 """One partition that is ours: where the flushed state ends, and what the unflushed records add to it."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +40,7 @@ class PartitionState:
         self.counters = PartitionCounters()
         self.end_offset = -1  # where the broker last said that the partition ends
         self.flowing = False
+        self._written_at, self._written_at_end = -math.inf, False
 
     @property
     def at_end(self) -> bool:
@@ -82,9 +84,14 @@ class PartitionState:
             recent_bad=encode_recent(self.now.recent_bad),
         )
 
-    def keep(self) -> None:
-        """The flush was committed."""
+    def says_more(self, *, now: float, every_seconds: float) -> bool:
+        """Return whether a heartbeat would tell more than a flush within *every_seconds* before *now* has told."""
+        return self.at_end != self._written_at_end or now - self._written_at >= every_seconds
+
+    def keep(self, *, now: float) -> None:
+        """The flush was committed *now* (monotonic seconds)."""
         self.stored = self.now
+        self._written_at, self._written_at_end = now, self.at_end
         self.counters = PartitionCounters()
         self.seen.keep()
 

@@ -40,6 +40,17 @@ class ColumnSpec(Strict):
     kind: ColumnKind = Field(description="How values are counted: cells of numbers or categories.")
     monitor: bool = Field(default=True, description="false: counted and shown, never judged.")
     importance: Share | None = Field(default=None, description="Share of the model's importance; rollback's key 1.")
+    rule: Literal["default", "anytime"] = Field(
+        default="default",
+        description="default: the model's `drift.rule`. anytime: a lasting change is also noticed pane by pane, often "
+        "in a few minutes; only for columns that do not wander by themselves.",
+    )
+
+    @model_validator(mode="after")
+    def _judged(self) -> Self:
+        if self.rule == "anytime" and not self.monitor:
+            raise ValueError("rule anytime judges the column, expected monitor: true, found false")
+        return self
 
 
 class PredictionSpec(Strict):
@@ -123,11 +134,28 @@ class TierSpec(Strict):
         return self
 
 
+class FurtherStatistic(StrEnum):
+    """What can be computed of every column and window beyond PSI and KS; shown, never judged."""
+
+    JENSEN_SHANNON = "jensen_shannon"
+    KULLBACK_LEIBLER = "kullback_leibler"
+    HELLINGER = "hellinger"
+    TOTAL_VARIATION = "total_variation"
+    L_INFINITY = "l_infinity"
+    CHI_SQUARED = "chi_squared"
+    WASSERSTEIN = "wasserstein"
+
+
 class DriftSpec(Strict):
     """How drift is decided."""
 
     rule: Literal["default", "textbook"] = Field(
         default="default", description="textbook: plain thresholds, for comparison."
+    )
+    seasonality: Literal["auto", "none", "hour_of_day", "hour_of_week"] = Field(
+        default="auto",
+        description="auto: columns that follow the hour of the day are compared with the same hours of the reference; "
+        "hour_of_day, hour_of_week: every column is; none: none is.",
     )
     alpha: float = Field(
         default=0.001, gt=0, lt=0.5, description="False alarms per model and evaluation time at the boundary."
@@ -135,6 +163,16 @@ class DriftSpec(Strict):
     tiers: TierSpec = TierSpec()
     ks_warning: float = Field(default=0.12, gt=0, lt=1, description="KS distance that is a warning by itself.")
     close_ratio: float = Field(default=0.7, gt=0, le=1, description="An incident closes below this share of its tier.")
+    statistics: tuple[FurtherStatistic, ...] = Field(
+        default=(), description="Computed and stored beside PSI and KS, for people to see; never judged."
+    )
+
+    @field_validator("statistics")
+    @classmethod
+    def _each_once(cls, statistics: tuple[FurtherStatistic, ...]) -> tuple[FurtherStatistic, ...]:
+        if len(set(statistics)) != len(statistics):
+            raise ValueError(f"expected each statistic once, found {', '.join(statistics)}")
+        return statistics
 
 
 class AccuracySpec(Strict):
@@ -227,6 +265,9 @@ class AlertingSpec(Strict):
     )
     freshness: Duration | None = Field(
         default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
+    )
+    tell_values: bool = Field(
+        default=False, description="Messages name unseen values; values of features then leave Driftline."
     )
     receivers: tuple[ReceiverSpec, ...] = ()
 

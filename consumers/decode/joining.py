@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,4 +44,7 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 def _line(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    return list(chain.from_iterable(parts))
+    whole: list[Any] = []
+    for each in parts:
+        whole.extend(each)
+    return whole

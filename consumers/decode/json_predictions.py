@@ -1,17 +1,17 @@
 """Prediction events in JSON: whole batches straight into the model's typed structs, one by one what they refuse."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from consumers.decode.decoded import DecodedPredictions, Predictions, Refusal
-from consumers.decode.fields import LONGEST_NAME, malformed, shown, text_problem
+from consumers.decode.event_fields import event_fields, wrong_names
+from consumers.decode.fields import shown
 from consumers.decode.joining import joined, later
-from consumers.decode.model_struct import event_shape, readable
+from consumers.decode.model_struct import PLAIN_FIELDS, event_shape, readable
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import DEFAULT_NAMESPACE, Body, Directory
 from consumers.decode.slow_prediction import slow_event
@@ -22,49 +22,82 @@ from monitor.types import DeadLetterReason
 
 CHUNK = 1000  # events whose structs stay in the processor's cache until they are columns
 EXTRAS_CAP = 200  # unknown names that the fast reading learns; events with others are read slowly
-_MODEL, _NAMESPACE, _VERSION = attrgetter("model"), attrgetter("namespace"), attrgetter("version")
-_ID = attrgetter("prediction_id")
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
+class _Read(NamedTuple):
+    """Events, and the indices of those that are None."""
+
+    events: list[Any]
+    refused: list[int]
+
+
+class _Kept(NamedTuple):
+    """Events that are well-formed so far, their rows in the batch, and by index how many names the spec lacks."""
+
+    rows: Sequence[int]
+    events: list[Any]
+    extra: dict[int, int]
+
+    def without(self, bad: Collection[int]) -> "_Kept":
+        """Return those whose index is not among *bad*."""
+        if not bad:
+            return self
+        stays = [index for index in range(len(self.events)) if index not in bad]
+        extra = {new: self.extra[old] for new, old in enumerate(stays) if old in self.extra}
+        return _Kept([self.rows[index] for index in stays], [self.events[index] for index in stays], extra)
+
+
 class _ModelDecoder:
-    """Reads the events of one model; learns the unknown names that its producers send."""
+    """Reads the events of one model; learns the unknown names and the kind of prediction that its producers send."""
 
     def __init__(self, model: AppliedModel) -> None:
         self.model = model
-        self._learn(())
+        self._learn((), plain=True)
 
-    def _learn(self, extras: tuple[str, ...]) -> None:
-        self.shape = event_shape(self.model, extras)
+    def _learn(self, extras: tuple[str, ...], *, plain: bool) -> None:
+        self.shape = event_shape(self.model, extras, plain=plain)
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(self.shape.event_type).decode
+        self._next = (extras, plain)
 
-    def read(self, bodies: Sequence[bytes]) -> list[Any]:
+    def read(self, bodies: Sequence[bytes]) -> _Read:
         """Return one event per body, None for each that the fast reading refuses."""
-        events: list[Any] = []
+        found = _Read([], [])
         left = iter(bodies)
         while True:
             try:
-                events.extend(map(self._read, left))  # keeps what came before an error
-                return events
+                found.events.extend(map(self._read, left))  # keeps what came before an error
+                return found
             except _UNREADABLE:
-                events.append(None)
+                found.refused.append(len(found.events))
+                found.events.append(None)
 
     def read_slowly(self, document: dict[str, Any]) -> tuple[Any, int]:
         """Return one event and its number of unknown names; see `slow_event`."""
         event, extra = slow_event(document, self.shape, self.model.spec)
+        extras, plain = self._next
         if extra and len(self.shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
             known = {*self.shape.features, *self.shape.extras}
             new = [name for name in document["features"] if name not in known and readable(name)]
-            self.new_extras = (*self.shape.extras, *new)[:EXTRAS_CAP]
+            extras = (*self.shape.extras, *new)[:EXTRAS_CAP]
+        prediction = document["prediction"]
+        plain = plain and isinstance(prediction, dict) and prediction.keys() <= PLAIN_FIELDS
+        self._next = (extras, plain)
         return event, extra
 
-    new_extras: tuple[str, ...] | None = None
-
     def learn(self) -> None:
-        """Take the new names into the fast reading, from the next batch on."""
-        if self.new_extras is not None:
-            self._learn(self.new_extras)
-            self.new_extras = None
+        """Take what was met into the fast reading, from the next batch on."""
+        if self._next != (self.shape.extras, self.shape.plain):
+            extras, plain = self._next
+            self._learn(extras, plain=plain)
+
+
+class _Group(NamedTuple):
+    """Records of one model: their rows in the batch, rising, and what the fast reading found in them."""
+
+    decoder: _ModelDecoder
+    rows: Sequence[int]
+    found: _Read
 
 
 class PredictionDecoder:
@@ -96,34 +129,27 @@ class PredictionDecoder:
         if groups is None:
             groups = self._by_model(bodies, namespaces or [""] * len(bodies), refused)
         models = [
-            decoded
-            for decoder, rows, events in groups
-            if (decoded := _columns(decoder, rows, events, bodies, namespaces, self._directory, refused)) is not None
+            decoded for group in groups if (decoded := self._columns(group, bodies, namespaces, refused)) is not None
         ]
         self._mixed = len(groups) > 1
-        for decoder, _, _ in groups:
-            decoder.learn()
-            self._guess = decoder
+        for group in groups:
+            group.decoder.learn()
+            self._guess = group.decoder
         return models, sorted(refused, key=lambda each: each.index)
 
-    def _one_model(self, bodies: Sequence[bytes]) -> list[tuple[_ModelDecoder, list[int], list[Any]]] | None:
+    def _one_model(self, bodies: Sequence[bytes]) -> list[_Group] | None:
         # The common case: the batch is of the model that the last one was of, and nothing but that.
         if self._guess is None:
             return None
-        events = self._guess.read(bodies)
-        key = self._guess.model.key
-        good = [each for each in events if each is not None]
-        if set(map(_MODEL, good)) != {key.name}:
-            return None
-        if {each or DEFAULT_NAMESPACE for each in set(map(_NAMESPACE, good))} != {key.namespace}:
-            return None
-        if len(good) < len(events) and len(self._decoders) > 1:
+        found = self._guess.read(bodies)
+        if found.refused and len(self._decoders) > 1:
             return None  # a refused one may be another model's
-        return [(self._guess, list(range(len(bodies))), events)]
+        namespace = self._guess.model.key.namespace
+        if namespace != DEFAULT_NAMESPACE and {each.namespace for each in found.events if each} != {namespace}:
+            return None
+        return [_Group(self._guess, range(len(bodies)), found)]
 
-    def _by_model(
-        self, bodies: Sequence[bytes], namespaces: Sequence[str], refused: list[Refusal]
-    ) -> list[tuple[_ModelDecoder, list[int], list[Any]]]:
+    def _by_model(self, bodies: Sequence[bytes], namespaces: Sequence[str], refused: list[Refusal]) -> list[_Group]:
         rows: dict[int, list[int]] = {}
         for index, (content, namespace) in enumerate(zip(bodies, namespaces, strict=True)):
             try:
@@ -133,76 +159,55 @@ class PredictionDecoder:
             else:
                 rows.setdefault(model.model_id, []).append(index)
         return [
-            (self._decoders[model_id], of_model, self._decoders[model_id].read([bodies[row] for row in of_model]))
-            for model_id, of_model in rows.items()
+            _Group(self._decoders[each], of_model, self._decoders[each].read([bodies[row] for row in of_model]))
+            for each, of_model in rows.items()
         ]
 
+    def _columns(
+        self, group: _Group, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: list[Refusal]
+    ) -> Predictions | None:
+        decoder = group.decoder
+        kept = self._read_patiently(group, bodies, namespaces, refused)
+        if not kept.events:
+            return None
+        fields = event_fields(kept.events)
+        if names := dict(wrong_names(fields)):
+            refused += [_refusal(kept.rows[index], problem) for index, problem in names.items()]
+            kept = kept.without(names)
+            if not kept.events:
+                return None
+            fields = event_fields(kept.events)
+        parts: Sequence[Any] = fields.predictions
+        if not decoder.shape.plain:
+            parts, unusable = whole_predictions(parts, decoder.model)
+            if unusable:
+                refused += [_prediction_refusal(kept.rows[index], cause) for index, cause in unusable.items()]
+                parts = [part for index, part in enumerate(parts) if index not in unusable]
+                kept = kept.without(unusable)
+                if not kept.events:
+                    return None
+                fields = event_fields(kept.events)
+        rows = np.array(kept.rows, dtype=np.intp)
+        return predictions_of(decoder.model, decoder.shape, kept.events, fields, parts, rows, kept.extra)
 
-def _columns(
-    decoder: _ModelDecoder,
-    rows: list[int],
-    events: list[Any],
-    bodies: Sequence[bytes],
-    namespaces: Sequence[str] | None,
-    directory: Directory,
-    refused: list[Refusal],
-) -> Predictions | None:
-    extra: dict[int, int] = {}
-    bad: set[int] = set()
-    for index, event in enumerate(events):
-        if event is not None:
-            continue
-        try:
-            document = json_object(bodies[rows[index]])
-            directory.of_document(document, namespaces[rows[index]] if namespaces else "")
-            events[index], count = decoder.read_slowly(document)
-            if count:
-                extra[index] = count
-        except InvalidMessage as error:
-            refused.append(_refusal(rows[index], error))
-            bad.add(index)
-    _refuse_names(rows, events, bad, refused)
-    raw = [each.prediction if each is not None else None for each in events]
-    parts, unusable = whole_predictions(raw, decoder.model) if not bad else _whole_but(raw, bad, decoder.model)
-    for index, cause in unusable.items():
-        if index not in bad:
-            refused.append(_prediction_refusal(rows[index], cause))
-            bad.add(index)
-    if bad:
-        kept = [index for index in range(len(events)) if index not in bad]
-        extra = {new: extra[old] for new, old in enumerate(kept) if old in extra}
-        events, parts, rows = [events[i] for i in kept], [parts[i] for i in kept], [rows[i] for i in kept]
-    if not events:
-        return None
-    return predictions_of(decoder.model, decoder.shape, events, parts, np.array(rows, dtype=np.intp), extra)
-
-
-def _whole_but(raw: list[Any], bad: set[int], model: AppliedModel) -> tuple[list[Any], dict[int, Exception]]:
-    kept = [index for index in range(len(raw)) if index not in bad]
-    parts, unusable = whole_predictions([raw[index] for index in kept], model)
-    whole: list[Any] = [None] * len(raw)
-    for index, part in zip(kept, parts, strict=True):
-        whole[index] = part
-    return whole, {kept[index]: cause for index, cause in unusable.items()}
-
-
-def _refuse_names(rows: list[int], events: list[Any], bad: set[int], refused: list[Refusal]) -> None:
-    """Refuse ids and versions that are longer than 200 bytes or that Postgres cannot hold."""
-    good = [each for each in events if each is not None]
-    bad_versions = {each for each in set(map(_VERSION, good)) if text_problem(each)}
-    long = max(map(len, map(_ID, good)), default=0) > LONGEST_NAME // 4  # four bytes are the longest character
-    if not bad_versions and not long:
-        return
-    for index, event in enumerate(events):
-        if event is None:
-            continue
-        for field in ("prediction_id", "version"):
-            found = getattr(event, field)
-            problem = found in bad_versions if field == "version" else len(found.encode()) > LONGEST_NAME
-            if problem:
-                refused.append(_refusal(rows[index], malformed(field, "a string of 1 to 200 bytes", found)))
+    def _read_patiently(
+        self, group: _Group, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: list[Refusal]
+    ) -> _Kept:
+        """Return the events of *group*, those that the fast reading refused read again or refused for good."""
+        kept = _Kept(group.rows, group.found.events, {})
+        bad: set[int] = set()
+        for index in group.found.refused:
+            row = group.rows[index]
+            try:
+                document = json_object(bodies[row])
+                self._directory.of_document(document, namespaces[row] if namespaces else "")
+                kept.events[index], count = group.decoder.read_slowly(document)
+                if count:
+                    kept.extra[index] = count
+            except InvalidMessage as error:
+                refused.append(_refusal(row, error))
                 bad.add(index)
-                break
+        return kept.without(bad)
 
 
 def _refusal(index: int, error: InvalidMessage) -> Refusal:

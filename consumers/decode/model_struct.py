@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from consumers.decode.decoded import ColumnName
 from consumers.decode.fields import LONGEST_NAME, Scalar, Timestamp
+from consumers.decode.routing import DEFAULT_NAMESPACE
 from monitor.reference.cells import ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel
@@ -16,14 +17,25 @@ from monitor.store.configuration import AppliedModel
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 
 
+class PlainPrediction(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """The `prediction` object as most producers send it."""
+
+    score: float | None = None
+    label: Scalar = None
+    value: float | None = None
+
+
 class Prediction(msgspec.Struct, gc=False):
-    """The `prediction` object; what is rare stays raw."""
+    """Any `prediction` object; what is rare stays raw. Its first fields are those of `PlainPrediction`."""
 
     score: float | None = None
     label: Scalar = None
     value: float | None = None
     scores: Raw | UnsetType = UNSET
     outputs: Raw | UnsetType = UNSET
+
+
+PLAIN_FIELDS = frozenset(PlainPrediction.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,30 +45,35 @@ class EventShape:
     Attributes:
         names: Every column that some layout of the model counts.
         features: Feature names; field *i* of the struct of features holds `features[i]`.
-        categorical: Features that some layout counts as categories; the others decode to floats only.
+        numbers: Indices of those that decode to floats only.
+        categorical: Features that some layout counts as categories.
         array_order: Feature names in the order of the array form.
         tags: Tags that the spec cuts segments by; field *i* of the struct of tags.
         extras: Names the spec does not know but producers send; decoded and only counted.
+        plain: Predictions are `PlainPrediction`s; others are refused (and read slowly).
     """
 
     names: tuple[ColumnName, ...]
     features: tuple[str, ...]
+    numbers: tuple[int, ...]
     categorical: frozenset[str]
     array_order: tuple[str, ...]
     tags: tuple[str, ...]
     extras: tuple[str, ...]
+    plain: bool
     event_type: type[Any]
     features_type: type[Any]
     tags_type: type[Any] | None
 
 
-def event_shape(model: AppliedModel, extras: tuple[str, ...] = ()) -> EventShape:
+def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: bool = True) -> EventShape:
     """Return the shape of *model*'s events; unknown names other than *extras* are refused (and read slowly)."""
-    names = _column_names(model)
-    features = tuple(dict.fromkeys(each.name for each in names if each.role is ColumnRole.FEATURE))
+    names = column_names(model)
     categorical = {
         each.name for each in names if each.role is ColumnRole.FEATURE and each.kind is ColumnKind.CATEGORICAL
     }
+    # In the order of the reference, which producers often share: msgspec looks for a name behind the last one first.
+    features = tuple(dict.fromkeys(each.name for each in names if each.role is ColumnRole.FEATURE))
     kinds = [Scalar if name in categorical else float | None for name in features]
     fields: list[tuple[str, Any, Any]] = [(f"f{index}", kind, None) for index, kind in enumerate(kinds)]
     fields += [(f"x{index}", Raw | UnsetType, UNSET) for index in range(len(extras))]
@@ -82,11 +99,13 @@ def event_shape(model: AppliedModel, extras: tuple[str, ...] = ()) -> EventShape
     return EventShape(
         names=names,
         features=features,
+        numbers=tuple(index for index, name in enumerate(features) if name not in categorical),
         categorical=frozenset(categorical),
         array_order=tuple(each.name for each in newest.columns if each.role is ColumnRole.FEATURE),
         tags=tags,
         extras=extras,
-        event_type=_event_type(features_type, tags_type),
+        plain=plain,
+        event_type=_event_type(model, features_type, tags_type, plain=plain),
         features_type=features_type,
         tags_type=tags_type,
     )
@@ -102,22 +121,26 @@ def _renamed(fields: Iterable[str], names: Sequence[str]) -> dict[str, str]:
     return {field: name if readable(name) else f"{field}\x7f" for field, name in zip(fields, names, strict=True)}
 
 
-def _event_type(features_type: type[Any], tags_type: type[Any] | None) -> type[Any]:
+def _event_type(
+    model: AppliedModel, features_type: type[Any], tags_type: type[Any] | None, *, plain: bool
+) -> type[Any]:
+    # Another model's event is refused while it is read: nobody has to look at the names of all that pass.
+    any_namespace = model.key.namespace != DEFAULT_NAMESPACE
     fields: list[Any] = [
         ("prediction_id", _Name),
-        ("model", str),
+        ("model", Literal[model.key.name]),
         ("version", _Name),
         ("timestamp", Timestamp),
         ("features", features_type),
-        ("prediction", Prediction | str | float | int | bool),
+        ("prediction", PlainPrediction if plain else Prediction | str | float | int | bool),
         ("latency_ms", float | None, None),
-        ("namespace", str, ""),
+        ("namespace", str if any_namespace else Literal["", "default"], ""),
     ]
     if tags_type is not None:
         fields.append(("tags", tags_type | None, None))
     return msgspec.defstruct("Event", fields, gc=False)
 
 
-def _column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
+def column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
     layouts = [each.layout for each in reversed(model.cells)]
     return tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))

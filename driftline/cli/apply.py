@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from driftline.cli.spec_and_reference import read_reference, read_spec_text
 from monitor.clock import iso_utc
-from monitor.errors import SpecError
-from monitor.reference.agreement import disagreements, uncalibrated_lengths
-from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.reference.agreement import uncalibrated_lengths
+from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
@@ -30,9 +30,9 @@ def apply(
     topic. Applying what is in force already changes nothing. Exit code 2: spec or profile are not usable, every
     problem is listed; 3: the database cannot be reached or has another schema.
     """
-    text = _read_text(spec)
+    text = read_spec_text(spec)
     parsed = parse_spec(text, source=str(spec))
-    profile = _read_profile(spec, parsed)
+    profile = read_reference(spec, parsed)
     engine = make_engine(load_settings().database_url)
     try:
         require_database(engine)
@@ -45,28 +45,6 @@ def apply(
         typer.echo(json.dumps(_document(parsed, profile, applied)))
     else:
         _print(Console(), parsed, profile, applied)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else error
-        problem = f"expected a YAML file in UTF-8, found: {found}; `driftline init` writes one"
-        raise SpecError(str(path), (problem,)) from error
-
-
-def _read_profile(path: Path, spec: ModelSpec) -> ReferenceProfile:
-    place = path.parent / spec.reference
-    try:
-        encoded = place.read_bytes()
-    except OSError as error:
-        problem = f"reference: expected a profile at {place}, found: {error.strerror}; `driftline init` writes one"
-        raise SpecError(str(path), (problem,)) from error
-    profile = decode_profile(encoded, source=str(place))
-    if problems := disagreements(spec, profile):
-        raise SpecError(str(path), problems)
-    return profile
 
 
 def _effective(applied: Applied) -> str:

@@ -17,7 +17,7 @@ retraining and rollback requests out.
 
 New here? `driftline demo` shows it all in two minutes, without a Kafka or Postgres of your own.
 
-For your own: `topics create`, `migrate`, `init`, `apply`, `up`, then `status`.
+For your own: `topics create`, `migrate`, `init`, `plan`, `apply`, `up`, then `status`.
 """
 
 EPILOGUE = f"""
@@ -46,6 +46,7 @@ _ENTRIES = {
     "topics": _Entry("topics", "app", _SET_UP),
     "migrate": _Entry("migrate", "migrate", _SET_UP),
     "init": _Entry("init", "init", _SET_UP),
+    "plan": _Entry("plan", "plan", _SET_UP),
     "schema": _Entry("schema", "schema", _SET_UP),
     "apply": _Entry("apply", "apply", _SET_UP),
     "up": _Entry("up", "up", _RUN),
@@ -54,6 +55,7 @@ _ENTRIES = {
     "maintain": _Entry("roles", "maintain", _RUN),
     "status": _Entry("status", "status", _LOOK),
     "incidents": _Entry("incidents", "incidents", _LOOK),
+    "evaluations": _Entry("evaluations", "evaluations", _LOOK),
     "partitions": _Entry("partitions", "app", _LOOK),
     "dead-letters": _Entry("dead_letters", "app", _LOOK),
 }

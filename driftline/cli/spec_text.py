@@ -58,7 +58,8 @@ def _line(indent: int, key: str, value: object, comment: str) -> str:
 def _columns(proposal: Proposal, profile: ReferenceProfile) -> list[str]:
     lines = [
         "# Features. kind: numeric | categorical; monitor: false counts a column without judging it; importance: 0.3",
-        "# is its share of the model's importance, which sorts messages and counts as evidence for a rollback.",
+        "# is its share of the model's importance, which sorts messages and counts as evidence for a rollback;",
+        "# rule: anytime notices a lasting change pane by pane, for columns that do not wander by themselves.",
         "columns:" if proposal.description.features else "columns: {}",
     ]
     for (name, kind), span in zip(proposal.description.features, profile.layout.spans, strict=False):
@@ -113,6 +114,7 @@ def _windows_and_drift(proposal: Proposal) -> list[str]:
         "",
         "drift:",
         _line(1, "rule", defaults.rule, "default | textbook (plain thresholds, to compare)"),
+        _line(1, "seasonality", defaults.seasonality, "auto | none | hour_of_day: compared with the same hours (UTC)"),
         _line(1, "alpha", defaults.alpha, "chance of a false alarm per evaluation, at a tier's boundary"),
         "  tiers:" + " " * (COMMENT_COLUMN - 8) + "# PSI that must be proven",
         _line(2, "warning", defaults.tiers.warning, "people are told"),
@@ -120,6 +122,8 @@ def _windows_and_drift(proposal: Proposal) -> list[str]:
         _line(2, "critical", defaults.tiers.critical, "a rollback is considered"),
         _line(1, "ks_warning", defaults.ks_warning, "KS distance that is a warning by itself"),
         _line(1, "close_ratio", defaults.close_ratio, "an incident closes below this share of its tier"),
+        "  # shown beside PSI and KS, never judged: jensen_shannon, kullback_leibler, hellinger, total_variation,",
+        _line(1, "statistics", "[]", "l_infinity, chi_squared, wasserstein"),
     ]
 
 
@@ -137,6 +141,7 @@ _ACCURACY_TO_ACTIONS = (
     _line(1, "close_after", 2, "better windows in a row, without overlap, that close an incident"),
     _line(1, "keep_firing_for", "1h", "a new start this soon re-opens the same incident"),
     _line(1, "freshness", "null", "older windows page nobody; null: 10m or twice the step, the larger"),
+    _line(1, "tell_values", "false", "true: messages name unseen values; values of features then leave Driftline"),
     "  receivers:" + " " * (COMMENT_COLUMN - 12) + "# who is told, and from which tier on",
     _line(2, "- name", "log", "distinct"),
     _line(3, "type", "log", "log | webhook"),

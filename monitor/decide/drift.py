@@ -8,7 +8,12 @@ from monitor.decide.prepare import Prepared
 from monitor.decide.sample import Sample
 from monitor.spec import TierSpec
 from monitor.stats.columns import Reals
-from monitor.stats.psi_threshold import distance_lower_bound, proven_lower_bound, proven_lower_bounds
+from monitor.stats.psi_threshold import (
+    chance_level,
+    distance_lower_bound,
+    proven_lower_bound,
+    proven_lower_bounds,
+)
 from monitor.types import IncidentKind, Tier
 
 
@@ -29,7 +34,7 @@ def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Reals:
             measured.psi[passed],
             bins=prepared.order.bins_per_column[passed],
             n=measured.whole.n[passed],
-            m=prepared.reference.n[passed],
+            m=measured.reference.n[passed],
             kappa=measured.movement.kappa[passed],
             nu=measured.movement.nu[passed],
             alpha=prepared.alpha,
@@ -64,14 +69,15 @@ def psi_shown_before(prepared: Prepared, measured: Measured, previous: Sample, *
     n = int(previous.n[column])
     if n < prepared.min_events:
         return False
-    psi = float(column_psi(prepared, previous)[column])
+    reference = prepared.reference_of(measured.previous_hours)
+    psi = float(column_psi(prepared, reference=reference, current=previous)[column])
     if psi <= tier:
         return False
     bound = proven_lower_bound(
         psi,
         bins=int(prepared.order.bins_per_column[column]),
         n=n,
-        m=int(prepared.reference.n[column]),
+        m=float(reference.n[column]),
         kappa=float(measured.movement.kappa[column]),
         nu=float(measured.movement.nu[column]),
         alpha=prepared.alpha,
@@ -99,12 +105,11 @@ def _psi_claim(prepared: Prepared, measured: Measured, *, column: int, bound: fl
 
 def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: int) -> float:
     """Return the half's PSI without what sampling and natural movement add on average; -1 without values."""
-    n, m = int(half.sample.n[column]), int(prepared.reference.n[column])
+    n, m = int(half.sample.n[column]), float(half.reference.n[column])
     if n == 0:
         return -1.0
-    freedom = int(prepared.order.bins_per_column[column]) - 1
-    expected = freedom * (1.0 / n + 1.0 / m + float(measured.movement.kappa_half[column]))
-    return float(half.psi[column]) - expected
+    bins, kappa = int(prepared.order.bins_per_column[column]), float(measured.movement.kappa_half[column])
+    return float(half.psi[column]) - chance_level(bins=bins, n=n, m=m, kappa=kappa)
 
 
 def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> Claim | None:
@@ -112,7 +117,7 @@ def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> C
     low = distance_lower_bound(
         distance,
         n=int(measured.whole.n[column]),
-        m=int(prepared.reference.n[column]),
+        m=float(measured.reference.n[column]),
         kappa=float(measured.movement.kappa[column]),
         alpha=prepared.alpha,
     )

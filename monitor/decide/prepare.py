@@ -5,12 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.decide.anytime import AnytimeWatch, anytime_watch
+from monitor.decide.family import FamilyOfTests, family_of
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
+from monitor.decide.season import Hours, SeasonalReference, seasonal_reference
+from monitor.decide.widths import cell_widths
 from monitor.errors import BinMismatchError
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
-from monitor.spec import ColumnKind, DriftSpec, ModelSpec
+from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columns import Counts, Reals
 
 Mask = npt.NDArray[np.bool_]
@@ -44,8 +48,12 @@ class Prepared:
         numeric: Has a KS distance and far values.
         constant: A numeric column with a single value in the reference: any other value is unseen.
         importance: As in the spec; None for the prediction.
-        alpha: Error probability of one test: the spec's, shared by all tests, scales and segments.
+        family: The tests that share the spec's error probability.
+        alpha: Error probability of one of them.
+        seasonal: Hour profiles of the columns that are compared with the same hours; None when none is.
+        anytime: The columns of `rule: anytime`; None when there is none.
         movements: By window length in minutes, one for each scale of the spec.
+        widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
     """
 
     layout: CellsLayout
@@ -56,10 +64,14 @@ class Prepared:
     numeric: Mask
     constant: Mask
     importance: tuple[float | None, ...]
+    family: FamilyOfTests
     alpha: float
+    seasonal: SeasonalReference | None
+    anytime: AnytimeWatch | None
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
+    widths: Reals | None
 
     def sample(self, counts: Counts) -> Sample:
         """Return the counts of one span of time, in the order of comparison.
@@ -68,6 +80,18 @@ class Prepared:
             BinMismatchError: *counts* was not counted on this layout.
         """
         return sample_of(counts, order=self.order, constant=self.constant)
+
+    def reference_of(self, hours: Hours | None) -> Sample:
+        """Return what a span of time is compared with, whose events came in *hours*.
+
+        Raises:
+            ValueError: Columns are compared by the hour, and the hours are not told.
+        """
+        if self.seasonal is None:
+            return self.reference
+        if hours is None:
+            raise ValueError("a seasonal reference needs the hours in which the window's events came")
+        return self.seasonal.mixed(self.reference, hours, self.order)
 
     def cell_number(self, column: int, compared: int) -> int:
         """Return which of *column*'s cells stands at *compared* in the order of comparison."""
@@ -88,19 +112,31 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     numeric = np.array([each.kind is ColumnKind.NUMERIC for each in layout.columns], dtype=np.bool_)
     constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
     monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
+    family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
+    reference = sample_of(profile.counts, order=order, constant=constant)
+    seasonal = seasonal_reference(profile, references, drift=spec.drift, reference=reference, order=order)
+    by_hour = np.zeros(len(references), dtype=np.bool_) if seasonal is None else seasonal.columns
+    alpha = spec.drift.alpha / family.size
+    wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
     return Prepared(
         layout=layout,
         bins=bins,
         order=order,
-        reference=sample_of(profile.counts, order=order, constant=constant),
+        reference=reference,
         monitored=monitored,
         numeric=numeric,
         constant=constant,
         importance=tuple(_importance(each, spec) for each in layout.columns),
-        alpha=_shared_alpha(spec, monitored=monitored, numeric=numeric, constant=constant),
-        movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
+        family=family,
+        alpha=alpha,
+        seasonal=seasonal,
+        anytime=anytime_watch(spec, layout, order=order, reference=reference, alpha=alpha),
+        movements={
+            each.length: _scale_movement(references, order, length=each.length, by_hour=by_hour) for each in spec.scales
+        },
         drift=spec.drift,
         min_events=spec.windows.min_events,
+        widths=cell_widths(layout, order, reference.cells) if wants_widths else None,
     )
 
 
@@ -124,20 +160,19 @@ def _importance(column: ColumnCells, spec: ModelSpec) -> float | None:
     return None if feature is None else feature.importance
 
 
-def _shared_alpha(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask) -> float:
-    # Of each column PSI, missing and invalid; of numeric ones D and far; of all that can be unseen, unseen.
-    tests = int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum())
-    segments = 1 + sum(len(each.values) + 1 for each in spec.segments)
-    return spec.drift.alpha / (max(tests, 1) * len(spec.scales) * segments)
-
-
-def _scale_movement(references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int) -> ScaleMovement:
+def _scale_movement(
+    references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int, by_hour: Mask
+) -> ScaleMovement:
+    movements = [
+        each.seasonal_movement if seasonal else each.movement
+        for each, seasonal in zip(references, by_hour.tolist(), strict=True)
+    ]
     freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
     whole = [
-        each.movement.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
-        for each, freedom in zip(references, freedoms, strict=True)
+        each.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
+        for each, freedom in zip(movements, freedoms, strict=True)
     ]
-    halves = [each.movement.get(length // 2) for each in references]
+    halves = [each.get(length // 2) for each in movements]
     kappa_half = [
         one.kappa if half is None or half.status == "uncalibrated" else half.kappa
         for one, half in zip(whole, halves, strict=True)

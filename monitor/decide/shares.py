@@ -19,12 +19,12 @@ OFTEN_MISSING = 0.5
 
 def share_claims(prepared: Prepared, measured: Measured) -> tuple[Claim, ...]:
     """Return the claims about shares of each monitored column with enough events, in the order of the layout."""
-    reference_share, tolerances = _shares_of(prepared.reference), _tolerances(prepared)
-    moved = np.abs(_shares_of(measured.whole) - reference_share) > tolerances
-    moved &= (measured.whole.totals >= prepared.min_events) & (prepared.reference.totals > 0) & _judged(prepared)
+    reference_share, allowed = _shares_of(prepared.reference), tolerances(prepared)
+    moved = np.abs(_shares_of(measured.whole) - reference_share) > allowed
+    moved &= (measured.whole.totals >= prepared.min_events) & (prepared.reference.totals > 0) & judged_shares(prepared)
     claims = []
     for column, kind in np.argwhere(moved).tolist():
-        claim = _claim(prepared, measured, column=column, kind=kind, tolerance=float(tolerances[column, kind]))
+        claim = _claim(prepared, measured, column=column, kind=kind, tolerance=float(allowed[column, kind]))
         if claim is not None:
             claims.append(claim)
     return tuple(claims)
@@ -49,6 +49,22 @@ def missing_throughout(sample: Sample, *, column: int) -> bool:
 def reference_share_of(prepared: Prepared, *, column: int, statistic: str) -> float:
     """Return the share of the reference that the share *statistic* is compared with."""
     return float(_shares_of(prepared.reference)[column, SHARES.index(statistic)])
+
+
+def judged_shares(prepared: Prepared) -> Mask:
+    """Shape ``(columns, 4)``: which shares of which columns are tested."""
+    can_be_unseen = ~prepared.numeric | prepared.constant
+    columns = [np.ones_like(prepared.monitored), np.ones_like(prepared.monitored), can_be_unseen, prepared.numeric]
+    judged: Mask = np.column_stack(columns) & prepared.monitored[:, np.newaxis]
+    return judged
+
+
+def tolerances(prepared: Prepared) -> Reals:
+    """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
+    minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
+    relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
+    allowed: Reals = np.maximum(minimum, relative * _shares_of(prepared.reference))
+    return allowed
 
 
 def _claim(prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float) -> Claim | None:
@@ -116,22 +132,6 @@ def _in_halves(prepared: Prepared, measured: Measured, *, column: int, kind: int
         if n == 0 or not half_share_exceeds(reference_count, m, count, n, tolerance=tolerance):
             return False
     return True
-
-
-def _judged(prepared: Prepared) -> Mask:
-    """Shape ``(columns, 4)``: which shares of which columns are tested."""
-    can_be_unseen = ~prepared.numeric | prepared.constant
-    columns = [np.ones_like(prepared.monitored), np.ones_like(prepared.monitored), can_be_unseen, prepared.numeric]
-    judged: Mask = np.column_stack(columns) & prepared.monitored[:, np.newaxis]
-    return judged
-
-
-def _tolerances(prepared: Prepared) -> Reals:
-    """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
-    minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
-    relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
-    tolerances: Reals = np.maximum(minimum, relative * _shares_of(prepared.reference))
-    return tolerances
 
 
 def _shares_of(sample: Sample) -> Reals:

@@ -68,7 +68,7 @@ class Evaluator:
             series=series,
         )
         judged, more = turn.judge_due(max(1, min(limit_ends, COUNTS_AT_ONCE // max(1, prepared.decision.size))))
-        if not more and self._comparison_is_due(applied.model_id, now_millis):
+        if not more and rules.revise and self._comparison_is_due(applied.model_id, now_millis):
             revised, more = turn.revise()
             judged += revised
             if not more:

@@ -13,12 +13,14 @@ class EvaluationRules:
     Attributes:
         prediction_topics: The topics whose watermarks count; None: every topic of that role that was ever read.
         revision_seconds: A window is revised at most this often, before it is final.
+        revise: Compare evaluated windows with the counts of now; False where no event can come late.
         cache_bytes: Memory for decoded counts.
     """
 
     watermark: WatermarkRules = field(default_factory=WatermarkRules)
     prediction_topics: tuple[str, ...] | None = None
     revision_seconds: float = 60.0
+    revise: bool = True
     cache_bytes: int = 96 << 20
 
 

@@ -2,10 +2,12 @@
 
 from monitor.reference.cells import ColumnRole
 from monitor.reference.description import PREDICTION_PREFIX
-from monitor.reference.profile import ReferenceProfile
+from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec import ModelSpec
+from monitor.types import span_text
 
 AGAIN = "run `driftline init` again"
+ANYTIME_LENGTH = 10  # minutes over which a column of `rule: anytime` must hold still
 
 
 def disagreements(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]:
@@ -34,7 +36,50 @@ def disagreements(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]
             problems.append(f"{PREDICTION_PREFIX}{role}: expected a {role} in the reference, found none; {AGAIN}")
         if not wanted and role in counted:
             problems.append(f"{PREDICTION_PREFIX}{role}: expected true as in the reference, found false")
+    return (*problems, *anytime_problems(spec, profile))
+
+
+def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]:
+    """Return each column of `rule: anytime` that is not known to hold still, as ``key: expected …, found …``.
+
+    The anytime-valid detector takes every lasting change for one, natural movement too: refused is a column whose
+    kappa over ten minutes (or the nearest measured length) exceeds the sampling variance 1/n + 1/m of the reference's
+    own traffic (statistics §4), and one whose movement was not measured.
+    """
+    references = {each.name: each for each in profile.columns}
+    problems = []
+    for name, column in spec.columns.items():
+        if column.rule != "anytime" or name not in references:
+            continue
+        key, instead = f"columns.{name}.rule", "use `rule: default`"
+        length = _nearest_measured(references[name], ANYTIME_LENGTH)
+        if length is None:
+            problems.append(
+                f"{key}: expected a column whose movement was measured (a reference with time stamps, over several "
+                f"windows), found none; {instead}, or {AGAIN} with --timestamp"
+            )
+            continue
+        kappa, sampling = references[name].movement[length].kappa, _sampling_variance(profile, name, length)
+        if kappa > sampling:
+            problems.append(
+                f"{key}: anytime expected a column that moves by itself less than sampling makes it seem (variance "
+                f"{sampling:.2g} in {span_text(length)}), found {kappa:.2g}; {instead}"
+            )
     return tuple(problems)
+
+
+def _nearest_measured(column: ColumnReference, length: int) -> int | None:
+    measured = [each for each, movement in column.movement.items() if movement.status == "measured"]
+    return min(measured, key=lambda each: (abs(each - length), each), default=None)
+
+
+def _sampling_variance(profile: ReferenceProfile, name: str, length: int) -> float:
+    """Return 1/n + 1/m: m values of the column in the reference, n of them in *length* minutes with traffic."""
+    place = next(index for index, cells in enumerate(profile.layout.columns) if cells.name == name)
+    span = profile.layout.spans[place]
+    m = float(profile.counts[span.start : span.slots].sum())
+    n = m * length / (len(profile.block_starts) * profile.block_minutes)
+    return 1.0 / n + 1.0 / m
 
 
 def uncalibrated_lengths(spec: ModelSpec, profile: ReferenceProfile) -> tuple[int, ...]:

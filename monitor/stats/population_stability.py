@@ -5,8 +5,10 @@ import numpy as np
 from monitor.stats.columns import Counts, Reals, Starts
 from monitor.stats.paired_shares import paired_shares, require_one_column, require_pseudocount
 
+PSEUDOCOUNT = 0.5
 
-def population_stability_index(reference: Counts, current: Counts, *, pseudocount: float = 0.5) -> float:
+
+def population_stability_index(reference: Counts, current: Counts, *, pseudocount: float = PSEUDOCOUNT) -> float:
     r"""Return how far *current* has moved from *reference*, bin by bin.
 
     .. math:: \mathrm{PSI} = \sum_i (q_i - p_i) \ln (q_i / p_i)
@@ -38,7 +40,7 @@ def population_stability_index(reference: Counts, current: Counts, *, pseudocoun
 
 
 def population_stability_indexes(
-    reference: Counts, current: Counts, *, pseudocount: float = 0.5, starts: Starts
+    reference: Counts, current: Counts, *, pseudocount: float = PSEUDOCOUNT, starts: Starts
 ) -> Reals:
     """Return the index of every column of a concatenation, for one window or many.
 

@@ -38,6 +38,16 @@ def effective_size(n: float, m: float, kappa: float = 0.0) -> float:
     return 1.0 / (1.0 / n + 1.0 / m + kappa)
 
 
+def chance_level(*, bins: int, n: float, m: float, kappa: float = 0.0) -> float:
+    r"""Return :math:`(B - 1) / N`, what sampling and natural movement add to an observed PSI on average.
+
+    Raises:
+        EmptySampleError: Either side has no events.
+        ValueError: *kappa* is negative.
+    """
+    return (bins - 1) / effective_size(n, m, kappa)
+
+
 def tier_threshold(
     tier: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
 ) -> float:

@@ -1,5 +1,6 @@
 """Identities a partition has seen lately: 8-byte hashes per flush, loaded again on assignment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,25 +20,35 @@ class SeenIdentities:
 
 
 def append_identities(
-    connection: sa.Connection, key: PartitionKey, seen: SeenIdentities, *, next_offset: int, horizon: int
+    connection: sa.Connection, seen: Mapping[PartitionKey, SeenIdentities], next_offsets: Mapping[PartitionKey, int]
 ) -> None:
-    """Store a flush's identities and forget what lies wholly more than *horizon* offsets behind *next_offset*."""
-    connection.execute(
-        sa.insert(dedup).values(
-            topic=key.topic,
-            partition=key.partition,
-            next_offset=next_offset,
-            offsets=seen.offsets.astype("<i8").tobytes(),
-            hashes=seen.hashes.astype("<u8").tobytes(),
+    """Store the identities of a flush that ends before *next_offsets*."""
+    rows = [
+        {
+            "topic": key.topic,
+            "partition": key.partition,
+            "next_offset": next_offsets[key],
+            "offsets": each.offsets.astype("<i8").tobytes(),
+            "hashes": each.hashes.astype("<u8").tobytes(),
+        }
+        for key, each in sorted(seen.items())
+    ]
+    if rows:
+        connection.execute(sa.insert(dedup), rows)
+
+
+def forget_identities(connection: sa.Connection, next_offsets: Mapping[PartitionKey, int], *, horizon: int) -> None:
+    """Drop the identities that lie wholly more than *horizon* offsets behind *next_offsets*."""
+    if next_offsets:
+        behind = (
+            sa.and_(
+                dedup.c.topic == key.topic,
+                dedup.c.partition == key.partition,
+                dedup.c.next_offset <= next_offset - horizon,
+            )
+            for key, next_offset in sorted(next_offsets.items())
         )
-    )
-    connection.execute(
-        sa.delete(dedup).where(
-            dedup.c.topic == key.topic,
-            dedup.c.partition == key.partition,
-            dedup.c.next_offset <= next_offset - horizon,
-        )
-    )
+        connection.execute(sa.delete(dedup).where(sa.or_(*behind)))
 
 
 def load_identities(connection: sa.Connection, key: PartitionKey, *, since: int) -> SeenIdentities:

@@ -1,4 +1,4 @@
-"""One flush: offsets, panes, ledger, inbox, identities, dead letters and deployments in one transaction."""
+"""One flush: offsets, panes, unseen values, ledger, inbox, identities, dead letters, deployments in one transaction."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from monitor.errors import ConfigurationChanged
 from monitor.failpoint import reach
 from monitor.store.configuration import read_generation
 from monitor.store.dead_letters import DeadLetter, append_dead_letters
-from monitor.store.dedup import SeenIdentities, append_identities
+from monitor.store.dedup import SeenIdentities, append_identities, forget_identities
 from monitor.store.deployments import DeploymentRow, append_deployments
 from monitor.store.engine import driver_connection
 from monitor.store.inbox import InboxRow, append_truths
@@ -16,6 +16,7 @@ from monitor.store.ledger import LedgerRows, append_predictions
 from monitor.store.offsets import PartitionMove, move_offset
 from monitor.store.panes_append import PaneDelta, append_panes
 from monitor.store.schema import flush
+from monitor.store.unseen import UnseenDelta, append_unseen
 from monitor.types import PartitionKey
 
 
@@ -32,6 +33,7 @@ class FlushContents:
     truths: tuple[InboxRow, ...]
     deployments: tuple[DeploymentRow, ...]
     dead_letters: tuple[DeadLetter, ...]
+    unseen: tuple[UnseenDelta, ...]
     identities: dict[PartitionKey, SeenIdentities]
 
 
@@ -56,11 +58,12 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
         append_predictions(driver, contents.predictions)
     if contents.truths:
         append_truths(driver, contents.truths)
-    next_offsets = {each.key: each.next_offset for each in contents.moves}
-    for key, seen in sorted(contents.identities.items()):
-        append_identities(connection, key, seen, next_offset=next_offsets[key], horizon=contents.horizon)
+    next_offsets = {each.key: each.next_offset for each in contents.moves if each.key in contents.identities}
+    append_identities(connection, contents.identities, next_offsets)
+    forget_identities(connection, next_offsets, horizon=contents.horizon)
     append_dead_letters(connection, contents.dead_letters)
     append_deployments(connection, contents.deployments)
+    append_unseen(connection, contents.unseen)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
     connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
     reach("flush.before_commit")

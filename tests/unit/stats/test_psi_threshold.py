@@ -1,4 +1,4 @@
-"""The tier's threshold against scipy's distributions, and against simulation at the boundary."""
+"""The tier's threshold against scipy's distributions; against simulation in test_rule_simulated."""
 
 import math
 
@@ -8,7 +8,6 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
 from monitor.errors import EmptySampleError
-from monitor.stats.population_stability import population_stability_indexes
 from monitor.stats.psi_threshold import (
     distance_lower_bound,
     effective_size,
@@ -98,34 +97,6 @@ def test_columns_at_once_equal_columns_alone() -> None:
     assert np.isnan(bounds[3])
     assert thresholds[4] == math.inf
     assert bounds[4] == 0.0
-
-
-def tilted(shares: np.ndarray, psi: float) -> np.ndarray:
-    """Return shares that differ from *shares* by exactly *psi*, tilted along the bins."""
-    slope = np.linspace(-1.0, 1.0, len(shares))
-
-    def at(strength: float) -> np.ndarray:
-        weights = shares * np.exp(strength * slope)
-        return weights / weights.sum()
-
-    def excess(strength: float) -> float:
-        return float(np.sum((at(strength) - shares) * np.log(at(strength) / shares))) - psi
-
-    return at(brentq(excess, 0.0, 5.0, xtol=1e-14))
-
-
-@pytest.mark.parametrize("n", [500, 5000])
-def test_at_the_boundary_the_rule_fires_about_as_often_as_promised(n: int) -> None:
-    """With the true PSI exactly at 0.1, a rule at α′ = 1e-3 fires within a factor 3 of 1e-3."""
-    runs, alpha, m = 100_000, 1e-3, 10_000
-    generator = np.random.default_rng(30)
-    shares = np.full(10, 0.1)
-    reference = generator.multinomial(m, shares, runs)
-    current = generator.multinomial(n, tilted(shares, 0.1), runs)
-    psi = population_stability_indexes(reference, current, starts=np.array([0]))[:, 0]
-    fired = np.mean(psi > tier_threshold(0.1, bins=10, n=n, m=m, alpha=alpha))
-    # 100 events are expected; the simulation's own spread is ±10 of them.
-    assert alpha / 3 < fired < alpha * 3
 
 
 def test_the_distance_bound_subtracts_smirnovs_margin() -> None:

@@ -1,0 +1,191 @@
+"""A table of past predictions as the columns that ingest counts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
+from consumers.decode.model_struct import column_names
+from monitor.errors import SpecError
+from monitor.reference.cells import ColumnRole
+from monitor.reference.column_values import UncountableColumn, epoch_millis, numbers, texts
+from monitor.spec import ColumnKind
+from monitor.store.configuration import AppliedModel
+from monitor.types import MINUTE_MILLIS
+
+_PREDICTION_PARTS = (
+    ColumnName(ColumnRole.SCORE, "prediction.score", ColumnKind.NUMERIC),
+    ColumnName(ColumnRole.LABEL, "prediction.label", ColumnKind.CATEGORICAL),
+    ColumnName(ColumnRole.VALUE, "prediction.value", ColumnKind.NUMERIC),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryColumns:
+    """Names in the table; features and tags have the names of the spec.
+
+    Attributes:
+        timestamp: Event times.
+        identity: Prediction ids; only truths need them.
+        version: Each row's version; None: all rows are of version `only_version`.
+    """
+
+    timestamp: str
+    identity: str | None = None
+    version: str | None = None
+    only_version: str = "1"
+    score: str | None = None
+    label: str | None = None
+    value: str | None = None
+    latency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Past predictions in order of event time.
+
+    Attributes:
+        times: Shape ``(rows,)``, epoch milliseconds, never falling.
+        names, columns: Everything that the model counts, each of one entry per row.
+        ids: Empty texts without an identity column.
+    """
+
+    times: npt.NDArray[np.int64]
+    ids: Sequence[str]
+    versions: Sequence[str]
+    names: tuple[ColumnName, ...]
+    columns: tuple[Column, ...]
+    tags: tuple[Sequence[str | None], ...]
+    scores: Floats
+    labels: Sequence[Any]
+    values: Floats
+
+    def chunks(self, *, minutes: int, rows: int) -> Iterator[slice]:
+        """Yield consecutive rows that lie in one stretch of *minutes* of event time, at most *rows* of them."""
+        owners = self.times // (minutes * MINUTE_MILLIS)
+        cuts = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(owners)]
+        for start, stop in pairwise(cuts):
+            for first in range(start, stop, rows):
+                yield slice(first, min(first + rows, stop))
+
+    def predictions(self, model: AppliedModel, chosen: slice) -> Predictions:
+        """Return the *chosen* rows as what decoding would have made of their events."""
+        return Predictions(
+            model=model,
+            rows=np.arange(chosen.stop - chosen.start, dtype=np.intp),
+            ids=self.ids[chosen],
+            versions=self.versions[chosen],
+            times=self.times[chosen],
+            names=self.names,
+            columns=tuple(each[chosen] for each in self.columns),
+            tags=tuple(each[chosen] for each in self.tags),
+            scores=self.scores[chosen],
+            labels=self.labels[chosen],
+            values=self.values[chosen],
+            extra=None,
+        )
+
+
+def history_of(table: pa.Table, model: AppliedModel, columns: HistoryColumns, *, source: str) -> History:
+    """Return *table* as the model's history, sorted by event time.
+
+    As in the reference, NaN is an invalid value and null a missing one.
+
+    Raises:
+        SpecError: Columns that are not there or hold something else; all of them at once.
+    """
+    problems: list[str] = []
+    names = column_names(model)
+    sources = {name: _source(name, columns) for name in names}
+    wanted = [columns.timestamp, columns.identity, columns.version, *sources.values()]
+    wanted += [each.tag for each in model.spec.segments]
+    known = ", ".join(table.column_names)
+    for each in dict.fromkeys(wanted):
+        if each is not None and each not in table.column_names:
+            problems.append(f"column {each!r}: expected one of {known}; found none")
+    for role, option in ((ColumnRole.SCORE, "score"), (ColumnRole.LABEL, "label"), (ColumnRole.VALUE, "value")):
+        if any(name.role is role for name in names) and getattr(columns, option) is None:
+            problems.append(f"--{option}: expected the column with the prediction's {option}, found none")
+    if problems:
+        raise SpecError(source, tuple(problems))
+    times = _read(lambda: epoch_millis(table[columns.timestamp]), columns.timestamp, problems)
+    order = np.zeros(0, np.intp) if times is None else np.argsort(times, kind="stable")
+    counted = tuple(_column(table, sources[name], name, order, problems) for name in names)
+    # The ledger keeps every part of the prediction, counted or not.
+    of_prediction = {
+        each.role: _column(table, _source(each, columns), each, order, problems) for each in _PREDICTION_PARTS
+    }
+    if problems or times is None:
+        raise SpecError(source, tuple(problems))
+    return History(
+        times=times[order],
+        ids=_texts(table, columns.identity, order, ""),
+        versions=_texts(table, columns.version, order, columns.only_version),
+        names=names,
+        columns=counted,
+        tags=tuple(_tag(table, each.tag, order) for each in model.spec.segments),
+        scores=np.asarray(of_prediction[ColumnRole.SCORE]),
+        labels=list(of_prediction[ColumnRole.LABEL]),
+        values=np.asarray(of_prediction[ColumnRole.VALUE]),
+    )
+
+
+def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
+    match name.role:
+        case ColumnRole.FEATURE:
+            return name.name
+        case ColumnRole.SCORE:
+            return columns.score
+        case ColumnRole.LABEL:
+            return columns.label
+        case ColumnRole.VALUE:
+            return columns.value
+        case ColumnRole.LATENCY:
+            return columns.latency
+
+
+def _column(
+    table: pa.Table, source: str | None, name: ColumnName, order: npt.NDArray[np.intp], problems: list[str]
+) -> Column:
+    if source is None:
+        return np.full(len(order), np.nan) if name.kind is ColumnKind.NUMERIC else [None] * len(order)
+    if name.kind is ColumnKind.NUMERIC:
+        found = _read(lambda: numbers(table[source]), source, problems)
+        if found is None:
+            return ()
+        values = np.where(found.missing, np.nan, np.where(found.invalid, INVALID_NUMBER, found.values))
+        if name.role is ColumnRole.SCORE:
+            values[(values < 0) | (values > 1)] = INVALID_NUMBER
+        return values[order]
+    spelled = _read(lambda: texts(table[source]), source, problems)
+    if spelled is None:
+        return ()
+    of_code = np.array([*spelled.categories, None], dtype=object)
+    values = of_code[spelled.codes]
+    values[spelled.invalid] = INVALID
+    return list(values[order])
+
+
+def _read(reading: Any, source: str, problems: list[str]) -> Any:
+    try:
+        return reading()
+    except UncountableColumn as error:
+        problems.append(f"column {source!r}: {error}")
+        return None
+
+
+def _texts(table: pa.Table, source: str | None, order: npt.NDArray[np.intp], otherwise: str) -> list[str]:
+    if source is None:
+        return [otherwise] * len(order)
+    found = table[source].to_pylist()
+    return [str(found[index]) for index in order.tolist()]
+
+
+def _tag(table: pa.Table, source: str, order: npt.NDArray[np.intp]) -> list[str | None]:
+    found = table[source].to_pylist()
+    return [None if found[index] is None else str(found[index]) for index in order.tolist()]

@@ -1,0 +1,83 @@
+"""Past truths in the order in which they became known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from consumers.identity import digest_text, prediction_digests, sampled
+from monitor.errors import SpecError
+from monitor.reference.column_values import UncountableColumn, epoch_millis, texts
+from monitor.spec import ModelSpec
+from monitor.store.inbox import InboxRow
+from monitor.types import PartitionKey
+
+_SOURCE = PartitionKey("backtest-truths", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthTable:
+    """Truths, sorted by `known_at` (epoch ms, shape ``(truths,)``); ids and values of one length with it."""
+
+    known_at: npt.NDArray[np.int64]
+    ids: Sequence[str]
+    values: Sequence[str]
+
+    def known_until(self, moment: int) -> int:
+        """Return how many truths were known at *moment* (ms)."""
+        return int(np.searchsorted(self.known_at, moment, side="right"))
+
+    def inbox_rows(self, model_id: int, spec: ModelSpec, chosen: slice) -> tuple[InboxRow, ...]:
+        """Return the *chosen* truths as ingest would have put them into the inbox: those of sampled predictions."""
+        ids = self.ids[chosen]
+        if not ids:
+            return ()
+        digests = prediction_digests(spec.key, ids)
+        kept = np.flatnonzero(sampled(digests, spec.sample_rate)).tolist()
+        return tuple(
+            InboxRow(
+                model_id=model_id,
+                prediction_hash=digest_text(digests[index]),
+                known_at=int(self.known_at[chosen.start + index]),
+                value=self.values[chosen.start + index],
+                prediction_time=None,
+                source=_SOURCE,
+                offset=chosen.start + index,
+            )
+            for index in kept
+        )
+
+
+def truths_of(
+    table: pa.Table, *, identity: str, truth: str, known: str, delay_millis: int = 0, source: str
+) -> TruthTable:
+    """Return the rows of *table* that have a truth.
+
+    Args:
+        identity, truth: Columns with the prediction's id and with what turned out to be true.
+        known: Column with times; a truth was known *delay_millis* after its own.
+
+    Raises:
+        SpecError: Columns that are not there or hold something else.
+    """
+    absent = [each for each in (identity, truth, known) if each not in table.column_names]
+    if absent:
+        found = ", ".join(table.column_names)
+        raise SpecError(source, tuple(f"column {each!r}: expected one of {found}; found none" for each in absent))
+    column = known
+    try:
+        times = epoch_millis(table[known]) + delay_millis
+        column = truth
+        spelled = texts(table[truth])
+    except UncountableColumn as error:
+        raise SpecError(source, (f"column {column!r}: {error}",)) from error
+    there = np.flatnonzero(spelled.codes >= 0)
+    order = there[np.argsort(times[there], kind="stable")]
+    names = table[identity].to_pylist()
+    return TruthTable(
+        known_at=times[order],
+        ids=[str(names[index]) for index in order.tolist()],
+        values=[spelled.categories[code] for code in spelled.codes[order].tolist()],
+    )

@@ -1,0 +1,10 @@
+"""What a spec can see at a model's traffic, before any event is judged: pure functions of the spec and its reference.
+
+`plan_of` gives everything at once; the thresholds in it are those of the rule itself, called, not written again.
+"""
+
+from monitor.planning.answers import Plan
+from monitor.planning.plan import plan_of
+from monitor.planning.traffic import Traffic, reference_traffic
+
+__all__ = ["Plan", "Traffic", "plan_of", "reference_traffic"]

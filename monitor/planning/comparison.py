@@ -1,0 +1,77 @@
+"""One column at one scale: everything that its thresholds depend on, except the events of a window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.decide import Prepared
+from monitor.stats.psi_threshold import effective_size, tier_threshold
+from monitor.types import Scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A judged column against its reference.
+
+    Attributes:
+        index: Of the column in the layout.
+        bins: B, of its PSI.
+        m: Values of the reference.
+        valid_share: Share of the reference's events that have a value, so that PSI sees them.
+        kappa, kappa_half, nu, status: Natural movement, as in `ScaleMovement`.
+        alpha: Error probability of one test.
+    """
+
+    index: int
+    column: str
+    scale: Scale
+    bins: int
+    m: float
+    valid_share: float
+    kappa: float
+    kappa_half: float
+    nu: float
+    status: str
+    alpha: float
+
+    def values(self, events: float) -> float:
+        """Return how many values PSI sees of *events*, at the reference's share of missing ones."""
+        return events * self.valid_share
+
+    def size(self, n: float) -> float:
+        """Return the independent events that a window of *n* values is worth."""
+        return effective_size(n, self.m, self.kappa)
+
+    def half_size(self, n: float) -> float:
+        """Return the independent events that half a window of *n* values is worth."""
+        return effective_size(n / 2.0, self.m, self.kappa_half)
+
+    def threshold(self, tier: float, n: float) -> float:
+        """Return the PSI from which on a window of *n* values proves *tier*; infinite for a single bin."""
+        return tier_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, nu=self.nu, alpha=self.alpha)
+
+
+def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
+    """Return every judged column that has a reference, in the order of the layout.
+
+    Raises:
+        KeyError: *scale* is none of the spec's.
+    """
+    movement, reference = prepared.movements[scale.length], prepared.reference
+    judged = np.flatnonzero(prepared.monitored & (reference.n > 0)).tolist()
+    return tuple(
+        Comparison(
+            index=index,
+            column=prepared.layout.columns[index].name,
+            scale=scale,
+            bins=int(prepared.order.bins_per_column[index]),
+            m=float(reference.n[index]),
+            valid_share=float(reference.n[index] / reference.totals[index, 0]),
+            kappa=float(movement.kappa[index]),
+            kappa_half=float(movement.kappa_half[index]),
+            nu=float(movement.nu[index]),
+            status=movement.statuses[index],
+            alpha=prepared.alpha,
+        )
+        for index in judged
+    )

@@ -1,0 +1,80 @@
+"""How many windows a month raise something although they should not: what alpha promises, and what to expect."""
+
+import math
+from collections.abc import Sequence
+
+from monitor.decide import Prepared
+from monitor.decide.textbook import KS_P_VALUE
+from monitor.planning.answers import FalseAlarms
+from monitor.planning.comparison import Comparison, comparisons_at
+from monitor.planning.share_alarms import expected_share_alarms
+from monitor.stats.benjamini_hochberg import psi_p_value
+from monitor.stats.psi_threshold import distance_lower_bound
+from monitor.types import Scale
+
+MONTH_MINUTES = 30 * 24 * 60
+
+
+def evaluations_a_month(scale: Scale) -> int:
+    """Return how many windows of *scale* end in 30 days."""
+    return MONTH_MINUTES // scale.step
+
+
+def false_alarms(prepared: Prepared, *, scales: Sequence[Scale], events_per_minute: float) -> FalseAlarms:
+    """Return the false alarms of one version's whole series; segments are shown but raise no incident.
+
+    Args:
+        scales: Those that conclude at this traffic; the others raise nothing.
+    """
+    family = prepared.family
+    at_one_scale = prepared.drift.alpha / family.scales / family.segments
+    by_chance, textbook = 0.0, 0.0
+    for scale in scales:
+        windows, events = evaluations_a_month(scale), scale.length * events_per_minute
+        columns = [each for each in comparisons_at(prepared, scale) if each.values(events) >= prepared.min_events]
+        chances = [no_change_probability(prepared, each, n=each.values(events)) for each in columns]
+        by_chance += windows * (sum(chances) + expected_share_alarms(prepared, scale=scale, events=events))
+        quiet = [1.0 - textbook_probability(prepared, each, n=each.values(events)) for each in columns]
+        textbook += windows * (1.0 - math.prod(quiet))
+    return FalseAlarms(
+        evaluations=sum(map(evaluations_a_month, scales)),
+        at_the_boundary=sum(evaluations_a_month(each) * at_one_scale for each in scales),
+        at_the_boundary_disjoint=sum(MONTH_MINUTES / each.length * at_one_scale for each in scales),
+        no_change=by_chance,
+        textbook=textbook,
+    )
+
+
+def no_change_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+    """Return how likely PSI or D of *n* values proves a warning where the column only moves as its reference does.
+
+    Endurance is left out, and the two are added up, so it is an upper bound.
+    """
+    tiers, kappa = prepared.drift.tiers, comparison.kappa
+    threshold = comparison.threshold(tiers.warning, n)
+    chance = 0.0
+    if math.isfinite(threshold):
+        chance = psi_p_value(
+            threshold, tier=0.0, bins=comparison.bins, n=n, m=comparison.m, kappa=kappa, nu=comparison.nu
+        )
+    if prepared.numeric[comparison.index]:
+        chance += _distance_probability(prepared, comparison, n=n)
+    return chance
+
+
+def _distance_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+    limit, kappa = prepared.drift.ks_warning, comparison.kappa
+    proven_at_most = distance_lower_bound(1.0, n=n, m=comparison.m, kappa=kappa, alpha=comparison.alpha)
+    if proven_at_most <= limit:
+        return 0.0  # not even the largest distance there is proves anything
+    needed = limit + 1.0 - proven_at_most
+    return float(2.0 * math.exp(-2.0 * comparison.size(n) * needed**2))
+
+
+def textbook_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+    """Return how likely the textbook rule alarms about *n* values of a column whose events are independent."""
+    by_psi = 0.0
+    if comparison.bins > 1:
+        by_psi = psi_p_value(prepared.drift.tiers.warning, tier=0.0, bins=comparison.bins, n=n, m=comparison.m)
+    by_distance = KS_P_VALUE if prepared.numeric[comparison.index] else 0.0
+    return 1.0 - (1.0 - by_psi) * (1.0 - by_distance)

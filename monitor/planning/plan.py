@@ -1,0 +1,84 @@
+"""The whole plan of one spec at one traffic."""
+
+from monitor.decide import Prepared, prepare
+from monitor.decide.drift import tier_levels
+from monitor.errors import SpecError
+from monitor.planning.advice import advice_of
+from monitor.planning.answers import Noticed, Plan, ShiftPlan
+from monitor.planning.comparison import Comparison, comparisons_at
+from monitor.planning.false_alarms import false_alarms
+from monitor.planning.noticing import first_noticed
+from monitor.planning.scale_plan import LEVELS, by_proof, scale_plan_of, typical_of
+from monitor.planning.shift import psi_of_shift
+from monitor.planning.situation import Situation
+from monitor.planning.traffic import Traffic
+from monitor.reference.profile import ReferenceProfile
+from monitor.spec import ModelSpec
+
+SIGMAS = (0.3, 0.5, 0.7, 1.0)
+
+
+def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> Plan:
+    """Return what *spec* will see of a version with this *traffic*, compared with *profile*.
+
+    Under ``rule: textbook`` it is the plan of the default rule all the same, for that one has a power to plan; what
+    the textbook rule itself alarms is in `FalseAlarms.textbook`.
+
+    Raises:
+        SpecError: No judged column has a reference: there is nothing to plan.
+        BinMismatchError: The profile's bins do not fit its cells.
+    """
+    prepared = prepare(spec, profile)
+    if not comparisons_at(prepared, spec.scales[0]):
+        raise SpecError(str(spec.key), ("columns: expected one to judge that has values in the reference, found none",))
+    pace = traffic.events_per_minute
+    scales = tuple(scale_plan_of(prepared, each, events_per_minute=pace) for each in spec.scales)
+    concluding = [each for each, plan in zip(spec.scales, scales, strict=True) if plan.concludes]
+    alarms = false_alarms(prepared, scales=concluding, events_per_minute=pace)
+    typical, worst = [], []
+    for each in concluding:
+        ranked = by_proof(prepared, comparisons_at(prepared, each), events=each.length * pace)
+        typical.append(typical_of(prepared, ranked, events=each.length * pace))
+        worst.append(ranked[0])
+    situation = Situation(
+        spec=spec, profile=profile, prepared=prepared, traffic=traffic, scales=scales, false_alarms=alarms
+    )
+    return Plan(
+        model=str(spec.key),
+        rule=spec.drift.rule,
+        traffic=traffic,
+        alpha=spec.drift.alpha,
+        alpha_of_one_test=prepared.alpha,
+        columns=len(scales[0].columns),
+        tests=prepared.family.tests,
+        segments=prepared.family.segments,
+        min_events=prepared.min_events,
+        false_alarms=alarms,
+        scales=scales,
+        shifts=tuple(
+            ShiftPlan(
+                sigmas=sigmas,
+                psi=psi_of_shift(sigmas),
+                typical=_noticed(prepared, typical, sigmas=sigmas, pace=pace),
+                worst=_noticed(prepared, worst, sigmas=sigmas, pace=pace),
+            )
+            for sigmas in SIGMAS
+        ),
+        advice=advice_of(situation),
+    )
+
+
+def _noticed(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float, pace: float) -> tuple[Noticed, ...]:
+    tiers = dict(tier_levels(prepared.drift.tiers))
+    judged = [each for each in comparisons if each.values(each.scale.length * pace) >= prepared.min_events]
+    noticed = []
+    for level in LEVELS:
+        found = first_noticed(judged, sigmas=sigmas, level=level, tier=tiers[level], events_per_minute=pace)
+        noticed.append(
+            Noticed(
+                tier=level.name.lower(),
+                minutes=None if found is None else found.minutes,
+                scale=None if found is None else str(found.scale),
+            )
+        )
+    return tuple(noticed)

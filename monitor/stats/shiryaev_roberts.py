@@ -1,0 +1,140 @@
+r"""A lasting change, noticed as early as it is proven: a Shiryaev–Roberts e-detector over panes (``rule: anytime``).
+
+Null: whatever happened before, the events of a pane fall into bin *j* independently with a share inside the bin's
+tolerance band :math:`[l_j, u_j]`. Against it stand alternatives: one bin, one side of its band, a share *r* with odds
+that are some times those of the band's edge *e*. An event multiplies the evidence of an alternative by *r/e* in the
+bin and by :math:`(1-r)/(1-e)` elsewhere: 1 on average at the edge, less inside the band, more past it. With
+:math:`E_t` the product over a pane,
+
+.. math:: R_t = (1 + R_{t-1}) \, E_t, \qquad M_t = \sum_k w_k R_t^{(k)}, \qquad \sum_k w_k = 1
+
+and under the null E[M at any time it is stopped] is at most the expected number of panes until then. So an alarm at
+:math:`M_t \ge C` is false once in C panes or more rarely on average, however often it is looked at. Beginning later,
+or taking several panes as one, only makes M smaller: the panes of a window may be judged without those before it.
+
+A column that wanders past its band is a change to it, and so are events that repeat each other.
+
+References:
+    Shin, Ramdas & Rinaldo (2024), *E-detectors: a nonparametric framework for sequential change detection*,
+    arXiv 2203.03532: e-SR detectors, their mixtures, and the run length. Shiryaev (1963), Roberts (1966).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import BinMismatchError
+from monitor.stats.columns import Counts, Reals, Starts, column_lengths
+from monitor.stats.tolerance_band import ToleranceBand
+
+ODDS_RATIOS = (1.25, 1.6, 2.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EDetector:
+    """What columns are watched for; arrays of shape ``(alternatives, bins of all columns)``.
+
+    Attributes:
+        inside: Log likelihood ratio of an event in the bin, over that of an event elsewhere.
+        outside: Log likelihood ratio of an event elsewhere.
+        log_weights: They add up to 1 in each column; −inf where the band leaves no room for the alternative.
+        watched: Shape ``(columns,)``. The column has a reference, so that there are alternatives.
+    """
+
+    inside: Reals
+    outside: Reals
+    log_weights: Reals
+    watched: npt.NDArray[np.bool_]
+    starts: Starts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EDetectorState:
+    """What is remembered from pane to pane: log R of each alternative and bin, −inf before the first pane."""
+
+    log_statistics: Reals
+
+
+def e_detector(band: ToleranceBand, *, starts: Starts) -> EDetector:
+    """Return the detector for columns whose bins begin at *starts*.
+
+    Raises:
+        BinMismatchError: *starts* does not fit the band.
+    """
+    lengths = column_lengths(starts, len(band.low))
+    sides = [(band.high, ratio) for ratio in ODDS_RATIOS] + [(band.low, 1.0 / ratio) for ratio in ODDS_RATIOS]
+    edges = np.array([edge for edge, _ in sides])
+    ratios = np.array([ratio for _, ratio in sides])[:, np.newaxis]
+    possible = (edges > 0.0) & (edges < 1.0)
+    # With odds g times those of e, r/e is g/(1 − e + e g) and (1 − r)/(1 − e) the same without g.
+    outside = np.where(possible, -np.log1p(edges * (ratios - 1.0)), 0.0)
+    alternatives = np.add.reduceat(possible.sum(axis=0), starts)
+    shared = np.repeat(-np.log(np.maximum(alternatives, 1)), lengths)
+    return EDetector(
+        inside=np.where(possible, np.log(ratios), 0.0),
+        outside=outside,
+        log_weights=np.where(possible, shared, -np.inf),
+        watched=alternatives > 0,
+        starts=starts,
+    )
+
+
+def initial_state(detector: EDetector) -> EDetectorState:
+    """Return the state before the first pane."""
+    return EDetectorState(log_statistics=np.full(detector.inside.shape, -np.inf))
+
+
+def after_pane(detector: EDetector, state: EDetectorState, counts: Counts) -> EDetectorState:
+    """Return the state after one more pane; a column without events in it stays as it was.
+
+    Args:
+        counts: Shape ``(bins of all columns,)``. Events of the pane.
+
+    Raises:
+        BinMismatchError: *counts* has another shape.
+    """
+    evidence, counted = _log_evidence(detector, counts[np.newaxis])
+    grown = np.logaddexp(0.0, state.log_statistics) + evidence[0]
+    return EDetectorState(log_statistics=np.where(counted[0], grown, state.log_statistics))
+
+
+def log_statistic(detector: EDetector, state: EDetectorState) -> Reals:
+    """Return log M of each column, shape ``(columns,)``; past log C it is an alarm. NaN where not watched."""
+    return _mixture(detector, state.log_statistics)
+
+
+def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Reals:
+    """Return log M after each pane, as if the first one were the first there is.
+
+    Args:
+        panes: Shape ``(..., panes, bins of all columns)``, in the order of time; spans of several panes may stand for
+            these, then M is smaller.
+
+    Returns:
+        Shape ``(..., panes, columns)``; −inf before a column's first event, NaN where it is not watched.
+
+    Raises:
+        BinMismatchError: The last axis is not that of the detector.
+    """
+    evidence, counted = _log_evidence(detector, panes)
+    total = np.cumsum(evidence, axis=-3)
+    # R_t = exp(S_t) · Σ_{s ≤ t} exp(−S_{s−1}), S the sums of the log evidence; a pane without events begins nothing.
+    begun = np.where(counted, evidence - total, -np.inf)
+    return _mixture(detector, total + np.logaddexp.accumulate(begun, axis=-3))
+
+
+def _log_evidence(detector: EDetector, panes: Counts) -> tuple[Reals, npt.NDArray[np.bool_]]:
+    """Return log E of every pane, shape ``(..., panes, alternatives, bins)``, and where its column has events."""
+    bins = detector.inside.shape[-1]
+    if panes.ndim < 2 or panes.shape[-1] != bins:
+        raise BinMismatchError(f"expected counts of {bins} bins, found shape {panes.shape}")
+    lengths = column_lengths(detector.starts, bins)
+    events = np.repeat(np.add.reduceat(panes, detector.starts, axis=-1), lengths, axis=-1)
+    log_evidence: Reals = panes[..., np.newaxis, :] * detector.inside + events[..., np.newaxis, :] * detector.outside
+    return log_evidence, events[..., np.newaxis, :] > 0
+
+
+def _mixture(detector: EDetector, log_statistics: Reals) -> Reals:
+    weighted = np.logaddexp.reduce(log_statistics + detector.log_weights, axis=-2)
+    return np.where(detector.watched, np.logaddexp.reduceat(weighted, detector.starts, axis=-1), np.nan)

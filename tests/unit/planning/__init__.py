@@ -1,0 +1,1 @@
+"""What a plan promises, against the deciding code itself."""

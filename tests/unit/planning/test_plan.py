@@ -1,0 +1,166 @@
+"""The whole plan of small models: scales that stay silent, columns that prove nothing, and what is advised."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.decide import decide_window
+from monitor.errors import SpecError
+from monitor.planning import Plan, Traffic, plan_of, reference_traffic
+from monitor.reference.profile import Movement, ReferenceProfile
+from monitor.types import MINUTE_MILLIS, Verdict
+from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
+
+SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}
+START = 1_780_272_000_000
+DAY = 1440 * MINUTE_MILLIS
+
+
+def table(rows: int = 20_000, *, columns: int = 3) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(46)
+    names = [f"c{number}" for number in range(columns)] + ["prediction.score"]
+    return {name: generator.normal(size=rows) for name in names}
+
+
+def profile(rows: int = 20_000, *, days: float | None = None, **movement: dict[int, Movement]) -> ReferenceProfile:
+    values = table(rows)
+    layout = layout_of(values)
+    found = profile_of(layout, count(layout, values), **movement)
+    if days is None:
+        return found
+    return ReferenceProfile(
+        layout=found.layout,
+        rows=found.rows,
+        counts_bytes=found.counts_bytes,
+        columns=found.columns,
+        start=START,
+        end=START + round(days * DAY),
+    )
+
+
+def planned(reference: ReferenceProfile, *, events_per_minute: float, **parts: Any) -> Plan:
+    spec = spec_of(reference.layout, **(SCALES | parts))
+    return plan_of(spec, reference, traffic=Traffic(events_per_minute=events_per_minute, source="test"))
+
+
+def about(plan: Plan, key: str) -> str:
+    return " ".join(f"{each.problem} {each.remedy}" for each in plan.advice if each.about == key)
+
+
+def test_a_scale_that_can_never_conclude_is_named() -> None:
+    """Three events a minute put 30 into ten minutes, which the deciding code calls inconclusive too; 24 h conclude."""
+    plan = planned(profile(), events_per_minute=3)
+    assert [(each.scale, each.events, each.concludes) for each in plan.scales] == [
+        ("10m", 30, False),
+        ("24h", 4320, True),
+    ]
+    assert "10m can never conclude: 30 events" in about(plan, "windows.scales")
+    # 200 events take 66.7 minutes; windows are whole even minutes.
+    assert "is 68m" in about(plan, "windows.scales")
+    assert plan.false_alarms.evaluations == 360
+    prepared, values = prepared_of(table()), {name: column[:30] for name, column in table().items()}
+    counts = count(prepared.layout, values)
+    nothing = np.zeros_like(counts)
+    result = decide_window(prepared, scale=HOUR, first_half=counts, second_half=nothing, events=30)
+    assert result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_spec_of_which_nothing_concludes_is_told_so() -> None:
+    """With 0.1 events a minute no window is ever judged: no false alarms, nothing noticed, and a scale to add."""
+    plan = planned(profile(), events_per_minute=0.1)
+    assert "every window will be inconclusive" in about(plan, "windows.scales")
+    assert plan.false_alarms.evaluations == 0
+    assert all(each.minutes is None for shift in plan.shifts for each in (*shift.typical, *shift.worst))
+
+
+def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
+    """250 events prove a warning only from PSI 0.4 on: min_events should rise to what finds a critical column."""
+    plan = planned(profile(), events_per_minute=25)
+    ten = plan.scales[0]
+    assert ten.concludes
+    assert ten.column(ten.typical).blunt
+    needed = next(each.events for each in ten.needed if (each.tier, each.psi) == ("warning", 0.3))
+    assert f"raise min_events to {needed:,}" in about(plan, "windows.min_events")
+
+
+def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
+    """Kappa 0.01 hides a critical PSI at ten minutes whatever the traffic; at 24 h, where it is still, it does not."""
+    moving = {10: Movement(kappa=0.01, nu=3.0, status="measured"), 1440: Movement(kappa=0.0, nu=9.0, status="measured")}
+    plan = planned(profile(c1=moving), events_per_minute=1000)
+    ten, day = plan.scales
+    assert (ten.worst, ten.column("c1").blunt, day.column("c1").blunt) == ("c1", True, False)
+    assert f"proven only from {ten.column('c1').proven_from:.2f} at 10m on, whatever the traffic" in about(
+        plan, "columns.c1"
+    )
+    assert f"{day.column('c1').proven_from:.2f} at 24h" in about(plan, "columns.c1")
+    assert about(plan, "columns.c0") == ""
+
+
+def test_a_scale_at_which_everything_moves_is_named() -> None:
+    """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale is told."""
+    moving = {1440: Movement(kappa=0.02, nu=3.0, status="measured")}
+    every = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
+    plan = planned(profile(**every), events_per_minute=1000)
+    assert "at 24h an OK says little" in about(plan, "windows.scales")
+    assert "whatever the traffic" in about(plan, "windows.scales")
+    assert about(plan, "windows.min_events") == ""
+
+
+def test_the_reference_is_asked_for_time_and_length() -> None:
+    """Without time stamps movement is unknown; 3 days do not measure 24 h, 6 would; a thin sample measures no 10 m."""
+    assert "no time stamps" in about(planned(profile(), events_per_minute=100), "reference")
+    short = planned(profile(days=3), events_per_minute=100)
+    assert "3.0 days are too short" in about(short, "reference")
+    assert "6 days measure 24h" in about(short, "reference")
+    thin = planned(profile(rows=20_000, days=30), events_per_minute=100)
+    # 20,000 rows in 30 days are 4.6 in ten minutes.
+    assert "5 rows in 10m" in about(thin, "reference")
+
+
+def test_a_small_reference_is_told_when_it_limits_longer_windows() -> None:
+    """500 rows prove less than 5,000 would in a day of 144,000 events; 20,000 rows are not complained about."""
+    plan = planned(profile(rows=500), events_per_minute=100)
+    assert "500 rows limit what longer windows can prove" in about(plan, "reference")
+    with_many = planned(profile(rows=100_000), events_per_minute=100)
+    assert "limit" not in about(with_many, "reference")
+
+
+def test_a_column_of_one_value_can_prove_nothing_by_psi() -> None:
+    """A constant has a single bin; it is named, ranked last, and never typical or worst."""
+    values = table(2000) | {"fixed": np.zeros(2000)}
+    layout = layout_of(values)
+    plan = planned(profile_of(layout, count(layout, values)), events_per_minute=100)
+    assert "PSI can prove nothing of `fixed`" in about(plan, "columns")
+    assert plan.scales[0].columns[-1].column == "fixed"
+    assert plan.scales[0].columns[-1].proven_from is None
+
+
+def test_segments_and_many_columns_cost_events() -> None:
+    """Nine series share alpha: fewer events would do without them, and an even share of a segment is too small."""
+    plan = planned(
+        profile(), events_per_minute=30, segments=[{"tag": "region", "values": [f"r{i}" for i in range(30)]}]
+    )
+    assert plan.segments == 32
+    assert "32 series share alpha" in about(plan, "segments")
+    assert "an even one of 31 values has too few events at 10m" in about(plan, "segments")
+
+
+def test_a_model_without_judged_columns_is_refused() -> None:
+    """A reference that counted nothing leaves nothing to plan."""
+    layout = layout_of(table(100))
+    empty = profile_of(layout, count(layout, table(100)))
+    nothing = ReferenceProfile(
+        layout=layout, rows=0, counts_bytes=np.zeros(layout.size, dtype="<i8").tobytes(), columns=empty.columns
+    )
+    with pytest.raises(SpecError, match="expected one to judge"):
+        planned(nothing, events_per_minute=1)
+
+
+def test_traffic_is_that_of_the_references_time() -> None:
+    """20,001 rows in two days are 6.94 a minute; a reference without a time span has none."""
+    found = reference_traffic(profile(rows=20_001, days=2))
+    assert found is not None
+    assert found.events_per_minute == pytest.approx(20_000 / 2880)
+    assert reference_traffic(profile()) is None
+    assert reference_traffic(profile(days=0)) is None
