@@ -11,6 +11,7 @@ from driftline.backtest.outcome import (
     ProposedAction,
     RaisedIncident,
     RaisedStep,
+    TextbookWord,
 )
 from driftline.backtest.run import run_backtest
 from driftline.backtest.truths import TruthTable, truths_of
@@ -24,6 +25,7 @@ __all__ = [
     "ProposedAction",
     "RaisedIncident",
     "RaisedStep",
+    "TextbookWord",
     "TruthTable",
     "history_of",
     "run_backtest",

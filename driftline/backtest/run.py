@@ -3,38 +3,34 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
 from alerting.advance import advance_model
-from alerting.facts import worst_first
+from driftline.backtest.buckets import TimeBuckets, time_buckets
 from driftline.backtest.feed import TOPIC, Feed
-from driftline.backtest.history import HistoryColumns, history_of
-from driftline.backtest.outcome import (
-    BacktestOutcome,
-    JudgedWindow,
-    ProposedAction,
-    RaisedIncident,
-    RaisedStep,
-)
+from driftline.backtest.history import History, HistoryColumns, history_of
+from driftline.backtest.outcome import BacktestOutcome, ProposedAction, Taken, raised_incidents
+from driftline.backtest.tracks import PsiTracks
 from driftline.backtest.truths import TruthTable
-from monitor.clock import cpu_seconds
+from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
 from monitor.errors import SpecError
-from monitor.evaluate import EvaluationBatch, EvaluationRules, Evaluator, StoredEvaluation
-from monitor.findings import Finding
+from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.join import join_rules, join_truths
 from monitor.reference.profile import ReferenceProfile
-from monitor.settings import load_settings
-from monitor.spec import ModelSpec
+from monitor.settings import Settings
+from monitor.spec import ActionMode, ActionSpec, ModelSpec
 from monitor.store.configuration import AppliedModel, Configuration, apply_spec, load_configuration
 from monitor.store.engine import make_engine
-from monitor.store.incident_story import IncidentStory, StoryAction, stories_of
-from monitor.types import IncidentKind
+from monitor.store.incident_story import StoryAction, stories_of
+from monitor.store.performance import final_performances
+from monitor.types import MINUTE_MILLIS, IncidentKind
 
 ROWS_AT_ONCE = 50_000
 PANE_BYTES_AT_ONCE = 64 << 20
-ENDS_AT_ONCE = 50
-_ANY_AGE = timedelta(days=3650)
+TRUTHS_MILLIS_AT_ONCE = 60 * MINUTE_MILLIS
+_ANY_AGE = timedelta(days=36_500)
 
 OnProgress = Callable[[int, int], None]
 """(rows fed, event time in ms)."""
@@ -49,18 +45,20 @@ def run_backtest(
     columns: HistoryColumns,
     truths: TruthTable | None = None,
     source: str = "history",
+    textbook: bool = False,
     keep_results: bool = False,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *table*.
 
     Everything happens at the time of its events: no window is too old to be told, cooldowns run in event time.
-    Nothing is sent.
+    Nothing is sent; an action that would have been is a dry run. The process's settings do not matter.
 
     Args:
         url: An empty database with the newest schema, as from `BacktestDatabase.fresh`.
         truths: What became known, and when; their predictions need an identity column.
         source: Where the table is from, for messages.
+        textbook: Judge every window by the textbook rule too.
         keep_results: Keep each window's whole result, some kilobytes.
 
     Raises:
@@ -71,48 +69,112 @@ def run_backtest(
     engine = make_engine(url)
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
-        model = configuration.models[0]
-        history = history_of(table, model, columns, source=source)
-        feed = Feed(engine, model, history, truths, generation=configuration.generation)
-        watched = _Watched(keep_results=keep_results)
-        settings = load_settings(database_url=url)
-        for chosen in history.chunks(minutes=_minutes_at_once(model), rows=ROWS_AT_ONCE):
-            feed.feed(chosen)
-            at = int(history.times[chosen.stop - 1])
-            if truths is not None:
-                _join(engine, configuration, now=at)
-            advance_model(engine, model, watched, settings, event_clock=True)
-            on_progress(chosen.stop, at)
-        with engine.connect() as connection:
-            stories = stories_of(connection, id_prefix="")
+        history = history_of(table, configuration.models[0], columns, source=source)
+        run = _Run(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
+        run.play(on_progress)
+        return run.outcome()
     finally:
         engine.dispose()
-    return BacktestOutcome(
-        events=len(history.times),
-        truths=feed.truths_fed,
-        first=int(history.times[0]),
-        last=int(history.times[-1]),
-        windows=tuple(watched.windows),
-        incidents=tuple(_incident(each, watched.shown) for each in stories),
-        actions=tuple(_action(each) for story in stories for each in story.actions),
-        evaluate_cpu_seconds=watched.cpu_seconds,
-    )
 
 
 def _apply(engine: sa.Engine, spec: ModelSpec, profile: ReferenceProfile, *, with_truths: bool) -> Configuration:
     """Store the spec as it is judged by, but nobody is told, and without truths nothing waits for them."""
-    changes: dict[str, object] = {"receivers": (), "freshness": _ANY_AGE}
-    changed = spec.model_copy(
-        update={
-            "alerting": spec.alerting.model_copy(update=changes),
-            "sample_rate": spec.sample_rate if with_truths else 0.0,
-        }
+    alerting = spec.alerting.model_copy(update={"receivers": (), "freshness": _ANY_AGE})
+    actions = spec.actions.model_copy(
+        update={"retraining": _unsent(spec.actions.retraining), "rollback": _unsent(spec.actions.rollback)}
     )
-    text = changed.model_dump_json()
+    sample_rate = spec.sample_rate if with_truths else 0.0
+    changed = spec.model_copy(update={"alerting": alerting, "actions": actions, "sample_rate": sample_rate})
     with engine.begin() as connection:
-        apply_spec(connection, text=text, parsed=changed, profile=profile)
+        apply_spec(connection, text=changed.model_dump_json(), parsed=changed, profile=profile)
     with engine.connect() as connection:
         return load_configuration(connection)
+
+
+def _unsent(action: ActionSpec) -> ActionSpec:
+    # Nobody answers here: what was sent would run for ever and hold back whatever is asked for next.
+    return action.model_copy(update={"mode": ActionMode.DRY_RUN}) if action.mode is ActionMode.AUTO else action
+
+
+class _Run:
+    """One history on its way through one database."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        configuration: Configuration,
+        history: History,
+        truths: TruthTable | None,
+        *,
+        textbook: bool,
+        keep_results: bool,
+    ) -> None:
+        self._engine = engine
+        self._configuration = configuration
+        self._model = configuration.models[0]
+        self._history = history
+        self._truths = truths
+        self._settings = Settings.model_construct(database_url="")
+        self._feed = Feed(
+            engine, self._model, history, truths, generation=configuration.generation, settings=self._settings
+        )
+        self._buckets = time_buckets(int(history.times[0]), int(history.times[-1]))
+        self._tracks = PsiTracks(self._buckets)
+        self._textbook = TextbookIncidents(self._model.spec) if textbook else None
+        rules = EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False, textbook_beside=textbook)
+        self._watched = WatchedEvaluator(
+            Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
+        )
+        self._taken: list[Taken] = []
+
+    def play(self, on_progress: OnProgress) -> None:
+        """Feed everything, chunk by chunk of event time; truths that came after the last prediction at the end."""
+        times = self._history.times
+        for chosen in self._history.chunks(minutes=_minutes_at_once(self._model), rows=ROWS_AT_ONCE):
+            self._feed.feed(chosen)
+            at = int(times[chosen.stop - 1])
+            self._advance(at)
+            on_progress(chosen.stop, at)
+        if self._truths is not None:
+            for at in self._truths.moments(after=int(times[-1]), every=TRUTHS_MILLIS_AT_ONCE):
+                self._feed.feed_truths(until=at)
+                self._advance(at)
+                on_progress(len(times), at)
+
+    def _advance(self, at: int) -> None:
+        """Join what is known, judge what is due and move incidents, at event time *at* (ms)."""
+        if self._truths is not None:
+            rules, more = join_rules(self._configuration), True
+            while more:
+                with self._engine.begin() as connection:
+                    more = join_truths(connection, rules=rules, now=at).more
+        report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
+        for decision, state in report.taken:
+            known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end
+            self._taken.append(Taken(decision, state, known))
+
+    def outcome(self) -> BacktestOutcome:
+        """Return what came of it."""
+        with self._engine.connect() as connection:
+            stories = stories_of(connection, id_prefix="")
+            accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
+        key = self._model.key
+        return BacktestOutcome(
+            events=self._feed.counted,
+            duplicates=self._feed.duplicates,
+            truths=self._feed.truths_fed,
+            first=int(self._history.times[0]),
+            last=int(self._history.times[-1]),
+            versions=self._history.versions,
+            windows=tuple(self._watched.windows),
+            incidents=raised_incidents(self._taken, model=key),
+            textbook=None if self._textbook is None else raised_incidents(self._textbook.taken, model=key),
+            actions=tuple(_action(each) for story in stories for each in story.actions),
+            accuracies=accuracies,
+            traffic=_traffic(self._history, self._buckets),
+            tracks=self._tracks,
+            evaluate_cpu_seconds=self._watched.cpu_seconds,
+        )
 
 
 def _minutes_at_once(model: AppliedModel) -> int:
@@ -122,73 +184,9 @@ def _minutes_at_once(model: AppliedModel) -> int:
     return max(1, min(60, panes // series))
 
 
-def _join(engine: sa.Engine, configuration: Configuration, *, now: int) -> None:
-    rules, more = join_rules(configuration), True
-    while more:
-        with engine.begin() as connection:
-            more = join_truths(connection, rules=rules, now=now).more
-
-
-class _Watched:
-    """The real evaluator; remembers what it judged."""
-
-    def __init__(self, *, keep_results: bool) -> None:
-        self._evaluator = Evaluator(EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False))
-        self._keep_results = keep_results
-        self.windows: list[JudgedWindow] = []
-        self.shown: dict[tuple[int, str, IncidentKind], list[Finding]] = {}
-        self.cpu_seconds = 0.0
-
-    def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> EvaluationBatch:
-        """Judge what is due."""
-        began = cpu_seconds()
-        batch = self._evaluator.evaluate_model(connection, applied, now_millis=now_millis, limit_ends=ENDS_AT_ONCE)
-        self.cpu_seconds += cpu_seconds() - began
-        for end in batch.ends:
-            for each in end.evaluations:
-                judged = self._judged(each)
-                self.windows.append(judged)
-                for finding in judged.findings if judged.driving else ():
-                    key = (judged.end, judged.series.version, finding.kind)
-                    self.shown.setdefault(key, []).append(finding)
-        return batch
-
-    def _judged(self, found: StoredEvaluation) -> JudgedWindow:
-        return JudgedWindow(
-            series=found.series,
-            scale=found.scale,
-            end=found.window_end,
-            kind=found.kind,
-            driving=found.driving,
-            verdict=found.result.verdict,
-            reason=found.result.reason,
-            events=found.result.events,
-            findings=tuple(each for each in found.result.findings if each.endured),
-            result=found.result if self._keep_results else None,
-        )
-
-
-def _incident(story: IncidentStory, shown: dict[tuple[int, str, IncidentKind], list[Finding]]) -> RaisedIncident:
-    head = story.incident
-    return RaisedIncident(
-        id=head.id,
-        kind=head.kind,
-        version=head.version,
-        worst=max(each.tier for each in story.steps),
-        first_end=head.first_end,
-        resolved_end=head.resolved_end,
-        steps=tuple(
-            RaisedStep(
-                end=each.window_end,
-                step=each.step,
-                reason=each.reason,
-                tier=each.tier,
-                sentence=each.sentence,
-                findings=worst_first(shown.get((each.window_end, head.version, head.kind), ())),
-            )
-            for each in story.steps
-        ),
-    )
+def _traffic(history: History, buckets: TimeBuckets) -> tuple[int, ...]:
+    found = np.bincount((history.times - buckets.start) // buckets.millis, minlength=buckets.count)
+    return tuple(found.tolist())
 
 
 def _action(found: StoryAction) -> ProposedAction:
