@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT; nothing is written")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone; nothing is written")
     arguments = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
     if arguments.only:
         jobs = [each for each in jobs if arguments.only in job_name(each)]

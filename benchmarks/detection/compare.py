@@ -7,15 +7,15 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from benchmarks.detection.episodes import Alarm, Episode, runs_of
-from benchmarks.detection.judged import Judged
+from benchmarks.detection.judge import judge
+from benchmarks.detection.judged import Judged, Rules
 from benchmarks.detection.measures import Found, found_of
-from benchmarks.detection.model import Rule, profile_of, spec_of
+from benchmarks.detection.model import profile_of, spec_of
 from benchmarks.detection.peer_run import read_alarms, run_peers, write_stream
 from benchmarks.detection.plan import PeerJob, RealJob
 from benchmarks.detection.real import REAL_SETS
 from benchmarks.detection.recipe import make_stream
 from benchmarks.detection.run import arrivals_of
-from benchmarks.detection.stand_in import judge
 from benchmarks.detection.stream import HOUR, MINUTE, Stream
 
 OURS = "driftline, same windows"
@@ -62,13 +62,15 @@ def compared(job: PeerJob | RealJob) -> Compared:
         chosen = next(each for each in REAL_SETS if each.name == job.name)
         return _compared(chosen.read(), length=chosen.length, scales=chosen.scales, time_reports=False)
     stream = make_stream(job.recipe, reference_seed=job.seed, current_seed=job.seed)
-    return _compared(stream, length=HOUR, scales=(), time_reports=job.time_reports)
+    length = 4 * HOUR if job.recipe.scales else HOUR  # the shortest scale that holds enough events
+    return _compared(stream, length=length, scales=job.recipe.scales, time_reports=job.time_reports)
 
 
 def _compared(stream: Stream, *, length: int, scales: tuple[tuple[int, int], ...], time_reports: bool) -> Compared:
     minutes = length // MINUTE
-    own = _judged(stream, scales=scales)
-    textbook = _judged(stream, scales=scales, rule="textbook")
+    rules = _judged(stream, scales=scales, textbook=True)
+    own, textbook = rules.default, rules.textbook
+    assert textbook is not None
     directory = Path(mkdtemp(prefix="driftline-peers-"))
     try:
         ends = write_stream(stream, directory / "stream", length=length, time_reports=time_reports)
@@ -77,7 +79,7 @@ def _compared(stream: Stream, *, length: int, scales: tuple[tuple[int, int], ...
     finally:
         shutil.rmtree(directory)
     methods = [
-        _of_windows(stream, OURS, own.alarms[minutes], cpu_seconds=own.cpu_seconds / max(own.evaluations, 1)),
+        _of_windows(stream, OURS, own.alarms.get(minutes, ()), cpu_seconds=own.cpu_seconds / max(own.evaluations, 1)),
         _of_incidents(stream, AS_SHIPPED, own, minutes=minutes),
         _of_incidents(stream, TEXTBOOK_INCIDENTS, textbook, minutes=minutes),
         *(_of_windows(stream, each.peer, each.alarms, cpu_seconds=each.cpu_seconds) for each in answer.judged),
@@ -92,14 +94,14 @@ def _compared(stream: Stream, *, length: int, scales: tuple[tuple[int, int], ...
     )
 
 
-def _judged(stream: Stream, *, scales: tuple[tuple[int, int], ...], rule: Rule = "default") -> Judged:
-    spec = spec_of(stream, rule=rule, scales=scales)
-    return judge(spec, profile_of(stream, spec), stream.current)
+def _judged(stream: Stream, *, scales: tuple[tuple[int, int], ...], textbook: bool = False) -> Rules:
+    spec = spec_of(stream, scales=scales)
+    return judge(spec, profile_of(stream, spec), stream, textbook=textbook)
 
 
 def _own_cpu_seconds(stream: Stream, minutes: int) -> float:
     """Return the CPU of counting and judging one window of *minutes*, where no other scale shares the counting."""
-    judged = _judged(stream, scales=((minutes, minutes // 2),))
+    judged = _judged(stream, scales=((minutes, minutes // 2),)).default
     return judged.cpu_seconds / judged.evaluations
 
 
@@ -116,7 +118,7 @@ def _of_windows(stream: Stream, method: str, alarms: Sequence[Alarm], *, cpu_sec
 
 
 def _of_incidents(stream: Stream, method: str, judged: Judged, *, minutes: int) -> MethodRun:
-    alarms = judged.alarms[minutes]
+    alarms = judged.alarms.get(minutes, ())
     alarming = sum(bool(each.columns) for each in alarms)
     return _method(stream, method, judged.episodes, windows=len(alarms), alarming=alarming, cpu_seconds=None)
 

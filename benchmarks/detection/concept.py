@@ -1,12 +1,13 @@
 """Predictions whose error rate changes while their inputs do not, and truths that come later."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.detection.stream import (
+    IDENTITY,
     LABEL,
     MINUTE,
-    SCORE,
     TRUTH,
     TRUTH_TIME,
     Change,
@@ -16,25 +17,28 @@ from benchmarks.detection.stream import (
 )
 
 ERROR_RATE = 0.1
-SHORTEST_DELAY, MEAN_FURTHER_DELAY = 5 * MINUTE, 15 * MINUTE
+DELAY = 30 * MINUTE
 
 
-def prediction_columns(
-    random: np.random.Generator, times: Times, *, change: Change | None, arrives: bool
+def truth_columns(
+    random: np.random.Generator,
+    times: Times,
+    scores: npt.NDArray[np.float32],
+    *,
+    change: Change | None,
+    arrives: bool,
 ) -> dict[str, pa.Array]:
-    """Return `score`, `label` (1 from 0.5 on) and `truth` of each row; with *arrives* `truth_at` too.
+    """Return `label` (1 from a score of 0.5 on) and `truth` of each row; with *arrives* `id` and `truth_at` too.
 
     The truth differs from the label with probability `ERROR_RATE`, from the change on with the change's size. It is
-    known 5 minutes later and then after an exponential time with a mean of 15 more.
+    known half an hour later.
     """
-    scores = random.beta(2.0, 2.0, times.size).astype(np.float32)
     labels = (scores >= 0.5).astype(np.int8)
     rate = np.full(times.size, ERROR_RATE)
     if change is not None and change.kind is ChangeKind.ERRORS:
         rate[times >= change.start] = change.size
     truths = np.where(random.random(times.size) < rate, 1 - labels, labels).astype(np.int8)
-    columns = {SCORE: pa.array(scores), LABEL: pa.array(labels), TRUTH: pa.array(truths)}
+    columns = {LABEL: pa.array(labels), TRUTH: pa.array(truths)}
     if arrives:
-        delays = SHORTEST_DELAY + random.exponential(MEAN_FURTHER_DELAY, times.size).astype(np.int64)
-        columns[TRUTH_TIME] = time_column(times + delays)
+        columns |= {IDENTITY: pa.array(np.arange(times.size).astype(str)), TRUTH_TIME: time_column(times + DELAY)}
     return columns

@@ -22,3 +22,11 @@ class Judged:
     episodes: tuple[Episode, ...]
     alarms: dict[int, tuple[Alarm, ...]]
     cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """One stream by the default rule, and by the textbook rule where it ran beside it on the same counts."""
+
+    default: Judged
+    textbook: Judged | None = None

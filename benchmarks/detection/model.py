@@ -1,6 +1,6 @@
 """The spec and the reference profile that a stream's model gets: the defaults, as `driftline init` proposes them."""
 
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,10 +11,8 @@ from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ColumnKind, ModelSpec
 
-Rule = Literal["default", "textbook"]
 
-
-def spec_of(stream: Stream, *, rule: Rule = "default", scales: tuple[tuple[int, int], ...] = ()) -> ModelSpec:
+def spec_of(stream: Stream, *, scales: tuple[tuple[int, int], ...] = ()) -> ModelSpec:
     """Return a spec with the default windows, tiers and rule settings, whose actions are recorded and not sent.
 
     Args:
@@ -25,8 +23,7 @@ def spec_of(stream: Stream, *, rule: Rule = "default", scales: tuple[tuple[int, 
         "task": "binary_classification",
         "reference": "benchmark.reference",
         "columns": {name: {"kind": _kind(stream.reference, name)} for name in stream.features},
-        "prediction": {"score": True, "label": stream.has_truths},
-        "drift": {"rule": rule},
+        "prediction": {"score": SCORE in stream.watched or not stream.has_truths, "label": stream.has_truths},
         "actions": {"retraining": {"mode": "dry_run"}, "rollback": {"mode": "dry_run"}},
     }
     if scales:

@@ -51,11 +51,11 @@ def write_stream(stream: Stream, directory: Path, *, length: int, time_reports: 
         time_reports: Also time whole Evidently reports of the first windows.
     """
     directory.mkdir(parents=True)
-    columns = [TIME, *stream.features]
+    columns = [TIME, *stream.watched]
     pq.write_table(stream.reference.select(columns), directory / "reference.parquet")
     pq.write_table(stream.current.select(columns), directory / "current.parquet")
     ends = window_ends(stream, length)
-    asked = {"columns": stream.features, "windows": [(end - length, end) for end in ends], "length": length}
+    asked = {"columns": stream.watched, "windows": [(end - length, end) for end in ends], "length": length}
     (directory / "windows.json").write_text(json.dumps(asked))
     if time_reports:
         (directory / "time-reports").touch()

@@ -31,29 +31,29 @@ class Size:
     currents: int
     peer_seeds: int
     peer_streams: tuple[str, ...] | None = None
-    peer_quiet_days: float = 1.0
+    peer_quiet_days: float = 0.5
+    peer_sparse_days: float = 2.0
 
 
 # 30,000 evaluations without an episode are what shows 0.1 per 1000 at 95 %: 2,270 a day, 86 where traffic is sparse.
 FULL = Size(
-    quiet_days=9.0,
-    quiet_references=4,
-    sparse_days=33.0,
-    sparse_references=12,
-    change_references=4,
+    quiet_days=4.5,
+    quiet_references=3,
+    sparse_days=36.0,
+    sparse_references=10,
+    change_references=2,
     currents=10,
-    peer_seeds=2,
+    peer_seeds=1,
 )
 SHORT = Size(
-    quiet_days=2.0,
+    quiet_days=1.5,
     quiet_references=1,
-    sparse_days=20.0,
+    sparse_days=4.0,
     sparse_references=1,
     change_references=1,
-    currents=5,
+    currents=3,
     peer_seeds=1,
-    peer_streams=("shift 0.5",),
-    peer_quiet_days=0.25,
+    peer_streams=("shift 1",),
 )
 
 
@@ -99,10 +99,10 @@ def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
 
 def peer_jobs(size: Size, seeds: range) -> Iterator[PeerJob]:
     """Yield every synthetic stream on which the peers are run."""
-    quiet = quiet_recipes(days=size.peer_quiet_days, sparse_days=size.peer_quiet_days)
+    quiet = quiet_recipes(days=size.peer_quiet_days, sparse_days=size.peer_sparse_days)
     for recipe in (*quiet, *change_recipes()):
         if recipe.truths or (size.peer_streams is not None and recipe.name not in size.peer_streams):
             continue  # errors with stable inputs cannot be seen by who looks at inputs alone
         for number in range(size.peer_seeds):
-            timed = recipe.name == "shift 0.5" and number == 0
+            timed = recipe.name == "shift 1" and number == 0
             yield PeerJob(recipe=recipe, seed=seeds[-1 - number], time_reports=timed)

@@ -16,6 +16,7 @@ from benchmarks.detection.recipe import START
 from benchmarks.detection.stream import (
     DAY,
     HOUR,
+    IDENTITY,
     LABEL,
     MINUTE,
     SCORE,
@@ -69,9 +70,8 @@ def _census() -> Stream:
         columns |= {SCORE: table["predicted_probability"], LABEL: table["prediction"], TRUTH: truths}
         parts.append(pa.table(columns))
     arrived = time_column(times[reference.num_rows :] + CENSUS_TRUTH_DELAY)
-    return Stream(
-        name="census", seed=0, reference=parts[0], current=parts[1].append_column(TRUTH_TIME, arrived), change=None
-    )
+    later = parts[1].append_column(TRUTH_TIME, arrived).append_column(IDENTITY, current["id"].cast(pa.string()))
+    return Stream(name="census", seed=0, reference=parts[0], current=later)
 
 
 def _electricity() -> Stream:
@@ -102,9 +102,7 @@ def _bike() -> Stream:
 def _cut(name: str, table: pa.Table, reference_rows: int) -> Stream:
     if np.any(np.diff(times_of(table)) < 0):
         raise ValueError(f"{name}: expected rows in order of time, found some that go back")
-    return Stream(
-        name=name, seed=0, reference=table.slice(0, reference_rows), current=table.slice(reference_rows), change=None
-    )
+    return Stream(name=name, seed=0, reference=table.slice(0, reference_rows), current=table.slice(reference_rows))
 
 
 REAL_SETS = (

@@ -1,4 +1,4 @@
-"""A recipe and two seeds give a stream: traffic, columns, movement, and a change of one column."""
+"""A recipe and two seeds give a stream: traffic, columns, movement, a model's score, and a change of one column."""
 
 import zlib
 from dataclasses import dataclass, field
@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.detection.columns import CATEGORY, DISTRIBUTIONS, draw_categories
-from benchmarks.detection.concept import prediction_columns
+from benchmarks.detection.concept import truth_columns
 from benchmarks.detection.effects import changed_categories, changed_numbers, fits
 from benchmarks.detection.movement import Movement
-from benchmarks.detection.stream import DAY, HOUR, MINUTE, TIME, Change, ChangeKind, Stream, Times, time_column
+from benchmarks.detection.scoring import model_scores
+from benchmarks.detection.stream import DAY, HOUR, MINUTE, SCORE, TIME, Change, ChangeKind, Stream, Times, time_column
 from benchmarks.detection.traffic import Traffic, minute_of
 
 START = 1_780_272_000_000  # 2026-06-01T00:00:00Z, where every synthetic reference begins
@@ -37,7 +38,8 @@ class Recipe:
     Attributes:
         columns: Number of feature columns.
         distributions: Of the columns in turn; names of `DISTRIBUTIONS`, or `CATEGORY`.
-        truths: The stream has predictions and truths.
+        truths: The stream has labels and truths.
+        scales: Length and step in minutes of its windows; empty: the default ones.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Recipe:
     reference_days: float = 7.0
     current_days: float = 14 / 24
     truths: bool = False
+    scales: tuple[tuple[int, int], ...] = ()
 
     def distribution(self, column: int) -> str:
         """Return the distribution of column number *column*."""
@@ -112,8 +115,11 @@ def _table(
         name = column_name(number)
         mine = change if change is not None and name in change.columns else None
         arrays[name] = _column(recipe, random, number=number, times=times, start=start, minutes=minutes, change=mine)
+    made = [(recipe.distribution(number), arrays[column_name(number)]) for number in range(recipe.columns)]
+    scores = model_scores(made)
+    arrays[SCORE] = pa.array(scores)
     if recipe.truths:
-        arrays |= prediction_columns(random, times, change=change, arrives=arrives)
+        arrays |= truth_columns(random, times, scores, change=change, arrives=arrives)
     return pa.table(arrays)
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from benchmarks.detection.judge import judge
 from benchmarks.detection.judged import Judged
 from benchmarks.detection.measures import Run, days_of, false_alarms_of, found_of
 from benchmarks.detection.model import profile_of, spec_of
 from benchmarks.detection.plan import OwnJob
 from benchmarks.detection.recipe import make_stream
-from benchmarks.detection.stand_in import judge
 from benchmarks.detection.stream import TRUTH_TIME, ChangeKind, Stream, Times, times_of
 
 
@@ -16,9 +16,9 @@ def own_runs(job: OwnJob) -> list[Run]:
     runs, reference, profile = [], None, None
     for seed in job.current_seeds:
         stream = make_stream(job.recipe, reference_seed=job.reference_seed, current_seed=seed, reference=reference)
-        reference, spec = stream.reference, spec_of(stream)
+        reference, spec = stream.reference, spec_of(stream, scales=job.recipe.scales)
         profile = profile_of(stream, spec) if profile is None else profile
-        runs.append(run_of(stream, judge(spec, profile, stream.current)))
+        runs.append(run_of(stream, judge(spec, profile, stream).default))
     return runs
 
 

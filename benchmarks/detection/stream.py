@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-TIME, SCORE, LABEL, TRUTH, TRUTH_TIME = "at", "score", "label", "truth", "truth_at"
+TIME, SCORE, LABEL, TRUTH, TRUTH_TIME, IDENTITY = "at", "score", "label", "truth", "truth_at", "id"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 Times = npt.NDArray[np.int64]
 
@@ -53,8 +53,9 @@ class Stream:
     """One stream.
 
     Attributes:
-        reference, current: Column `at` (``timestamp[ms, UTC]``, in order of event), then the features and, with
-            truths, `score`, `label`, `truth`; in *current* `truth_at` too, when the truth arrived.
+        reference, current: Column `at` (``timestamp[ms, UTC]``, in order of event), then the features, `score` where
+            there is a model, and with truths `label` and `truth`; in *current* then also `id` and `truth_at`, when
+            the truth arrived.
         change: None: nothing that a monitor should find.
     """
 
@@ -67,8 +68,13 @@ class Stream:
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the feature columns."""
-        others = {TIME, SCORE, LABEL, TRUTH, TRUTH_TIME}
+        others = {TIME, SCORE, LABEL, TRUTH, TRUTH_TIME, IDENTITY}
         return tuple(name for name in self.reference.column_names if name not in others)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Names of the features and of the score."""
+        return (*self.features, *(name for name in (SCORE,) if name in self.reference.column_names))
 
     @property
     def has_truths(self) -> bool:

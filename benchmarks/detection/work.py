@@ -1,14 +1,18 @@
 """Many jobs on several processes, their answers in the order of the jobs."""
 
+import logging
 import multiprocessing
+import multiprocessing.util
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
+import structlog
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.detection.compare import Compared, compared
+from benchmarks.detection.judge import close_database
 from benchmarks.detection.measures import Run
 from benchmarks.detection.plan import OwnJob, PeerJob, RealJob
 from benchmarks.detection.run import own_runs
@@ -28,8 +32,7 @@ def work(jobs: Sequence[Job], *, processes: int, console: Console) -> list[Answe
     for name in THREADS:
         os.environ.setdefault(name, "1")  # the processes are the parallelism; read when numpy is imported there
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    spawning = multiprocessing.get_context("spawn")
-    with Progress(*columns, console=console) as progress, ProcessPoolExecutor(processes, mp_context=spawning) as pool:
+    with Progress(*columns, console=console) as progress, _pool(processes) as pool:
         task = progress.add_task("streams", total=len(jobs))
         waiting: dict[Future[Answer], int] = {pool.submit(answer_of, job): number for number, job in enumerate(jobs)}
         answers: dict[int, Answer] = {}
@@ -40,6 +43,16 @@ def work(jobs: Sequence[Job], *, processes: int, console: Console) -> list[Answe
             if not console.is_terminal:
                 console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")
     return [answers[number] for number in range(len(jobs))]
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # A spawned process ends by this, not by the interpreter's own end: its Postgres would be left behind.
+    multiprocessing.util.Finalize(None, close_database, exitpriority=1)
 
 
 def answer_of(job: Job) -> Answer:

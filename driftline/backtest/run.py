@@ -47,6 +47,7 @@ def run_backtest(
     source: str = "history",
     textbook: bool = False,
     keep_results: bool = False,
+    minutes_at_once: int = 60,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *table*.
@@ -60,6 +61,7 @@ def run_backtest(
         source: Where the table is from, for messages.
         textbook: Judge every window by the textbook rule too.
         keep_results: Keep each window's whole result, some kilobytes.
+        minutes_at_once: Event time that is fed before the next is judged, at most: accuracy is known no finer.
 
     Raises:
         SpecError: The table does not fit the spec; every problem at once.
@@ -71,7 +73,7 @@ def run_backtest(
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
         history = history_of(table, configuration.models[0], columns, source=source)
         run = _Run(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
-        run.play(on_progress)
+        run.play(on_progress, minutes=min(minutes_at_once, _minutes_at_once(configuration.models[0])))
         return run.outcome()
     finally:
         engine.dispose()
@@ -127,10 +129,10 @@ class _Run:
         )
         self._taken: list[Taken] = []
 
-    def play(self, on_progress: OnProgress) -> None:
-        """Feed everything, chunk by chunk of event time; truths that came after the last prediction at the end."""
+    def play(self, on_progress: OnProgress, *, minutes: int) -> None:
+        """Feed everything, *minutes* of event time at once; truths that came after the last prediction at the end."""
         times = self._history.times
-        for chosen in self._history.chunks(minutes=_minutes_at_once(self._model), rows=ROWS_AT_ONCE):
+        for chosen in self._history.chunks(minutes=minutes, rows=ROWS_AT_ONCE):
             self._feed.feed(chosen)
             at = int(times[chosen.stop - 1])
             self._advance(at)
