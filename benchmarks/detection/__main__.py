@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,11 +35,12 @@ def main() -> int:
     """Run, print, write; return 1 when a target was missed."""
     parser = argparse.ArgumentParser(prog="make bench-detection", description=__doc__)
     parser.add_argument("--short", action="store_true", help="five minutes: fewer and shorter streams, one for peers")
-    parser.add_argument("--published", action="store_true", help="seeds that nothing was tuned on; writes the page")
+    parser.add_argument("--published", action="store_true", help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT; nothing is written")
-    parser.add_argument("--without-peers", action="store_true", help="Driftline alone; nothing is written")
+    parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
+    parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=None if sys.stdout.isatty() else 140)
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
     if arguments.only:
@@ -46,7 +48,7 @@ def main() -> int:
     answers = work(jobs, processes=arguments.processes, console=console)
     outcome = _outcome(answers, short=arguments.short, published=arguments.published)
     _show(outcome, console)
-    if not (arguments.only or arguments.without_peers):
+    if arguments.published and not (arguments.only or arguments.without_peers):
         _write(outcome, console)
     return 1 if any(not each.met for each in outcome.reached) else 0
 
@@ -95,13 +97,10 @@ def _show(outcome: Outcome, console: Console) -> None:
 
 
 def _write(outcome: Outcome, console: Console) -> None:
-    if outcome.short:
-        return  # it is there to fail, not to be published
     path = RESULTS / f"detection-{outcome.date}.json"
     write_outcome(outcome, path)
-    console.print(f"written to {path.relative_to(ROOT)}")
-    if outcome.published:
-        console.print(f"written to {write_page(outcome, ROOT).relative_to(ROOT)}")
+    page = write_page(outcome, ROOT)
+    console.print(f"written to {path.relative_to(ROOT)} and {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

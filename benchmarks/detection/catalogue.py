@@ -52,9 +52,8 @@ def _changes() -> Iterator[Recipe]:
     yield Recipe(name="gradual 0.7", happening=gradual, current_days=10 / 24)
     for size, hours in ((0.5, 14), (1.0, 6)):
         shift = Happening(kind=ChangeKind.SHIFT, size=size)
-        any_hour = replace(shift, spread_hours=24.0)
-        cycling = Recipe(name=f"shift {size:g} on daily cycle", happening=any_hour)
-        yield replace(cycling, traffic=DAILY_TRAFFIC, movement=CYCLE, current_days=1.75)
+        cycling = Recipe(name=f"shift {size:g} on daily cycle", happening=shift, any_hour=True, current_days=10 / 24)
+        yield replace(cycling, traffic=DAILY_TRAFFIC, movement=CYCLE)
         wandering = Recipe(name=f"shift {size:g} on wander 0.2", happening=shift, current_days=hours / 24)
         yield replace(wandering, movement=Movement(wander=0.2))
     for name, kind, size in (

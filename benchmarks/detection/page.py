@@ -54,6 +54,7 @@ def page_text(outcome: Outcome) -> str:
     places = {
         "date": outcome.date,
         "seeds": "seeds that nothing was tuned on" if outcome.published else "seeds used while building",
+        "size": "the short run" if outcome.short else "the full run",
         "summary": f"{len(outcome.reached) - len(missed)} of {len(outcome.reached)} targets are met.",
         "targets": targets_table(outcome),
         "quiet": quiet_table({name: runs[name] for name in (*QUIET, *MOVING) if name in runs}),

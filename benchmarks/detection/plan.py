@@ -17,7 +17,8 @@ class Size:
 
     Attributes:
         quiet_days, sparse_days: Length of each quiet stream, and of those of 3 events a minute.
-        quiet_references, sparse_references: How many of each, every one with a reference of its own.
+        quiet_references, sparse_references, wide_references: How many of each, every one with a reference of its own;
+            wide is the one with 200 columns.
         change_references, currents: References of each kind of change, and what comes after each of them.
         peer_seeds: Streams of each kind on which all peers are run.
         peer_streams: Which kinds; None: all of them.
@@ -27,6 +28,7 @@ class Size:
     quiet_references: int
     sparse_days: float
     sparse_references: int
+    wide_references: int
     change_references: int
     currents: int
     peer_seeds: int
@@ -41,15 +43,17 @@ FULL = Size(
     quiet_references=3,
     sparse_days=36.0,
     sparse_references=10,
+    wide_references=3,
     change_references=2,
     currents=10,
     peer_seeds=1,
 )
 SHORT = Size(
-    quiet_days=1.5,
+    quiet_days=1.0,
     quiet_references=1,
-    sparse_days=4.0,
+    sparse_days=3.0,
     sparse_references=1,
+    wide_references=1,
     change_references=1,
     currents=3,
     peer_seeds=1,
@@ -85,8 +89,7 @@ class RealJob:
 def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
     """Yield every job of Driftline alone, the longest first so that no core waits at the end."""
     for recipe in quiet_recipes(days=size.quiet_days, sparse_days=size.sparse_days):
-        times = size.sparse_references if recipe.name.startswith("sparse") else size.quiet_references
-        for number in range(times):
+        for number in range(_times(recipe, size)):
             yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=(seeds[number],))
     changes = {each.name: each for each in change_recipes()}
     closing = [over_again(changes[name], hours=3.0, then_days=1.5) for name in CLOSING]
@@ -95,6 +98,12 @@ def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
             first = number * size.currents
             currents = tuple(seeds[first : first + size.currents])
             yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
+
+
+def _times(recipe: Recipe, size: Size) -> int:
+    if not recipe.scales:
+        return size.quiet_references
+    return size.wide_references if recipe.columns > 100 else size.sparse_references
 
 
 def peer_jobs(size: Size, seeds: range) -> Iterator[PeerJob]:

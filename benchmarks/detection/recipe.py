@@ -21,13 +21,12 @@ START = 1_780_272_000_000  # 2026-06-01T00:00:00Z, where every synthetic referen
 class Happening:
     """A change to come: *after_hours* of the current part, for *lasting_hours* (None: to the end).
 
-    It comes up to *spread_hours* later, by chance: at no fixed place of a window, nor of the day.
+    It comes up to an hour later, by chance: at no fixed place of a window.
     """
 
     kind: ChangeKind
     size: float
     after_hours: float = 2.0
-    spread_hours: float = 1.0
     lasting_hours: float | None = None
 
 
@@ -38,6 +37,7 @@ class Recipe:
     Attributes:
         columns: Number of feature columns.
         distributions: Of the columns in turn; names of `DISTRIBUTIONS`, or `CATEGORY`.
+        any_hour: The current part begins at an hour chosen by chance, up to a day after the reference's end.
         truths: The stream has labels and truths.
         scales: Length and step in minutes of its windows; empty: the default ones.
     """
@@ -50,6 +50,7 @@ class Recipe:
     happening: Happening | None = None
     reference_days: float = 7.0
     current_days: float = 14 / 24
+    any_hour: bool = False
     truths: bool = False
     scales: tuple[tuple[int, int], ...] = ()
 
@@ -69,10 +70,12 @@ def make_stream(recipe: Recipe, *, reference_seed: int, current_seed: int, refer
     Args:
         reference: Of another stream with the same recipe and *reference_seed*, where there is one already.
     """
-    current_start = START + round(recipe.reference_days * DAY)
+    reference_stop = START + round(recipe.reference_days * DAY)
     if reference is None:
-        reference = _table(recipe, _generator(recipe, "reference", reference_seed), start=START, stop=current_start)
+        reference = _table(recipe, _generator(recipe, "reference", reference_seed), start=START, stop=reference_stop)
     random = _generator(recipe, "current", reference_seed, current_seed)
+    later = int(random.integers(DAY // MINUTE)) * MINUTE if recipe.any_hour else 0
+    current_start = reference_stop + later
     change = _change(recipe, random, current_start)
     stop = current_start + round(recipe.current_days * DAY)
     current = _table(recipe, random, start=current_start, stop=stop, change=change, arrives=True)
@@ -88,7 +91,7 @@ def _change(recipe: Recipe, random: np.random.Generator, current_start: int) -> 
     planned = recipe.happening
     if planned is None:
         return None
-    start = current_start + round((planned.after_hours + planned.spread_hours * random.random()) * HOUR)
+    start = current_start + round((planned.after_hours + random.random()) * HOUR)
     lasting = planned.lasting_hours
     stop = None if lasting is None else start + round(lasting * HOUR)
     change = Change(kind=planned.kind, columns=(), size=planned.size, start=start, stop=stop)

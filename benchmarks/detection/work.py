@@ -32,16 +32,20 @@ def work(jobs: Sequence[Job], *, processes: int, console: Console) -> list[Answe
     for name in THREADS:
         os.environ.setdefault(name, "1")  # the processes are the parallelism; read when numpy is imported there
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    answers: dict[int, Answer] = {}
     with Progress(*columns, console=console) as progress, _pool(processes) as pool:
         task = progress.add_task("streams", total=len(jobs))
         waiting: dict[Future[Answer], int] = {pool.submit(answer_of, job): number for number, job in enumerate(jobs)}
-        answers: dict[int, Answer] = {}
-        for done in as_completed(waiting):
-            number = waiting[done]
-            answers[number] = done.result()
-            progress.update(task, advance=1, description=job_name(jobs[number]))
-            if not console.is_terminal:
-                console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")
+        try:
+            for done in as_completed(waiting):
+                number = waiting[done]
+                answers[number] = done.result()
+                progress.update(task, advance=1, description=job_name(jobs[number]))
+                if not console.is_terminal:
+                    console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what runs is waited for: each worker ends its Postgres at its end
+            raise
     return [answers[number] for number in range(len(jobs))]
 
 
