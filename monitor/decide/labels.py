@@ -12,10 +12,10 @@ VALUES_TOLD = 5
 
 def bin_label(column: ColumnCells, bins: tuple[int, ...], index: int) -> str:
     """Return the name of bin *index* of a column, *bins* being the bin of each cell: an interval, or categories."""
-    cells = [cell for cell, number in enumerate(bins) if number == index]
+    first, cells = bins.index(index), bins.count(index)
     if column.kind is ColumnKind.CATEGORICAL:
-        return f"`{column.categories[cells[0]]}`" if len(cells) == 1 else f"{len(cells)} rare categories together"
-    return _interval(column, first=cells[0], last=cells[-1], open_low=cells[0] == 0)
+        return f"`{column.categories[first]}`" if cells == 1 else f"{cells} rare categories together"
+    return _interval(column, first=first, last=first + cells - 1, open_low=first == 0)
 
 
 def cell_label(column: ColumnCells, cell: int) -> str:

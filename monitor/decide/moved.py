@@ -18,11 +18,14 @@ def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> 
     """
     warning = prepared.drift.tiers.warning
     judged = np.flatnonzero(prepared.monitored & measured.conclusive).tolist()
-    p_values = np.array([_p_value(prepared, measured, column=column, tier=warning) for column in judged])
+    lows = psi_low.tolist()
+    p_values = np.array(
+        # What is proven at the rule's own level, far under any of these, needs no second calculation.
+        [0.0 if lows[each] > warning else _p_value(prepared, measured, column=each, tier=warning) for each in judged]
+    )
     rejected = benjamini_hochberg(p_values, q=FALSE_DISCOVERY_RATE)
     names = [each.name for each in prepared.layout.columns]
     moved = [column for column, moves in zip(judged, rejected.tolist(), strict=True) if moves]
-    lows = psi_low.tolist()
     moved.sort(
         key=lambda column: (
             -lows[column] if lows[column] > warning else 0.0,

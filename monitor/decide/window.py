@@ -10,11 +10,10 @@ import numpy as np
 
 from monitor.decide.anytime import PaneCounts, anytime_claims, with_anytime
 from monitor.decide.claim import Claim, Level, Settled, settle
-from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
+from monitor.decide.drift import PreviousWindow, drift_claims, psi_lower_bounds
 from monitor.decide.measure import Measured, column_results, measure
 from monitor.decide.moved import moved_columns
 from monitor.decide.prepare import Prepared
-from monitor.decide.sample import Sample
 from monitor.decide.season import WindowHours
 from monitor.decide.sentence import finding_sentence, inconclusive_sentence, window_sentence
 from monitor.decide.shares import share_claims, share_shown_before
@@ -139,7 +138,7 @@ def conclude_window(
         return _inconclusive(prepared, examined, reason)
     before = None
     if previous is not None and previous_events >= prepared.min_events and examined.needs_previous:
-        before = prepared.sample(previous)
+        before = PreviousWindow(prepared=prepared, measured=measured, sample=prepared.sample(previous))
     findings = _findings(prepared, measured, claims=examined.claims, before=before)
     reason = reason_of(prepared, measured)
     if reason and not any(each.endured for each in findings):
@@ -174,7 +173,7 @@ def _inconclusive(
 
 
 def _findings(
-    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: Sample | None
+    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: PreviousWindow | None
 ) -> tuple[Finding, ...]:
     def shown_before(claim: Claim, level: Level) -> bool:
         return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
@@ -187,14 +186,15 @@ def _findings(
     return by_weight(tuple(_finding(prepared, measured, each) for each in kept))
 
 
-def _shown_before(prepared: Prepared, measured: Measured, before: Sample, *, claim: Claim, level: Level) -> bool:
+def _shown_before(
+    prepared: Prepared, measured: Measured, before: PreviousWindow, *, claim: Claim, level: Level
+) -> bool:
     if claim.kind is IncidentKind.DRIFT:
-        return psi_shown_before(prepared, measured, before, column=claim.column, tier=level.threshold)
+        return before.proves_psi(claim.column, tier=level.threshold)
     if claim.statistic == "stuck":
-        warning = prepared.drift.tiers.warning
-        return psi_shown_before(prepared, measured, before, column=claim.column, tier=warning)
+        return before.proves_psi(claim.column, tier=prepared.drift.tiers.warning)
     return share_shown_before(
-        prepared, measured, before, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
+        prepared, measured, before.sample, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
     )
 
 
