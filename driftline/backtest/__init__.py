@@ -4,7 +4,7 @@
 """
 
 from driftline.backtest.database import BacktestDatabase
-from driftline.backtest.history import History, HistoryColumns, history_of
+from driftline.backtest.history import History, HistoryColumns, history_of, identities
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
@@ -13,7 +13,7 @@ from driftline.backtest.outcome import (
     RaisedStep,
     TextbookWord,
 )
-from driftline.backtest.run import run_backtest
+from driftline.backtest.run import backtest_history, run_backtest
 from driftline.backtest.truths import TruthTable, truths_of
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "RaisedStep",
     "TextbookWord",
     "TruthTable",
+    "backtest_history",
     "history_of",
+    "identities",
     "run_backtest",
     "truths_of",
 ]

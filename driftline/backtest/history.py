@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
-from consumers.decode.model_struct import column_names
 from monitor.errors import SpecError
-from monitor.reference.cells import ColumnRole
+from monitor.reference.cells import CellsLayout, ColumnRole
 from monitor.reference.column_values import Texts, UncountableColumn, epoch_millis, numbers, texts
-from monitor.spec import ColumnKind
+from monitor.spec import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.types import MINUTE_MILLIS
 
@@ -95,19 +94,25 @@ class History:
         )
 
 
-def history_of(table: pa.Table, model: AppliedModel, columns: HistoryColumns, *, source: str) -> History:
-    """Return *table* as the model's history, sorted by event time.
+def history_of(
+    table: pa.Table, *, spec: ModelSpec, layout: CellsLayout, columns: HistoryColumns, source: str
+) -> History:
+    """Return *table* as the history of the model of *spec*, sorted by event time.
 
     As in the reference, NaN is an invalid value and null a missing one.
+
+    Args:
+        layout: Cells of the reference, which say what is counted.
+        source: Where the table is from, for messages.
 
     Raises:
         SpecError: Columns that are not there or hold something else; all of them at once.
     """
     problems: list[str] = []
-    names = column_names(model)
+    names = tuple(ColumnName(each.role, each.name, each.kind) for each in layout.columns)
     sources = {name: _source(name, columns) for name in names}
     wanted = [columns.timestamp, columns.identity, columns.version, *sources.values()]
-    wanted += [each.tag for each in model.spec.segments]
+    wanted += [each.tag for each in spec.segments]
     known = ", ".join(table.column_names)
     for each in dict.fromkeys(wanted):
         if each is not None and each not in table.column_names:
@@ -134,7 +139,7 @@ def history_of(table: pa.Table, model: AppliedModel, columns: HistoryColumns, *,
         version_codes=versions.codes,
         names=names,
         columns=counted,
-        tags=tuple(_tag(table, each.tag, order) for each in model.spec.segments),
+        tags=tuple(_tag(table, each.tag, order) for each in spec.segments),
         scores=np.asarray(of_prediction[ColumnRole.SCORE]),
         labels=list(of_prediction[ColumnRole.LABEL]),
         values=np.asarray(of_prediction[ColumnRole.VALUE]),

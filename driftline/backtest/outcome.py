@@ -98,7 +98,8 @@ class BacktestOutcome:
     Attributes:
         events: Predictions that were counted; *first*, *last*: event times of the history (ms).
         duplicates: Rows that repeat an identity, which ingest does not count either.
-        truths: Truths that were counted; *accuracies*: what became of every window of theirs.
+        truths: Truths that were known by the end; *labelled*: predictions that met theirs, *correct*: came true.
+        accuracies: What became of every window of theirs.
         textbook: Incidents of the textbook rule on the same windows; None where it did not run.
         traffic: Predictions by bucket of *tracks*.
         evaluate_cpu_seconds: CPU of this process for deciding, reading the counts included.
@@ -107,6 +108,8 @@ class BacktestOutcome:
     events: int
     duplicates: int
     truths: int
+    labelled: int
+    correct: int
     first: int
     last: int
     versions: tuple[str, ...]

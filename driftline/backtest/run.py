@@ -25,6 +25,7 @@ from monitor.store.configuration import AppliedModel, Configuration, apply_spec,
 from monitor.store.engine import make_engine
 from monitor.store.incident_story import StoryAction, stories_of
 from monitor.store.performance import final_performances
+from monitor.store.progress import read_progress
 from monitor.types import MINUTE_MILLIS, IncidentKind
 
 ROWS_AT_ONCE = 50_000
@@ -50,28 +51,56 @@ def run_backtest(
     minutes_at_once: int = 60,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
-    """Return what *spec* would have raised on *table*.
+    """Return what *spec* would have raised on *table*, as of `backtest_history`.
+
+    Raises:
+        SpecError: The table does not fit the spec; every problem at once.
+    """
+    history = history_of(table, spec=spec, layout=profile.layout, columns=columns, source=source)
+    return backtest_history(
+        url,
+        spec=spec,
+        profile=profile,
+        history=history,
+        truths=truths,
+        textbook=textbook,
+        keep_results=keep_results,
+        on_progress=on_progress,
+    )
+
+
+def backtest_history(
+    url: str,
+    *,
+    spec: ModelSpec,
+    profile: ReferenceProfile,
+    history: History,
+    truths: TruthTable | None = None,
+    textbook: bool = False,
+    keep_results: bool = False,
+    on_progress: OnProgress = lambda _rows, _at: None,
+) -> BacktestOutcome:
+    """Return what *spec* would have raised on *history*.
 
     Everything happens at the time of its events: no window is too old to be told, cooldowns run in event time.
     Nothing is sent; an action that would have been is a dry run. The process's settings do not matter.
 
     Args:
         url: An empty database with the newest schema, as from `BacktestDatabase.fresh`.
-        truths: What became known, and when; their predictions need an identity column.
-        source: Where the table is from, for messages.
+        truths: What became known, and when; the history needs its prediction ids for them.
         textbook: Judge every window by the textbook rule too.
         keep_results: Keep each window's whole result, some kilobytes.
         minutes_at_once: Event time that is fed before the next is judged, at most: accuracy is known no finer.
 
     Raises:
-        SpecError: The table does not fit the spec; every problem at once.
+        SpecError: There are truths, but the predictions have no ids.
     """
-    if truths is not None and columns.identity is None:
-        raise SpecError(source, ("--id: expected the column with the prediction ids, which truths name; found none",))
+    if truths is not None and history.ids is None:
+        problem = "--id: expected the column with the prediction ids, which truths name; found none"
+        raise SpecError("truths", (problem,))
     engine = make_engine(url)
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
-        history = history_of(table, configuration.models[0], columns, source=source)
         run = _Run(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
         run.play(on_progress, minutes=min(minutes_at_once, _minutes_at_once(configuration.models[0])))
         return run.outcome()
@@ -160,11 +189,14 @@ class _Run:
         with self._engine.connect() as connection:
             stories = stories_of(connection, id_prefix="")
             accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
+            progress = read_progress(connection)
         key = self._model.key
         return BacktestOutcome(
             events=self._feed.counted,
             duplicates=self._feed.duplicates,
             truths=self._feed.truths_fed,
+            labelled=progress.labelled,
+            correct=progress.correct,
             first=int(self._history.times[0]),
             last=int(self._history.times[-1]),
             versions=self._history.versions,
