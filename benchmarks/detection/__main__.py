@@ -35,7 +35,11 @@ def main() -> int:
     """Run, print, write; return 1 when a target was missed."""
     parser = argparse.ArgumentParser(prog="make bench-detection", description=__doc__)
     parser.add_argument("--short", action="store_true", help="five minutes: fewer and shorter streams, one for peers")
-    parser.add_argument("--published", action="store_true", help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md")
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
