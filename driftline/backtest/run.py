@@ -65,6 +65,7 @@ def run_backtest(
         truths=truths,
         textbook=textbook,
         keep_results=keep_results,
+        minutes_at_once=minutes_at_once,
         on_progress=on_progress,
     )
 
@@ -78,6 +79,7 @@ def backtest_history(
     truths: TruthTable | None = None,
     textbook: bool = False,
     keep_results: bool = False,
+    minutes_at_once: int = 60,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *history*.
