@@ -113,7 +113,10 @@ def peers_quiet_table(compared: Sequence[Compared]) -> str:
 
 
 def peers_change_table(compared: Sequence[Compared], streams: Sequence[str]) -> str:
-    """Return recall and median delay in events of each method, by stream."""
+    """Return recall and median delay in events of each method, by stream; streams that were not run are left out."""
+    streams = [each for each in streams if of_stream(compared, each)]
+    if not streams:
+        return "None of these streams was run."
     rows = []
     for method in methods_of(compared):
         cells = []
@@ -144,7 +147,7 @@ def cpu_table(compared: Sequence[Compared]) -> str:
     """Return CPU per window and how many times ours that is."""
     timed = [each for each in compared if each.own_cpu_seconds and each.report_cpu_seconds]
     if not timed:
-        return "No stream was timed.\n"
+        return "No stream was timed."
     [stream] = timed
     own = stream.own_cpu_seconds or math.nan
     report = sum(stream.report_cpu_seconds) / len(stream.report_cpu_seconds)
