@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,10 +60,16 @@ def main() -> int:
 
 def _jobs(*, short: bool, published: bool, peers: bool) -> list[Job]:
     size, seeds = SHORT if short else FULL, PUBLISHED_SEEDS if published else BUILDING_SEEDS
+    if published:
+        size = replace(size, peer_streams=None)  # a page has every peer on every kind
     jobs: list[Job] = list(own_jobs(size, seeds))
     if peers:
         # First, because a peer's stream takes the longest.
-        jobs = [*(RealJob(name=each.name) for each in REAL_SETS if not short), *peer_jobs(size, seeds), *jobs]
+        jobs = [
+            *(RealJob(name=each.name) for each in REAL_SETS if published or not short),
+            *peer_jobs(size, seeds),
+            *jobs,
+        ]
     return jobs
 
 

@@ -21,6 +21,7 @@ def quiet_recipes(*, days: float, sparse_days: float) -> tuple[Recipe, ...]:
     sparse = Recipe(name="sparse", traffic=SPARSE, scales=SPARSE_SCALES, current_days=sparse_days)
     return (
         Recipe(name="no change", current_days=days),
+        Recipe(name="no change, anytime", anytime=True, current_days=days),
         Recipe(name="heavy tails", distributions=("lognormal", "pareto", "cauchy"), current_days=days),
         Recipe(name="ties and zeros", distributions=("zeros", "poisson", "rounded", "few"), current_days=days),
         replace(sparse, name="sparse, 50 columns", columns=50),
@@ -48,6 +49,8 @@ def _changes() -> Iterator[Recipe]:
     for size, hours in ((0.3, 14), (0.5, 14), (0.7, 6), (1.0, 6)):
         shift = Happening(kind=ChangeKind.SHIFT, size=size)
         yield Recipe(name=f"shift {size:g}", happening=shift, current_days=hours / 24)
+    anytime = Happening(kind=ChangeKind.SHIFT, size=1.0)
+    yield Recipe(name="shift 1, anytime", anytime=True, happening=anytime, current_days=4 / 24)
     gradual = Happening(kind=ChangeKind.GRADUAL, size=0.7)
     yield Recipe(name="gradual 0.7", happening=gradual, current_days=10 / 24)
     for size, hours in ((0.5, 14), (1.0, 6)):

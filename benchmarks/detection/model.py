@@ -12,17 +12,19 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ColumnKind, ModelSpec
 
 
-def spec_of(stream: Stream, *, scales: tuple[tuple[int, int], ...] = ()) -> ModelSpec:
+def spec_of(stream: Stream, *, scales: tuple[tuple[int, int], ...] = (), anytime: bool = False) -> ModelSpec:
     """Return a spec with the default windows, tiers and rule settings, whose actions are recorded and not sent.
 
     Args:
         scales: Length and step in minutes; empty: the default ones.
+        anytime: Features have the optional rule that looks at every pane.
     """
+    rule = "anytime" if anytime else "default"
     document: dict[str, Any] = {
         "model": "benchmark",
         "task": "binary_classification",
         "reference": "benchmark.reference",
-        "columns": {name: {"kind": _kind(stream.reference, name)} for name in stream.features},
+        "columns": {name: {"kind": _kind(stream.reference, name), "rule": rule} for name in stream.features},
         "prediction": {"score": SCORE in stream.watched or not stream.has_truths, "label": stream.has_truths},
         "actions": {"retraining": {"mode": "dry_run"}, "rollback": {"mode": "dry_run"}},
     }

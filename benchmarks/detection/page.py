@@ -30,6 +30,7 @@ from benchmarks.detection.tables import (
 )
 from benchmarks.detection.targets import FAULTS, MOVING, QUIET
 
+PICTURED = (("shift 0.5", "delay-shift.svg"), ("shift 0.5 on wander 0.2", "delay-wander.svg"))
 TEMPLATE = Path(__file__).with_name("page.md")
 STEADY = ("shift 0.3", "shift 0.5", "shift 0.7", "shift 1", "gradual 0.7")
 ON_MOVING = ("shift 0.5 on daily cycle", "shift 1 on daily cycle", "shift 0.5 on wander 0.2", "shift 1 on wander 0.2")
@@ -64,6 +65,11 @@ def page_text(outcome: Outcome) -> str:
         "peers_steady": peers_change_table(synthetic, STEADY),
         "peers_moving": peers_change_table(synthetic, ON_MOVING),
         "peers_faults": peers_change_table(synthetic, FAULTS),
+        "delays": "\n\n".join(
+            f"![Events until noticed: {stream}](detection/{name})"
+            for stream, name in PICTURED
+            if of_stream(synthetic, stream)
+        ),
         "losses": "\n".join(_losses(synthetic)) or "- None on these streams.",
         "cpu": cpu_table(synthetic),
         "real": "\n\n".join(_real_sections(real)),
@@ -129,7 +135,7 @@ def _pictures(outcome: Outcome) -> Iterator[tuple[str, str]]:
         bars.append(Bar(label=method, value=share, text=percent(share), ours=is_ours(method)))
     title = "Windows with an alarm although nothing happened"
     yield "false-alarms.svg", bar_chart(title, bars, unit="share of one-hour windows, all quiet streams")
-    for stream, name in (("shift 0.5", "delay-shift.svg"), ("shift 0.5 on wander 0.2", "delay-wander.svg")):
+    for stream, name in PICTURED:
         here = of_stream(synthetic, stream)
         if here:
             yield name, bar_chart(f"Events until noticed: {stream}", _delay_bars(here), unit="events, median")

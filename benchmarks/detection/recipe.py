@@ -40,6 +40,7 @@ class Recipe:
         any_hour: The current part begins at an hour chosen by chance, up to a day after the reference's end.
         truths: The stream has labels and truths.
         scales: Length and step in minutes of its windows; empty: the default ones.
+        anytime: Its features have the optional rule.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Recipe:
     any_hour: bool = False
     truths: bool = False
     scales: tuple[tuple[int, int], ...] = ()
+    anytime: bool = False
 
     def distribution(self, column: int) -> str:
         """Return the distribution of column number *column*."""

@@ -16,7 +16,7 @@ def own_runs(job: OwnJob) -> list[Run]:
     runs, reference, profile = [], None, None
     for seed in job.current_seeds:
         stream = make_stream(job.recipe, reference_seed=job.reference_seed, current_seed=seed, reference=reference)
-        reference, spec = stream.reference, spec_of(stream, scales=job.recipe.scales)
+        reference, spec = stream.reference, spec_of(stream, scales=job.recipe.scales, anytime=job.recipe.anytime)
         profile = profile_of(stream, spec) if profile is None else profile
         runs.append(run_of(stream, judge(spec, profile, stream).default))
     return runs

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from benchmarks.detection.measures import Detection, Run, detection_of, rate_of
 
-QUIET = ("no change", "heavy tails", "ties and zeros", "sparse, 50 columns", "sparse, 200 columns")
+QUIET = (
+    "no change",
+    "no change, anytime",
+    "heavy tails",
+    "ties and zeros",
+    "sparse, 50 columns",
+    "sparse, 200 columns",
+)
 MOVING = ("daily cycle", "wander 0.1", "wander 0.2")
 FAULTS = ("missing 5 %", "new category 2 %", "new category 0.5 %", "unit change x100", "constant column")
 
@@ -56,6 +63,7 @@ def _targets() -> tuple[Target, ...]:
     rows += [_warning("shift 0.5", 1_500), _alert("shift 0.5", 60_000), _all_found("shift 0.5")]
     rows += [_warning("shift 0.7", 1_200), _alert("shift 0.7", 3_000)]
     rows += [_warning("shift 1", 1_000), _alert("shift 1", 2_000)]
+    rows.append(_warning("shift 1, anytime", 200))
     rows.append(_warning("gradual 0.7", 24_000))
     rows += [_warning("shift 0.5 on daily cycle", 4_000), _warning("shift 1 on daily cycle", 2_000)]
     rows += [_warning("shift 0.5 on wander 0.2", 40_000), _warning("shift 1 on wander 0.2", 10_000)]
