@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from benchmarks.detection.peer_run import PYTHON as PEERS_PYTHON
+from benchmarks.detection.peer_run import STAMP as PEERS_STAMP
 from tests.services.databases import create_template, fresh_database
 from tests.services.kafka import KafkaBroker
 from tests.services.kafka_jars import what_is_missing
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _skip_without_peers(config: pytest.Config, items: list[pytest.Item]) -> None:
     waiting = [item for item in items if "peers_python" in getattr(item, "fixturenames", ())]
-    if not waiting or PEERS_PYTHON.exists() or IN_CI:
+    if not waiting or PEERS_STAMP.exists() or IN_CI:
         return
     missing = "the detection benchmark's peers (make .cache/peers/.ready)"
     config.stash[SKIPPED_FOR_PEERS] = f"{len(waiting)} tests of agreement were SKIPPED; they need {missing}"
@@ -57,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session")
 def peers_python() -> Path:
     """The Python of the peers' environment."""
-    assert PEERS_PYTHON.exists(), f"expected the peers' Python at {PEERS_PYTHON}, found none: make .cache/peers/.ready"
+    assert PEERS_STAMP.exists(), f"expected the peers' Python at {PEERS_PYTHON}, found none: make .cache/peers/.ready"
     return PEERS_PYTHON
 
 

@@ -95,16 +95,19 @@ def _show(outcome: Outcome, console: Console) -> None:
         measured, limit = f"{each.measured:,.4g}", f"{each.limit:,g}"
         table.add_row(each.stream, each.measure, limit, measured, bound, str(each.runs), verdict)
     console.print(table)
-    for each in outcome.compared:
-        if each.own_cpu_seconds and each.report_cpu_seconds:
-            evidently = sum(each.report_cpu_seconds) / len(each.report_cpu_seconds)
-            scipy = next((m.cpu_seconds for m in each.methods if m.method == "scipy KS, Bonferroni"), None) or 0.0
-            own = each.own_cpu_seconds
-            console.print(
-                f"CPU of one window of {each.window_minutes} minutes: ours {own * 1e3:.1f} ms; Evidently's report "
-                f"{evidently * 1e3:,.0f} ms ({evidently / own:,.0f} times); scipy's KS of every column "
-                f"{scipy * 1e3:,.0f} ms ({scipy / own:,.0f} times)"
-            )
+    for timed in outcome.compared:
+        if timed.own_cpu_seconds and timed.report_cpu_seconds:
+            console.print(_cpu_sentence(timed, own=timed.own_cpu_seconds))
+
+
+def _cpu_sentence(timed: Compared, *, own: float) -> str:
+    evidently = sum(timed.report_cpu_seconds) / len(timed.report_cpu_seconds)
+    scipy = next(each.cpu_seconds or 0.0 for each in timed.methods if each.method == "scipy KS, Bonferroni")
+    return (
+        f"CPU of one window of {timed.window_minutes} minutes: ours {own * 1e3:.1f} ms; Evidently's report "
+        f"{evidently * 1e3:,.0f} ms ({evidently / own:,.0f} times); scipy's KS of every column {scipy * 1e3:,.0f} ms "
+        f"({scipy / own:,.0f} times)"
+    )
 
 
 def _write(outcome: Outcome, console: Console) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from alerting.guard import Refusal
 from benchmarks.detection.episodes import Alarm, Episode
 from benchmarks.detection.judged import Judged, Rules
-from benchmarks.detection.stream import IDENTITY, LABEL, MINUTE, SCORE, TIME, TRUTH, TRUTH_TIME, Stream
+from benchmarks.detection.stream import IDENTITY, LABEL, MINUTE, SCORE, TIME, TRUTH, TRUTH_TIME, ChangeKind, Stream
 from driftline.backtest import (
     BacktestDatabase,
     BacktestOutcome,
@@ -59,7 +59,8 @@ def judge(spec: ModelSpec, profile: ReferenceProfile, stream: Stream, *, textboo
             truths=truths,
             source=stream.name,
             textbook=textbook,
-            minutes_at_once=1 if stream.has_truths else 60,  # a truth is judged in the minute in which it is known
+            # Where delays are counted in truths, these are judged in the minute in which they are known.
+            minutes_at_once=1 if stream.change is not None and stream.change.kind is ChangeKind.ERRORS else 60,
         )
     spent = cpu_seconds() - begun
     return Rules(

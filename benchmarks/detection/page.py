@@ -1,7 +1,7 @@
 """The page `docs/detection.md` and its plots, written from one outcome."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.detection.compare import AS_SHIPPED, OURS, Compared
@@ -85,7 +85,7 @@ def _parts(compared: Sequence[Compared]) -> tuple[list[Compared], list[Compared]
     return [each for each in compared if each.stream not in names], [each for each in compared if each.stream in names]
 
 
-def _causes(runs: dict[str, Sequence[Run]]) -> Iterator[str]:
+def _causes(runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     """Yield every false alarm of a quiet stream with what made it, so that nobody has to take a rate on trust."""
     for stream in (*QUIET, *MOVING):
         for run in runs.get(stream, ()):

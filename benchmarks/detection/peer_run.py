@@ -14,6 +14,7 @@ from benchmarks.detection.stream import TIME, Stream, times_of
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".cache" / "peers" / "bin" / "python"
+STAMP = ROOT / ".cache" / "peers" / ".ready"
 # Both report their use to a server unless told not to.
 SILENT = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 
@@ -69,7 +70,7 @@ def run_peers(directory: Path, *, peers: Iterable[str] = ()) -> None:
         FileNotFoundError: The peers' environment is not there.
         subprocess.CalledProcessError: A peer failed; its words are on the standard error.
     """
-    if not PYTHON.exists():
+    if not STAMP.exists():
         raise FileNotFoundError(
             f"expected the peers' environment at {PYTHON}, found none; run `make .cache/peers/.ready`"
         )

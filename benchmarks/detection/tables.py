@@ -1,7 +1,7 @@
 """The page's tables in Markdown."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.detection.compare import Compared
 from benchmarks.detection.comparison import (
@@ -49,7 +49,7 @@ def targets_table(outcome: Outcome) -> str:
     return markdown(("stream", "measure", "at most", "measured", "95 % bound", ""), rows)
 
 
-def quiet_table(runs: dict[str, Sequence[Run]]) -> str:
+def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
     """Return false alarms of the streams in which nothing changes."""
     rows = []
     for stream, found in runs.items():
@@ -74,7 +74,7 @@ def quiet_table(runs: dict[str, Sequence[Run]]) -> str:
     return markdown(header, rows)
 
 
-def detection_table(runs: dict[str, Sequence[Run]]) -> str:
+def detection_table(runs: Mapping[str, Sequence[Run]]) -> str:
     """Return how changes were found: delays are events from the change's start."""
     rows = []
     for stream, found in runs.items():
