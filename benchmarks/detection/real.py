@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from benchmarks.detection.catalogue import SPARSE_SCALES
 from benchmarks.detection.recipe import START
 from benchmarks.detection.stream import (
     DAY,
@@ -43,7 +44,7 @@ class RealSet:
 
     Attributes:
         length: Of the disjoint windows on which all are compared, in ms.
-        scales: Length and step in minutes where the default scales hold too few events; else empty.
+        scales: Length and step in minutes where some default scales hold too few events; else empty.
         told: What it is, and how its parts and times were chosen, for the page.
     """
 
@@ -116,13 +117,15 @@ REAL_SETS = (
     RealSet(
         name="electricity",
         length=7 * DAY,
+        scales=((7 * 1440, 720),),
         told="New South Wales electricity market, every half hour: the 255 days from when Victoria's prices are there "
-        "(May 1997) as reference, 319 days after them.",
+        "(May 1997) as reference, 319 days after them. One scale of 7 days.",
         read=_electricity,
     ),
     RealSet(
         name="bank",
         length=DAY,
+        scales=SPARSE_SCALES,
         told="Portuguese bank's calls in order of time, one a minute: 15,000 calls of summer 2008 as reference, the "
         "26,188 until 2010 after them, through the crisis.",
         read=_bank,
