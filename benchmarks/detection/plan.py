@@ -39,7 +39,7 @@ class Size:
 
 # 30,000 evaluations without an episode are what shows 0.1 per 1000 at 95 %: 2,270 a day, 86 where traffic is sparse.
 FULL = Size(
-    quiet_days=4.5,
+    quiet_days=4.8,
     quiet_references=3,
     sparse_days=36.0,
     sparse_references=10,
