@@ -1,24 +1,26 @@
 """`driftline init`: a spec and a reference profile from a table of past predictions."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
+from driftline.cli.console import print_json
+from driftline.cli.importance_option import IMPORTANCE_HELP, read_importance
+from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.proposal import Proposal, Request, propose
 from driftline.cli.spec_text import spec_text
 from monitor.errors import SpecError
+from monitor.planning.reference_size import too_few_rows
 from monitor.reference.build import build_profile
-from monitor.reference.cells import Slot
-from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
+from monitor.reference.profile import ReferenceProfile, encode_profile
+from monitor.reference.remarks import Remark
 from monitor.reference.table import read_table
+from monitor.reference.usable_rows import usable_rows
 from monitor.spec import ScaleSpec, Task, WindowSpec
 from monitor.spec_file import parse_spec
-from monitor.types import MINUTE_MILLIS, span_text
 
 SCHEMA_FILE = "spec.schema.json"
 
@@ -53,6 +55,10 @@ def init(
     sample_rate: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of predictions kept for truths; default by the traffic.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Column with row weights; the rows are worth as many as Kish's size says.")
+    ] = None,
+    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Leave out columns that cannot be counted.")] = False,
     output: Annotated[Path | None, typer.Option(help="Where to write the spec; default MODEL.yaml here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -64,9 +70,9 @@ def init(
     stores both. Exit code 2: the table, an option or a column cannot be used; every problem is listed.
     """
     spec_path, profile_path = _paths(output, model, force=force)
-    table = read_table(reference)
+    rows = usable_rows(read_table(reference), source=str(reference), identity=identity, weights=weights)
     proposal = propose(
-        table,
+        rows.table,
         Request(
             source=str(reference),
             scales=_scales(scales),
@@ -77,7 +83,7 @@ def init(
             truth=truth,
             timestamp=timestamp,
             identity=identity,
-            ignored=_listed(ignore),
+            ignored=(*_listed(ignore), *([weights] if weights else [])),
             categorical=_listed(categorical),
             positive=positive,
             segments=_segments(segment),
@@ -85,19 +91,21 @@ def init(
             drop=drop,
         ),
     )
-    profile = build_profile(table, description=proposal.description, source=reference.name)
+    features = tuple(name for name, _ in proposal.description.features)
+    shares = read_importance(importance, features=features)
+    profile = build_profile(rows.table, description=proposal.description, source=reference.name, weights=rows.weights)
+    profile = msgspec.structs.replace(profile, importance=shares)
     schema = SCHEMA_FILE if (spec_path.parent / SCHEMA_FILE).is_file() else None
     text = spec_text(
         proposal, profile=profile, model=model, namespace=namespace, reference=profile_path.name, schema=schema
     )
-    parse_spec(text, source=str(spec_path))
-    spec_path.parent.mkdir(parents=True, exist_ok=True)
-    profile_path.write_bytes(encode_profile(profile))
+    spec = parse_spec(text, source=str(spec_path))
+    if refusal := too_few_rows(spec, profile):
+        raise SpecError(str(reference), (refusal,))
+    write_profile(encode_profile(profile), profile_path)
     spec_path.write_text(text, encoding="utf-8")
-    if as_json:
-        _print_json(proposal, profile, spec_path=spec_path, profile_path=profile_path)
-    else:
-        _print_table(proposal, profile, spec_path=spec_path, profile_path=profile_path)
+    said = built_remarks(profile, spec, notes=(*rows.notes, *proposal.notes))
+    _show(proposal, profile, said, spec_path=spec_path, profile_path=profile_path, as_json=as_json)
 
 
 def _paths(output: Path | None, model: str, *, force: bool) -> tuple[Path, Path]:
@@ -140,52 +148,30 @@ def _scales(text: str | None) -> tuple[ScaleSpec, ...]:
         raise SpecError("driftline init", said) from error
 
 
-def _movement(profile: ReferenceProfile, column: ColumnReference, lengths: tuple[int, ...]) -> str:
-    """Return how much a column moves beyond chance at the measured scale nearest to an hour, as in `×1.8 at 1h`."""
-    measured = [length for length in lengths if column.movement[length].status == "measured"]
-    if not measured:
-        return "uncalibrated"
-    length = min(measured, key=lambda minutes: abs(minutes - 60))
-    span = (profile.end or 0) - (profile.start or 0)
-    in_window = profile.rows * min(1.0, length * MINUTE_MILLIS / max(span, 1))
-    factor = 1.0 + column.movement[length].kappa / (1.0 / in_window + 1.0 / profile.rows)
-    return f"×{factor:.1f} at {span_text(length)}"
-
-
-def _print_table(proposal: Proposal, profile: ReferenceProfile, *, spec_path: Path, profile_path: Path) -> None:
-    console = Console()
-    shown = Table(title=f"{profile.rows:,} rows of {profile.source}", title_justify="left")
-    for heading in ("column", "kind", "cells", "missing", "moves by itself"):
-        shown.add_column(heading, justify="left" if heading in ("column", "kind") else "right")
-    columns = zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True)
-    for column, span, reference in columns:
-        missing = profile.counts[span.slots + Slot.MISSING] / profile.rows
-        moves = _movement(profile, reference, proposal.description.lengths) if reference.movement else "fixed cells"
-        shown.add_row(column.name, column.kind, str(column.cells), f"{missing:.1%}", moves)
-    console.print(shown)
-    if profile.labelled:
-        console.print(f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,}.")
-    if not profile.block_starts:
-        console.print("Without --timestamp no natural movement is known: findings say `uncalibrated`.")
-    for note in proposal.notes:
-        console.print(f"- {note}", markup=False, highlight=False)
-    console.print(f"Wrote {spec_path} and {profile_path}.", soft_wrap=True)
-    console.print(f"Next: read {spec_path}, then `driftline apply {spec_path}`.", soft_wrap=True)
-
-
-def _print_json(proposal: Proposal, profile: ReferenceProfile, *, spec_path: Path, profile_path: Path) -> None:
-    document = {
-        "spec": str(spec_path),
-        "reference": str(profile_path),
-        "rows": profile.rows,
-        "task": proposal.task,
-        "sample_rate": proposal.sample_rate,
-        "correct": profile.correct,
-        "labelled": profile.labelled,
-        "columns": [
-            {"name": column.name, "kind": column.kind, "role": column.role, "cells": column.cells}
-            for column in profile.layout.columns
-        ],
-        "notes": list(proposal.notes),
-    }
-    typer.echo(json.dumps(document))
+def _show(
+    proposal: Proposal,
+    profile: ReferenceProfile,
+    said: tuple[Remark, ...],
+    *,
+    spec_path: Path,
+    profile_path: Path,
+    as_json: bool,
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "spec": str(spec_path),
+                "reference": str(profile_path),
+                "rows": profile.rows,
+                "task": proposal.task,
+                "sample_rate": proposal.sample_rate,
+                "correct": profile.correct,
+                "labelled": profile.labelled,
+                "columns": column_lines(profile),
+                "notes": [each.text for each in said],
+            }
+        )
+        return
+    print_profile(profile, lengths=proposal.description.lengths, remarks=said)
+    typer.echo(f"Wrote {spec_path} and {profile_path}.")
+    typer.echo(f"Next: read {spec_path}, then `driftline plan {spec_path}` and `driftline apply {spec_path}`.")

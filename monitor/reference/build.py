@@ -1,6 +1,6 @@
 """Builds a reference profile from a table: cells, counts, bins, time blocks, natural movement, accuracy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from monitor.reference.count_reference import (
     ColumnPlaces,
     Indices,
     Integers,
+    Reals,
     categorical_places,
     counts_on_cells,
     grouped_counts,
@@ -32,6 +33,7 @@ from monitor.reference.movement import column_movements, share_variances
 from monitor.reference.numeric_cells import interquartile_range, latency_cells, numeric_cells
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.time_blocks import TimeBlocks, time_blocks
+from monitor.reference.weights import RowWeights
 from monitor.spec import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
 
@@ -48,7 +50,9 @@ class _Built:
     blocks: Integers
 
 
-def build_profile(table: pa.Table, *, description: ReferenceDescription, source: str) -> ReferenceProfile:
+def build_profile(
+    table: pa.Table, *, description: ReferenceDescription, source: str, weights: RowWeights | None = None
+) -> ReferenceProfile:
     """Return the profile of the reference in *table*; the same table gives the same bytes.
 
     Every row of every column is counted in exactly one cell or slot. The latency has fixed cells, no counts, and
@@ -58,6 +62,7 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
         table: The reference sample, with at least one row.
         description: What its columns are.
         source: Name of the sample, for people.
+        weights: One per row of *table*; None: all are equal. The counts add up to the rows that they are worth.
 
     Raises:
         SpecError: Columns that are not there or cannot be counted; all of them at once.
@@ -72,7 +77,9 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
     built = []
     for column in description.counted:
         try:
-            built.append(_build_column(table[column.source], column=column, blocks=blocks, lengths=lengths))
+            built.append(
+                _build_column(table[column.source], column=column, blocks=blocks, lengths=lengths, weights=weights)
+            )
         except UncountableColumn as error:
             problems.append(f"column {column.source!r}: {error}")
     if description.truth is not None and natural_kind(table[description.truth].type) is None:
@@ -81,11 +88,12 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(blocks))
-    labelled, correct = agreeing_rows(table, description=description)
+    labelled, correct = agreeing_rows(table, description=description, weights=weights)
     times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
         layout=CellsLayout(columns=tuple(each.cells for each in built)),
-        rows=table.num_rows,
+        rows=table.num_rows if weights is None else weights.effective_rows,
+        weighed_rows=0 if weights is None else table.num_rows,
         counts_bytes=np.concatenate([each.counts for each in built]).astype("<i8").tobytes(),
         columns=tuple(each.reference for each in built),
         block_minutes=blocks.minutes if blocks else 0,
@@ -112,15 +120,25 @@ def _blocks(table: pa.Table, description: ReferenceDescription, problems: list[s
 
 
 def _build_column(
-    values: pa.ChunkedArray, *, column: CountedColumn, blocks: TimeBlocks | None, lengths: tuple[int, ...]
+    values: pa.ChunkedArray,
+    *,
+    column: CountedColumn,
+    blocks: TimeBlocks | None,
+    lengths: tuple[int, ...],
+    weights: RowWeights | None,
 ) -> _Built:
-    found, cells = _cells(values, column)
+    found, cells = _cells(values, column, weights)
     if isinstance(found, Numbers):
-        places, iqr = numeric_places(cells, found), interquartile_range(found.valid)
+        places, iqr = numeric_places(cells, found), interquartile_range(found.valid, _of_valid(found, weights))
     else:
         places, iqr = categorical_places(cells, found), 0.0
+    if weights is not None:
+        places = replace(places, weights=weights.values)
     counts = counts_on_cells(cells, places)
     bins = _bins(cells, counts)
+    if weights is not None and blocks is not None:
+        # How much a column moves is seen at what each block is worth, however little it counts for the whole.
+        places = replace(places, weights=weights.within(blocks.of_row).values)
     by_block = _block_counts(places, bins, blocks)
     reference = _column_reference(cells, bins=bins, by_block=by_block, blocks=blocks, lengths=lengths, iqr=iqr)
     return _Built(cells, reference, counts, by_block)
@@ -135,12 +153,18 @@ def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str
     return None
 
 
-def _cells(values: pa.ChunkedArray, column: CountedColumn) -> tuple[Numbers | Texts, ColumnCells]:
+def _of_valid(found: Numbers, weights: RowWeights | None) -> Reals | None:
+    return None if weights is None else weights.values[~(found.missing | found.invalid)]
+
+
+def _cells(
+    values: pa.ChunkedArray, column: CountedColumn, weights: RowWeights | None = None
+) -> tuple[Numbers | Texts, ColumnCells]:
     found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
     _require_values(found)
     if isinstance(found, Texts):
         return found, categorical_cells(found, name=column.name, role=column.role)
-    cells = numeric_cells(found.valid, name=column.name, role=column.role)
+    cells = numeric_cells(found.valid, name=column.name, role=column.role, weights=_of_valid(found, weights))
     if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
         raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
     return found, cells

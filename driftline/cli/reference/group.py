@@ -1,0 +1,11 @@
+"""The commands of `driftline reference`, in the order in which its help tells them."""
+
+import typer
+
+from driftline.cli.reference.build import build
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Build, learn, compare and adopt references: the good times that windows are compared with.",
+)
+app.command()(build)
