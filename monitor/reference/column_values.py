@@ -139,7 +139,7 @@ def _numbers_among_texts(column: pa.ChunkedArray) -> str:
     """Return how many of the texts are numbers after all, with one that is none; empty where none are."""
     if not _is_text(column.type):
         return ""
-    counts = column.drop_null().value_counts()
+    counts = column.cast(pa.large_string()).drop_null().value_counts()
     texts_and_counts = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
     other = {text: count for text, count in texts_and_counts if not is_number(text)}
     values, others = len(column) - column.null_count, sum(other.values())
