@@ -9,6 +9,7 @@ from monitor.spec import ColumnKind
 from monitor.types import MINUTE_MILLIS, span_text
 
 BLOCKS_NEEDED = 5
+BLOCK_VALUES = 50  # as of `natural_movement`
 OFTEN_MISSING = 0.5
 
 
@@ -65,20 +66,23 @@ def _of_time(profile: ReferenceProfile, lengths: Sequence[int]) -> Iterator[str]
         )
         return
     measured = measured_lengths(profile, lengths)
-    unmeasured = [length for length in lengths if length not in measured]
-    if not unmeasured:
-        return
     minutes = (profile.end - profile.start) / MINUTE_MILLIS
-    shown = ", ".join(map(span_text, unmeasured))
-    instead = f"taken from {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
     # One block more than is needed, for blocks are aligned and those at the ends are cut.
-    enough = (BLOCKS_NEEDED + 1) * unmeasured[0]
-    cure = (
-        f"It takes {BLOCKS_NEEDED} blocks of a length: {_span(enough)} for {span_text(unmeasured[0])}"
-        if minutes < enough
-        else "Too few rows at a time: 50 values in each block are needed"
-    )
-    yield f"It covers {_span(minutes)}: how much columns move by themselves at {shown} is {instead}. {cure}."
+    short = [each for each in lengths if each not in measured and minutes < (BLOCKS_NEEDED + 1) * each]
+    thin = [each for each in lengths if each not in measured and each not in short]
+    if short:
+        instead = f"taken from {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
+        yield (
+            f"It covers {_span(minutes)}: how much columns move by themselves at {_names(short)} is {instead}. "
+            f"{BLOCKS_NEEDED} blocks of a length measure it: {_span((BLOCKS_NEEDED + 1) * short[0])} for "
+            f"{span_text(short[0])}."
+        )
+    if thin:
+        values = profile.rows * thin[0] / max(minutes, 1)
+        yield (
+            f"Too few rows at a time to measure how columns move at {_names(thin)}: about {values:,.0f} in "
+            f"{span_text(thin[0])}, and a block needs {BLOCK_VALUES} values of a column."
+        )
 
 
 def _of_column(
@@ -99,6 +103,10 @@ def _of_column(
             f"{invalid:.2%} not finite (NaN, infinity), counted as invalid; where producers send null for these, "
             "write null here too, else the share of invalid values seems to fall"
         )
+
+
+def _names(lengths: Sequence[int]) -> str:
+    return ", ".join(map(span_text, lengths))
 
 
 def _span(minutes: float) -> str:

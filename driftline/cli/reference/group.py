@@ -3,9 +3,15 @@
 import typer
 
 from driftline.cli.reference.build import build
+from driftline.cli.reference.diff import diff
+from driftline.cli.reference.listing import list_stored
+from driftline.cli.reference.show import show
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Build, learn, compare and adopt references: the good times that windows are compared with.",
 )
 app.command()(build)
+app.command("list")(list_stored)
+app.command()(show)
+app.command()(diff)

@@ -1,0 +1,103 @@
+"""A reference as a command is given it: the id of a stored one, a profile file, a model, or MODEL@rolling."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from driftline.cli.spec_and_reference import read_spec_text
+from monitor.planning import Traffic, reference_traffic
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.reference.spec_of_profile import spec_of_profile
+from monitor.settings import load_settings
+from monitor.spec import ModelSpec
+from monitor.spec_file import parse_spec
+from monitor.store.model_names import model_named, model_names
+from monitor.store.references import ReferenceRow, StoredReference, reference_by_id, reference_in_force
+from monitor.store.traffic import recent_events_per_minute
+
+REFERENCE_HELP = "The id of a stored reference, a profile file, or a model: the one that is in force."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenReference:
+    """One reference and how it is looked at.
+
+    Attributes:
+        label: For people.
+        row: Of a stored one.
+        traffic: Of its model, or the reference's own; None: not known.
+    """
+
+    label: str
+    row: ReferenceRow | None
+    profile: ReferenceProfile
+    spec: ModelSpec
+    traffic: Traffic | None
+
+
+def given_reference(text: str, *, spec: Path | None = None) -> GivenReference:
+    """Return the reference that *text* names.
+
+    Args:
+        spec: Of a profile file, the spec that it is looked at with; None: the columns of the profile and defaults.
+
+    Raises:
+        WrongUseError: There is none of that name.
+        SpecError: The file is no profile, or the spec is none.
+    """
+    if not text.isdecimal() and Path(text).is_file():
+        return _of_file(Path(text), spec)
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        found = _stored(connection, text)
+        traffic = recent_events_per_minute(connection, found.row.model_id)
+    row = found.row
+    return GivenReference(
+        label=f"reference {row.reference_id} of {row.model}",
+        row=row,
+        profile=found.profile,
+        spec=found.spec,
+        traffic=reference_traffic(found.profile)
+        if traffic is None
+        else Traffic(events_per_minute=traffic, source="its newest windows"),
+    )
+
+
+def _stored(connection: sa.Connection, text: str) -> StoredReference:
+    if text.isdecimal():
+        found = reference_by_id(connection, int(text))
+    else:
+        model_id = model_named(connection, text)
+        found = None if model_id is None else reference_in_force(connection, model_id)
+    if found is None:
+        known = ", ".join(model_names(connection)) or "none"
+        raise WrongUseError(
+            f"reference {text}: expected a profile file, the id of a stored reference (`driftline reference list`) or "
+            f"an applied model ({known}); found none of them"
+        )
+    return found
+
+
+def known_model(connection: sa.Connection, text: str) -> int:
+    """Return the id of the model that is written *text*.
+
+    Raises:
+        WrongUseError: There is none; says which there are.
+    """
+    found = model_named(connection, text)
+    if found is None:
+        known = ", ".join(model_names(connection)) or "none; `driftline apply` stores the first"
+        raise WrongUseError(f"model {text}: expected an applied one ({known})")
+    return found
+
+
+def _of_file(path: Path, spec: Path | None) -> GivenReference:
+    profile = decode_profile(path.read_bytes(), source=str(path))
+    parsed = (
+        spec_of_profile(profile, model=path.stem)
+        if spec is None
+        else parse_spec(read_spec_text(spec), source=str(spec))
+    )
+    return GivenReference(label=str(path), row=None, profile=profile, spec=parsed, traffic=reference_traffic(profile))
