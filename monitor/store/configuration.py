@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.errors import SpecError
+from monitor.reference.agreement import disagreements
 from monitor.reference.cells import CellsLayout, decode_layout
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ModelSpec
@@ -133,6 +135,9 @@ def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profi
     A model's first cells count from the beginning of time, so that history already in the topic is counted. The last
     decision wins: a reference that was adopted since the file's own was applied stays in force until the file names
     another one. One transaction: the caller commits.
+
+    Raises:
+        SpecError: An adopted reference stays in force that *parsed* does not agree with.
     """
     lock_configuration(connection)
     model_id = model_id_of(connection, parsed.key)
@@ -141,6 +146,8 @@ def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profi
     if last is not None and last.adopted_over is not None and last.adopted_over == of_file:
         placed = cells_in_force(connection, model_id)
         reference_id, adopted_over = last.reference_id, last.adopted_over
+        if problems := disagreements(parsed, load_reference(connection, reference_id)):
+            raise SpecError(f"reference {reference_id}, which was adopted and is in force", problems)
     else:
         placed = place_cells(connection, model_id, profile.layout)
         reference_id, adopted_over = of_file or store_reference(connection, model_id, placed.cells_id, profile), None

@@ -2,6 +2,7 @@
 
 import typer
 
+from driftline.cli.reference.adopt import adopt
 from driftline.cli.reference.build import build
 from driftline.cli.reference.diff import diff
 from driftline.cli.reference.listing import list_stored
@@ -15,3 +16,4 @@ app.command()(build)
 app.command("list")(list_stored)
 app.command()(show)
 app.command()(diff)
+app.command()(adopt)
