@@ -1,5 +1,6 @@
 """An adopted reference is judged with at the next window, by the same evaluator, and each row tells which it was."""
 
+import msgspec
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ from sqlalchemy import Engine
 
 from monitor.errors import SpecError
 from monitor.findings import decode_result
+from monitor.reference.profile import ReferenceProfile
 from monitor.store.adoption import adopt_reference
 from monitor.store.configuration import load_reference
 from monitor.store.schema import cells, evaluation
@@ -53,15 +55,12 @@ def judged(engine: Engine, *, length: int = 10) -> list[tuple[int, int, Verdict,
         ]
 
 
-def shifted_on_same_cells(mean: float) -> tuple[object, object]:
+def shifted_on_same_cells(mean: float) -> tuple[ReferenceProfile, ReferenceProfile]:
     """A reference of mean 0 and one of another mean on the very same cells."""
     random = np.random.default_rng(7)
     first = profile_of(random.normal(size=20_000))
     counts = counts_of(first.layout, random.normal(mean, size=20_000))
-    second = first.__class__(
-        **{name: getattr(first, name) for name in first.__struct_fields__}
-        | {"counts_bytes": counts.astype("<i8").tobytes(), "source": "shifted"}
-    )
+    second = msgspec.structs.replace(first, counts_bytes=counts.astype("<i8").tobytes(), source="shifted")
     return first, second
 
 
@@ -131,16 +130,10 @@ def test_other_cells_are_filled_from_their_minute_on(engine: Engine) -> None:
 def test_a_profile_of_other_columns_changes_nothing(engine: Engine) -> None:
     """Refused with the disagreement, before anything is stored."""
     model = apply_model(engine, profile_of(np.arange(500.0)))
-    text = "model: m\ntask: regression\nreference: r\ncolumns: {z: {kind: numeric}}\nprediction: {value: true}\n"
     before = model.applied(engine)
-    other = profile_of(np.arange(500.0), text=text.replace("z:", "x:"))
-    layout = other.layout.__class__(
-        columns=tuple(
-            each.__class__(**{n: getattr(each, n) for n in each.__struct_fields__} | {"name": f"z{at}"})
-            for at, each in enumerate(other.layout.columns)
-        )
-    )
-    renamed = other.__class__(**{n: getattr(other, n) for n in other.__struct_fields__} | {"layout": layout})
+    other = profile_of(np.arange(500.0))
+    columns = tuple(msgspec.structs.replace(each, name=f"z{each.name}") for each in other.layout.columns)
+    renamed = msgspec.structs.replace(other, layout=msgspec.structs.replace(other.layout, columns=columns))
     with (
         pytest.raises(SpecError, match=r"columns\.x: expected a column of the reference"),
         engine.begin() as connection,

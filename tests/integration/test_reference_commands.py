@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
@@ -72,10 +73,7 @@ def other(directory: Path) -> Path:
 def same_cells(directory: Path) -> Path:
     """A profile on the same cells with other counts: twice as many of each."""
     found = decode_profile((directory / "credit.reference").read_bytes(), source="test")
-    doubled = found.__class__(
-        **{name: getattr(found, name) for name in found.__struct_fields__}
-        | {"counts_bytes": (found.counts * 2).tobytes(), "rows": found.rows * 2}
-    )
+    doubled = msgspec.structs.replace(found, counts_bytes=(found.counts * 2).tobytes(), rows=found.rows * 2)
     (directory / "doubled.reference").write_bytes(encode_profile(doubled))
     return directory / "doubled.reference"
 
