@@ -14,6 +14,7 @@ from alerting.incident_state import Decision, IncidentState, Step, decode_state,
 from alerting.message import Told, message, sentence_of
 from alerting.proposals import Granted, NewestResult, Proposals
 from alerting.serving import Period, gone_versions, serving_period
+from alerting.unseen_told import unseen_to_tell
 from monitor.clock import monotonic_seconds
 from monitor.durations import millis
 from monitor.findings import WindowResult
@@ -181,7 +182,12 @@ class _Turn:
             )
         granted = [each for asking in outcome.asking for each in self._proposals.ask(asking)]
         told = [
-            Told(decision=decision, state=state, changed=self._recent_change(decision))
+            Told(
+                decision=decision,
+                state=state,
+                changed=self._recent_change(decision),
+                unseen=unseen_to_tell(self._connection, self._applied, decision, state),
+            )
             for decision, state in outcome.steps
             if decision.tells
         ]

@@ -10,7 +10,7 @@ from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 
 FINDINGS_KEPT = 20
 PERFORMANCE = "performance"
-OF_VALUES = frozenset({"psi", "ks", "far", "stuck"})
+OF_VALUES = frozenset({"psi", "ks", "anytime", "far", "stuck"})
 """Statistics of a column's values, which a window without enough of them cannot judge; the others are of all events."""
 DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKind.DRIFT)
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""
@@ -45,6 +45,7 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
         tier: Worst endured finding of the kind; NONE when there is none.
         calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
         findings: The endured findings of the kind, worst first, at most `FINDINGS_KEPT`.
+        moved: Of drift: every column to list, most certain first; see `monitor.decide.moved`.
         unjudged: Columns with too few values here: the window says nothing about theirs.
     """
 
@@ -54,6 +55,7 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier
     calm: tuple[bool, bool, bool] | None
     findings: tuple[Finding, ...] = ()
+    moved: tuple[str, ...] = ()
     unjudged: frozenset[str] = frozenset()
 
     @property
@@ -86,6 +88,7 @@ def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
         tier=max((each.tier for each in findings), default=Tier.NONE),
         calm=_calm(kind, evaluation.kind, result),
         findings=findings[:FINDINGS_KEPT],
+        moved=result.moved[:FINDINGS_KEPT] if kind is IncidentKind.DRIFT else (),
         unjudged=frozenset(each.name for each in result.columns if each.inconclusive),
     )
 

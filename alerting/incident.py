@@ -194,6 +194,7 @@ def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
         calm=(calm[0], calm[1], calm[2]),
         calm_ends=before.calm_ends,
         findings=facts.findings,
+        moved=facts.moved,
     )
 
 

@@ -59,7 +59,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
         bad_end: End of its last window with a finding.
         calm: For each tier, consecutive disjoint conclusive windows below its closing threshold.
         calm_ends: For each tier, end of the last window counted in `calm`.
-        findings: Of the window at `bad_end`, worst first.
+        findings: Of the window at `bad_end`, worst first; *moved* besides, as in `WindowFacts`.
     """
 
     tier: Tier
@@ -67,6 +67,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     calm: tuple[int, int, int] = (0, 0, 0)
     calm_ends: tuple[int, int, int] = (0, 0, 0)
     findings: tuple[Finding, ...] = ()
+    moved: tuple[str, ...] = ()
 
 
 class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,11 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return self.status is Status.OPEN
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Columns that moved in the newest window of each scale that still holds it, most certain first."""
+        return tuple(dict.fromkeys(each for hold in self.holds.values() if hold.tier for each in hold.moved))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,7 +1,7 @@
 """What people read: one message per model and window end, built from stored numbers; pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -9,11 +9,14 @@ from alerting.guard import PREDICTION_ROLES
 from alerting.incident_state import Decision, IncidentState, Reason, Step
 from alerting.serving import Period
 from monitor.clock import iso_utc
+from monitor.decide.labels import values_label
 from monitor.findings import Finding
 from monitor.spec import AlertingSpec
+from monitor.stats.frequent_values import FrequentValues
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 
 FINDINGS_TOLD = 5
+UNSEEN = "unseen"
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class ModelName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding in a message; a statistic of counts, never a feature's value."""
+    """One finding in a message; a statistic of counts, a feature's value only with `alerting.tell_values`."""
 
     column: str
     statistic: str
@@ -37,7 +40,12 @@ class ToldFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
-    """What, how bad, since when, since which version, why probably, what to do."""
+    """What, how bad, since when, since which version, why probably, what to do.
+
+    Attributes:
+        what: The worst findings.
+        also_moved: Other columns that moved, most certain first; at most one in twenty falsely.
+    """
 
     id: str
     kind: str
@@ -46,6 +54,7 @@ class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     tier_before: str
     what: tuple[ToldFinding, ...]
+    also_moved: tuple[str, ...]
     since: str
     since_version: str | None
     likely_cause: str
@@ -81,11 +90,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One decision with the incident as it is after it, and the period of its version if that began recently."""
+    """One decision with the incident as it is after it.
+
+    Attributes:
+        changed: The period of its version if that began recently.
+        unseen: Values by column that the reference never had, where the spec lets messages name them.
+    """
 
     decision: Decision
     state: IncidentState
     changed: Period | None
+    unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
 
     @property
     def loudness(self) -> Tier:
@@ -123,6 +138,9 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
     findings = state.findings
     length = decision.length * MINUTE_MILLIS
     cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, told.changed)
+    named = [_values_named(each, told.unseen) for each in findings]
+    if any(each.statistic == UNSEEN for each in findings) and not any(named):
+        step = f"{step} `driftline incidents {state.id[:8]}` names the values."
     return ToldIncident(
         id=state.id,
         kind=state.kind.value,
@@ -130,18 +148,26 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
         step=decision.step.value,
         tier=tier_name(decision.tier),
         tier_before=tier_name(decision.tier_before),
-        what=tuple(_finding_told(each) for each in findings[:FINDINGS_TOLD]),
+        what=tuple(_finding_told(each, values) for each, values in zip(findings, named, strict=True))[:FINDINGS_TOLD],
+        also_moved=tuple(each for each in state.moved if each not in {one.column for one in findings[:FINDINGS_TOLD]}),
         since=iso_utc(state.first_end - length),
         since_version=None
         if told.changed is None
         else f"{state.version} in {told.changed.stage.value} since {iso_utc(told.changed.start)}",
         likely_cause=cause,
         next_step=step,
-        sentence=sentence_of(model, decision, findings),
+        sentence=sentence_of(model, decision, findings) + (named[0] if named else ""),
     )
 
 
-def _finding_told(finding: Finding) -> ToldFinding:
+def _values_named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> str:
+    """Return the values as a sentence to follow the finding's own; empty where there are none to tell."""
+    if finding.statistic != UNSEEN or finding.column not in unseen:
+        return ""
+    return f" Unseen: {values_label(unseen[finding.column])}."
+
+
+def _finding_told(finding: Finding, values: str) -> ToldFinding:
     return ToldFinding(
         column=finding.column,
         statistic=finding.statistic,
@@ -149,7 +175,7 @@ def _finding_told(finding: Finding) -> ToldFinding:
         value=finding.value,
         bound=finding.bound,
         threshold=finding.threshold,
-        sentence=finding.sentence,
+        sentence=finding.sentence + values,
     )
 
 

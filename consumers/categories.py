@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from consumers.decode.decoded import INVALID, Column
+from consumers.decode.decoded import INVALID, Column, Indices
 from monitor.reference.cells import ColumnCells, Slot, canonical_category
 
 MEMO_CAP = 10_000  # unseen values must not fill the memory
+_NO_ROWS: Indices = np.empty(0, dtype=np.intp)
 
 
 class CategoryCodes:
@@ -23,6 +24,15 @@ class CategoryCodes:
         """Return the place of each of *values*; shape ``(values,)``."""
         return np.fromiter(map(self._memo.__getitem__, values), np.int64, len(values))
 
+    def unseen_rows(self, places: npt.NDArray[np.int64]) -> Indices:
+        """Return the indices of *places*, as `places` gave them, that are the unseen slot.
+
+        Looks only once an unseen value has ever come in: until then there is nothing to find, and nothing to pay.
+        """
+        if not self._memo.met_unseen:
+            return _NO_ROWS
+        return np.flatnonzero(places == self._cells + Slot.UNSEEN)
+
 
 class _Memo(dict[Any, int]):
     """Places of texts; of other values by type, because True == 1 == 1.0 in a dict."""
@@ -31,6 +41,7 @@ class _Memo(dict[Any, int]):
         super().__init__()
         self._known, self._cells = known, cells
         self._others: dict[type, dict[Any, int]] = {}
+        self.met_unseen = False
 
     def __missing__(self, value: Any) -> int:
         kind = type(value)
@@ -47,4 +58,6 @@ class _Memo(dict[Any, int]):
             return self._cells + Slot.MISSING
         if value is INVALID:
             return self._cells + Slot.INVALID
-        return self._known.get(canonical_category(value), self._cells + Slot.UNSEEN)
+        place = self._known.get(canonical_category(value), self._cells + Slot.UNSEEN)
+        self.met_unseen |= place == self._cells + Slot.UNSEEN
+        return place

@@ -28,6 +28,14 @@ class _NumericColumn:
     far_high: float
 
 
+@dataclass(frozen=True, slots=True)
+class UnseenRows:
+    """Rows (rising) whose value in the column *index* of the layout is none of the reference's categories."""
+
+    index: int
+    rows: Indices
+
+
 class Counter:
     """Counts predictions on the cells of one layout."""
 
@@ -37,28 +45,35 @@ class Counter:
         self._numeric = {i: _numeric(c) for i, c in enumerate(layout.columns) if c.kind is NUMBER}
         self._codes = {i: CategoryCodes(c) for i, c in enumerate(layout.columns) if c.kind is not NUMBER}
 
-    def count(self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]) -> None:
+    def count(
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+    ) -> list[UnseenRows]:
         """Add the values of each group's rows to its target vector (shape ``(layout.size,)``), the cheaper way.
 
         Args:
             columns: In the order of the layout; see `Column`.
             groups: Rows of each group; a row may be in several groups.
             targets: One vector per group.
+
+        Returns:
+            The rows with an unseen category, of each column that has any, whether they are in a group or not.
         """
         rows, members = len(columns[0]) if columns else 0, sum(map(len, groups))
         edges = sum(len(each.edges) for each in self._numeric.values())
         by_edge = len(groups) * (edges * _EDGE + len(self._numeric) * _FIXED) + members * len(self._numeric) * _SORTED
         by_value = (rows * _SEARCHED + members * _HIT) * len(self._numeric)
         if by_edge < by_value:
-            self.count_by_edges(columns, groups, targets)
-        else:
-            self.count_by_values(columns, groups, targets)
+            return self.count_by_edges(columns, groups, targets)
+        return self.count_by_values(columns, groups, targets)
 
-    def count_by_edges(self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]) -> None:
+    def count_by_edges(
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+    ) -> list[UnseenRows]:
         """For few large groups: sort each group's column and search the edges in it."""
+        unseen: list[UnseenRows] = []
         for index, (column, span) in enumerate(zip(columns, self.layout.spans, strict=True)):
             numeric = self._numeric.get(index)
-            places = None if numeric is not None else self._codes[index].places(column)
+            places = None if numeric is not None else self._categorical_places(index, column, unseen)
             for rows, target in zip(groups, targets, strict=True):
                 whole = len(rows) == len(column)
                 if numeric is not None:
@@ -68,15 +83,19 @@ class Counter:
                     chosen = places if whole else places[rows]
                     width = span.stop - span.start
                     target[span.start : span.stop] += np.bincount(chosen, minlength=width).astype(np.uint32)
+        return unseen
 
-    def count_by_values(self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]) -> None:
+    def count_by_values(
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+    ) -> list[UnseenRows]:
         """For many small groups: search each value in the edges once, then add each group's hits."""
+        unseen: list[UnseenRows] = []
         places = np.empty((len(columns), len(columns[0])), dtype=np.int64)
         far = []
         for index, (column, span) in enumerate(zip(columns, self.layout.spans, strict=True)):
             numeric = self._numeric.get(index)
             if numeric is None:
-                places[index] = self._codes[index].places(column) + span.start
+                places[index] = self._categorical_places(index, column, unseen) + span.start
             else:
                 values = np.asarray(column)
                 places[index] = _places(values, numeric, span)
@@ -88,6 +107,15 @@ class Counter:
             np.add.at(target, places[:, rows].ravel(), np.uint32(1))
             for slot, mask in far:
                 target[slot] += np.uint32(np.count_nonzero(mask[rows]))
+        return unseen
+
+    def _categorical_places(self, index: int, column: Column, unseen: list[UnseenRows]) -> Integers:
+        codes = self._codes[index]
+        places = codes.places(column)
+        rows = codes.unseen_rows(places)
+        if len(rows):
+            unseen.append(UnseenRows(index, rows))
+        return places
 
 
 def _numeric(cells: ColumnCells) -> _NumericColumn:

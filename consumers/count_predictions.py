@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from consumers.count import Counter
+from consumers.count import Counter, UnseenRows
 from consumers.decode.decoded import INVALID, Column, Indices, Mask, Predictions
 from consumers.groups import Group, Grouping, group_rows
 from consumers.identity import Digests, digest_text, sampled
 from consumers.pending import Pending, SampledPredictions
 from consumers.records import RecordBatch
+from consumers.unseen import UnseenKey, ValueTally, hour_of
 from monitor.reference.cells import canonical_category
 from monitor.spec import ModelSpec, Task
 from monitor.store.configuration import AppliedModel
+from monitor.types import ALL_SEGMENT
 
 
 class PredictionCounter:
@@ -53,13 +55,31 @@ class PredictionCounter:
             if in_ledger is not None:
                 pane.sampled += int(np.count_nonzero(in_ledger[group.rows]))
             panes.append(pane)
-        counter.count(columns, [each.rows for each in groups], [each.counts for each in panes])
+        unseen = counter.count(columns, [each.rows for each in groups], [each.counts for each in panes])
+        if unseen:
+            _tally_unseen(counter, unseen, columns, groups, pending)
 
     def _counter(self, model: AppliedModel, cells_id: int) -> Counter:
         if cells_id not in self._counters:
             layout = next(each.layout for each in model.cells if each.cells_id == cells_id)
             self._counters[cells_id] = Counter(layout)
         return self._counters[cells_id]
+
+
+def _tally_unseen(
+    counter: Counter, unseen: Sequence[UnseenRows], columns: Sequence[Column], groups: Sequence[Group], pending: Pending
+) -> None:
+    """Name the unseen values of each whole version; an event is in one such group, and in those of its segments."""
+    whole = [each for each in groups if each.series.segment_tag == ALL_SEGMENT]
+    for found in unseen:
+        values, name = columns[found.index], counter.layout.columns[found.index].name
+        marked = np.zeros(len(values), dtype=np.bool_)
+        marked[found.rows] = True
+        for group in whole:
+            rows = group.rows[marked[group.rows]].tolist()
+            if rows:
+                key = UnseenKey(group.series, name, hour_of(group.start))
+                pending.unseen.setdefault(key, ValueTally()).add(values[row] for row in rows)
 
 
 def _subset(found: Predictions, chosen: Indices) -> Predictions:

@@ -1,6 +1,7 @@
 """From pending counts to one transaction: names become ids, columns become rows."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from monitor.store.ledger import LedgerRows, ensure_weeks, week_start
 from monitor.store.outage import named_outage
 from monitor.store.panes_append import PaneDelta
 from monitor.store.series import ensure_series
+from monitor.store.unseen import UnseenDelta
 from monitor.types import SeriesKey, TopicRole
 
 
@@ -71,6 +73,10 @@ class Flusher:
             truths=tuple(pending.truths),
             deployments=tuple(pending.deployments),
             dead_letters=tuple(pending.dead_letters),
+            unseen=tuple(
+                UnseenDelta(series_id=self._series[key.series], column=key.column, hour=key.hour, values=tally.named())
+                for key, tally in sorted(pending.unseen.items(), key=itemgetter(0))
+            ),
             identities={each.key: each.seen.unstored() for each in moved if each.role is TopicRole.PREDICTIONS},
         )
 

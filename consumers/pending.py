@@ -7,6 +7,7 @@ import numpy as np
 
 from consumers.count import Counts
 from consumers.records import RecordBatch
+from consumers.unseen import UnseenKey, ValueTally
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.deployments import DeploymentRow
 from monitor.store.inbox import InboxRow
@@ -53,6 +54,7 @@ class Pending:
     truths: list[InboxRow] = field(default_factory=list)
     deployments: list[DeploymentRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    unseen: dict[UnseenKey, ValueTally] = field(default_factory=dict)
 
     def pane(self, key: PaneKey, size: int) -> OpenPane:
         """Return the open pane of *key*, made of *size* zeros if new."""

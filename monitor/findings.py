@@ -35,6 +35,7 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         psi, psi_low: PSI on the reference's bins, and its proven lower bound (None until it passed a tier).
         ks, ks_bound: KS distance D on the cells; D <= true D <= D + bound.
         phi: Natural movement, 1 + kappa / (1/n + 1/m).
+        calibration: ``estimated`` or ``uncalibrated`` where the natural movement was not measured at this length.
         missing, invalid, unseen: Shares of all events.
         further: What the spec asked for besides; None when it asked for nothing.
         inconclusive: Why nothing can be said (``too_few_events``, ``no_reference``), empty when something can.
@@ -47,6 +48,7 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ks: float | None = None
     ks_bound: float | None = None
     phi: float | None = None
+    calibration: str = ""
     missing: float = 0.0
     invalid: float = 0.0
     unseen: float = 0.0
@@ -59,7 +61,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         kind: The incident it belongs to.
-        statistic: ``psi``, ``ks``, ``missing``, ``invalid``, ``unseen``, ``schema``, ``accuracy``.
+        statistic: ``psi``, ``ks``, ``anytime`` (in powers of ten), ``missing``, ``invalid``, ``unseen``, ``far``,
+            ``stuck``, ``schema``, ``accuracy``.
         tier: The tier that is proven.
         endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
         value, bound, threshold: The statistic, its proven bound, and what the bound passed.
@@ -87,6 +90,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         events: Events counted in the window.
         calm_below: For each tier that drift (or, of a performance window, performance) can hold open: True when every
             column's PSI and D, or the accuracy itself, is past the closing threshold; None when inconclusive.
+        moved: Columns to list once drift is found, most certain first: see `monitor.decide.moved`.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
         reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
             ``compacted``, ``immature``, ``not_measured``; else empty.
@@ -96,6 +100,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     columns: tuple[ColumnResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    moved: tuple[str, ...] = ()
     calm_below: tuple[bool, bool, bool] | None = None
     quality_calm: bool | None = None
     reason: str = ""

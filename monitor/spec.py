@@ -152,6 +152,11 @@ class DriftSpec(Strict):
     rule: Literal["default", "textbook"] = Field(
         default="default", description="textbook: plain thresholds, for comparison."
     )
+    seasonality: Literal["auto", "none", "hour_of_day", "hour_of_week"] = Field(
+        default="auto",
+        description="auto: columns that follow the hour of the day are compared with the same hours of the reference; "
+        "hour_of_day, hour_of_week: every column is; none: none is.",
+    )
     alpha: float = Field(
         default=0.001, gt=0, lt=0.5, description="False alarms per model and evaluation time at the boundary."
     )
@@ -260,6 +265,9 @@ class AlertingSpec(Strict):
     )
     freshness: Duration | None = Field(
         default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
+    )
+    tell_values: bool = Field(
+        default=False, description="Messages name unseen values; values of features then leave Driftline."
     )
     receivers: tuple[ReceiverSpec, ...] = ()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 MINUTE_MILLIS = 60_000
+HOUR_MILLIS = 60 * MINUTE_MILLIS
 ALL_SEGMENT = ""
 
 
@@ -43,6 +44,18 @@ class DeadLetterReason(StrEnum):
     TOO_LARGE = "too_large"
     UNKNOWN_MODEL = "unknown_model"
     UNSUPPORTED = "unsupported"
+
+
+class Season(StrEnum):
+    """A cycle that columns may follow, cut into hours (UTC)."""
+
+    HOUR_OF_DAY = "hour_of_day"
+    HOUR_OF_WEEK = "hour_of_week"
+
+    @property
+    def hours(self) -> int:
+        """How many hours the cycle has."""
+        return 24 if self is Season.HOUR_OF_DAY else 168
 
 
 class TopicRole(StrEnum):

@@ -167,7 +167,12 @@ VERDICTS = {
 
 
 def result(
-    letter: str, *, kind: IncidentKind = IncidentKind.DRIFT, column: str = "income", role: str = "feature"
+    letter: str,
+    *,
+    kind: IncidentKind = IncidentKind.DRIFT,
+    column: str = "income",
+    role: str = "feature",
+    statistic: str | None = None,
 ) -> WindowResult:
     """Return what a letter stands for: ``.`` calm, ``w`` ``a`` ``c`` a finding of that tier, ``?`` inconclusive."""
     if letter == "?":
@@ -176,7 +181,7 @@ def result(
     found = Finding(
         kind=kind,
         column=column,
-        statistic="psi" if kind is IncidentKind.DRIFT else "missing",
+        statistic=statistic or ("psi" if kind is IncidentKind.DRIFT else "missing"),
         tier=tier,
         endured=True,
         value=0.41,
@@ -214,6 +219,7 @@ class ScriptedEvaluator:
         kind: IncidentKind = IncidentKind.DRIFT,
         column: str = "income",
         role: str = "feature",
+        statistic: str | None = None,
     ) -> None:
         """Add one judgement per letter, every 5 minutes from *start* on; a space is none."""
         for index, letter in enumerate(letters):
@@ -226,7 +232,7 @@ class ScriptedEvaluator:
                     kind="performance" if kind is IncidentKind.PERFORMANCE else "inputs",
                     revision=0,
                     driving=True,
-                    result=result(letter, kind=kind, column=column, role=role),
+                    result=result(letter, kind=kind, column=column, role=role, statistic=statistic),
                 )
                 self._add(end, one)
 

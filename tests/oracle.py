@@ -21,11 +21,12 @@ from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.settings import Settings
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel, load_configuration
-from monitor.store.schema import cells, dead_letter, input_offset, pane, prediction_ledger, series
+from monitor.store.schema import cells, dead_letter, input_offset, pane, prediction_ledger, series, unseen_value
 from monitor.windows.codec import decode_counts
 
 PaneKey = tuple[int, str, str, str, int, int]
 """Model id, version, segment tag and value, cells id, start of the span (ms)."""
+HOUR = 3_600_000
 
 
 @dataclass(kw_only=True)
@@ -37,12 +38,15 @@ class Counted:
         partitions: Records, counted, duplicates, late, dead, extra fields, next offset, largest event time.
         dead: Reason of each dead letter by topic, partition and offset.
         ledger: Hash, version, event time, score and label by topic, partition and offset.
+        unseen: How often each unseen category occurred, by model id, version, column and hour (ms); exact, for the
+            streams of the tests have fewer of them than are kept.
     """
 
     panes: dict[PaneKey, Counter[int | str]] = field(default_factory=dict)
     partitions: dict[tuple[str, int], dict[str, int | None]] = field(default_factory=dict)
     dead: dict[tuple[str, int, int], str] = field(default_factory=dict)
     ledger: dict[tuple[str, int, int], tuple[str, str, int, float | None, str | None]] = field(default_factory=dict)
+    unseen: dict[tuple[int, str, str, int], Counter[str]] = field(default_factory=dict)
 
 
 def recount_topics(
@@ -157,6 +161,11 @@ class _Partition:
         start = at // 60_000 * 60_000
         applied = model.cells_at(start)
         hits = list(_hits(event, applied.layout))
+        for column, text in _unseen(event, applied.layout):
+            names = self.found.unseen.setdefault(
+                (model.model_id, event["version"], column, at // HOUR * HOUR), Counter()
+            )
+            names[text] += 1
         known = {c.name for c in applied.layout.columns if c.role is ColumnRole.FEATURE}
         self._add("extra_fields", len(event["features"].keys() - known))
         text = f"{model.key.namespace}\x1f{model.key.name}\x1f{event['prediction_id']}"
@@ -201,18 +210,32 @@ def _segments(event: dict[str, Any], model: AppliedModel) -> Iterator[tuple[str,
             yield segment.tag, value if value in segment.values else "other"
 
 
+def _value(event: dict[str, Any], column: ColumnCells) -> Any:
+    if column.role is ColumnRole.FEATURE:
+        return event["features"].get(column.name)
+    if column.role is ColumnRole.LATENCY:
+        return event.get("latency_ms")
+    return event["prediction"].get(column.role.value)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unseen(event: dict[str, Any], layout: CellsLayout) -> Iterator[tuple[str, str]]:
+    for column in layout.columns:
+        value = _value(event, column)
+        if column.kind is ColumnKind.CATEGORICAL and value is not None and _text(value) not in column.categories:
+            yield column.name, _text(value)
+
+
 def _hits(event: dict[str, Any], layout: CellsLayout) -> Iterator[int]:
     for column, span in zip(layout.columns, layout.spans, strict=True):
-        if column.role is ColumnRole.FEATURE:
-            value = event["features"].get(column.name)
-        elif column.role is ColumnRole.LATENCY:
-            value = event.get("latency_ms")
-        else:
-            value = event["prediction"].get(column.role.value)
+        value = _value(event, column)
         if value is None:
             yield span.slots + Slot.MISSING
         elif column.kind is ColumnKind.CATEGORICAL:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
+            text = _text(value)
             place = column.categories.index(text) if text in column.categories else None
             yield span.slots + Slot.UNSEEN if place is None else span.start + place
         elif not _is_number(value) or _breaks_its_rule(column, value):
@@ -272,6 +295,13 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
         for row in connection.execute(sa.select(dead_letter)):
             if row.topic in of_predictions:
                 found.dead[row.topic, row.partition, row.offset] = row.reason
+        for row in connection.execute(
+            sa.select(unseen_value, series).join(series, series.c.id == unseen_value.c.series_id)
+        ):
+            assert row.segment_tag == "", "segments have no names of their own"
+            assert row.other == 0, "more unseen values than the oracle can compare"
+            names = found.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
+            names.update(dict(row.counts))
         for row in connection.execute(sa.select(prediction_ledger)):
             place = (row.topic, row.partition, row.offset)
             assert place not in found.ledger, f"{place} is in the ledger twice"

@@ -56,6 +56,7 @@ _ENTRIES = {
     "maintain": _Entry("roles", "maintain", _RUN),
     "status": _Entry("status", "status", _LOOK),
     "incidents": _Entry("incidents", "incidents", _LOOK),
+    "evaluations": _Entry("evaluations", "evaluations", _LOOK),
     "partitions": _Entry("partitions", "app", _LOOK),
     "dead-letters": _Entry("dead_letters", "app", _LOOK),
 }

@@ -7,6 +7,7 @@ import typer
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
+from monitor.decide.labels import values_label
 from monitor.settings import load_settings
 from monitor.store.incident_story import IncidentHead, IncidentStory, list_heads, stories_of
 
@@ -64,6 +65,8 @@ def _show_story(story: IncidentStory, *, as_json: bool) -> None:
     head = story.incident
     typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.name.lower()}, {head.status} ({head.id})")
     typer.echo(head.sentence)
+    for each in story.unseen:
+        typer.echo(f"Unseen in `{each.column}` meanwhile ({each.events:,} events): {values_label(each.values)}.")
     print_table(
         "Steps",
         ("window until (UTC)", "step", "reason", "tier"),

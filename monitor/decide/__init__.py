@@ -5,6 +5,17 @@ where the window before is loaded only when it matters.
 """
 
 from monitor.decide.prepare import Prepared, prepare
-from monitor.decide.window import Examined, conclude_window, decide_window, examine_window
+from monitor.decide.season import WindowHours, season_hour
+from monitor.decide.window import Examined, conclude_window, decide_window, examine_window, watches_panes
 
-__all__ = ["Prepared", "prepare", "Examined", "examine_window", "conclude_window", "decide_window"]
+__all__ = [
+    "Prepared",
+    "prepare",
+    "WindowHours",
+    "season_hour",
+    "Examined",
+    "examine_window",
+    "conclude_window",
+    "decide_window",
+    "watches_panes",
+]

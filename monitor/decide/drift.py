@@ -1,17 +1,19 @@
 """The default rule for drift: effect and evidence in one number, and endurance (statistics §3.1-3.3)."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from monitor.decide.claim import Claim, Level
 from monitor.decide.measure import Half, Measured, column_psi
-from monitor.decide.prepare import Prepared
+from monitor.decide.prepare import Mask, Prepared, ScaleMovement
 from monitor.decide.sample import Sample
 from monitor.spec import TierSpec
 from monitor.stats.columns import Reals
 from monitor.stats.psi_threshold import (
     chance_level,
     distance_lower_bound,
-    proven_lower_bound,
     proven_lower_bounds,
 )
 from monitor.types import IncidentKind, Tier
@@ -25,18 +27,31 @@ def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
 def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Reals:
     """Return the proven bound of each column whose PSI passed the warning tier, NaN of the others.
 
-    The non-central chi-squared distribution costs 0.07 ms a column, so it is asked only where it can matter.
+    The non-central chi-squared distribution has its price, so it is asked only where it can matter.
     """
-    lows = np.full(len(measured.psi), np.nan)
-    passed = measured.conclusive & (measured.psi > prepared.drift.tiers.warning)
+    return _lower_bounds(
+        prepared,
+        measured.movement,
+        reference=measured.reference,
+        current=measured.whole,
+        psi=measured.psi,
+        conclusive=measured.conclusive,
+    )
+
+
+def _lower_bounds(
+    prepared: Prepared, movement: ScaleMovement, *, reference: Sample, current: Sample, psi: Reals, conclusive: Mask
+) -> Reals:
+    lows = np.full(len(psi), np.nan)
+    passed = conclusive & (psi > prepared.drift.tiers.warning)
     if passed.any():
         lows[passed] = proven_lower_bounds(
-            measured.psi[passed],
+            psi[passed],
             bins=prepared.order.bins_per_column[passed],
-            n=measured.whole.n[passed],
-            m=prepared.reference.n[passed],
-            kappa=measured.movement.kappa[passed],
-            nu=measured.movement.nu[passed],
+            n=current.n[passed],
+            m=reference.n[passed],
+            kappa=movement.kappa[passed],
+            nu=movement.nu[passed],
             alpha=prepared.alpha,
         )
     return lows
@@ -64,24 +79,30 @@ def drift_claims(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> t
     return tuple(claims[column] for column in sorted(claims))
 
 
-def psi_shown_before(prepared: Prepared, measured: Measured, previous: Sample, *, column: int, tier: float) -> bool:
-    """Return whether the *previous* disjoint window proves a PSI above *tier* by itself."""
-    n = int(previous.n[column])
-    if n < prepared.min_events:
-        return False
-    psi = float(column_psi(prepared, previous)[column])
-    if psi <= tier:
-        return False
-    bound = proven_lower_bound(
-        psi,
-        bins=int(prepared.order.bins_per_column[column]),
-        n=n,
-        m=int(prepared.reference.n[column]),
-        kappa=float(measured.movement.kappa[column]),
-        nu=float(measured.movement.nu[column]),
-        alpha=prepared.alpha,
-    )
-    return bound > tier
+@dataclass(frozen=True, kw_only=True)
+class PreviousWindow:
+    """The disjoint window before a measured one, judged by the same reference and movement."""
+
+    prepared: Prepared
+    measured: Measured
+    sample: Sample
+
+    @cached_property
+    def psi_low(self) -> Reals:
+        """The proven PSI of each column, shape ``(columns,)``; NaN where PSI passed no tier or values are too few."""
+        prepared, reference = self.prepared, self.prepared.reference_of(self.measured.previous_hours)
+        return _lower_bounds(
+            prepared,
+            self.measured.movement,
+            reference=reference,
+            current=self.sample,
+            psi=column_psi(prepared, reference=reference, current=self.sample),
+            conclusive=(self.sample.n >= prepared.min_events) & (reference.n > 0),
+        )
+
+    def proves_psi(self, column: int, *, tier: float) -> bool:
+        """Return whether this window proves a PSI above *tier* by itself."""
+        return bool(self.psi_low[column] > tier)
 
 
 def _psi_claim(prepared: Prepared, measured: Measured, *, column: int, bound: float) -> Claim:
@@ -104,7 +125,7 @@ def _psi_claim(prepared: Prepared, measured: Measured, *, column: int, bound: fl
 
 def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: int) -> float:
     """Return the half's PSI without what sampling and natural movement add on average; -1 without values."""
-    n, m = int(half.sample.n[column]), int(prepared.reference.n[column])
+    n, m = int(half.sample.n[column]), float(half.reference.n[column])
     if n == 0:
         return -1.0
     bins, kappa = int(prepared.order.bins_per_column[column]), float(measured.movement.kappa_half[column])
@@ -116,7 +137,7 @@ def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> C
     low = distance_lower_bound(
         distance,
         n=int(measured.whole.n[column]),
-        m=int(prepared.reference.n[column]),
+        m=float(measured.reference.n[column]),
         kappa=float(measured.movement.kappa[column]),
         alpha=prepared.alpha,
     )

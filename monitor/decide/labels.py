@@ -4,15 +4,18 @@ import math
 
 from monitor.reference.cells import ColumnCells
 from monitor.spec import ColumnKind
+from monitor.stats.frequent_values import FrequentValues
 from monitor.types import span_text
+
+VALUES_TOLD = 5
 
 
 def bin_label(column: ColumnCells, bins: tuple[int, ...], index: int) -> str:
     """Return the name of bin *index* of a column, *bins* being the bin of each cell: an interval, or categories."""
-    cells = [cell for cell, number in enumerate(bins) if number == index]
+    first, cells = bins.index(index), bins.count(index)
     if column.kind is ColumnKind.CATEGORICAL:
-        return f"`{column.categories[cells[0]]}`" if len(cells) == 1 else f"{len(cells)} rare categories together"
-    return _interval(column, first=cells[0], last=cells[-1], open_low=cells[0] == 0)
+        return f"`{column.categories[first]}`" if cells == 1 else f"{cells} rare categories together"
+    return _interval(column, first=first, last=first + cells - 1, open_low=first == 0)
 
 
 def cell_label(column: ColumnCells, cell: int) -> str:
@@ -32,6 +35,22 @@ def percent(share: float) -> str:
     if value < 1.0:
         return f"{value:.1g} %"
     return f"{value:.0f} %" if 10.0 <= value < 99.0 else f"{round(value, 1):g} %"
+
+
+def values_label(values: FrequentValues) -> str:
+    """Return which values these are, with their shares: "`DE-BY` 61 %, `n/a` 22 %, others 17 %"; empty for none.
+
+    A share is at least so large; what is left of it is among the others (`frequent_values`).
+    """
+    named = [(value, count) for value, count in values.counts[:VALUES_TOLD] if count]
+    said = [f"`{value}` {percent(count / values.total)}" for value, count in named]
+    rest = values.total - sum(count for _, count in named)
+    examples = ", ".join(f"`{value}`" for value, count in values.counts if not count)
+    if rest and examples:
+        said.append(f"many others, such as {examples}")
+    elif rest:
+        said.append(f"others {percent(rest / values.total)}")
+    return ", ".join(said)
 
 
 def index_text(value: float) -> str:

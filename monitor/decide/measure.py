@@ -9,6 +9,7 @@ import numpy.typing as npt
 from monitor.decide.further import further_statistics
 from monitor.decide.prepare import Prepared, ScaleMovement
 from monitor.decide.sample import Sample
+from monitor.decide.season import Hours, WindowHours
 from monitor.findings import ColumnResult
 from monitor.stats.columns import Counts, Reals
 from monitor.stats.kolmogorov_smirnov import KolmogorovSmirnovDistances, kolmogorov_smirnov_distances
@@ -22,6 +23,12 @@ class Half:
 
     prepared: Prepared
     counts: Counts
+    hours: Hours | None
+
+    @cached_property
+    def reference(self) -> Sample:
+        """What the half is compared with."""
+        return self.prepared.reference_of(self.hours)
 
     @cached_property
     def sample(self) -> Sample:
@@ -31,12 +38,12 @@ class Half:
     @cached_property
     def psi(self) -> Reals:
         """PSI of each column, NaN without values."""
-        return column_psi(self.prepared, self.sample)
+        return column_psi(self.prepared, reference=self.reference, current=self.sample)
 
     @cached_property
     def distances(self) -> Reals:
         """KS distance of each column, NaN without values."""
-        return column_distances(self.prepared, self.sample).distances
+        return column_distances(self.prepared, reference=self.reference, current=self.sample).distances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class Measured:
     """One window of at least ``min_events`` events; arrays have shape ``(columns,)``.
 
     Attributes:
+        reference: What the window is compared with: the reference, or its mixture of the window's own hours.
+        previous_hours: When the events of the disjoint window before came.
         psi, distances, distance_bounds: NaN without values. Distances mean nothing for categorical columns.
         conclusive: PSI and D can be judged: enough values here, and a reference.
         phi: How much larger the variance is than sampling makes it.
@@ -52,7 +61,9 @@ class Measured:
     scale: Scale
     events: int
     movement: ScaleMovement
+    reference: Sample
     whole: Sample
+    previous_hours: Hours | None
     halves: tuple[Half, Half]
     psi: Reals
     distances: Reals
@@ -61,25 +72,40 @@ class Measured:
     phi: Reals
 
 
-def measure(prepared: Prepared, *, scale: Scale, first_half: Counts, second_half: Counts, events: int) -> Measured:
+def measure(
+    prepared: Prepared,
+    *,
+    scale: Scale,
+    first_half: Counts,
+    second_half: Counts,
+    events: int,
+    hours: WindowHours | None = None,
+) -> Measured:
     """Return the numbers of a window with at least one event.
 
     Raises:
         BinMismatchError: A half was not counted on the prepared layout.
         KeyError: *scale* is none of the spec's.
+        ValueError: Columns are compared by the hour, and *hours* is None.
     """
     # Halves come in the narrow types in which they are stored; their sum must not wrap round.
     whole = prepared.sample(np.add(first_half, second_half, dtype=np.int64))
-    ks = column_distances(prepared, whole)
+    reference = prepared.reference_of(None if hours is None else hours.whole)
+    ks = column_distances(prepared, reference=reference, current=whole)
     movement = prepared.movements[scale.length]
-    n, m = whole.n, prepared.reference.n
+    n, m = whole.n, reference.n
     return Measured(
         scale=scale,
         events=events,
         movement=movement,
+        reference=reference,
         whole=whole,
-        halves=(Half(prepared=prepared, counts=first_half), Half(prepared=prepared, counts=second_half)),
-        psi=column_psi(prepared, whole),
+        previous_hours=None if hours is None else hours.previous,
+        halves=(
+            Half(prepared=prepared, counts=first_half, hours=None if hours is None else hours.first_half),
+            Half(prepared=prepared, counts=second_half, hours=None if hours is None else hours.second_half),
+        ),
+        psi=column_psi(prepared, reference=reference, current=whole),
         distances=ks.distances,
         distance_bounds=ks.error_bounds,
         conclusive=(n >= prepared.min_events) & (m > 0),
@@ -87,17 +113,15 @@ def measure(prepared: Prepared, *, scale: Scale, first_half: Counts, second_half
     )
 
 
-def column_psi(prepared: Prepared, sample: Sample) -> Reals:
-    """Return the PSI of each column of *sample*, NaN without values or reference."""
-    return population_stability_indexes(prepared.reference.bins, sample.bins, starts=prepared.order.columns_of_bins)
+def column_psi(prepared: Prepared, *, reference: Sample, current: Sample) -> Reals:
+    """Return the PSI of each column of *current*, NaN without values or reference."""
+    return population_stability_indexes(reference.bins, current.bins, starts=prepared.order.columns_of_bins)
 
 
-def column_distances(prepared: Prepared, sample: Sample) -> KolmogorovSmirnovDistances:
-    """Return the KS distance of each column of *sample* and its error bound, NaN without values or reference."""
+def column_distances(prepared: Prepared, *, reference: Sample, current: Sample) -> KolmogorovSmirnovDistances:
+    """Return the KS distance of each column of *current* and its error bound, NaN without values or reference."""
     order = prepared.order
-    return kolmogorov_smirnov_distances(
-        prepared.reference.cells, sample.cells, point_cells=order.points, starts=order.columns
-    )
+    return kolmogorov_smirnov_distances(reference.cells, current.cells, point_cells=order.points, starts=order.columns)
 
 
 def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[ColumnResult, ...]:
@@ -112,7 +136,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
     psi, phi, lows = measured.psi.tolist(), measured.phi.tolist(), psi_low.tolist()
     ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
     conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
-    further = further_statistics(prepared, reference=prepared.reference, current=whole)
+    further = further_statistics(prepared, reference=measured.reference, current=whole)
     return tuple(
         ColumnResult(
             name=column.name,
@@ -122,6 +146,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
             ks=ks[at] if numeric[at] else None,
             ks_bound=bounds[at] if numeric[at] else None,
             phi=phi[at],
+            calibration="" if measured.movement.statuses[at] == "measured" else measured.movement.statuses[at],
             missing=shares[at][0],
             invalid=shares[at][1],
             unseen=shares[at][2],

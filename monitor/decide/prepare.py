@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.decide.anytime import AnytimeWatch, anytime_watch
 from monitor.decide.family import FamilyOfTests, family_of
 from monitor.decide.order import ComparisonOrder, comparison_order
 from monitor.decide.sample import Sample, sample_of
+from monitor.decide.season import Hours, SeasonalReference, seasonal_reference
 from monitor.decide.widths import cell_widths
 from monitor.errors import BinMismatchError
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
@@ -48,6 +50,8 @@ class Prepared:
         importance: As in the spec, else as in the reference; None for the prediction.
         family: The tests that share the spec's error probability.
         alpha: Error probability of one of them.
+        seasonal: Hour profiles of the columns that are compared with the same hours; None when none is.
+        anytime: The columns of `rule: anytime`; None when there is none.
         movements: By window length in minutes, one for each scale of the spec.
         widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
     """
@@ -62,6 +66,8 @@ class Prepared:
     importance: tuple[float | None, ...]
     family: FamilyOfTests
     alpha: float
+    seasonal: SeasonalReference | None
+    anytime: AnytimeWatch | None
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
@@ -74,6 +80,18 @@ class Prepared:
             BinMismatchError: *counts* was not counted on this layout.
         """
         return sample_of(counts, order=self.order, constant=self.constant)
+
+    def reference_of(self, hours: Hours | None) -> Sample:
+        """Return what a span of time is compared with, whose events came in *hours*.
+
+        Raises:
+            ValueError: Columns are compared by the hour, and the hours are not told.
+        """
+        if self.seasonal is None:
+            return self.reference
+        if hours is None:
+            raise ValueError("a seasonal reference needs the hours in which the window's events came")
+        return self.seasonal.mixed(self.reference, hours, self.order)
 
     def cell_number(self, column: int, compared: int) -> int:
         """Return which of *column*'s cells stands at *compared* in the order of comparison."""
@@ -96,6 +114,9 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
     family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
     reference = sample_of(profile.counts, order=order, constant=constant)
+    seasonal = seasonal_reference(profile, references, drift=spec.drift, reference=reference, order=order)
+    by_hour = np.zeros(len(references), dtype=np.bool_) if seasonal is None else seasonal.columns
+    alpha = spec.drift.alpha / family.size
     wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
     return Prepared(
         layout=layout,
@@ -107,8 +128,12 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         constant=constant,
         importance=tuple(_importance(each, spec, profile) for each in layout.columns),
         family=family,
-        alpha=spec.drift.alpha / family.size,
-        movements={each.length: _scale_movement(references, order, length=each.length) for each in spec.scales},
+        alpha=alpha,
+        seasonal=seasonal,
+        anytime=anytime_watch(spec, layout, order=order, reference=reference, alpha=alpha),
+        movements={
+            each.length: _scale_movement(references, order, length=each.length, by_hour=by_hour) for each in spec.scales
+        },
         drift=spec.drift,
         min_events=spec.windows.min_events,
         widths=cell_widths(layout, order, reference.cells) if wants_widths else None,
@@ -137,13 +162,19 @@ def _importance(column: ColumnCells, spec: ModelSpec, profile: ReferenceProfile)
     return profile.importance.get(column.name) if feature.importance is None else feature.importance
 
 
-def _scale_movement(references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int) -> ScaleMovement:
+def _scale_movement(
+    references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int, by_hour: Mask
+) -> ScaleMovement:
+    movements = [
+        each.seasonal_movement if seasonal else each.movement
+        for each, seasonal in zip(references, by_hour.tolist(), strict=True)
+    ]
     freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
     whole = [
-        each.movement.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
-        for each, freedom in zip(references, freedoms, strict=True)
+        each.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
+        for each, freedom in zip(movements, freedoms, strict=True)
     ]
-    halves = [each.movement.get(length // 2) for each in references]
+    halves = [each.get(length // 2) for each in movements]
     kappa_half = [
         one.kappa if half is None or half.status == "uncalibrated" else half.kappa
         for one, half in zip(whole, halves, strict=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from monitor.decide.anytime import STATISTIC as ANYTIME
 from monitor.decide.claim import Level, Settled
 from monitor.decide.drift import tier_levels
 from monitor.decide.labels import bin_label, cell_label, index_text, percent, span_words
@@ -60,6 +61,12 @@ def inconclusive_sentence(reason: str, *, events: int, min_events: int, minutes:
 
 def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
     claim, drift = settled.claim, prepared.drift
+    if claim.statistic == ANYTIME:
+        needed = settled.level.threshold
+        return (
+            f"a lasting change is proven pane by pane (evidence 10^{claim.value:.1f}, 10^{needed:.1f} needed):"
+            f" falsely once in {10.0**needed:,.0f} panes at most"
+        )
     word = "PSI" if claim.statistic == "psi" else "KS distance"
     if drift.rule == "textbook":
         compared = "over" if claim.statistic == "psi" else f"p-value {claim.bound:.2g} under"
@@ -82,6 +89,8 @@ def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
     if status == "uncalibrated":
         return f"{window}, this column's natural movement is uncalibrated"
     estimated = " (estimated)" if status == "estimated" else ""
+    if prepared.seasonal is not None and prepared.seasonal.columns[column]:
+        window = f"{window}, compared with the same hours of the reference"
     return f"{window}, this column naturally moves ×{measured.phi[column]:.1f}{estimated}"
 
 
@@ -89,6 +98,8 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
     claim = settled.claim
     if claim.kind is IncidentKind.DRIFT and prepared.drift.rule == "textbook":
         return ""
+    if claim.statistic == ANYTIME:
+        return ""  # the proof is of the change's lasting
     if claim.statistic == "stuck":
         shown = "the whole second half"
     elif not settled.endured:
@@ -113,7 +124,7 @@ def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> s
     first = int(order.columns_of_bins[column])
     bins = slice(first, first + int(order.bins_per_column[column]))
     share = measured.whole.bins[bins] / measured.whole.n[column]
-    reference_share = prepared.reference.bins[bins] / prepared.reference.n[column]
+    reference_share = measured.reference.bins[bins] / measured.reference.n[column]
     moved = int(np.argmax(np.abs(share - reference_share)))
     # The order of comparison sorts bins by number, but a column may leave numbers out.
     number = sorted(set(prepared.bins[column]))[moved]

@@ -25,15 +25,13 @@ class HeaviestCell:
 def heaviest_cell(prepared: Prepared, measured: Measured, *, column: int) -> HeaviestCell | None:
     """Return the heaviest cell of the second half, None without values; BELOW and ABOVE are cells too."""
     start = int(prepared.order.columns[column])
-    half = measured.halves[1].sample
-    n, m = int(half.n[column]), int(prepared.reference.n[column])
+    half, reference = measured.halves[1].sample, measured.halves[1].reference
+    n, m = int(half.n[column]), float(reference.n[column])
     if n == 0 or m == 0:
         return None
     stop = start + len(prepared.bins[column]) + 2 * int(prepared.numeric[column])
     cell = start + int(np.argmax(half.cells[start:stop]))
-    return HeaviestCell(
-        cell=cell, share=int(half.cells[cell]) / n, reference_share=int(prepared.reference.cells[cell]) / m
-    )
+    return HeaviestCell(cell=cell, share=int(half.cells[cell]) / n, reference_share=float(reference.cells[cell]) / m)
 
 
 def stuck_claim(prepared: Prepared, measured: Measured, drift: Claim) -> Claim | None:

@@ -3,15 +3,18 @@
 The previous disjoint window costs another read, so a caller loads it only where `Examined.needs_previous`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.decide.anytime import PaneCounts, anytime_claims, with_anytime
 from monitor.decide.claim import Claim, Level, Settled, settle
-from monitor.decide.drift import drift_claims, psi_lower_bounds, psi_shown_before
+from monitor.decide.drift import PreviousWindow, drift_claims, psi_lower_bounds
 from monitor.decide.measure import Measured, column_results, measure
+from monitor.decide.moved import moved_columns
 from monitor.decide.prepare import Prepared
-from monitor.decide.sample import Sample
+from monitor.decide.season import WindowHours
 from monitor.decide.sentence import finding_sentence, inconclusive_sentence, window_sentence
 from monitor.decide.shares import share_claims, share_shown_before
 from monitor.decide.stuck import stuck_claim
@@ -44,6 +47,11 @@ class Examined:
         return any(claim.needs_previous for claim in self.claims)
 
 
+def watches_panes(prepared: Prepared, scale: Scale) -> bool:
+    """Return whether windows of *scale* are to come with their panes."""
+    return prepared.anytime is not None and prepared.anytime.length == scale.length
+
+
 def decide_window(
     prepared: Prepared,
     *,
@@ -53,30 +61,52 @@ def decide_window(
     events: int,
     previous: Counts | None = None,
     previous_events: int = 0,
+    hours: WindowHours | None = None,
+    panes: Sequence[PaneCounts] = (),
 ) -> WindowResult:
     """Return the decision about one window whose previous disjoint window is at hand.
 
     Args:
         first_half, second_half: Shape ``(layout.size,)``, any integer type.
         events: Events counted in the window.
+        hours: When the events came; needed where `prepared.seasonal` is not None.
+        panes: The window's counts cut finer, in order of time; looked at where `watches_panes` says so.
         previous, previous_events: The same of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
 
     Raises:
         BinMismatchError: Counts of another layout.
         KeyError: *scale* is none of the spec's.
+        ValueError: Columns are compared by the hour, and *hours* is None.
     """
-    examined = examine_window(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    examined = examine_window(
+        prepared,
+        scale=scale,
+        first_half=first_half,
+        second_half=second_half,
+        events=events,
+        hours=hours,
+        panes=panes,
+    )
     return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
 
 
 def examine_window(
-    prepared: Prepared, *, scale: Scale, first_half: Counts, second_half: Counts, events: int
+    prepared: Prepared,
+    *,
+    scale: Scale,
+    first_half: Counts,
+    second_half: Counts,
+    events: int,
+    hours: WindowHours | None = None,
+    panes: Sequence[PaneCounts] = (),
 ) -> Examined:
     """Return what one window proves by itself; arguments and errors as of `decide_window`."""
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
         return Examined(scale=scale, events=0, measured=None, psi_low=nothing, claims=(), columns=())
-    measured = measure(prepared, scale=scale, first_half=first_half, second_half=second_half, events=events)
+    measured = measure(
+        prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
+    )
     if events < prepared.min_events:
         columns = column_results(prepared, measured, psi_low=nothing)
         return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
@@ -85,6 +115,8 @@ def examine_window(
     else:
         psi_low = psi_lower_bounds(prepared, measured)
         claims = drift_claims(prepared, measured, psi_low=psi_low)
+        if prepared.anytime is not None and watches_panes(prepared, scale):
+            claims = with_anytime(claims, anytime_claims(prepared.anytime, panes))
     claims = tuple(stuck_claim(prepared, measured, claim) or claim for claim in claims)
     return Examined(
         scale=scale,
@@ -106,16 +138,19 @@ def conclude_window(
         return _inconclusive(prepared, examined, reason)
     before = None
     if previous is not None and previous_events >= prepared.min_events and examined.needs_previous:
-        before = prepared.sample(previous)
+        before = PreviousWindow(prepared=prepared, measured=measured, sample=prepared.sample(previous))
     findings = _findings(prepared, measured, claims=examined.claims, before=before)
     reason = reason_of(prepared, measured)
     if reason and not any(each.endured for each in findings):
         return _inconclusive(prepared, examined, reason, findings=findings)
+    drifts = any(each.kind is IncidentKind.DRIFT and each.endured for each in findings)
+    by_evidence = drifts and prepared.drift.rule == "default"
     return WindowResult(
         verdict=worst_verdict(findings),
         events=examined.events,
         columns=examined.columns,
         findings=findings,
+        moved=moved_columns(prepared, measured, psi_low=examined.psi_low) if by_evidence else (),
         calm_below=calm_below(prepared, measured, findings),
         quality_calm=not any(each.kind is IncidentKind.DATA_QUALITY for each in findings),
         sentence=window_sentence(prepared, measured, findings),
@@ -138,7 +173,7 @@ def _inconclusive(
 
 
 def _findings(
-    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: Sample | None
+    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: PreviousWindow | None
 ) -> tuple[Finding, ...]:
     def shown_before(claim: Claim, level: Level) -> bool:
         return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
@@ -151,14 +186,15 @@ def _findings(
     return by_weight(tuple(_finding(prepared, measured, each) for each in kept))
 
 
-def _shown_before(prepared: Prepared, measured: Measured, before: Sample, *, claim: Claim, level: Level) -> bool:
+def _shown_before(
+    prepared: Prepared, measured: Measured, before: PreviousWindow, *, claim: Claim, level: Level
+) -> bool:
     if claim.kind is IncidentKind.DRIFT:
-        return psi_shown_before(prepared, measured, before, column=claim.column, tier=level.threshold)
+        return before.proves_psi(claim.column, tier=level.threshold)
     if claim.statistic == "stuck":
-        warning = prepared.drift.tiers.warning
-        return psi_shown_before(prepared, measured, before, column=claim.column, tier=warning)
+        return before.proves_psi(claim.column, tier=prepared.drift.tiers.warning)
     return share_shown_before(
-        prepared, measured, before, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
+        prepared, measured, before.sample, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
     )
 
 

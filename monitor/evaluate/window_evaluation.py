@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from monitor.decide import Prepared, conclude_window, examine_window
+from monitor.decide import Prepared, WindowHours, conclude_window, examine_window, season_hour, watches_panes
 from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
-from monitor.types import Scale, Verdict
+from monitor.types import Scale, Season, Verdict
 from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
 from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
 from monitor.windows.due import length_millis
@@ -62,6 +62,7 @@ def evaluate_windows(
         PaneRowsReplaced: A compaction came between; list the rows again.
     """
     sums = StepSums(connection, cache, size=decision.size)
+    hours = None if decision.prepared.seasonal is None else StepHours(decision.prepared.seasonal.season)
     for scale, scale_ends in ends:
         steps = StepRows(scale, rows)
         windows = [_cut(steps, scale, end) for end in scale_ends]
@@ -75,7 +76,31 @@ def evaluate_windows(
             elif is_filling(each.window, since=since):
                 yield _described(each, decision, _inconclusive(each.rows, "filling"))
             else:
-                yield _described(each, decision, _decided(each, decision, loaded, sums, since=since))
+                yield _described(each, decision, _decided(each, decision, loaded, sums, hours, since=since))
+
+
+class StepHours:
+    """In which hours of the season the events of steps came, each step added up once."""
+
+    def __init__(self, season: Season) -> None:
+        self._season = season
+        self._known: dict[RowIds, npt.NDArray[np.int64]] = {}
+
+    def of_window(self, window: WindowRows) -> WindowHours:
+        """Return the hours of the window's halves and of the window before it."""
+        return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
+
+    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> npt.NDArray[np.int64]:
+        return total((self._of_step(step) for step in steps), size=self._season.hours)
+
+    def _of_step(self, step: tuple[PaneRow, ...]) -> npt.NDArray[np.int64]:
+        ids = tuple(row.row_id for row in step)
+        if ids not in self._known:
+            hours = np.zeros(self._season.hours, dtype=np.int64)
+            for row in step:
+                hours[season_hour(row.start, self._season)] += row.events
+            self._known[ids] = hours
+        return self._known[ids]
 
 
 def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindow:
@@ -114,7 +139,13 @@ _SENTENCES = {
 
 
 def _decided(
-    window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts], sums: StepSums, *, since: int
+    window: WindowRows,
+    decision: ModelDecision,
+    loaded: dict[RowIds, Counts],
+    sums: StepSums,
+    hours: StepHours | None,
+    *,
+    since: int,
 ) -> WindowResult:
     examined = examine_window(
         decision.prepared,
@@ -122,6 +153,8 @@ def _decided(
         first_half=_added(window.first_half, loaded, decision.size),
         second_half=_added(window.second_half, loaded, decision.size),
         events=sum(row.events for row in window.rows),
+        hours=None if hours is None else hours.of_window(window),
+        panes=_panes(window, decision, loaded),
     )
     previous = None
     previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
@@ -130,6 +163,12 @@ def _decided(
     return conclude_window(
         decision.prepared, examined, previous=previous, previous_events=sum(row.events for row in previous_rows)
     )
+
+
+def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts]) -> tuple[Counts, ...]:
+    if not watches_panes(decision.prepared, window.window.scale):
+        return ()
+    return tuple(loaded[tuple(row.row_id for row in step)] for step in window.first_half + window.second_half)
 
 
 def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts], size: int) -> npt.NDArray[np.int64]:

@@ -12,15 +12,16 @@ from monitor.store.retention import (
     ledger_weeks,
     newest_event_time,
 )
+from monitor.store.unseen import drop_old_unseen
 
 DAY_MILLIS = 86_400_000
 FLUSH_DAYS = 7
 
 
 def drop_expired(engine: sa.Engine, settings: Settings) -> int:
-    """Drop ledger weeks, panes, truths, dedup hashes and flush rows past their retention; return how many rows.
+    """Drop what is past its retention: ledger weeks, panes, unseen values, truths, dedup hashes, flush rows.
 
-    Dropped ledger weeks count as one row each.
+    Returns how many rows; dropped ledger weeks count as one row each.
     """
     with engine.connect() as connection:
         newest = newest_event_time(connection)
@@ -34,7 +35,8 @@ def drop_expired(engine: sa.Engine, settings: Settings) -> int:
                     drop_ledger_week(connection, week)
                 dropped += 1
         with engine.begin() as connection:
-            dropped += drop_old_panes(connection, before=newest - settings.pane_retention_days * DAY_MILLIS)
+            before = newest - settings.pane_retention_days * DAY_MILLIS
+            dropped += drop_old_panes(connection, before=before) + drop_old_unseen(connection, before=before)
     with engine.begin() as connection:
         dropped += drop_old_truths(connection, days=settings.ledger_retention_days)
         dropped += drop_old_dedup(connection, horizon=settings.dedup_horizon)

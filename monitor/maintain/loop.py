@@ -15,6 +15,7 @@ from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration, read_generation
 from monitor.store.engine import make_engine
+from monitor.store.unseen import merge_unseen
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole
 from monitor.windows.watermark import model_watermark, watermark_rules
@@ -22,6 +23,7 @@ from monitor.windows.watermark import model_watermark, watermark_rules
 COMPACT_SECONDS = 10.0
 DROP_SECONDS = 600.0
 AFRESH_SECONDS = 3600.0
+UNSEEN_AT_ONCE = 200
 LONGEST_BACK_OFF_SECONDS = 30.0
 
 OnHealth = Callable[[bool, str], None]
@@ -77,6 +79,7 @@ class Maintainer:
             self._afresh_at = now + AFRESH_SECONDS
         if now >= self._compact_at and not stop.is_set():
             self._compact()
+            self._merge_unseen(stop)
             self._compact_at = now + COMPACT_SECONDS
         if now >= self._drop_at and not stop.is_set():
             dropped = drop_expired(self._engine, self._settings)
@@ -100,6 +103,12 @@ class Maintainer:
                 TRUTHS_JOINED.inc(report.changed)
                 log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
             more = report.more
+
+    def _merge_unseen(self, stop: threading.Event) -> None:
+        more = True
+        while more and not stop.is_set():
+            with self._engine.begin() as connection:
+                more = merge_unseen(connection, limit=UNSEEN_AT_ONCE) == UNSEEN_AT_ONCE
 
     def _compact(self) -> None:
         topics = self._settings.predictions_topics

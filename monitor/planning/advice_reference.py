@@ -9,7 +9,7 @@ from monitor.planning.situation import Situation
 from monitor.types import MINUTE_MILLIS
 
 BLOCKS = 5
-FEW_ROWS_FACTOR = 1.5
+FEW_ROWS_FACTOR, WORTH_SAYING = 1.5, 0.02
 
 
 def reference_advice(situation: Situation) -> Iterator[Advice]:
@@ -74,7 +74,8 @@ def _rows(situation: Situation) -> Iterator[Advice]:
         n = comparison.values(plan.events)
         found = comparison.threshold(tier, n)
         with_more = replace(comparison, m=10.0 * comparison.m).threshold(tier, n)
-        if math.isfinite(found) and found - tier > FEW_ROWS_FACTOR * (with_more - tier):
+        gain = found - with_more
+        if math.isfinite(found) and found - tier > FEW_ROWS_FACTOR * (with_more - tier) and gain > WORTH_SAYING:
             few.append((plan, found, with_more))
     if few:
         plan, found, with_more = few[-1]

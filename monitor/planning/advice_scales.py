@@ -16,8 +16,10 @@ def scale_advice(situation: Situation) -> Iterator[Advice]:
 
 
 def shortest_concluding(min_events: int, events_per_minute: float) -> int:
-    """Return the shortest window, in whole even minutes, that holds *min_events* on average."""
-    return max(2, 2 * math.ceil(min_events / events_per_minute / 2))
+    """Return a short window (minutes) that holds *min_events* on average: whole even minutes, hours or days."""
+    minutes = min_events / events_per_minute
+    unit = 2 if minutes <= 120 else 60 if minutes <= 2 * 1440 else 1440
+    return max(2, unit * math.ceil(minutes / unit))
 
 
 def _never_concluding(situation: Situation) -> Iterator[Advice]:
@@ -41,20 +43,30 @@ def _saying_little(situation: Situation) -> Iterator[Advice]:
     critical = situation.prepared.drift.tiers.critical
     for plan in situation.concluding:
         column = plan.column(plan.typical)
-        if not column.blunt:
+        if not column.blunt or column.proven_from is None:
             continue
-        comparison = situation.comparison(plan, plan.typical)
-        needed = events_needed(situation.prepared, comparison, psi=critical, level=Tier.WARNING)
-        if needed is None or column.proven_from is None:
-            continue  # more events would not help: that is said about the column
-        yield Advice(
-            about="windows.min_events",
-            problem=(
-                f"at {plan.scale} an OK says little: the typical column `{column.column}` proves a warning only from "
-                f"an observed PSI of {column.proven_from:.2f} on, with {plan.events:,.0f} events in a window"
-            ),
-            remedy=(
-                f"drop the scale, or raise min_events to {needed:,}, so that windows too small to see a true PSI of "
-                f"{critical:g} (critical) are inconclusive instead of OK"
-            ),
+        needed = events_needed(
+            situation.prepared, situation.comparison(plan, plan.typical), psi=critical, level=Tier.WARNING
         )
+        seen = f"the typical column `{column.column}` proves a warning only from an observed PSI of"
+        if needed is None:
+            yield Advice(
+                about="windows.scales",
+                problem=(
+                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, whatever the traffic: "
+                    "columns move so much by themselves, or the reference is too small"
+                ),
+                remedy="drop the scale, or take a longer reference or windows that hold a whole cycle of the columns",
+            )
+        else:
+            yield Advice(
+                about="windows.min_events",
+                problem=(
+                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, with {plan.events:,.0f} "
+                    "events in a window"
+                ),
+                remedy=(
+                    f"drop the scale, or raise min_events to {needed:,}, so that windows too small to see a true PSI "
+                    f"of {critical:g} (critical) are inconclusive instead of OK"
+                ),
+            )

@@ -58,10 +58,17 @@ def no_change_probability(prepared: Prepared, comparison: Comparison, *, n: floa
             threshold, tier=0.0, bins=comparison.bins, n=n, m=comparison.m, kappa=kappa, nu=comparison.nu
         )
     if prepared.numeric[comparison.index]:
-        # 1 less its own bound is the margin that any distance has to clear.
-        margin = 1.0 - distance_lower_bound(1.0, n=n, m=comparison.m, kappa=kappa, alpha=comparison.alpha)
-        chance += 2.0 * math.exp(-2.0 * comparison.size(n) * (prepared.drift.ks_warning + margin) ** 2)
+        chance += _distance_probability(prepared, comparison, n=n)
     return chance
+
+
+def _distance_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+    limit, kappa = prepared.drift.ks_warning, comparison.kappa
+    proven_at_most = distance_lower_bound(1.0, n=n, m=comparison.m, kappa=kappa, alpha=comparison.alpha)
+    if proven_at_most <= limit:
+        return 0.0  # not even the largest distance there is proves anything
+    needed = limit + 1.0 - proven_at_most
+    return float(2.0 * math.exp(-2.0 * comparison.size(n) * needed**2))
 
 
 def textbook_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:

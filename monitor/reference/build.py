@@ -30,24 +30,27 @@ from monitor.reference.count_reference import (
 )
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
 from monitor.reference.movement import column_movements, share_variances
-from monitor.reference.numeric_cells import interquartile_range, latency_cells, numeric_cells
+from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells, numeric_cells
 from monitor.reference.profile import ColumnReference, ReferenceProfile
+from monitor.reference.season import SeasonHours, season_hours, with_season
 from monitor.reference.time_blocks import TimeBlocks, time_blocks
 from monitor.reference.weights import RowWeights
 from monitor.spec import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
 
 BINS_AT_MOST = 31  # 30 categories and the rare ones
+_TWO_HOURS = 120  # as if there were such a window: its halves are hours, so time blocks lie inside an hour
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """One finished column: its *counts* on the cells, and ``(blocks, bins + SLOTS)`` counts of the time blocks."""
+    """One finished column: *counts* on the cells, of the time blocks on the bins, of the hours on the cells."""
 
     cells: ColumnCells
     reference: ColumnReference
     counts: Integers
     blocks: Integers
+    hours: Integers
 
 
 def build_profile(
@@ -73,12 +76,15 @@ def build_profile(
         raise SpecError(source, tuple(f"column {name!r}: expected one of {known}; found none" for name in absent))
     problems: list[str] = []
     blocks = _blocks(table, description, problems)
+    hours = _hours(table, description, blocks)
     lengths = tuple(sorted({part for length in description.lengths for part in (length, length // 2)}))
     built = []
     for column in description.counted:
         try:
             built.append(
-                _build_column(table[column.source], column=column, blocks=blocks, lengths=lengths, weights=weights)
+                _build_column(
+                    table[column.source], column=column, blocks=blocks, hours=hours, lengths=lengths, weights=weights
+                )
             )
         except UncountableColumn as error:
             problems.append(f"column {column.source!r}: {error}")
@@ -87,7 +93,7 @@ def build_profile(
         problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {found}")
     if problems:
         raise SpecError(source, tuple(problems))
-    built.append(_latency(blocks))
+    built.append(_latency(blocks, hours))
     labelled, correct = agreeing_rows(table, description=description, weights=weights)
     times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
@@ -99,6 +105,8 @@ def build_profile(
         block_minutes=blocks.minutes if blocks else 0,
         block_starts=blocks.starts if blocks else (),
         blocks_bytes=np.concatenate([each.blocks for each in built], axis=1).astype("<u4").tobytes(),
+        season=None if hours is None else hours.season,
+        hours_bytes=np.concatenate([each.hours for each in built], axis=1).astype("<u4").tobytes(),
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         correct=correct,
@@ -116,7 +124,19 @@ def _blocks(table: pa.Table, description: ReferenceDescription, problems: list[s
     except UncountableColumn as error:
         problems.append(f"column {description.timestamp!r}: {error}")
         return None
-    return time_blocks(times, lengths=description.lengths, counts_per_block=counts_per_block)
+    lengths = description.lengths if description.season is None else (*description.lengths, _TWO_HOURS)
+    return time_blocks(times, lengths=lengths, counts_per_block=counts_per_block)
+
+
+def _hours(table: pa.Table, description: ReferenceDescription, blocks: TimeBlocks | None) -> SeasonHours | None:
+    if blocks is None:
+        return None
+    return season_hours(
+        epoch_millis(table[description.timestamp]),
+        season=description.season,
+        block_minutes=blocks.minutes,
+        counts=len(description.counted) * QUANTILE_CELLS,
+    )
 
 
 def _build_column(
@@ -124,6 +144,7 @@ def _build_column(
     *,
     column: CountedColumn,
     blocks: TimeBlocks | None,
+    hours: SeasonHours | None,
     lengths: tuple[int, ...],
     weights: RowWeights | None,
 ) -> _Built:
@@ -136,12 +157,18 @@ def _build_column(
         places = replace(places, weights=weights.values)
     counts = counts_on_cells(cells, places)
     bins = _bins(cells, counts)
+    by_hour = _hour_counts(places, cells, hours)
     if weights is not None and blocks is not None:
         # How much a column moves is seen at what each block is worth, however little it counts for the whole.
         places = replace(places, weights=weights.within(blocks.of_row).values)
     by_block = _block_counts(places, bins, blocks)
     reference = _column_reference(cells, bins=bins, by_block=by_block, blocks=blocks, lengths=lengths, iqr=iqr)
-    return _Built(cells, reference, counts, by_block)
+    if hours is not None and blocks is not None:
+        groups = by_block.shape[1] - SLOTS
+        reference = with_season(
+            reference, bin_counts=by_block[:, :groups], blocks=blocks, lengths=lengths, season=hours.season
+        )
+    return _Built(cells, reference, counts, by_block, by_hour)
 
 
 def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:
@@ -190,6 +217,15 @@ def _block_counts(places: ColumnPlaces, bins: Indices, blocks: TimeBlocks | None
     return grouped_counts(places, bins, groups=groups, row_of=blocks.of_row, rows=len(blocks.starts))
 
 
+def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | None) -> Integers:
+    if hours is None:
+        return np.zeros((0, cells.cells + SLOTS), dtype=np.int64)
+    every_cell = np.arange(cells.cells)
+    return grouped_counts(places, every_cell, groups=cells.cells, row_of=hours.of_row, rows=hours.season.hours).astype(
+        np.uint32
+    )
+
+
 def _column_reference(
     cells: ColumnCells,
     *,
@@ -219,7 +255,7 @@ def _column_reference(
     )
 
 
-def _latency(blocks: TimeBlocks | None) -> _Built:
+def _latency(blocks: TimeBlocks | None, hours: SeasonHours | None) -> _Built:
     cells = latency_cells(name=LATENCY_COLUMN)
     rows = len(blocks.starts) if blocks else 0
     return _Built(
@@ -227,4 +263,5 @@ def _latency(blocks: TimeBlocks | None) -> _Built:
         reference=ColumnReference(name=cells.name, bins=(0,) * cells.cells),
         counts=np.zeros(cells.cells + SLOTS, dtype=np.int64),
         blocks=np.zeros((rows, 1 + SLOTS), dtype=np.int64),
+        hours=np.zeros((hours.season.hours if hours else 0, cells.cells + SLOTS), dtype=np.uint32),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from monitor.reference.cells import ColumnRole
 from monitor.spec import ColumnKind
+from monitor.types import Season
 
 PREDICTION_PREFIX = "prediction."
 LATENCY_COLUMN = "latency_ms"
@@ -29,6 +30,7 @@ class ReferenceDescription:
         truth: What turned out to be true.
         timestamp: Event times; None for a reference without time.
         lengths: Window lengths in minutes for which natural movement is wanted.
+        season: The cycle by whose hours the reference is kept besides, when its time covers the cycle often enough.
         threshold: Score from which on *positive* is predicted when there is no label; *negative* below it.
     """
 
@@ -39,6 +41,7 @@ class ReferenceDescription:
     truth: str | None = None
     timestamp: str | None = None
     lengths: tuple[int, ...] = ()
+    season: Season | None = Season.HOUR_OF_DAY
     threshold: float = 0.5
     positive: str = "1"
     negative: str = "0"

@@ -1,5 +1,7 @@
 """Natural movement of one column at every window length, from the time blocks of its reference."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,10 +70,7 @@ def share_variances(
 def disjoint_blocks(
     counts: Integers, *, starts: tuple[int, ...], block_minutes: int, length: int, events_column: int | None = None
 ) -> Sums:
-    """Return *counts* summed over disjoint blocks of *length* minutes, aligned to multiples of it since the epoch.
-
-    The first and the last block are left out where the reference covers them in part and they hold under half of
-    the median block's events: a short edge is another traffic, not another distribution.
+    """Return *counts* summed over the disjoint blocks of `grouped_blocks`.
 
     Args:
         counts: Shape ``(len(starts), columns)``.
@@ -80,15 +79,56 @@ def disjoint_blocks(
     Returns:
         Shape ``(blocks, columns)``; no blocks where *length* is no multiple of *block_minutes*.
     """
+    events = counts.sum(axis=1) if events_column is None else counts[:, events_column]
+    found = grouped_blocks(events, starts=starts, block_minutes=block_minutes, length=length)
+    if not len(found.owners):
+        return np.zeros((0, counts.shape[1]), dtype=np.int64)
+    sums: Sums = np.add.reduceat(counts[found.kept].astype(np.int64), found.firsts, axis=0)
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedBlocks:
+    """Which time blocks make up longer ones.
+
+    Attributes:
+        kept: The time blocks that are used, a slice of all.
+        owners: Shape ``(kept,)``. Number of the longer block, rising from 0 without gaps.
+    """
+
+    kept: slice
+    owners: npt.NDArray[np.intp]
+
+    @property
+    def firsts(self) -> npt.NDArray[np.intp]:
+        """The first time block of each longer one, among those kept."""
+        return np.flatnonzero(np.diff(self.owners, prepend=-1))
+
+
+def grouped_blocks(
+    events: npt.NDArray[np.number], *, starts: tuple[int, ...], block_minutes: int, length: int
+) -> GroupedBlocks:
+    """Return the disjoint blocks of *length* minutes, aligned to multiples of it since the epoch.
+
+    The first and the last block are left out where the reference covers them in part and they hold under half of
+    the median block's events: a short edge is another traffic, not another distribution. None at all where *length*
+    is no multiple of *block_minutes*.
+
+    Args:
+        events: Shape ``(len(starts),)``. Events of each time block.
+    """
     span, block = length * MINUTE_MILLIS, block_minutes * MINUTE_MILLIS
     if not starts or block == 0 or span % block:
-        return np.zeros((0, counts.shape[1]), dtype=np.int64)
-    owners = np.array(starts, dtype=np.int64) // span
-    firsts = np.flatnonzero(np.diff(owners, prepend=owners[0] - 1))
-    sums: Sums = np.add.reduceat(counts.astype(np.int64), firsts, axis=0)
-    events = sums.sum(axis=1) if events_column is None else sums[:, events_column]
-    thin = events < np.median(events) / 2
-    covered_in_part = np.zeros(len(sums), dtype=np.bool_)
-    covered_in_part[0] = starts[0] > owners[0] * span
-    covered_in_part[-1] |= starts[-1] + block < (owners[-1] + 1) * span
-    return sums[~(thin & covered_in_part)]
+        return GroupedBlocks(slice(0, 0), np.zeros(0, dtype=np.intp))
+    numbers = np.array(starts, dtype=np.int64) // span
+    firsts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    sums = np.add.reduceat(events.astype(np.int64), firsts)
+    thin = sums < np.median(sums) / 2
+    if thin[0] and starts[0] > int(numbers[0]) * span:
+        firsts = firsts[1:]
+    stop = len(starts)
+    if len(firsts) and thin[-1] and starts[-1] + block < (int(numbers[-1]) + 1) * span:
+        firsts, stop = firsts[:-1], int(firsts[-1])
+    kept = slice(int(firsts[0]) if len(firsts) else stop, stop)
+    _, owners = np.unique(numbers[kept], return_inverse=True)
+    return GroupedBlocks(kept, owners.astype(np.intp))

@@ -9,6 +9,7 @@ import zstandard
 
 from monitor.errors import SpecError
 from monitor.reference.cells import CellsLayout
+from monitor.types import Season
 
 PROFILE_FORMAT = 1
 
@@ -37,6 +38,8 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
         movement: Natural movement per window length in minutes, halves included.
         share_variance: Block variance of the missing, invalid and unseen share per window length in minutes.
         iqr: Interquartile range (numeric), 0 when unknown.
+        seasonal: The column follows the profile's season: see `monitor.reference.season`.
+        seasonal_movement: As *movement*, of windows compared with the same hours; empty without hour profiles.
     """
 
     name: str
@@ -44,6 +47,8 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
     movement: dict[int, Movement] = msgspec.field(default_factory=dict)
     share_variance: dict[int, tuple[float, float, float]] = msgspec.field(default_factory=dict)
     iqr: float = 0.0
+    seasonal: bool = False
+    seasonal_movement: dict[int, Movement] = msgspec.field(default_factory=dict)
 
 
 class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -56,6 +61,8 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         block_starts: Epoch milliseconds of the time blocks, ``block_minutes`` long; empty without time stamps.
         blocks_bytes: uint32 counts of the blocks, shape ``(blocks, coarse size)``: for each column its PSI bins,
             then its slots.
+        season: The cycle by whose hours *hours_bytes* are kept; None: no hour profiles.
+        hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.
         importance: Share of the model's importance by feature, for those of which the spec says nothing.
     """
@@ -68,6 +75,8 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     block_minutes: int = 0
     block_starts: tuple[int, ...] = ()
     blocks_bytes: bytes = b""
+    season: Season | None = None
+    hours_bytes: bytes = b""
     start: int | None = None
     end: int | None = None
     correct: int = 0
@@ -80,6 +89,13 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def counts(self) -> npt.NDArray[np.int64]:
         """Shape ``(layout.size,)``; read-only."""
         return np.frombuffer(self.counts_bytes, dtype="<i8")
+
+    @cached_property
+    def hours(self) -> npt.NDArray[np.uint32] | None:
+        """Shape ``(hours, layout.size)``, read-only; None without hour profiles."""
+        if self.season is None:
+            return None
+        return np.frombuffer(self.hours_bytes, dtype="<u4").reshape(self.season.hours, -1)
 
 
 def encode_profile(profile: ReferenceProfile) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import BinMismatchError
-from monitor.stats.columns import Counts
+from monitor.stats.columns import Counts, Reals
 from monitor.stats.population_stability import population_stability_indexes
 
 
@@ -60,10 +60,22 @@ def natural_movement(
     freedom = blocks.shape[1] - 1
     whole_row = np.zeros(1, dtype=np.intp)
     psi = population_stability_indexes(rest[usable], blocks[usable], pseudocount=pseudocount, starts=whole_row)[:, 0]
-    kappa = float(np.mean(psi / freedom - 1.0 / n[usable] - 1.0 / m[usable]))
+    return movement_of_blocks(psi, n=n[usable], m=m[usable], freedom=freedom)
+
+
+def movement_of_blocks(
+    psi: Reals, *, n: npt.NDArray[np.number], m: npt.NDArray[np.number], freedom: int
+) -> NaturalMovement:
+    """Return the movement that at least two usable blocks show; formula and sources as in `natural_movement`.
+
+    Args:
+        psi, n, m: Shape ``(blocks,)``. Each block's PSI against its reference, and the events of both.
+        freedom: B - 1.
+    """
+    kappa = float(np.mean(psi / freedom - 1.0 / n - 1.0 / m))
     mean, variance = float(psi.mean()), float(psi.var(ddof=1))
     nu = min(float(freedom), 2.0 * mean * mean / variance) if mean > 0.0 and variance > 0.0 else float(freedom)
-    return NaturalMovement(kappa=max(0.0, kappa), nu=nu, blocks=int(usable.sum()))
+    return NaturalMovement(kappa=max(0.0, kappa), nu=nu, blocks=len(psi))
 
 
 def natural_share_movement(

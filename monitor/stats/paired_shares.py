@@ -14,7 +14,7 @@ ONE_COLUMN = np.zeros(1, dtype=np.intp)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedShares:
-    """Shares of many columns; both sides ``(..., bins of all columns)``, 0 in a column that has no observations.
+    """Shares of many columns side by side; *reference* and *current* have shape ``(..., bins of all columns)``.
 
     Attributes:
         measured: Shape ``(..., columns)``. Both sides of the column have observations.

@@ -9,10 +9,11 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, chndtrinc, chndtrix
+from scipy.special import chdtri, chndtrix
 
 from monitor.errors import EmptySampleError
 from monitor.stats.columns import Reals
+from monitor.stats.noncentrality import noncentrality
 
 
 def effective_size(n: float, m: float, kappa: float = 0.0) -> float:
@@ -124,7 +125,8 @@ def proven_lower_bound(
     freedom = bins - 1
     if psi <= max(float(chdtri(freedom, alpha)) / size, _movement_level(bins, size, nu, alpha)):
         return 0.0
-    return float(chndtrinc(psi * size, freedom, 1.0 - alpha)) / size
+    found = noncentrality(np.array([psi * size]), np.array([float(freedom)]), 1.0 - alpha)
+    return float(found[0]) / size
 
 
 def proven_lower_bounds(
@@ -146,7 +148,7 @@ def proven_lower_bounds(
     movement = freedom / (size * np.asarray(nu)) * chdtri(nu, alpha)
     passed = (freedom >= 1.0) & (observed > np.maximum(chdtri(safe_freedom, alpha) / size, movement))
     bounds = np.where(np.isnan(observed) | np.isnan(size), np.nan, 0.0)
-    bounds[passed] = chndtrinc((observed * size)[passed], freedom[passed], 1.0 - alpha) / size[passed]
+    bounds[passed] = noncentrality((observed * size)[passed], freedom[passed], 1.0 - alpha) / size[passed]
     return bounds
 
 

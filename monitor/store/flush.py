@@ -1,4 +1,4 @@
-"""One flush: offsets, panes, ledger, inbox, identities, dead letters and deployments in one transaction."""
+"""One flush: offsets, panes, unseen values, ledger, inbox, identities, dead letters, deployments in one transaction."""
 
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from monitor.store.ledger import LedgerRows, append_predictions
 from monitor.store.offsets import PartitionMove, move_offset
 from monitor.store.panes_append import PaneDelta, append_panes
 from monitor.store.schema import flush
+from monitor.store.unseen import UnseenDelta, append_unseen
 from monitor.types import PartitionKey
 
 
@@ -32,6 +33,7 @@ class FlushContents:
     truths: tuple[InboxRow, ...]
     deployments: tuple[DeploymentRow, ...]
     dead_letters: tuple[DeadLetter, ...]
+    unseen: tuple[UnseenDelta, ...]
     identities: dict[PartitionKey, SeenIdentities]
 
 
@@ -61,6 +63,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     forget_identities(connection, next_offsets, horizon=contents.horizon)
     append_dead_letters(connection, contents.dead_letters)
     append_deployments(connection, contents.deployments)
+    append_unseen(connection, contents.unseen)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
     connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
     reach("flush.before_commit")

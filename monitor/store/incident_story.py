@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.clock import to_millis
+from monitor.stats.frequent_values import FrequentValues
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
+from monitor.store.unseen import HOUR_MILLIS, unseen_values
 from monitor.types import IncidentKind, ModelKey, Tier
 
 
@@ -67,13 +69,27 @@ class StoryDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoryUnseen:
+    """Values of one column that the reference never had, while the incident lasted."""
+
+    column: str
+    events: int
+    values: FrequentValues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentStory:
-    """Everything about one incident, in the order in which it happened."""
+    """Everything about one incident, in the order in which it happened.
+
+    Attributes:
+        unseen: Of a data_quality incident, by how many events they are of, the most first.
+    """
 
     incident: IncidentHead
     steps: tuple[StoryStep, ...]
     actions: tuple[StoryAction, ...]
     deliveries: tuple[StoryDelivery, ...]
+    unseen: tuple[StoryUnseen, ...] = ()
 
 
 def list_heads(connection: sa.Connection, *, open_only: bool, limit: int) -> tuple[IncidentHead, ...]:
@@ -87,16 +103,8 @@ def list_heads(connection: sa.Connection, *, open_only: bool, limit: int) -> tup
 def stories_of(connection: sa.Connection, *, id_prefix: str) -> tuple[IncidentStory, ...]:
     """Return every incident whose id begins with *id_prefix*, oldest first."""
     query = _heads().where(sa.cast(incident.c.id, sa.Text).startswith(id_prefix, autoescape=True))
-    heads = [_head(row) for row in connection.execute(query.order_by(incident.c.first_end, incident.c.id))]
-    return tuple(
-        IncidentStory(
-            incident=head,
-            steps=_steps(connection, head.id),
-            actions=actions_of(connection, head.id),
-            deliveries=deliveries_of(connection, head.id),
-        )
-        for head in heads
-    )
+    rows = connection.execute(query.order_by(incident.c.first_end, incident.c.id)).all()
+    return tuple(_story(connection, _head(row), model_id=row.model_id) for row in rows)
 
 
 def actions_of(connection: sa.Connection, incident_id: str) -> tuple[StoryAction, ...]:
@@ -161,6 +169,27 @@ def _head(row: sa.Row[tuple[object, ...]]) -> IncidentHead:
         opened_at=to_millis(row.opened_at),
         changed_at=to_millis(row.changed_at),
     )
+
+
+def _story(connection: sa.Connection, head: IncidentHead, *, model_id: int) -> IncidentStory:
+    return IncidentStory(
+        incident=head,
+        steps=_steps(connection, head.id),
+        actions=actions_of(connection, head.id),
+        deliveries=deliveries_of(connection, head.id),
+        unseen=_unseen(connection, head, model_id=model_id),
+    )
+
+
+def _unseen(connection: sa.Connection, head: IncidentHead, *, model_id: int) -> tuple[StoryUnseen, ...]:
+    if head.kind is not IncidentKind.DATA_QUALITY:
+        return ()
+    # The first window may be shorter or longer than an hour; what opened it went on to its end.
+    found = unseen_values(
+        connection, model_id=model_id, version=head.version, since=head.first_end - HOUR_MILLIS, until=head.last_end
+    )
+    stories = [StoryUnseen(column=column, events=each.total, values=each) for column, each in found.items()]
+    return tuple(sorted(stories, key=lambda each: (-each.events, each.column)))
 
 
 def _steps(connection: sa.Connection, incident_id: str) -> tuple[StoryStep, ...]:

@@ -1,7 +1,7 @@
 """The tables of Driftline's state, as SQLAlchemy Core; migrations produce exactly these."""
 
 from monitor.store.schema.columns import metadata
-from monitor.store.schema.counts import dead_letter, dedup, deployment, flush, input_offset, pane
+from monitor.store.schema.counts import dead_letter, dedup, deployment, flush, input_offset, pane, unseen_value
 from monitor.store.schema.decisions import (
     action,
     endpoint,
@@ -28,6 +28,7 @@ __all__ = [
     "flush",
     "dedup",
     "pane",
+    "unseen_value",
     "dead_letter",
     "deployment",
     "prediction_ledger",

@@ -1,4 +1,4 @@
-"""What ingest writes: offsets, panes, dead letters, deployments."""
+"""What ingest writes: offsets, panes, unseen values, dead letters, deployments."""
 
 import sqlalchemy as sa
 
@@ -65,6 +65,20 @@ pane = sa.Table(
     sa.Column("sampled", sa.BigInteger, nullable=False),  # of them in the ledger
     sa.Column("counts", sa.LargeBinary(), nullable=False),
     sa.Index(None, "series_id", "start"),
+)
+
+unseen_value = sa.Table(  # one row per flush, series, column and hour; maintain replaces them by their sum
+    "unseen_value",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
+    sa.Column("column_name", sa.Text, nullable=False),
+    sa.Column("hour", sa.BigInteger, nullable=False),  # its start, event time
+    json_column("counts"),  # [[value, events], …], at most 20
+    sa.Column("other", sa.BigInteger, nullable=False),  # events with another value
+    sa.Column("merged", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index(None, "series_id", "hour"),
+    sa.Index("ix_unseen_value_to_merge", "id", postgresql_where=sa.text("NOT merged")),
 )
 
 dead_letter = sa.Table(

@@ -55,7 +55,7 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
     assert done.returncode == ExitCode.OK, done.stderr
     commands = (
         "demo", "replay", "topics", "migrate", "init", "schema", "apply", "up", "ingest", "alerter", "maintain",
-        "status", "incidents", "partitions", "dead-letters",
+        "status", "incidents", "evaluations", "partitions", "dead-letters",
     )  # fmt: skip
     assert [each for each in commands if f" {each} " not in done.stdout] == []
     said = " ".join(done.stdout.split())
@@ -66,7 +66,14 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("status",), ("incidents",), ("partitions", "list"), ("dead-letters", "list"), ("migrate",)],
+    [
+        ("status",),
+        ("incidents",),
+        ("evaluations", "credit"),
+        ("partitions", "list"),
+        ("dead-letters", "list"),
+        ("migrate",),
+    ],
 )
 def test_a_database_that_is_away_is_told_without_a_traceback(tmp_path: Path, command: tuple[str, ...]) -> None:
     """Exit code 3; the message says what was tried, where, and what to do, without the password."""

@@ -42,6 +42,18 @@ def test_a_quiet_model_sees_none_and_one_that_wanders_at_most_alpha() -> None:
     assert no_change_probability(restless.prepared(), moving, n=6000) == pytest.approx(1e-4, rel=1e-6)
 
 
+def test_a_distance_that_can_prove_nothing_alarms_about_nothing() -> None:
+    """Where a column moves so much that not even a KS distance of 1 is proven, no distance can be a false alarm."""
+    prepared = prepared_of({"a": np.random.default_rng(1).normal(size=2000)})
+    found = [
+        no_change_probability(prepared, replace(comparison, kappa=kappa), n=1000)
+        for comparison in comparisons_at(prepared, HOUR)
+        for kappa in (0.01, 0.1, 1.0, 10.0)
+    ]
+    # PSI leaves at most alpha', the distance at most as much again.
+    assert max(found) <= 2 * prepared.alpha
+
+
 def test_the_textbook_rule_is_as_loud_as_simulated() -> None:
     """PSI > 0.1 under no change: two fifths of windows at 100 events, a few in a hundred at 200."""
     prepared, generator, runs = Column(rows=10_000).prepared(), np.random.default_rng(44), 20_000

@@ -97,6 +97,16 @@ def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
     assert about(plan, "columns.c0") == ""
 
 
+def test_a_scale_at_which_everything_moves_is_named() -> None:
+    """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale is told."""
+    moving = {1440: Movement(kappa=0.02, nu=3.0, status="measured")}
+    every = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
+    plan = planned(profile(**every), events_per_minute=1000)
+    assert "at 24h an OK says little" in about(plan, "windows.scales")
+    assert "whatever the traffic" in about(plan, "windows.scales")
+    assert about(plan, "windows.min_events") == ""
+
+
 def test_the_reference_is_asked_for_time_and_length() -> None:
     """Without time stamps movement is unknown; 3 days do not measure 24 h, 6 would; a thin sample measures no 10 m."""
     assert "no time stamps" in about(planned(profile(), events_per_minute=100), "reference")

@@ -1,0 +1,248 @@
+"""The figures of docs/statistics.md: `python -m benchmarks.statistics_figures`, `--write` puts them into the page.
+
+Each block of the page between `<!-- figures: NAME -->` and `<!-- end -->` is one function's answer; a test compares
+them, so that the page cannot say what the code does not.
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from scipy.special import ndtr
+
+from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
+from monitor.decide.drift import tier_levels
+from monitor.decide.shares import FAR_MINIMUM, MINIMUM, RELATIVE, UNSEEN_CRITICAL, UNSEEN_WARNING
+from monitor.decide.stuck import HELD_SHARE, STUCK_SHARE
+from monitor.durations import duration_text
+from monitor.planning.answers import Noticed
+from monitor.planning.comparison import Comparison
+from monitor.planning.power import MOST_VALUES, POWER, values_needed
+from monitor.planning.scale_plan import LEVELS, TRUE_PSI
+from monitor.planning.shift import BINS, psi_of_shift
+from monitor.spec import DriftSpec, WindowSpec
+from monitor.types import Tier
+
+PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
+_BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def defaults() -> str:
+    """What a spec says when it says nothing, and what is fixed."""
+    drift, windows = DriftSpec(), WindowSpec()
+    tiers = ", ".join(f"{tier.name.lower()} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
+    scales = ", ".join(f"{duration_text(each.length)}/{duration_text(each.step)}" for each in windows.scales)
+    return _table(
+        ("", "Default", "Set by"),
+        [
+            ("error probability, per model and evaluation time", f"{drift.alpha:g}", "`drift.alpha`"),
+            ("PSI that must be proven", tiers, "`drift.tiers`"),
+            ("KS distance that is a warning by itself", f"{drift.ks_warning:g}", "`drift.ks_warning`"),
+            ("an incident closes below this share of its tier", f"{drift.close_ratio:g}", "`drift.close_ratio`"),
+            ("windows, as length/step", scales, "`windows.scales`"),
+            ("fewer values of a column are inconclusive", f"{windows.min_events}", "`windows.min_events`"),
+            (
+                "missing and invalid shares may differ by",
+                f"{_percent(MINIMUM)} or {RELATIVE:g} of the share, the larger",
+                "fixed",
+            ),
+            ("share far outside the range may differ by", f"{_percent(FAR_MINIMUM)} or {RELATIVE:g} of it", "fixed"),
+            (
+                "values that the reference never had",
+                f"warning {_percent(UNSEEN_WARNING)}, critical {_percent(UNSEEN_CRITICAL)}",
+                "fixed",
+            ),
+            (
+                "a column is stuck when one value holds",
+                f"{_percent(STUCK_SHARE)} of the second half, under {_percent(HELD_SHARE)} of the reference",
+                "fixed",
+            ),
+        ],
+    )
+
+
+def shifts() -> str:
+    """What a shift of a normal column's mean is on both scales."""
+    return _table(
+        ("Shift of the mean", f"PSI, {BINS} bins", "KS distance"),
+        [
+            (f"{sigmas:.1f} standard deviations", f"{psi_of_shift(sigmas):.3f}", f"{2 * ndtr(sigmas / 2) - 1:.2f}")
+            for sigmas in (0.1, 0.3, 0.5, 0.7, 1.0)
+        ],
+    )
+
+
+def traffic() -> str:
+    """Events that a window needs, for each tier and true PSI."""
+    levels = dict(tier_levels(DriftSpec().tiers))
+    return _table(
+        (f"{_percent(POWER)} of windows reach", *(f"true PSI {psi:g}" for psi in TRUE_PSI)),
+        [
+            (f"{level.name.lower()} ({levels[level]:g})", *(_events(column(), psi, level) for psi in TRUE_PSI))
+            for level in LEVELS
+        ],
+        note=f"{ROWS:,} rows of reference, no natural movement, {_decimal(ONE_TEST)} of alpha left for one test; an"
+        " alert needs two windows.",
+    )
+
+
+def movement() -> str:
+    """What natural movement costs."""
+    rows = []
+    for kappa in (0.0, 0.0001, 0.0005, 0.001, 0.005, 0.02):
+        moving = column(kappa=kappa)
+        reached = [_events(moving, psi, Tier.WARNING) for psi in TRUE_PSI[1:]]
+        rows.append((f"{kappa:g}", *reached, f"{moving.threshold(DriftSpec().tiers.warning, MOST_VALUES):.2f}"))
+    return _table(
+        ("kappa", *(f"warning at true PSI {psi:g}" for psi in TRUE_PSI[1:]), "proven from, whatever the traffic"), rows
+    )
+
+
+def rows_of_reference() -> str:
+    """What a small reference costs."""
+    return _table(
+        (
+            "Rows of reference",
+            *(f"warning at true PSI {psi:g}" for psi in TRUE_PSI),
+            f"alert at PSI {psi_of_shift(0.5):.3f} (0.5 standard deviations)",
+        ),
+        [
+            (
+                f"{rows:,}",
+                *(_events(column(rows=rows), psi, Tier.WARNING) for psi in TRUE_PSI),
+                _events(column(rows=rows), psi_of_shift(0.5), Tier.ALERT),
+            )
+            for rows in (500, 2_000, 20_000, 200_000)
+        ],
+    )
+
+
+def alpha() -> str:
+    """What alpha costs and gives."""
+    rows = []
+    for chosen in (0.01, 0.001, 0.0001, 0.00001):
+        plan = planned(100.0, alpha=chosen)
+        one = column(alpha=plan.alpha_of_one_test)
+        events = [_events(one, psi, Tier.WARNING) for psi in (0.2, 0.3, 0.5)]
+        alarms = plan.false_alarms
+        rows.append(
+            (f"{chosen:.6f}".rstrip("0"), *events, _two_digits(alarms.at_the_boundary), _rate(alarms.no_change))
+        )
+    return _table(
+        (
+            "`drift.alpha`",
+            "events for a warning at PSI 0.2",
+            "at 0.3",
+            "at 0.5",
+            "false windows a month, all at the tier",
+            "nothing changes",
+        ),
+        rows,
+    )
+
+
+def alarms() -> str:
+    """False alarms of the model, beside the textbook rule."""
+    rows = []
+    for pace in (3.0, 100.0):
+        found = planned(pace).false_alarms
+        rows.append(
+            (
+                f"{pace:g} events a minute",
+                f"{found.evaluations:,}",
+                _rate(found.no_change),
+                f"at most {_two_digits(found.at_the_boundary)}",
+                f"{_two_digits(found.textbook)} ({100 * found.textbook / found.evaluations:.0f} %)",
+            )
+        )
+    return _table(("", "windows a month", "nothing changes", "all at the tier", "textbook rule, nothing changes"), rows)
+
+
+def notice() -> str:
+    """By when a sudden shift is noticed."""
+    rows = []
+    for pace in (3.0, 100.0):
+        for shift in planned(pace).shifts:
+            rows.append((f"{pace:g} a minute", f"{shift.sigmas:.1f} standard deviations", *map(_when, shift.typical)))
+    return _table(("Traffic", "Shift", *(level.name.lower() for level in LEVELS)), rows)
+
+
+FIGURES: dict[str, Callable[[], str]] = {
+    "defaults": defaults,
+    "shifts": shifts,
+    "traffic": traffic,
+    "movement": movement,
+    "reference": rows_of_reference,
+    "alpha": alpha,
+    "alarms": alarms,
+    "notice": notice,
+}
+
+
+def with_figures(page: str) -> str:
+    """Return *page* with every block as the code answers now.
+
+    Raises:
+        KeyError: A block has a name that is no figure's.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{FIGURES[block[2]]()}\n\n{block[3]}", page)
+
+
+def blocks_of(page: str) -> tuple[str, ...]:
+    """Return the names of the page's blocks, in order."""
+    return tuple(name for _, name, _ in _BLOCK.findall(page))
+
+
+def main() -> None:
+    """Print every figure, or write them into the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"put them into {PAGE.name} instead of printing them")
+    if parser.parse_args().write:
+        PAGE.write_text(with_figures(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        return
+    for name, figure in FIGURES.items():
+        print(f"{name}: {figure.__doc__}\n\n{figure()}\n")
+
+
+def _events(comparison: Comparison, psi: float, level: Tier) -> str:
+    tier = dict(tier_levels(DriftSpec().tiers))[level]
+    found = values_needed(comparison, psi=psi, level=level, tier=tier)
+    return "never" if found is None else _two_digits(max(found, WindowSpec().min_events))
+
+
+def _two_digits(value: float) -> str:
+    """Return *value* as it is remembered; the last digits of a bisection are nobody's business."""
+    return f"{float(f'{value:.2g}'):,.4g}" if value < 100 else f"{int(float(f'{value:.2g}')):,}"
+
+
+def _rate(value: float) -> str:
+    return "under 0.001" if value < 0.001 else _two_digits(value)
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.6f}".rstrip("0")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _when(noticed: Noticed) -> str:
+    if noticed.minutes is None:
+        return "never"
+    if noticed.minutes < 100:
+        return f"{noticed.minutes:.0f} min ({noticed.scale})"
+    if noticed.minutes < 2 * 1440:
+        return f"{noticed.minutes / 60:.1f} h ({noticed.scale})"
+    return f"{noticed.minutes / 1440:.1f} days ({noticed.scale})"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = "") -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    text = "\n".join(f"| {' | '.join(each)} |" for each in lines)
+    return f"{text}\n\n{note}" if note else text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Columns of ``rule: anytime``: a lasting change is noticed pane by pane (statistics §4)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.decide.claim import Claim, Level
+from monitor.decide.order import ComparisonOrder
+from monitor.decide.sample import Sample
+from monitor.reference.cells import CellsLayout
+from monitor.spec import ModelSpec
+from monitor.stats.shiryaev_roberts import EDetector, e_detector, log_statistics_of_panes
+from monitor.stats.tolerance_band import tolerance_band
+from monitor.types import IncidentKind, Tier
+
+PaneCounts = npt.NDArray[np.integer]
+"""Counts of one pane in a layout's order, in the narrow type in which they are stored."""
+
+STATISTIC = "anytime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnytimeWatch:
+    """The watched columns of one model.
+
+    Attributes:
+        length: Minutes of the scale whose windows are watched: the shortest.
+        columns: Shape ``(watched,)``. Their indices in the layout.
+        places: Their compared counts, as indices in the layout's vector.
+        bins: First of *places* of each bin.
+        log_run_length: log C: a false alarm comes once in C panes or more rarely.
+    """
+
+    length: int
+    columns: npt.NDArray[np.intp]
+    places: npt.NDArray[np.intp]
+    bins: npt.NDArray[np.intp]
+    detector: EDetector
+    log_run_length: float
+
+
+def anytime_watch(
+    spec: ModelSpec, layout: CellsLayout, *, order: ComparisonOrder, reference: Sample, alpha: float
+) -> AnytimeWatch | None:
+    """Return what is watched, None where no column asks for it, or the textbook rule is in force.
+
+    C is 1 / *alpha*: each test of the model is falsely passed equally often.
+    """
+    wanted = {name for name, column in spec.columns.items() if column.rule == "anytime" and column.monitor}
+    columns = [index for index, column in enumerate(layout.columns) if column.name in wanted and reference.n[index] > 0]
+    if not columns or spec.drift.rule == "textbook":
+        return None
+    stops = [*order.columns[1:].tolist(), len(order.gather)]
+    chosen = np.concatenate([np.arange(order.columns[column], stops[column]) for column in columns])
+    bins = np.flatnonzero(np.isin(chosen, order.bins))
+    starts = np.cumsum([0, *order.bins_per_column[columns[:-1]].tolist()])
+    counts = np.add.reduceat(reference.cells[chosen], bins)
+    return AnytimeWatch(
+        length=min(each.length for each in spec.scales),
+        columns=np.array(columns, dtype=np.intp),
+        places=order.gather[chosen],
+        bins=bins,
+        detector=e_detector(tolerance_band(counts, starts=starts), starts=starts),
+        log_run_length=-math.log(alpha),
+    )
+
+
+def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Claim, ...]:
+    """Return a claim for each watched column of which *panes* (in order of time) prove a lasting change.
+
+    Its numbers are powers of ten: the evidence, and what was needed.
+    """
+    if not panes:
+        return ()
+    counts = np.add.reduceat(np.stack([each[watch.places] for each in panes]).astype(np.int64), watch.bins, axis=1)
+    found = log_statistics_of_panes(watch.detector, counts)[-1]
+    needed = watch.log_run_length / math.log(10.0)
+    level = Level(tier=Tier.WARNING, threshold=needed, in_halves=True, needs_previous=False)
+    return tuple(
+        Claim(
+            kind=IncidentKind.DRIFT,
+            column=int(watch.columns[index]),
+            statistic=STATISTIC,
+            value=float(found[index]) / math.log(10.0),
+            bound=float(found[index]) / math.log(10.0),
+            levels=(level,),
+            shown=level,
+        )
+        for index in np.flatnonzero(found >= watch.log_run_length).tolist()
+    )
+
+
+def with_anytime(claims: Sequence[Claim], found: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Return *claims* with those of *found* whose column has none that endures: a column is told about once."""
+    enduring = {each.column for each in claims if any(level.in_halves for level in each.levels)}
+    new = [each for each in found if each.column not in enduring]
+    replaced = {each.column for each in new}
+    return (*(each for each in claims if each.column not in replaced), *new)

@@ -1,0 +1,120 @@
+"""Which columns follow the hour, and how much they move when they are compared with the same hours."""
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from monitor.reference.movement import grouped_blocks
+from monitor.reference.profile import ColumnReference, Movement
+from monitor.reference.time_blocks import TimeBlocks
+from monitor.stats.seasonal_mixture import HourlyBlocks, seasonal_movement
+from monitor.types import HOUR_MILLIS, Season
+
+DAY_MILLIS = 24 * HOUR_MILLIS
+DAYS_AT_LEAST = {Season.HOUR_OF_DAY: 5, Season.HOUR_OF_WEEK: 14}
+HOUR_COUNTS_AT_MOST = 1 << 24  # 64 MiB of uint32: a profile must fit in memory, however wide it is
+DECIDING_LENGTH_AT_MOST = 12 * 60  # minutes: in a longer window a daily cycle averages out
+EXPLAINED = 0.5
+AGAINST_SAMPLING = 0.5
+
+Integers = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonHours:
+    """Each row's hour of the season, shape ``(rows,)``."""
+
+    season: Season
+    of_row: npt.NDArray[np.intp]
+
+
+def season_hours(
+    times: npt.NDArray[np.int64], *, season: Season | None, block_minutes: int, counts: int
+) -> SeasonHours | None:
+    """Return the hours of *times* (ms), None where hour profiles cannot be had or say nothing.
+
+    They need 5 days of rows for the hours of the day, 14 for those of the week, time blocks that lie inside an hour,
+    and room: *counts* numbers per hour.
+    """
+    if season is None or 60 % block_minutes or season.hours * counts > HOUR_COUNTS_AT_MOST:
+        return None
+    if len(np.unique(times // DAY_MILLIS)) < DAYS_AT_LEAST[season]:
+        return None
+    return SeasonHours(season, (times // HOUR_MILLIS % season.hours).astype(np.intp))
+
+
+def seasonal_movements(
+    *, starts: tuple[int, ...], block_minutes: int, bin_counts: Integers, lengths: tuple[int, ...], season: Season
+) -> dict[int, Movement]:
+    """Return the movement of one column against the mixture of its hours, as `column_movements` does without it."""
+    bins = bin_counts.shape[1]
+    hours = np.array(starts, dtype=np.int64) // HOUR_MILLIS % season.hours
+    movements: dict[int, Movement] = {}
+    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status="uncalibrated")
+    for length in sorted(set(lengths)):
+        measured = None
+        if bins > 1:
+            found = _hourly_blocks(bin_counts, hours, starts=starts, block_minutes=block_minutes, length=length)
+            measured = seasonal_movement(found, profiles=season.hours)
+        if measured is not None:
+            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status="measured")
+            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status="estimated")
+        else:
+            movements[length] = shorter
+    return movements
+
+
+def with_season(
+    reference: ColumnReference,
+    *,
+    bin_counts: Integers,
+    blocks: TimeBlocks,
+    lengths: tuple[int, ...],
+    season: Season,
+) -> ColumnReference:
+    """Return *reference* with its movement against the mixture of hours, and whether it follows them.
+
+    Args:
+        bin_counts: Shape ``(blocks, B)``. The column's PSI bins per time block.
+    """
+    seasonal = seasonal_movements(
+        starts=blocks.starts, block_minutes=blocks.minutes, bin_counts=bin_counts, lengths=lengths, season=season
+    )
+    events_per_minute = float(bin_counts.sum()) / (len(blocks.starts) * blocks.minutes)
+    follows = follows_season(reference.movement, seasonal, events_per_minute=events_per_minute)
+    return msgspec.structs.replace(reference, seasonal=follows, seasonal_movement=seasonal)
+
+
+def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *, events_per_minute: float) -> bool:
+    """Return whether the hours explain how a column moves (statistics §3.6).
+
+    Judged at the longest measured length up to half a day, where a daily cycle shows most and other wander least: the
+    hours must leave under half of kappa, and what they take away must matter beside the sampling variance.
+    """
+    measured = [
+        length
+        for length, movement in plain.items()
+        if length <= DECIDING_LENGTH_AT_MOST
+        and movement.status == "measured"
+        and seasonal.get(length, movement).status == "measured"
+        and length in seasonal
+    ]
+    if not measured:
+        return False
+    length = max(measured)
+    before, after = plain[length].kappa, seasonal[length].kappa
+    sampling = 1.0 / max(events_per_minute * length, 1.0)
+    return after < EXPLAINED * before and before - after > AGAINST_SAMPLING * sampling
+
+
+def _hourly_blocks(
+    bin_counts: Integers, hours: npt.NDArray[np.int64], *, starts: tuple[int, ...], block_minutes: int, length: int
+) -> HourlyBlocks:
+    grouped = grouped_blocks(bin_counts.sum(axis=1), starts=starts, block_minutes=block_minutes, length=length)
+    of_block, of_hour = grouped.owners, hours[grouped.kept]
+    pairs, firsts = np.unique(np.stack([of_block, of_hour]), axis=1, return_inverse=True)
+    counts = np.zeros((pairs.shape[1], bin_counts.shape[1]), dtype=np.int64)
+    np.add.at(counts, firsts.reshape(-1), bin_counts[grouped.kept])
+    return HourlyBlocks(blocks=pairs[0].astype(np.intp), hours=pairs[1].astype(np.intp), counts=counts)

@@ -1,0 +1,100 @@
+"""Evaluated windows as people look them up: the newest revision of each, newest windows first."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.findings import WindowResult, decode_result
+from monitor.store.schema import evaluation, model, series
+from monitor.types import ALL_SEGMENT, ModelKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvaluation:
+    """One window with everything that was decided of it; *length* in minutes, *window_end* in ms."""
+
+    version: str
+    segment_tag: str
+    segment_value: str
+    length: int
+    window_end: int
+    spec_version: int
+    revision: int
+    result: WindowResult
+
+
+def known_models(connection: sa.Connection) -> tuple[ModelKey, ...]:
+    """Return every applied model, by namespace and name."""
+    rows = connection.execute(sa.select(model.c.namespace, model.c.name).order_by(model.c.namespace, model.c.name))
+    return tuple(ModelKey(row.namespace, row.name) for row in rows)
+
+
+def shown_evaluations(
+    connection: sa.Connection,
+    key: ModelKey,
+    *,
+    version: str | None = None,
+    segment: tuple[str, str] = (ALL_SEGMENT, ALL_SEGMENT),
+    length: int | None = None,
+    window_end: int | None = None,
+    limit: int,
+) -> tuple[ShownEvaluation, ...]:
+    """Return the newest revisions of a model's windows, newest end first, then by version and length.
+
+    Args:
+        version: Of one version only.
+        segment: Tag and value of the series; without them the series over all events.
+        length: Of windows of so many minutes only.
+        window_end: Of windows that end then (ms) only.
+        limit: At most so many.
+    """
+    newer = evaluation.alias()
+    superseded = sa.exists().where(
+        newer.c.series_id == evaluation.c.series_id,
+        newer.c.length == evaluation.c.length,
+        newer.c.window_end == evaluation.c.window_end,
+        sa.tuple_(newer.c.revision, newer.c.id) > sa.tuple_(evaluation.c.revision, evaluation.c.id),
+    )
+    query = (
+        sa.select(
+            series.c.version,
+            series.c.segment_tag,
+            series.c.segment_value,
+            evaluation.c.length,
+            evaluation.c.window_end,
+            evaluation.c.spec_version,
+            evaluation.c.revision,
+            evaluation.c.result,
+        )
+        .join(series, series.c.id == evaluation.c.series_id)
+        .join(model, model.c.id == series.c.model_id)
+        .where(
+            model.c.namespace == key.namespace,
+            model.c.name == key.name,
+            series.c.segment_tag == segment[0],
+            series.c.segment_value == segment[1],
+            ~superseded,
+        )
+        .order_by(evaluation.c.window_end.desc(), series.c.version, evaluation.c.length)
+        .limit(limit)
+    )
+    for column, wanted in (
+        (series.c.version, version),
+        (evaluation.c.length, length),
+        (evaluation.c.window_end, window_end),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    return tuple(
+        ShownEvaluation(
+            version=row.version,
+            segment_tag=row.segment_tag,
+            segment_value=row.segment_value,
+            length=row.length,
+            window_end=row.window_end,
+            spec_version=row.spec_version,
+            revision=row.revision,
+            result=decode_result(row.result),
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,92 @@
+"""Columns of `rule: anytime` are watched pane by pane in windows of the shortest scale."""
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.decide import Prepared, decide_window, watches_panes
+from monitor.findings import WindowResult
+from monitor.types import Scale, Tier
+from tests.unit.decide.streams import count, prepared_of
+
+TEN, HOUR = Scale(10, 1), Scale(60, 5)
+SCALES = {"scales": [{"length": "10m", "step": "1m"}, {"length": "1h", "step": "5m"}]}
+COLUMNS = {"watched": {"kind": "numeric", "rule": "anytime"}, "plain": {"kind": "numeric"}}
+
+
+def prepared(**parts: object) -> Prepared:
+    table = {name: np.random.default_rng(seed).normal(size=20_000) for seed, name in enumerate(("plain", "watched"))}
+    return prepared_of(table, windows=SCALES, **{"columns": COLUMNS, **parts})
+
+
+def panes_of(
+    found: Prepared, seed: int, *, shift: float, panes: int = 10, events: int = 100
+) -> list[npt.NDArray[np.int64]]:
+    random = np.random.default_rng(seed)
+    return [
+        count(found.layout, {"plain": random.normal(shift, size=events), "watched": random.normal(shift, size=events)})
+        for _ in range(panes)
+    ]
+
+
+def judged(found: Prepared, panes: list[npt.NDArray[np.int64]], scale: Scale = TEN) -> WindowResult:
+    half = len(panes) // 2
+    first, second = np.sum(panes[:half], axis=0), np.sum(panes[half:], axis=0)
+    return decide_window(found, scale=scale, first_half=first, second_half=second, events=100 * len(panes), panes=panes)
+
+
+def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
+    """One sigma in the last two of ten panes: the watched column is told, the same change of the plain one is not.
+
+    ::
+
+        reference level |----------------| one sigma |--|
+        window          |p p p p p p p p  p p|
+                                          ^^^ both in the second half: no half-wise endurance
+    """
+    found = prepared()
+    noticed = 0
+    for seed in range(20):
+        panes = [*panes_of(found, seed, shift=0.0, panes=8), *panes_of(found, 100 + seed, shift=1.0, panes=2)]
+        told = [each for each in judged(found, panes).findings if each.endured]
+        assert {each.column for each in told} <= {"watched"}
+        noticed += bool(told)
+        for each in told:
+            assert (each.statistic, each.tier) == ("anytime", Tier.WARNING)
+            assert each.value >= each.threshold
+            assert "a lasting change is proven pane by pane" in each.sentence
+    assert noticed >= 16  # median delay is two panes
+
+
+def test_a_quiet_column_is_quiet() -> None:
+    """Two hundred windows without a change: nothing is told, and the window is calm."""
+    found = prepared()
+    for seed in range(200):
+        result = judged(found, panes_of(found, seed, shift=0.0))
+        assert not result.findings
+        assert result.calm_below == (True, True, True)
+
+
+def test_while_the_change_lasts_the_window_is_not_calm() -> None:
+    """A finding of the watched column keeps its incident open even where PSI is under the closing threshold."""
+    found = prepared()
+    panes = [*panes_of(found, 1, shift=0.0, panes=8), *panes_of(found, 2, shift=1.3, panes=2)]
+    result = judged(found, panes)
+    assert [each.statistic for each in result.findings] == ["anytime"]
+    assert result.calm_below is not None
+    assert not result.calm_below[0]
+
+
+def test_a_column_is_told_about_once() -> None:
+    """Where PSI proves the change of the whole window, that is told, for it can be acted on."""
+    found = prepared()
+    result = judged(found, panes_of(found, 3, shift=1.5))
+    assert sorted((each.column, each.statistic) for each in result.findings) == [("plain", "psi"), ("watched", "psi")]
+
+
+def test_only_the_shortest_scale_is_watched_and_never_by_the_textbook_rule() -> None:
+    """Longer windows hold the same panes again; the textbook rule has no such thing."""
+    found = prepared()
+    assert watches_panes(found, TEN)
+    assert not watches_panes(found, HOUR)
+    assert not watches_panes(prepared(drift={"rule": "textbook"}), TEN)
+    assert not watches_panes(prepared(columns={name: {"kind": "numeric"} for name in COLUMNS}), TEN)

@@ -1,0 +1,158 @@
+"""Columns that follow the hour of the day are compared with the same hours of the reference."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from monitor.decide import Prepared, WindowHours, decide_window, prepare, season_hour
+from monitor.findings import WindowResult
+from monitor.reference.build import build_profile
+from monitor.reference.column_values import numbers
+from monitor.reference.count_reference import counts_on_cells, numeric_places
+from monitor.reference.description import ReferenceDescription
+from monitor.reference.profile import decode_profile, encode_profile
+from monitor.spec import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Verdict
+
+START = 1_780_272_000_000 // (24 * HOUR_MILLIS) * (24 * HOUR_MILLIS)
+PER_MINUTE = 20
+NAMES = ("cycles", "holds")
+
+
+def _table(
+    random: np.random.Generator, *, start: int, minutes: int, swing: float = 0.4, shift: float = 0.0
+) -> pa.Table:
+    times = np.repeat(start + np.arange(minutes) * MINUTE_MILLIS, PER_MINUTE)
+    phase = 2 * np.pi * (times % (24 * HOUR_MILLIS)) / (24 * HOUR_MILLIS)
+    return pa.table(
+        {
+            "at": pa.array(times, pa.timestamp("ms", tz="UTC")),
+            "cycles": swing * np.sin(phase) + shift + random.normal(size=len(times)),
+            "holds": random.normal(size=len(times)),
+            "score": random.uniform(size=len(times)),
+        }
+    )
+
+
+def _spec(seasonality: str = "auto") -> ModelSpec:
+    return ModelSpec(
+        model="m",
+        task=Task.BINARY,
+        reference="r",
+        columns={name: ColumnSpec(kind=ColumnKind.NUMERIC) for name in NAMES},
+        prediction=PredictionSpec(score=True),
+        drift=DriftSpec.model_validate({"seasonality": seasonality}),
+    )
+
+
+@pytest.fixture(scope="module")
+def reference() -> pa.Table:
+    return _table(np.random.default_rng(1), start=START, minutes=7 * 24 * 60)
+
+
+def _profile(table: pa.Table, season: Season | None = Season.HOUR_OF_DAY):  # type: ignore[no-untyped-def]
+    description = ReferenceDescription(
+        features=tuple((name, ColumnKind.NUMERIC) for name in NAMES),
+        score="score",
+        timestamp="at",
+        lengths=tuple(each.length for each in _spec().scales),
+        season=season,
+    )
+    return build_profile(table, description=description, source="test")
+
+
+def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) -> WindowResult:
+    """Judge *table* as one window."""
+    times = table["at"].cast(pa.int64()).to_numpy()
+    middle = (int(times[0]) + int(times[-1]) + 1) // 2
+    halves, hours = [], []
+    for chosen in (times < middle, times >= middle):
+        part = table.filter(pa.array(chosen))
+        sources = {"cycles": "cycles", "holds": "holds", "prediction.score": "score"}
+        counts = [
+            counts_on_cells(column, numeric_places(column, numbers(part[sources[column.name]])))
+            if column.name in sources
+            else np.zeros(span.stop - span.start, dtype=np.int64)
+            for column, span in zip(prepared.layout.columns, prepared.layout.spans, strict=True)
+        ]
+        halves.append(np.concatenate(counts))
+        of_row = [season_hour(int(each), Season.HOUR_OF_DAY) for each in times[chosen]]
+        hours.append(np.bincount(of_row, minlength=24))
+    found = next(each for each in spec.scales if each.length == scale)
+    return decide_window(
+        prepared,
+        scale=found,
+        first_half=halves[0],
+        second_half=halves[1],
+        events=len(times),
+        hours=WindowHours(*hours),
+    )
+
+
+def test_only_the_column_that_follows_the_hour_is_compared_by_it(reference: pa.Table) -> None:
+    """`auto` finds the cycle, and leaves a column without one to the whole, seven times larger, reference."""
+    profile = _profile(reference)
+    assert [each.seasonal for each in profile.columns] == [True, False, False, False]
+    prepared = prepare(_spec(), profile)
+    assert prepared.seasonal is not None
+    assert prepared.seasonal.columns.tolist() == [True, False, False, False]
+    assert prepare(_spec("none"), profile).seasonal is None
+    every = prepare(_spec("hour_of_day"), profile).seasonal
+    assert every is not None
+    assert every.columns.tolist() == [True, True, True, False]  # the latency has no reference
+    assert prepare(_spec("hour_of_week"), profile).seasonal is None  # the profile has no such hours
+
+
+def test_an_hour_that_looks_like_itself_has_not_moved(reference: pa.Table) -> None:
+    """At six in the morning the cycle is at its height: against the whole reference PSI 0.16, against its hours 0.
+
+    ::
+
+        reference  |~~~~|~~~~|~~~~|~~~~|~~~~|~~~~|~~~~|
+        window                                            ^ one hour at the height of the eighth day
+    """
+    at_height = START + (7 * 24 + 6) * HOUR_MILLIS - 30 * MINUTE_MILLIS
+    table = _table(np.random.default_rng(2), start=at_height, minutes=60)
+    profile = _profile(reference)
+    by_hour = _judge(prepare(_spec(), profile), _spec(), table, scale=60).columns[0]
+    whole = _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).columns[0]
+    # 1200 events and 10 bins: sampling alone makes 9/1200 = 0.0075 on average
+    assert by_hour.psi is not None
+    assert by_hour.psi < 0.03
+    assert whole.psi is not None
+    assert whole.psi == pytest.approx(0.16, abs=0.06)
+
+
+def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) -> None:
+    """Half a sigma in 1,200 events proves the warning against the same hours; the cycle hides it from the whole."""
+    profile = _profile(reference)
+    table = _table(np.random.default_rng(3), start=START + (7 * 24 + 15) * HOUR_MILLIS, minutes=60, shift=0.6)
+    found = _judge(prepare(_spec(), profile), _spec(), table, scale=60)
+    assert found.verdict in (Verdict.WARNING, Verdict.ALERT)
+    assert [each.column for each in found.findings if each.endured] == ["cycles"]
+    assert "compared with the same hours of the reference" in found.findings[0].sentence
+    assert _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
+
+
+def test_hours_are_asked_for_where_they_matter(reference: pa.Table) -> None:
+    """A caller that does not tell the hours of a window gets an error, not another comparison."""
+    prepared = prepare(_spec(), _profile(reference))
+    counts = np.ones(prepared.layout.size, dtype=np.int64)
+    with pytest.raises(ValueError, match="needs the hours"):
+        decide_window(prepared, scale=_spec().scales[0], first_half=counts, second_half=counts, events=1000)
+
+
+def test_a_reference_of_four_days_has_no_hours() -> None:
+    """Under five days nobody knows what belongs to the hour and what to the day."""
+    short = _table(np.random.default_rng(4), start=START, minutes=4 * 24 * 60)
+    assert _profile(short).season is None
+    assert _profile(short).hours is None
+
+
+def test_hour_profiles_add_up_to_the_reference(reference: pa.Table) -> None:
+    """Every row is counted in one hour, and encoding keeps the profile."""
+    profile = _profile(reference)
+    assert profile.hours is not None
+    assert np.array_equal(profile.hours.sum(axis=0), profile.counts)
+    assert decode_profile(encode_profile(profile), source="test") == profile
+    assert _profile(reference, season=None).season is None
