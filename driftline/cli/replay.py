@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consumers.kafka import EmbeddedBroker, describe_topics, require_topics
+from consumers.kafka import EmbeddedBroker, describe_topics
+from consumers.required_topics import require_topics
 from driftline.cli.console import AsJson, print_json
 from driftline.cli.exits import WrongUseError
 from driftline.replay.columns import ReplayColumns, event_times, require_columns

@@ -73,7 +73,8 @@ def reference_difference(spec: ModelSpec, a: ReferenceProfile, b: ReferenceProfi
         for at, each in enumerate(a.layout.columns)
         if (each.name, each.kind) in in_b and each.role is not ColumnRole.LATENCY
     ]
-    psi, ks = column_psi(prepared, current), column_distances(prepared, current)
+    psi = column_psi(prepared, reference=prepared.reference, current=current)
+    ks = column_distances(prepared, reference=prepared.reference, current=current)
     columns = []
     for at in both:
         cells = a.layout.columns[at]

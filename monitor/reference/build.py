@@ -7,22 +7,13 @@ import pyarrow as pa
 
 from monitor.errors import SpecError
 from monitor.reference.accuracy import agreeing_rows
-from monitor.reference.categorical_cells import categorical_cells
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, Slot
-from monitor.reference.column_values import (
-    Numbers,
-    Texts,
-    UncountableColumn,
-    epoch_millis,
-    natural_kind,
-    numbers,
-    texts,
-)
+from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, Slot
+from monitor.reference.column_cells import column_cells, weights_of_valid
+from monitor.reference.column_values import Numbers, UncountableColumn, epoch_millis, natural_kind
 from monitor.reference.count_reference import (
     ColumnPlaces,
     Indices,
     Integers,
-    Reals,
     categorical_places,
     counts_on_cells,
     grouped_counts,
@@ -30,7 +21,7 @@ from monitor.reference.count_reference import (
 )
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
 from monitor.reference.movement import column_movements, share_variances
-from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells, numeric_cells
+from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.season import SeasonHours, season_hours, with_season
 from monitor.reference.time_blocks import TimeBlocks, time_blocks
@@ -148,9 +139,9 @@ def _build_column(
     lengths: tuple[int, ...],
     weights: RowWeights | None,
 ) -> _Built:
-    found, cells = _cells(values, column, weights)
+    found, cells = column_cells(values, column, weights)
     if isinstance(found, Numbers):
-        places, iqr = numeric_places(cells, found), interquartile_range(found.valid, _of_valid(found, weights))
+        places, iqr = numeric_places(cells, found), interquartile_range(found.valid, weights_of_valid(found, weights))
     else:
         places, iqr = categorical_places(cells, found), 0.0
     if weights is not None:
@@ -169,38 +160,6 @@ def _build_column(
             reference, bin_counts=by_block[:, :groups], blocks=blocks, lengths=lengths, season=hours.season
         )
     return _Built(cells, reference, counts, by_block, by_hour)
-
-
-def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:
-    """Return why *column* cannot be counted, in the words of `build_profile`; None when it can."""
-    try:
-        _cells(values, column)
-    except UncountableColumn as error:
-        return str(error)
-    return None
-
-
-def _of_valid(found: Numbers, weights: RowWeights | None) -> Reals | None:
-    return None if weights is None else weights.values[~(found.missing | found.invalid)]
-
-
-def _cells(
-    values: pa.ChunkedArray, column: CountedColumn, weights: RowWeights | None = None
-) -> tuple[Numbers | Texts, ColumnCells]:
-    found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
-    _require_values(found)
-    if isinstance(found, Texts):
-        return found, categorical_cells(found, name=column.name, role=column.role)
-    cells = numeric_cells(found.valid, name=column.name, role=column.role, weights=_of_valid(found, weights))
-    if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
-        raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
-    return found, cells
-
-
-def _require_values(found: Numbers | Texts) -> None:
-    if np.all(found.missing | found.invalid):
-        missing, invalid = int(found.missing.sum()), int(found.invalid.sum())
-        raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
 
 
 def _bins(cells: ColumnCells, counts: Integers) -> Indices:

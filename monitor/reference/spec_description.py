@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from monitor.reference.description import PREDICTION_PREFIX, ReferenceDescription
 from monitor.spec import ModelSpec
+from monitor.types import Season
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ def spec_description(
         threshold=spec.prediction.threshold,
         positive=spec.truth.positive,
         negative=spec.truth.negative,
+        season=Season.HOUR_OF_WEEK if spec.drift.seasonality == "hour_of_week" else Season.HOUR_OF_DAY,
     )
     problems += [
         f"column {name!r}: expected one of {', '.join(known)}; found none"
