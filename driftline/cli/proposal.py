@@ -221,14 +221,18 @@ def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[S
 
 
 def _sample_rate(table: pa.Table, request: Request) -> float:
-    """Return a rate, in hundredths, that keeps the ledger under a million rows a day at the reference's pace."""
+    """Return `ledger_rate` at the reference's pace."""
     if request.timestamp is None:
         return 1.0
     try:
         times = epoch_millis(table[request.timestamp])
     except UncountableColumn:
         return 1.0  # `build_profile` names the problem
-    days = max(int(times.max() - times.min()), 1) / DAY_MILLIS
+    return ledger_rate(len(table), span_millis=int(times.max() - times.min()))
+
+
+def ledger_rate(rows: int, *, span_millis: int) -> float:
+    """Return the rate, in hundredths, that keeps the ledger under a million rows a day at this pace."""
     # A reference of a minute says little of a day, but an hour of it is the least that one can go by.
-    rows_per_day = len(table) / max(days, 1 / 24)
-    return min(1.0, max(1, int(100 * LEDGER_ROWS_PER_DAY / rows_per_day)) / 100)
+    days = max(span_millis / DAY_MILLIS, 1 / 24)
+    return min(1.0, max(1, int(100 * LEDGER_ROWS_PER_DAY * days / max(rows, 1))) / 100)

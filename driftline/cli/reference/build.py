@@ -71,8 +71,6 @@ def build(
     )
     write_profile(encode_profile(built.profile), place)
     show_built(built, parsed, place=place, as_json=as_json)
-    if not as_json:
-        typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {parsed.key} {place}`.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +101,8 @@ def reference_of(
     identity: str | None = None,
     weights: str | None = None,
     importance: list[str] | None = None,
+    notes: tuple[str, ...] = (),
+    distinct: bool = False,
 ) -> BuiltReference:
     """Return the reference in *table* for *spec*.
 
@@ -111,6 +111,8 @@ def reference_of(
         name: Of the table, for the profile.
         identity, weights: Columns of ids and of row weights.
         importance: As the option says it.
+        notes: To be said first.
+        distinct: Each row is known to be a prediction of its own, so equal ones are no wonder.
 
     Raises:
         SpecError: Columns or rows cannot be used; every problem at once.
@@ -119,7 +121,8 @@ def reference_of(
     description, problems = spec_description(spec, columns, known=tuple(table.column_names))
     if problems:
         raise SpecError(source, problems)
-    rows = usable_rows(table, source=source, columns=description.sources, identity=identity, weights=weights)
+    compared = () if distinct else description.sources
+    rows = usable_rows(table, source=source, columns=compared, identity=identity, weights=weights)
     try:
         profile = build_profile(rows.table, description=description, source=name, weights=rows.weights)
     except SpecError as error:
@@ -127,7 +130,7 @@ def reference_of(
     profile = msgspec.structs.replace(profile, importance=shares)
     if refusal := too_few_rows(spec, profile):
         raise SpecError(source, (refusal,))
-    return BuiltReference(profile=profile, remarks=built_remarks(profile, spec, notes=rows.notes))
+    return BuiltReference(profile=profile, remarks=built_remarks(profile, spec, notes=(*notes, *rows.notes)))
 
 
 def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: bool) -> None:
@@ -150,6 +153,7 @@ def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: 
         return
     print_profile(profile, lengths=[each.length for each in spec.scales], remarks=built.remarks)
     typer.echo(f"Wrote {place}.")
+    typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {spec.key} {place}`.")
 
 
 def _with_cure(problem: str, spec: ModelSpec) -> str:

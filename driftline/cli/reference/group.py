@@ -5,6 +5,7 @@ import typer
 from driftline.cli.reference.adopt import adopt
 from driftline.cli.reference.build import build
 from driftline.cli.reference.diff import diff
+from driftline.cli.reference.learn import learn
 from driftline.cli.reference.listing import list_stored
 from driftline.cli.reference.show import show
 
@@ -13,6 +14,7 @@ app = typer.Typer(
     help="Build, learn, compare and adopt references: the good times that windows are compared with.",
 )
 app.command()(build)
+app.command()(learn)
 app.command("list")(list_stored)
 app.command()(show)
 app.command()(diff)
