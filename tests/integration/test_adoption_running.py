@@ -23,7 +23,7 @@ from tests.acceptance.roles import Roles
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 SPEC = """
 model: credit
@@ -88,7 +88,7 @@ def judged(engine: Engine, length: int) -> dict[int, tuple[int, Verdict, str]]:
 
 def cells_by_minute(engine: Engine) -> dict[int, int]:
     with engine.connect() as connection:
-        return dict(connection.execute(sa.select(pane.c.start, pane.c.cells_id)).tuples())
+        return {row.start: row.cells_id for row in connection.execute(sa.select(pane.c.start, pane.c.cells_id))}
 
 
 def test_other_cells_and_other_counts_without_a_restart(roles: Roles, engine: Engine) -> None:
