@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from monitor.errors import SpecError
 from monitor.reference.accuracy import agreeing_rows
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, Slot
+from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells
 from monitor.reference.column_cells import column_cells, weights_of_valid
+from monitor.reference.column_reference import column_reference
 from monitor.reference.column_values import Numbers, UncountableColumn, epoch_millis, natural_kind
 from monitor.reference.count_reference import (
     ColumnPlaces,
@@ -20,10 +21,9 @@ from monitor.reference.count_reference import (
     numeric_places,
 )
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
-from monitor.reference.movement import column_movements, share_variances
 from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.reference.season import SeasonHours, season_hours, with_season
+from monitor.reference.season import SeasonHours, season_hours
 from monitor.reference.time_blocks import TimeBlocks, time_blocks
 from monitor.reference.weights import RowWeights
 from monitor.spec import ColumnKind
@@ -153,12 +153,15 @@ def _build_column(
         # How much a column moves is seen at what each block is worth, however little it counts for the whole.
         places = replace(places, weights=weights.within(blocks.of_row).values)
     by_block = _block_counts(places, bins, blocks)
-    reference = _column_reference(cells, bins=bins, by_block=by_block, blocks=blocks, lengths=lengths, iqr=iqr)
-    if hours is not None and blocks is not None:
-        groups = by_block.shape[1] - SLOTS
-        reference = with_season(
-            reference, bin_counts=by_block[:, :groups], blocks=blocks, lengths=lengths, season=hours.season
-        )
+    reference = column_reference(
+        cells,
+        bins=bins,
+        by_block=by_block,
+        blocks=blocks,
+        lengths=lengths,
+        season=None if hours is None else hours.season,
+        iqr=iqr,
+    )
     return _Built(cells, reference, counts, by_block, by_hour)
 
 
@@ -182,35 +185,6 @@ def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | 
     every_cell = np.arange(cells.cells)
     return grouped_counts(places, every_cell, groups=cells.cells, row_of=hours.of_row, rows=hours.season.hours).astype(
         np.uint32
-    )
-
-
-def _column_reference(
-    cells: ColumnCells,
-    *,
-    bins: Indices,
-    by_block: Integers,
-    blocks: TimeBlocks | None,
-    lengths: tuple[int, ...],
-    iqr: float,
-) -> ColumnReference:
-    groups = by_block.shape[1] - SLOTS
-    shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
-    far = [groups + slot for slot in (Slot.FAR_LOW, Slot.FAR_HIGH)]
-    # Far values are counted a second time; without them a block's row sums up to its events.
-    totals = by_block.sum(axis=1) - by_block[:, far].sum(axis=1)
-    starts = () if blocks is None else blocks.starts
-    minutes = 0 if blocks is None else blocks.minutes
-    return ColumnReference(
-        name=cells.name,
-        bins=tuple(bins.tolist()),
-        movement=column_movements(
-            starts=starts, block_minutes=minutes, bin_counts=by_block[:, :groups], lengths=lengths
-        ),
-        share_variance=share_variances(
-            starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
-        ),
-        iqr=iqr,
     )
 
 

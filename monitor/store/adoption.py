@@ -10,7 +10,9 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.store.applied_rows import (
+    PlacedCells,
     SpecRow,
+    cells_in_force,
     known_reference,
     lock_configuration,
     newest_spec,
@@ -43,7 +45,12 @@ class Adopted:
 
 
 def adopt_reference(
-    connection: sa.Connection, *, model_id: int, profile: ReferenceProfile, base_id: int | None = None
+    connection: sa.Connection,
+    *,
+    model_id: int,
+    profile: ReferenceProfile,
+    base_id: int | None = None,
+    after_version: int | None = None,
 ) -> Adopted:
     """Compare the windows of a model with *profile* from now on; the caller commits.
 
@@ -53,6 +60,7 @@ def adopt_reference(
 
     Args:
         base_id: *profile* is a rolling one on the cells of this reference.
+        after_version: Only where this spec version is still in force; else what is in force stays, unchanged.
 
     Raises:
         SpecError: The profile does not agree with the model's spec; nothing was changed.
@@ -63,6 +71,9 @@ def adopt_reference(
     if last is None:
         raise LookupError(f"model {model_id} has no spec")
     spec = parse_spec(last.text, source=f"spec {last.version} in the database")
+    if after_version is not None and last.version != after_version:
+        placed = cells_in_force(connection, model_id)
+        return _adopted(last, placed, spec, version=last.version, reference_id=last.reference_id)
     if problems := disagreements(spec, profile):
         raise SpecError(profile.source or "reference", problems)
     placed = place_cells(connection, model_id, profile.layout)
@@ -77,14 +88,18 @@ def adopt_reference(
             connection,
             SpecRow(model_id, last.version + 1, last.text, placed.cells_id, reference_id, adopted_over),
         )
+    return _adopted(last, placed, spec, version=last.version + changed, reference_id=reference_id)
+
+
+def _adopted(last: SpecRow, placed: PlacedCells, spec: ModelSpec, *, version: int, reference_id: int) -> Adopted:
     return Adopted(
-        model_id=model_id,
-        spec_version=last.version + changed,
+        model_id=last.model_id,
+        spec_version=version,
         reference_id=reference_id,
         previous_id=last.reference_id,
         cells_id=placed.cells_id,
         effective_from=placed.effective_from,
         new_cells=placed.are_new,
-        changed=changed,
+        changed=version != last.version,
         spec=spec,
     )

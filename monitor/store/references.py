@@ -81,6 +81,12 @@ def reference_in_force(connection: sa.Connection, model_id: int) -> StoredRefere
     return _stored(connection, _references().where(model.c.id == model_id, _newest.c.version.is_not(None)))
 
 
+def base_of(connection: sa.Connection, reference_id: int) -> int:
+    """Return the frozen reference on whose cells a rolling one stands; a frozen one's own id."""
+    found = connection.execute(sa.select(reference.c.base_id).where(reference.c.id == reference_id)).scalar_one()
+    return reference_id if found is None else int(found)
+
+
 def _references() -> sa.Select[tuple[object, ...]]:
     return (
         sa.select(

@@ -8,7 +8,7 @@ import typer
 from driftline.cli.console import AsJson, moment, print_json
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
-from driftline.cli.reference.given import REFERENCE_HELP, GivenReference, given_reference, known_model
+from driftline.cli.reference.given import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
 from monitor.planning.reference_size import too_few_rows
 from monitor.settings import load_settings
@@ -41,23 +41,29 @@ class Adoption:
 
 def adopt(
     model: Annotated[str, typer.Argument(help="The model: its name, or NAMESPACE/NAME.")],
-    reference: Annotated[str, typer.Argument(help=f"{REFERENCE_HELP} Also MODEL@rolling.")],
+    reference: Annotated[str | None, typer.Argument(help=REFERENCE_HELP)] = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="The approved hours of the last seven days, as MODEL@rolling.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a model's windows with another reference from now on; nothing has to be restarted.
 
     On the same cells only counts change, at the next evaluation. Other cells count from a pane start two minutes from
     now, and each scale is inconclusive (`new_cells`) until it is full of them. `driftline apply` leaves it in force
-    until the spec's file names another profile; adopting an earlier id goes back.
+    until the spec's file names another profile; adopting an earlier id goes back. With `reference_policy: rolling` in
+    the spec, `driftline maintain` adopts the rolling one once a day.
 
     Exit code 2: the reference has other columns than the spec, or too few rows; every problem is listed.
     """
-    given = given_reference(reference)
+    if (reference is None) == (not rolling):
+        raise WrongUseError("expected a reference or --rolling, found neither or both")
+    given = given_reference(f"{model}{ROLLING}" if reference is None else reference)
     with opened_database(load_settings()) as engine, engine.begin() as connection:
         model_id = known_model(connection, model)
-        if given.row is not None and given.row.model_id != model_id:
+        if given.model_id not in (None, model_id):
             raise WrongUseError(f"{given.label}: expected a reference of {model}; adopt its profile file instead")
-        adopted = adopt_reference(connection, model_id=model_id, profile=given.profile, base_id=_base_of(given))
+        adopted = adopt_reference(connection, model_id=model_id, profile=given.profile, base_id=given.base_id)
         if refusal := too_few_rows(adopted.spec, given.profile):
             raise SpecError(given.label, (refusal,))
     shown = _adoption(adopted)
@@ -65,10 +71,6 @@ def adopt(
         print_json(shown)
     else:
         _print(shown, given)
-
-
-def _base_of(given: GivenReference) -> int | None:
-    return None if given.row is None else given.row.base_id
 
 
 def _adoption(adopted: Adopted) -> Adoption:
