@@ -80,7 +80,7 @@ class LiveBlockKeeper:
                 drop_blocks(
                     connection,
                     BlockKey(series_id=each, reference_id=base.reference_id, minutes=base.minutes),
-                    before=watermark - KEPT_MILLIS,
+                    before=watermark - self._rules.finality - KEPT_MILLIS,
                 )
                 for each in whole_series(connection, applied.model_id)
             )

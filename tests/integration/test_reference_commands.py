@@ -20,10 +20,15 @@ from driftline.cli.reference.build import build
 from driftline.cli.reference.diff import diff
 from driftline.cli.reference.listing import list_stored
 from driftline.cli.reference.show import show
+from monitor.clock import now_millis
 from monitor.errors import SpecError
 from monitor.reference.profile import decode_profile, encode_profile
 from monitor.store.configuration import AppliedModel, load_configuration
-from monitor.types import MINUTE_MILLIS
+from monitor.store.schema import pane
+from monitor.store.series import ensure_series
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
+from monitor.windows.codec import encode_counts
+from tests.integration.counted_model import set_watermark
 
 START = 1_780_272_000_000
 ROWS = 20_000
@@ -250,3 +255,39 @@ def test_a_small_reference_is_not_adopted(directory: Path, engine: sa.Engine) ->
         adopt("credit", "small.reference")
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM reference")).scalar() == 1
+
+
+def test_the_rolling_reference_is_shown_compared_and_adopted(
+    directory: Path, engine: sa.Engine, told: Callable[..., Any]
+) -> None:
+    """MODEL@rolling wherever a reference is named; adopted, the list says on which one it stands."""
+    with pytest.raises(WrongUseError, match="credit@rolling: expected counted events, found none"):
+        show("credit@rolling", spec=None, events_per_minute=None)
+    applied = in_force(engine)
+    cells = applied.cells[0]
+    profile = decode_profile((directory / "credit.reference").read_bytes(), source="test")
+    now = now_millis() // HOUR_MILLIS * HOUR_MILLIS
+    with engine.begin() as connection:
+        key = SeriesKey(applied.model_id, "1")
+        series_id = ensure_series(connection, {key})[key]
+        row = {"series_id": series_id, "cells_id": cells.cells_id, "span": 60, "events": ROWS, "sampled": 0}
+        starts = [now - hours * HOUR_MILLIS for hours in range(2, 32)]
+        counts = encode_counts(profile.counts)
+        connection.execute(sa.insert(pane), [{**row, "start": start, "counts": counts} for start in starts])
+        set_watermark(connection, now, now=now_millis())
+    shown = told(show, "credit@rolling", spec=None, events_per_minute=None)
+    assert (shown["stored"], shown["sight"]["rows"]) == (None, 30 * ROWS)
+    compared = told(diff, "credit", "credit@rolling", spec=None)["difference"]
+    assert compared["same_cells"] is True
+    assert max(each["psi"] for each in compared["columns"]) < 1e-6  # the same shares, thirty times as many rows
+    done = told(adopt, "credit", rolling=True)
+    assert (done["changed"], done["new_cells"], done["previous_id"]) == (True, False, applied.reference_id)
+    first = told(list_stored, "credit", limit=9)["references"][0]
+    assert (first["kind"], first["base_id"], first["adopted"]) == ("rolling", applied.reference_id, True)
+
+
+def test_adopt_wants_one_reference(directory: Path) -> None:
+    """Neither and both are mistakes."""
+    for arguments in ({"reference": None}, {"reference": "credit", "rolling": True}):
+        with pytest.raises(WrongUseError, match="expected a reference or --rolling, found neither or both"):
+            adopt("credit", **arguments)  # type: ignore[arg-type]
