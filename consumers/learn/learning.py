@@ -73,12 +73,13 @@ class LearnedEvents:
     """The table (see `consumers.learn.event_table`), what it was decoded with, and what became of the records.
 
     Attributes:
+        spec: None where there are no events and none was given.
         start, end: The stretch of event time that was asked for, as far as it was limited.
         whole: Every event that was found is a row.
     """
 
     table: pa.Table
-    spec: ModelSpec
+    spec: ModelSpec | None
     census: Census
     start: int | None
     end: int | None
@@ -96,7 +97,7 @@ def learn_events(
 
     Raises:
         UnavailableError: The broker does not answer, or a topic is missing.
-        SpecError: There is no spec, and what the events hold cannot be guessed.
+        SpecError: No spec was given, and what the events hold cannot be guessed.
     """
     log = TopicLog(settings, request.topics)
     try:
@@ -110,13 +111,15 @@ def learn_events(
             reading.census.newest_of_all = _newest_event(log, settings)
     finally:
         log.close()
-    events = reading.sample.events()
-    spec = request.spec or guessed_spec((each.body for each in events), key=request.model, source=source)
-    decoded = event_table(events, spec)
-    for each in decoded.refused:
-        reading.refuse(each.sentence)
+    events, spec, table = reading.sample.events(), request.spec, pa.table({})
+    if events:
+        spec = spec or guessed_spec((each.body for each in events), key=request.model, source=source)
+        decoded = event_table(events, spec)
+        table = decoded.table
+        for each in decoded.refused:
+            reading.refuse(each.sentence)
     return LearnedEvents(
-        table=decoded.table,
+        table=table,
         spec=spec,
         census=reading.census,
         start=start,

@@ -129,7 +129,9 @@ class Maintainer:
         if watermark is None:
             return
         for applied in self._configuration.models:
-            adopted = adopt_rolling_when_due(self._engine, applied, watermark=watermark, rules=self._rules)
+            adopted = adopt_rolling_when_due(
+                self._engine, applied, watermark=watermark, rules=self._rules, now=now_millis()
+            )
             if adopted is not None:
                 log.info(
                     "reference.adopted",

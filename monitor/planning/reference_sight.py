@@ -21,6 +21,7 @@ class ColumnSight:
 
     Attributes:
         missing, invalid: Shares of the reference's rows.
+        seasonal: Windows are compared with the same hours of it.
         constant: Its only value; None where there are several.
         uninformative: At no scale would PSI prove a warning before it passed the critical tier.
         scales: By scale as in the spec; empty for what is not judged.
@@ -35,6 +36,7 @@ class ColumnSight:
     invalid: float
     importance: float | None
     monitored: bool
+    seasonal: bool
     constant: str | None
     uninformative: bool
     scales: Mapping[str, ColumnPlan]
@@ -98,6 +100,7 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
                 invalid=invalid / profile.rows,
                 importance=prepared.importance[at],
                 monitored=bool(prepared.monitored[at]),
+                seasonal=prepared.seasonal is not None and bool(prepared.seasonal.columns[at]),
                 constant=constant_value(cells),
                 uninformative=bool(scales) and all(each.blunt or not each.concludes for each in scales.values()),
                 scales=scales,

@@ -18,7 +18,8 @@ class ReferenceRow:
 
     Attributes:
         base_id: Of a rolling one, the reference whose cells and bins it has; None: it is frozen.
-        in_force_since: When it was applied or adopted last; None: another one is in force.
+        cells_id: Of the cells that events are counted on; of one that is not in force, those it was stored with.
+        in_force_since: Since when without another one between, however often the spec was applied; None: it is not.
         adopted: It was adopted over the one of the spec's file.
     """
 
@@ -59,6 +60,21 @@ _newest = (
 )
 
 
+_earlier, _same = spec.alias("earlier"), spec.alias("same")
+_last_of_another = (
+    sa.select(sa.func.coalesce(sa.func.max(_earlier.c.version), 0))
+    .where(_earlier.c.model_id == _newest.c.model_id, _earlier.c.reference_id != _newest.c.reference_id)
+    .correlate(_newest)
+    .scalar_subquery()
+)
+_since = (
+    sa.select(sa.func.min(_same.c.applied_at))
+    .where(_same.c.model_id == _newest.c.model_id, _same.c.version > _last_of_another)
+    .correlate(_newest)
+    .scalar_subquery()
+)
+
+
 def list_references(
     connection: sa.Connection, *, model_id: int | None, limit: int
 ) -> tuple[tuple[ReferenceRow, ReferenceProfile], ...]:
@@ -93,8 +109,9 @@ def _references() -> sa.Select[tuple[object, ...]]:
             reference,
             model.c.namespace,
             model.c.name,
-            _newest.c.applied_at,
+            _newest.c.cells_id.label("counted_on"),
             _newest.c.adopted_over,
+            _since.label("since"),
         )
         .join(model, model.c.id == reference.c.model_id)
         .outerjoin(_newest, _newest.c.reference_id == reference.c.id)
@@ -115,10 +132,10 @@ def _row(row: sa.Row[tuple[object, ...]]) -> ReferenceRow:
         reference_id=row.id,
         model_id=row.model_id,
         model=ModelKey(row.namespace, row.name),
-        cells_id=row.cells_id,
+        cells_id=row.cells_id if row.counted_on is None else row.counted_on,
         base_id=row.base_id,
         created_at=to_millis(row.created_at),
-        in_force_since=None if row.applied_at is None else to_millis(row.applied_at),
+        in_force_since=None if row.since is None else to_millis(row.since),
         adopted=row.adopted_over is not None,
     )
 

@@ -149,7 +149,9 @@ def test_people_can_read_it(directory: Path, other: Path, capsys: pytest.Capture
 
 def test_what_is_no_reference_says_what_is(directory: Path) -> None:
     """An unknown id, model or file: what was expected and what there is."""
-    for wrong in ("77", "kredit", "nothing.reference"):
+    with pytest.raises(WrongUseError, match=r"nothing\.reference: expected a reference profile, found no file"):
+        show("nothing.reference", spec=None, events_per_minute=None)
+    for wrong in ("77", "kredit"):
         with pytest.raises(WrongUseError, match=rf"reference {wrong}: expected a profile file.*\(credit\)"):
             show(wrong, spec=None, events_per_minute=None)
     with pytest.raises(WrongUseError, match=r"model kredit: expected an applied one \(credit\)"):

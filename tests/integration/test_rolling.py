@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.clock import to_datetime
+from monitor.clock import now_millis, to_datetime
 from monitor.maintain.compact import Compactor
 from monitor.maintain.live_blocks import LiveBlockKeeper, base_reference
 from monitor.maintain.loop import Maintainer
@@ -16,6 +16,7 @@ from monitor.maintain.rolling import RollingReference, build_rolling
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.reference.live_counts import CoarseOrder
 from monitor.settings import Settings
+from monitor.store.adoption import Adopted
 from monitor.store.configuration import load_reference
 from monitor.store.engine import snapshot
 from monitor.store.live_blocks import BlockKey, read_blocks
@@ -241,37 +242,47 @@ def in_force(engine: Engine) -> tuple[int, int | None]:
     return row.id, row.base_id
 
 
+def adopted(engine: Engine, model: ReferencedModel, minute: int, *, hours: float = 25.0) -> Adopted | None:
+    """What is adopted as of *minute*, so many hours of wall clock from now."""
+    now = now_millis() + int(hours * HOUR_MILLIS)
+    applied = model.applied(engine)
+    return adopt_rolling_when_due(engine, applied, watermark=watermark_at(minute), rules=WATERMARKS, now=now)
+
+
+def rolling_model(engine: Engine) -> ReferencedModel:
+    return apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+
+
 def test_a_frozen_reference_stays(engine: Engine, model: ReferencedModel) -> None:
     """By default nothing is adopted by itself, however good the hours are."""
     write(engine, model, stream(range(30 * 60)))
-    found = adopt_rolling_when_due(engine, model.applied(engine), watermark=watermark_at(30 * 60), rules=WATERMARKS)
-    assert found is None
+    assert adopted(engine, model, 30 * 60) is None
     assert in_force(engine) == (1, None)
 
 
-def test_by_policy_it_is_adopted_once_a_day(engine: Engine) -> None:
-    """At once, then a day of event time after its end; always on the frozen one's cells; each is stored.
+def test_by_policy_it_is_adopted_when_the_last_one_is_a_day_old(engine: Engine) -> None:
+    """Always on the frozen one's cells, each stored; with too few hours there is none; applying again changes nothing.
 
     ::
 
-        hour      0 ......... 30      47   48  … 54 | 55
-        adopted               first   no   no    no | second: 24 h after hour 30
+        wall clock      0 h    23 h    25 h    (adopted) 23 h    25 h
+        approved hours  30     30      30                54      54
+        adopted         -      -       first             -       second
     """
-    model = apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    model = rolling_model(engine)
     write(engine, model, stream(range(56 * 60)))
-    adopted = {}
-    for hour in (20, 30, 47, 53, 54, 55):
-        applied = model.applied(engine)
-        found = adopt_rolling_when_due(engine, applied, watermark=watermark_at(hour * 60), rules=WATERMARKS)
-        adopted[hour] = None if found is None else (found.reference_id, found.new_cells, in_force(engine))
-    assert adopted == {
-        20: None,
-        30: (2, False, (2, 1)),
-        47: None,
-        53: None,
-        54: (3, False, (3, 1)),
-        55: None,
-    }
+    assert adopted(engine, model, 20 * 60) is None
+    assert adopted(engine, model, 30 * 60, hours=23) is None
+    first = adopted(engine, model, 30 * 60)
+    assert first is not None
+    assert (first.new_cells, in_force(engine)) == (False, (2, 1))
+    apply_model(
+        engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC + "sample_rate: 0.5\n"
+    )
+    assert in_force(engine) == (2, 1)
+    assert adopted(engine, model, 54 * 60, hours=23) is None
+    assert adopted(engine, model, 54 * 60) is not None
+    assert in_force(engine) == (3, 1)
     with engine.connect() as connection:
         assert load_reference(connection, 2).rows == 30 * 60 * EVENTS
         assert load_reference(connection, 3).rows == 54 * 60 * EVENTS
@@ -279,14 +290,13 @@ def test_by_policy_it_is_adopted_once_a_day(engine: Engine) -> None:
 
 def test_nothing_is_adopted_while_an_incident_is_open(engine: Engine) -> None:
     """Whoever looks into it finds the reference that opened it; once it is resolved, the turn comes."""
-    model = apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    model = rolling_model(engine)
     write(engine, model, stream(range(40 * 60)))
     open_incident(engine, model, first=35 * 60, until=None)
-    due = {"watermark": watermark_at(40 * 60), "rules": WATERMARKS}
-    assert adopt_rolling_when_due(engine, model.applied(engine), **due) is None  # type: ignore[arg-type]
+    assert adopted(engine, model, 40 * 60) is None
     with engine.begin() as connection:
         connection.execute(sa.update(incident).values(status="resolved", resolved_end=START + 38 * HOUR_MILLIS))
-    found = adopt_rolling_when_due(engine, model.applied(engine), **due)  # type: ignore[arg-type]
+    found = adopted(engine, model, 40 * 60)
     assert found is not None
     with engine.connect() as connection:
         assert load_reference(connection, found.reference_id).rows == (40 - 4) * 60 * EVENTS
@@ -294,26 +304,26 @@ def test_nothing_is_adopted_while_an_incident_is_open(engine: Engine) -> None:
 
 def test_another_decision_that_came_between_stays(engine: Engine) -> None:
     """Built under a spec version that is no longer in force, it is dropped."""
-    model = apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    model = rolling_model(engine)
     write(engine, model, stream(range(30 * 60)))
     before = model.applied(engine)
     apply_model(
         engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC + "sample_rate: 0.5\n"
     )
-    assert adopt_rolling_when_due(engine, before, watermark=watermark_at(30 * 60), rules=WATERMARKS) is None
+    now = now_millis() + 25 * HOUR_MILLIS
+    found = adopt_rolling_when_due(engine, before, watermark=watermark_at(30 * 60), rules=WATERMARKS, now=now)
+    assert found is None
     assert in_force(engine) == (1, None)
 
 
 def test_windows_are_judged_with_it_and_say_so(engine: Engine) -> None:
     """The stream moved by half a sigma; after the adoption its windows are calm, under the new reference's id."""
-    model = apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    model = rolling_model(engine)
     write(engine, model, stream(range(32 * 60), mean=0.5))
     judge = evaluator()
     evaluate_until(engine, model, 30 * 60, judge)
-    with engine.begin() as connection:
-        connection.execute(sa.delete(incident))
-    adopted = adopt_rolling_when_due(engine, model.applied(engine), watermark=watermark_at(30 * 60), rules=WATERMARKS)
-    assert adopted is not None
+    found = adopted(engine, model, 30 * 60)
+    assert found is not None
     evaluate_until(engine, model, 32 * 60, judge)
     with engine.connect() as connection:
         rows = connection.execute(
@@ -325,13 +335,13 @@ def test_windows_are_judged_with_it_and_say_so(engine: Engine) -> None:
     for row in rows:
         if row.window_end >= START + 2 * HOUR_MILLIS:
             by_reference.setdefault(row.reference_id, set()).add(row.verdict)
-    assert by_reference[adopted.reference_id] == {"OK"}
-    assert by_reference[adopted.previous_id] != {"OK"}
+    assert by_reference[found.reference_id] == {"OK"}
+    assert by_reference[found.previous_id] != {"OK"}
 
 
 def test_the_role_keeps_blocks_and_adopts(engine: Engine) -> None:
     """One round of maintain: blocks are there although it compacts, and the rolling reference is in force."""
-    model = apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    model = rolling_model(engine)
     write(engine, model, stream(range(30 * 60)))
     evaluate_until(engine, model, 30 * 60, evaluator())
     now = START + 10**10
@@ -339,6 +349,7 @@ def test_the_role_keeps_blocks_and_adopts(engine: Engine) -> None:
         set_watermark(connection, watermark_at(30 * 60), now=now)
         connection.execute(sa.text("UPDATE input_offset SET heartbeat_at = clock_timestamp()"))
         connection.execute(sa.update(evaluated_until).values(final_until=START + 30 * HOUR_MILLIS))
+        connection.execute(sa.text("UPDATE spec SET applied_at = applied_at - interval '2 days'"))
     url = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     settings = Settings(database_url=url, allowed_lateness_seconds=300, disorder_seconds=60)
     Maintainer(engine, settings).round(stop=threading.Event())

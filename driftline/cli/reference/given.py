@@ -63,7 +63,7 @@ def given_reference(text: str, *, spec: Path | None = None) -> GivenReference:
         WrongUseError: There is none of that name.
         SpecError: The file is no profile, or the spec is none.
     """
-    if not text.isdecimal() and Path(text).is_file():
+    if not text.isdecimal() and (Path(text).is_file() or text.endswith(".reference")):
         return _of_file(Path(text), spec)
     settings = load_settings()
     with opened_database(settings) as engine, snapshot(engine) as connection:
@@ -140,6 +140,10 @@ def known_model(connection: sa.Connection, text: str) -> int:
 
 
 def _of_file(path: Path, spec: Path | None) -> GivenReference:
+    if not path.is_file():
+        raise WrongUseError(
+            f"{path}: expected a reference profile, found no file; `driftline reference build` writes one"
+        )
     profile = decode_profile(path.read_bytes(), source=str(path))
     parsed = (
         spec_of_profile(profile, model=path.stem)

@@ -94,7 +94,7 @@ def learn(
     learnt = _read(settings, request, source=source, quiet=as_json)
     _require_events(learnt, request, source)
     notes = _notes(learnt, request)
-    if files is not None:
+    if files is not None and learnt.spec is not None:
         guessed = learnt.spec.prediction
         wanted = Request(
             source=source,

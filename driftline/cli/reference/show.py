@@ -19,7 +19,7 @@ _MARKS = {"measured": "", "estimated": "~", "uncalibrated": "?"}
 _LEGEND = (
     "At each scale: the PSI from which on a warning is proven in a window of so many events, and how much more the "
     "column moves than chance makes it (×1: not at all). ~ estimated from a shorter scale, ? not calibrated, never: "
-    "one bin, few: fewer values than min_events."
+    "one bin, few: fewer values than min_events. By the hour: compared with the same hours of the reference."
 )
 
 
@@ -113,4 +113,6 @@ def _judgement(column: ColumnSight) -> str:
         return "not monitored"
     if column.constant is not None:
         return "constant"
-    return "uninformative" if column.uninformative else ""
+    if column.uninformative:
+        return "uninformative"
+    return "by the hour" if column.seasonal else ""

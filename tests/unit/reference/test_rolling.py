@@ -20,7 +20,7 @@ from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season
 
 DAY = 86_400_000
 START = 1_780_272_000_000 // DAY * DAY
-LENGTHS = (10, 60, 1440)
+LENGTHS = (20, 60, 1440)
 DESCRIPTION = ReferenceDescription(
     features=(("x", ColumnKind.NUMERIC), ("c", ColumnKind.CATEGORICAL)),
     value="y",
@@ -83,12 +83,12 @@ def rolled(base: ReferenceProfile, table: pa.Table) -> ReferenceProfile:
 
 @pytest.fixture(scope="module")
 def base() -> ReferenceProfile:
-    return build_profile(table_of(6, seed=1, every=20_000), description=DESCRIPTION, source="base")
+    return build_profile(table_of(6, seed=1, every=40_000), description=DESCRIPTION, source="base")
 
 
 def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
     """Counts, bins, movement, block variances, hour profiles: equal in every number."""
-    found = rolled(base, table_of(6, seed=1, every=20_000))
+    found = rolled(base, table_of(6, seed=1, every=40_000))
     assert {each.movement[60].status for each in base.columns[:-1]} == {"measured"}
     assert base.season is Season.HOUR_OF_DAY
     assert base.columns[0].seasonal
@@ -100,9 +100,9 @@ def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
 
 def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile) -> None:
     """A stream half a sigma off: PSI against the base is large, against its own rolling reference it is not."""
-    moved = table_of(6, seed=2, mean=0.5, every=20_000)
+    moved = table_of(6, seed=2, mean=0.5, every=40_000)
     found = rolled(base, moved)
-    window = table_of(1, seed=3, mean=0.5, every=20_000)
+    window = table_of(1, seed=3, mean=0.5, every=40_000)
     half = len(window) // 2
     halves = [counted(base, part) for part in (window.slice(0, half), window.slice(half))]
     results = []
@@ -123,7 +123,7 @@ def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile)
 
 def test_values_outside_the_bases_range_are_in_the_end_bins(base: ReferenceProfile) -> None:
     """They have no cell, but movement and bins see them, as windows do."""
-    moved = table_of(3, seed=4, mean=6.0, every=20_000)
+    moved = table_of(3, seed=4, mean=6.0, every=40_000)
     found = rolled(base, moved)
     span = found.layout.spans[0]
     above = found.counts[span.slots + Slot.ABOVE]
@@ -136,7 +136,7 @@ def test_values_outside_the_bases_range_are_in_the_end_bins(base: ReferenceProfi
 
 def test_bins_that_became_rare_are_merged(base: ReferenceProfile) -> None:
     """Two of three categories are rare by now and share a bin; every numeric bin holds 1 %, end slots included."""
-    table = table_of(3, seed=5, mean=2.0, every=20_000)
+    table = table_of(3, seed=5, mean=2.0, every=40_000)
     number = np.arange(len(table))
     names = np.select([number % 300 == 0, number % 500 == 1], ["b", "c"], default="a")
     found = rolled(base, table.set_column(2, "c", pa.array(names)))
@@ -157,7 +157,7 @@ def test_movement_is_measured_once_there_are_five_blocks(base: ReferenceProfile)
         part = table.slice(0, hours * 360)
         assert rolled(base, part).columns[0].movement[60].status == status
     nothing = rolled(base, table.slice(0, 4 * 30))  # twenty minutes
-    assert nothing.columns[0].movement[10].status == "uncalibrated"
+    assert nothing.columns[0].movement[20].status == "uncalibrated"
 
 
 def test_a_base_without_time_is_calibrated_by_live_time() -> None:
@@ -166,13 +166,13 @@ def test_a_base_without_time_is_calibrated_by_live_time() -> None:
     description = ReferenceDescription(features=DESCRIPTION.features, value="y", lengths=LENGTHS)
     base = build_profile(table.drop_columns(["at"]), description=description, source="no time")
     assert {each.status for each in base.columns[0].movement.values()} == {"uncalibrated"}
-    assert rolled(base, table).columns[0].movement[10].status == "measured"
+    assert rolled(base, table).columns[0].movement[20].status == "measured"
 
 
 def test_accuracy_and_importance_stay(base: ReferenceProfile) -> None:
     """Drops of accuracy are measured from the frozen reference, or a slow decline would be followed."""
     known = msgspec.structs.replace(base, correct=80, labelled=100, importance={"x": 0.5})
-    found = rolled(known, table_of(2, seed=8, every=20_000))
+    found = rolled(known, table_of(2, seed=8, every=40_000))
     assert (found.correct, found.labelled, found.importance) == (80, 100, {"x": 0.5})
 
 
