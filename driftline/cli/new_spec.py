@@ -59,7 +59,7 @@ def spec_files(output: Path | None, model: str, *, force: bool) -> SpecFiles:
         path = path / f"{name}.yaml"
     files = SpecFiles(spec=path, profile=path.with_suffix(".reference"))
     problems = tuple(
-        f"{each}: expected no such file, found one; --force overwrites it"
+        f"{each}: expected no such file, found one; --force overwrites it, `driftline reference build` keeps the spec"
         for each in (files.spec, files.profile)
         if each.exists()
     )

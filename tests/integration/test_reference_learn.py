@@ -244,7 +244,7 @@ def test_nothing_found_says_what_there_is(directory: Path, produce: Produce) -> 
 def test_an_empty_topic_says_so_without_a_spec_too(directory: Path) -> None:
     """Nothing to guess from is no other error."""
     with pytest.raises(SpecError, match="found none among 0 records"):
-        learn("credit", rows=10)
+        learn("credit", rows=10, output=directory / "new.yaml")
 
 
 def test_too_few_are_refused_as_from_a_file(directory: Path, produce: Produce) -> None:
