@@ -61,11 +61,12 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceReport:
-    """What was done; *busy*: another alerter has the model."""
+    """What was done; *busy*: another alerter has the model; *taken*: each step with the incident as it is after it."""
 
     ends: int = 0
     evaluations: int = 0
     steps: int = 0
+    taken: tuple[tuple[Decision, IncidentState], ...] = ()
     granted: int = 0
     effects: int = 0
     busy: bool = False
@@ -109,6 +110,7 @@ def _plus(one: AdvanceReport, other: AdvanceReport) -> AdvanceReport:
         ends=one.ends + other.ends,
         evaluations=one.evaluations + other.evaluations,
         steps=one.steps + other.steps,
+        taken=one.taken + other.taken,
         granted=one.granted + other.granted,
         effects=one.effects + other.effects,
         busy=one.busy or other.busy,
@@ -140,6 +142,7 @@ class _Turn:
             earlier=list(granted_actions(connection, applied.model_id)),
         )
         self._transitions: list[TransitionRow] = []
+        self._taken: list[tuple[Decision, IncidentState]] = []
         self._granted: list[Granted] = []
         self._told: list[tuple[int, list[Told], list[Granted]]] = []
 
@@ -154,6 +157,7 @@ class _Turn:
             ends=len(ends),
             evaluations=sum(len(end.evaluations) for end in ends),
             steps=len(self._transitions),
+            taken=tuple(self._taken),
             granted=len(self._granted),
             effects=effects,
         )
@@ -170,6 +174,7 @@ class _Turn:
         for decision, state in outcome.steps:
             sentence = sentence_of(self._applied.key, decision, state.findings)
             self._transitions.append(_transition_row(decision, sentence))
+            self._taken.append((decision, state))
             log.info(
                 "incident.stepped",
                 model=str(self._applied.key),

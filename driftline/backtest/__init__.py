@@ -4,15 +4,16 @@
 """
 
 from driftline.backtest.database import BacktestDatabase
-from driftline.backtest.history import History, HistoryColumns, history_of
+from driftline.backtest.history import History, HistoryColumns, history_of, identities
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
     ProposedAction,
     RaisedIncident,
     RaisedStep,
+    TextbookWord,
 )
-from driftline.backtest.run import run_backtest
+from driftline.backtest.run import backtest_history, run_backtest
 from driftline.backtest.truths import TruthTable, truths_of
 
 __all__ = [
@@ -24,8 +25,11 @@ __all__ = [
     "ProposedAction",
     "RaisedIncident",
     "RaisedStep",
+    "TextbookWord",
     "TruthTable",
+    "backtest_history",
     "history_of",
+    "identities",
     "run_backtest",
     "truths_of",
 ]

@@ -1,19 +1,20 @@
 """Counts history and writes it through ingest's own flush, as one partition that was read from its beginning."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import sqlalchemy as sa
 
 from consumers.count_predictions import PredictionCounter
+from consumers.decisions import Mask, Patience, decide
+from consumers.decode.decoded import Predictions
 from consumers.flush import Flusher
-from consumers.identity import Digests, prediction_digests
+from consumers.identity import Digests, identity_hashes, prediction_digests
 from consumers.partition import PartitionState
 from consumers.pending import Pending
 from consumers.records import RecordBatch
 from driftline.backtest.history import History
 from driftline.backtest.truths import TruthTable
 from monitor.clock import monotonic_seconds
+from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel
 from monitor.store.dedup import SeenIdentities
 from monitor.store.offsets import BrokerPartition, claim_partition
@@ -24,23 +25,40 @@ _PARTITION = PartitionKey(TOPIC, 0)
 
 
 class Feed:
-    """One model's history on its way into one database."""
+    """One model's history on its way into one database.
+
+    Attributes:
+        counted, duplicates: Predictions so far; *truths_fed*: truths so far.
+    """
 
     def __init__(
-        self, engine: sa.Engine, model: AppliedModel, history: History, truths: TruthTable | None, *, generation: int
+        self,
+        engine: sa.Engine,
+        model: AppliedModel,
+        history: History,
+        truths: TruthTable | None,
+        *,
+        generation: int,
+        settings: Settings,
     ) -> None:
         self._model = model
         self._history = history
         self._truths = truths
         self._generation = generation
         self._counter = PredictionCounter()
-        self._flusher = Flusher(engine, worker="backtest", horizon=0)
+        self._patience = Patience(
+            disorder=settings.disorder_seconds * 1000,
+            allowed_lateness=settings.allowed_lateness_seconds * 1000,
+            max_future=settings.max_future_seconds * 1000,
+        )
+        horizon = 0 if history.ids is None else settings.dedup_horizon
+        self._flusher = Flusher(engine, worker="backtest", horizon=horizon)
         found = BrokerPartition(key=_PARTITION, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=len(history.times))
         with engine.begin() as connection:
             row = claim_partition(connection, found, start_at="earliest")
         nothing = SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64))
-        self._state = PartitionState(row, nothing, horizon=0)
-        self.truths_fed = 0
+        self._state = PartitionState(row, nothing, horizon=horizon)
+        self.counted = self.duplicates = self.truths_fed = 0
 
     def feed(self, chosen: slice) -> None:
         """Count the *chosen* rows and commit them, with the truths that were known at the last row's time."""
@@ -54,25 +72,42 @@ class Feed:
             timestamps=found.times,
             records=(),
         )
-        newest = int(found.times[-1])
         pending = Pending()
-        keep = np.ones(len(offsets), dtype=np.bool_)
-        self._counter.count(found, self._digests(found.ids), keep, batch, pending)
-        self._add_truths(newest, pending)
-        self._state.add(records=len(offsets), counted=len(offsets))
-        self._state.advance(offsets=offsets, bad=~keep, max_event_time=newest)
+        digests, keep, newest = self._identified(found, batch)
+        self._counter.count(found, digests, keep, batch, pending)
+        counted = int(np.count_nonzero(keep))
+        self.counted += counted
+        self.duplicates += len(offsets) - counted
+        self._state.add(records=len(offsets), counted=counted, duplicates=len(offsets) - counted)
+        self._state.advance(offsets=offsets, bad=np.zeros(len(offsets), dtype=np.bool_), max_event_time=newest)
+        self._flush(pending, moment=int(found.times[-1]))
+
+    def feed_truths(self, *, until: int) -> None:
+        """Commit the truths that were known *until* then (ms), after the last prediction."""
+        self._flush(Pending(), moment=until)
+
+    def _identified(self, found: Predictions, batch: RecordBatch) -> tuple[Digests, Mask, int | None]:
+        """Return the predictions' digests (0 without ids), which ingest would count, and the newest time of these."""
+        count = len(found.rows)
+        if self._history.ids is None:
+            return np.zeros((count, 2), dtype=np.uint64), np.ones(count, dtype=np.bool_), int(found.times[-1])
+        digests = prediction_digests(self._model.key, found.ids)
+        decisions = decide(
+            offsets=batch.offsets,
+            timestamps=batch.timestamps,
+            times=found.times,
+            hashes=identity_hashes(digests, found.versions),
+            seen=self._state.seen,
+            max_event_time=self._state.now.max_event_time,
+            patience=self._patience,
+        )
+        return digests, decisions.counted, decisions.max_event_time
+
+    def _flush(self, pending: Pending, *, moment: int) -> None:
+        if self._truths is not None:
+            until = self._truths.known_until(moment)
+            chosen = slice(self.truths_fed, until)
+            pending.truths += self._truths.inbox_rows(self._model.model_id, self._model.spec, chosen)
+            self.truths_fed = until
         self._flusher.flush(pending, [self._state], generation=self._generation)
         self._state.keep(now=monotonic_seconds())
-
-    def _digests(self, ids: Sequence[str]) -> Digests:
-        if self._truths is None:
-            return np.zeros((len(ids), 2), dtype=np.uint64)  # nobody will look for these predictions
-        return prediction_digests(self._model.key, ids)
-
-    def _add_truths(self, moment: int, pending: Pending) -> None:
-        if self._truths is None:
-            return
-        until = self._truths.known_until(moment)
-        chosen = slice(self.truths_fed, until)
-        pending.truths += self._truths.inbox_rows(self._model.model_id, self._model.spec, chosen)
-        self.truths_fed = until

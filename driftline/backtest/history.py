@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
-from consumers.decode.model_struct import column_names
 from monitor.errors import SpecError
-from monitor.reference.cells import ColumnRole
-from monitor.reference.column_values import UncountableColumn, epoch_millis, numbers, texts
-from monitor.spec import ColumnKind
+from monitor.reference.cells import CellsLayout, ColumnRole
+from monitor.reference.column_values import Texts, UncountableColumn, epoch_millis, numbers, texts
+from monitor.spec import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.types import MINUTE_MILLIS
 
+VERSIONS_AT_MOST = 50  # a column with more is none of versions
 _PREDICTION_PARTS = (
     ColumnName(ColumnRole.SCORE, "prediction.score", ColumnKind.NUMERIC),
     ColumnName(ColumnRole.LABEL, "prediction.label", ColumnKind.CATEGORICAL),
@@ -52,12 +52,14 @@ class History:
     Attributes:
         times: Shape ``(rows,)``, epoch milliseconds, never falling.
         names, columns: Everything that the model counts, each of one entry per row.
-        ids: Empty texts without an identity column.
+        ids: An Arrow array of texts; None without an identity column.
+        versions: In order of their texts; *version_codes*: which one each row is of.
     """
 
     times: npt.NDArray[np.int64]
-    ids: Sequence[str]
-    versions: Sequence[str]
+    ids: pa.ChunkedArray | None
+    versions: tuple[str, ...]
+    version_codes: npt.NDArray[np.intp]
     names: tuple[ColumnName, ...]
     columns: tuple[Column, ...]
     tags: tuple[Sequence[str | None], ...]
@@ -75,11 +77,12 @@ class History:
 
     def predictions(self, model: AppliedModel, chosen: slice) -> Predictions:
         """Return the *chosen* rows as what decoding would have made of their events."""
+        rows = chosen.stop - chosen.start
         return Predictions(
             model=model,
-            rows=np.arange(chosen.stop - chosen.start, dtype=np.intp),
-            ids=self.ids[chosen],
-            versions=self.versions[chosen],
+            rows=np.arange(rows, dtype=np.intp),
+            ids=[""] * rows if self.ids is None else self.ids.slice(chosen.start, rows).to_pylist(),
+            versions=[self.versions[code] for code in self.version_codes[chosen].tolist()],
             times=self.times[chosen],
             names=self.names,
             columns=tuple(each[chosen] for each in self.columns),
@@ -91,19 +94,25 @@ class History:
         )
 
 
-def history_of(table: pa.Table, model: AppliedModel, columns: HistoryColumns, *, source: str) -> History:
-    """Return *table* as the model's history, sorted by event time.
+def history_of(
+    table: pa.Table, *, spec: ModelSpec, layout: CellsLayout, columns: HistoryColumns, source: str
+) -> History:
+    """Return *table* as the history of the model of *spec*, sorted by event time.
 
     As in the reference, NaN is an invalid value and null a missing one.
+
+    Args:
+        layout: Cells of the reference, which say what is counted.
+        source: Where the table is from, for messages.
 
     Raises:
         SpecError: Columns that are not there or hold something else; all of them at once.
     """
     problems: list[str] = []
-    names = column_names(model)
+    names = tuple(ColumnName(each.role, each.name, each.kind) for each in layout.columns)
     sources = {name: _source(name, columns) for name in names}
     wanted = [columns.timestamp, columns.identity, columns.version, *sources.values()]
-    wanted += [each.tag for each in model.spec.segments]
+    wanted += [each.tag for each in spec.segments]
     known = ", ".join(table.column_names)
     for each in dict.fromkeys(wanted):
         if each is not None and each not in table.column_names:
@@ -115,24 +124,52 @@ def history_of(table: pa.Table, model: AppliedModel, columns: HistoryColumns, *,
         raise SpecError(source, tuple(problems))
     times = _read(lambda: epoch_millis(table[columns.timestamp]), columns.timestamp, problems)
     order = np.zeros(0, np.intp) if times is None else np.argsort(times, kind="stable")
+    versions = _versions(table, columns, order, problems)
     counted = tuple(_column(table, sources[name], name, order, problems) for name in names)
     # The ledger keeps every part of the prediction, counted or not.
     of_prediction = {
         each.role: _column(table, _source(each, columns), each, order, problems) for each in _PREDICTION_PARTS
     }
-    if problems or times is None:
+    if problems or times is None or versions is None:
         raise SpecError(source, tuple(problems))
     return History(
         times=times[order],
-        ids=_texts(table, columns.identity, order, ""),
-        versions=_texts(table, columns.version, order, columns.only_version),
+        ids=None if columns.identity is None else identities(table[columns.identity]).take(pa.array(order)),
+        versions=versions.categories,
+        version_codes=versions.codes,
         names=names,
         columns=counted,
-        tags=tuple(_tag(table, each.tag, order) for each in model.spec.segments),
+        tags=tuple(_tag(table, each.tag, order) for each in spec.segments),
         scores=np.asarray(of_prediction[ColumnRole.SCORE]),
         labels=list(of_prediction[ColumnRole.LABEL]),
         values=np.asarray(of_prediction[ColumnRole.VALUE]),
     )
+
+
+def identities(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return prediction ids as texts, spelled as in events."""
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column.cast(pa.large_string())
+    return pa.chunked_array([pa.array([str(each) for each in column.to_pylist()], pa.large_string())])
+
+
+def _versions(
+    table: pa.Table, columns: HistoryColumns, order: npt.NDArray[np.intp], problems: list[str]
+) -> Texts | None:
+    if columns.version is None:
+        nothing = np.zeros(len(order), dtype=np.bool_)
+        return Texts((columns.only_version,), np.zeros(len(order), np.intp), nothing, nothing)
+    found = _read(lambda: texts(table[columns.version]), columns.version, problems)
+    if found is None:
+        return None
+    without, count = int(np.count_nonzero(found.codes < 0)), len(found.categories)
+    if without:
+        problems.append(f"column {columns.version!r}: expected a version in every row, found none in {without:,}")
+    if count > VERSIONS_AT_MOST:
+        expected = f"expected the model's versions, at most {VERSIONS_AT_MOST}"
+        problems.append(f"column {columns.version!r}: {expected}; found {count:,} different values")
+    return Texts(found.categories, found.codes[order], found.missing, found.invalid)
 
 
 def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
@@ -177,13 +214,6 @@ def _read(reading: Any, source: str, problems: list[str]) -> Any:
     except UncountableColumn as error:
         problems.append(f"column {source!r}: {error}")
         return None
-
-
-def _texts(table: pa.Table, source: str | None, order: npt.NDArray[np.intp], otherwise: str) -> list[str]:
-    if source is None:
-        return [otherwise] * len(order)
-    found = table[source].to_pylist()
-    return [str(found[index]) for index in order.tolist()]
 
 
 def _tag(table: pa.Table, source: str, order: npt.NDArray[np.intp]) -> list[str | None]:

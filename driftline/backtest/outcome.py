@@ -1,15 +1,38 @@
 """What a backtest found: every judged window, every incident with its steps, every action that was proposed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+import msgspec
+
+from alerting.incident_state import Decision, IncidentState
+from alerting.message import UNSEEN, sentence_of
+from driftline.backtest.tracks import PsiTracks
+from monitor.decide.labels import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.findings import Finding, WindowResult
-from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
+from monitor.stats.frequent_values import FrequentValues
+from monitor.store.performance import FinalPerformance
+from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextbookWord:
+    """What the textbook rule says of one window: its verdict, and the columns that it names."""
+
+    verdict: Verdict
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedWindow:
-    """One evaluation; *findings* those that endured, worst first; *result* only where results are kept."""
+    """One evaluation.
+
+    Attributes:
+        findings: Those that endured, worst first, without their sentences.
+        result: Only where results are kept.
+        textbook: Only where the textbook rule runs beside, and could judge.
+    """
 
     series: SeriesKey
     scale: Scale
@@ -20,17 +43,28 @@ class JudgedWindow:
     reason: str
     events: int
     findings: tuple[Finding, ...]
-    result: WindowResult | None
+    result: WindowResult | None = None
+    textbook: TextbookWord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedStep:
-    """One step of an incident, decided on the windows that end at *end* (ms); *findings* of them, worst first."""
+    """One step of an incident.
+
+    Attributes:
+        end: End (ms) of the window that it was decided on, one of *length* minutes.
+        known: When it could be decided (ms): *end*, but of accuracy when its truths were known.
+        told: People would have been told.
+        findings: What the incident is held by after the step, worst first.
+    """
 
     end: int
+    length: int
+    known: int
     step: str
     reason: str
     tier: Tier
+    told: bool
     sentence: str
     findings: tuple[Finding, ...]
 
@@ -50,7 +84,7 @@ class RaisedIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedAction:
-    """What an incident asked for: ``dispatching`` or ``dry_run`` when granted, ``refused`` with the reason."""
+    """What an incident asked for: ``dry_run`` when it would have been sent, ``refused`` with the reason."""
 
     incident_id: str
     kind: str
@@ -67,20 +101,93 @@ class BacktestOutcome:
 
     Attributes:
         events: Predictions that were counted; *first*, *last*: event times of the history (ms).
-        truths: Truths that were counted.
+        duplicates: Rows that repeat an identity, which ingest does not count either.
+        truths: Truths that were known by the end; *labelled*: predictions that met theirs, *correct*: came true.
+        accuracies: What became of every window of theirs.
+        textbook: Incidents of the textbook rule on the same windows; None where it did not run.
+        traffic: Predictions by bucket of *tracks*.
         evaluate_cpu_seconds: CPU of this process for deciding, reading the counts included.
     """
 
     events: int
+    duplicates: int
     truths: int
+    labelled: int
+    correct: int
     first: int
     last: int
+    versions: tuple[str, ...]
     windows: tuple[JudgedWindow, ...]
     incidents: tuple[RaisedIncident, ...]
+    textbook: tuple[RaisedIncident, ...] | None
     actions: tuple[ProposedAction, ...]
+    accuracies: tuple[FinalPerformance, ...]
+    traffic: tuple[int, ...]
+    tracks: PsiTracks
     evaluate_cpu_seconds: float
 
     @property
     def days(self) -> float:
         """Days of event time from the first to the last event."""
         return (self.last - self.first) / 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One step that was taken.
+
+    Attributes:
+        state: The incident as it is after it.
+        known: When it could be decided (ms).
+        unseen: Values by column that the reference never had, of the columns that were found so.
+    """
+
+    decision: Decision
+    state: IncidentState
+    known: int
+    unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
+
+
+def raised_incidents(taken: Sequence[Taken], *, model: ModelKey) -> tuple[RaisedIncident, ...]:
+    """Return the incidents that took these steps, in order of their first window."""
+    by_id: dict[str, list[Taken]] = {}
+    for each in taken:
+        by_id.setdefault(each.state.id, []).append(each)
+    found = [_incident(steps, model) for steps in by_id.values()]
+    return tuple(sorted(found, key=lambda each: (each.first_end, each.kind, each.version)))
+
+
+def _incident(taken: list[Taken], model: ModelKey) -> RaisedIncident:
+    last = taken[-1].state
+    return RaisedIncident(
+        id=last.id,
+        kind=last.kind,
+        version=last.version,
+        worst=last.worst,
+        first_end=last.first_end,
+        resolved_end=last.resolved_end,
+        steps=tuple(_step(each, model) for each in taken),
+    )
+
+
+def _step(taken: Taken, model: ModelKey) -> RaisedStep:
+    decision, findings = taken.decision, tuple(_named(each, taken.unseen) for each in taken.state.findings)
+    return RaisedStep(
+        end=decision.window_end,
+        length=decision.length,
+        known=taken.known,
+        step=decision.step.value,
+        reason=decision.reason.value,
+        tier=decision.tier,
+        told=decision.tells,
+        sentence=sentence_of(model, decision, findings),
+        findings=findings,
+    )
+
+
+def _named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> Finding:
+    """Return *finding* with the values that were unseen; a backtest's files stay with whoever has the data."""
+    if finding.statistic != UNSEEN or finding.column not in unseen:
+        return finding
+    sentence = f"{finding.sentence} Unseen: {values_label(unseen[finding.column])}."
+    return msgspec.structs.replace(finding, sentence=sentence)

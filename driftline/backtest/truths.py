@@ -1,6 +1,6 @@
 """Past truths in the order in which they became known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from consumers.identity import digest_text, prediction_digests, sampled
+from driftline.backtest.history import identities
 from monitor.errors import SpecError
 from monitor.reference.column_values import UncountableColumn, epoch_millis, texts
 from monitor.spec import ModelSpec
@@ -19,29 +20,41 @@ _SOURCE = PartitionKey("backtest-truths", 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthTable:
-    """Truths, sorted by `known_at` (epoch ms, shape ``(truths,)``); ids and values of one length with it."""
+    """Truths, sorted by `known_at` (epoch ms, shape ``(truths,)``).
+
+    Attributes:
+        ids: An Arrow array of texts, one for each truth.
+        values: The distinct values; *codes*: which one each truth has.
+    """
 
     known_at: npt.NDArray[np.int64]
-    ids: Sequence[str]
-    values: Sequence[str]
+    ids: pa.ChunkedArray
+    values: tuple[str, ...]
+    codes: npt.NDArray[np.intp]
 
     def known_until(self, moment: int) -> int:
         """Return how many truths were known at *moment* (ms)."""
         return int(np.searchsorted(self.known_at, moment, side="right"))
 
+    def moments(self, *, after: int, every: int) -> Iterator[int]:
+        """Yield when to look for truths known after *after* (ms): the last of each *every* ms that has some."""
+        later = self.known_at[self.known_until(after) :]
+        if len(later):
+            lasts = np.flatnonzero(np.diff(later // every, append=-1))
+            yield from later[lasts].tolist()
+
     def inbox_rows(self, model_id: int, spec: ModelSpec, chosen: slice) -> tuple[InboxRow, ...]:
         """Return the *chosen* truths as ingest would have put them into the inbox: those of sampled predictions."""
-        ids = self.ids[chosen]
-        if not ids:
+        if chosen.start == chosen.stop:
             return ()
-        digests = prediction_digests(spec.key, ids)
+        digests = prediction_digests(spec.key, self.ids.slice(chosen.start, chosen.stop - chosen.start).to_pylist())
         kept = np.flatnonzero(sampled(digests, spec.sample_rate)).tolist()
         return tuple(
             InboxRow(
                 model_id=model_id,
                 prediction_hash=digest_text(digests[index]),
                 known_at=int(self.known_at[chosen.start + index]),
-                value=self.values[chosen.start + index],
+                value=self.values[self.codes[chosen.start + index]],
                 prediction_time=None,
                 source=_SOURCE,
                 offset=chosen.start + index,
@@ -66,18 +79,20 @@ def truths_of(
     if absent:
         found = ", ".join(table.column_names)
         raise SpecError(source, tuple(f"column {each!r}: expected one of {found}; found none" for each in absent))
-    column = known
+    column = truth
     try:
-        times = epoch_millis(table[known]) + delay_millis
-        column = truth
         spelled = texts(table[truth])
+        there = np.flatnonzero(spelled.codes >= 0)
+        if not len(there):
+            raise UncountableColumn("expected truths, found none")
+        column = known
+        times = epoch_millis(table[known].take(pa.array(there))) + delay_millis
     except UncountableColumn as error:
         raise SpecError(source, (f"column {column!r}: {error}",)) from error
-    there = np.flatnonzero(spelled.codes >= 0)
-    order = there[np.argsort(times[there], kind="stable")]
-    names = table[identity].to_pylist()
+    order = np.argsort(times, kind="stable")
     return TruthTable(
         known_at=times[order],
-        ids=[str(names[index]) for index in order.tolist()],
-        values=[spelled.categories[code] for code in spelled.codes[order].tolist()],
+        ids=identities(table[identity]).take(pa.array(there[order])),
+        values=spelled.categories,
+        codes=spelled.codes[there[order]],
     )

@@ -43,6 +43,7 @@ class _Entry:
 _ENTRIES = {
     "demo": _Entry("demo", "demo", _TRY),
     "replay": _Entry("replay", "replay", _TRY),
+    "backtest": _Entry("backtest", "backtest", _TRY),
     "topics": _Entry("topics", "app", _SET_UP),
     "migrate": _Entry("migrate", "migrate", _SET_UP),
     "init": _Entry("init", "init", _SET_UP),

@@ -12,6 +12,7 @@ from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.turn import WindowTurn
 from monitor.evaluate.window_evaluation import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
+from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.series import series_of_model
 from monitor.store.watermarks import read_partitions
@@ -95,6 +96,7 @@ class Evaluator:
                 cells_order=tuple(each.cells_id for each in applied.cells),
                 spec_version=applied.spec_version,
                 reference_id=applied.reference_id,
+                beside=prepare(_textbook(applied.spec), profile) if self._rules.textbook_beside else None,
             ),
             performance=PerformanceRules(
                 model_id=applied.model_id,
@@ -106,3 +108,8 @@ class Evaluator:
         )
         self._prepared[applied.model_id] = prepared
         return prepared
+
+
+def _textbook(spec: ModelSpec) -> ModelSpec:
+    changes: dict[str, object] = {"rule": "textbook", "seasonality": "none", "statistics": ()}
+    return spec.model_copy(update={"drift": spec.drift.model_copy(update=changes)})

@@ -24,6 +24,7 @@ class StoredEvaluation:
     Attributes:
         revision: 0 the first time, then counted up.
         driving: It may move incidents: a first judgement and, of performance, the newest mature window of its scale.
+        beside: What the textbook rule says of the same counts, where it is asked for and the window can be judged.
     """
 
     series: SeriesKey
@@ -33,6 +34,7 @@ class StoredEvaluation:
     revision: int
     driving: bool
     result: WindowResult
+    beside: WindowResult | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class EvaluationRules:
         prediction_topics: The topics whose watermarks count; None: every topic of that role that was ever read.
         revision_seconds: A window is revised at most this often, before it is final.
         revise: Compare evaluated windows with the counts of now; False where no event can come late.
+        textbook_beside: Judge every window by the textbook rule too, from the same counts; returned, never stored.
         cache_bytes: Memory for decoded counts.
     """
 
@@ -21,6 +22,7 @@ class EvaluationRules:
     prediction_topics: tuple[str, ...] | None = None
     revision_seconds: float = 60.0
     revise: bool = True
+    textbook_beside: bool = False
     cache_bytes: int = 96 << 20
 
 

@@ -139,6 +139,7 @@ class WindowTurn:
                 revision=revision,
                 driving=revision == 0,
                 result=each.result,
+                beside=each.beside,
             )
             for series_id, each, revision in found
         ]

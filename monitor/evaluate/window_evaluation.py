@@ -7,7 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from monitor.decide import Prepared, WindowHours, conclude_window, examine_window, season_hour, watches_panes
+from monitor.decide import (
+    Examined,
+    Prepared,
+    WindowHours,
+    conclude_window,
+    examine_again,
+    examine_window,
+    season_hour,
+    watches_panes,
+)
 from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
 from monitor.types import Scale, Season, Verdict
@@ -23,6 +32,7 @@ class ModelDecision:
 
     Attributes:
         cells_id: The cells of the reference; only windows counted wholly on them can be compared.
+        beside: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
 
     prepared: Prepared
@@ -31,11 +41,12 @@ class ModelDecision:
     cells_order: tuple[int, ...]
     spec_version: int
     reference_id: int
+    beside: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedWindow:
-    """The result of one window, and what it was computed from."""
+    """The result of one window, and what it was computed from; *beside*: the textbook rule's, if it was asked."""
 
     scale: Scale
     end: int
@@ -43,6 +54,7 @@ class EvaluatedWindow:
     previous_events: int
     sampled: int
     result: WindowResult
+    beside: WindowResult | None = None
 
 
 def evaluate_windows(
@@ -76,7 +88,8 @@ def evaluate_windows(
             elif is_filling(each.window, since=since):
                 yield _described(each, decision, _inconclusive(each.rows, "filling"))
             else:
-                yield _described(each, decision, _decided(each, decision, loaded, sums, hours, since=since))
+                result, beside = _decided(each, decision, loaded, sums, hours, since=since)
+                yield _described(each, decision, result, beside=beside)
 
 
 class StepHours:
@@ -146,23 +159,41 @@ def _decided(
     hours: StepHours | None,
     *,
     since: int,
-) -> WindowResult:
+) -> tuple[WindowResult, WindowResult | None]:
+    scale = window.window.scale
+    first_half = _added(window.first_half, loaded, decision.size)
+    second_half = _added(window.second_half, loaded, decision.size)
+    events = sum(row.events for row in window.rows)
     examined = examine_window(
         decision.prepared,
-        scale=window.window.scale,
-        first_half=_added(window.first_half, loaded, decision.size),
-        second_half=_added(window.second_half, loaded, decision.size),
-        events=sum(row.events for row in window.rows),
+        scale=scale,
+        first_half=first_half,
+        second_half=second_half,
+        events=events,
         hours=None if hours is None else hours.of_window(window),
         panes=_panes(window, decision, loaded),
     )
+    beside = None
+    if decision.beside is not None and decision.prepared.seasonal is None:
+        beside = examine_again(decision.beside, examined)
+    elif decision.beside is not None:
+        beside = examine_window(
+            decision.beside, scale=scale, first_half=first_half, second_half=second_half, events=events
+        )
+    needs_previous = examined.needs_previous or (beside is not None and beside.needs_previous)
     previous = None
     previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
-    if examined.needs_previous and previous_rows and _comparable(previous_rows, decision):
+    if needs_previous and previous_rows and _comparable(previous_rows, decision):
         previous = _added(window.previous, sums.load(window.previous), decision.size)
-    return conclude_window(
-        decision.prepared, examined, previous=previous, previous_events=sum(row.events for row in previous_rows)
-    )
+    previous_events = sum(row.events for row in previous_rows)
+
+    def concluded(prepared: Prepared, examined: Examined) -> WindowResult:
+        return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
+
+    result = concluded(decision.prepared, examined)
+    if decision.beside is None or beside is None:
+        return result, None
+    return result, concluded(decision.beside, beside)
 
 
 def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts]) -> tuple[Counts, ...]:
@@ -175,7 +206,9 @@ def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts],
     return total((loaded[tuple(row.row_id for row in step)] for step in steps), size=size)
 
 
-def _described(window: WindowRows, decision: ModelDecision, result: WindowResult) -> EvaluatedWindow:
+def _described(
+    window: WindowRows, decision: ModelDecision, result: WindowResult, *, beside: WindowResult | None = None
+) -> EvaluatedWindow:
     rows = window.rows
     newest = max((row.cells_id for row in rows), key=decision.cells_order.index, default=decision.cells_id)
     return EvaluatedWindow(
@@ -185,4 +218,5 @@ def _described(window: WindowRows, decision: ModelDecision, result: WindowResult
         previous_events=sum(row.events for row in window.previous_rows),
         sampled=sum(row.sampled for row in rows),
         result=result,
+        beside=beside,
     )

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.findings import encode_result
-from monitor.store.schema import performance_due, performance_evaluation, performance_pane
+from monitor.store.schema import performance_due, performance_evaluation, performance_pane, series
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
+from monitor.types import ALL_SEGMENT
 
 OUTPUT = ""  # models with several heads come later; the column is in every key already
 
@@ -159,3 +160,43 @@ def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerf
     ]
     if rows:
         connection.execute(insert(performance_evaluation).on_conflict_do_nothing(), rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalPerformance:
+    """The last revision of one whole version's window that is mature: its counts, accuracy and interval."""
+
+    version: str
+    length: int
+    window_end: int
+    counts: PerformanceCounts
+    accuracy: float | None
+    low: float | None
+    high: float | None
+
+
+def final_performances(connection: sa.Connection, model_id: int) -> tuple[FinalPerformance, ...]:
+    """Return the last revision of every window of whole versions, where it is mature; by version, length and end."""
+    table = performance_evaluation
+    newest = (
+        sa.select(table, series.c.version)
+        .ext(distinct_on(series.c.version, table.c.length, table.c.window_end))
+        .join(series, series.c.id == table.c.series_id)
+        .where(series.c.model_id == model_id, series.c.segment_tag == ALL_SEGMENT, table.c.output == OUTPUT)
+        .order_by(series.c.version, table.c.length, table.c.window_end, table.c.revision.desc(), table.c.id.desc())
+        .subquery()
+    )
+    query = sa.select(newest).where(newest.c.mature)
+    query = query.order_by(newest.c.version, newest.c.length, newest.c.window_end)
+    return tuple(
+        FinalPerformance(
+            version=row.version,
+            length=row.length,
+            window_end=row.window_end,
+            counts=PerformanceCounts(sampled=row.sampled, labelled=row.labelled, correct=row.correct),
+            accuracy=row.accuracy,
+            low=row.low,
+            high=row.high,
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,187 @@
+"""The document that a backtest writes: `driftline backtest --json`, and all that its page shows.
+
+Names here are stable: fields are added, never renamed. Times are RFC 3339 in UTC; a share is between 0 and 1.
+"""
+
+import msgspec
+
+from driftline.backtest.report_curves import AccuracyPart, ChartsPart
+from driftline.backtest.report_incidents import ActionPart, IncidentPart
+
+FORMAT = 1
+
+
+class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The history that was played.
+
+    Attributes:
+        source: Name of the file.
+        first, last: Times of the first and the last prediction.
+        events: Predictions that were counted; *duplicates* repeat an id and were not, as in ingest.
+        truths: Truths that were known by the end.
+    """
+
+    source: str
+    first: str
+    last: str
+    days: float
+    events: int
+    duplicates: int
+    truths: int
+    events_per_minute: float
+    versions: tuple[str, ...]
+
+
+class RulePart(msgspec.Struct, frozen=True, kw_only=True):
+    """What was judged by: the spec's own words."""
+
+    rule: str
+    alpha: float
+    warning: float
+    alert: float
+    critical: float
+    ks_warning: float
+    min_events: int
+    scales: tuple[str, ...]
+
+
+class ToldPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What people would have been told by the spec, over all kinds of incidents.
+
+    Attributes:
+        pages: Messages of an incident that opened or rose at tier alert or critical; *warnings*: at tier warning.
+        follow_ups: Messages that something calmed down or ended.
+        open_at_end: Incidents that were open when the history ended.
+        open_hours, open_share: Time in which an incident was open.
+    """
+
+    pages: int
+    pages_per_week: float
+    warnings: int
+    warnings_per_week: float
+    follow_ups: int
+    incidents: int
+    incidents_per_week: float
+    open_at_end: int
+    open_hours: float
+    open_share: float
+
+
+class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule on the same windows of inputs, told by the same incidents; accuracy is not part of it.
+
+    Attributes:
+        windows: Those that could be judged; *alarming*: of them those with a warning or worse.
+        runs: Stretches of alarming windows, scale by scale: what a monitor without incidents would have told.
+        columns: Those that most alarming windows name, most first.
+    """
+
+    rule: str
+    windows: int
+    alarming: int
+    alarming_share: float
+    runs: int
+    runs_per_week: float
+    incidents: int
+    pages: int
+    pages_per_week: float
+    warnings: int
+    warnings_per_week: float
+    open_hours: float
+    open_share: float
+    columns: tuple[str, ...]
+
+
+class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One column that some rule named.
+
+    Attributes:
+        incidents: How many name it; *led*: how many were opened for it.
+        windows: Alarming windows that name it, by the spec's rule and by the textbook's.
+        tier: The worst.
+        proven_psi: The largest lower bound that any window proved, 0 where none did; *psi*: the PSI there, or the
+            largest, at *psi_scale*; None where none was measured.
+    """
+
+    name: str
+    incidents: int
+    led: int
+    windows: int
+    textbook_windows: int
+    tier: str
+    psi: float | None
+    proven_psi: float
+    psi_scale: str | None
+
+
+class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
+    """Every window of one scale, over all versions.
+
+    Attributes:
+        inconclusive: Windows that could not be judged, by reason.
+        first_judged: End of the first window that could be; None: the scale never said anything.
+        typical_events: Median events of its windows.
+        incidents: Incidents that it opened.
+        strip: One letter for each bucket of the charts, the worst window whose last step touches it: ``.`` none,
+            ``?`` inconclusive, ``o`` ok, ``w`` warning, ``a`` alert, ``c`` critical. *textbook_strip*: by that rule.
+    """
+
+    scale: str
+    step: str
+    windows: int
+    judged: int
+    warning: int
+    alert: int
+    critical: int
+    inconclusive: dict[str, int]
+    first_judged: str | None
+    typical_events: int
+    incidents: int
+    textbook_alarming: int
+    strip: str
+    textbook_strip: str
+
+
+class SegmentPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The windows of one segment; shown, never part of an incident."""
+
+    tag: str
+    value: str
+    windows: int
+    judged: int
+    alarming: int
+
+
+class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a backtest has to say."""
+
+    format: int = FORMAT
+    driftline: str
+    model: str
+    namespace: str
+    history: HistoryPart
+    rule: RulePart
+    told: ToldPart
+    rules: tuple[RuleFigures, ...]
+    incidents: tuple[IncidentPart, ...]
+    actions: tuple[ActionPart, ...]
+    columns: tuple[ColumnPart, ...]
+    scales: tuple[ScalePart, ...]
+    segments: tuple[SegmentPart, ...]
+    accuracy: AccuracyPart | None
+    notes: tuple[str, ...]
+    charts: ChartsPart
+
+
+def encode_report(report: BacktestReport) -> bytes:
+    """Return the document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode_report(encoded: bytes) -> BacktestReport:
+    """Return the report that `encode_report` wrote.
+
+    Raises:
+        msgspec.ValidationError: It is none.
+    """
+    return msgspec.json.decode(encoded, type=BacktestReport)

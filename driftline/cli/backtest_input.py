@@ -1,0 +1,149 @@
+"""Reads what `driftline backtest` is given: spec, reference, history and truths, or says what is wrong with them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from driftline.backtest import History, HistoryColumns, TruthTable, history_of
+from driftline.cli.backtest_truths import TruthOptions
+from driftline.cli.exits import WrongUseError
+from driftline.cli.spec_and_reference import read_reference, read_spec_text
+from monitor.clock import iso_utc, to_millis
+from monitor.errors import SpecError
+from monitor.reference.column_values import UncountableColumn, epoch_millis
+from monitor.reference.description import PREDICTION_PREFIX
+from monitor.reference.profile import ReferenceProfile
+from monitor.reference.table import read_table
+from monitor.spec import ModelSpec
+from monitor.spec_file import parse_spec
+from monitor.types import MINUTE_MILLIS, span_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user said; names are those of columns, None where nothing was said."""
+
+    spec: Path
+    data: Path
+    timestamp: str | None = None
+    identity: str | None = None
+    version: str | None = None
+    score: str | None = None
+    label: str | None = None
+    value: str | None = None
+    latency: str | None = None
+    truths: TruthOptions = field(default_factory=TruthOptions)
+    start: str | None = None
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestInput:
+    """Everything a backtest needs; *timestamp*: the column that the times were read from."""
+
+    spec: ModelSpec
+    profile: ReferenceProfile
+    history: History
+    truths: TruthTable | None
+    timestamp: str
+
+
+def read_input(request: Request) -> BacktestInput:
+    """Return what *request* names, read and checked.
+
+    Raises:
+        SpecError: A file or its columns cannot be used; every problem at once.
+        WrongUseError: Options that do not go together or name nothing.
+    """
+    request.truths.require_complete(identity=request.identity)
+    spec = parse_spec(read_spec_text(request.spec), source=str(request.spec))
+    profile = read_reference(request.spec, spec)
+    table = read_table(request.data)
+    timestamp = request.timestamp or _time_column(table, spec)
+    table = _between(table, timestamp, request)
+    columns = HistoryColumns(
+        timestamp=timestamp,
+        identity=request.identity,
+        version=request.version,
+        score=_part(table, "score", request.score, counted=spec.prediction.score),
+        label=_part(table, "label", request.label, counted=spec.prediction.label),
+        value=_part(table, "value", request.value, counted=spec.prediction.value),
+        latency=request.latency,
+    )
+    history = history_of(table, spec=spec, layout=profile.layout, columns=columns, source=str(request.data))
+    _require_a_window(history, spec, request)
+    truths = request.truths.read(table, identity=request.identity, timestamp=timestamp, source=str(request.data))
+    return BacktestInput(spec=spec, profile=profile, history=history, truths=truths, timestamp=timestamp)
+
+
+def _time_column(table: pa.Table, spec: ModelSpec) -> str:
+    """Return the only column of times that is no feature."""
+    found = [
+        name
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
+        if (pa.types.is_timestamp(kind) or pa.types.is_date(kind)) and name not in spec.columns
+    ]
+    if len(found) == 1:
+        return str(found[0])
+    known = ", ".join(table.column_names)
+    many = f"{', '.join(found)}: say which" if found else f"no column of times among {known}"
+    raise WrongUseError(f"--timestamp: expected the column with the event times, found {many}")
+
+
+def _between(table: pa.Table, timestamp: str, request: Request) -> pa.Table:
+    start, stop = _moment("--from", request.start), _moment("--to", request.stop)
+    if start is None and stop is None:
+        return table
+    if timestamp not in table.column_names:
+        return table  # history_of names it among all other problems
+    try:
+        times = epoch_millis(table[timestamp])
+    except UncountableColumn as error:
+        raise SpecError(str(request.data), (f"column {timestamp!r}: {error}",)) from error
+    chosen = np.ones(len(times), dtype=np.bool_)
+    if start is not None:
+        chosen &= times >= start
+    if stop is not None:
+        chosen &= times < stop
+    if not chosen.any():
+        said = (("--from", request.start), ("--to", request.stop))
+        wanted = " ".join(f"{option} {text}" for option, text in said if text is not None)
+        raise WrongUseError(
+            f"{wanted}: expected some of the rows, found none: they go from {iso_utc(int(times.min()))} to"
+            f" {iso_utc(int(times.max()))}"
+        )
+    return table if chosen.all() else table.filter(pa.array(chosen))
+
+
+def _moment(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUseError(f"{option}: expected a time like 2026-06-01T00:00:00Z or a day, found {text!r}") from error
+    if moment.tzinfo is None and len(text) > len("2026-06-01"):
+        raise WrongUseError(f"{option}: expected a time with its zone, like 2026-06-01T00:00:00Z, found {text!r}")
+    return to_millis(datetime.fromisoformat(f"{text}T00:00:00Z") if moment.tzinfo is None else moment)
+
+
+def _part(table: pa.Table, name: str, said: str | None, *, counted: bool) -> str | None:
+    """Return the column with one part of the prediction: what was said, or the one of that name."""
+    if not counted:
+        if said is not None:
+            raise WrongUseError(f"--{name} {said}: expected none, for the spec says prediction.{name}: false")
+        return None
+    return said or next((each for each in (PREDICTION_PREFIX + name, name) if each in table.column_names), None)
+
+
+def _require_a_window(history: History, spec: ModelSpec, request: Request) -> None:
+    shortest = min(each.length for each in spec.scales)
+    first, last = int(history.times[0]), int(history.times[-1])
+    if last - first < shortest * MINUTE_MILLIS:
+        raise WrongUseError(
+            f"{request.data}: expected at least {span_text(shortest)} of history, the shortest window of the spec;"
+            f" found {(last - first) / MINUTE_MILLIS:.1f} minutes, from {iso_utc(first)} to {iso_utc(last)}"
+        )

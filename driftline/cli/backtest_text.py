@@ -1,0 +1,137 @@
+"""A backtest on one screen of a terminal."""
+
+from collections.abc import Iterable
+from textwrap import fill
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from driftline.backtest.phrases import (
+    RULE_NAMES,
+    columns_text,
+    comparison,
+    counted,
+    days_text,
+    headline,
+    hours_text,
+    kind_text,
+    moment_text,
+    percent_text,
+    subline,
+)
+from driftline.backtest.report import BacktestReport
+from driftline.backtest.report_incidents import IncidentPart
+from driftline.backtest.words import explained_inconclusive
+
+INCIDENTS_SHOWN = 4
+ACTIONS_SHOWN = 3
+COLUMNS_SHOWN = 6
+_STYLES = {"warning": "yellow", "alert": "dark_orange", "critical": "red"}
+_TIERS = {tier: number for number, tier in enumerate(("none", "warning", "alert", "critical"))}
+
+
+def print_report(report: BacktestReport, console: Console) -> None:
+    """Print the headline, both rules side by side, the worst incidents, scales, columns, actions and notes."""
+    console = Console(file=console.file, width=console.width, highlight=False, markup=False, soft_wrap=False)
+    history = report.history
+    console.print(
+        Text.assemble((report.model, "bold"), f"  {history.events:,} predictions of {history.source}, "),
+        f"{moment_text(history.first)} to {moment_text(history.last)} UTC ({days_text(history.days)})",
+    )
+    good = not report.told.incidents and any(each.judged for each in report.scales)
+    console.print(Text(headline(report), style="bold green" if good else "bold"), Text(subline(report), style="dim"))
+    _print_rules(report, console)
+    _print_incidents(report, console)
+    _print_scales(report, console)
+    _print_rest(report, console)
+
+
+def _table(*headings: str, left: int = 1) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < left else "right", overflow="fold")
+    return table
+
+
+def _print_rules(report: BacktestReport, console: Console) -> None:
+    inputs = " (inputs)" if report.accuracy is not None else ""
+    table = _table("", *(RULE_NAMES.get(each.rule, each.rule) + inputs for each in report.rules))
+    for rows in zip(*(comparison(each) for each in report.rules), strict=True):
+        table.add_row(rows[0][0], *(value for _, value in rows))
+    console.print()
+    console.print(table)
+
+
+def _print_incidents(report: BacktestReport, console: Console) -> None:
+    if not report.incidents:
+        return
+    shown = sorted(report.incidents, key=lambda each: (-_TIERS[each.tier], each.opened))[:INCIDENTS_SHOWN]
+    more = len(report.incidents) - len(shown)
+    console.print()
+    console.print(Text("Incidents" + (f", the worst {len(shown)} of {len(report.incidents)}" if more else ""), "bold"))
+    for each in sorted(shown, key=lambda each: each.opened):
+        console.print(_incident_line(each, several=len(report.history.versions) > 1))
+        console.print(
+            Text(fill(each.sentence, max(console.width, 60), initial_indent="    ", subsequent_indent="    "), "dim")
+        )
+
+
+def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
+    closed = "open at the end" if incident.closed is None else f"open for {hours_text(incident.open_hours)}"
+    version = f" of version {incident.version}" if several else ""
+    return Text.assemble(
+        f"  {moment_text(incident.opened)}  ",
+        (f"{incident.tier:<8}", _STYLES.get(incident.tier, "")),
+        f"  {kind_text(incident.kind)}{version} at {incident.scale}, {closed}",
+        f": {columns_text(incident.columns)}" if incident.columns else "",
+    )
+
+
+def _print_scales(report: BacktestReport, console: Console) -> None:
+    beside = len(report.rules) > 1
+    textbook = ["textbook"] if beside else []
+    table = _table("scale", "windows", "judged", "alarming", *textbook, "incidents", "not judged because")
+    table.columns[-1].justify = "left"
+    for each in report.scales:
+        alarming = each.warning + each.alert + each.critical
+        reasons = (
+            f"{explained_inconclusive(reason)} {percent_text(count / each.windows)}"
+            for reason, count in each.inconclusive.items()
+        )
+        table.add_row(
+            f"{each.scale} every {each.step}",
+            f"{each.windows:,}",
+            percent_text(each.judged / each.windows) if each.windows else "-",
+            f"{alarming:,}",
+            *([f"{each.textbook_alarming:,}"] if beside else []),
+            str(each.incidents),
+            ", ".join(reasons),
+        )
+    console.print()
+    console.print(table)
+
+
+def _print_rest(report: BacktestReport, console: Console) -> None:
+    columns = [each for each in report.columns if each.windows]
+    named = [f"{each.name} ({counted(each.windows, 'window')})" for each in columns]
+    lines = []
+    if named:
+        lines.append(("Columns", columns_text(tuple(named), at_most=COLUMNS_SHOWN)))
+    if report.accuracy is not None and report.accuracy.accuracy is not None:
+        lines.append(("Accuracy", f"{report.accuracy.accuracy:.4f} of {report.accuracy.labelled:,} truths"))
+    lines += [("Actions", each) for each in _actions(report)]
+    lines += [("Note", each) for each in report.notes]
+    console.print()
+    for name, line in lines:
+        text = fill(line, max(console.width, 60) - 10, subsequent_indent=" " * 10)
+        console.print(Text.assemble((f"{name:<10}", "bold"), text), soft_wrap=True)
+
+
+def _actions(report: BacktestReport) -> Iterable[str]:
+    for each in report.actions[:ACTIONS_SHOWN]:
+        word = "would be asked" if each.outcome == "asked" else "refused"
+        yield f"{each.action} {word} at {moment_text(each.at)}: {each.explanation}"
+    if len(report.actions) > ACTIONS_SHOWN:
+        yield f"and {counted(len(report.actions) - ACTIONS_SHOWN, 'more action')}"
