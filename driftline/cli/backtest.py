@@ -68,12 +68,12 @@ def backtest(
 
     Exit code 2: spec, reference, table or an option cannot be used; every problem is listed.
     """
-    configure_logging(level="warning")
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
     document = out or spec.with_suffix(".backtest.json")
     page = html or spec.with_suffix(".backtest.html")
     _require_places(document, page, inputs=(spec, data, *([truths] if truths else [])))
+    configure_logging(level="warning")
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
     given = read_input(
         Request(
             spec=spec,
