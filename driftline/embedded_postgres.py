@@ -1,8 +1,10 @@
 """A Postgres without installation, for what does not outlive its process: the demo, a backtest."""
 
+import os
+import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,13 +25,23 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
 
         directory.mkdir()
         server = PostgresServer(directory, cleanup_mode=None)
-        server.start()
+        try:
+            server.start()
+        except BaseException:
+            _end_half_started(directory)
+            raise
     try:
         url = server.get_uri().replace("postgresql://postgres:@", "postgresql://postgres@")
         _make_faster(url)
         yield url
     finally:
         server.stop()
+
+
+def _end_half_started(directory: Path) -> None:
+    """End a server that was interrupted while it started: `stop` does not know it yet."""
+    with suppress(OSError, ValueError, IndexError):
+        os.kill(int((directory / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
 
 
 def _make_faster(url: str) -> None:

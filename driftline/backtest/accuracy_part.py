@@ -3,7 +3,7 @@
 from collections import Counter
 
 from driftline.backtest.outcome import BacktestOutcome
-from driftline.backtest.report import AccuracyPart, AccuracyPoint
+from driftline.backtest.report_curves import AccuracyPart, AccuracyPoint
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec

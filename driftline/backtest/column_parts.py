@@ -1,21 +1,22 @@
 """Which columns caused what, and how the PSI of those that moved most went over time; pure."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from driftline.backtest.outcome import BacktestOutcome
-from driftline.backtest.report import ColumnPart, PsiTrack
+from driftline.backtest.report import ColumnPart
+from driftline.backtest.report_curves import PsiTrack
 from driftline.backtest.scale_parts import ALARMING, input_windows
 from driftline.backtest.tracks import Floats
 from monitor.reference.cells import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
-from monitor.types import Scale, Tier
+from monitor.types import IncidentKind, Scale, Tier
 
 TRACKS_SHOWN = 6
+CALM_TRACKS_SHOWN = 3  # to see that nothing happened
 HOUR = 60
 
 
@@ -36,7 +37,7 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
     tiers: dict[str, Tier] = {}
     for incident in outcome.incidents:
         named = [finding.column for step in incident.steps for finding in step.findings if finding.column]
-        incidents.update(dict.fromkeys(named))
+        incidents.update(set(named))
         led.update(named[:1])
     for window in input_windows(outcome):
         for column in dict.fromkeys(each.column for each in window.findings):
@@ -54,8 +55,9 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
             windows=windows[name],
             textbook_windows=textbook[name],
             tier=tiers.get(name, Tier.NONE).name.lower(),
-            largest_psi=round(largest[name].psi, 4) if name in largest else None,
-            largest_psi_scale=str(largest[name].scale) if name in largest else None,
+            psi=round(largest[name].psi, 4) if name in largest else None,
+            proven_psi=round(largest[name].proven, 4) if name in largest else 0.0,
+            psi_scale=str(largest[name].scale) if name in largest else None,
         )
         for name in {**incidents, **windows, **textbook}
     ]
@@ -73,14 +75,17 @@ def monitored_columns(spec: ModelSpec, profile: ReferenceProfile) -> frozenset[s
 
 
 def psi_tracks(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tuple[PsiTrack, ...]:
-    """Return the tracks of the columns that moved most: what opened incidents, then what was proven, then what is left."""
+    """Return the tracks of the columns that moved most: those that opened drift incidents, then by what was proven."""
     largest = _largest_by_column(outcome, monitored)
     opened: dict[str, tuple[str, int]] = {}
     for incident in outcome.incidents:
-        for finding in incident.steps[0].findings:
+        # Of a broken field PSI is not what is wrong.
+        for finding in incident.steps[0].findings if incident.kind is IncidentKind.DRIFT else ():
             opened.setdefault(finding.column, (incident.version, incident.steps[0].length))
     ranked = sorted(largest, key=lambda name: (name not in opened, -largest[name].proven, -largest[name].psi, name))
-    return tuple(_track(outcome, name, opened.get(name), largest[name]) for name in ranked[:TRACKS_SHOWN])
+    moved = sum(name in opened or largest[name].proven > 0.0 for name in ranked)
+    shown = ranked[: min(max(moved, CALM_TRACKS_SHOWN), TRACKS_SHOWN)]
+    return tuple(_track(outcome, name, opened.get(name), largest[name]) for name in shown)
 
 
 def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, largest: _Largest) -> PsiTrack:
@@ -102,22 +107,18 @@ def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, 
 
 
 def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> dict[str, _Largest]:
+    """Return for each judged column where most of its PSI was proven; where nothing was, its largest PSI."""
     found: dict[str, _Largest] = {}
     for version, scale in outcome.tracks.keys:
-        psi = _maxima(outcome.tracks.psi(version, scale))
-        proven = _maxima(outcome.tracks.proven(version, scale))
-        for name, value, bound in zip(outcome.tracks.names, psi, proven, strict=True):
-            if name not in monitored or np.isnan(value):
+        rows = zip(outcome.tracks.psi(version, scale), outcome.tracks.proven(version, scale), strict=True)
+        for name, (psi, proven) in zip(outcome.tracks.names, rows, strict=True):
+            if name not in monitored or np.isnan(psi).all():
                 continue
+            at = int(np.nanargmax(psi if np.isnan(proven).all() else proven))
+            bound = float(np.nan_to_num(proven[at]))
             before = found.get(name)
-            bound = 0.0 if np.isnan(bound) else bound
-            if before is None or (bound, value) > (before.proven, before.psi):
-                found[name] = _Largest(psi=value, proven=bound, version=version, scale=scale)
-    return found
-
-
-def _maxima(values: Floats) -> Sequence[float]:
-    found: Sequence[float] = np.fmax.reduce(values, axis=1).tolist()
+            if before is None or (bound, float(psi[at])) > (before.proven, before.psi):
+                found[name] = _Largest(psi=float(psi[at]), proven=bound, version=version, scale=scale)
     return found
 
 

@@ -1,7 +1,7 @@
 """Incidents and actions as the document tells them; pure."""
 
 from driftline.backtest.outcome import BacktestOutcome, ProposedAction, RaisedIncident, RaisedStep
-from driftline.backtest.report import ActionPart, IncidentPart, StepPart
+from driftline.backtest.report_incidents import ActionPart, IncidentPart, StepPart
 from driftline.backtest.told import HOUR_MILLIS, is_page, open_spans, times_begun
 from driftline.backtest.words import explained_action
 from monitor.clock import iso_utc

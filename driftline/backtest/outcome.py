@@ -1,13 +1,17 @@
 """What a backtest found: every judged window, every incident with its steps, every action that was proposed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
 
 from alerting.incident_state import Decision, IncidentState
-from alerting.message import sentence_of
+from alerting.message import UNSEEN, sentence_of
 from driftline.backtest.tracks import PsiTracks
+from monitor.decide.labels import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.findings import Finding, WindowResult
+from monitor.stats.frequent_values import FrequentValues
 from monitor.store.performance import FinalPerformance
 from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict
 
@@ -128,13 +132,20 @@ class BacktestOutcome:
         return (self.last - self.first) / 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """One step that was taken, the incident as it is after it, and when that could be known (ms)."""
+    """One step that was taken.
+
+    Attributes:
+        state: The incident as it is after it.
+        known: When it could be decided (ms).
+        unseen: Values by column that the reference never had, of the columns that were found so.
+    """
 
     decision: Decision
     state: IncidentState
     known: int
+    unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
 
 
 def raised_incidents(taken: Sequence[Taken], *, model: ModelKey) -> tuple[RaisedIncident, ...]:
@@ -160,7 +171,7 @@ def _incident(taken: list[Taken], model: ModelKey) -> RaisedIncident:
 
 
 def _step(taken: Taken, model: ModelKey) -> RaisedStep:
-    decision, findings = taken.decision, taken.state.findings
+    decision, findings = taken.decision, tuple(_named(each, taken.unseen) for each in taken.state.findings)
     return RaisedStep(
         end=decision.window_end,
         length=decision.length,
@@ -172,3 +183,11 @@ def _step(taken: Taken, model: ModelKey) -> RaisedStep:
         sentence=sentence_of(model, decision, findings),
         findings=findings,
     )
+
+
+def _named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> Finding:
+    """Return *finding* with the values that were unseen; a backtest's files stay with whoever has the data."""
+    if finding.statistic != UNSEEN or finding.column not in unseen:
+        return finding
+    sentence = f"{finding.sentence} Unseen: {values_label(unseen[finding.column])}."
+    return msgspec.structs.replace(finding, sentence=sentence)

@@ -1,6 +1,7 @@
 """Numbers, times and the headline of a report in words, the same on a terminal and on the page; pure."""
 
-from driftline.backtest.report import BacktestReport, IncidentPart, RuleFigures
+from driftline.backtest.report import BacktestReport, RuleFigures
+from driftline.backtest.report_incidents import IncidentPart
 
 
 def headline(report: BacktestReport) -> str:

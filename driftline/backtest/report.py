@@ -5,6 +5,9 @@ Names here are stable: fields are added, never renamed. Times are RFC 3339 in UT
 
 import msgspec
 
+from driftline.backtest.report_curves import AccuracyPart, ChartsPart
+from driftline.backtest.report_incidents import ActionPart, IncidentPart
+
 FORMAT = 1
 
 
@@ -89,71 +92,6 @@ class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
 
 
-class StepPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of an incident.
-
-    Attributes:
-        at: When it would have been decided; *window_end*: end of the window that it was decided on.
-        told: People would have been told; *page*: at tier alert or critical, and not of an improvement.
-    """
-
-    at: str
-    window_end: str
-    scale: str
-    step: str
-    reason: str
-    tier: str
-    told: bool
-    page: bool
-    sentence: str
-
-
-class ActionPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What an incident would have asked of another system.
-
-    Attributes:
-        outcome: ``asked`` or ``refused``.
-        reason: Of a closed list; *explanation* is for people.
-    """
-
-    incident: str
-    at: str
-    action: str
-    outcome: str
-    reason: str
-    explanation: str
-    from_version: str
-    to_version: str | None
-
-
-class IncidentPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident.
-
-    Attributes:
-        tier: The worst that it reached.
-        opened, closed: Ends of windows; *closed* None: open when the history ended.
-        open_hours: Hours in which it was open, without the breaks before it opened again.
-        scale: The window length that opened it.
-        columns: Those that it named, the one it was opened for first.
-        sentence: Why, from the step at which it was worst.
-        findings: One sentence for each column and statistic of that step, worst first.
-    """
-
-    id: str
-    kind: str
-    version: str
-    tier: str
-    opened: str
-    closed: str | None
-    open_hours: float
-    reopened: int
-    scale: str
-    columns: tuple[str, ...]
-    sentence: str
-    findings: tuple[str, ...]
-    steps: tuple[StepPart, ...]
-
-
 class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
     """One column that some rule named.
 
@@ -161,7 +99,8 @@ class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
         incidents: How many name it; *led*: how many were opened for it.
         windows: Alarming windows that name it, by the spec's rule and by the textbook's.
         tier: The worst.
-        largest_psi: Of all its windows, at *largest_psi_scale*; None where none was measured.
+        proven_psi: The largest lower bound that any window proved, 0 where none did; *psi*: the PSI there, or the
+            largest, at *psi_scale*; None where none was measured.
     """
 
     name: str
@@ -170,8 +109,9 @@ class ColumnPart(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     textbook_windows: int
     tier: str
-    largest_psi: float | None
-    largest_psi_scale: str | None
+    psi: float | None
+    proven_psi: float
+    psi_scale: str | None
 
 
 class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,8 +122,8 @@ class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
         first_judged: End of the first window that could be; None: the scale never said anything.
         typical_events: Median events of its windows.
         incidents: Incidents that it opened.
-        strip: One letter for each bucket of the charts, the worst window that ended there: ``.`` none, ``?``
-            inconclusive, ``o`` ok, ``w`` warning, ``a`` alert, ``c`` critical. *textbook_strip*: by that rule.
+        strip: One letter for each bucket of the charts, the worst window whose last step touches it: ``.`` none,
+            ``?`` inconclusive, ``o`` ok, ``w`` warning, ``a`` alert, ``c`` critical. *textbook_strip*: by that rule.
     """
 
     scale: str
@@ -210,57 +150,6 @@ class SegmentPart(msgspec.Struct, frozen=True, kw_only=True):
     windows: int
     judged: int
     alarming: int
-
-
-class AccuracyPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Accuracy of one window, and its interval."""
-
-    end: str
-    accuracy: float
-    low: float
-    high: float
-
-
-class AccuracyPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What the truths showed.
-
-    Attributes:
-        labelled, correct, accuracy: Over all predictions that met their truth.
-        reference_accuracy: None where the reference has no truths.
-        windows: Mature windows by scale.
-        scale, points: The scale that the chart shows, and its last windows by bucket.
-    """
-
-    labelled: int
-    correct: int
-    accuracy: float | None
-    reference_accuracy: float | None
-    floor: float | None
-    drop: float | None
-    windows: dict[str, int]
-    version: str
-    scale: str
-    points: tuple[AccuracyPoint, ...]
-
-
-class PsiTrack(msgspec.Struct, frozen=True, kw_only=True):
-    """One column's PSI at one scale, the largest of the windows that ended in each bucket; None: none was judged."""
-
-    column: str
-    version: str
-    scale: str
-    psi: tuple[float | None, ...]
-    proven: tuple[float | None, ...]
-
-
-class ChartsPart(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers by bucket of time: *buckets* of *bucket_minutes* each, from *start* on."""
-
-    start: str
-    bucket_minutes: int
-    buckets: int
-    traffic: tuple[int, ...]
-    psi: tuple[PsiTrack, ...]
 
 
 class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from monitor.clock import iso_utc
 from monitor.evaluate.results import EvaluationKind
 from monitor.spec import ModelSpec
 from monitor.types import ALL_SEGMENT, Scale, Verdict, span_text
+from monitor.windows.due import step_millis
 
 ALARMING = frozenset({Verdict.WARNING, Verdict.ALERT, Verdict.CRITICAL})
 _LETTERS = {
@@ -62,16 +63,18 @@ def _scale_part(scale: Scale, windows: list[JudgedWindow], buckets: TimeBuckets,
         typical_events=median_low([each.events for each in windows]) if windows else 0,
         incidents=incidents,
         textbook_alarming=sum(verdict in ALARMING for _, verdict in textbook),
-        strip=_strip(((each.end, each.verdict) for each in windows), buckets),
-        textbook_strip=_strip(textbook, buckets),
+        strip=_strip(((each.end, each.verdict) for each in windows), scale, buckets),
+        textbook_strip=_strip(textbook, scale, buckets),
     )
 
 
-def _strip(verdicts: Iterable[tuple[int, Verdict]], buckets: TimeBuckets) -> str:
+def _strip(verdicts: Iterable[tuple[int, Verdict]], scale: Scale, buckets: TimeBuckets) -> str:
+    """Return the worst verdict of each bucket; a window speaks for the step that ended with it."""
     worst = ["."] * buckets.count
     for end, verdict in verdicts:
-        at = buckets.of_end(end)
-        worst[at] = max(worst[at], _LETTERS[verdict], key=_ORDER.index)
+        letter = _LETTERS[verdict]
+        for at in range(buckets.of_end(end - step_millis(scale) + 1), buckets.of_end(end) + 1):
+            worst[at] = max(worst[at], letter, key=_ORDER.index)
     return "".join(worst)
 
 

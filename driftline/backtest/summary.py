@@ -9,14 +9,8 @@ from driftline.backtest.column_parts import column_parts, monitored_columns, psi
 from driftline.backtest.incident_parts import action_parts, incident_part
 from driftline.backtest.notes import notes_of
 from driftline.backtest.outcome import BacktestOutcome, JudgedWindow, RaisedIncident
-from driftline.backtest.report import (
-    BacktestReport,
-    ChartsPart,
-    HistoryPart,
-    RuleFigures,
-    RulePart,
-    ToldPart,
-)
+from driftline.backtest.report import BacktestReport, HistoryPart, RuleFigures, RulePart, ToldPart
+from driftline.backtest.report_curves import ChartsPart
 from driftline.backtest.scale_parts import ALARMING, alarming_runs, input_windows, scale_parts, segment_parts
 from driftline.backtest.told import HOUR_MILLIS, messages_of, open_millis
 from monitor.clock import iso_utc

@@ -89,4 +89,4 @@ class TextbookIncidents:
         judged = tuple(replace(each, result=each.beside) for each in end.evaluations if each.beside is not None)
         self._casework.now_millis = end.window_end
         outcome = self._casework.feed(EndEvaluation(end.window_end, judged))
-        self.taken += [Taken(decision, state, end.window_end) for decision, state in outcome.steps]
+        self.taken += [Taken(decision=decision, state=state, known=end.window_end) for decision, state in outcome.steps]

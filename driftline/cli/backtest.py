@@ -69,6 +69,8 @@ def backtest(
     Exit code 2: spec, reference, table or an option cannot be used; every problem is listed.
     """
     configure_logging(level="warning")
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
     document = out or spec.with_suffix(".backtest.json")
     page = html or spec.with_suffix(".backtest.html")
     _require_places(document, page, inputs=(spec, data, *([truths] if truths else [])))
@@ -114,8 +116,6 @@ def _require_places(*places: Path, inputs: tuple[Path, ...]) -> None:
 
 
 def _play(given: BacktestInput, *, textbook: bool, quiet: bool) -> BacktestOutcome:
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*shown, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("starting a Postgres", total=len(given.history.times))

@@ -21,7 +21,8 @@ from driftline.backtest.phrases import (
     percent_text,
     subline,
 )
-from driftline.backtest.report import BacktestReport, IncidentPart
+from driftline.backtest.report import BacktestReport
+from driftline.backtest.report_incidents import IncidentPart
 from driftline.backtest.words import explained_inconclusive
 
 INCIDENTS_SHOWN = 4

@@ -6,7 +6,14 @@ where the window before is loaded only when it matters.
 
 from monitor.decide.prepare import Prepared, prepare
 from monitor.decide.season import WindowHours, season_hour
-from monitor.decide.window import Examined, conclude_window, decide_window, examine_window, watches_panes
+from monitor.decide.window import (
+    Examined,
+    conclude_window,
+    decide_window,
+    examine_again,
+    examine_window,
+    watches_panes,
+)
 
 __all__ = [
     "Prepared",
@@ -14,6 +21,7 @@ __all__ = [
     "WindowHours",
     "season_hour",
     "Examined",
+    "examine_again",
     "examine_window",
     "conclude_window",
     "decide_window",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from monitor.decide.further import further_statistics
 from monitor.decide.prepare import Prepared, ScaleMovement
-from monitor.decide.sample import Sample
+from monitor.decide.sample import INVALID, MISSING, UNSEEN, Sample
 from monitor.decide.season import Hours, WindowHours
 from monitor.findings import ColumnResult
 from monitor.stats.columns import Counts, Reals
@@ -132,7 +132,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
     """
     whole = measured.whole
     shares = (whole.shares / np.maximum(whole.totals, 1)).tolist()
-    n, m = whole.n.tolist(), prepared.reference.n.tolist()
+    n = whole.n.tolist()
     psi, phi, lows = measured.psi.tolist(), measured.phi.tolist(), psi_low.tolist()
     ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
     conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
@@ -153,13 +153,23 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) ->
             further=further[at],
         )
         if conclusive[at]
-        else ColumnResult(
-            name=column.name,
-            n=n[at],
-            missing=shares[at][0],
-            invalid=shares[at][1],
-            unseen=shares[at][2],
-            inconclusive="too_few_events" if m[at] > 0 else "no_reference",
-        )
+        else _unjudged(prepared, at, n=n[at], shares=shares[at])
         for at, column in enumerate(prepared.layout.columns)
+    )
+
+
+def unjudged_results(prepared: Prepared, whole: Sample) -> tuple[ColumnResult, ...]:
+    """Return what is stored of the columns of a window with too few events to be judged."""
+    shares = (whole.shares / np.maximum(whole.totals, 1)).tolist()
+    return tuple(_unjudged(prepared, at, n=n, shares=shares[at]) for at, n in enumerate(whole.n.tolist()))
+
+
+def _unjudged(prepared: Prepared, at: int, *, n: int, shares: list[float]) -> ColumnResult:
+    return ColumnResult(
+        name=prepared.layout.columns[at].name,
+        n=n,
+        missing=shares[MISSING],
+        invalid=shares[INVALID],
+        unseen=shares[UNSEEN],
+        inconclusive="too_few_events" if prepared.reference.n[at] > 0 else "no_reference",
     )

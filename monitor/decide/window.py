@@ -11,7 +11,7 @@ import numpy as np
 from monitor.decide.anytime import PaneCounts, anytime_claims, with_anytime
 from monitor.decide.claim import Claim, Level, Settled, settle
 from monitor.decide.drift import PreviousWindow, drift_claims, psi_lower_bounds
-from monitor.decide.measure import Measured, column_results, measure
+from monitor.decide.measure import Measured, column_results, measure, unjudged_results
 from monitor.decide.moved import moved_columns
 from monitor.decide.prepare import Prepared
 from monitor.decide.season import WindowHours
@@ -104,23 +104,36 @@ def examine_window(
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
         return Examined(scale=scale, events=0, measured=None, psi_low=nothing, claims=(), columns=())
+    if events < prepared.min_events:
+        columns = unjudged_results(prepared, prepared.sample(np.add(first_half, second_half, dtype=np.int64)))
+        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
     measured = measure(
         prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
     )
-    if events < prepared.min_events:
-        columns = column_results(prepared, measured, psi_low=nothing)
-        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
+    return _examined(prepared, measured, panes)
+
+
+def examine_again(prepared: Prepared, examined: Examined) -> Examined:
+    """Return what the numbers of an examined window prove by *prepared*, another rule on the same reference.
+
+    Not where columns are compared by the hour: those numbers are of another reference.
+    """
+    return examined if examined.measured is None else _examined(prepared, examined.measured, panes=())
+
+
+def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts]) -> Examined:
     if prepared.drift.rule == "textbook":
-        psi_low, claims = nothing, textbook_claims(prepared, measured)
+        psi_low = np.full(len(prepared.layout.columns), np.nan)
+        claims = textbook_claims(prepared, measured)
     else:
         psi_low = psi_lower_bounds(prepared, measured)
         claims = drift_claims(prepared, measured, psi_low=psi_low)
-        if prepared.anytime is not None and watches_panes(prepared, scale):
+        if prepared.anytime is not None and watches_panes(prepared, measured.scale):
             claims = with_anytime(claims, anytime_claims(prepared.anytime, panes))
     claims = tuple(stuck_claim(prepared, measured, claim) or claim for claim in claims)
     return Examined(
-        scale=scale,
-        events=events,
+        scale=measured.scale,
+        events=measured.events,
         measured=measured,
         psi_low=psi_low,
         claims=(*share_claims(prepared, measured), *claims),

@@ -28,6 +28,8 @@ def judge_performance(
         What was judged, and whether more changed minutes may wait.
     """
     due = claim_due_minutes(connection, series_ids=tuple(series), limit=MINUTES_AT_ONCE)
+    if not due and rules.spec.sample_rate == 0:
+        return [], False  # no prediction is kept for a truth, so no window has any
     minutes: dict[int, list[DueMinute]] = {}
     for each in due:
         minutes.setdefault(each.series_id, []).append(each)

@@ -12,6 +12,7 @@ from monitor.decide import (
     Prepared,
     WindowHours,
     conclude_window,
+    examine_again,
     examine_window,
     season_hour,
     watches_panes,
@@ -173,7 +174,9 @@ def _decided(
         panes=_panes(window, decision, loaded),
     )
     beside = None
-    if decision.beside is not None:
+    if decision.beside is not None and decision.prepared.seasonal is None:
+        beside = examine_again(decision.beside, examined)
+    elif decision.beside is not None:
         beside = examine_window(
             decision.beside, scale=scale, first_half=first_half, second_half=second_half, events=events
         )

@@ -27,10 +27,15 @@ from monitor.truth.probing import next_probe_seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinRules:
-    """How one model's truths are joined."""
+    """How one model's truths are joined.
+
+    Attributes:
+        until_matched: A truth that found a prediction looks no more; only where no other version's can come (ADR 2).
+    """
 
     comparison: ComparisonRules
     horizon_millis: int
+    until_matched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,8 @@ def _join_model(
 def _schedule(truth: TruthInForce, matched: int, rules: JoinRules, now: int) -> ProbeSchedule:
     probes = truth.probes
     next_probe_at: int | None = None
+    if matched and rules.until_matched:
+        return ProbeSchedule(key=truth.key, probes=probes, next_probe_at=None, matched=matched)
     while (seconds := next_probe_seconds(probes, horizon_seconds=rules.horizon_millis / 1000)) is not None:
         next_probe_at = truth.first_seen_at + int(seconds * 1000)
         if next_probe_at > now:

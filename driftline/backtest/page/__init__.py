@@ -1,7 +1,5 @@
 """A backtest as one self-contained HTML page: no script, no font, no address outside of it."""
 
-from driftline.backtest.report import BacktestReport
+from driftline.backtest.page.document import page_of
 
-
-def page_of(report: BacktestReport) -> str:
-    return ""
+__all__ = ["page_of"]

@@ -1,0 +1,163 @@
+"""History on its way: feed an hour, join what is known, judge what is due, move incidents; then the next hour."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import sqlalchemy as sa
+
+from alerting.advance import advance_model
+from alerting.incident_state import Decision, IncidentState
+from alerting.message import UNSEEN
+from driftline.backtest.buckets import TimeBuckets, time_buckets
+from driftline.backtest.feed import TOPIC, Feed
+from driftline.backtest.history import History
+from driftline.backtest.outcome import BacktestOutcome, ProposedAction, Taken, raised_incidents
+from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.truths import TruthTable
+from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
+from monitor.evaluate import EvaluationRules, Evaluator
+from monitor.maintain.join import join_rules, join_truths
+from monitor.settings import Settings
+from monitor.stats.frequent_values import FrequentValues
+from monitor.store.configuration import AppliedModel, Configuration
+from monitor.store.incident_story import StoryAction, stories_of
+from monitor.store.performance import final_performances
+from monitor.store.progress import read_progress
+from monitor.store.unseen import unseen_values
+from monitor.types import MINUTE_MILLIS, IncidentKind
+
+ROWS_AT_ONCE = 50_000
+PANE_BYTES_AT_ONCE = 64 << 20
+TRUTHS_MILLIS_AT_ONCE = 60 * MINUTE_MILLIS
+
+OnProgress = Callable[[int, int], None]
+"""(rows fed, event time in ms)."""
+
+
+class Playback:
+    """One history on its way through one database."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        configuration: Configuration,
+        history: History,
+        truths: TruthTable | None,
+        *,
+        textbook: bool,
+        keep_results: bool,
+    ) -> None:
+        self._engine = engine
+        self._configuration = configuration
+        self._model = configuration.models[0]
+        self._history = history
+        self._truths = truths
+        self._settings = Settings.model_construct(database_url="")
+        self._feed = Feed(
+            engine, self._model, history, truths, generation=configuration.generation, settings=self._settings
+        )
+        self._buckets = time_buckets(int(history.times[0]), int(history.times[-1]))
+        self._tracks = PsiTracks(self._buckets)
+        self._textbook = TextbookIncidents(self._model.spec) if textbook else None
+        rules = EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False, textbook_beside=textbook)
+        self._watched = WatchedEvaluator(
+            Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
+        )
+        self._taken: list[Taken] = []
+        one_version = len(history.versions) == 1
+        self._join_rules = {
+            model: replace(rules, until_matched=one_version) for model, rules in join_rules(configuration).items()
+        }
+
+    def play(self, on_progress: OnProgress, *, minutes: int) -> None:
+        """Feed at most *minutes* of event time at once; truths that came after the last prediction at the end."""
+        times = self._history.times
+        at_once = min(minutes, _minutes_at_once(self._model))
+        for chosen in self._history.chunks(minutes=at_once, rows=ROWS_AT_ONCE):
+            self._feed.feed(chosen)
+            at = int(times[chosen.stop - 1])
+            self._advance(at)
+            on_progress(chosen.stop, at)
+        if self._truths is not None:
+            for at in self._truths.moments(after=int(times[-1]), every=TRUTHS_MILLIS_AT_ONCE):
+                self._feed.feed_truths(until=at)
+                self._advance(at)
+                on_progress(len(times), at)
+
+    def _advance(self, at: int) -> None:
+        """Join what is known, judge what is due and move incidents, at event time *at* (ms)."""
+        if self._truths is not None:
+            more = True
+            while more:
+                with self._engine.begin() as connection:
+                    more = join_truths(connection, rules=self._join_rules, now=at).more
+        report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
+        for decision, state in report.taken:
+            known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end
+            unseen = self._unseen(decision, state)
+            self._taken.append(Taken(decision=decision, state=state, known=known, unseen=unseen))
+
+    def _unseen(self, decision: Decision, state: IncidentState) -> dict[str, FrequentValues]:
+        columns = {each.column for each in state.findings if each.statistic == UNSEEN}
+        if not columns:
+            return {}
+        with self._engine.connect() as connection:
+            return unseen_values(
+                connection,
+                model_id=self._model.model_id,
+                version=decision.version,
+                since=decision.window_end - decision.length * MINUTE_MILLIS,
+                until=decision.window_end,
+                columns=columns,
+            )
+
+    def outcome(self) -> BacktestOutcome:
+        """Return what came of it."""
+        with self._engine.connect() as connection:
+            stories = stories_of(connection, id_prefix="")
+            accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
+            progress = read_progress(connection)
+        key = self._model.key
+        return BacktestOutcome(
+            events=self._feed.counted,
+            duplicates=self._feed.duplicates,
+            truths=self._feed.truths_fed,
+            labelled=progress.labelled,
+            correct=progress.correct,
+            first=int(self._history.times[0]),
+            last=int(self._history.times[-1]),
+            versions=self._history.versions,
+            windows=tuple(self._watched.windows),
+            incidents=raised_incidents(self._taken, model=key),
+            textbook=None if self._textbook is None else raised_incidents(self._textbook.taken, model=key),
+            actions=tuple(_action(each) for story in stories for each in story.actions),
+            accuracies=accuracies,
+            traffic=_traffic(self._history, self._buckets),
+            tracks=self._tracks,
+            evaluate_cpu_seconds=self._watched.cpu_seconds,
+        )
+
+
+def _minutes_at_once(model: AppliedModel) -> int:
+    """Return how much event time one flush may hold: an hour, less where panes are wide."""
+    panes = PANE_BYTES_AT_ONCE // (4 * model.cells[-1].layout.size)
+    series = 1 + sum(len(each.values) + 1 for each in model.spec.segments)
+    return max(1, min(60, panes // series))
+
+
+def _traffic(history: History, buckets: TimeBuckets) -> tuple[int, ...]:
+    found = np.bincount((history.times - buckets.start) // buckets.millis, minlength=buckets.count)
+    return tuple(found.tolist())
+
+
+def _action(found: StoryAction) -> ProposedAction:
+    return ProposedAction(
+        incident_id=found.incident_id,
+        kind=found.kind,
+        state=found.state,
+        reason=found.reason,
+        from_version=found.from_version,
+        to_version=found.to_version,
+        end=found.window_end,
+    )
