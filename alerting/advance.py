@@ -13,12 +13,13 @@ from alerting.facts import DECIDED_KINDS
 from alerting.incident_state import Decision, IncidentState, Step, decode_state, encode_state
 from alerting.message import Told, message, sentence_of
 from alerting.proposals import Granted, NewestResult, Proposals
-from alerting.serving import Period, gone_versions, serving_period
+from alerting.serving import gone_versions, serving_period
 from alerting.unseen_told import unseen_to_tell
 from monitor.clock import monotonic_seconds
 from monitor.durations import millis
 from monitor.findings import WindowResult
 from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
+from monitor.serving_periods import Period
 from monitor.settings import Settings
 from monitor.store.actions import ActionKind, ActionState, granted_actions, insert_action
 from monitor.store.comparison import newest_conclusive_result

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from alerting.serving import DeploymentEvent, Period, ever_deployed, rollback_targets, serving_period
+from alerting.serving import ever_deployed, rollback_targets, serving_period
 from monitor.durations import millis
 from monitor.findings import Finding
+from monitor.serving_periods import DeploymentEvent, Period
 from monitor.spec import ActionMode, RetrainingSpec, RollbackSpec
 from monitor.types import IncidentKind, Tier
 

@@ -7,10 +7,10 @@ import msgspec
 
 from alerting.guard import PREDICTION_ROLES
 from alerting.incident_state import Decision, IncidentState, Reason, Step
-from alerting.serving import Period
 from monitor.clock import iso_utc
 from monitor.decide.labels import values_label
 from monitor.findings import Finding
+from monitor.serving_periods import Period
 from monitor.spec import AlertingSpec
 from monitor.stats.frequent_values import FrequentValues
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier

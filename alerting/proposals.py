@@ -15,9 +15,10 @@ from alerting.actions import (
 from alerting.casework import Asking, Casework
 from alerting.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
 from alerting.incident_state import IncidentState
-from alerting.serving import DeploymentEvent, rollback_targets, serving_period
+from alerting.serving import rollback_targets, serving_period
 from monitor.durations import millis
 from monitor.findings import WindowResult
+from monitor.serving_periods import DeploymentEvent
 from monitor.spec import ActionMode, ModelSpec
 from monitor.store.actions import ActionKind, ActionRow, ActionState
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier

@@ -57,4 +57,6 @@ def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> 
     """Return one of its columns, with another error probability, reference or natural movement."""
     chosen = spec()
     found = comparisons_at(prepare(chosen, reference()), chosen.scales[0])[0]
-    return replace(found, alpha=alpha, m=float(rows), kappa=kappa, kappa_half=kappa, status="measured")
+    return replace(
+        found, alpha=alpha, m=float(rows), m_half=float(rows), kappa=kappa, kappa_half=kappa, status="measured"
+    )

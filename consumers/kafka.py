@@ -1,7 +1,7 @@
 """The only file that imports confluent_kafka: consumer, producer, admin, and errors in the operator's words."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import cast
@@ -11,11 +11,21 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from consumers.kafka_settings import client_settings, consumer_settings
+from consumers.kafka_values import FoundTopic, Rebalance, TopicPlan
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
-__all__ = ["InputConsumer", "Message", "TopicPlan", "TopicProducer", "create_topics", "describe_topics"]
+__all__ = [
+    "EmbeddedBroker",
+    "InputConsumer",
+    "Message",
+    "Rebalance",
+    "TopicPlan",
+    "TopicProducer",
+    "create_topics",
+    "describe_topics",
+]
 
 ANSWER_SECONDS = 10.0
 _END_OF_PARTITION: int = KafkaError._PARTITION_EOF
@@ -58,15 +68,6 @@ class Received:
     cut: frozenset[PartitionKey] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebalance:
-    """Who is told when partitions come and go; called inside `consume`."""
-
-    assigned: Callable[[Sequence[PartitionKey]], None]
-    revoked: Callable[[Sequence[PartitionKey]], None]
-    lost: Callable[[Sequence[PartitionKey]], None]
-
-
 class InputConsumer:
     """A member of the ingest group whose positions come from Postgres, never from the broker.
 
@@ -85,6 +86,10 @@ class InputConsumer:
         self._consumer.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
+
+    def read_from(self, positions: Mapping[PartitionKey, int]) -> None:
+        """Read these partitions from these offsets on without joining the group; `subscribe` is not for this one."""
+        self._consumer.assign([TopicPartition(key.topic, key.partition, at) for key, at in positions.items()])
 
     def consume(self, count: int, *, timeout_seconds: float) -> Received:
         """Return up to *count* records; callbacks of a rebalance run inside."""
@@ -150,6 +155,19 @@ class InputConsumer:
         except KafkaException as error:
             raise unavailable(self._settings, f"asking for the offsets of {key}", error.args[0].str()) from error
         return int(low), int(high)
+
+    def offset_since(self, key: PartitionKey, millis: int) -> int | None:
+        """Return the first offset of *key* whose Kafka timestamp is *millis* or later; None: no record is so new.
+
+        Raises:
+            UnavailableError: The broker does not answer.
+        """
+        place = TopicPartition(key.topic, key.partition, millis)
+        try:
+            (found,) = self._consumer.offsets_for_times([place], timeout=ANSWER_SECONDS)
+        except KafkaException as error:
+            raise unavailable(self._settings, f"looking for {millis} in {key}", error.args[0].str()) from error
+        return int(found.offset) if found.offset >= 0 else None
 
     def cached_end(self, key: PartitionKey) -> int:
         """Return the end offset of *key* that came with the last fetch, -1 before the first; asks nobody."""
@@ -257,16 +275,6 @@ class TopicProducer:
             self.ends[PartitionKey(topic, partition)] = offset + 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicPlan:
-    """A topic to create."""
-
-    name: str
-    partitions: int
-    replication: int
-    config: tuple[tuple[str, str], ...] = ()
-
-
 def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, bool]:
     """Create the topics that are missing; return for each name whether it was made now.
 
@@ -293,15 +301,6 @@ def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, b
             else:
                 raise DriftlineError(f"topic {name}: the broker refuses to create it: {cause.str()}") from error
     return made
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundTopic:
-    """A topic as the broker describes it; *topic_id* is empty where the broker cannot tell."""
-
-    name: str
-    topic_id: str
-    partitions: int
 
 
 class Cluster:
@@ -354,22 +353,6 @@ class Cluster:
 def describe_topics(settings: Settings, names: Sequence[str]) -> dict[str, FoundTopic]:
     """Return those of *names* that exist, asked of a client of its own."""
     return Cluster(settings).topics(names)
-
-
-def require_topics(settings: Settings) -> None:
-    """Return when the broker answers and has every topic of the settings.
-
-    Raises:
-        UnavailableError: No answer, or topics are missing; says which and what to do.
-    """
-    inputs = (settings.predictions_topics, settings.truths_topics, settings.deployments_topics)
-    wanted = [*(name for names in inputs for name in names), settings.wakeups_topic]
-    found = describe_topics(settings, wanted)
-    if missing := [name for name in wanted if name not in found]:
-        raise UnavailableError(
-            f"Kafka at {settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
-            "Run `driftline topics create`, or correct the topics in the settings."
-        )
 
 
 class EmbeddedBroker:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from monitor.reference.cells import canonical_category
 from monitor.stats.frequent_values import FrequentValues, frequent_values
-from monitor.store.unseen import HOUR_MILLIS, VALUES_NAMED
-from monitor.types import SeriesKey
+from monitor.store.unseen import VALUES_NAMED
+from monitor.types import HOUR_MILLIS, SeriesKey
 
 LONGEST_VALUE = 100
 ROOM = 1000

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from consumers.kafka import require_topics
+from consumers.required_topics import require_topics
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.store.engine import make_engine, require_database

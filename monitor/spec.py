@@ -279,6 +279,11 @@ class ModelSpec(Strict):
     namespace: Name = "default"
     task: Task
     reference: str = Field(description="Path of the reference profile, relative to this file.")
+    reference_policy: Literal["frozen", "rolling"] = Field(
+        default="frozen",
+        description="rolling: once a day the approved hours of the last 7 days become the reference by themselves; a "
+        "slow drift is then followed, not told.",
+    )
     columns: dict[Name, ColumnSpec] = Field(max_length=2000)
     prediction: PredictionSpec
     truth: TruthSpec = TruthSpec()

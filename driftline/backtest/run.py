@@ -85,7 +85,7 @@ def backtest_history(
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
         run = Playback(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
-        run.play(on_progress, minutes=minutes_at_once)
+        run.play(on_progress, minutes_at_once=minutes_at_once)
         return run.outcome()
     finally:
         engine.dispose()

@@ -14,7 +14,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
-from monitor.store.configuration import Applied, apply_spec
+from monitor.store.configuration import Applied, apply_spec, load_reference
 from monitor.store.engine import make_engine, require_database
 from monitor.store.migrate import require_current_schema
 from monitor.types import span_text
@@ -27,8 +27,11 @@ def apply(
     """Check a model spec and its reference profile, and store both.
 
     New cells take effect at a pane start two minutes from now; a model's first ones count from the beginning of its
-    topic. Applying what is in force already changes nothing. Exit code 2: spec or profile are not usable, every
-    problem is listed; 3: the database cannot be reached or has another schema.
+    topic. Applying what is in force already changes nothing, and a reference that was adopted meanwhile
+    (`driftline reference adopt`) stays until the spec names another profile.
+
+    Exit code 2: spec or profile are not usable, every problem is listed; 3: the database cannot be reached or has
+    another schema.
     """
     text = read_spec_text(spec)
     parsed = parse_spec(text, source=str(spec))
@@ -39,6 +42,8 @@ def apply(
         require_current_schema(engine)
         with engine.begin() as connection:
             applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
+            if applied.adopted_over is not None:
+                profile = load_reference(connection, applied.reference_id)
     finally:
         engine.dispose()
     if as_json:
@@ -63,6 +68,7 @@ def _document(spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> d
         "cells": profile.layout.size,
         "reference_id": applied.reference_id,
         "effective_from": applied.effective_from,
+        "adopted_over": applied.adopted_over,
         "uncalibrated": [span_text(length) for length in uncalibrated_lengths(spec, profile)],
     }
 
@@ -75,6 +81,14 @@ def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied
     else:
         sentence = f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}."
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    if applied.adopted_over is not None:
+        console.print(
+            f"Reference {applied.reference_id}, adopted since, stays in force instead of the profile of this spec; "
+            f"`driftline reference adopt {spec.key} {applied.adopted_over}` goes back to that.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     console.print(
         f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.",
         highlight=False,

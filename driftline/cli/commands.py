@@ -47,6 +47,7 @@ _ENTRIES = {
     "topics": _Entry("topics", "app", _SET_UP),
     "migrate": _Entry("migrate", "migrate", _SET_UP),
     "init": _Entry("init", "init", _SET_UP),
+    "reference": _Entry("reference.group", "app", _SET_UP),
     "plan": _Entry("plan", "plan", _SET_UP),
     "schema": _Entry("schema", "schema", _SET_UP),
     "apply": _Entry("apply", "apply", _SET_UP),

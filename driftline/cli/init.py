@@ -1,26 +1,16 @@
 """`driftline init`: a spec and a reference profile from a table of past predictions."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 
-from driftline.cli.proposal import Proposal, Request, propose
-from driftline.cli.spec_text import spec_text
-from monitor.errors import SpecError
-from monitor.reference.build import build_profile
-from monitor.reference.cells import Slot
-from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
+from driftline.cli.importance_option import IMPORTANCE_HELP
+from driftline.cli.new_spec import NewSpec, listed, read_scales, spec_files, write_new_spec
+from driftline.cli.proposal import Request
 from monitor.reference.table import read_table
-from monitor.spec import ScaleSpec, Task, WindowSpec
-from monitor.spec_file import parse_spec
-from monitor.types import MINUTE_MILLIS, span_text
-
-SCHEMA_FILE = "spec.schema.json"
+from monitor.reference.usable_rows import usable_rows
+from monitor.spec import Task
 
 
 def init(
@@ -53,6 +43,10 @@ def init(
     sample_rate: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of predictions kept for truths; default by the traffic.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Column with row weights; the rows are worth as many as Kish's size says.")
+    ] = None,
+    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Leave out columns that cannot be counted.")] = False,
     output: Annotated[Path | None, typer.Option(help="Where to write the spec; default MODEL.yaml here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -63,13 +57,13 @@ def init(
     The profile (MODEL.reference, beside the spec) holds counts, no rows. Nothing is sent anywhere; `driftline apply`
     stores both. Exit code 2: the table, an option or a column cannot be used; every problem is listed.
     """
-    spec_path, profile_path = _paths(output, model, force=force)
-    table = read_table(reference)
-    proposal = propose(
-        table,
+    files = spec_files(output, model, force=force)
+    rows = usable_rows(read_table(reference), source=str(reference), identity=identity, weights=weights)
+    write_new_spec(
+        rows,
         Request(
             source=str(reference),
-            scales=_scales(scales),
+            scales=read_scales(scales),
             task=task,
             score=score,
             label=label,
@@ -77,115 +71,18 @@ def init(
             truth=truth,
             timestamp=timestamp,
             identity=identity,
-            ignored=_listed(ignore),
-            categorical=_listed(categorical),
+            ignored=(*listed(ignore), *([weights] if weights else [])),
+            categorical=listed(categorical),
             positive=positive,
             segments=_segments(segment),
             sample_rate=sample_rate,
             drop=drop,
         ),
+        NewSpec(model=model, namespace=namespace, reference=reference.name, files=files, importance=importance),
+        as_json=as_json,
     )
-    profile = build_profile(table, description=proposal.description, source=reference.name)
-    schema = SCHEMA_FILE if (spec_path.parent / SCHEMA_FILE).is_file() else None
-    text = spec_text(
-        proposal, profile=profile, model=model, namespace=namespace, reference=profile_path.name, schema=schema
-    )
-    parse_spec(text, source=str(spec_path))
-    spec_path.parent.mkdir(parents=True, exist_ok=True)
-    profile_path.write_bytes(encode_profile(profile))
-    spec_path.write_text(text, encoding="utf-8")
-    if as_json:
-        _print_json(proposal, profile, spec_path=spec_path, profile_path=profile_path)
-    else:
-        _print_table(proposal, profile, spec_path=spec_path, profile_path=profile_path)
-
-
-def _paths(output: Path | None, model: str, *, force: bool) -> tuple[Path, Path]:
-    name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in model)
-    path = output or Path(f"{name}.yaml")
-    if path.is_dir():
-        path = path / f"{name}.yaml"
-    profile = path.with_suffix(".reference")
-    problems = tuple(
-        f"{each}: expected no such file, found one; --force overwrites it" for each in (path, profile) if each.exists()
-    )
-    if problems and not force:
-        raise SpecError("driftline init", problems)
-    return path, profile
-
-
-def _listed(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
 def _segments(values: list[str] | None) -> tuple[tuple[str, str], ...]:
     """Return (tag, column) pairs; a name alone is both."""
-    return tuple((tag, column or tag) for tag, _, column in (each.partition(":") for each in _listed(values)))
-
-
-def _scales(text: str | None) -> tuple[ScaleSpec, ...]:
-    if text is None:
-        return WindowSpec().scales
-    pairs = [each.strip().partition("/") for each in text.split(",")]
-    document = {"scales": [{"length": length, "step": step} for length, _, step in pairs]}
-    try:
-        return WindowSpec.model_validate(document).scales
-    except ValidationError as error:
-        # A pair that is wrong is left out of the tuple, which then is too short as well: no problem of its own.
-        said = tuple(
-            f"--scales {text}: {each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors()
-            if each["type"] != "too_short"
-        )
-        raise SpecError("driftline init", said) from error
-
-
-def _movement(profile: ReferenceProfile, column: ColumnReference, lengths: tuple[int, ...]) -> str:
-    """Return how much a column moves beyond chance at the measured scale nearest to an hour, as in `×1.8 at 1h`."""
-    measured = [length for length in lengths if column.movement[length].status == "measured"]
-    if not measured:
-        return "uncalibrated"
-    length = min(measured, key=lambda minutes: abs(minutes - 60))
-    span = (profile.end or 0) - (profile.start or 0)
-    in_window = profile.rows * min(1.0, length * MINUTE_MILLIS / max(span, 1))
-    factor = 1.0 + column.movement[length].kappa / (1.0 / in_window + 1.0 / profile.rows)
-    return f"×{factor:.1f} at {span_text(length)}"
-
-
-def _print_table(proposal: Proposal, profile: ReferenceProfile, *, spec_path: Path, profile_path: Path) -> None:
-    console = Console()
-    shown = Table(title=f"{profile.rows:,} rows of {profile.source}", title_justify="left")
-    for heading in ("column", "kind", "cells", "missing", "moves by itself"):
-        shown.add_column(heading, justify="left" if heading in ("column", "kind") else "right")
-    columns = zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True)
-    for column, span, reference in columns:
-        missing = profile.counts[span.slots + Slot.MISSING] / profile.rows
-        moves = _movement(profile, reference, proposal.description.lengths) if reference.movement else "fixed cells"
-        shown.add_row(column.name, column.kind, str(column.cells), f"{missing:.1%}", moves)
-    console.print(shown)
-    if profile.labelled:
-        console.print(f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,}.")
-    if not profile.block_starts:
-        console.print("Without --timestamp no natural movement is known: findings say `uncalibrated`.")
-    for note in proposal.notes:
-        console.print(f"- {note}", markup=False, highlight=False)
-    console.print(f"Wrote {spec_path} and {profile_path}.", soft_wrap=True)
-    console.print(f"Next: read {spec_path}, then `driftline apply {spec_path}`.", soft_wrap=True)
-
-
-def _print_json(proposal: Proposal, profile: ReferenceProfile, *, spec_path: Path, profile_path: Path) -> None:
-    document = {
-        "spec": str(spec_path),
-        "reference": str(profile_path),
-        "rows": profile.rows,
-        "task": proposal.task,
-        "sample_rate": proposal.sample_rate,
-        "correct": profile.correct,
-        "labelled": profile.labelled,
-        "columns": [
-            {"name": column.name, "kind": column.kind, "role": column.role, "cells": column.cells}
-            for column in profile.layout.columns
-        ],
-        "notes": list(proposal.notes),
-    }
-    typer.echo(json.dumps(document))
+    return tuple((tag, column or tag) for tag, _, column in (each.partition(":") for each in listed(values)))

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import SpecError
-from monitor.reference.build import uncountable_reason
-from monitor.reference.column_values import UncountableColumn, epoch_millis, natural_kind, texts
+from monitor.reference.column_cells import uncountable_reason
+from monitor.reference.column_values import UncountableColumn, epoch_millis, is_number, natural_kind, texts
 from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
 from monitor.spec import ColumnKind, ScaleSpec, SegmentSpec, Task
 
@@ -16,6 +16,7 @@ IDENTITY_NAMES = ("id", "prediction_id")
 LEDGER_ROWS_PER_DAY = 1_000_000
 DAY_MILLIS = 86_400_000
 SEGMENT_VALUES = 50
+MIXED_CATEGORIES = 10
 POSITIVES = (("1", "0"), ("true", "false"), ("True", "False"), ("yes", "no"), ("Yes", "No"), ("Y", "N"), ("y", "n"))
 
 
@@ -126,6 +127,8 @@ def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[t
         reason = uncountable_reason(table[name], column=CountedColumn(name=name, source=name, kind=kind))
         if reason is None:
             features.append((name, kind))
+            if note := _mixed_note(table[name], name, kind):
+                findings.notes.append(note)
         elif request.drop:
             findings.notes.append(f"{name}: left out: {reason}")
         else:
@@ -143,6 +146,20 @@ def _kind(values: pa.ChunkedArray, name: str, request: Request, findings: _Findi
         findings.notes.append(f"{name}: always the same number; categorical, so that any other value is unseen")
         return ColumnKind.CATEGORICAL
     return ColumnKind.NUMERIC
+
+
+def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | None:
+    """Return what to say of a categorical column most of whose categories are numbers; None for others."""
+    if kind is not ColumnKind.CATEGORICAL or natural_kind(values.type) is ColumnKind.NUMERIC:
+        return None
+    categories = texts(values).categories
+    other = [each for each in categories if not is_number(each)]
+    if len(categories) < MIXED_CATEGORIES or not 0 < len(other) <= len(categories) // 2:
+        return None
+    return (
+        f"{name}: mixed types? {len(categories) - len(other)} of {len(categories)} categories are numbers, but "
+        f"{other[0]!r} is none; if it is a number, repair or empty the others, else it is counted by category"
+    )
 
 
 def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
@@ -204,14 +221,18 @@ def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[S
 
 
 def _sample_rate(table: pa.Table, request: Request) -> float:
-    """Return a rate, in hundredths, that keeps the ledger under a million rows a day at the reference's pace."""
+    """Return `ledger_rate` at the reference's pace."""
     if request.timestamp is None:
         return 1.0
     try:
         times = epoch_millis(table[request.timestamp])
     except UncountableColumn:
         return 1.0  # `build_profile` names the problem
-    days = max(int(times.max() - times.min()), 1) / DAY_MILLIS
+    return ledger_rate(len(table), span_millis=int(times.max() - times.min()))
+
+
+def ledger_rate(rows: int, *, span_millis: int) -> float:
+    """Return the rate, in hundredths, that keeps the ledger under a million rows a day at this pace."""
     # A reference of a minute says little of a day, but an hour of it is the least that one can go by.
-    rows_per_day = len(table) / max(days, 1 / 24)
-    return min(1.0, max(1, int(100 * LEDGER_ROWS_PER_DAY / rows_per_day)) / 100)
+    days = max(span_millis / DAY_MILLIS, 1 / 24)
+    return min(1.0, max(1, int(100 * LEDGER_ROWS_PER_DAY * days / max(rows, 1))) / 100)

@@ -1,7 +1,6 @@
 """`driftline replay`: a file of past predictions and truths, sent as the events they would have been."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +10,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consumers.kafka import EmbeddedBroker, describe_topics, require_topics
+from consumers.kafka import EmbeddedBroker, describe_topics
+from consumers.required_topics import require_topics
 from driftline.cli.console import AsJson, print_json
 from driftline.cli.exits import WrongUseError
+from driftline.cli.moments import moment_option, span_option
 from driftline.replay.columns import ReplayColumns, event_times, require_columns
 from driftline.replay.events import Replayed, prediction_records, truth_records
 from driftline.replay.record import TimedRecord, in_event_time
 from driftline.replay.rows import read_rows
 from driftline.replay.sending import Pace, PacedSender, Sent
-from monitor.clock import iso_utc, to_millis
-from monitor.durations import millis, parse_duration
+from monitor.clock import iso_utc
 from monitor.settings import Settings, load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import read_spec
@@ -84,10 +84,14 @@ def replay(
         raise WrongUseError("expected at least one of --score, --label, --value, found none")
     require_columns(rows.table, columns.of_predictions, source=str(predictions))
     times = event_times(
-        rows.table, timestamp=timestamp, start=_moment(start), every=_span("--every", every), source=str(predictions)
+        rows.table,
+        timestamp=timestamp,
+        start=moment_option("--start", start),
+        every=span_option("--every", every),
+        source=str(predictions),
     )
     require_topics(settings)
-    delay = _span("--truth-delay", truth_delay) or 0
+    delay = span_option("--truth-delay", truth_delay) or 0
     records = in_event_time(
         prediction_records(rows.table, times=times, columns=columns, replayed=Replayed(model=key, version=version)),
         truth_records(rows.identities, rows.truths, times=times, delay=delay, model=key),
@@ -138,27 +142,6 @@ def _tags(spec: ModelSpec, table: pa.Table) -> tuple[tuple[str, str], ...]:
 
 def _listed(features: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (features or "").split(",") if name.strip())
-
-
-def _moment(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise WrongUseError(f"--start: expected a time like 2026-06-01T00:00:00Z, found {text!r}") from error
-    if moment.tzinfo is None:
-        raise WrongUseError(f"--start: expected a time with its zone, like 2026-06-01T00:00:00Z, found {text!r}")
-    return to_millis(moment)
-
-
-def _span(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return millis(parse_duration(text))
-    except ValueError as error:
-        raise WrongUseError(f"{option}: {error}") from error
 
 
 def _rate(text: str) -> float | None:

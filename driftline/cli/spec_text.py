@@ -26,6 +26,7 @@ def spec_text(
         _line(0, "namespace", quoted(namespace), "project and environment, as in the events"),
         _line(0, "task", proposal.task, " | ".join(Task)),
         _line(0, "reference", quoted(reference), "profile of the reference, relative to this file"),
+        _line(0, "reference_policy", "frozen", "frozen | rolling: each day the last 7 days without incidents"),
         "",
         *_columns(proposal, profile),
         "",

@@ -47,7 +47,7 @@ class Prepared:
         monitored: Judged, not only shown: monitored features and the prediction, not the latency.
         numeric: Has a KS distance and far values.
         constant: A numeric column with a single value in the reference: any other value is unseen.
-        importance: As in the spec; None for the prediction.
+        importance: As in the spec, else as in the reference; None for the prediction.
         family: The tests that share the spec's error probability.
         alpha: Error probability of one of them.
         seasonal: Hour profiles of the columns that are compared with the same hours; None when none is.
@@ -126,7 +126,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         monitored=monitored,
         numeric=numeric,
         constant=constant,
-        importance=tuple(_importance(each, spec) for each in layout.columns),
+        importance=tuple(_importance(each, spec, profile) for each in layout.columns),
         family=family,
         alpha=alpha,
         seasonal=seasonal,
@@ -155,9 +155,11 @@ def _is_monitored(column: ColumnCells, spec: ModelSpec) -> bool:
     return column.role is not ColumnRole.LATENCY
 
 
-def _importance(column: ColumnCells, spec: ModelSpec) -> float | None:
+def _importance(column: ColumnCells, spec: ModelSpec, profile: ReferenceProfile) -> float | None:
     feature = spec.columns.get(column.name) if column.role is ColumnRole.FEATURE else None
-    return None if feature is None else feature.importance
+    if feature is None:
+        return None
+    return profile.importance.get(column.name) if feature.importance is None else feature.importance
 
 
 def _scale_movement(

@@ -91,7 +91,7 @@ class Evaluator:
             reference_id=applied.reference_id,
             decision=ModelDecision(
                 prepared=prepare(applied.spec, profile),
-                cells_id=next(each.cells_id for each in applied.cells if each.layout.digest == profile.layout.digest),
+                cells_id=applied.cells_of(profile.layout).cells_id,
                 size=profile.layout.size,
                 cells_order=tuple(each.cells_id for each in applied.cells),
                 spec_version=applied.spec_version,

@@ -1,4 +1,4 @@
-"""The maintain role: join until dry, compact, drop; every `maintain_seconds` until it is told to stop."""
+"""The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
 
 import threading
 from collections.abc import Callable
@@ -11,6 +11,8 @@ from monitor.clock import monotonic_seconds, now_millis
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
 from monitor.maintain.join import JoinRules, join_rules, join_truths
+from monitor.maintain.live_blocks import LiveBlockKeeper
+from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration, read_generation
@@ -21,6 +23,7 @@ from monitor.types import TopicRole
 from monitor.windows.watermark import model_watermark, watermark_rules
 
 COMPACT_SECONDS = 10.0
+ROLLING_SECONDS = 600.0
 DROP_SECONDS = 600.0
 AFRESH_SECONDS = 3600.0
 UNSEEN_AT_ONCE = 200
@@ -65,8 +68,10 @@ class Maintainer:
         self._configuration = Configuration(-1, ())
         self._join_rules: dict[int, JoinRules] = {}
         self._compactor = Compactor(self._rules)
+        self._keeper = LiveBlockKeeper(self._rules)
         self._afresh_at = monotonic_seconds() + AFRESH_SECONDS
         self._compact_at = 0.0
+        self._rolling_at = 0.0
         self._drop_at = 0.0
 
     def round(self, *, stop: threading.Event) -> None:
@@ -81,6 +86,9 @@ class Maintainer:
             self._compact()
             self._merge_unseen(stop)
             self._compact_at = now + COMPACT_SECONDS
+        if now >= self._rolling_at and not stop.is_set():
+            self._roll()
+            self._rolling_at = now + ROLLING_SECONDS
         if now >= self._drop_at and not stop.is_set():
             dropped = drop_expired(self._engine, self._settings)
             if dropped:
@@ -110,14 +118,36 @@ class Maintainer:
             with self._engine.begin() as connection:
                 more = merge_unseen(connection, limit=UNSEEN_AT_ONCE) == UNSEEN_AT_ONCE
 
-    def _compact(self) -> None:
+    def _watermark(self) -> int | None:
         topics = self._settings.predictions_topics
         with self._engine.connect() as connection:
             partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=topics)
-        watermark = model_watermark(partitions, now=now_millis(), rules=self._rules).value
+        return model_watermark(partitions, now=now_millis(), rules=self._rules).value
+
+    def _roll(self) -> None:
+        watermark = self._watermark()
         if watermark is None:
             return
         for applied in self._configuration.models:
+            adopted = adopt_rolling_when_due(
+                self._engine, applied, watermark=watermark, rules=self._rules, now=now_millis()
+            )
+            if adopted is not None:
+                log.info(
+                    "reference.adopted",
+                    model=str(applied.key),
+                    reference_id=adopted.reference_id,
+                    previous_id=adopted.previous_id,
+                )
+            self._keeper.drop(self._engine, applied, watermark=watermark)
+
+    def _compact(self) -> None:
+        watermark = self._watermark()
+        if watermark is None:
+            return
+        for applied in self._configuration.models:
+            # First what needs short spans, then what sums them up.
+            self._keeper.keep(self._engine, applied, watermark=watermark)
             replaced = self._compactor.compact(self._engine, applied, watermark=watermark)
             if replaced:
                 PANES_COMPACTED.inc(replaced)

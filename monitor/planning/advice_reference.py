@@ -73,7 +73,7 @@ def _rows(situation: Situation) -> Iterator[Advice]:
         comparison = situation.comparison(plan, plan.typical)
         n = comparison.values(plan.events)
         found = comparison.threshold(tier, n)
-        with_more = replace(comparison, m=10.0 * comparison.m).threshold(tier, n)
+        with_more = replace(comparison, m=10.0 * comparison.m, m_half=10.0 * comparison.m_half).threshold(tier, n)
         gain = found - with_more
         if math.isfinite(found) and found - tier > FEW_ROWS_FACTOR * (with_more - tier) and gain > WORTH_SAYING:
             few.append((plan, found, with_more))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.decide import Prepared
+from monitor.stats.columns import Reals
 from monitor.stats.psi_threshold import effective_size, tier_threshold
+from monitor.stats.seasonal_mixture import mixture_size
 from monitor.types import Scale
 
 
@@ -16,7 +18,8 @@ class Comparison:
     Attributes:
         index: Of the column in the layout.
         bins: B, of its PSI.
-        m: Values of the reference.
+        m, m_half: Values of the reference that a window and half a window are compared with: all of them, or what
+            the mixture of a window's own hours is worth.
         valid_share: Share of the reference's events that have a value, so that PSI sees them.
         kappa, kappa_half, nu, status: Natural movement, as in `ScaleMovement`.
         alpha: Error probability of one test.
@@ -27,6 +30,7 @@ class Comparison:
     scale: Scale
     bins: int
     m: float
+    m_half: float
     valid_share: float
     kappa: float
     kappa_half: float
@@ -44,7 +48,7 @@ class Comparison:
 
     def half_size(self, n: float) -> float:
         """Return the independent events that half a window of *n* values is worth."""
-        return effective_size(n / 2.0, self.m, self.kappa_half)
+        return effective_size(n / 2.0, self.m_half, self.kappa_half)
 
     def threshold(self, tier: float, n: float) -> float:
         """Return the PSI from which on a window of *n* values proves *tier*; infinite for a single bin."""
@@ -58,6 +62,7 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
         KeyError: *scale* is none of the spec's.
     """
     movement, reference = prepared.movements[scale.length], prepared.reference
+    sizes, sizes_of_halves = (reference_sizes(prepared, minutes) for minutes in (scale.length, scale.length // 2))
     judged = np.flatnonzero(prepared.monitored & (reference.n > 0)).tolist()
     return tuple(
         Comparison(
@@ -65,7 +70,8 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
             column=prepared.layout.columns[index].name,
             scale=scale,
             bins=int(prepared.order.bins_per_column[index]),
-            m=float(reference.n[index]),
+            m=float(sizes[index]),
+            m_half=float(sizes_of_halves[index]),
             valid_share=float(reference.n[index] / reference.totals[index, 0]),
             kappa=float(movement.kappa[index]),
             kappa_half=float(movement.kappa_half[index]),
@@ -75,3 +81,22 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
         )
         for index in judged
     )
+
+
+def reference_sizes(prepared: Prepared, minutes: int) -> Reals:
+    """Return how many reference values each column of a span of *minutes* is compared with; shape ``(columns,)``.
+
+    Columns that follow the hour are compared with the hours of the span alone: the median over the hours in which it
+    may begin, with events that come evenly.
+    """
+    sizes = prepared.reference.n.astype(np.float64)
+    seasonal = prepared.seasonal
+    if seasonal is None:
+        return sizes
+    hours = seasonal.season.hours
+    cycles, rest = divmod(minutes, 60 * hours)
+    in_hour = 60.0 * cycles + np.clip(rest - 60.0 * np.arange(hours), 0.0, 60.0)
+    events = seasonal.events[:, seasonal.columns]
+    of_start = [mixture_size(np.roll(in_hour, start) / minutes, events) for start in range(hours)]
+    sizes[seasonal.columns] = np.median(of_start, axis=0)
+    return sizes

@@ -36,6 +36,9 @@ def false_alarms(prepared: Prepared, *, scales: Sequence[Scale], events_per_minu
         by_chance += windows * (sum(chances) + expected_share_alarms(prepared, scale=scale, events=events))
         quiet = [1.0 - textbook_probability(prepared, each, n=each.values(events)) for each in columns]
         textbook += windows * (1.0 - math.prod(quiet))
+        if prepared.anytime is not None and prepared.anytime.length == scale.length:
+            # Once in 1 / alpha panes of a minute or more rarely, each column.
+            by_chance += len(prepared.anytime.columns) * MONTH_MINUTES * prepared.alpha
     return FalseAlarms(
         evaluations=sum(map(evaluations_a_month, scales)),
         at_the_boundary=sum(evaluations_a_month(each) * at_one_scale for each in scales),

@@ -34,7 +34,7 @@ def half_probability(comparison: Comparison, *, psi: float, tier: float, n: floa
     if comparison.bins < 2:
         return 0.0
     half, size = n / 2.0, comparison.half_size(n)
-    level = tier + chance_level(bins=comparison.bins, n=half, m=comparison.m, kappa=comparison.kappa_half)
+    level = tier + chance_level(bins=comparison.bins, n=half, m=comparison.m_half, kappa=comparison.kappa_half)
     return _upper_tail(size * level, bins=comparison.bins, noncentrality=size * _shrunk(psi, comparison, half))
 
 

@@ -31,7 +31,7 @@ def scale_plan_of(prepared: Prepared, scale: Scale, *, events_per_minute: float)
         worst=worst.column,
         needed=_needed(prepared, typical),
         needed_by_worst=_needed(prepared, worst),
-        columns=tuple(_column_plan(prepared, each, events=events) for each in ranked),
+        columns=tuple(column_plan_of(prepared, each, events=events) for each in ranked),
     )
 
 
@@ -76,7 +76,8 @@ def _needed(prepared: Prepared, comparison: Comparison) -> tuple[Needed, ...]:
     )
 
 
-def _column_plan(prepared: Prepared, comparison: Comparison, *, events: float) -> ColumnPlan:
+def column_plan_of(prepared: Prepared, comparison: Comparison, *, events: float) -> ColumnPlan:
+    """Return what one column shows at one scale in a window of *events*."""
     n = comparison.values(events)
     proven_from = comparison.threshold(prepared.drift.tiers.warning, n)
     return ColumnPlan(

@@ -6,13 +6,16 @@ import pyarrow as pa
 
 from monitor.reference.column_values import Texts, numbers, texts
 from monitor.reference.description import ReferenceDescription
+from monitor.reference.weights import RowWeights
 
 
-def agreeing_rows(table: pa.Table, *, description: ReferenceDescription) -> tuple[int, int]:
+def agreeing_rows(
+    table: pa.Table, *, description: ReferenceDescription, weights: RowWeights | None = None
+) -> tuple[int, int]:
     """Return how many rows have both a prediction and a truth, and in how many of them the two agree.
 
     The prediction is the label; without one, `positive` from the threshold of the score on, else `negative`.
-    Regressions have no such count, nor have references without truths: (0, 0).
+    Regressions have no such count, nor have references without truths: (0, 0). Weighed rows count by their weight.
     """
     if description.truth is None or not (description.label or description.score):
         return 0, 0
@@ -26,7 +29,8 @@ def agreeing_rows(table: pa.Table, *, description: ReferenceDescription) -> tupl
         predicted[scores.values >= description.threshold] = description.positive
         predicted[scores.missing | scores.invalid] = None
     labelled = (truths != None) & (predicted != None)  # noqa: E711  # elementwise, on arrays of objects
-    return int(labelled.sum()), int((labelled & (truths == predicted)).sum())
+    counted = np.ones(len(table)) if weights is None else weights.values
+    return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
 
 
 def _spelled(found: Texts) -> npt.NDArray[np.object_]:

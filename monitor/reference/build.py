@@ -1,23 +1,16 @@
 """Builds a reference profile from a table: cells, counts, bins, time blocks, natural movement, accuracy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from monitor.errors import SpecError
 from monitor.reference.accuracy import agreeing_rows
-from monitor.reference.categorical_cells import categorical_cells
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, Slot
-from monitor.reference.column_values import (
-    Numbers,
-    Texts,
-    UncountableColumn,
-    epoch_millis,
-    natural_kind,
-    numbers,
-    texts,
-)
+from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells
+from monitor.reference.column_cells import column_cells, weights_of_valid
+from monitor.reference.column_reference import column_reference
+from monitor.reference.column_values import Numbers, UncountableColumn, epoch_millis, natural_kind
 from monitor.reference.count_reference import (
     ColumnPlaces,
     Indices,
@@ -28,11 +21,11 @@ from monitor.reference.count_reference import (
     numeric_places,
 )
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
-from monitor.reference.movement import column_movements, share_variances
-from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells, numeric_cells
+from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.reference.season import SeasonHours, season_hours, with_season
+from monitor.reference.season import SeasonHours, season_hours
 from monitor.reference.time_blocks import TimeBlocks, time_blocks
+from monitor.reference.weights import RowWeights
 from monitor.spec import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
 
@@ -51,7 +44,9 @@ class _Built:
     hours: Integers
 
 
-def build_profile(table: pa.Table, *, description: ReferenceDescription, source: str) -> ReferenceProfile:
+def build_profile(
+    table: pa.Table, *, description: ReferenceDescription, source: str, weights: RowWeights | None = None
+) -> ReferenceProfile:
     """Return the profile of the reference in *table*; the same table gives the same bytes.
 
     Every row of every column is counted in exactly one cell or slot. The latency has fixed cells, no counts, and
@@ -61,6 +56,7 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
         table: The reference sample, with at least one row.
         description: What its columns are.
         source: Name of the sample, for people.
+        weights: One per row of *table*; None: all are equal. The counts add up to the rows that they are worth.
 
     Raises:
         SpecError: Columns that are not there or cannot be counted; all of them at once.
@@ -77,7 +73,9 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
     for column in description.counted:
         try:
             built.append(
-                _build_column(table[column.source], column=column, blocks=blocks, hours=hours, lengths=lengths)
+                _build_column(
+                    table[column.source], column=column, blocks=blocks, hours=hours, lengths=lengths, weights=weights
+                )
             )
         except UncountableColumn as error:
             problems.append(f"column {column.source!r}: {error}")
@@ -87,11 +85,12 @@ def build_profile(table: pa.Table, *, description: ReferenceDescription, source:
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(blocks, hours))
-    labelled, correct = agreeing_rows(table, description=description)
+    labelled, correct = agreeing_rows(table, description=description, weights=weights)
     times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
         layout=CellsLayout(columns=tuple(each.cells for each in built)),
-        rows=table.num_rows,
+        rows=table.num_rows if weights is None else weights.effective_rows,
+        weighed_rows=0 if weights is None else table.num_rows,
         counts_bytes=np.concatenate([each.counts for each in built]).astype("<i8").tobytes(),
         columns=tuple(each.reference for each in built),
         block_minutes=blocks.minutes if blocks else 0,
@@ -138,49 +137,32 @@ def _build_column(
     blocks: TimeBlocks | None,
     hours: SeasonHours | None,
     lengths: tuple[int, ...],
+    weights: RowWeights | None,
 ) -> _Built:
-    found, cells = _cells(values, column)
+    found, cells = column_cells(values, column, weights)
     if isinstance(found, Numbers):
-        places, iqr = numeric_places(cells, found), interquartile_range(found.valid)
+        places, iqr = numeric_places(cells, found), interquartile_range(found.valid, weights_of_valid(found, weights))
     else:
         places, iqr = categorical_places(cells, found), 0.0
+    if weights is not None:
+        places = replace(places, weights=weights.values)
     counts = counts_on_cells(cells, places)
     bins = _bins(cells, counts)
-    by_block = _block_counts(places, bins, blocks)
     by_hour = _hour_counts(places, cells, hours)
-    reference = _column_reference(cells, bins=bins, by_block=by_block, blocks=blocks, lengths=lengths, iqr=iqr)
-    if hours is not None and blocks is not None:
-        groups = by_block.shape[1] - SLOTS
-        reference = with_season(
-            reference, bin_counts=by_block[:, :groups], blocks=blocks, lengths=lengths, season=hours.season
-        )
+    if weights is not None and blocks is not None:
+        # How much a column moves is seen at what each block is worth, however little it counts for the whole.
+        places = replace(places, weights=weights.within(blocks.of_row).values)
+    by_block = _block_counts(places, bins, blocks)
+    reference = column_reference(
+        cells,
+        bins=bins,
+        by_block=by_block,
+        blocks=blocks,
+        lengths=lengths,
+        season=None if hours is None else hours.season,
+        iqr=iqr,
+    )
     return _Built(cells, reference, counts, by_block, by_hour)
-
-
-def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:
-    """Return why *column* cannot be counted, in the words of `build_profile`; None when it can."""
-    try:
-        _cells(values, column)
-    except UncountableColumn as error:
-        return str(error)
-    return None
-
-
-def _cells(values: pa.ChunkedArray, column: CountedColumn) -> tuple[Numbers | Texts, ColumnCells]:
-    found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
-    _require_values(found)
-    if isinstance(found, Texts):
-        return found, categorical_cells(found, name=column.name, role=column.role)
-    cells = numeric_cells(found.valid, name=column.name, role=column.role)
-    if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
-        raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
-    return found, cells
-
-
-def _require_values(found: Numbers | Texts) -> None:
-    if np.all(found.missing | found.invalid):
-        missing, invalid = int(found.missing.sum()), int(found.invalid.sum())
-        raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
 
 
 def _bins(cells: ColumnCells, counts: Integers) -> Indices:
@@ -203,35 +185,6 @@ def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | 
     every_cell = np.arange(cells.cells)
     return grouped_counts(places, every_cell, groups=cells.cells, row_of=hours.of_row, rows=hours.season.hours).astype(
         np.uint32
-    )
-
-
-def _column_reference(
-    cells: ColumnCells,
-    *,
-    bins: Indices,
-    by_block: Integers,
-    blocks: TimeBlocks | None,
-    lengths: tuple[int, ...],
-    iqr: float,
-) -> ColumnReference:
-    groups = by_block.shape[1] - SLOTS
-    shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
-    far = [groups + slot for slot in (Slot.FAR_LOW, Slot.FAR_HIGH)]
-    # Far values are counted a second time; without them a block's row sums up to its events.
-    totals = by_block.sum(axis=1) - by_block[:, far].sum(axis=1)
-    starts = () if blocks is None else blocks.starts
-    minutes = 0 if blocks is None else blocks.minutes
-    return ColumnReference(
-        name=cells.name,
-        bins=tuple(bins.tolist()),
-        movement=column_movements(
-            starts=starts, block_minutes=minutes, bin_counts=by_block[:, :groups], lengths=lengths
-        ),
-        share_variance=share_variances(
-            starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
-        ),
-        iqr=iqr,
     )
 
 

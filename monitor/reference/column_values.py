@@ -60,7 +60,7 @@ def numbers(column: pa.ChunkedArray) -> Numbers:
         UncountableColumn: The column does not hold numbers; says what it holds.
     """
     if natural_kind(column.type) is not ColumnKind.NUMERIC:
-        raise UncountableColumn(f"expected numbers, found {column.type}")
+        raise UncountableColumn(f"expected numbers, found {column.type}{_numbers_among_texts(column)}")
     missing = column.is_null().to_numpy()
     # NaN stays apart from null: as in events, one is invalid and the other missing.
     values = np.ascontiguousarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
@@ -79,16 +79,28 @@ def texts(column: pa.ChunkedArray) -> Texts:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     encoded = pc.dictionary_encode(column.combine_chunks())
-    found = encoded.dictionary.to_pylist()
-    spelled = [None if _not_finite(value) else canonical_category(_plain(value)) for value in found]
-    categories = tuple(sorted({text for text in spelled if text is not None}))
-    place = {text: index for index, text in enumerate(categories)}
-    # One entry more than there are categories: rows without a value point at it.
-    of_code = np.array([-1 if text is None else place[text] for text in spelled] + [-1], dtype=np.intp)
+    categories, of_code = _spelled_texts(encoded.dictionary)
     missing = encoded.is_null().to_numpy(zero_copy_only=False)
-    indices = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
+    indices = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
     codes = of_code[indices]
     return Texts(categories, codes, missing, ~missing & (codes < 0))
+
+
+def _spelled_texts(found: pa.Array) -> tuple[tuple[str, ...], npt.NDArray[np.intp]]:
+    """Return the categories among distinct values, sorted, and the place of each value's; -1 where it has none.
+
+    The places have one entry more than there are values: rows without a value point at it.
+    """
+    if _is_text(found.type):  # texts are their own category; by the million that matters
+        found = found.cast(pa.large_string())  # views, as Polars writes them, cannot be sorted
+        order = pc.array_sort_indices(found)
+        of_code = np.full(len(found) + 1, -1, dtype=np.intp)
+        of_code[order.to_numpy()] = np.arange(len(found))
+        return tuple(found.take(order).to_pylist()), of_code
+    spelled = [None if _not_finite(value) else canonical_category(_plain(value)) for value in found.to_pylist()]
+    categories = tuple(sorted({text for text in spelled if text is not None}))
+    place = {text: index for index, text in enumerate(categories)}
+    return categories, np.array([-1 if text is None else place[text] for text in spelled] + [-1], dtype=np.intp)
 
 
 def epoch_millis(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -121,6 +133,29 @@ def _parsed_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
         except pa.ArrowInvalid:
             continue
     raise UncountableColumn(f"expected times like 2026-06-01T12:00:00Z, found {column[0].as_py()!r}")
+
+
+def _numbers_among_texts(column: pa.ChunkedArray) -> str:
+    """Return how many of the texts are numbers after all, with one that is none; empty where none are."""
+    if not _is_text(column.type):
+        return ""
+    counts = column.cast(pa.large_string()).drop_null().value_counts()
+    texts_and_counts = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
+    other = {text: count for text, count in texts_and_counts if not is_number(text)}
+    values, others = len(column) - column.null_count, sum(other.values())
+    if others == values:
+        return ""
+    example = f", but {next(iter(other))!r} is none (mixed types?)" if other else " in quotes"
+    return f": {values - others:,} of {values:,} texts are numbers{example}"
+
+
+def is_number(text: str) -> bool:
+    """Return whether Python reads *text* as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -10,7 +10,9 @@ from monitor.reference.column_values import Numbers, Texts
 
 Indices = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
 NOWHERE = -1
+FAR_SLOTS = 2  # the last ones; what they count is also in a cell or slot before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,13 @@ class ColumnPlaces:
         cell: Shape ``(rows,)``. Index of the cell, `NOWHERE` where the row is in a slot instead.
         slot: Shape ``(rows,)``. The slot, `NOWHERE` where the row is in a cell.
         far: Shape ``(rows,)``. `Slot.FAR_LOW`, `Slot.FAR_HIGH` or `NOWHERE`.
+        weights: Shape ``(rows,)``. How many rows each counts for; None: each is one.
     """
 
     cell: Indices
     slot: Indices
     far: Indices
+    weights: Reals | None = None
 
 
 def numeric_places(cells: ColumnCells, numbers: Numbers) -> ColumnPlaces:
@@ -80,8 +84,26 @@ def grouped_counts(
     width = groups + SLOTS
     offset = np.zeros(places.cell.size, dtype=np.intp) if row_of is None else row_of * width
     inside = places.cell != NOWHERE
-    hits = [offset[inside] + group_of_cell[places.cell[inside]]]
+    hits, hit_rows = [offset[inside] + group_of_cell[places.cell[inside]]], [inside]
     for slots in (places.slot, places.far):
         hit = slots != NOWHERE
         hits.append(offset[hit] + groups + slots[hit])
-    return np.bincount(np.concatenate(hits), minlength=rows * width).astype(np.int64).reshape(rows, width)
+        hit_rows.append(hit)
+    found = np.concatenate(hits)
+    if places.weights is None:
+        return np.bincount(found, minlength=rows * width).astype(np.int64).reshape(rows, width)
+    weights = np.concatenate([places.weights[hit] for hit in hit_rows])
+    weighed: Reals = np.bincount(found, weights=weights, minlength=rows * width).astype(np.float64)
+    return whole_counts(weighed.reshape(rows, width))
+
+
+def whole_counts(weighed: Reals) -> Integers:
+    """Return weighed counts, shape ``(rows, groups + SLOTS)``, as integers of the same sums.
+
+    What lies below any edge is rounded, not each count: no cumulative share is off by more than half a row, however
+    many cells there are, and each row of the answer adds up to its rounded sum.
+    """
+    counts = np.rint(weighed).astype(np.int64)
+    below = np.rint(np.cumsum(weighed[:, :-FAR_SLOTS], axis=1)).astype(np.int64)
+    counts[:, :-FAR_SLOTS] = np.diff(below, axis=1, prepend=0)
+    return counts

@@ -1,6 +1,7 @@
 """Cells of a numeric column: quantiles of the reference, with a cell of its own for each heavy value."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,48 @@ LATENCY_CELLS_PER_DECADE = 20
 Reals = npt.NDArray[np.float64]
 
 
-def numeric_cells(values: Reals, *, name: str, role: ColumnRole = ColumnRole.FEATURE) -> ColumnCells:
+@dataclass(frozen=True, slots=True)
+class _Distribution:
+    """Distinct values, rising, and how much of the sample lies at or below each: rows, or weight."""
+
+    distinct: Reals
+    masses: npt.NDArray[np.number]
+    below_or_at: npt.NDArray[np.number]
+
+    @property
+    def total(self) -> float:
+        return float(self.below_or_at[-1])
+
+    @property
+    def largest(self) -> float:
+        return float(self.distinct[-1])
+
+    def quantile(self, level: float) -> float:
+        """Return the smallest value with at least this share at or below it: interpolating could overflow."""
+        wanted = level * self.total
+        index = np.searchsorted(self.below_or_at, math.ceil(wanted) if self.in_rows else wanted)
+        return float(self.distinct[min(int(index), self.distinct.size - 1)])
+
+    def quantile_edges(self, cells: int) -> Reals:
+        """Return the value behind each *cells*-th of the sample.
+
+        No interpolation: an edge is always a value of the reference, so ties never straddle it.
+        """
+        levels: npt.NDArray[np.number] = np.arange(cells) * (self.total / cells)
+        if self.in_rows:
+            levels = -(-np.arange(cells, dtype=np.int64) * int(self.total) // cells)
+        places = np.searchsorted(self.below_or_at, levels, side="right")
+        return self.distinct[np.minimum(places, self.distinct.size - 1)]
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether rows were counted and not weighed: then everything is an integer and nothing is rounded."""
+        return self.masses.dtype.kind == "i"
+
+
+def numeric_cells(
+    values: Reals, *, name: str, role: ColumnRole = ColumnRole.FEATURE, weights: Reals | None = None
+) -> ColumnCells:
     """Return cells on which the KS distance is exact for up to 1000 distinct values and deciles are sums of cells.
 
     Up to `QUANTILE_CELLS` distinct values: a point cell for each, and a gap cell between neighbours. More: an edge
@@ -27,30 +69,30 @@ def numeric_cells(values: Reals, *, name: str, role: ColumnRole = ColumnRole.FEA
 
     Args:
         values: Shape ``(n,)``, finite, in any order.
+        weights: Shape ``(n,)``, positive: how much of the reference each value is; None: all are equal.
 
     Raises:
         EmptySampleError: There are no values.
     """
     if values.size == 0:
         raise EmptySampleError(f"{name}: a column without numbers has no cells")
-    ordered = np.sort(values) + 0.0
-    distinct, counts = np.unique(ordered, return_counts=True)
-    heavy = distinct if distinct.size <= QUANTILE_CELLS else distinct[counts * QUANTILE_CELLS > ordered.size]
-    # No interpolation: an edge is always a value of the reference, so ties never straddle it.
-    levels = np.arange(QUANTILE_CELLS, dtype=np.int64) * ordered.size
-    quantiles = ordered[np.minimum(-(-levels // QUANTILE_CELLS), ordered.size - 1)]
+    sample = _distribution(values, weights)
+    if sample.distinct.size <= QUANTILE_CELLS:
+        heavy = sample.distinct
+    else:
+        heavy = sample.distinct[sample.masses * QUANTILE_CELLS > sample.total]
     with np.errstate(over="ignore"):  # past the largest float is infinity, cut off below
         behind_heavy = np.nextafter(heavy, np.inf)
-    edges = np.unique(np.concatenate([quantiles, heavy, behind_heavy]) + 0.0)
-    edges = edges[edges <= ordered[-1]]
-    low, high = _far_bounds(ordered)
+    edges = np.unique(np.concatenate([sample.quantile_edges(QUANTILE_CELLS), heavy, behind_heavy]) + 0.0)
+    edges = edges[edges <= sample.largest]
+    low, high = _far_bounds(sample)
     return ColumnCells(
         name=name,
         kind=ColumnKind.NUMERIC,
         role=role,
         edges=tuple(edges.tolist()),
         points=tuple(np.isin(edges, heavy).tolist()),
-        maximum=float(ordered[-1]),
+        maximum=sample.largest,
         far_low=low,
         far_high=high,
     )
@@ -73,18 +115,22 @@ def latency_cells(*, name: str) -> ColumnCells:
     )
 
 
-def interquartile_range(values: Reals) -> float:
-    """Return q75 - q25 of at least one value, both values of the sample."""
-    ordered = np.sort(values)
-    return _quantile(ordered, 0.75) - _quantile(ordered, 0.25)
+def interquartile_range(values: Reals, weights: Reals | None = None) -> float:
+    """Return q75 - q25 of at least one value, both values of the sample; *weights* as in `numeric_cells`."""
+    sample = _distribution(values, weights)
+    return sample.quantile(0.75) - sample.quantile(0.25)
 
 
-def _far_bounds(ordered: Reals) -> tuple[float, float]:
-    low, high = _quantile(ordered, 0.01), _quantile(ordered, 0.99)
-    width = (high - low) or float(ordered[-1]) - float(ordered[0])
+def _distribution(values: Reals, weights: Reals | None) -> _Distribution:
+    if weights is None:
+        distinct, counts = np.unique(values + 0.0, return_counts=True)
+        return _Distribution(distinct, counts, np.cumsum(counts))
+    distinct, place = np.unique(values + 0.0, return_inverse=True)
+    masses = np.bincount(place, weights=weights)
+    return _Distribution(distinct, masses, np.cumsum(masses))
+
+
+def _far_bounds(sample: _Distribution) -> tuple[float, float]:
+    low, high = sample.quantile(0.01), sample.quantile(0.99)
+    width = (high - low) or sample.largest - float(sample.distinct[0])
     return low - FAR_WIDTHS * width, high + FAR_WIDTHS * width
-
-
-def _quantile(ordered: Reals, level: float) -> float:
-    # The smallest value with at least this share at or below it: interpolating could overflow.
-    return float(ordered[max(0, math.ceil(level * ordered.size) - 1)])

@@ -55,6 +55,8 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that is known of the reference sample.
 
     Attributes:
+        rows: How many there are; of weighed rows, how many equal ones they are worth.
+        weighed_rows: Rows of the table where they were weighed; 0 where each counts once.
         counts_bytes: int64 little-endian counts, shape ``(layout.size,)``.
         block_starts: Epoch milliseconds of the time blocks, ``block_minutes`` long; empty without time stamps.
         blocks_bytes: uint32 counts of the blocks, shape ``(blocks, coarse size)``: for each column its PSI bins,
@@ -62,6 +64,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         season: The cycle by whose hours *hours_bytes* are kept; None: no hour profiles.
         hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.
+        importance: Share of the model's importance by feature, for those of which the spec says nothing.
     """
 
     format: int = PROFILE_FORMAT
@@ -79,6 +82,8 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     correct: int = 0
     labelled: int = 0
     source: str = ""
+    weighed_rows: int = 0
+    importance: dict[str, float] = msgspec.field(default_factory=dict)
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:

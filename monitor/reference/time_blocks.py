@@ -1,5 +1,6 @@
 """Cuts the reference's time into blocks of equal length."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from math import gcd
@@ -40,15 +41,28 @@ def time_blocks(times: npt.NDArray[np.int64], *, lengths: tuple[int, ...], count
         lengths: Window lengths in whole even minutes, at least one.
         counts_per_block: Numbers that one block will hold.
     """
-    halves = sorted({length // 2 for length in lengths})
-    divisors = sorted({gcd(*halves[first:]) for first in range(len(halves))})
-    doubled = (divisors[-1] << doublings for doublings in count(1))
-    for minutes in chain(divisors, doubled):
+    for minutes in _block_minutes(lengths):
         blocks = _cut(times, minutes)
         found = len(blocks.starts)
         if found == 1 or (found <= MAXIMUM_BLOCKS and found * counts_per_block <= MAXIMUM_BLOCK_COUNTS):
             return blocks
     raise AssertionError("unreachable: doubled often enough, one block holds all times")
+
+
+def live_block_minutes(*, lengths: tuple[int, ...], counts_per_block: int, span_minutes: int) -> int:
+    """Return the finest length of blocks that `time_blocks` would choose for events all through *span_minutes*."""
+    for minutes in _block_minutes(lengths):
+        found = -(-span_minutes // minutes)
+        if found == 1 or (found <= MAXIMUM_BLOCKS and found * counts_per_block <= MAXIMUM_BLOCK_COUNTS):
+            return minutes
+    raise AssertionError("unreachable: doubled often enough, one block holds all times")
+
+
+def _block_minutes(lengths: tuple[int, ...]) -> Iterator[int]:
+    """Yield lengths of blocks, finest first: that fit every window, that fit all but the shortest, …, then doubled."""
+    halves = sorted({length // 2 for length in lengths})
+    divisors = sorted({gcd(*halves[first:]) for first in range(len(halves))})
+    return chain(divisors, (divisors[-1] << doublings for doublings in count(1)))
 
 
 def _cut(times: npt.NDArray[np.int64], minutes: int) -> TimeBlocks:

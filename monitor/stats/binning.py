@@ -45,7 +45,7 @@ def decile_bins(counts_of_cells: Counts, *, bins: int = 10, minimum_share: float
             nearer_below = level * total - edges[below] * bins <= edges[above] * bins - level * total
             cuts.add(below if nearer_below else above)
     inside = sorted(cut for cut in cuts if edges[cut] < total)
-    return _merge_small(np.array(inside, dtype=np.intp), counts_of_cells, minimum_share * float(total))
+    return merge_small(np.array(inside, dtype=np.intp), counts_of_cells, minimum_share * float(total))
 
 
 def rare_merge(category_counts: Counts, *, minimum_share: float = 0.01, maximum: int = 30) -> npt.NDArray[np.intp]:
@@ -80,7 +80,13 @@ def rare_merge(category_counts: Counts, *, minimum_share: float = 0.01, maximum:
     return groups
 
 
-def _merge_small(starts: npt.NDArray[np.intp], counts: Counts, minimum: float) -> npt.NDArray[np.intp]:
+def merge_small(starts: npt.NDArray[np.intp], counts: Counts, minimum: float) -> npt.NDArray[np.intp]:
+    """Return the first cells of neighbouring bins so merged that each holds *minimum*, the smallest going first.
+
+    Args:
+        starts: Shape ``(B,)``. First cell of each bin.
+        counts: Shape ``(cells,)``.
+    """
     while len(starts) > 1:
         held = np.add.reduceat(counts, starts)
         smallest = int(np.argmin(held))

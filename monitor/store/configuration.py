@@ -4,12 +4,25 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.reference.cells import CellsLayout, decode_layout, encode_layout
-from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
+from monitor.errors import SpecError
+from monitor.reference.agreement import disagreements
+from monitor.reference.cells import CellsLayout, decode_layout
+from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
+from monitor.store.applied_rows import (
+    SpecRow,
+    cells_in_force,
+    known_reference,
+    lock_configuration,
+    model_id_of,
+    newest_spec,
+    place_cells,
+    store_reference,
+    write_spec,
+)
 from monitor.store.schema import cells, configuration, model, reference, spec
-from monitor.types import MINUTE_MILLIS, ModelKey
+from monitor.types import ModelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,10 @@ class AppliedModel:
             if each.effective_from <= pane_start:
                 current = each
         return current
+
+    def cells_of(self, layout: CellsLayout) -> AppliedCells:
+        """Return the newest cells of *layout*, which the model has; cells that came back are there twice."""
+        return next(each for each in reversed(self.cells) if each.layout.digest == layout.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,14 @@ def load_reference(connection: sa.Connection, reference_id: int) -> ReferencePro
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply_spec` did: *changed* is False when this very spec and reference were in force already."""
+    """What `apply_spec` did.
+
+    Attributes:
+        cells_id, reference_id: In force from now on.
+        effective_from: Pane start (ms) from which events are counted on the cells.
+        changed: False when this very spec and reference were in force already.
+        adopted_over: The reference of the spec's file, where an adopted one stays in force instead.
+    """
 
     model_id: int
     spec_version: int
@@ -102,78 +126,38 @@ class Applied:
     reference_id: int
     effective_from: int
     changed: bool
+    adopted_over: int | None = None
 
 
 def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profile: ReferenceProfile) -> Applied:
     """Store *parsed* (written as *text*) and its reference; new cells take effect at a future pane start.
 
-    A model's first cells count from the beginning of time, so that history already in the topic is counted. One
-    transaction: the caller commits.
+    A model's first cells count from the beginning of time, so that history already in the topic is counted. The last
+    decision wins: a reference that was adopted since the file's own was applied stays in force until the file names
+    another one. One transaction: the caller commits.
+
+    Raises:
+        SpecError: An adopted reference stays in force that *parsed* does not agree with.
     """
-    # Two applies at once run one after the other: the row of `configuration` is the lock.
-    connection.execute(
-        sa.text('INSERT INTO configuration ("only", generation) VALUES (true, 0) ON CONFLICT DO NOTHING')
-    )
-    connection.execute(sa.select(configuration).with_for_update())
-    model_id = _model_id(connection, parsed.key)
-    cells_id, effective_from, cells_are_new = _cells_id(connection, model_id, profile.layout)
-    reference_id = _reference_id(connection, model_id, cells_id, profile)
-    last = connection.execute(
-        sa.select(spec).where(spec.c.model_id == model_id).order_by(spec.c.version.desc()).limit(1)
-    ).one_or_none()
-    if last and last.text == text and last.reference_id == reference_id and not cells_are_new:
-        return Applied(model_id, last.version, cells_id, reference_id, effective_from, changed=False)
-    version = last.version + 1 if last else 1
-    connection.execute(
-        sa.insert(spec).values(
-            model_id=model_id, version=version, text=text, cells_id=cells_id, reference_id=reference_id
+    lock_configuration(connection)
+    model_id = model_id_of(connection, parsed.key)
+    last = newest_spec(connection, model_id)
+    of_file = known_reference(connection, model_id, profile)
+    if last is not None and last.adopted_over is not None and last.adopted_over == of_file:
+        placed = cells_in_force(connection, model_id)
+        reference_id, adopted_over = last.reference_id, last.adopted_over
+        if problems := disagreements(parsed, load_reference(connection, reference_id)):
+            raise SpecError(f"reference {reference_id}, which was adopted and is in force", problems)
+    else:
+        placed = place_cells(connection, model_id, profile.layout)
+        reference_id, adopted_over = of_file or store_reference(connection, model_id, placed.cells_id, profile), None
+    changed = last is None or last.text != text or last.reference_id != reference_id or placed.are_new
+    version = 1 if last is None else last.version + changed
+    if changed:
+        write_spec(
+            connection,
+            SpecRow(model_id, version, text, placed.cells_id, reference_id, adopted_over),
         )
+    return Applied(
+        model_id, version, placed.cells_id, reference_id, placed.effective_from, changed, adopted_over=adopted_over
     )
-    connection.execute(sa.update(configuration).values(generation=configuration.c.generation + 1))
-    return Applied(model_id, version, cells_id, reference_id, effective_from, changed=True)
-
-
-def _model_id(connection: sa.Connection, key: ModelKey) -> int:
-    found = connection.execute(
-        sa.select(model.c.id).where(model.c.namespace == key.namespace, model.c.name == key.name)
-    ).scalar()
-    if found is None:
-        found = connection.execute(
-            sa.insert(model).values(namespace=key.namespace, name=key.name).returning(model.c.id)
-        ).scalar_one()
-    return int(found)
-
-
-def _cells_id(connection: sa.Connection, model_id: int, layout: CellsLayout) -> tuple[int, int, bool]:
-    known = connection.execute(
-        sa.select(cells.c.digest, cells.c.id, cells.c.effective_from).where(cells.c.model_id == model_id)
-    ).all()
-    for digest, cells_id, effective_from in known:
-        if digest == layout.digest:
-            return cells_id, effective_from, False
-    effective_from = 0
-    if known:
-        now = connection.execute(sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).scalar_one()
-        # Two minutes on: every worker has read the new generation in a flush before the first such pane begins.
-        effective_from = (int(now) // MINUTE_MILLIS + 2) * MINUTE_MILLIS
-    cells_id = connection.execute(
-        sa.insert(cells)
-        .values(model_id=model_id, digest=layout.digest, layout=encode_layout(layout), effective_from=effective_from)
-        .returning(cells.c.id)
-    ).scalar_one()
-    return int(cells_id), effective_from, True
-
-
-def _reference_id(connection: sa.Connection, model_id: int, cells_id: int, profile: ReferenceProfile) -> int:
-    encoded = encode_profile(profile)
-    digest = sa.func.encode(sa.func.sha256(sa.literal(encoded, sa.LargeBinary)), "hex")
-    found = connection.execute(
-        sa.select(reference.c.id).where(reference.c.model_id == model_id, reference.c.digest == digest)
-    ).scalar()
-    if found is None:
-        found = connection.execute(
-            sa.insert(reference)
-            .values(model_id=model_id, cells_id=cells_id, digest=digest, profile=encoded)
-            .returning(reference.c.id)
-        ).scalar_one()
-    return int(found)

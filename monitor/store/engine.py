@@ -1,5 +1,7 @@
 """Connections to Postgres."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import psycopg
@@ -62,3 +64,10 @@ def require_database(engine: sa.Engine) -> None:
             f"Postgres: no answer at {where}: {cause}\n"
             "Start it, or point DRIFTLINE_DATABASE_URL (or database_url in driftline.toml) at a running one."
         ) from error
+
+
+@contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a connection whose statements all see the database as it was at the first of them; for reading."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        yield connection

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from monitor.clock import to_millis
 from monitor.stats.frequent_values import FrequentValues
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
-from monitor.store.unseen import HOUR_MILLIS, unseen_values
-from monitor.types import IncidentKind, ModelKey, Tier
+from monitor.store.unseen import unseen_values
+from monitor.types import HOUR_MILLIS, IncidentKind, ModelKey, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

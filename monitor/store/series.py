@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.store.schema import series
-from monitor.types import SeriesKey
+from monitor.types import ALL_SEGMENT, SeriesKey
 
 
 def ensure_series(connection: sa.Connection, keys: set[SeriesKey]) -> dict[SeriesKey, int]:
@@ -28,3 +28,12 @@ def series_of_model(connection: sa.Connection, model_id: int) -> dict[int, Serie
     """Return every series of one model by its id."""
     rows = connection.execute(sa.select(series).where(series.c.model_id == model_id).order_by(series.c.id))
     return {r.id: SeriesKey(r.model_id, r.version, r.segment_tag, r.segment_value) for r in rows}
+
+
+def whole_series(connection: sa.Connection, model_id: int) -> dict[int, str]:
+    """Return the version of each series over all segments by its id."""
+    return {
+        series_id: key.version
+        for series_id, key in series_of_model(connection, model_id).items()
+        if (key.segment_tag, key.segment_value) == (ALL_SEGMENT, ALL_SEGMENT)
+    }

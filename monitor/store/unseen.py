@@ -11,10 +11,9 @@ import sqlalchemy as sa
 
 from monitor.stats.frequent_values import FrequentValues, merged_values
 from monitor.store.schema import series, unseen_value
-from monitor.types import ALL_SEGMENT
+from monitor.types import ALL_SEGMENT, HOUR_MILLIS
 
 VALUES_NAMED = 20
-HOUR_MILLIS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

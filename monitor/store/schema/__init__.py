@@ -12,7 +12,7 @@ from monitor.store.schema.decisions import (
     performance_evaluation,
     transition,
 )
-from monitor.store.schema.models import cells, configuration, model, reference, series, spec
+from monitor.store.schema.models import cells, configuration, live_block, model, reference, series, spec
 from monitor.store.schema.truths import joined, performance_due, performance_pane, prediction_ledger, truth, truth_inbox
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "cells",
     "reference",
     "series",
+    "live_block",
     "input_offset",
     "flush",
     "dedup",

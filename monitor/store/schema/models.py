@@ -1,4 +1,4 @@
-"""The applied models: specs, cells, references, series."""
+"""The applied models: specs, cells, references, series, and the live time blocks of rolling references."""
 
 import sqlalchemy as sa
 
@@ -30,6 +30,8 @@ spec = sa.Table(
     sa.Column("text", sa.Text, nullable=False),  # the YAML as the user wrote it
     sa.Column("cells_id", sa.ForeignKey("cells.id"), nullable=False),
     sa.Column("reference_id", sa.ForeignKey("reference.id"), nullable=False),
+    # Where a reference was adopted since `apply`: the one of the spec's file; null: `reference_id` is that one.
+    sa.Column("adopted_over", sa.ForeignKey("reference.id"), nullable=True),
     wall("applied_at"),
 )
 
@@ -41,7 +43,8 @@ cells = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.Column("effective_from", sa.BigInteger, nullable=False),  # pane start (ms) from which events are counted on them
-    sa.UniqueConstraint("model_id", "digest"),
+    # Cells may come back later: the same layout again, under an id of its own.
+    sa.UniqueConstraint("model_id", "digest", "effective_from"),
 )
 
 reference = sa.Table(
@@ -52,6 +55,7 @@ reference = sa.Table(
     sa.Column("cells_id", sa.ForeignKey("cells.id"), nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("profile", sa.LargeBinary, nullable=False),
+    sa.Column("base_id", sa.ForeignKey("reference.id"), nullable=True),  # a rolling one: whose cells and bins it has
     wall("created_at"),
     sa.UniqueConstraint("model_id", "digest"),
 )
@@ -66,4 +70,16 @@ series = sa.Table(
     sa.Column("segment_value", sa.Text, nullable=False),
     wall("created_at"),
     sa.UniqueConstraint("model_id", "version", "segment_tag", "segment_value"),
+)
+
+live_block = (
+    sa.Table(  # counts of one block of live time on the bins of a reference: how its columns move by themselves
+        "live_block",
+        metadata,
+        sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
+        sa.Column("reference_id", sa.ForeignKey("reference.id"), primary_key=True, autoincrement=False),
+        sa.Column("minutes", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("counts", sa.LargeBinary, nullable=False),  # as of panes: for each column its bins, then its slots
+    )
 )

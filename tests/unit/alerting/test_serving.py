@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from alerting.serving import Period, gone_versions, periods, rollback_targets, serving_period
+from alerting.serving import gone_versions, rollback_targets, serving_period
+from monitor.serving_periods import Period, periods
 from monitor.types import Stage
 
 

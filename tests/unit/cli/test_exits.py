@@ -54,8 +54,8 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
     done = run("--help", directory=tmp_path)
     assert done.returncode == ExitCode.OK, done.stderr
     commands = (
-        "demo", "replay", "topics", "migrate", "init", "schema", "apply", "up", "ingest", "alerter", "maintain",
-        "status", "incidents", "evaluations", "partitions", "dead-letters",
+        "demo", "replay", "topics", "migrate", "init", "reference", "schema", "apply", "up", "ingest", "alerter",
+        "maintain", "status", "incidents", "evaluations", "partitions", "dead-letters",
     )  # fmt: skip
     assert [each for each in commands if f" {each} " not in done.stdout] == []
     said = " ".join(done.stdout.split())
@@ -72,6 +72,7 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
         ("evaluations", "credit"),
         ("partitions", "list"),
         ("dead-letters", "list"),
+        ("reference", "list"),
         ("migrate",),
     ],
 )

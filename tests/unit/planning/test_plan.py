@@ -3,13 +3,18 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from monitor.decide import decide_window
+from monitor.decide import decide_window, prepare
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
+from monitor.planning.comparison import reference_sizes
+from monitor.reference.build import build_profile
+from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile
-from monitor.types import MINUTE_MILLIS, Verdict
+from monitor.spec import ColumnKind
+from monitor.types import MINUTE_MILLIS, Season, Verdict
 from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}
@@ -164,3 +169,40 @@ def test_traffic_is_that_of_the_references_time() -> None:
     assert found.events_per_minute == pytest.approx(20_000 / 2880)
     assert reference_traffic(profile()) is None
     assert reference_traffic(profile(days=0)) is None
+
+
+def test_a_column_that_follows_the_hour_is_compared_with_its_hours() -> None:
+    """On a daily cycle an hour's window has a 24th of the reference to compare with, a day's window all of it."""
+    rows, generator = 14 * 24 * 200, np.random.default_rng(49)
+    times = START // DAY * DAY + np.arange(rows) * (14 * DAY // rows)
+    values = generator.normal(size=rows) + 0.8 * np.sin(2 * np.pi * (times % DAY) / DAY)
+    table = pa.table({"at": times, "daily": values, "still": generator.normal(size=rows), "score": np.full(rows, 0.5)})
+    description = ReferenceDescription(
+        features=(("daily", ColumnKind.NUMERIC), ("still", ColumnKind.NUMERIC)),
+        score="score",
+        timestamp="at",
+        lengths=(60, 1440),
+        season=Season.HOUR_OF_DAY,
+    )
+    reference = build_profile(table, description=description, source="test")
+    windows = {"scales": [{"length": "1h", "step": "5m"}, {"length": "24h", "step": "2h"}]}
+    prepared = prepare(spec_of(reference.layout, windows=windows), reference)
+    hour, day = (reference_sizes(prepared, minutes)[:2] for minutes in (60, 1440))
+    assert hour == pytest.approx([rows / 24, rows], rel=0.01)
+    assert day == pytest.approx([rows, rows], rel=0.01)
+    plan = planned(reference, events_per_minute=100, windows=windows)
+    daily = plan.scales[0].column("daily")
+    assert daily.proven_from is not None
+    # Without its hours the cycle would be natural movement, and hide a PSI of 0.5.
+    assert daily.proven_from < 0.3
+
+
+def test_a_column_watched_pane_by_pane_adds_its_run_length() -> None:
+    """`rule: anytime` promises one false alarm in 1 / alpha' minutes: a month has 43,200 of them."""
+    columns = {"c0": {"kind": "numeric", "rule": "anytime"}, "c1": {"kind": "numeric"}, "c2": {"kind": "numeric"}}
+    quiet, watched = (
+        planned(profile(), events_per_minute=100, **parts).false_alarms.no_change
+        for parts in ({}, {"columns": columns})
+    )
+    alpha = planned(profile(), events_per_minute=100, columns=columns).alpha_of_one_test
+    assert watched - quiet == pytest.approx(43_200 * alpha, rel=1e-6)

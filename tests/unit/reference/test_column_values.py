@@ -100,7 +100,7 @@ def test_a_thousand_categories_are_the_limit() -> None:
     with pytest.raises(UncountableColumn, match=r"at most 1000 categories, found 1001 \(an identifier or free text\?"):
         categorical_cells(texts(_column([f"u{n}" for n in range(1001)])), name="x")
     mixed = _column(["oops", *(str(n) for n in range(1001))])
-    with pytest.raises(UncountableColumn, match=r"mixed types\? 1001 of them are numbers, but 'oops' is none"):
+    with pytest.raises(UncountableColumn, match=r"mixed types\? 1001 of 1002 are numbers, but 'oops' is none"):
         categorical_cells(texts(mixed), name="x")
 
 
@@ -142,3 +142,15 @@ def test_mixed_chunks_of_a_dictionary_are_one_column() -> None:
     chunks = pa.chunked_array([pa.array(["b", "a"]).dictionary_encode(), pa.array(["c", "b"]).dictionary_encode()])
     found = texts(chunks)
     assert np.array(found.categories)[found.codes].tolist() == ["b", "a", "c", "b"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_every_kind_of_text_is_sorted_as_python_sorts(kind: pa.DataType) -> None:
+    """By code point, whatever the writer's type; what is no number among them is told of each."""
+    values = ["b", "😀", None, "ä", "\uffff", "b", "10", ""]
+    column = pa.chunked_array([pa.array(values, kind)])
+    found = texts(column)
+    assert found.categories == tuple(sorted({each for each in values if each is not None}))
+    assert [None if code < 0 else found.categories[code] for code in found.codes] == values
+    with pytest.raises(UncountableColumn, match="1 of 7 texts are numbers, but 'b' is none"):
+        numbers(column)

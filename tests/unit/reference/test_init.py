@@ -110,7 +110,7 @@ def test_any_name_survives_yaml(name: str) -> None:
 
 def test_columns_with_awkward_names_are_watched(tmp_path: Path) -> None:
     """A column `no`, one with a colon and one with a space come back under their names."""
-    columns = {"no": [1.0, 2.0], "a: b": [1.0, 2.0], "x y": [1.0, 2.0], "p": [0.1, 0.9]}
+    columns = {"no": [1.0, 2.0] * 100, "a: b": [1.0, 2.0] * 100, "x y": [1.0, 2.0] * 100, "p": [0.1, 0.9] * 100}
     assert list(_init(tmp_path, "--score", "p", columns=columns)[0].columns) == ["no", "a: b", "x y"]
 
 
@@ -207,7 +207,8 @@ def test_json_names_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtu
     document = json.loads(capsys.readouterr().out)
     assert Path(document["spec"]) == tmp_path / "a_b.yaml"
     assert Path(document["reference"]).is_file()
-    assert document["columns"][-1] == {"name": "latency_ms", "kind": "numeric", "role": "latency", "cells": 120}
+    latency = {"name": "latency_ms", "kind": "numeric", "role": "latency", "cells": 120}
+    assert document["columns"][-1] == {**latency, "missing": None, "importance": None}
     assert any(note.startswith("id: taken for the prediction id") for note in document["notes"])
 
 

@@ -1,0 +1,87 @@
+"""Events of one model as the table that a reference is built from, decoded as ingest decodes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from consumers.decode.decoded import INVALID, Column, Predictions, Refusal
+from consumers.decode.json_predictions import PredictionDecoder
+from consumers.learn.event_sample import SampledEvent
+from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, canonical_category
+from monitor.reference.description import PREDICTION_PREFIX
+from monitor.spec import ColumnKind, ModelSpec
+from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
+
+TIMESTAMP_COLUMN = PREDICTION_PREFIX + "timestamp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTable:
+    """The table, with a row for each event that could be decoded, and the refusals of the others.
+
+    Features have their own names; the event time (ms) is in `TIMESTAMP_COLUMN`, the parts of the prediction that the
+    spec counts in ``prediction.score``, ``prediction.label`` and ``prediction.value``.
+    """
+
+    table: pa.Table
+    refused: tuple[Refusal, ...]
+
+
+def event_table(events: Sequence[SampledEvent], spec: ModelSpec) -> EventTable:
+    """Return *events* of the model of *spec* as a table.
+
+    Numbers that are none are NaN (invalid), absent ones null (missing). A category that is none is null too: a column
+    of texts has no other place for it.
+    """
+    namespaces = [each.namespace for each in events]
+    decoder = PredictionDecoder(Configuration(0, (_model(spec),)))
+    decoded = decoder.decode([each.body for each in events], namespaces if any(namespaces) else None)
+    columns = dict(_columns(decoded.models[0])) if decoded.models else {}
+    return EventTable(table=pa.table(columns), refused=decoded.refused)
+
+
+def _model(spec: ModelSpec) -> AppliedModel:
+    """Return a model that was never applied: its cells are names and kinds, for nothing is counted."""
+    prediction = (
+        (spec.prediction.score, ColumnRole.SCORE, ColumnKind.NUMERIC),
+        (spec.prediction.label, ColumnRole.LABEL, ColumnKind.CATEGORICAL),
+        (spec.prediction.value, ColumnRole.VALUE, ColumnKind.NUMERIC),
+    )
+    features = [
+        ColumnCells(name=name, kind=column.kind, role=ColumnRole.FEATURE) for name, column in spec.columns.items()
+    ]
+    parts = [
+        ColumnCells(name=PREDICTION_PREFIX + role, kind=kind, role=role)
+        for counted, role, kind in prediction
+        if counted
+    ]
+    return AppliedModel(
+        model_id=0,
+        key=spec.key,
+        held=False,
+        spec_version=0,
+        spec=spec,
+        reference_id=0,
+        cells=(AppliedCells(0, CellsLayout(columns=(*features, *parts)), 0),),
+    )
+
+
+def _columns(found: Predictions) -> list[tuple[str, pa.Array]]:
+    columns = [
+        (name.name, _numbers(column) if name.kind is ColumnKind.NUMERIC else _texts(column))
+        for name, column in zip(found.names, found.columns, strict=True)
+    ]
+    return [*columns, (TIMESTAMP_COLUMN, pa.array(found.times, pa.int64()))]
+
+
+def _numbers(column: Column) -> pa.Array:
+    values = np.asarray(column, dtype=np.float64)
+    return pa.array(np.where(np.isinf(values), np.nan, values), pa.float64(), mask=np.isnan(values), from_pandas=False)
+
+
+def _texts(column: Column) -> pa.Array:
+    return pa.array(
+        [None if each is None or each is INVALID else canonical_category(each) for each in column], pa.string()
+    )

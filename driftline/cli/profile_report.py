@@ -1,0 +1,98 @@
+"""What a command that built a reference profile says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from driftline.cli.console import print_table
+from monitor.planning.reference_size import few_rows
+from monitor.reference.cells import ColumnRole, Slot
+from monitor.reference.profile import ColumnReference, ReferenceProfile
+from monitor.reference.remarks import Remark, remarks
+from monitor.spec import ModelSpec
+from monitor.types import MINUTE_MILLIS, span_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnLine:
+    """One column, as `--json` shows it."""
+
+    name: str
+    kind: str
+    role: str
+    cells: int
+    missing: float | None
+    importance: float | None
+
+
+def column_lines(profile: ReferenceProfile) -> tuple[ColumnLine, ...]:
+    """Return a line for each column of the layout."""
+    return tuple(
+        ColumnLine(
+            name=column.name,
+            kind=column.kind.value,
+            role=column.role.value,
+            cells=column.cells,
+            missing=None if column.role is ColumnRole.LATENCY else float(profile.counts[span.slots] / profile.rows),
+            importance=profile.importance.get(column.name),
+        )
+        for column, span in zip(profile.layout.columns, profile.layout.spans, strict=True)
+    )
+
+
+def rows_text(profile: ReferenceProfile) -> str:
+    """Return how many rows there are, and of weighed ones what they are worth."""
+    if profile.weighed_rows:
+        return f"{profile.weighed_rows:,} weighed rows worth {profile.rows:,}"
+    return f"{profile.rows:,} rows"
+
+
+def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks: Sequence[Remark]) -> None:
+    """Print columns, accuracy and remarks of *profile*; *lengths*: the window lengths in minutes."""
+    rows = []
+    for column, span, reference in zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True):
+        missing = profile.counts[span.slots + Slot.MISSING] / profile.rows
+        moves = _movement(profile, reference, lengths) if reference.movement else "fixed cells"
+        rows.append((column.name, column.kind.value, column.cells, f"{missing:.1%}", moves))
+    print_table(
+        f"{rows_text(profile)} of {profile.source}",
+        ("column", "kind", "cells", "missing", "moves by itself"),
+        rows,
+        empty="no columns",
+    )
+    if profile.labelled:
+        typer.echo(f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,}.")
+    for each in remarks:
+        typer.echo(f"- {each.text}")
+
+
+def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[str, ...]) -> tuple[Remark, ...]:
+    """Return everything to be said of a profile: *notes* on its making, its size, its time, its columns."""
+    small = few_rows(spec, profile)
+    said = [*notes, *([small] if small else [])]
+    return (
+        *(Remark(None, each) for each in said),
+        *remarks(profile, lengths=[each.length for each in spec.scales]),
+    )
+
+
+def write_profile(encoded: bytes, path: Path) -> None:
+    """Write a profile so that a reader sees the old file or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(encoded)
+    beside.replace(path)
+
+
+def _movement(profile: ReferenceProfile, column: ColumnReference, lengths: Sequence[int]) -> str:
+    """Return how much a column moves beyond chance at the measured scale nearest to an hour, as in `×1.8 at 1h`."""
+    measured = [length for length in lengths if column.movement[length].status == "measured"]
+    if not measured:
+        return "uncalibrated"
+    length = min(measured, key=lambda minutes: abs(minutes - 60))
+    span = (profile.end or 0) - (profile.start or 0)
+    in_window = profile.rows * min(1.0, length * MINUTE_MILLIS / max(span, 1))
+    factor = 1.0 + column.movement[length].kappa / (1.0 / in_window + 1.0 / profile.rows)
+    return f"×{factor:.1f} at {span_text(length)}"

@@ -1,0 +1,1 @@
+"""`driftline reference`: build, learn, list, show, compare and adopt references."""

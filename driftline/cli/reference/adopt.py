@@ -1,0 +1,113 @@
+"""`driftline reference adopt`: puts a reference in force, without a restart."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, moment, print_json
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from driftline.cli.reference.given import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
+from monitor.errors import SpecError
+from monitor.planning.reference_size import too_few_rows
+from monitor.settings import load_settings
+from monitor.store.adoption import Adopted, adopt_reference
+from monitor.types import MINUTE_MILLIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleAfter:
+    """From which moment (epoch ms) the windows of one scale are judged on the new cells alone; 0: at once."""
+
+    scale: str
+    judged_from: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What was done, as `--json` shows it."""
+
+    model: str
+    changed: bool
+    reference_id: int
+    previous_id: int
+    spec_version: int
+    cells_id: int
+    new_cells: bool
+    effective_from: int
+    scales: tuple[ScaleAfter, ...]
+
+
+def adopt(
+    model: Annotated[str, typer.Argument(help="The model: its name, or NAMESPACE/NAME.")],
+    reference: Annotated[str | None, typer.Argument(help=REFERENCE_HELP)] = None,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="The approved hours of the last seven days, as MODEL@rolling.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a model's windows with another reference from now on; nothing has to be restarted.
+
+    On the same cells only counts change, at the next evaluation. Other cells count from a pane start two minutes from
+    now, and each scale is inconclusive (`new_cells`) until it is full of them. `driftline apply` leaves it in force
+    until the spec's file names another profile; adopting an earlier id goes back. With `reference_policy: rolling` in
+    the spec, `driftline maintain` adopts the rolling one once a day.
+
+    Exit code 2: the reference has other columns than the spec, or too few rows; every problem is listed.
+    """
+    if (reference is None) == (not rolling):
+        raise WrongUseError("expected a reference or --rolling, found neither or both")
+    given = given_reference(f"{model}{ROLLING}" if reference is None else reference)
+    with opened_database(load_settings()) as engine, engine.begin() as connection:
+        model_id = known_model(connection, model)
+        if given.model_id not in (None, model_id):
+            raise WrongUseError(f"{given.label}: expected a reference of {model}; adopt its profile file instead")
+        adopted = adopt_reference(connection, model_id=model_id, profile=given.profile, base_id=given.base_id)
+        if refusal := too_few_rows(adopted.spec, given.profile):
+            raise SpecError(given.label, (refusal,))
+    shown = _adoption(adopted)
+    if as_json:
+        print_json(shown)
+    else:
+        _print(shown, given)
+
+
+def _adoption(adopted: Adopted) -> Adoption:
+    start = adopted.effective_from if adopted.new_cells else 0
+    return Adoption(
+        model=str(adopted.spec.key),
+        changed=adopted.changed,
+        reference_id=adopted.reference_id,
+        previous_id=adopted.previous_id,
+        spec_version=adopted.spec_version,
+        cells_id=adopted.cells_id,
+        new_cells=adopted.new_cells,
+        effective_from=adopted.effective_from,
+        scales=tuple(
+            ScaleAfter(scale=str(each), judged_from=start + each.length * MINUTE_MILLIS if start else 0)
+            for each in adopted.spec.scales
+        ),
+    )
+
+
+def _print(adoption: Adoption, given: GivenReference) -> None:
+    if not adoption.changed:
+        typer.echo(f"Nothing changed: reference {adoption.reference_id} is in force for {adoption.model} already.")
+        return
+    typer.echo(
+        f"Adopted {given.label} for {adoption.model}: reference {adoption.reference_id} instead of "
+        f"{adoption.previous_id}, spec version {adoption.spec_version}."
+    )
+    if adoption.new_cells:
+        when = ", ".join(f"{each.scale} from {moment(each.judged_from)}" for each in adoption.scales)
+        typer.echo(
+            f"New cells (id {adoption.cells_id}) count from the minute {moment(adoption.effective_from)} UTC on; until "
+            f"a window is full of them it is inconclusive. Judged again: {when} UTC."
+        )
+    else:
+        typer.echo("The same cells: the next window of every scale is compared with it.")
+    typer.echo(
+        f"`driftline apply` leaves it in force until the spec names another profile; to go back: "
+        f"`driftline reference adopt {adoption.model} {adoption.previous_id}`."
+    )

@@ -1,0 +1,161 @@
+"""`driftline reference build`: a reference profile for a spec that is there, from a table of past predictions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pyarrow as pa
+import typer
+
+from driftline.cli.console import AsJson, print_json
+from driftline.cli.importance_option import IMPORTANCE_HELP, read_importance
+from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
+from driftline.cli.spec_and_reference import read_spec_text
+from monitor.errors import SpecError
+from monitor.planning.reference_size import too_few_rows
+from monitor.reference.build import build_profile
+from monitor.reference.profile import ReferenceProfile, encode_profile
+from monitor.reference.remarks import Remark
+from monitor.reference.spec_description import TableColumns, spec_description
+from monitor.reference.table import read_table
+from monitor.reference.usable_rows import usable_rows
+from monitor.spec import ModelSpec
+from monitor.spec_file import parse_spec
+
+
+def build(
+    spec: Annotated[Path, typer.Argument(help="The model spec; its columns and scales say what is counted.")],
+    table: Annotated[Path, typer.Option("--from", help="Parquet or CSV file with past predictions, one a row.")],
+    score: Annotated[str | None, typer.Option(help="Column with the score; default prediction.score.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column with the label; default prediction.label.")] = None,
+    value: Annotated[str | None, typer.Option(help="Column with the number; default prediction.value.")] = None,
+    truth: Annotated[str | None, typer.Option(help="Column with what turned out to be true.")] = None,
+    timestamp: Annotated[
+        str | None, typer.Option(help="Column with the event times; without it no natural movement is known.")
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option("--id", help="Column with the prediction id; of several rows of one id one counts.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with row weights; the reference is worth as many rows as Kish's effective size says."
+        ),
+    ] = None,
+    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write it; default the profile the spec names.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing profile.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a reference profile for a spec from past predictions, with the same cells as `driftline init` makes.
+
+    Columns have the names of the spec. `driftline init` writes both spec and profile; this is for the next reference.
+    Nothing is sent anywhere: `driftline reference adopt` or `driftline apply` put the profile in force.
+
+    Exit code 2: the table, an option or a column cannot be used, or there are too few rows; every problem is listed.
+    """
+    parsed = parse_spec(read_spec_text(spec), source=str(spec))
+    place = output or spec.parent / parsed.reference
+    refuse_existing(place, force=force)
+    columns = TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp)
+    built = reference_of(
+        read_table(table),
+        spec=parsed,
+        columns=columns,
+        identity=identity,
+        weights=weights,
+        importance=importance,
+        source=str(table),
+        name=table.name,
+    )
+    write_profile(encode_profile(built.profile), place)
+    show_built(built, parsed, place=place, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltReference:
+    """A profile and what is to be said of it."""
+
+    profile: ReferenceProfile
+    remarks: tuple[Remark, ...]
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Return when nothing is at *path*, or it may be overwritten.
+
+    Raises:
+        SpecError: A file is there.
+    """
+    if path.exists() and not force:
+        raise SpecError(str(path), ("expected no such file, found one; --force overwrites it, --output names another",))
+
+
+def reference_of(
+    table: pa.Table,
+    *,
+    spec: ModelSpec,
+    columns: TableColumns,
+    source: str,
+    name: str,
+    identity: str | None = None,
+    weights: str | None = None,
+    importance: list[str] | None = None,
+    notes: tuple[str, ...] = (),
+    distinct: bool = False,
+) -> BuiltReference:
+    """Return the reference in *table* for *spec*.
+
+    Args:
+        source: Of the table, for messages.
+        name: Of the table, for the profile.
+        identity, weights: Columns of ids and of row weights.
+        importance: As the option says it.
+        notes: To be said first.
+        distinct: Each row is known to be a prediction of its own, so equal ones are no wonder.
+
+    Raises:
+        SpecError: Columns or rows cannot be used; every problem at once.
+    """
+    shares = read_importance(importance, features=tuple(spec.columns))
+    description, problems = spec_description(spec, columns, known=tuple(table.column_names))
+    if problems:
+        raise SpecError(source, problems)
+    compared = () if distinct else description.sources
+    rows = usable_rows(table, source=source, columns=compared, identity=identity, weights=weights)
+    try:
+        profile = build_profile(rows.table, description=description, source=name, weights=rows.weights)
+    except SpecError as error:
+        raise SpecError(source, tuple(_with_cure(each, spec) for each in error.problems)) from error
+    profile = msgspec.structs.replace(profile, importance=shares)
+    if refusal := too_few_rows(spec, profile):
+        raise SpecError(source, (refusal,))
+    return BuiltReference(profile=profile, remarks=built_remarks(profile, spec, notes=(*notes, *rows.notes)))
+
+
+def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: bool) -> None:
+    """Print what was built and written to *place*."""
+    profile = built.profile
+    if as_json:
+        print_json(
+            {
+                "reference": str(place),
+                "rows": profile.rows,
+                "weighed_rows": profile.weighed_rows,
+                "start": profile.start,
+                "end": profile.end,
+                "correct": profile.correct,
+                "labelled": profile.labelled,
+                "columns": column_lines(profile),
+                "remarks": [each.text for each in built.remarks],
+            }
+        )
+        return
+    print_profile(profile, lengths=[each.length for each in spec.scales], remarks=built.remarks)
+    typer.echo(f"Wrote {place}.")
+    typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {spec.key} {place}`.")
+
+
+def _with_cure(problem: str, spec: ModelSpec) -> str:
+    of_feature = any(problem.startswith(f"column {name!r}: ") for name in spec.columns)
+    return f"{problem}; repair it, or take it out of the spec's `columns`" if of_feature else problem

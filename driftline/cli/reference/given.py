@@ -1,0 +1,161 @@
+"""A reference as a command is given it: the id of a stored one, a profile file, a model, or MODEL@rolling."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from driftline.cli.spec_and_reference import read_spec_text
+from monitor.clock import now_millis
+from monitor.maintain.rolling import build_rolling
+from monitor.planning import Traffic, reference_traffic
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.reference.spec_of_profile import spec_of_profile
+from monitor.settings import Settings, load_settings
+from monitor.spec import ModelSpec
+from monitor.spec_file import parse_spec
+from monitor.store.configuration import load_configuration
+from monitor.store.engine import snapshot
+from monitor.store.model_names import model_named, model_names
+from monitor.store.references import ReferenceRow, StoredReference, reference_by_id, reference_in_force
+from monitor.store.traffic import recent_events_per_minute
+from monitor.store.watermarks import read_partitions
+from monitor.types import TopicRole
+from monitor.windows.watermark import model_watermark, watermark_rules
+
+ROLLING = "@rolling"
+REFERENCE_HELP = (
+    "The id of a stored reference, a profile file, a model (the one in force), or MODEL@rolling: the approved hours of "
+    "its last seven days."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenReference:
+    """One reference and how it is looked at.
+
+    Attributes:
+        label: For people.
+        row: Of a stored one.
+        model_id: Of a stored or a rolling one.
+        base_id: Of a rolling one, the reference whose cells and bins it has.
+        traffic: Of its model, or the reference's own; None: not known.
+    """
+
+    label: str
+    row: ReferenceRow | None
+    model_id: int | None
+    base_id: int | None
+    profile: ReferenceProfile
+    spec: ModelSpec
+    traffic: Traffic | None
+
+
+def given_reference(text: str, *, spec: Path | None = None) -> GivenReference:
+    """Return the reference that *text* names.
+
+    Args:
+        spec: Of a profile file, the spec that it is looked at with; None: the columns of the profile and defaults.
+
+    Raises:
+        WrongUseError: There is none of that name.
+        SpecError: The file is no profile, or the spec is none.
+    """
+    if not text.isdecimal() and (Path(text).is_file() or text.endswith(".reference")):
+        return _of_file(Path(text), spec)
+    settings = load_settings()
+    with opened_database(settings) as engine, snapshot(engine) as connection:
+        if text.endswith(ROLLING):
+            return _rolling(connection, text.removesuffix(ROLLING), settings)
+        found = _stored(connection, text)
+        traffic = recent_events_per_minute(connection, found.row.model_id)
+    row = found.row
+    return GivenReference(
+        label=f"reference {row.reference_id} of {row.model}",
+        row=row,
+        model_id=row.model_id,
+        base_id=row.base_id,
+        profile=found.profile,
+        spec=found.spec,
+        traffic=_traffic(traffic) or reference_traffic(found.profile),
+    )
+
+
+def _rolling(connection: sa.Connection, model: str, settings: Settings) -> GivenReference:
+    model_id = known_model(connection, model)
+    applied = next((each for each in load_configuration(connection).models if each.model_id == model_id), None)
+    partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=settings.predictions_topics)
+    rules = watermark_rules(settings)
+    watermark = model_watermark(partitions, now=now_millis(), rules=rules).value
+    if applied is None or watermark is None:
+        raise WrongUseError(f"{model}{ROLLING}: expected counted events, found none; is `driftline ingest` running?")
+    found = build_rolling(connection, applied, watermark=watermark, rules=rules)
+    if found.profile is None:
+        raise WrongUseError(f"{model}{ROLLING}: {found.why}")
+    return GivenReference(
+        label=f"the rolling reference of {applied.key}",
+        row=None,
+        model_id=model_id,
+        base_id=found.base_id,
+        profile=found.profile,
+        spec=applied.spec,
+        traffic=_traffic(recent_events_per_minute(connection, model_id)) or reference_traffic(found.profile),
+    )
+
+
+def _traffic(events_per_minute: float | None) -> Traffic | None:
+    if events_per_minute is None:
+        return None
+    return Traffic(events_per_minute=events_per_minute, source="its newest windows")
+
+
+def _stored(connection: sa.Connection, text: str) -> StoredReference:
+    if text.isdecimal():
+        found = reference_by_id(connection, int(text))
+    else:
+        model_id = model_named(connection, text)
+        found = None if model_id is None else reference_in_force(connection, model_id)
+    if found is None:
+        known = ", ".join(model_names(connection)) or "none"
+        raise WrongUseError(
+            f"reference {text}: expected a profile file, the id of a stored reference (`driftline reference list`), "
+            f"an applied model ({known}) or MODEL@rolling; found none of them"
+        )
+    return found
+
+
+def known_model(connection: sa.Connection, text: str) -> int:
+    """Return the id of the model that is written *text*.
+
+    Raises:
+        WrongUseError: There is none; says which there are.
+    """
+    found = model_named(connection, text)
+    if found is None:
+        known = ", ".join(model_names(connection)) or "none; `driftline apply` stores the first"
+        raise WrongUseError(f"model {text}: expected an applied one ({known})")
+    return found
+
+
+def _of_file(path: Path, spec: Path | None) -> GivenReference:
+    if not path.is_file():
+        raise WrongUseError(
+            f"{path}: expected a reference profile, found no file; `driftline reference build` writes one"
+        )
+    profile = decode_profile(path.read_bytes(), source=str(path))
+    parsed = (
+        spec_of_profile(profile, model=path.stem)
+        if spec is None
+        else parse_spec(read_spec_text(spec), source=str(spec))
+    )
+    return GivenReference(
+        label=str(path),
+        row=None,
+        model_id=None,
+        base_id=None,
+        profile=profile,
+        spec=parsed,
+        traffic=reference_traffic(profile),
+    )

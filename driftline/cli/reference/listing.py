@@ -1,0 +1,101 @@
+"""`driftline reference list`: the stored references, and which of them are in force."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, moment, print_json, print_table
+from driftline.cli.database import opened_database
+from driftline.cli.reference.given import known_model
+from monitor.reference.profile import ReferenceProfile
+from monitor.settings import load_settings
+from monitor.store.references import ReferenceRow, list_references
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceLine:
+    """One stored reference as `--json` shows it; moments in epoch milliseconds.
+
+    Attributes:
+        base_id: Of a rolling one, the reference whose cells and bins it has.
+        in_force_since: None: another one is in force.
+        adopted: It was adopted; the spec's file names another one.
+    """
+
+    id: int
+    model: str
+    kind: str
+    base_id: int | None
+    created_at: int
+    in_force_since: int | None
+    adopted: bool
+    cells_id: int
+    cells: int
+    columns: int
+    rows: int
+    weighed_rows: int
+    start: int | None
+    end: int | None
+    source: str
+
+
+def list_stored(
+    model: Annotated[str | None, typer.Argument(help="Only of this model: its name, or NAMESPACE/NAME.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the stored references: those that were applied or adopted once, and the one that is in force."""
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        model_id = None if model is None else known_model(connection, model)
+        found = list_references(connection, model_id=model_id, limit=limit)
+    lines = [_line(row, profile) for row, profile in found]
+    if as_json:
+        print_json({"references": lines})
+        return
+    print_table(
+        "References",
+        ("id", "model", "kind", "in force since (UTC)", "stored (UTC)", "rows", "from (UTC)", "to (UTC)", "cells"),
+        [
+            (
+                each.id,
+                each.model,
+                each.kind if each.base_id is None else f"rolling on {each.base_id}",
+                _in_force(each),
+                moment(each.created_at),
+                each.rows,
+                moment(each.start),
+                moment(each.end),
+                each.cells_id,
+            )
+            for each in lines
+        ],
+        notes=[each.source for each in lines],
+        empty="none is stored; `driftline apply` stores the first",
+    )
+
+
+def _in_force(line: ReferenceLine) -> str | None:
+    if line.in_force_since is None:
+        return None
+    return f"{moment(line.in_force_since)}{', adopted' if line.adopted else ''}"
+
+
+def _line(row: ReferenceRow, profile: ReferenceProfile) -> ReferenceLine:
+    return ReferenceLine(
+        id=row.reference_id,
+        model=str(row.model),
+        kind=row.kind,
+        base_id=row.base_id,
+        created_at=row.created_at,
+        in_force_since=row.in_force_since,
+        adopted=row.adopted,
+        cells_id=row.cells_id,
+        cells=profile.layout.size,
+        columns=len(profile.columns),
+        rows=profile.rows,
+        weighed_rows=profile.weighed_rows,
+        start=profile.start,
+        end=profile.end,
+        source=profile.source,
+    )

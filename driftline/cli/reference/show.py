@@ -1,0 +1,118 @@
+"""`driftline reference show`: what is in one reference, and what can be seen with it."""
+
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, moment, print_json, print_table
+from driftline.cli.exits import WrongUseError
+from driftline.cli.reference.given import REFERENCE_HELP, GivenReference, given_reference
+from monitor.planning import Traffic
+from monitor.planning.answers import ColumnPlan
+from monitor.planning.reference_sight import ColumnSight, ReferenceSight, reference_sight
+
+UNKNOWN_TRAFFIC = 100.0  # events a minute
+
+_MARKS = {"measured": "", "estimated": "~", "uncalibrated": "?"}
+_LEGEND = (
+    "At each scale: the PSI from which on a warning is proven in a window of so many events, and how much more the "
+    "column moves than chance makes it (×1: not at all). ~ estimated from a shorter scale, ? not calibrated, never: "
+    "one bin, few: fewer values than min_events. By the hour: compared with the same hours of the reference."
+)
+
+
+def show(
+    reference: Annotated[str, typer.Argument(help=REFERENCE_HELP)],
+    spec: Annotated[
+        Path | None, typer.Option(help="Look at a profile file with this spec; default its own columns, all defaults.")
+    ] = None,
+    events_per_minute: Annotated[
+        float | None,
+        typer.Option(help="Predictions of one version; default as in the newest windows or the reference."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a reference: rows, span, cells and bins of each column, natural movement, and what each scale can prove.
+
+    "0.49 ×3.1" at 10m means: in a window of ten minutes this column's PSI is proven to be drift from 0.49 on, and by
+    itself it moves 3.1 times as much as chance would make it. `driftline plan` says what to change.
+    """
+    given = given_reference(reference, spec=spec)
+    sight = reference_sight(given.spec, given.profile, traffic=_traffic(given, events_per_minute))
+    if as_json:
+        print_json({"reference": given.label, "stored": given.row, "sight": sight})
+        return
+    _print_head(given, sight)
+    _print_columns(sight)
+    for each in sight.remarks:
+        typer.echo(fill(each, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
+
+
+def _traffic(given: GivenReference, said: float | None) -> Traffic:
+    if said is not None:
+        if not said > 0:
+            raise WrongUseError(f"--events-per-minute: expected more than 0, found {said:g}")
+        return Traffic(events_per_minute=said, source="--events-per-minute")
+    if given.traffic is not None:
+        return given.traffic
+    return Traffic(events_per_minute=UNKNOWN_TRAFFIC, source="not known, so taken; --events-per-minute says another")
+
+
+def _print_head(given: GivenReference, sight: ReferenceSight) -> None:
+    worth = f" ({sight.weighed_rows:,} weighed ones)" if sight.weighed_rows else ""
+    span = "no time stamps"
+    if sight.start is not None:
+        span = f"{moment(sight.start)} to {moment(sight.end)} UTC, {sight.blocks:,} blocks of {sight.block_minutes} min"
+    typer.echo(f"{given.label}: {sight.rows:,} rows{worth}; {span}; from {sight.source}.")
+    row = given.row
+    if row is not None:
+        state = "not in force" if row.in_force_since is None else f"in force since {moment(row.in_force_since)} UTC"
+        kind = row.kind if row.base_id is None else f"rolling on the cells of reference {row.base_id}"
+        typer.echo(f"{kind}, cells {row.cells_id}, stored {moment(row.created_at)} UTC, {state}.")
+    if sight.labelled:
+        typer.echo(f"Accuracy {sight.correct / sight.labelled:.4f} of {sight.labelled:,} labelled rows.")
+    typer.echo(f"Windows: {sight.traffic.events_per_minute:,.4g} events a minute ({sight.traffic.source}).")
+
+
+def _print_columns(sight: ReferenceSight) -> None:
+    scales = [f"{scale} ({events:,.0f})" for scale, events in sight.events.items()]
+    print_table(
+        "Columns",
+        ("column", "kind", "cells", "bins", "missing", *scales, ""),
+        [
+            (
+                each.name,
+                each.kind,
+                each.cells,
+                each.bins,
+                f"{each.missing:.1%}",
+                *(_cell(each.scales.get(scale)) for scale in sight.events),
+                _judgement(each),
+            )
+            for each in sight.columns
+        ],
+        empty="none",
+    )
+    typer.echo(fill(_LEGEND, 110, break_on_hyphens=False))
+
+
+def _cell(plan: ColumnPlan | None) -> str | None:
+    if plan is None:
+        return None
+    if plan.proven_from is None:
+        return "never"
+    if not plan.concludes:
+        return "few"
+    return f"{plan.proven_from:.2f} ×{plan.moves:.1f}{_MARKS[plan.status]}"
+
+
+def _judgement(column: ColumnSight) -> str:
+    if not column.monitored:
+        return "not monitored"
+    if column.constant is not None:
+        return "constant"
+    if column.uninformative:
+        return "uninformative"
+    return "by the hour" if column.seasonal else ""

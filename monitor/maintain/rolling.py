@@ -1,0 +1,215 @@
+"""The rolling reference: the approved hours of the last seven days of the version in production, built when asked for.
+
+Nothing is stored until it is adopted: what is approved can be taken back by an incident that opens later, so the
+answer of this moment is the only one to trust, and every stored reference is one that windows were judged with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+
+from monitor.clock import iso_utc
+from monitor.maintain.live_blocks import BaseReference, base_reference
+from monitor.reference.approval import Approval, Interval, LiveHour, approve_hours
+from monitor.reference.live_counts import ROLLING_DAYS
+from monitor.reference.profile import ReferenceProfile
+from monitor.reference.rolling import LiveBlocks, LiveSums, rolling_profile
+from monitor.serving_periods import periods
+from monitor.spec import ModelSpec
+from monitor.store.configuration import AppliedModel
+from monitor.store.deployment_history import deployments_history
+from monitor.store.live_blocks import BlockKey, read_blocks
+from monitor.store.panes import pane_counts, pane_rows
+from monitor.store.series import whole_series
+from monitor.store.suspect_times import suspect_times
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Stage
+from monitor.windows.codec import decode_counts
+from monitor.windows.cutting import PaneRow
+from monitor.windows.watermark import WatermarkRules
+
+HOURS_NEEDED = 24  # a whole cycle of the day, or the reference would be of its calm part alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollingReference:
+    """What a rolling reference is made of; *profile* None: it cannot be made, *why* says so.
+
+    Attributes:
+        base_id: The frozen reference whose cells and bins it has.
+        version: Whose hours they are; None where no version has events.
+        start, stop: Epoch milliseconds; the last seven days up to the last final hour.
+        incident_open: An incident of the version is open now.
+        blocks: Approved time blocks that natural movement is measured on.
+    """
+
+    profile: ReferenceProfile | None
+    why: str
+    base_id: int
+    version: str | None
+    start: int
+    stop: int
+    hours: Approval
+    incident_open: bool
+    blocks: int
+
+
+def build_rolling(
+    connection: sa.Connection, applied: AppliedModel, *, watermark: int, rules: WatermarkRules
+) -> RollingReference:
+    """Return the rolling reference of *applied* as of *watermark* (ms), up to which its panes are complete.
+
+    *connection* reads one snapshot (`snapshot`): a compaction must not come between two readings.
+    """
+    base = base_reference(connection, applied)
+    stop = (watermark - rules.finality) // HOUR_MILLIS * HOUR_MILLIS
+    start = stop - ROLLING_DAYS * 24 * HOUR_MILLIS
+    nothing = Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0)
+    found = _serving(connection, applied.model_id, start=start, stop=stop)
+    if found is None:
+        return RollingReference(
+            profile=None,
+            why=f"no version was counted from {iso_utc(start)} to {iso_utc(stop)}",
+            base_id=base.reference_id,
+            version=None,
+            start=start,
+            stop=stop,
+            hours=nothing,
+            incident_open=False,
+            blocks=0,
+        )
+    by_hour = _rows_by_hour(connection, found.series_id, start=start, stop=stop)
+    cells_id = applied.cells_of(base.profile.layout).cells_id
+    suspect = suspect_times(connection, model_id=applied.model_id, version=found.version)
+    approval = approve_hours(
+        [LiveHour(at, all(row.cells_id == cells_id for row in rows)) for at, rows in sorted(by_hour.items())],
+        suspect=suspect,
+        serving=found.intervals,
+    )
+    profile, blocks = None, 0
+    why = _too_little(applied.spec, approval, sum(row.events for at in approval.approved for row in by_hour[at]))
+    if not why:
+        sums = _sums(connection, base, applied.spec, by_hour, approval.approved)
+        live = _approved_blocks(connection, base, found.series_id, approval.approved, start=start, stop=stop)
+        blocks = len(live.starts)
+        profile = rolling_profile(
+            base.profile,
+            sums,
+            live,
+            lengths=tuple(each.length for each in applied.spec.scales),
+            start=approval.approved[0],
+            stop=approval.approved[-1] + HOUR_MILLIS,
+            source=f"{len(approval.approved)} approved hours of version {found.version}",
+        )
+    return RollingReference(
+        profile=profile,
+        why=why,
+        base_id=base.reference_id,
+        version=found.version,
+        start=start,
+        stop=stop,
+        hours=approval,
+        incident_open=any(each.stop is None for each in suspect),
+        blocks=blocks,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """The version in production, its series, and when it was; *intervals* None: no deployment event says."""
+
+    version: str
+    series_id: int
+    intervals: tuple[Interval, ...] | None
+
+
+def _serving(connection: sa.Connection, model_id: int, *, start: int, stop: int) -> _Serving | None:
+    """Return the version in production at *stop*; without deployments the one with most events in the time."""
+    series_of = {version: series_id for series_id, version in whole_series(connection, model_id).items()}
+    history = [each for each in deployments_history(connection, model_id) if each.event_time < stop]
+    in_production = [each for each in periods(history) if each.stage is Stage.PRODUCTION]
+    current = next((each for each in in_production if each.end is None), None)
+    if current is not None:
+        if current.version not in series_of:
+            return None
+        intervals = tuple(Interval(each.start, each.end) for each in in_production if each.version == current.version)
+        return _Serving(current.version, series_of[current.version], intervals)
+    events = {
+        version: sum(row.events for row in pane_rows(connection, series_id=series_id, start=start, stop=stop))
+        for version, series_id in series_of.items()
+    }
+    busiest = max(events, key=lambda version: (events[version], version), default=None)
+    if busiest is None or not events[busiest]:
+        return None
+    return _Serving(busiest, series_of[busiest], None)
+
+
+def _rows_by_hour(connection: sa.Connection, series_id: int, *, start: int, stop: int) -> dict[int, list[PaneRow]]:
+    by_hour: dict[int, list[PaneRow]] = {}
+    for row in pane_rows(connection, series_id=series_id, start=start, stop=stop):
+        if row.start >= start:
+            by_hour.setdefault(row.start // HOUR_MILLIS * HOUR_MILLIS, []).append(row)
+    return by_hour
+
+
+def _too_little(spec: ModelSpec, approval: Approval, events: int) -> str:
+    """Return why these hours make no reference; empty when they do."""
+    found = len(approval.approved)
+    if found < HOURS_NEEDED:
+        others = [
+            f"{count} {text}"
+            for count, text in (
+                (approval.in_incidents, "had an incident"),
+                (approval.not_serving, "were before the version was in production"),
+                (approval.other_cells, "were counted on other cells"),
+            )
+            if count
+        ]
+        left_out = f" ({', '.join(others)})" if others else ""
+        return (
+            f"expected at least {HOURS_NEEDED} approved hours in the last {ROLLING_DAYS} days, found {found}{left_out}"
+        )
+    if events < spec.windows.min_events:
+        return f"expected at least {spec.windows.min_events} events (windows.min_events), found {events}"
+    return ""
+
+
+def _sums(
+    connection: sa.Connection,
+    base: BaseReference,
+    spec: ModelSpec,
+    by_hour: dict[int, list[PaneRow]],
+    approved: Sequence[int],
+) -> LiveSums:
+    season = Season.HOUR_OF_WEEK if spec.drift.seasonality == "hour_of_week" else Season.HOUR_OF_DAY
+    sums = LiveSums(base.profile, starts=approved, season=season, block_minutes=base.minutes)
+    size = base.profile.layout.size
+    for at in approved:
+        rows = by_hour[at]
+        encoded = pane_counts(connection, [row.row_id for row in rows])
+        for row in rows:
+            sums.add(at, decode_counts(encoded[row.row_id], size=size), events=row.events)
+    return sums
+
+
+def _approved_blocks(
+    connection: sa.Connection,
+    base: BaseReference,
+    series_id: int,
+    approved: Sequence[int],
+    *,
+    start: int,
+    stop: int,
+) -> LiveBlocks:
+    """Return the blocks that lie in approved hours alone, or where there were no events."""
+    key = BlockKey(series_id=series_id, reference_id=base.reference_id, minutes=base.minutes)
+    hours = set(approved)
+    length = base.minutes * MINUTE_MILLIS
+    kept = [
+        each
+        for each in read_blocks(connection, key, start=start, stop=stop, size=base.order.size)
+        if all(at in hours for at in range(each.start // HOUR_MILLIS * HOUR_MILLIS, each.start + length, HOUR_MILLIS))
+    ]
+    counts = np.array([each.counts for each in kept], dtype=np.int64).reshape(len(kept), base.order.size)
+    return LiveBlocks(minutes=base.minutes, starts=tuple(each.start for each in kept), counts=counts)

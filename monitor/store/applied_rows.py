@@ -1,0 +1,133 @@
+"""Rows of specs, cells and references: locked, found and written one by one."""
+
+import hashlib
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from monitor.reference.cells import CellsLayout, encode_layout
+from monitor.reference.profile import ReferenceProfile, encode_profile
+from monitor.store.schema import cells, configuration, model, reference, spec
+from monitor.types import MINUTE_MILLIS, ModelKey
+
+
+@dataclass(frozen=True, slots=True)
+class SpecRow:
+    """One version of a model's spec as stored; *adopted_over* as of `Applied`."""
+
+    model_id: int
+    version: int
+    text: str
+    cells_id: int
+    reference_id: int
+    adopted_over: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCells:
+    """Cells of a model, the pane start (ms) from which events are counted on them, and whether that is new."""
+
+    cells_id: int
+    effective_from: int
+    are_new: bool
+
+
+def lock_configuration(connection: sa.Connection) -> None:
+    """Keep every other change of the configuration waiting until this transaction ends."""
+    connection.execute(
+        sa.text('INSERT INTO configuration ("only", generation) VALUES (true, 0) ON CONFLICT DO NOTHING')
+    )
+    connection.execute(sa.select(configuration).with_for_update())
+
+
+def model_id_of(connection: sa.Connection, key: ModelKey) -> int:
+    """Return the model's id, inserting it when it is new."""
+    found = connection.execute(
+        sa.select(model.c.id).where(model.c.namespace == key.namespace, model.c.name == key.name)
+    ).scalar()
+    if found is None:
+        found = connection.execute(
+            sa.insert(model).values(namespace=key.namespace, name=key.name).returning(model.c.id)
+        ).scalar_one()
+    return int(found)
+
+
+def newest_spec(connection: sa.Connection, model_id: int) -> SpecRow | None:
+    """Return the spec that is in force; None for a model that was never applied."""
+    columns = (spec.c.model_id, spec.c.version, spec.c.text, spec.c.cells_id, spec.c.reference_id, spec.c.adopted_over)
+    query = sa.select(*columns).where(spec.c.model_id == model_id).order_by(spec.c.version.desc()).limit(1)
+    found = connection.execute(query).one_or_none()
+    return None if found is None else SpecRow(*found)
+
+
+def write_spec(connection: sa.Connection, row: SpecRow) -> None:
+    """Put a new version in force: every process reads it before its next flush or evaluation."""
+    values = {name: getattr(row, name) for name in SpecRow.__slots__}
+    connection.execute(sa.insert(spec).values(**values))
+    connection.execute(sa.update(configuration).values(generation=configuration.c.generation + 1))
+
+
+def cells_in_force(connection: sa.Connection, model_id: int) -> PlacedCells:
+    """Return the newest cells of a model that has some."""
+    found = connection.execute(_newest_cells(model_id)).one()
+    return PlacedCells(found.id, found.effective_from, are_new=False)
+
+
+def place_cells(connection: sa.Connection, model_id: int, layout: CellsLayout) -> PlacedCells:
+    """Return the cells of *layout*, the newest ones of the model from now on.
+
+    Cells that were in force before and no longer are come back under an id of their own, from a future pane start on:
+    between their two times events were counted on others.
+    """
+    newest = connection.execute(_newest_cells(model_id)).one_or_none()
+    if newest is not None and newest.digest == layout.digest:
+        return PlacedCells(newest.id, newest.effective_from, are_new=False)
+    effective_from = 0
+    if newest is not None:
+        now = connection.execute(sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).scalar_one()
+        # Two minutes on: every worker has read the new generation in a flush before the first such pane begins.
+        # Never before the newest ones, which may be waiting for their own minute still.
+        effective_from = max((int(now) // MINUTE_MILLIS + 2) * MINUTE_MILLIS, newest.effective_from + MINUTE_MILLIS)
+    cells_id = connection.execute(
+        sa.insert(cells)
+        .values(model_id=model_id, digest=layout.digest, layout=encode_layout(layout), effective_from=effective_from)
+        .returning(cells.c.id)
+    ).scalar_one()
+    return PlacedCells(int(cells_id), effective_from, are_new=True)
+
+
+def known_reference(connection: sa.Connection, model_id: int, profile: ReferenceProfile) -> int | None:
+    """Return the id under which this very profile is stored; None when it is not."""
+    query = sa.select(reference.c.id).where(
+        reference.c.model_id == model_id, reference.c.digest == _digest(encode_profile(profile))
+    )
+    return connection.execute(query).scalar()
+
+
+def store_reference(
+    connection: sa.Connection,
+    model_id: int,
+    cells_id: int,
+    profile: ReferenceProfile,
+    *,
+    base_id: int | None = None,
+) -> int:
+    """Store a profile that is not stored yet and return its id; *base_id*: it is a rolling one on the base's cells."""
+    encoded = encode_profile(profile)
+    row = {"cells_id": cells_id, "digest": _digest(encoded), "profile": encoded, "base_id": base_id}
+    return int(
+        connection.execute(sa.insert(reference).values(model_id=model_id, **row).returning(reference.c.id)).scalar_one()
+    )
+
+
+def _newest_cells(model_id: int) -> sa.Select[tuple[int, str, int]]:
+    return (
+        sa.select(cells.c.id, cells.c.digest, cells.c.effective_from)
+        .where(cells.c.model_id == model_id)
+        .order_by(cells.c.effective_from.desc(), cells.c.id.desc())
+        .limit(1)
+    )
+
+
+def _digest(encoded: bytes) -> str:
+    return hashlib.sha256(encoded).hexdigest()

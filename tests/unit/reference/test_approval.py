@@ -1,0 +1,51 @@
+"""Which hours of live time are approved."""
+
+import pytest
+
+from monitor.reference.approval import Interval, LiveHour, approve_hours
+from monitor.types import HOUR_MILLIS
+
+H = HOUR_MILLIS
+
+
+def hours(*numbers: int) -> list[LiveHour]:
+    return [LiveHour(number * H, True) for number in numbers]
+
+
+def test_what_an_incident_touches_is_not_approved() -> None:
+    """From the start of the window that opened it to its end, and an open one for good.
+
+    ::
+
+        hour        0   1   2   3   4   5   6   7
+        incident        |2.5------4.0)      |6.0 …
+        approved    x   x           x   x
+    """
+    suspect = [Interval(int(2.5 * H), 4 * H), Interval(6 * H)]
+    found = approve_hours(hours(*range(8)), suspect=suspect, serving=None)
+    assert found.approved == (0, H, 4 * H, 5 * H)
+    assert (found.in_incidents, found.not_serving, found.other_cells) == (4, 0, 0)
+
+
+def test_only_whole_hours_in_production_count() -> None:
+    """A version that became production at half past one counts from two on; once it was replaced, no more."""
+    serving = [Interval(int(1.5 * H), 3 * H), Interval(5 * H)]
+    found = approve_hours(hours(*range(7)), suspect=(), serving=serving)
+    assert found.approved == (2 * H, 5 * H, 6 * H)
+    assert found.not_serving == 4
+
+
+def test_hours_on_other_cells_cannot_be_added_up() -> None:
+    """They are told apart from those with incidents, which say something else."""
+    found = approve_hours([LiveHour(0, False), LiveHour(H, True)], suspect=(), serving=None)
+    assert (found.approved, found.other_cells) == ((H,), 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "overlaps", "holds"),
+    [(0, 10, False, False), (0, 11, True, False), (10, 20, True, True), (12, 18, True, True), (20, 30, False, False)],
+)
+def test_intervals_are_half_open(start: int, stop: int, overlaps: bool, holds: bool) -> None:
+    """[10, 20) has its first moment and not its last."""
+    interval = Interval(10, 20)
+    assert (interval.overlaps(start, stop), interval.holds(start, stop)) == (overlaps, holds)
