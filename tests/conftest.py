@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
+from benchmarks.detection.peer_run import PYTHON as PEERS_PYTHON
+from benchmarks.detection.peer_run import STAMP as PEERS_STAMP
 from tests.services.databases import create_template, fresh_database
 from tests.services.kafka import KafkaBroker
 from tests.services.kafka_jars import what_is_missing
@@ -18,10 +20,12 @@ from tests.services.topics import TopicNames, create_topics, unique_topic_names
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 SKIPPED_FOR_KAFKA = pytest.StashKey[str]()
+SKIPPED_FOR_PEERS = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what uses the broker; where it cannot run, skip that at home and let it fail in CI."""
+    """Mark what uses the broker or the peers; where they cannot run, skip that at home and let it fail in CI."""
+    _skip_without_peers(config, items)
     waiting = [item for item in items if "kafka_broker" in getattr(item, "fixturenames", ())]
     for item in waiting:
         item.add_marker("kafka")
@@ -34,10 +38,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
 
 
+def _skip_without_peers(config: pytest.Config, items: list[pytest.Item]) -> None:
+    waiting = [item for item in items if "peers_python" in getattr(item, "fixturenames", ())]
+    if not waiting or PEERS_STAMP.exists() or IN_CI:
+        return
+    missing = "the detection benchmark's peers (make .cache/peers/.ready)"
+    config.stash[SKIPPED_FOR_PEERS] = f"{len(waiting)} tests of agreement were SKIPPED; they need {missing}"
+    for item in waiting:
+        item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say loudly, once, what was not tested and what to install."""
-    if sentence := config.stash.get(SKIPPED_FOR_KAFKA, None):
-        terminalreporter.write_line(sentence, red=True, bold=True)
+    for skipped in (SKIPPED_FOR_KAFKA, SKIPPED_FOR_PEERS):
+        if sentence := config.stash.get(skipped, None):
+            terminalreporter.write_line(sentence, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def peers_python() -> Path:
+    """The Python of the peers' environment."""
+    assert PEERS_STAMP.exists(), f"expected the peers' Python at {PEERS_PYTHON}, found none: make .cache/peers/.ready"
+    return PEERS_PYTHON
 
 
 @pytest.fixture(scope="session")

@@ -70,10 +70,11 @@ class Playback:
             model: replace(rules, until_matched=one_version) for model, rules in join_rules(configuration).items()
         }
 
-    def play(self, on_progress: OnProgress) -> None:
+    def play(self, on_progress: OnProgress, *, minutes_at_once: int) -> None:
         """Feed everything, chunk by chunk of event time; truths that came after the last prediction at the end."""
         times = self._history.times
-        for chosen in self._history.chunks(minutes=_minutes_at_once(self._model), rows=ROWS_AT_ONCE):
+        minutes = min(minutes_at_once, _minutes_at_once(self._model))
+        for chosen in self._history.chunks(minutes=minutes, rows=ROWS_AT_ONCE):
             self._feed.feed(chosen)
             at = int(times[chosen.stop - 1])
             self._advance(at)

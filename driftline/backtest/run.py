@@ -29,6 +29,7 @@ def run_backtest(
     source: str = "history",
     textbook: bool = False,
     keep_results: bool = False,
+    minutes_at_once: int = 60,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *table*, as of `backtest_history`.
@@ -45,6 +46,7 @@ def run_backtest(
         truths=truths,
         textbook=textbook,
         keep_results=keep_results,
+        minutes_at_once=minutes_at_once,
         on_progress=on_progress,
     )
 
@@ -58,6 +60,7 @@ def backtest_history(
     truths: TruthTable | None = None,
     textbook: bool = False,
     keep_results: bool = False,
+    minutes_at_once: int = 60,
     on_progress: OnProgress = lambda _rows, _at: None,
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *history*.
@@ -70,6 +73,7 @@ def backtest_history(
         truths: What became known, and when; the history needs its prediction ids for them.
         textbook: Judge every window by the textbook rule too.
         keep_results: Keep each window's whole result, some kilobytes.
+        minutes_at_once: Event time that is fed before the next is judged, at most: accuracy is known no finer.
 
     Raises:
         SpecError: There are truths, but the predictions have no ids.
@@ -81,7 +85,7 @@ def backtest_history(
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
         run = Playback(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)
-        run.play(on_progress)
+        run.play(on_progress, minutes_at_once=minutes_at_once)
         return run.outcome()
     finally:
         engine.dispose()

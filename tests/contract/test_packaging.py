@@ -11,6 +11,8 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 PROJECT = tomllib.loads(PYPROJECT)
 DIRECT = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
 LOCKS = ("requirements.lock", "requirements-run.lock")
+PEERS = ROOT / "benchmarks" / "detection" / "peers.in"
+PEERS_LOCK = "benchmarks/detection/peers.lock"
 
 
 def locked_versions(lock: str) -> dict[str, set[str]]:
@@ -35,7 +37,14 @@ def test_a_direct_dependency_has_a_reason(requirement: str) -> None:
     assert re.search(r"# \S.{10,}", line)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("line", [each for each in PEERS.read_text().splitlines() if not each.startswith("#")])
+def test_a_peer_has_a_reason(line: str) -> None:
+    """Each line of the benchmark's peers says what it is for, and its lock holds it."""
+    assert re.search(r"  # \S.{5,}", line)
+    assert package(line) in locked_versions(PEERS_LOCK)
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, PEERS_LOCK])
 def test_a_lock_names_hashes_and_no_address(lock: str) -> None:
     """Each locked package has at least one hash; no line names an index, a link or a file."""
     text = (ROOT / lock).read_text()

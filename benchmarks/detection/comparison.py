@@ -1,0 +1,63 @@
+"""Many compared streams summed up by method: false alarms over all quiet kinds, recall and delay by kind of change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.detection.compare import AS_SHIPPED, OURS, Compared, MethodRun
+from benchmarks.detection.measures import Detection, detection_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietSum:
+    """One method on quiet streams of one kind: windows judged, alarming ones, and episodes per 1000 windows."""
+
+    method: str
+    windows: int
+    alarming: int
+    episodes: int
+
+    @property
+    def alarming_share(self) -> float:
+        """Share of windows in which something was flagged; 0 without windows."""
+        return self.alarming / self.windows if self.windows else 0.0
+
+
+def is_ours(method: str) -> bool:
+    """Return whether *method* is Driftline's default rule."""
+    return method in (OURS, AS_SHIPPED)
+
+
+def methods_of(compared: Sequence[Compared]) -> tuple[str, ...]:
+    """Return every method, in the order in which they were run."""
+    return tuple(dict.fromkeys(run.method for each in compared for run in each.methods))
+
+
+def streams_of(compared: Sequence[Compared], *, changing: bool) -> tuple[str, ...]:
+    """Return the names of the streams in which something changes, or of those in which nothing does."""
+    return tuple(dict.fromkeys(each.stream for each in compared if (each.methods[0].found is not None) == changing))
+
+
+def quiet_sum(compared: Sequence[Compared], *, method: str) -> QuietSum:
+    """Return what *method* did over all of *compared*."""
+    runs = runs_by(compared, method=method)
+    return QuietSum(
+        method=method,
+        windows=sum(each.windows for each in runs),
+        alarming=sum(each.alarming for each in runs),
+        episodes=sum(each.false_episodes for each in runs),
+    )
+
+
+def change_sum(compared: Sequence[Compared], *, method: str) -> Detection:
+    """Return how *method* found the changes of *compared*, all of one kind."""
+    return detection_of([each.found for each in runs_by(compared, method=method) if each.found is not None])
+
+
+def runs_by(compared: Sequence[Compared], *, method: str) -> list[MethodRun]:
+    """Return the runs of *method*."""
+    return [run for each in compared for run in each.methods if run.method == method]
+
+
+def of_stream(compared: Sequence[Compared], stream: str) -> list[Compared]:
+    """Return those of *compared* that are of one kind of stream."""
+    return [each for each in compared if each.stream == stream]

@@ -1,0 +1,54 @@
+"""Episodes: what people would have been told of, and how a run of alarming windows becomes one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One incident, or for a rule without incidents one maximal run of alarming windows; times in ms.
+
+    Attributes:
+        kind: ``drift``, ``performance`` or ``data_quality``.
+        opened: End of the window that opened it.
+        alerted: End of the window at which it first was an alert or worse; None: it stayed a warning.
+        closed: End of the window that closed it; None: it was open at the end.
+        columns: As named when it opened, the worst first.
+        rollbacks, retrainings: Actions that were proposed.
+        cause: What made it open, for people.
+    """
+
+    kind: str
+    opened: int
+    alerted: int | None = None
+    closed: int | None = None
+    columns: tuple[str, ...] = ()
+    rollbacks: int = 0
+    retrainings: int = 0
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One judged window of a rule without incidents: its end (ms) and the columns that it flags, the worst first."""
+
+    end: int
+    columns: tuple[str, ...]
+
+
+def runs_of(windows: Sequence[Alarm], *, kind: str = "drift") -> tuple[Episode, ...]:
+    """Return each maximal run of alarming windows, *windows* being all judged ones in order of end.
+
+    A run is closed by the first window that flags nothing.
+    """
+    found: list[Episode] = []
+    begun: Alarm | None = None
+    for window in windows:
+        if window.columns and begun is None:
+            begun = window
+        elif not window.columns and begun is not None:
+            found.append(Episode(kind=kind, opened=begun.end, closed=window.end, columns=begun.columns))
+            begun = None
+    if begun is not None:
+        found.append(Episode(kind=kind, opened=begun.end, columns=begun.columns))
+    return tuple(found)

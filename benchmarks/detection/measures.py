@@ -1,0 +1,178 @@
+"""The benchmark's measures of one run, and of many: false alarms with their bound, recall, delay, time to close."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+from benchmarks.detection.episodes import Episode
+from benchmarks.detection.stream import DAY, HOUR, Change, Times
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One stream judged by one rule.
+
+    Attributes:
+        evaluations: Windows that could be judged; *inconclusive* could not.
+        days: Length of the current part.
+        false_alarms: Episodes before anything changed (all of them where nothing does).
+        false_alerts: Those of them that became an alert.
+        rollbacks, retrainings: Actions proposed in the whole run.
+        found: None where nothing changes.
+    """
+
+    stream: str
+    seed: int
+    evaluations: int
+    inconclusive: int
+    days: float
+    false_alarms: tuple[Episode, ...]
+    false_alerts: int
+    rollbacks: int
+    retrainings: int
+    found: "Found | None" = None
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What became of one true change; infinite where it was not found.
+
+    Attributes:
+        warning_events, alert_events: Events (for errors: truths that had arrived) from the change's start to the end
+            of the window that first told of it, and that first was an alert.
+        typed: The first episode after the change is of the kind that names it as what it is.
+        named_first: The first column it names is one that changed.
+        close_hours: From the change's end to the episode's close; None where the change never ends.
+        episodes: Episodes that opened at or after the change's start.
+    """
+
+    warning_events: float
+    alert_events: float
+    typed: bool
+    named_first: bool
+    close_hours: float | None
+    episodes: int
+
+
+def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Times) -> Found:
+    """Return what became of *change*.
+
+    Args:
+        episodes: In order of opening; those that opened before the change are no answer to it.
+        arrivals: Shape ``(events,)``, increasing. When each event since the change's start could be known, in ms.
+    """
+    after = [each for each in episodes if each.opened > change.start]
+    right = [each for each in after if each.kind == change.kind.expected_incident]
+    first = right[0] if right else None
+    alerted = [each.alerted for each in right if each.alerted is not None]
+    return Found(
+        warning_events=_events_until(first.opened if first else None, arrivals),
+        alert_events=_events_until(min(alerted) if alerted else None, arrivals),
+        typed=bool(after) and after[0].kind == change.kind.expected_incident,
+        named_first=first is not None and (not change.columns or first.columns[:1] == change.columns[:1]),
+        close_hours=_close_hours(change, right),
+        episodes=len(after),
+    )
+
+
+def _events_until(end: int | None, arrivals: Times) -> float:
+    return math.inf if end is None else float(np.searchsorted(arrivals, end, side="left"))
+
+
+def _close_hours(change: Change, right: Sequence[Episode]) -> float | None:
+    if change.stop is None:
+        return None
+    if not right or any(each.closed is None for each in right):
+        return math.inf
+    return max(each.closed - change.stop for each in right if each.closed is not None) / HOUR
+
+
+def false_alarms_of(change: Change | None, episodes: Sequence[Episode]) -> tuple[Episode, ...]:
+    """Return the episodes that nothing justifies: all without a change, else those that opened before it."""
+    return tuple(each for each in episodes if change is None or each.opened <= change.start)
+
+
+def upper_bound(count: int, exposure: float, *, confidence: float = CONFIDENCE) -> float:
+    """Return the exact one-sided upper bound of a Poisson rate per unit of *exposure*.
+
+    ``chi2.ppf(confidence, 2 (count + 1)) / 2 / exposure`` (Garwood 1936); infinite without exposure.
+    """
+    return float(chi2.ppf(confidence, 2 * (count + 1)) / 2.0 / exposure) if exposure > 0 else math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Episodes and how many there are per 1000 evaluations and per day, each with its 95 % upper bound."""
+
+    episodes: int
+    evaluations: int
+    days: float
+    per_thousand: float
+    per_thousand_bound: float
+    per_day: float
+    per_day_bound: float
+
+
+def rate_of(episodes: int, *, evaluations: int, days: float) -> Rate:
+    """Return the rates of *episodes* seen in *evaluations* windows over *days*."""
+    thousands = evaluations / 1000
+    return Rate(
+        episodes=episodes,
+        evaluations=evaluations,
+        days=days,
+        per_thousand=episodes / thousands if evaluations else math.nan,
+        per_thousand_bound=upper_bound(episodes, thousands),
+        per_day=episodes / days if days else math.nan,
+        per_day_bound=upper_bound(episodes, days),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """Many runs of one kind of change; delays are in events, infinite where over half (a tenth) was not found."""
+
+    runs: int
+    recall: float
+    alert_recall: float
+    typed: float
+    named_first: float
+    median_warning: float
+    ninetieth_warning: float
+    median_alert: float
+    ninetieth_alert: float
+    median_close_hours: float | None
+
+
+def detection_of(found: Sequence[Found]) -> Detection:
+    """Return the measures of *found*, at least one run."""
+    warning = np.array([each.warning_events for each in found])
+    alert = np.array([each.alert_events for each in found])
+    closed = [each.close_hours for each in found if each.close_hours is not None]
+    return Detection(
+        runs=len(found),
+        recall=float(np.isfinite(warning).mean()),
+        alert_recall=float(np.isfinite(alert).mean()),
+        typed=float(np.mean([each.typed for each in found])),
+        named_first=float(np.mean([each.named_first for each in found])),
+        median_warning=_quantile(warning, 0.5),
+        ninetieth_warning=_quantile(warning, 0.9),
+        median_alert=_quantile(alert, 0.5),
+        ninetieth_alert=_quantile(alert, 0.9),
+        median_close_hours=_quantile(np.array(closed), 0.5) if closed else None,
+    )
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    # An order statistic, never between two: between a found and a lost one there is no number.
+    return float(np.quantile(values, share, method="higher" if share > 0.5 else "inverted_cdf"))
+
+
+def days_of(times: Times) -> float:
+    """Return how many days lie between the first and the last of *times* (ms, increasing)."""
+    return float((times[-1] - times[0]) / DAY)

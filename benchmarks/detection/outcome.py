@@ -1,0 +1,60 @@
+"""Everything that one run of the benchmark found, as a value and as JSON."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.detection.compare import Compared
+from benchmarks.detection.measures import Run
+from benchmarks.detection.targets import Reached, detection, reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run of the benchmark.
+
+    Attributes:
+        date: Of the run, ``YYYY-MM-DD``.
+        published: Its seeds are those that nothing was tuned on.
+        runs: Driftline's, by the stream's name.
+        compared: Streams judged by everybody, the real sets too.
+    """
+
+    date: str
+    published: bool
+    short: bool
+    runs: Mapping[str, Sequence[Run]]
+    compared: Sequence[Compared]
+
+    @property
+    def reached(self) -> tuple[Reached, ...]:
+        """Every target and what was measured."""
+        return reached(self.runs)
+
+
+def write_outcome(outcome: Outcome, path: Path) -> None:
+    """Write *outcome* to *path*; what is infinite or not measured becomes null."""
+    document = {
+        "date": outcome.date,
+        "published": outcome.published,
+        "short": outcome.short,
+        "targets": [{**asdict(each), "met": each.met} for each in outcome.reached],
+        "detection": {name: asdict(found) for name, runs in outcome.runs.items() if (found := detection(runs))},
+        "runs": {name: [asdict(each) for each in runs] for name, runs in outcome.runs.items()},
+        "compared": [asdict(each) for each in outcome.compared],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_finite(document), indent=1) + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,148 @@
+"""A recipe and two seeds give a stream: traffic, columns, movement, a model's score, and a change of one column."""
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.detection.columns import CATEGORY, DISTRIBUTIONS, draw_categories
+from benchmarks.detection.concept import truth_columns
+from benchmarks.detection.effects import changed_categories, changed_numbers, fits
+from benchmarks.detection.movement import Movement
+from benchmarks.detection.scoring import model_scores
+from benchmarks.detection.stream import DAY, HOUR, MINUTE, SCORE, TIME, Change, ChangeKind, Stream, Times, time_column
+from benchmarks.detection.traffic import Traffic, minute_of
+
+START = 1_780_272_000_000  # 2026-06-01T00:00:00Z, where every synthetic reference begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """A change to come: *after_hours* of the current part, for *lasting_hours* (None: to the end).
+
+    It comes up to an hour later, by chance: at no fixed place of a window.
+    """
+
+    kind: ChangeKind
+    size: float
+    after_hours: float = 2.0
+    lasting_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a synthetic stream is made of.
+
+    Attributes:
+        columns: Number of feature columns.
+        distributions: Of the columns in turn; names of `DISTRIBUTIONS`, or `CATEGORY`.
+        any_hour: The current part begins at an hour chosen by chance, up to a day after the reference's end.
+        truths: The stream has labels and truths.
+        scales: Length and step in minutes of its windows; empty: the default ones.
+        anytime: Its features have the optional rule.
+    """
+
+    name: str
+    columns: int = 20
+    distributions: tuple[str, ...] = ("normal",)
+    traffic: Traffic = field(default_factory=Traffic)
+    movement: Movement = field(default_factory=Movement)
+    happening: Happening | None = None
+    reference_days: float = 7.0
+    current_days: float = 14 / 24
+    any_hour: bool = False
+    truths: bool = False
+    scales: tuple[tuple[int, int], ...] = ()
+    anytime: bool = False
+
+    def distribution(self, column: int) -> str:
+        """Return the distribution of column number *column*."""
+        return self.distributions[column % len(self.distributions)]
+
+
+def column_name(number: int) -> str:
+    """Return c00, c01, ..."""
+    return f"c{number:02d}"
+
+
+def make_stream(recipe: Recipe, *, reference_seed: int, current_seed: int, reference: pa.Table | None = None) -> Stream:
+    """Return the stream of *recipe*; equal seeds give equal streams, and equal references whatever came after them.
+
+    Args:
+        reference: Of another stream with the same recipe and *reference_seed*, where there is one already.
+    """
+    reference_stop = START + round(recipe.reference_days * DAY)
+    if reference is None:
+        reference = _table(recipe, _generator(recipe, "reference", reference_seed), start=START, stop=reference_stop)
+    random = _generator(recipe, "current", reference_seed, current_seed)
+    later = int(random.integers(DAY // MINUTE)) * MINUTE if recipe.any_hour else 0
+    current_start = reference_stop + later
+    change = _change(recipe, random, current_start)
+    stop = current_start + round(recipe.current_days * DAY)
+    current = _table(recipe, random, start=current_start, stop=stop, change=change, arrives=True)
+    return Stream(name=recipe.name, seed=current_seed, reference=reference, current=current, change=change)
+
+
+def _generator(recipe: Recipe, part: str, *seeds: int) -> np.random.Generator:
+    # Seeded by the name too, so that two kinds never share their noise.
+    return np.random.default_rng([zlib.crc32(f"{recipe.name}/{part}".encode()), *seeds])
+
+
+def _change(recipe: Recipe, random: np.random.Generator, current_start: int) -> Change | None:
+    planned = recipe.happening
+    if planned is None:
+        return None
+    start = current_start + round((planned.after_hours + random.random()) * HOUR)
+    lasting = planned.lasting_hours
+    stop = None if lasting is None else start + round(lasting * HOUR)
+    change = Change(kind=planned.kind, columns=(), size=planned.size, start=start, stop=stop)
+    if planned.kind is ChangeKind.ERRORS:
+        return change
+    possible = [number for number in range(recipe.columns) if fits(change, recipe.distribution(number))]
+    name = column_name(int(random.choice(possible)))
+    return Change(kind=planned.kind, columns=(name,), size=planned.size, start=start, stop=stop)
+
+
+def _table(
+    recipe: Recipe,
+    random: np.random.Generator,
+    *,
+    start: int,
+    stop: int,
+    change: Change | None = None,
+    arrives: bool = False,
+) -> pa.Table:
+    minutes = (stop - start) // MINUTE
+    times = recipe.traffic.times(start=start, minutes=minutes)
+    arrays: dict[str, pa.Array] = {TIME: time_column(times)}
+    for number in range(recipe.columns):
+        name = column_name(number)
+        mine = change if change is not None and name in change.columns else None
+        arrays[name] = _column(recipe, random, number=number, times=times, start=start, minutes=minutes, change=mine)
+    made = [(recipe.distribution(number), arrays[column_name(number)]) for number in range(recipe.columns)]
+    scores = model_scores(made)
+    arrays[SCORE] = pa.array(scores)
+    if recipe.truths:
+        arrays |= truth_columns(random, times, scores, change=change, arrives=arrives)
+    return pa.table(arrays)
+
+
+def _column(
+    recipe: Recipe,
+    random: np.random.Generator,
+    *,
+    number: int,
+    times: Times,
+    start: int,
+    minutes: int,
+    change: Change | None,
+) -> pa.Array:
+    distribution = recipe.distribution(number)
+    if distribution == CATEGORY:
+        return changed_categories(draw_categories(random, times.size), times, change, random)
+    values = DISTRIBUTIONS[distribution](random, times.size)
+    if not recipe.movement.is_still:
+        means = recipe.movement.means(random, start=start, minutes=minutes).astype(np.float32)
+        values += means[minute_of(times, start=start)]
+    return pa.array(values) if change is None else changed_numbers(values, times, change, random)

@@ -1,0 +1,165 @@
+"""The page's tables in Markdown."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarks.detection.compare import Compared
+from benchmarks.detection.comparison import (
+    change_sum,
+    is_ours,
+    methods_of,
+    of_stream,
+    quiet_sum,
+    runs_by,
+    streams_of,
+)
+from benchmarks.detection.measures import Run, rate_of
+from benchmarks.detection.outcome import Outcome
+from benchmarks.detection.targets import detection
+
+Row = Sequence[str]
+
+
+def markdown(header: Row, rows: Iterable[Row]) -> str:
+    """Return a table, the first column to the left, the others to the right."""
+    lines = [header, [":--", *("--:" for _ in header[1:])], *rows]
+    return "\n".join("| " + " | ".join(each) + " |" for each in lines)
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Return *value* with thousands apart; infinite is `not found`, NaN `not measured`."""
+    if math.isnan(value):
+        return "not measured"
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "not found"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with a digit where it is under ten."""
+    return f"{100 * share:.0f} %" if share in (0.0, 1.0) or share >= 0.1 else f"{100 * share:.1f} %"
+
+
+def targets_table(outcome: Outcome) -> str:
+    """Return every target, what was measured, and whether it was met."""
+    rows = []
+    for each in outcome.reached:
+        digits = 3 if "per 1000" in each.measure or "share" in each.measure else 0
+        bound = "" if each.bound is None else number(each.bound, 3)
+        limit, measured = f"{each.limit:,g}", number(each.measured, digits)
+        rows.append((each.stream, each.measure, limit, measured, bound, "met" if each.met else "**missed**"))
+    return markdown(("stream", "measure", "at most", "measured", "95 % bound", ""), rows)
+
+
+def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return false alarms of the streams in which nothing changes."""
+    rows = []
+    for stream, found in runs.items():
+        evaluations, days = sum(each.evaluations for each in found), sum(each.days for each in found)
+        alarms = sum(len(each.false_alarms) for each in found)
+        rate = rate_of(alarms, evaluations=evaluations, days=days)
+        rows.append(
+            (
+                stream,
+                number(evaluations),
+                number(days, 1),
+                str(alarms),
+                str(sum(each.false_alerts for each in found)),
+                f"{rate.per_thousand:.3f} (≤ {rate.per_thousand_bound:.3f})",
+                f"{rate.per_day:.3f} (≤ {rate.per_day_bound:.3f})",
+                str(sum(each.retrainings for each in found)),
+                str(sum(each.rollbacks for each in found)),
+            )
+        )
+    header = ("stream", "evaluations", "model-days", "episodes", "alerts", "per 1000 evaluations", "per model-day",
+              "retrainings", "rollbacks")  # fmt: skip
+    return markdown(header, rows)
+
+
+def detection_table(runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return how changes were found: delays are events from the change's start."""
+    rows = []
+    for stream, found in runs.items():
+        measured = detection(found)
+        if measured is None:
+            continue
+        closed = measured.median_close_hours
+        rows.append(
+            (
+                stream,
+                str(measured.runs),
+                percent(measured.recall),
+                f"{number(measured.median_warning)} / {number(measured.ninetieth_warning)}",
+                percent(measured.alert_recall),
+                f"{number(measured.median_alert)} / {number(measured.ninetieth_alert)}",
+                percent(measured.named_first),
+                percent(measured.typed),
+                "" if closed is None else number(closed, 1),
+                str(sum(len(each.false_alarms) for each in found)),
+            )
+        )
+    header = ("stream", "runs", "found", "warning after (median / 90 %)", "alerted", "alert after (median / 90 %)",
+              "right column first", "right kind", "closed after (h)", "false alarms before")  # fmt: skip
+    return markdown(header, rows)
+
+
+def peers_quiet_table(compared: Sequence[Compared]) -> str:
+    """Return the share of windows in which each method flags something although nothing happens, by stream."""
+    streams = streams_of(compared, changing=False)
+    rows = []
+    for method in methods_of(compared):
+        cells = [quiet_sum(of_stream(compared, stream), method=method) for stream in streams]
+        shown = [f"{percent(each.alarming_share)} ({each.episodes})" if each.windows else "–" for each in cells]
+        rows.append((_name(method), *shown, str(sum(each.episodes for each in cells))))
+    return markdown(("method", *streams, "all episodes"), rows)
+
+
+def peers_change_table(compared: Sequence[Compared], streams: Sequence[str]) -> str:
+    """Return recall and median delay in events of each method, by stream; streams that were not run are left out."""
+    streams = [each for each in streams if of_stream(compared, each)]
+    if not streams:
+        return "None of these streams was run."
+    rows = []
+    for method in methods_of(compared):
+        cells = []
+        for stream in streams:
+            found = change_sum(of_stream(compared, stream), method=method)
+            delay = f" after {number(found.median_warning)}" if math.isfinite(found.median_warning) else ""
+            cells.append(f"{percent(found.recall)}{delay}")
+        rows.append((_name(method), *cells))
+    return markdown(("method", *streams), rows)
+
+
+def real_table(compared: Compared) -> str:
+    """Return what each method said of one real set."""
+    rows = []
+    for method in methods_of([compared]):
+        [run] = runs_by([compared], method=method)
+        columns: dict[str, None] = {}
+        for episode in run.episodes:
+            columns.update(dict.fromkeys(episode.columns[:1]))
+        share = percent(run.alarming / run.windows) if run.windows else "–"
+        names = ", ".join(f"`{name}`" for name in list(columns)[:4])
+        rows.append((_name(method), str(run.windows), share, str(len(run.episodes)), names))
+    header = ("method", "windows judged", "with an alarm", "episodes", "columns named first")
+    return markdown(header, rows)
+
+
+def cpu_table(compared: Sequence[Compared]) -> str:
+    """Return CPU per window and how many times ours that is."""
+    timed = [each for each in compared if each.own_cpu_seconds and each.report_cpu_seconds]
+    if not timed:
+        return "No stream was timed."
+    [stream] = timed
+    own = stream.own_cpu_seconds or math.nan
+    report = sum(stream.report_cpu_seconds) / len(stream.report_cpu_seconds)
+    lines = [("driftline, counting and judging", own), ("evidently, whole report", report)]
+    lines += [
+        (run.method, run.cpu_seconds)
+        for run in stream.methods
+        if run.cpu_seconds is not None and not is_ours(run.method)
+    ]
+    rows = [(name, f"{1e3 * seconds:,.1f}", f"{seconds / own:,.0f}") for name, seconds in lines]
+    return markdown(("method", "ms of CPU per window", "times ours"), rows)
+
+
+def _name(method: str) -> str:
+    return f"**{method}**" if is_ours(method) else method

@@ -1,0 +1,1 @@
+"""Driftline's statistics beside those of other programs, on the same bins."""

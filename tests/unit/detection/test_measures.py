@@ -1,0 +1,102 @@
+"""Episodes, bounds and delays on time lines small enough to check by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from benchmarks.detection.episodes import Alarm, Episode, runs_of
+from benchmarks.detection.measures import detection_of, false_alarms_of, found_of, rate_of, upper_bound
+from benchmarks.detection.stream import HOUR, Change, ChangeKind
+
+SHIFT = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR)
+ARRIVALS = np.arange(10 * HOUR, 20 * HOUR, HOUR // 100)  # 100 events an hour from the change on
+
+
+def drift(opened: int, *, alerted: int | None = None, closed: int | None = None, column: str = "c03") -> Episode:
+    """Return a drift incident; hours."""
+    return Episode(
+        kind="drift",
+        opened=opened * HOUR,
+        alerted=None if alerted is None else alerted * HOUR,
+        closed=None if closed is None else closed * HOUR,
+        columns=(column,),
+    )
+
+
+def test_a_run_of_alarming_windows_is_one_episode() -> None:
+    """
+    hour      1  2  3  4  5  6  7
+    flags     .  a  b  .  .  c  c
+    episodes     <---->      <---   (open at the end)
+    """
+    flags = [(), ("a",), ("b",), (), (), ("c",), ("c",)]
+    found = runs_of([Alarm(end=hour * HOUR, columns=each) for hour, each in enumerate(flags, start=1)])
+    assert [(each.opened // HOUR, each.closed, each.columns) for each in found] == [
+        (2, 4 * HOUR, ("a",)),
+        (6, None, ("c",)),
+    ]
+
+
+def test_no_window_and_no_alarm_are_no_episode() -> None:
+    """Neither an empty stream nor a quiet one has episodes."""
+    assert runs_of([]) == ()
+    assert runs_of([Alarm(end=HOUR, columns=())]) == ()
+
+
+def test_the_delay_is_counted_in_events_since_the_change() -> None:
+    """
+    hour      8    10        12     14   16
+              (x)  change    warn   alert closed
+    events         0         200    400
+    """
+    before = drift(8, closed=9)
+    found = found_of(SHIFT, [before, drift(12, alerted=14, closed=16)], arrivals=ARRIVALS)
+    assert (found.warning_events, found.alert_events) == (200.0, 400.0)
+    assert found.typed
+    assert found.named_first
+    assert found.episodes == 1
+    assert false_alarms_of(SHIFT, [before, drift(12)]) == (before,)
+
+
+def test_an_episode_of_another_kind_or_column_is_told_apart() -> None:
+    """A broken field that is told as drift is not typed; the wrong column first is not named."""
+    fault = Change(kind=ChangeKind.MISSING, columns=("c01",), size=0.05, start=10 * HOUR)
+    found = found_of(fault, [drift(11, column="c01")], arrivals=ARRIVALS)
+    assert not found.typed
+    assert math.isinf(found.warning_events)
+    assert not found_of(SHIFT, [drift(11, column="c00")], arrivals=ARRIVALS).named_first
+
+
+def test_a_change_that_nobody_found_is_infinitely_late() -> None:
+    """Half of the runs lost: recall one half, the median is the last found one, the 90th percentile infinite."""
+    lost = found_of(SHIFT, [], arrivals=ARRIVALS)
+    seen = found_of(SHIFT, [drift(12)], arrivals=ARRIVALS)
+    measured = detection_of([lost, seen])
+    assert measured.recall == 0.5
+    assert measured.alert_recall == 0.0
+    assert measured.median_warning == 200.0
+    assert math.isinf(measured.ninetieth_warning)
+    assert math.isinf(detection_of([lost, lost, seen]).median_warning)
+
+
+def test_time_to_close_counts_from_the_end_of_the_change() -> None:
+    """Over at hour 12, closed at 16: four hours; never closed is infinite; a change that stays has none."""
+    over = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR, stop=12 * HOUR)
+    assert found_of(over, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours == 4.0
+    assert found_of(over, [drift(11)], arrivals=ARRIVALS).close_hours == math.inf
+    assert found_of(SHIFT, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_the_bound_is_where_so_few_would_be_seen_once_in_twenty(count: int) -> None:
+    """At a rate equal to the bound, *count* or fewer episodes have a probability of exactly 5 %."""
+    assert poisson.cdf(count, upper_bound(count, 1.0)) == pytest.approx(0.05, abs=1e-12)
+
+
+def test_thirty_thousand_quiet_evaluations_show_a_tenth_per_thousand() -> None:
+    """3.0 / 30,000 is under 0.1 per 1000; 29,000 evaluations are not enough; none is no bound at all."""
+    assert rate_of(0, evaluations=30_000, days=13).per_thousand_bound < 0.1
+    assert rate_of(0, evaluations=29_000, days=13).per_thousand_bound > 0.1
+    assert math.isinf(rate_of(0, evaluations=0, days=1).per_thousand_bound)
