@@ -1,7 +1,6 @@
 """Which columns caused what, and how the PSI of those that moved most went over time; pure."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,22 +107,18 @@ def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, 
 
 
 def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> dict[str, _Largest]:
+    """Return for each judged column where most of its PSI was proven; where nothing was, its largest PSI."""
     found: dict[str, _Largest] = {}
     for version, scale in outcome.tracks.keys:
-        psi = _maxima(outcome.tracks.psi(version, scale))
-        proven = _maxima(outcome.tracks.proven(version, scale))
-        for name, value, bound in zip(outcome.tracks.names, psi, proven, strict=True):
-            if name not in monitored or np.isnan(value):
+        rows = zip(outcome.tracks.psi(version, scale), outcome.tracks.proven(version, scale), strict=True)
+        for name, (psi, proven) in zip(outcome.tracks.names, rows, strict=True):
+            if name not in monitored or np.isnan(psi).all():
                 continue
+            at = int(np.nanargmax(psi if np.isnan(proven).all() else proven))
+            bound = float(np.nan_to_num(proven[at]))
             before = found.get(name)
-            bound = 0.0 if np.isnan(bound) else bound
-            if before is None or (bound, value) > (before.proven, before.psi):
-                found[name] = _Largest(psi=value, proven=bound, version=version, scale=scale)
-    return found
-
-
-def _maxima(values: Floats) -> Sequence[float]:
-    found: Sequence[float] = np.fmax.reduce(values, axis=1).tolist()
+            if before is None or (bound, float(psi[at])) > (before.proven, before.psi):
+                found[name] = _Largest(psi=float(psi[at]), proven=bound, version=version, scale=scale)
     return found
 
 

@@ -1,0 +1,1 @@
+"""The backtest without its database: reading, counting up, telling and drawing."""

@@ -1,0 +1,191 @@
+"""The document of a backtest: its numbers, its notes, its names."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from alerting.guard import Refusal
+from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookWord
+from driftline.backtest.phrases import days_text, headline, hours_text, percent_text, rate_text, subline
+from driftline.backtest.report import BacktestReport, decode_report, encode_report
+from driftline.backtest.summary import report_of
+from driftline.backtest.words import REFUSALS, explained_action
+from monitor.findings import Finding
+from monitor.store.performance import FinalPerformance
+from monitor.truth.accuracy import PerformanceCounts
+from monitor.types import IncidentKind, Tier, Verdict
+from tests.factories import START, profile
+from tests.unit.backtest.outcomes import A_DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
+
+ROOT = Path(__file__).parents[3]
+ALARM = TextbookWord(verdict=Verdict.WARNING, columns=("age",))
+CALM = TextbookWord(verdict=Verdict.OK, columns=())
+
+
+def lively() -> BacktestOutcome:
+    """14 days: a drift incident with two pages and one of accuracy; one of three windows alarms."""
+    drift = incident(
+        step(24 * HOUR, "opened", Tier.WARNING, findings=[finding("age")]),
+        step(25 * HOUR, "escalated", Tier.ALERT, findings=[finding("age", tier=Tier.ALERT)]),
+        step(26 * HOUR, "escalated", Tier.CRITICAL, findings=[finding("age", tier=Tier.CRITICAL)]),
+        step(48 * HOUR, "resolved", Tier.NONE),
+    )
+    accuracy = incident(step(300 * HOUR, "opened", Tier.WARNING), kind=IncidentKind.PERFORMANCE)
+    textbook = [incident(step(HOUR, "opened", Tier.ALERT))]
+    windows = [
+        window(24 * HOUR, scale=ONE_HOUR, verdict=Verdict.WARNING, findings=[finding("age")], textbook=ALARM),
+        window(48 * HOUR, scale=ONE_HOUR, textbook=ALARM),
+        window(72 * HOUR, scale=ONE_HOUR, textbook=CALM),
+        window(24 * HOUR, scale=A_DAY, verdict=Verdict.INCONCLUSIVE, reason="filling"),
+    ]
+    actions = [
+        ProposedAction(
+            incident_id=drift.id, kind="rollback", state="refused", reason="input_drift_only", from_version="1",
+            to_version=None, end=START + 26 * HOUR,
+        ),
+        ProposedAction(
+            incident_id=drift.id, kind="retraining", state="dry_run", reason="drift_alert", from_version="1",
+            to_version=None, end=START + 25 * HOUR,
+        ),
+    ]  # fmt: skip
+    return outcome(windows=windows, incidents=[drift, accuracy], textbook=textbook, actions=actions)
+
+
+def report(found: BacktestOutcome, **changes: object) -> BacktestReport:
+    return report_of(found, spec=spec(**changes), profile=profile(), source="june.parquet")
+
+
+def test_rates_are_of_the_whole_history() -> None:
+    """Two pages in fourteen days are one a week; accuracy counts among what is told, not beside the textbook rule."""
+    found = report(lively())
+    assert (found.told.pages, found.told.pages_per_week) == (2, 1.0)
+    assert (found.told.warnings, found.told.warnings_per_week) == (2, 1.0)
+    assert (found.told.incidents, found.told.follow_ups, found.told.open_at_end) == (2, 1, 1)
+    assert found.told.open_hours == pytest.approx(24 + (14 * 24 - 300))
+    assert found.told.open_share == pytest.approx(60 / (14 * 24), abs=1e-5)
+    own, textbook = found.rules
+    assert (own.rule, own.windows, own.alarming, own.runs, own.incidents) == ("default", 3, 1, 1, 1)
+    assert (textbook.rule, textbook.windows, textbook.alarming, textbook.runs) == ("textbook", 3, 2, 1)
+    assert (textbook.incidents, textbook.pages, textbook.open_hours) == (1, 1, 14 * 24 - 1)
+
+
+def test_an_incident_is_told_from_its_worst_step() -> None:
+    """Tier, sentence and columns are of the step at which it was worst; times are UTC; closed says when, or null."""
+    drift, accuracy = report(lively()).incidents
+    assert (drift.tier, drift.opened, drift.closed) == ("critical", "2026-06-02T00:00:00Z", "2026-06-03T00:00:00Z")
+    assert (drift.open_hours, drift.scale, drift.columns, drift.sentence) == (24.0, "10m", ("age",), "`age`: moved.")
+    assert [each.page for each in drift.steps] == [False, True, True, False]
+    assert (accuracy.closed, accuracy.open_hours) == (None, 36.0)
+
+
+def test_actions_say_why_not() -> None:
+    """In order of time; what would have been sent is `asked`, a refusal is explained in words."""
+    asked, refused = report(lively()).actions
+    assert (asked.action, asked.outcome, asked.explanation) == ("retraining", "asked", "drift incident at tier alert")
+    assert (refused.outcome, refused.reason) == ("refused", "input_drift_only")
+    assert "only inputs moved" in refused.explanation
+
+
+def test_every_refusal_has_words() -> None:
+    """The closed list of refusals and their explanations are one list."""
+    assert set(REFUSALS) == set(Refusal)
+    assert explained_action("data_quality_alert", refused=False) == "data quality incident at tier alert"
+
+
+def test_notes_say_what_was_not_seen() -> None:
+    """A scale that never filled, an uncalibrated reference and repeated rows are told."""
+    notes = report(outcome(windows=lively().windows, duplicates=7)).notes
+    assert any(each.startswith("24h: no window could be judged") for each in notes)
+    assert any(each.startswith("10m: no window ended") for each in notes)
+    assert any(each.startswith("Uncalibrated at 10m, 1h, 24h") for each in notes)
+    assert any(each.startswith("7 rows repeat the id") for each in notes)
+    assert not any("extrapolated" in each for each in notes)
+    assert any("extrapolated from 3.5 days" in each for each in report(outcome(days=3.5)).notes)
+
+
+def test_history_beside_its_own_reference_is_told() -> None:
+    """A reference from the history's own time cannot be surprised by it."""
+    own = msgspec.structs.replace(profile(), start=START - HOUR, end=START + 36 * HOUR)
+    found = report_of(outcome(), spec=spec(), profile=own, source="x")
+    assert any("overlaps this history by 1.5 days" in each for each in found.notes)
+
+
+def test_nothing_raised_is_good_news_only_of_judged_windows() -> None:
+    """The headline says that nothing was raised; the line below, what that rests on."""
+    calm = report(outcome(windows=[window(HOUR, scale=ONE_HOUR)], days=21))
+    assert headline(calm) == "Nothing would have been raised in 21 days."
+    assert subline(calm) == "1 of 1 window could be judged; no window of 10m and 24h."
+    blind = report(outcome(windows=[window(HOUR, verdict=Verdict.INCONCLUSIVE, reason="filling")]))
+    assert subline(blind) == "None of 1 windows could be judged, so this says nothing about the model."
+    assert headline(report(lively())) == "2 incidents in 14 days would have sent 2 pages and 2 warnings."
+
+
+def test_accuracy_is_over_all_truths() -> None:
+    """900 of 1,000 predictions came true: 0.9, whatever windows were mature; the chart shows the scale near an hour."""
+    windows = [
+        FinalPerformance(
+            version="1", length=length, window_end=START + end * HOUR, accuracy=0.9, low=0.88, high=0.92,
+            counts=PerformanceCounts(sampled=100, labelled=100, correct=90),
+        )
+        for length, end in ((10, 1), (60, 1), (60, 2), (1440, 24))
+    ]  # fmt: skip
+    found = report(outcome(labelled=1000, correct=900, accuracies=windows)).accuracy
+    assert found is not None
+    assert (found.accuracy, found.windows, found.scale) == (0.9, {"10m": 1, "1h": 2, "24h": 1}, "1h")
+    assert [each.end for each in found.points] == ["2026-06-01T01:00:00Z", "2026-06-01T02:00:00Z"]
+    assert report(outcome()).accuracy is None
+
+
+def test_the_document_comes_back_as_it_was_written() -> None:
+    """JSON in, the same report out; equal outcomes give equal bytes."""
+    encoded = encode_report(report(lively()))
+    assert decode_report(encoded) == report(lively())
+    assert encoded == encode_report(report(lively()))
+    with pytest.raises(msgspec.ValidationError):
+        decode_report(b'{"format": 1}')
+
+
+def test_every_name_of_the_document_is_documented() -> None:
+    """docs/backtest.md names each field of the document, part by part, as the schema has them."""
+    documented = (ROOT / "docs/backtest.md").read_text()
+    schema = msgspec.json.schema(BacktestReport)["$defs"]
+    for part in schema.values():
+        for name in part["properties"]:
+            assert f"`{name}`" in documented, name
+
+
+def test_names_are_stable() -> None:
+    """What others read: the top of the document, and of what is told."""
+    document = json.loads(encode_report(report(lively())))
+    assert set(document) == {
+        "format", "driftline", "model", "namespace", "history", "rule", "told", "rules", "incidents", "actions",
+        "columns", "scales", "segments", "accuracy", "notes", "charts",
+    }  # fmt: skip
+    assert set(document["told"]) == {
+        "pages", "pages_per_week", "warnings", "warnings_per_week", "follow_ups", "incidents", "incidents_per_week",
+        "open_at_end", "open_hours", "open_share",
+    }  # fmt: skip
+
+
+def test_numbers_are_never_rounded_to_another_answer() -> None:
+    """Something is never nothing, not all is never all, and a span has the unit that it is read in."""
+    assert [percent_text(each) for each in (0, 0.0001, 0.052, 0.5, 0.9999, 0.995, 1)] == [
+        "0 %", "<0.1 %", "5.2 %", "50 %", ">99.9 %", "99.5 %", "100 %",
+    ]  # fmt: skip
+    assert [rate_text(each) for each in (0, 0.04, 0.5, 12.3)] == ["0", "0.04", "0.5", "12"]
+    assert [days_text(each) for each in (0.2, 6.94, 21.2)] == ["4.8 hours", "6.9 days", "21 days"]
+    assert [hours_text(each) for each in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
+
+
+def test_findings_of_the_worst_step_are_all_told() -> None:
+    """An incident of two columns has a sentence for each."""
+    two = [finding("age", tier=Tier.ALERT), _other()]
+    raised = incident(step(HOUR, "opened", Tier.ALERT, findings=two))
+    (found,) = report(outcome(incidents=[raised])).incidents
+    assert found.findings == ("`age`: moved.", "`amount`: missing.")
+
+
+def _other() -> Finding:
+    return msgspec.structs.replace(finding("amount"), sentence="`amount`: missing.")
