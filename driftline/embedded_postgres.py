@@ -9,8 +9,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.store.engine import make_engine
 
+_END_SECONDS = 10.0
 _FASTER = ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "max_wal_size = '2GB'")
 
 
@@ -39,9 +41,18 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
 
 
 def _end_half_started(directory: Path) -> None:
-    """End a server that was interrupted while it started: `stop` does not know it yet."""
+    """End a server that was interrupted while it started: `stop` does not know it yet.
+
+    Returns when it is gone, for until then it writes into the directory that its owner is about to remove.
+    """
+    lock = directory / "postmaster.pid"
     with suppress(OSError, ValueError, IndexError):
-        os.kill(int((directory / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        server = int(lock.read_text().split()[0])
+        os.kill(server, signal.SIGQUIT)
+        deadline = monotonic_seconds() + _END_SECONDS
+        while lock.exists() and monotonic_seconds() < deadline:
+            os.kill(server, 0)  # an error once it is gone
+            sleep_seconds(0.05)
 
 
 def _make_faster(url: str) -> None:

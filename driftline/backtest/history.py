@@ -189,7 +189,7 @@ def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
 def _column(
     table: pa.Table, source: str | None, name: ColumnName, order: npt.NDArray[np.intp], problems: list[str]
 ) -> Column:
-    if source is None:
+    if source is None or pa.types.is_null(table[source].type):
         return np.full(len(order), np.nan) if name.kind is ColumnKind.NUMERIC else [None] * len(order)
     if name.kind is ColumnKind.NUMERIC:
         found = _read(lambda: numbers(table[source]), source, problems)
@@ -197,7 +197,11 @@ def _column(
             return ()
         values = np.where(found.missing, np.nan, np.where(found.invalid, INVALID_NUMBER, found.values))
         if name.role is ColumnRole.SCORE:
-            values[(values < 0) | (values > 1)] = INVALID_NUMBER
+            outside = (found.values < 0) | (found.values > 1)
+            if len(found.valid) and outside[~(found.missing | found.invalid)].all():
+                low, high = found.valid.min(), found.valid.max()
+                problems.append(f"column {source!r}: expected scores between 0 and 1, found {low:g} to {high:g}")
+            values[outside] = INVALID_NUMBER
         return values[order]
     spelled = _read(lambda: texts(table[source]), source, problems)
     if spelled is None:

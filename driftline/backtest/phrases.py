@@ -91,7 +91,7 @@ def comparison(figures: RuleFigures) -> tuple[tuple[str, str], ...]:
     """Return what is compared of a rule: heading and value."""
     return (
         ("alarming windows", f"{figures.alarming:,} of {figures.windows:,} ({percent_text(figures.alarming_share)})"),
-        ("alarms a week, each scale by itself", rate_text(figures.runs_per_week)),
+        ("alarms a week, scale by scale", rate_text(figures.runs_per_week)),
         ("incidents", f"{figures.incidents:,}"),
         ("time in an incident", percent_text(figures.open_share)),
         ("pages a week", rate_text(figures.pages_per_week)),

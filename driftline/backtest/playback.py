@@ -29,7 +29,6 @@ from monitor.types import MINUTE_MILLIS, IncidentKind
 
 ROWS_AT_ONCE = 50_000
 PANE_BYTES_AT_ONCE = 64 << 20
-TRUTHS_MILLIS_AT_ONCE = 60 * MINUTE_MILLIS
 
 OnProgress = Callable[[int, int], None]
 """(rows fed, event time in ms)."""
@@ -80,7 +79,7 @@ class Playback:
             self._advance(at)
             on_progress(chosen.stop, at)
         if self._truths is not None:
-            for at in self._truths.moments(after=int(times[-1]), every=TRUTHS_MILLIS_AT_ONCE):
+            for at in self._truths.moments(after=int(times[-1]), every=minutes * MINUTE_MILLIS):
                 self._feed.feed_truths(until=at)
                 self._advance(at)
                 on_progress(len(times), at)

@@ -37,11 +37,13 @@ def print_report(report: BacktestReport, console: Console) -> None:
     console = Console(file=console.file, width=console.width, highlight=False, markup=False, soft_wrap=False)
     history = report.history
     console.print(
-        Text.assemble((report.model, "bold"), f"  {history.events:,} predictions of {history.source}, "),
-        f"{moment_text(history.first)} to {moment_text(history.last)} UTC ({days_text(history.days)})",
+        Text.assemble((report.model, "bold"), f"  {history.events:,} predictions of {history.source}"),
+        f"\n{moment_text(history.first)} to {moment_text(history.last)} UTC ({days_text(history.days)})\n",
+        sep="",
     )
     good = not report.told.incidents and any(each.judged for each in report.scales)
-    console.print(Text(headline(report), style="bold green" if good else "bold"), Text(subline(report), style="dim"))
+    console.print(Text(headline(report), style="bold green" if good else "bold"))
+    console.print(Text(subline(report), style="dim"))
     _print_rules(report, console)
     _print_incidents(report, console)
     _print_scales(report, console)
@@ -92,7 +94,7 @@ def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
 def _print_scales(report: BacktestReport, console: Console) -> None:
     beside = len(report.rules) > 1
     textbook = ["textbook"] if beside else []
-    table = _table("scale", "windows", "judged", "alarming", *textbook, "incidents", "not judged because")
+    table = _table("scale", "windows", "judged", "alarming", *textbook, "opened", "not judged")
     table.columns[-1].justify = "left"
     for each in report.scales:
         alarming = each.warning + each.alert + each.critical
@@ -101,7 +103,7 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
             for reason, count in each.inconclusive.items()
         )
         table.add_row(
-            f"{each.scale} every {each.step}",
+            f"{each.scale}/{each.step}",
             f"{each.windows:,}",
             percent_text(each.judged / each.windows) if each.windows else "-",
             f"{alarming:,}",
@@ -124,9 +126,11 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
     lines += [("Actions", each) for each in _actions(report)]
     lines += [("Note", each) for each in report.notes]
     console.print()
+    before = ""
     for name, line in lines:
+        heading, before = "" if name == before else name, name
         text = fill(line, max(console.width, 60) - 10, subsequent_indent=" " * 10)
-        console.print(Text.assemble((f"{name:<10}", "bold"), text), soft_wrap=True)
+        console.print(Text.assemble((f"{heading:<10}", "bold"), text), soft_wrap=True)
 
 
 def _actions(report: BacktestReport) -> Iterable[str]:

@@ -8,18 +8,18 @@ from itertools import accumulate
 import sqlalchemy as sa
 
 from monitor.spec import ModelSpec, Task
-from monitor.store.evaluations import last_revisions
+from monitor.store.evaluations import sampled_of
 from monitor.store.performance import (
     LastPerformance,
-    MinuteTruths,
     NewPerformance,
+    StepTruths,
     last_performances,
     newest_mature_end,
-    truths_by_minute,
+    truths_by_step,
 )
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.types import Scale
-from monitor.windows.due import length_millis
+from monitor.windows.due import length_millis, step_millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +68,12 @@ def judge_windows(
     ends = evaluated | changed
     if not ends:
         return JudgedSeries((), frozenset())
-    first, last = min(ends), max(ends)
-    truths = truths_by_minute(connection, series_id=series_id, start=first - length_millis(scale), stop=last)
-    stored = last_performances(connection, series_id=series_id, length=scale.length, first=first, last=last)
+    start, stop = min(ends) - length_millis(scale), max(ends)
+    truths = truths_by_step(connection, series_id=series_id, start=start, stop=stop, step=step_millis(scale))
+    stored = last_performances(connection, series_id=series_id, length=scale.length, ends=ends)
     if not truths and not stored:
         return JudgedSeries((), frozenset())
-    windows = last_revisions(connection, series_id=series_id, length=scale.length, after=first - 1, until=last)
-    sampled = {end: each.sampled for end, each in windows.items() if end in ends}
+    sampled = sampled_of(connection, series_id=series_id, length=scale.length, ends=ends)
     new: list[NewPerformance] = []
     waiting: set[int] = set()
     for end, counts in _counts(scale, sorted(sampled), sampled, truths):
@@ -90,13 +89,14 @@ def judge_windows(
 
 
 def _counts(
-    scale: Scale, ends: Sequence[int], sampled: Mapping[int, int], truths: Sequence[MinuteTruths]
+    scale: Scale, ends: Sequence[int], sampled: Mapping[int, int], truths: Sequence[StepTruths]
 ) -> Iterator[tuple[int, PerformanceCounts]]:
-    minutes = [each.minute for each in truths]
+    # A window is made of whole steps, so the step's start says which windows hold it.
+    starts = [each.start for each in truths]
     labelled = list(accumulate((each.labelled for each in truths), initial=0))
     correct = list(accumulate((each.correct for each in truths), initial=0))
     for end in ends:
-        low, high = bisect_left(minutes, end - length_millis(scale)), bisect_left(minutes, end)
+        low, high = bisect_left(starts, end - length_millis(scale)), bisect_left(starts, end)
         yield (
             end,
             PerformanceCounts(

@@ -1,6 +1,6 @@
 """Evaluated windows, how far evaluation has come, and the lock under which a model is evaluated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -133,6 +133,21 @@ def last_revisions(
         row.window_end: LastRevision(row[0], row[1], row[2], row[3], row[4], float(row[5]))
         for row in connection.execute(query)
     }
+
+
+def sampled_of(connection: sa.Connection, *, series_id: int, length: int, ends: Collection[int]) -> dict[int, int]:
+    """Return how many predictions of each stored window that ends at one of *ends* are in the ledger, by its end."""
+    query = (
+        sa.select(evaluation.c.window_end, evaluation.c.sampled)
+        .ext(distinct_on(evaluation.c.window_end))
+        .where(
+            evaluation.c.series_id == series_id,
+            evaluation.c.length == length,
+            evaluation.c.window_end == sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger))),
+        )
+        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Performance panes' sums, the minutes that changed, and judged accuracy of windows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -47,19 +47,22 @@ def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -
 
 
 @dataclass(frozen=True, slots=True)
-class MinuteTruths:
-    """Truths of one prediction minute (ms), over all their ages."""
+class StepTruths:
+    """Truths of the predictions of one step of a scale, from *start* (ms), over all their ages."""
 
-    minute: int
+    start: int
     labelled: int
     correct: int
 
 
-def truths_by_minute(connection: sa.Connection, *, series_id: int, start: int, stop: int) -> tuple[MinuteTruths, ...]:
-    """Return the sums of each minute in ``[start, stop)`` that has any, ascending."""
+def truths_by_step(
+    connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int
+) -> tuple[StepTruths, ...]:
+    """Return the sums of each *step* (ms) in ``[start, stop)`` that has any, ascending."""
+    at = (performance_pane.c.minute - performance_pane.c.minute % step).label("at")
     query = (
         sa.select(
-            performance_pane.c.minute,
+            at,
             sa.cast(sa.func.sum(performance_pane.c.labelled), sa.BigInteger),
             sa.cast(sa.func.sum(performance_pane.c.correct), sa.BigInteger),
         )
@@ -69,10 +72,10 @@ def truths_by_minute(connection: sa.Connection, *, series_id: int, start: int, s
             performance_pane.c.minute >= start,
             performance_pane.c.minute < stop,
         )
-        .group_by(performance_pane.c.minute)
-        .order_by(performance_pane.c.minute)
+        .group_by(at)
+        .order_by(at)
     )
-    return tuple(MinuteTruths(*row) for row in connection.execute(query))
+    return tuple(StepTruths(*row) for row in connection.execute(query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,9 @@ class LastPerformance:
 
 
 def last_performances(
-    connection: sa.Connection, *, series_id: int, length: int, first: int, last: int
+    connection: sa.Connection, *, series_id: int, length: int, ends: Collection[int]
 ) -> dict[int, LastPerformance]:
-    """Return the newest revision of each judged window that ends in ``[first, last]``, by its end."""
+    """Return the newest revision of each judged window that ends at one of *ends*, by its end."""
     table = performance_evaluation
     age = sa.extract("epoch", sa.func.clock_timestamp() - table.c.evaluated_at)
     query = (
@@ -98,7 +101,7 @@ def last_performances(
             table.c.series_id == series_id,
             table.c.output == OUTPUT,
             table.c.length == length,
-            table.c.window_end.between(first, last),
+            table.c.window_end == sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger))),
         )
         .order_by(table.c.window_end, table.c.revision.desc(), table.c.id.desc())
     )

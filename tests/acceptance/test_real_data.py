@@ -13,11 +13,17 @@ import sqlalchemy as sa
 from scipy import stats
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from driftline.backtest import BacktestOutcome
+from driftline.backtest.page import page_of
+from driftline.backtest.summary import report_of
+from driftline.cli.init import init
 from monitor.findings import ColumnResult, decode_result
 from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.spec_file import read_spec
 from monitor.store.engine import make_engine
 from monitor.store.schema import evaluation, performance_evaluation, performance_pane
 from monitor.types import MINUTE_MILLIS
+from tests.acceptance.census_backtest import accuracies_of, census_backtest, evaluations_of
 from tests.acceptance.roles import Roles
 from tests.services.databases import fresh_database
 from tests.services.kafka import KafkaBroker
@@ -154,7 +160,10 @@ def test_census_equals_the_files_and_a_second_replay_gives_equal_bytes(
     template_database: str,
     tmp_path: Path,
 ) -> None:
-    """All 208,892 predictions counted, accuracy 0.8276, every window as numpy and scipy compute it, twice the same."""
+    """All 208,892 predictions counted, accuracy 0.8276, every window as numpy and scipy compute it, twice the same.
+
+    And a third time without a broker: the backtest of the same files gives equal bytes.
+    """
     outcomes = []
     for run, (workers, batch_size, partitions) in enumerate(((2, 5000, 4), (1, 777, 3))):
         names = unique_topic_names()
@@ -170,6 +179,40 @@ def test_census_equals_the_files_and_a_second_replay_gives_equal_bytes(
     _check_accuracies(census, accuracies)
     _check_evaluations(census, profile, evaluations)
     assert outcomes[1] == outcomes[0]
+    played = backtest(tmp_path / "0")
+    assert accuracies_of(played) == accuracies
+    assert evaluations_of(played) == evaluations
+
+
+def backtest(directory: Path) -> BacktestOutcome:
+    return census_backtest(
+        directory,
+        DATA / "acs_employment_analysis.parquet",
+        DATA / "acs_employment_truth.parquet",
+        start=START_MILLIS,
+        delay_millis=TRUTH_DELAY_HOURS * 60 * MINUTE_MILLIS,
+    )
+
+
+def test_a_backtest_of_the_census_agrees_with_the_files(census: Census, tmp_path: Path) -> None:
+    """Without broker or server: the same counts, accuracy and windows, and what it would have raised, with reasons."""
+    init(
+        reference=DATA / "acs_employment_reference.parquet", model="employment", score="predicted_probability",
+        label="prediction", truth="employed", identity="id", ignore=["year"], sample_rate=1.0,
+        output=tmp_path / "employment.yaml", as_json=True,
+    )  # fmt: skip
+    played = backtest(tmp_path)
+    assert (played.events, played.duplicates, played.labelled) == (ROWS, 0, ROWS)
+    assert round(played.correct / played.labelled, 4) == round(float(census.correct.mean()), 4) == 0.8276
+    profile = decode_profile((tmp_path / "employment.reference").read_bytes(), source="init")
+    _check_accuracies(census, accuracies_of(played))
+    _check_evaluations(census, profile, evaluations_of(played))
+    report = report_of(played, spec=read_spec(tmp_path / "employment.yaml"), profile=profile, source="census")
+    assert report.accuracy is not None
+    assert report.accuracy.accuracy == pytest.approx(census.correct.mean(), abs=1e-12)
+    assert report.incidents  # another year's census differs from the reference's, and it is told why
+    assert all(each.sentence and each.steps for each in report.incidents)
+    assert "employment" in page_of(report)
 
 
 def _check_counters(roles: Roles) -> None:

@@ -1,0 +1,53 @@
+"""The census through the backtest: the same rows at the same times as the replay sends them."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
+from monitor.evaluate import EvaluationKind
+from monitor.findings import encode_result
+from monitor.reference.profile import decode_profile
+from monitor.spec_file import read_spec
+
+
+def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int, delay_millis: int) -> BacktestOutcome:
+    """Return what the spec in *directory* finds; row i happens i seconds after *start* (ms)."""
+    table = pq.read_table(analysis)
+    at = start + np.arange(table.num_rows, dtype=np.int64) * 1000
+    table = table.append_column("at", pa.array(at))
+    # the truths' file has the rows in the same order; ids say so themselves
+    known = pq.read_table(truth).join(table.select(["id", "at"]), keys="id")
+    truths = truths_of(known, identity="id", truth="employed", known="at", delay_millis=delay_millis, source=str(truth))
+    with BacktestDatabase() as database, database.fresh() as url:
+        return run_backtest(
+            url,
+            spec=read_spec(directory / "employment.yaml"),
+            profile=decode_profile((directory / "employment.reference").read_bytes(), source="init"),
+            table=table,
+            columns=HistoryColumns(timestamp="at", identity="id", score="predicted_probability", label="prediction"),
+            truths=truths,
+            textbook=True,
+            keep_results=True,
+        )
+
+
+def evaluations_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
+    """Return each window of inputs: length, end, events, verdict, bytes of the result."""
+    found = []
+    for each in outcome.windows:
+        if each.kind is EvaluationKind.INPUTS:
+            assert each.result is not None
+            result = encode_result(each.result).decode()
+            found.append((each.scale.length, each.end, each.events, each.verdict.value, result))
+    return sorted(found)
+
+
+def accuracies_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
+    """Return each mature window: length, end, sampled, labelled, correct, accuracy and its interval."""
+    return [
+        (e.length, e.window_end, e.counts.sampled, e.counts.labelled, e.counts.correct, e.accuracy, e.low, e.high)
+        for e in outcome.accuracies
+    ]

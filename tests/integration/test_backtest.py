@@ -1,0 +1,237 @@
+"""`driftline backtest` as a user runs it, and the promises of its engine, on its own embedded Postgres."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
+from driftline.backtest.report import decode_report
+from driftline.cli.init import init
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.spec import ModelSpec
+from monitor.spec_file import read_spec
+from monitor.types import IncidentKind, Tier, Verdict
+
+START, ROWS, HOUR = 1_780_272_000_000, 24_000, 3_600_000
+COLUMNS = HistoryColumns(timestamp="at", identity="id", score="score")
+
+
+def drawn(seed: int, *, start: int, shifted: bool = False) -> pa.Table:
+    """Return 20 hours, 20 rows a minute; *shifted*: in the second half `income` is a sigma higher, truths turn."""
+    random = np.random.default_rng(seed)
+    second = shifted & (np.arange(ROWS) >= ROWS // 2)
+    score = random.uniform(size=ROWS)
+    return pa.table(
+        {
+            "at": pa.array(start + np.arange(ROWS) * 3000, pa.timestamp("ms", tz="UTC")),
+            "id": np.arange(ROWS),
+            "income": random.normal(size=ROWS) + second,
+            "country": random.choice(["DE", "FR", "IT"], size=ROWS),
+            "score": score,
+            "y": (random.random(ROWS) < np.where(second, 0.5, np.where(score >= 0.5, 0.9, 0.1))).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing but a spec, its reference, and a table of past predictions."""
+    path = tmp_path_factory.mktemp("backtest")
+    pq.write_table(drawn(1, start=START - 30 * 24 * HOUR), path / "may.parquet")
+    init(
+        reference=path / "may.parquet", model="fraud", score="score", truth="y", timestamp="at", identity="id",
+        scales="10m/1m,1h/5m,24h/2h", output=path / "fraud.yaml", as_json=True,
+    )  # fmt: skip
+    (path / "may.parquet").unlink()
+    pq.write_table(drawn(2, start=START, shifted=True), path / "june.parquet")
+    return path
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "driftline", "backtest", *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("DRIFTLINE_")}
+
+
+def run(*arguments: str, directory: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*arguments), cwd=directory, env=environment(), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path) -> None:
+    """One screen, one document, one page; the shift is found within the hour, and --json is the document alone."""
+    before = set(folder.iterdir())
+    done = run("fraud.yaml", "--data", "june.parquet", directory=folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 incident in 20.0 hours would have sent" in " ".join(done.stdout.split())
+    assert len(done.stdout.splitlines()) <= 60
+    assert {each.name for each in set(folder.iterdir()) - before} == {"fraud.backtest.json", "fraud.backtest.html"}
+    report = decode_report((folder / "fraud.backtest.json").read_bytes())
+    (incident,) = report.incidents
+    assert (incident.kind, incident.columns, incident.closed) == ("drift", ("income",), None)
+    assert "2026-06-01T10:00:00Z" < incident.opened < "2026-06-01T11:00:00Z"
+    assert report.told.pages >= 1
+    assert {each.scale: each.judged > 0 for each in report.scales} == {"10m": True, "1h": True, "24h": False}
+    page = (folder / "fraud.backtest.html").read_text()
+    assert incident.id[:8] not in page  # an id that no database has would lead nowhere
+    assert "income" in page
+    again = run(
+        "fraud.yaml", "--data", "june.parquet", "--json", "--no-textbook", "--out", "o.json", "--html", "p.html",
+        directory=folder,
+    )  # fmt: skip
+    document = json.loads(again.stdout)
+    assert again.stdout == (folder / "o.json").read_text()
+    assert [each["rule"] for each in document["rules"]] == ["default"]
+    assert document["incidents"] == json.loads((folder / "fraud.backtest.json").read_text())["incidents"]
+
+
+def test_wrong_use_is_told_at_once(folder: Path) -> None:
+    """Exit code 2, the problem in a sentence, no traceback, and nothing was written or started."""
+    began = time.monotonic()
+    done = run("fraud.yaml", "--data", "june.parquet", "--timestamp", "when", "--out", "n.json", directory=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "column 'when': expected one of at, id, income, country, score, y; found none" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "n.json").exists()
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(folder: Path, sent: signal.Signals, tmp_path: Path) -> None:
+    """Interrupted at work: no server, no temporary directory, no half-written file."""
+    process = subprocess.Popen(
+        command("fraud.yaml", "--data", "june.parquet", "--out", "i.json", "--html", "i.html"),
+        cwd=folder,
+        env={**environment(), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 90
+    while not list(tmp_path.glob("driftline-backtest-*/postgres/postmaster.pid")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (pid_file,) = tmp_path.glob("driftline-backtest-*/postgres/postmaster.pid")
+    server = int(pid_file.read_text().split()[0])
+    os.killpg(process.pid, sent)
+    assert process.wait(60) not in (0, None)
+    assert list(tmp_path.glob("driftline-backtest-*")) == []
+    with pytest.raises(ProcessLookupError):
+        _await_end(server)
+    assert not (folder / "i.json").exists()
+    assert not (folder / "i.html").exists()
+
+
+def _await_end(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        os.kill(pid, 0)
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[BacktestDatabase]:
+    with BacktestDatabase() as found:
+        yield found
+
+
+def given(folder: Path) -> tuple[ModelSpec, ReferenceProfile]:
+    profile = decode_profile((folder / "fraud.reference").read_bytes(), source="test")
+    return read_spec(folder / "fraud.yaml"), profile
+
+
+def judged(
+    database: BacktestDatabase,
+    folder: Path,
+    table: pa.Table,
+    *,
+    rule: str = "default",
+    truths: bool = False,
+    textbook: bool = False,
+) -> BacktestOutcome:
+    spec, profile = given(folder)
+    spec = spec.model_copy(update={"drift": spec.drift.model_copy(update={"rule": rule})})
+    known = truths_of(table, identity="id", truth="y", known="at", delay_millis=HOUR, source="t") if truths else None
+    with database.fresh() as url:
+        return run_backtest(
+            url, spec=spec, profile=profile, table=table, columns=COLUMNS, truths=known, textbook=textbook
+        )
+
+
+def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabase, folder: Path) -> None:
+    """Verdicts and incidents beside the spec's are those of a spec that says `rule: textbook`, window by window."""
+    table = drawn(3, start=START, shifted=True)
+    own = judged(database, folder, table, rule="textbook")
+    beside = judged(database, folder, table, textbook=True)
+    assert beside.textbook is not None
+    expected = {(each.scale, each.end): each for each in own.windows}
+    checked = Counter[Verdict]()
+    for each in beside.windows:
+        if each.textbook is None:
+            assert each.reason == "filling"
+            continue
+        window = expected[each.scale, each.end]
+        checked[each.textbook.verdict] += 1
+        assert each.textbook.verdict is window.verdict
+        assert each.textbook.columns == tuple(dict.fromkeys(finding.column for finding in window.findings))
+    assert min(checked[each] for each in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)) > 20
+    assert [[(step.end, step.step, step.tier, step.told) for step in each.steps] for each in beside.textbook] == [
+        [(step.end, step.step, step.tier, step.told) for step in each.steps] for each in own.incidents
+    ]
+
+
+def test_the_textbook_rule_beside_changes_nothing(database: BacktestDatabase, folder: Path) -> None:
+    """What the spec's own rule says is the same with it and without."""
+    table = drawn(4, start=START, shifted=True).slice(0, ROWS // 2 + 4000)
+    alone, beside = judged(database, folder, table), judged(database, folder, table, textbook=True)
+    assert alone.textbook is None
+    assert beside.incidents == alone.incidents
+    assert [(each.scale, each.end, each.verdict, each.findings) for each in beside.windows] == [
+        (each.scale, each.end, each.verdict, each.findings) for each in alone.windows
+    ]
+
+
+def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, folder: Path) -> None:
+    """From 10:00 on truths are coin flips, known an hour later: the incident comes after 11:00, with the windows."""
+    found = judged(database, folder, drawn(5, start=START, shifted=True), truths=True)
+    assert found.labelled == ROWS
+    performance = [each for each in found.incidents if each.kind is IncidentKind.PERFORMANCE]
+    assert performance
+    first = performance[0].steps[0]
+    assert START + 11 * HOUR < first.known < START + 13 * HOUR
+    assert first.end <= first.known
+    assert first.tier is Tier.WARNING
+    assert "Accuracy" in first.sentence
+    # 0.9 of the first half and 0.5 of the second came true, give or take four standard deviations.
+    assert found.correct / found.labelled == pytest.approx(0.7, abs=4 * 0.003)
+    ends = [each.window_end for each in found.accuracies if each.length == 60]
+    assert max(ends) > START + 19 * HOUR  # truths that came after the last prediction are waited for
+
+
+def test_rows_out_of_order_and_repeated_rows_change_nothing(database: BacktestDatabase, folder: Path) -> None:
+    """The same windows and incidents from a shuffled file in which every hundredth row stands twice."""
+    table = drawn(6, start=START, shifted=True).slice(ROWS // 2 - 3000, 8000)
+    order = np.random.default_rng(0).permutation(np.concatenate([np.arange(8000), np.arange(0, 8000, 100)]))
+    once, shuffled = judged(database, folder, table), judged(database, folder, table.take(pa.array(order)))
+    assert (once.duplicates, shuffled.duplicates) == (0, 80)
+    assert shuffled.events == once.events == 8000
+    assert shuffled.windows == once.windows
+    assert shuffled.incidents == once.incidents
