@@ -29,6 +29,7 @@ from benchmarks.detection.real import REAL_SETS
 from benchmarks.detection.work import Answer, Job, job_name, work
 
 ROOT = Path(__file__).parents[2]
+KEPT = ROOT / ".cache" / "detection"
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -42,6 +43,7 @@ def main() -> int:
         help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--resume", action="store_true", help="go on with a run of the same code that was interrupted")
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
     arguments = parser.parse_args()
@@ -50,7 +52,7 @@ def main() -> int:
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
     if arguments.only:
         jobs = [each for each in jobs if arguments.only in job_name(each)]
-    answers = work(jobs, processes=arguments.processes, console=console)
+    answers = work(jobs, processes=arguments.processes, console=console, kept=KEPT, resume=arguments.resume)
     outcome = _outcome(answers, short=arguments.short, published=arguments.published)
     _show(outcome, console)
     if arguments.published and not (arguments.only or arguments.without_peers):

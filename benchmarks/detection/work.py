@@ -1,11 +1,15 @@
-"""Many jobs on several processes, their answers in the order of the jobs."""
+"""Many jobs on several processes, their answers in the order of the jobs, each kept as soon as it is there."""
 
+import hashlib
 import logging
 import multiprocessing
 import multiprocessing.util
 import os
+import pickle
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
 
 import structlog
 from rich.console import Console
@@ -27,19 +31,30 @@ def job_name(job: Job) -> str:
     return job.name if isinstance(job, RealJob) else job.recipe.name
 
 
-def work(jobs: Sequence[Job], *, processes: int, console: Console) -> list[Answer]:
-    """Return what each job found, in the order of *jobs*, however many processes worked."""
+def work(jobs: Sequence[Job], *, processes: int, console: Console, kept: Path, resume: bool) -> list[Answer]:
+    """Return what each job found, in the order of *jobs*, however many processes worked.
+
+    Args:
+        kept: Directory for the answers, so that an interrupted run can go on.
+        resume: Take what is there from an earlier run; it must have been of the same code.
+    """
+    if not resume:
+        shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True, exist_ok=True)
     for name in THREADS:
         os.environ.setdefault(name, "1")  # the processes are the parallelism; read when numpy is imported there
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    answers: dict[int, Answer] = {}
+    paths = [kept / f"{hashlib.sha256(repr(job).encode()).hexdigest()}.pickle" for job in jobs]
+    answers: dict[int, Answer] = {n: pickle.loads(path.read_bytes()) for n, path in enumerate(paths) if path.exists()}
     with Progress(*columns, console=console) as progress, _pool(processes) as pool:
-        task = progress.add_task("streams", total=len(jobs))
-        waiting: dict[Future[Answer], int] = {pool.submit(answer_of, job): number for number, job in enumerate(jobs)}
+        task = progress.add_task("streams", total=len(jobs), completed=len(answers))
+        todo = [number for number in range(len(jobs)) if number not in answers]
+        waiting: dict[Future[Answer], int] = {pool.submit(answer_of, jobs[number]): number for number in todo}
         try:
             for done in as_completed(waiting):
                 number = waiting[done]
                 answers[number] = done.result()
+                paths[number].write_bytes(pickle.dumps(answers[number]))
                 progress.update(task, advance=1, description=job_name(jobs[number]))
                 if not console.is_terminal:
                     console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")

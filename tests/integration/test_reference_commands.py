@@ -273,7 +273,7 @@ def test_the_rolling_reference_is_shown_compared_and_adopted(
         key = SeriesKey(applied.model_id, "1")
         series_id = ensure_series(connection, {key})[key]
         row = {"series_id": series_id, "cells_id": cells.cells_id, "span": 60, "events": ROWS, "sampled": 0}
-        starts = [now - hours * HOUR_MILLIS for hours in range(2, 32)]
+        starts = [now - hours * HOUR_MILLIS for hours in range(3, 33)]  # final whatever the minute
         counts = encode_counts(profile.counts)
         connection.execute(sa.insert(pane), [{**row, "start": start, "counts": counts} for start in starts])
         set_watermark(connection, now, now=now_millis())

@@ -161,7 +161,7 @@ def _require_events(learnt: LearnedEvents, request: LearnRequest, source: str) -
     census = learnt.census
     between = f"from {moment(learnt.start) or 'the first'} to {moment(learnt.end) or 'the last'}"
     said = [f"expected events {between}, found none among {census.read:,} records"]
-    if census.found:
+    if census.found and request.version is not None:
         versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.found.items()))
         said.append(f"--version {request.version}: expected one of {versions}")
     if census.other_times:
