@@ -115,22 +115,26 @@ def test_wrong_use_is_told_at_once(folder: Path) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(folder: Path, sent: signal.Signals, tmp_path: Path) -> None:
     """Interrupted at work: no server, no temporary directory, no half-written file."""
-    process = subprocess.Popen(
-        command("fraud.yaml", "--data", "june.parquet", "--out", "i.json", "--html", "i.html"),
-        cwd=folder,
-        env={**environment(), "TMPDIR": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    said = tmp_path / "said.txt"
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(
+            command("fraud.yaml", "--data", "june.parquet", "--out", "i.json", "--html", "i.html"),
+            cwd=folder,
+            env={**environment(), "TMPDIR": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
     deadline = time.monotonic() + 90
-    while not list(tmp_path.glob("driftline-backtest-*/postgres/postmaster.pid")):
-        assert process.poll() is None
+    lines: list[str] = []
+    while not lines:  # the file is there before its lines are
+        assert process.poll() is None, said.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    (pid_file,) = tmp_path.glob("driftline-backtest-*/postgres/postmaster.pid")
-    server = int(pid_file.read_text().split()[0])
+        for pid_file in tmp_path.glob("driftline-backtest-*/postgres/postmaster.pid"):
+            lines = pid_file.read_text().splitlines()
+    server = int(lines[0])
     os.killpg(process.pid, sent)
     assert process.wait(60) not in (0, None)
     assert list(tmp_path.glob("driftline-backtest-*")) == []
