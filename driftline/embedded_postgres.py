@@ -1,6 +1,7 @@
 """A Postgres without installation, for what does not outlive its process: the demo, a backtest."""
 
 import os
+import shutil
 import signal
 import warnings
 from collections.abc import Iterator
@@ -38,6 +39,15 @@ def embedded_postgres(directory: Path) -> Iterator[str]:
         yield url
     finally:
         server.stop()
+
+
+def remove_directory(directory: Path) -> None:
+    """Remove *directory*; what a server's last processes still write into it is waited for."""
+    deadline = monotonic_seconds() + _END_SECONDS
+    shutil.rmtree(directory, ignore_errors=True)
+    while directory.exists() and monotonic_seconds() < deadline:
+        sleep_seconds(0.05)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _end_half_started(directory: Path) -> None:

@@ -1,6 +1,5 @@
 """Databases for backtests: one embedded Postgres, migrated once, copied for every run."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +9,7 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from driftline.embedded_postgres import embedded_postgres
+from driftline.embedded_postgres import embedded_postgres, remove_directory
 from monitor.store.engine import make_engine
 from monitor.store.migrate import upgrade
 
@@ -27,7 +26,7 @@ class BacktestDatabase:
 
     def __enter__(self) -> Self:
         directory = Path(tempfile.mkdtemp(prefix="driftline-backtest-"))
-        self._stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        self._stack.callback(remove_directory, directory)
         try:
             self._server = sa.engine.make_url(self._stack.enter_context(embedded_postgres(directory / "postgres")))
             self._execute(f"CREATE DATABASE {_TEMPLATE}")

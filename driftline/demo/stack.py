@@ -1,6 +1,5 @@
 """Postgres and a broker without installation, in a temporary directory and this process."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consumers.kafka import EmbeddedBroker
-from driftline.embedded_postgres import embedded_postgres
+from driftline.embedded_postgres import embedded_postgres, remove_directory
 from monitor.settings import Settings
 
 
@@ -39,4 +38,4 @@ def embedded_stack() -> Iterator[EmbeddedStack]:
             )
             yield EmbeddedStack(directory=directory, database_url=url, bootstrap=broker.bootstrap)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_directory(directory)
