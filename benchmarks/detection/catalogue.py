@@ -68,5 +68,5 @@ def _changes() -> Iterator[Recipe]:
     ):
         fault = Happening(kind=kind, size=size)
         yield Recipe(name=name, distributions=FIELDS, happening=fault, current_days=6 / 24)
-    errors = Happening(kind=ChangeKind.ERRORS, size=0.2)
-    yield Recipe(name="error rate 0.1 to 0.2", columns=5, truths=True, happening=errors, current_days=4.5 / 24)
+    errors = Happening(kind=ChangeKind.ERRORS, size=0.2, after_hours=1.0)
+    yield Recipe(name="error rate 0.1 to 0.2", columns=5, truths=True, happening=errors, current_days=2.5 / 24)

@@ -20,6 +20,8 @@ class Size:
         quiet_references, sparse_references, wide_references: How many of each, every one with a reference of its own;
             wide is the one with 200 columns.
         change_references, currents: References of each kind of change, and what comes after each of them.
+        error_currents: As *currents*, of changed error rates: their delay is some 400 truths and told by the minute,
+            so that the median of a few says little.
         peer_seeds: Streams of each kind on which all peers are run.
         peer_streams: Which kinds; None: all of them.
     """
@@ -31,6 +33,7 @@ class Size:
     wide_references: int
     change_references: int
     currents: int
+    error_currents: int
     peer_seeds: int
     peer_streams: tuple[str, ...] | None = None
     peer_quiet_days: float = 0.5
@@ -46,6 +49,7 @@ FULL = Size(
     wide_references=3,
     change_references=2,
     currents=10,
+    error_currents=20,
     peer_seeds=1,
 )
 SHORT = Size(
@@ -56,6 +60,7 @@ SHORT = Size(
     wide_references=1,
     change_references=1,
     currents=3,
+    error_currents=9,
     peer_seeds=1,
     peer_streams=("shift 1",),
 )
@@ -95,8 +100,8 @@ def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
     closing = [over_again(changes[name], hours=3.0, then_days=1.5) for name in CLOSING]
     for recipe in (*changes.values(), *closing):
         for number in range(size.change_references):
-            first = number * size.currents
-            currents = tuple(seeds[first : first + size.currents])
+            count = size.error_currents if recipe.truths else size.currents
+            currents = tuple(seeds[number * count : (number + 1) * count])
             yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
 
 

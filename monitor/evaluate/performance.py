@@ -1,18 +1,19 @@
 """Judges the accuracy of windows whose truths, or sampled predictions, changed."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
 
 import sqlalchemy as sa
 
+from monitor.evaluate.truth_steps import TruthSteps, sampled_by_step
+from monitor.findings import encode_result
 from monitor.spec import ModelSpec, Task
 from monitor.store.evaluations import sampled_of
+from monitor.store.panes import pane_rows
 from monitor.store.performance import (
     LastPerformance,
     NewPerformance,
-    StepTruths,
     last_performances,
     newest_mature_end,
     truths_by_step,
@@ -59,7 +60,7 @@ def judge_windows(
     evaluated: frozenset[int],
     changed: frozenset[int],
 ) -> JudgedSeries:
-    """Return the windows that are mature, or once were, and whose numbers changed since.
+    """Return the windows that are mature, or once were, and whose numbers or verdict changed since.
 
     Args:
         evaluated: Ends of windows whose events were just counted (again).
@@ -73,68 +74,72 @@ def judge_windows(
     stored = last_performances(connection, series_id=series_id, length=scale.length, ends=ends)
     if not truths and not stored:
         return JudgedSeries((), frozenset())
-    sampled = sampled_of(connection, series_id=series_id, length=scale.length, ends=ends)
+    windows = _Windows(connection, rules, series_id=series_id, scale=scale, steps=TruthSteps(scale, truths))
     new: list[NewPerformance] = []
     waiting: set[int] = set()
-    for end, counts in _counts(scale, sorted(sampled), sampled, truths):
+    for end, sampled in sorted(sampled_of(connection, series_id=series_id, length=scale.length, ends=ends).items()):
         known = stored.get(end)
-        mature = is_mature(counts, rules.spec.accuracy)
-        if (known is None and not mature) or (known is not None and known.counts == counts):
+        judged = windows.judged(end, sampled=sampled, known=known)
+        if judged is None:
             continue
         if known is not None and end not in evaluated and known.age_seconds < rules.revision_seconds:
             waiting.add(end)
             continue
-        new.append(_judged(rules, series_id, scale, end, counts, known, mature=mature))
+        new.append(judged)
     return JudgedSeries(_with_driving(connection, series_id, scale, new), frozenset(waiting))
 
 
-def _counts(
-    scale: Scale, ends: Sequence[int], sampled: Mapping[int, int], truths: Sequence[StepTruths]
-) -> Iterator[tuple[int, PerformanceCounts]]:
-    # A window is made of whole steps, so the step's start says which windows hold it.
-    starts = [each.start for each in truths]
-    labelled = list(accumulate((each.labelled for each in truths), initial=0))
-    correct = list(accumulate((each.correct for each in truths), initial=0))
-    for end in ends:
-        low, high = bisect_left(starts, end - length_millis(scale)), bisect_left(starts, end)
-        yield (
-            end,
-            PerformanceCounts(
-                sampled=sampled[end], labelled=labelled[high] - labelled[low], correct=correct[high] - correct[low]
-            ),
+class _Windows:
+    """Windows of one series and scale, judged one after the other."""
+
+    def __init__(
+        self, connection: sa.Connection, rules: PerformanceRules, *, series_id: int, scale: Scale, steps: TruthSteps
+    ) -> None:
+        self._connection, self._rules = connection, rules
+        self._series_id, self._scale, self._steps = series_id, scale, steps
+
+    def judged(self, end: int, *, sampled: int, known: LastPerformance | None) -> NewPerformance | None:
+        """Return the window as it is judged now; None if it never was mature, or is judged like that already."""
+        labelled, correct = self._steps.sums(end)
+        counts = PerformanceCounts(sampled=sampled, labelled=labelled, correct=correct)
+        mature = is_mature(counts, self._rules.spec.accuracy)
+        if known is None and not mature:
+            return None
+        judged = self._judge(end, counts) if mature else _withdrawn(counts)
+        # Equal sums may be made of other steps, so what was concluded is compared too.
+        if known is not None and (known.counts, known.result) == (counts, encode_result(judged.result).decode()):
+            return None
+        return NewPerformance(
+            series_id=self._series_id,
+            length=self._scale.length,
+            window_end=end,
+            spec_version=self._rules.spec_version,
+            revision=0 if known is None else known.revision + 1,
+            counts=counts,
+            mature=mature,
+            judged=judged,
         )
 
-
-def _judged(
-    rules: PerformanceRules,
-    series_id: int,
-    scale: Scale,
-    end: int,
-    counts: PerformanceCounts,
-    known: LastPerformance | None,
-    *,
-    mature: bool,
-) -> NewPerformance:
-    if mature:
-        judged = judge_accuracy(
+    def _judge(self, end: int, counts: PerformanceCounts) -> JudgedAccuracy:
+        spec = self._rules.spec
+        return judge_accuracy(
             counts,
-            reference=rules.reference,
-            scale=scale,
-            spec=rules.spec.accuracy,
-            measurable=rules.spec.task is not Task.REGRESSION,
+            steps=self._steps.judged(end, sampled=self._sampled, maturity=spec.accuracy.maturity),
+            reference=self._rules.reference,
+            scale=self._scale,
+            spec=spec.accuracy,
+            measurable=spec.task is not Task.REGRESSION,
         )
-    else:
-        judged = JudgedAccuracy(accuracy=None, interval=None, result=immature(counts))
-    return NewPerformance(
-        series_id=series_id,
-        length=scale.length,
-        window_end=end,
-        spec_version=rules.spec_version,
-        revision=0 if known is None else known.revision + 1,
-        counts=counts,
-        mature=mature,
-        judged=judged,
-    )
+
+    @cached_property
+    def _sampled(self) -> dict[int, int]:
+        start, stop = self._steps.reach
+        rows = pane_rows(self._connection, series_id=self._series_id, start=start, stop=stop)
+        return sampled_by_step(rows, self._scale)
+
+
+def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:
+    return JudgedAccuracy(accuracy=None, interval=None, result=immature(counts))
 
 
 def _with_driving(

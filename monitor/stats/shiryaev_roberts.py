@@ -19,6 +19,7 @@ References:
     arXiv 2203.03532: e-SR detectors, their mixtures, and the run length. Shiryaev (1963), Roberts (1966).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,25 +57,36 @@ class EDetectorState:
     log_statistics: Reals
 
 
-def e_detector(band: ToleranceBand, *, starts: Starts) -> EDetector:
+def e_detector(
+    band: ToleranceBand,
+    *,
+    starts: Starts,
+    odds_ratios: Sequence[float] = ODDS_RATIOS,
+    weights: Sequence[float] | None = None,
+) -> EDetector:
     """Return the detector for columns whose bins begin at *starts*.
+
+    Args:
+        odds_ratios: How many times the odds of the band's edge the alternatives have, each over 1.
+        weights: What each of them counts for, over 0; by default all count the same.
 
     Raises:
         BinMismatchError: *starts* does not fit the band.
     """
     lengths = column_lengths(starts, len(band.low))
-    sides = [(band.high, ratio) for ratio in ODDS_RATIOS] + [(band.low, 1.0 / ratio) for ratio in ODDS_RATIOS]
+    sides = [(band.high, ratio) for ratio in odds_ratios] + [(band.low, 1.0 / ratio) for ratio in odds_ratios]
     edges = np.array([edge for edge, _ in sides])
     ratios = np.array([ratio for _, ratio in sides])[:, np.newaxis]
     possible = (edges > 0.0) & (edges < 1.0)
     # With odds g times those of e, r/e is g/(1 − e + e g) and (1 − r)/(1 − e) the same without g.
     outside = np.where(possible, -np.log1p(edges * (ratios - 1.0)), 0.0)
-    alternatives = np.add.reduceat(possible.sum(axis=0), starts)
-    shared = np.repeat(-np.log(np.maximum(alternatives, 1)), lengths)
+    counted = np.tile(np.ones(len(odds_ratios)) if weights is None else np.asarray(weights, dtype=float), 2)
+    alternatives = np.add.reduceat(counted @ possible, starts)
+    shares = counted[:, np.newaxis] / np.repeat(np.where(alternatives > 0, alternatives, 1.0), lengths)
     return EDetector(
         inside=np.where(possible, np.log(ratios), 0.0),
         outside=outside,
-        log_weights=np.where(possible, shared, -np.inf),
+        log_weights=np.where(possible, np.log(shares), -np.inf),
         watched=alternatives > 0,
         starts=starts,
     )

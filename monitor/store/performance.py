@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from monitor.findings import encode_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, series
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
+from monitor.truth.lasting_errors import StepTruths
 from monitor.types import ALL_SEGMENT
 
 OUTPUT = ""  # models with several heads come later; the column is in every key already
@@ -46,15 +47,6 @@ def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -
         connection.execute(statement, parameters)
 
 
-@dataclass(frozen=True, slots=True)
-class StepTruths:
-    """Truths of the predictions of one step of a scale, from *start* (ms), over all their ages."""
-
-    start: int
-    labelled: int
-    correct: int
-
-
 def truths_by_step(
     connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int
 ) -> tuple[StepTruths, ...]:
@@ -75,16 +67,20 @@ def truths_by_step(
         .group_by(at)
         .order_by(at)
     )
-    return tuple(StepTruths(*row) for row in connection.execute(query))
+    return tuple(
+        StepTruths(start=start, labelled=labelled, correct=correct)
+        for start, labelled, correct in connection.execute(query)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LastPerformance:
-    """The newest revision of one window's performance, and how old it is in wall-clock seconds."""
+    """The newest revision of one window's performance, its encoded result, and its age in wall-clock seconds."""
 
     window_end: int
     revision: int
     counts: PerformanceCounts
+    result: str
     age_seconds: float
 
 
@@ -95,7 +91,15 @@ def last_performances(
     table = performance_evaluation
     age = sa.extract("epoch", sa.func.clock_timestamp() - table.c.evaluated_at)
     query = (
-        sa.select(table.c.window_end, table.c.revision, table.c.sampled, table.c.labelled, table.c.correct, age)
+        sa.select(
+            table.c.window_end,
+            table.c.revision,
+            table.c.sampled,
+            table.c.labelled,
+            table.c.correct,
+            table.c.result,
+            age.label("age_seconds"),
+        )
         .ext(distinct_on(table.c.window_end))
         .where(
             table.c.series_id == series_id,
@@ -110,7 +114,8 @@ def last_performances(
             row.window_end,
             row.revision,
             PerformanceCounts(sampled=row.sampled, labelled=row.labelled, correct=row.correct),
-            float(row[5]),
+            row.result,
+            float(row.age_seconds),
         )
         for row in connection.execute(query)
     }

@@ -1,11 +1,17 @@
 """Judges the labelled accuracy of one window: its interval, and whether a floor or a drop is proven."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.clock import iso_utc
 from monitor.findings import Finding, WindowResult
 from monitor.spec import AccuracySpec
-from monitor.stats.proportion import Interval, newcombe_difference, wilson_interval
+from monitor.stats.proportion import Interval, wilson_interval
+from monitor.truth.lasting_errors import LastingErrors, StepTruths, lasting_errors
 from monitor.types import IncidentKind, Scale, Tier, Verdict
+
+REFERENCE_CONFIDENCE = 0.95
+"""Of the interval around the reference's accuracy: it is measured once, and the allowed drop comes on top."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ def immature(counts: PerformanceCounts) -> WindowResult:
 def judge_accuracy(
     counts: PerformanceCounts,
     *,
+    steps: Sequence[StepTruths],
     reference: PerformanceCounts,
     scale: Scale,
     spec: AccuracySpec,
@@ -46,26 +53,47 @@ def judge_accuracy(
 ) -> JudgedAccuracy:
     """Return accuracy, interval and verdict of a mature window.
 
-    Critical: the interval lies under ``floor``. Warning: Newcombe's interval of reference less current lies over
-    ``drop``. *measurable* False (regression): inconclusive, a number that is not measured is neither good nor bad.
+    Critical: it is proven that accuracy has fallen under ``floor``. Warning: that it has fallen by more than ``drop``
+    from the reference's, taken at the lower end of its own interval. Both are asked of the latest *steps*, as
+    `monitor.truth.lasting_errors` tells; the interval describes the window and decides nothing.
+
+    Args:
+        steps: Of the window, in order of time; without those whose truths are not in yet.
+        measurable: False (regression): inconclusive, a number that is not measured is neither good nor bad.
     """
     if not measurable:
         result = WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason="not_measured")
         return JudgedAccuracy(accuracy=None, interval=None, result=result)
     interval = wilson_interval(counts.correct, counts.labelled, confidence=spec.confidence)
     accuracy = counts.correct / counts.labelled
-    found = (_floor(accuracy, interval, counts, scale, spec), _drop(accuracy, counts, reference, scale, spec))
+    window = _Window(counts=counts, accuracy=accuracy, interval=interval, steps=steps, scale=scale)
+    found = (_floor(window, spec), _drop(window, reference, spec))
     findings = tuple(each for each in found if each is not None)
     tier = max((each.tier for each in findings), default=Tier.NONE)
-    sentence = findings[0].sentence if findings else _seen(accuracy, interval, counts, scale) + "."
     result = WindowResult(
         verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
         events=counts.labelled,
         findings=findings,
         calm_below=_calm_below(accuracy, tier, reference, spec),
-        sentence=sentence,
+        sentence=findings[0].sentence if findings else f"Accuracy {window.told}.",
     )
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    counts: PerformanceCounts
+    accuracy: float
+    interval: Interval
+    steps: Sequence[StepTruths]
+    scale: Scale
+
+    @property
+    def told(self) -> str:
+        return (
+            f"{self.accuracy:.3f} ({self.interval.low:.3f} to {self.interval.high:.3f}), {self.scale} window, "
+            f"{self.counts.labelled:,} truths of {self.counts.sampled:,} sampled predictions"
+        )
 
 
 def _calm_below(
@@ -79,49 +107,48 @@ def _calm_below(
     return (above and near_reference and tier is Tier.NONE, above, above)
 
 
-def _floor(
-    accuracy: float, interval: Interval, counts: PerformanceCounts, scale: Scale, spec: AccuracySpec
-) -> Finding | None:
-    if spec.floor is None or interval.high >= spec.floor:
+def _floor(window: _Window, spec: AccuracySpec) -> Finding | None:
+    if spec.floor is None:
         return None
+    found = lasting_errors(window.steps, allowed=1.0 - spec.floor, confidence=spec.confidence)
+    if found is None:
+        return None
+    highest = 1.0 - found.bound
     return _finding(
         tier=Tier.CRITICAL,
-        value=accuracy,
-        bound=interval.high,
+        value=found.accuracy,
+        bound=highest,
         threshold=spec.floor,
-        sentence=f"{_seen(accuracy, interval, counts, scale)}: proven under the floor of {spec.floor:g}.",
-    )
-
-
-def _drop(
-    accuracy: float, counts: PerformanceCounts, reference: PerformanceCounts, scale: Scale, spec: AccuracySpec
-) -> Finding | None:
-    if spec.drop is None or reference.labelled == 0:
-        return None
-    difference = newcombe_difference(
-        reference.correct, reference.labelled, counts.correct, counts.labelled, confidence=spec.confidence
-    )
-    if difference.low <= spec.drop:
-        return None
-    expected = reference.correct / reference.labelled
-    return _finding(
-        tier=Tier.WARNING,
-        value=accuracy,
-        bound=difference.low,
-        threshold=spec.drop,
         sentence=(
-            f"Accuracy {accuracy:.3f}, reference {expected:.3f}: at least {difference.low:.3f} lower "
-            f"at {spec.confidence:.1%}, more than the {spec.drop:g} allowed; {scale} window, "
-            f"{counts.labelled:,} truths of {counts.sampled:,} sampled predictions."
+            f"Accuracy {_since(found)}: at most {highest:.3f} at {spec.confidence:.1%}, "
+            f"proven under the floor of {spec.floor:g}; whole window {window.told}."
         ),
     )
 
 
-def _seen(accuracy: float, interval: Interval, counts: PerformanceCounts, scale: Scale) -> str:
-    return (
-        f"Accuracy {accuracy:.3f} ({interval.low:.3f} to {interval.high:.3f}), {scale} window, "
-        f"{counts.labelled:,} truths of {counts.sampled:,} sampled predictions"
+def _drop(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> Finding | None:
+    if spec.drop is None or reference.labelled == 0:
+        return None
+    expected = wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
+    found = lasting_errors(window.steps, allowed=1.0 - expected + spec.drop, confidence=spec.confidence)
+    if found is None:
+        return None
+    lowest = expected - (1.0 - found.bound)
+    return _finding(
+        tier=Tier.WARNING,
+        value=found.accuracy,
+        bound=lowest,
+        threshold=spec.drop,
+        sentence=(
+            f"Accuracy {_since(found)}, reference {reference.correct / reference.labelled:.3f}: at least "
+            f"{lowest:.3f} lower at {spec.confidence:.1%}, more than the {spec.drop:g} allowed; "
+            f"whole window {window.told}."
+        ),
     )
+
+
+def _since(found: LastingErrors) -> str:
+    return f"{found.accuracy:.3f} of {found.labelled:,} truths since {iso_utc(found.since)}"
 
 
 def _finding(*, tier: Tier, value: float, bound: float, threshold: float, sentence: str) -> Finding:
@@ -130,7 +157,7 @@ def _finding(*, tier: Tier, value: float, bound: float, threshold: float, senten
         column="",
         statistic="accuracy",
         tier=tier,
-        endured=True,  # maturity stands in for endurance: a mature window is judged once
+        endured=True,  # the proof counts its own steps, and a mature window is judged once
         value=value,
         bound=bound,
         threshold=threshold,

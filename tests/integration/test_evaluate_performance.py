@@ -159,3 +159,48 @@ def test_a_young_window_waits_for_its_revision(engine: Engine) -> None:
     assert accuracy_evaluations(engine, counted, slow) == []
     accuracy_evaluations(engine, counted, Evaluator(RULES))
     assert last_stored(engine) == brute_force(12, first, more)
+
+
+def test_equal_sums_of_other_steps_are_judged_anew(engine: Engine) -> None:
+    """Corrections that only move the errors to the end of the window change what is proven, and nothing else does.
+
+    ::
+
+        minutes  0 ........ 8    9    10   11
+        errors   4 of 20 in each minute
+        then                0    0    0    16
+    """
+    counted = apply_model(engine)
+    write_predictions(engine, counted, 12)
+    evaluator = Evaluator(RULES)
+    write_truths(engine, counted, dict.fromkeys(range(12), (20, 16)), bucket=0)
+    first = accuracy_evaluations(engine, counted, evaluator)
+    assert {each.result.verdict for each in first} == {Verdict.OK}
+    before = last_stored(engine)
+    write_truths(engine, counted, {8: (0, 4), 9: (0, 4), 10: (0, 4), 11: (0, -12)}, bucket=1)
+    again = accuracy_evaluations(engine, counted, evaluator)
+    last = [each for each in again if each.window_end == START + 12 * MINUTE_MILLIS]
+    # Steps of three minutes have sixty truths, sixteen of them wrong instead of twelve: nothing new is proven.
+    assert [(each.scale.length, each.revision, each.result.verdict) for each in last] == [(4, 1, Verdict.WARNING)]
+    assert last_stored(engine)[4, 12] == before[4, 12]
+    with engine.begin() as connection:
+        minute = START + 11 * MINUTE_MILLIS
+        connection.execute(sa.insert(performance_due).values(series_id=counted.series_id, minute=minute))
+    assert accuracy_evaluations(engine, counted, evaluator) == []  # looked at again, nothing to say
+
+
+def test_the_newest_minute_is_not_judged_by_its_first_truths(engine: Engine) -> None:
+    """Errors that are known at once, right answers only later: the minute counts when half of its truths are in.
+
+    ::
+
+        minutes  0 ........ 10   11
+        truths   20 each         9, all wrong     then 11 more, all right
+    """
+    counted = apply_model(engine)
+    write_predictions(engine, counted, 12)
+    evaluator = Evaluator(RULES)
+    write_truths(engine, counted, dict.fromkeys(range(11), (20, 18)) | {11: (9, 0)}, bucket=0)
+    assert {each.result.verdict for each in accuracy_evaluations(engine, counted, evaluator)} == {Verdict.OK}
+    write_truths(engine, counted, {11: (11, 11)}, bucket=1)
+    assert {each.result.verdict for each in accuracy_evaluations(engine, counted, evaluator)} == {Verdict.OK}

@@ -4,6 +4,7 @@ import pytest
 
 from monitor.spec import AccuracySpec
 from monitor.truth.accuracy import PerformanceCounts, judge_accuracy
+from monitor.truth.lasting_errors import StepTruths
 from monitor.types import Scale, Verdict
 
 REFERENCE = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
@@ -14,7 +15,7 @@ RULES = AccuracySpec(floor=0.8, drop=0.03)
     ("labelled", "correct", "verdict", "calm"),
     [
         (2000, 1500, Verdict.CRITICAL, (False, False, False)),  # 0.75, proven under the floor
-        (100, 75, Verdict.WARNING, (False, False, False)),  # 0.75 again, of few truths: nothing is better
+        (100, 65, Verdict.WARNING, (False, False, False)),  # 0.65 of few truths: nothing is better
         (100, 78, Verdict.OK, (False, False, False)),  # not even the drop is proven
         (100, 84, Verdict.OK, (False, True, True)),  # above the floor, further under the reference than allowed
         (100, 88, Verdict.OK, (True, True, True)),
@@ -26,5 +27,6 @@ def test_calm_is_read_from_the_accuracy_itself(
 ) -> None:
     """Raise and clear thresholds differ: raised by the proven bound, cleared by the value."""
     counts = PerformanceCounts(sampled=labelled, labelled=labelled, correct=correct)
-    result = judge_accuracy(counts, reference=REFERENCE, scale=Scale(60, 5), spec=RULES).result
+    steps = (StepTruths(start=0, labelled=labelled, correct=correct),)
+    result = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=Scale(60, 5), spec=RULES).result
     assert (result.verdict, result.calm_below) == (verdict, calm)

@@ -3,10 +3,11 @@
 import pytest
 
 from monitor.spec import AccuracySpec
-from monitor.stats.proportion import newcombe_difference, wilson_interval
-from monitor.truth.accuracy import PerformanceCounts, is_mature, judge_accuracy
+from monitor.stats.proportion import wilson_interval
+from monitor.truth.accuracy import REFERENCE_CONFIDENCE, PerformanceCounts, is_mature, judge_accuracy
 from monitor.truth.age_buckets import AgeBucket, age_bucket
 from monitor.truth.comparison import ComparisonRules, is_correct
+from monitor.truth.lasting_errors import StepTruths, lasting_errors
 from monitor.truth.probing import next_probe_seconds
 from monitor.types import Scale, Tier, Verdict
 
@@ -14,6 +15,16 @@ RULES = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=Fa
 HOUR = Scale(length=60, step=5)
 REFERENCE = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
 MINUTE = 60_000
+START = 1_789_948_800_000  # 2026-09-21T00:00:00Z
+
+
+def window_of(correct: int) -> tuple[PerformanceCounts, tuple[StepTruths, ...]]:
+    """Return an hour of 1,000 truths of which *correct* are right, as even over its first ten steps as they can be."""
+    shares = [correct * (place + 1) // 10 - correct * place // 10 for place in range(10)]
+    steps = tuple(
+        StepTruths(start=START + place * 5 * MINUTE, labelled=100, correct=each) for place, each in enumerate(shares)
+    )
+    return PerformanceCounts(sampled=1000, labelled=1000, correct=correct), steps
 
 
 @pytest.mark.parametrize(
@@ -65,31 +76,63 @@ def test_maturity_needs_number_and_share() -> None:
     assert is_mature(PerformanceCounts(sampled=125, labelled=100, correct=99), spec)
 
 
-def test_a_floor_is_critical_only_when_proven() -> None:
-    """Whether accuracy lies under the floor is asked of Wilson's upper bound, not of the number."""
+@pytest.mark.parametrize("correct", range(700, 801, 4))
+def test_a_floor_is_critical_only_when_proven(correct: int) -> None:
+    """The window's accuracy being under the floor is not enough; the sentence and the numbers are the proof's."""
     spec = AccuracySpec(floor=0.8, drop=None)
-    for correct in range(700, 801):
-        counts = PerformanceCounts(sampled=1000, labelled=1000, correct=correct)
-        judged = judge_accuracy(counts, reference=REFERENCE, scale=HOUR, spec=spec)
-        proven = wilson_interval(correct, 1000, confidence=spec.confidence).high < 0.8
-        assert judged.result.verdict is (Verdict.CRITICAL if proven else Verdict.OK)
+    counts, steps = window_of(correct)
+    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
+    proven = lasting_errors(steps, allowed=1.0 - 0.8, confidence=spec.confidence)
+    assert judged.interval == wilson_interval(correct, 1000, confidence=spec.confidence)
+    assert judged.result.verdict is (Verdict.OK if proven is None else Verdict.CRITICAL)
+    for finding in judged.result.findings:
+        assert proven is not None
+        assert (finding.value, finding.bound) == (proven.accuracy, 1.0 - proven.bound)
+        assert finding.value < finding.bound < finding.threshold == 0.8
 
 
-def test_a_drop_is_a_warning_only_when_proven() -> None:
-    """The difference to the reference must be over the drop with Newcombe's interval."""
+@pytest.mark.parametrize("correct", range(700, 901, 8))
+def test_a_drop_is_a_warning_only_when_proven(correct: int) -> None:
+    """What counts as the reference's accuracy is the lower end of its interval: it was measured on a sample too."""
     spec = AccuracySpec(drop=0.03)
-    for correct in range(700, 901, 3):
-        counts = PerformanceCounts(sampled=1000, labelled=1000, correct=correct)
-        judged = judge_accuracy(counts, reference=REFERENCE, scale=HOUR, spec=spec)
-        proven = newcombe_difference(9_000, 10_000, correct, 1000, confidence=spec.confidence).low > 0.03
-        assert [each.tier for each in judged.result.findings] == ([Tier.WARNING] if proven else [])
+    counts, steps = window_of(correct)
+    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
+    expected = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
+    proven = lasting_errors(steps, allowed=1.0 - expected + 0.03, confidence=spec.confidence)
+    assert [each.tier for each in judged.result.findings] == ([] if proven is None else [Tier.WARNING])
+    for finding in judged.result.findings:
+        assert finding.threshold == 0.03 < finding.bound < expected - finding.value
+
+
+def test_some_floors_and_drops_of_these_are_proven() -> None:
+    """The two tests above see both answers."""
+    for correct, drop, floor in ((700, True, True), (760, True, False), (800, True, False), (900, False, False)):
+        counts, steps = window_of(correct)
+        spec = AccuracySpec(floor=0.8, drop=0.03)
+        judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
+        assert [each.tier for each in judged.result.findings] == [Tier.CRITICAL] * floor + [Tier.WARNING] * drop
+
+
+def test_the_sentence_says_since_when() -> None:
+    """An hour of which the last quarter went wrong: told are since when, how bad, what was allowed and the whole."""
+    steps = tuple(
+        StepTruths(start=START + place * 5 * MINUTE, labelled=100, correct=90 if place < 9 else 60)
+        for place in range(12)
+    )
+    counts = PerformanceCounts(sampled=1300, labelled=1200, correct=9 * 90 + 3 * 60)
+    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
+    assert judged.result.sentence == (
+        "Accuracy 0.600 of 300 truths since 2026-09-21T00:45:00Z, reference 0.900: at least 0.189 lower at 99.9%, more "
+        "than the 0.03 allowed; whole window 0.825 (0.786 to 0.858), 1h window, 1,200 truths of 1,300 sampled "
+        "predictions."
+    )
 
 
 def test_without_a_reference_accuracy_nothing_has_dropped() -> None:
     """A reference without truths cannot prove a drop; the number is told all the same."""
     nothing = PerformanceCounts(sampled=10_000, labelled=0, correct=0)
     counts = PerformanceCounts(sampled=1000, labelled=1000, correct=100)
-    judged = judge_accuracy(counts, reference=nothing, scale=HOUR, spec=AccuracySpec())
+    judged = judge_accuracy(counts, steps=window_of(100)[1], reference=nothing, scale=HOUR, spec=AccuracySpec())
     assert (judged.result.verdict, judged.accuracy) == (Verdict.OK, 0.1)
     assert "Accuracy 0.100" in judged.result.sentence
 
@@ -97,5 +140,5 @@ def test_without_a_reference_accuracy_nothing_has_dropped() -> None:
 def test_a_regression_is_not_measured() -> None:
     """No metric, no verdict: inconclusive, neither good nor bad news."""
     counts = PerformanceCounts(sampled=1000, labelled=1000, correct=0)
-    judged = judge_accuracy(counts, reference=REFERENCE, scale=HOUR, spec=AccuracySpec(), measurable=False)
+    judged = judge_accuracy(counts, steps=(), reference=REFERENCE, scale=HOUR, spec=AccuracySpec(), measurable=False)
     assert (judged.accuracy, judged.result.verdict, judged.result.findings) == (None, Verdict.INCONCLUSIVE, ())
