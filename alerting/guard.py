@@ -9,7 +9,7 @@ from alerting.serving import ever_deployed, rollback_targets, serving_period
 from monitor.durations import millis
 from monitor.findings import Finding
 from monitor.serving_periods import DeploymentEvent, Period
-from monitor.spec import ActionMode, RetrainingSpec, RollbackSpec
+from monitor.spec_actions import ActionMode, RetrainingSpec, RollbackSpec
 from monitor.types import IncidentKind, Tier
 
 PREDICTION_ROLES = ("score", "label", "value")

@@ -11,7 +11,7 @@ from monitor.clock import iso_utc
 from monitor.decide.labels import values_label
 from monitor.findings import Finding
 from monitor.serving_periods import Period
-from monitor.spec import AlertingSpec
+from monitor.spec_actions import AlertingSpec
 from monitor.stats.frequent_values import FrequentValues
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 

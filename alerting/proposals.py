@@ -19,7 +19,8 @@ from alerting.serving import rollback_targets, serving_period
 from monitor.durations import millis
 from monitor.findings import WindowResult
 from monitor.serving_periods import DeploymentEvent
-from monitor.spec import ActionMode, ModelSpec
+from monitor.spec import ModelSpec
+from monitor.spec_actions import ActionMode
 from monitor.store.actions import ActionKind, ActionRow, ActionState
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
 

@@ -5,12 +5,14 @@ them, so that the page cannot say what the code does not.
 """
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from scipy.special import ndtr
 
+from benchmarks.accuracy_figures import STEP_TRUTHS, WINDOW_STEPS, allowed_errors, truths_until_proven
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from monitor.decide.drift import tier_levels
 from monitor.decide.shares import FAR_MINIMUM, MINIMUM, RELATIVE, UNSEEN_CRITICAL, UNSEEN_WARNING
@@ -168,6 +170,24 @@ def notice() -> str:
     return _table(("Traffic", "Shift", *(level.name.lower() for level in LEVELS)), rows)
 
 
+def accuracy() -> str:
+    """How many truths a fall of accuracy takes."""
+    falls = (0.1, 0.15, 0.2, 0.3)
+    rows = []
+    for before in (0.9, 0.7):
+        for truths in (1000, 10_000, 1_000_000):
+            allowed = allowed_errors(before, reference_truths=truths)
+            waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, allowed=allowed) for fall in falls)
+            proven = ("not in these windows" if wait == math.inf else f"{wait:,.0f}" for wait in waits)
+            rows.append((f"{before:g}", f"{truths:,}", *proven))
+    return _table(
+        ("Accuracy before", "truths in the reference", *(f"down by {fall:g}" for fall in falls)),
+        rows,
+        note=f"Median truths after the change; windows of {WINDOW_STEPS} steps with {STEP_TRUTHS} truths each, the "
+        "default drop and confidence.",
+    )
+
+
 FIGURES: dict[str, Callable[[], str]] = {
     "defaults": defaults,
     "shifts": shifts,
@@ -177,6 +197,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "alpha": alpha,
     "alarms": alarms,
     "notice": notice,
+    "accuracy": accuracy,
 }
 
 

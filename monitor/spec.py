@@ -1,22 +1,15 @@
-"""The model spec a user writes in YAML: columns, windows, rule, performance, receivers, actions."""
+"""The model spec a user writes in YAML: columns, windows, rule, performance; `monitor.spec_actions` has the rest."""
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from monitor.durations import Duration, minutes
+from monitor.spec_actions import ActionMode, ActionsSpec, AlertingSpec
+from monitor.strict import Name, Share, Strict
 from monitor.types import ModelKey, Scale
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Strict(BaseModel):
-    """Frozen; an unknown key is an error, not a silent no-op."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Task(StrEnum):
@@ -183,8 +176,15 @@ class AccuracySpec(Strict):
         default=0.03, description="Accuracy proven this much under the reference's is a warning."
     )
     min_truths: int = Field(default=100, ge=10)
-    maturity: Share = Field(default=0.8, description="Labelled share of a window's sampled predictions that judges it.")
-    confidence: float = Field(default=0.999, gt=0.5, lt=1)
+    maturity: Share = Field(
+        default=0.8, description="Labelled share of sampled predictions that judges a window or step."
+    )
+    confidence: float = Field(
+        default=0.999,
+        gt=0.5,
+        lt=1,
+        description="Of a proof, false at most once in 1/(1 - confidence) steps, and of the interval that is shown.",
+    )
 
 
 class SegmentSpec(Strict):
@@ -192,84 +192,6 @@ class SegmentSpec(Strict):
 
     tag: Name
     values: tuple[Name, ...] = Field(min_length=1, max_length=50)
-
-
-class ReceiverSpec(Strict):
-    """Someone who is told."""
-
-    name: Name
-    type: Literal["log", "webhook"]
-    url: str | None = None
-    secret_env: str | None = Field(default=None, description="Environment variable with the signing secret (whsec_…).")
-    from_tier: Literal["warning", "alert", "critical"] = "warning"
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.type == "webhook" and not (self.url and self.secret_env):
-            raise ValueError("a webhook receiver needs url and secret_env")
-        return self
-
-
-class ActionMode(StrEnum):
-    """How far an action may go by itself."""
-
-    OFF = "off"
-    DRY_RUN = "dry_run"
-    AUTO = "auto"
-
-
-class ActionSpec(Strict):
-    """What retraining and rollback share."""
-
-    mode: ActionMode = Field(default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto.")
-    url: str | None = None
-    secret_env: str | None = None
-    cooldown: Duration = timedelta(hours=24)
-    deadline: Duration = timedelta(minutes=30)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.mode is ActionMode.AUTO and not (self.url and self.secret_env):
-            raise ValueError("mode auto needs url and secret_env")
-        return self
-
-
-class RetrainingSpec(ActionSpec):
-    """A signed request to retrain, on a drift or performance incident of tier alert."""
-
-
-class RollbackSpec(ActionSpec):
-    """A signed request to serve the last healthy version again."""
-
-    deadline: Duration = timedelta(minutes=5)
-    keys: Literal[1, 2] = Field(default=2, description="1: critical alone rolls back; 2: the evidence must agree.")
-    min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
-    look_back: Duration = Field(default=timedelta(days=7), description="A version change this recent can be the cause.")
-
-
-class ActionsSpec(Strict):
-    """What Driftline may ask other systems to do."""
-
-    retraining: RetrainingSpec = RetrainingSpec(mode=ActionMode.OFF)
-    rollback: RollbackSpec = RollbackSpec(mode=ActionMode.OFF)
-
-
-class AlertingSpec(Strict):
-    """How incidents live and who hears of them."""
-
-    owner: str | None = None
-    runbook: str | None = None
-    close_after: int = Field(default=2, ge=1, description="Consecutive disjoint better windows that close an incident.")
-    keep_firing_for: Duration = Field(
-        default=timedelta(hours=1), description="A new start this soon re-opens the same id."
-    )
-    freshness: Duration | None = Field(
-        default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
-    )
-    tell_values: bool = Field(
-        default=False, description="Messages name unseen values; values of features then leave Driftline."
-    )
-    receivers: tuple[ReceiverSpec, ...] = ()
 
 
 class ModelSpec(Strict):

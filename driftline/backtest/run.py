@@ -11,7 +11,8 @@ from driftline.backtest.playback import OnProgress, Playback
 from driftline.backtest.truths import TruthTable
 from monitor.errors import SpecError
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ActionMode, ActionSpec, ModelSpec
+from monitor.spec import ModelSpec
+from monitor.spec_actions import ActionMode, ActionSpec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
 from monitor.store.engine import make_engine
 

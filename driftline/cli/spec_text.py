@@ -134,7 +134,7 @@ _ACCURACY_TO_ACTIONS = (
     _line(1, "drop", 0.03, "proven this much under the reference's: a warning"),
     _line(1, "min_truths", 100, "fewer truths in a window: inconclusive"),
     _line(1, "maturity", 0.8, "labelled share of a window's sampled predictions that judges it"),
-    _line(1, "confidence", 0.999, "of the interval around the accuracy"),
+    _line(1, "confidence", 0.999, "of a proof, however often it is asked for"),
     "",
     "alerting:",
     _line(1, "owner", "null", "who answers; needed for rollbacks"),

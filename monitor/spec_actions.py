@@ -1,0 +1,88 @@
+"""The parts of a model's spec that say who is told and what may be done."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from monitor.durations import Duration
+from monitor.strict import Name, Strict
+
+
+class ReceiverSpec(Strict):
+    """Someone who is told."""
+
+    name: Name
+    type: Literal["log", "webhook"]
+    url: str | None = None
+    secret_env: str | None = Field(default=None, description="Environment variable with the signing secret (whsec_…).")
+    from_tier: Literal["warning", "alert", "critical"] = "warning"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "webhook" and not (self.url and self.secret_env):
+            raise ValueError("a webhook receiver needs url and secret_env")
+        return self
+
+
+class ActionMode(StrEnum):
+    """How far an action may go by itself."""
+
+    OFF = "off"
+    DRY_RUN = "dry_run"
+    AUTO = "auto"
+
+
+class ActionSpec(Strict):
+    """What retraining and rollback share."""
+
+    mode: ActionMode = Field(default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto.")
+    url: str | None = None
+    secret_env: str | None = None
+    cooldown: Duration = timedelta(hours=24)
+    deadline: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode is ActionMode.AUTO and not (self.url and self.secret_env):
+            raise ValueError("mode auto needs url and secret_env")
+        return self
+
+
+class RetrainingSpec(ActionSpec):
+    """A signed request to retrain, on a drift or performance incident of tier alert."""
+
+
+class RollbackSpec(ActionSpec):
+    """A signed request to serve the last healthy version again."""
+
+    deadline: Duration = timedelta(minutes=5)
+    keys: Literal[1, 2] = Field(default=2, description="1: critical alone rolls back; 2: the evidence must agree.")
+    min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
+    look_back: Duration = Field(default=timedelta(days=7), description="A version change this recent can be the cause.")
+
+
+class ActionsSpec(Strict):
+    """What Driftline may ask other systems to do."""
+
+    retraining: RetrainingSpec = RetrainingSpec(mode=ActionMode.OFF)
+    rollback: RollbackSpec = RollbackSpec(mode=ActionMode.OFF)
+
+
+class AlertingSpec(Strict):
+    """How incidents live and who hears of them."""
+
+    owner: str | None = None
+    runbook: str | None = None
+    close_after: int = Field(default=2, ge=1, description="Consecutive disjoint better windows that close an incident.")
+    keep_firing_for: Duration = Field(
+        default=timedelta(hours=1), description="A new start this soon re-opens the same id."
+    )
+    freshness: Duration | None = Field(
+        default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
+    )
+    tell_values: bool = Field(
+        default=False, description="Messages name unseen values; values of features then leave Driftline."
+    )
+    receivers: tuple[ReceiverSpec, ...] = ()
