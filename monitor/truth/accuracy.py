@@ -75,7 +75,7 @@ def judge_accuracy(
         events=counts.labelled,
         findings=findings,
         calm_below=_calm_below(accuracy, tier, reference, spec),
-        sentence=findings[0].sentence if findings else f"Accuracy {window.told}.",
+        sentence=findings[0].sentence if findings else f"Accuracy {window.told}, {scale} window, {window.truths}.",
     )
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
 
@@ -90,10 +90,15 @@ class _Window:
 
     @property
     def told(self) -> str:
-        return (
-            f"{self.accuracy:.3f} ({self.interval.low:.3f} to {self.interval.high:.3f}), {self.scale} window, "
-            f"{self.counts.labelled:,} truths of {self.counts.sampled:,} sampled predictions"
-        )
+        return f"{self.accuracy:.3f} ({self.interval.low:.3f} to {self.interval.high:.3f})"
+
+    @property
+    def truths(self) -> str:
+        return f"{self.counts.labelled:,} truths of {self.counts.sampled:,} sampled predictions"
+
+    @property
+    def whole(self) -> str:
+        return f"the whole {self.scale} window {self.told}, {self.truths}"
 
 
 def _calm_below(
@@ -121,7 +126,7 @@ def _floor(window: _Window, spec: AccuracySpec) -> Finding | None:
         threshold=spec.floor,
         sentence=(
             f"Accuracy {_since(found)}: at most {highest:.3f} at {spec.confidence:.1%}, "
-            f"proven under the floor of {spec.floor:g}; whole window {window.told}."
+            f"proven under the floor of {spec.floor:g}; {window.whole}."
         ),
     )
 
@@ -142,7 +147,7 @@ def _drop(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> 
         sentence=(
             f"Accuracy {_since(found)}, reference {reference.correct / reference.labelled:.3f}: at least "
             f"{lowest:.3f} lower at {spec.confidence:.1%}, more than the {spec.drop:g} allowed; "
-            f"whole window {window.told}."
+            f"{window.whole}."
         ),
     )
 

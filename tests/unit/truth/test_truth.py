@@ -123,7 +123,7 @@ def test_the_sentence_says_since_when() -> None:
     judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
     assert judged.result.sentence == (
         "Accuracy 0.600 of 300 truths since 2026-09-21T00:45:00Z, reference 0.900: at least 0.189 lower at 99.9%, more "
-        "than the 0.03 allowed; whole window 0.825 (0.786 to 0.858), 1h window, 1,200 truths of 1,300 sampled "
+        "than the 0.03 allowed; the whole 1h window 0.825 (0.786 to 0.858), 1,200 truths of 1,300 sampled "
         "predictions."
     )
 
