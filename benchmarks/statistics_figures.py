@@ -8,6 +8,7 @@ import argparse
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from scipy.special import ndtr
@@ -170,16 +171,16 @@ def notice() -> str:
     return _table(("Traffic", "Shift", *(level.name.lower() for level in LEVELS)), rows)
 
 
+@cache
 def accuracy() -> str:
     """How many truths a fall of accuracy takes."""
     falls = (0.1, 0.15, 0.2, 0.3)
     rows = []
-    for before in (0.9, 0.7):
-        for truths in (1000, 10_000, 1_000_000):
-            allowed = allowed_errors(before, reference_truths=truths)
-            waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, allowed=allowed) for fall in falls)
-            proven = ("not in these windows" if wait == math.inf else f"{wait:,.0f}" for wait in waits)
-            rows.append((f"{before:g}", f"{truths:,}", *proven))
+    for before, truths in ((0.9, 1000), (0.9, 10_000), (0.9, 1_000_000), (0.7, 10_000)):
+        allowed = allowed_errors(before, reference_truths=truths)
+        waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, allowed=allowed) for fall in falls)
+        proven = ("not in these windows" if wait == math.inf else f"{wait:,.0f}" for wait in waits)
+        rows.append((f"{before:g}", f"{truths:,}", *proven))
     return _table(
         ("Accuracy before", "truths in the reference", *(f"down by {fall:g}" for fall in falls)),
         rows,
