@@ -6,11 +6,10 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-from monitor.evaluate.truth_steps import TruthSteps, sampled_by_step
+from monitor.evaluate.truth_steps import TruthSteps
 from monitor.findings import encode_result
 from monitor.spec import ModelSpec, Task
-from monitor.store.evaluations import sampled_of
-from monitor.store.panes import pane_rows
+from monitor.store.evaluations import sampled_of, step_sampled_of
 from monitor.store.performance import (
     LastPerformance,
     NewPerformance,
@@ -124,7 +123,7 @@ class _Windows:
         spec = self._rules.spec
         return judge_accuracy(
             counts,
-            steps=self._steps.judged(end, sampled=self._sampled, maturity=spec.accuracy.maturity),
+            steps=self._steps.of_window(end, without=self._immature),
             reference=self._rules.reference,
             scale=self._scale,
             spec=spec.accuracy,
@@ -132,10 +131,12 @@ class _Windows:
         )
 
     @cached_property
-    def _sampled(self) -> dict[int, int]:
-        start, stop = self._steps.reach
-        rows = pane_rows(self._connection, series_id=self._series_id, start=start, stop=stop)
-        return sampled_by_step(rows, self._scale)
+    def _immature(self) -> frozenset[int]:
+        after, until = self._steps.reach
+        sampled = step_sampled_of(
+            self._connection, series_id=self._series_id, length=self._scale.length, after=after, until=until
+        )
+        return self._steps.immature(sampled, maturity=self._rules.spec.accuracy.maturity)
 
 
 def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:

@@ -6,7 +6,6 @@ from itertools import accumulate
 
 from monitor.truth.lasting_errors import StepTruths
 from monitor.types import Scale
-from monitor.windows.cutting import PaneRow
 from monitor.windows.due import length_millis, step_millis
 
 
@@ -31,36 +30,25 @@ class TruthSteps:
         low, high = self._range(end)
         return self._labelled[high] - self._labelled[low], self._correct[high] - self._correct[low]
 
-    def judged(self, end: int, *, sampled: Mapping[int, int], maturity: float) -> tuple[StepTruths, ...]:
-        """Return the steps of a window whose truths are in to *maturity*, ascending.
+    def of_window(self, end: int, *, without: frozenset[int]) -> tuple[StepTruths, ...]:
+        """Return the steps of a window, ascending, but for those that begin at one of *without*."""
+        low, high = self._range(end)
+        return tuple(each for each in self._truths[low:high] if each.start not in without)
+
+    def immature(self, sampled: Mapping[int, int], *, maturity: float) -> frozenset[int]:
+        """Return the starts of the steps whose truths are not in to *maturity* yet.
 
         Truths that come early may differ from those that come late, and in the newest step there are none but early
         ones: what is enough for a window is asked of each of its steps.
 
         Args:
-            sampled: Predictions in the ledger, by step, as `sampled_by_step` gives them. Where a step with truths is
-                missing, or has fewer than truths, its predictions cannot be told apart from other steps' any more:
-                the window is one step.
+            sampled: Predictions in the ledger by the step's end, where that is known; elsewhere the window's own
+                maturity is enough.
         """
-        low, high = self._range(end)
-        truths = self._truths[low:high]
-        if any(each.labelled > sampled.get(each.start, 0) for each in truths):
-            labelled, correct = self.sums(end)
-            return (StepTruths(start=end - length_millis(self._scale), labelled=labelled, correct=correct),)
-        return tuple(each for each in truths if each.labelled >= maturity * sampled[each.start])
+        step = step_millis(self._scale)
+        return frozenset(
+            each.start for each in self._truths if each.labelled < maturity * sampled.get(each.start + step, 0)
+        )
 
     def _range(self, end: int) -> tuple[int, int]:
         return bisect_left(self._starts, end - length_millis(self._scale)), bisect_left(self._starts, end)
-
-
-def sampled_by_step(rows: Sequence[PaneRow], scale: Scale) -> dict[int, int]:
-    """Return how many predictions of each step are in the ledger, without steps that share a compacted row."""
-    step = step_millis(scale)
-    sampled: dict[int, int] = {}
-    shared: set[int] = set()
-    for row in rows:
-        start = row.start - row.start % step
-        sampled[start] = sampled.get(start, 0) + row.sampled
-        if row.span > scale.step:
-            shared.update(range(start, row.stop, step))
-    return {start: count for start, count in sampled.items() if start not in shared}

@@ -125,6 +125,7 @@ class WindowTurn:
                     revision=revision,
                     previous_events=each.previous_events,
                     sampled=each.sampled,
+                    step_sampled=each.step_sampled,
                     result=each.result,
                 )
                 for series_id, each, revision in found

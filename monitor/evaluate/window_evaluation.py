@@ -46,13 +46,18 @@ class ModelDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedWindow:
-    """The result of one window, and what it was computed from; *beside*: the textbook rule's, if it was asked."""
+    """The result of one window, and what it was computed from; *beside*: the textbook rule's, if it was asked.
+
+    Attributes:
+        sampled, step_sampled: Predictions in the ledger: of the window, and of its last step, None where not known.
+    """
 
     scale: Scale
     end: int
     cells_id: int
     previous_events: int
     sampled: int
+    step_sampled: int | None
     result: WindowResult
     beside: WindowResult | None = None
 
@@ -130,6 +135,7 @@ def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindo
             cells_id=rows[-1].cells_id if rows else 0,
             previous_events=sum(row.events for row in before),
             sampled=sum(row.sampled for row in rows),
+            step_sampled=None,
             result=_inconclusive(rows, "compacted"),
         )
 
@@ -217,6 +223,7 @@ def _described(
         cells_id=newest,
         previous_events=sum(row.events for row in window.previous_rows),
         sampled=sum(row.sampled for row in rows),
+        step_sampled=window.sampled_in_last_step,
         result=result,
         beside=beside,
     )

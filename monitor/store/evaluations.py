@@ -69,6 +69,7 @@ class NewEvaluation:
     previous_events: int
     sampled: int
     result: WindowResult
+    step_sampled: int | None = None
 
 
 def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvaluation]) -> None:
@@ -85,6 +86,7 @@ def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvalu
             "events": each.result.events,
             "previous_events": each.previous_events,
             "sampled": each.sampled,
+            "step_sampled": each.step_sampled,
             "verdict": each.result.verdict.value,
             "result": encode_result(each.result).decode(),
         }
@@ -148,6 +150,28 @@ def sampled_of(connection: sa.Connection, *, series_id: int, length: int, ends: 
         .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
     )
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def step_sampled_of(
+    connection: sa.Connection, *, series_id: int, length: int, after: int, until: int
+) -> dict[int, int]:
+    """Return how many predictions of a window's last step are in the ledger, for windows that end in (after, until].
+
+    Returns:
+        By the window's end; without those that cannot say, for their step was compacted.
+    """
+    query = (
+        sa.select(evaluation.c.window_end, evaluation.c.step_sampled)
+        .ext(distinct_on(evaluation.c.window_end))
+        .where(
+            evaluation.c.series_id == series_id,
+            evaluation.c.length == length,
+            evaluation.c.window_end > after,
+            evaluation.c.window_end <= until,
+        )
+        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    )
+    return {end: sampled for end, sampled in connection.execute(query) if sampled is not None}
 
 
 @dataclass(frozen=True, slots=True)

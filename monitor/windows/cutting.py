@@ -53,6 +53,13 @@ class WindowRows:
         return tuple(row for step in self.first_half + self.second_half for row in step)
 
     @property
+    def sampled_in_last_step(self) -> int | None:
+        """Sampled events of the step before the window's end; None where a compacted row reaches out of it."""
+        since = self.window.end - step_millis(self.window.scale)
+        last = [row for step in self.second_half for row in step if row.stop > since]
+        return None if any(row.start < since for row in last) else sum(row.sampled for row in last)
+
+    @property
     def previous_rows(self) -> tuple[PaneRow, ...]:
         """Every row of the previous disjoint window."""
         return tuple(row for step in self.previous for row in step)

@@ -46,8 +46,16 @@ def evaluations_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
 
 
 def accuracies_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
-    """Return each mature window: length, end, sampled, labelled, correct, accuracy and its interval."""
+    """Return each mature window: length, end, sampled, labelled, correct, accuracy, interval, bytes of the result."""
+    results = {
+        (each.scale.length, each.end): encode_result(each.result).decode()  # a later revision comes later
+        for each in outcome.windows
+        if each.kind is EvaluationKind.PERFORMANCE and each.result is not None
+    }
     return [
-        (e.length, e.window_end, e.counts.sampled, e.counts.labelled, e.counts.correct, e.accuracy, e.low, e.high)
+        (
+            *(e.length, e.window_end, e.counts.sampled, e.counts.labelled, e.counts.correct),
+            *(e.accuracy, e.low, e.high, results[e.length, e.window_end]),
+        )
         for e in outcome.accuracies
     ]

@@ -74,7 +74,10 @@ def test_nothing_is_lost_or_counted_twice(
         _disturb(roles, postgres_server)
         traffic.join(240)
         assert not traffic.is_alive()
-        roles.wait_until("every record taken", lambda: _records(engine) == traffic.sent, timeout_seconds=120)
+        try:
+            roles.wait_until("every record taken", lambda: _records(engine) == traffic.sent, timeout_seconds=120)
+        except AssertionError as error:
+            raise AssertionError(f"{_positions(engine)}, {traffic.sent:,} sent; {error}") from error
         for worker in ("a", "b"):
             roles.stop(worker)
         assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, names.predictions)
@@ -98,6 +101,14 @@ def _disturb(roles: Roles, postgres_server: PostgresServer) -> None:
         roles.start(worker, "ingest")
         if kill in RESTARTS_AT_KILL:
             postgres_server.restart("immediate")
+
+
+def _positions(engine: sa.Engine) -> str:
+    """Return where each partition stands: one that stands still was not read, one at its end skipped something."""
+    p = input_offset.c
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(p.partition, p.next_offset, p.records, p.epoch).order_by(p.partition))
+        return "; ".join(f"partition {each[0]} at {each[1]:,}, {each[2]:,} records, epoch {each[3]}" for each in rows)
 
 
 def _records(engine: sa.Engine) -> int:

@@ -19,6 +19,7 @@ evaluation = sa.Table(
     sa.Column("events", sa.BigInteger, nullable=False),
     sa.Column("previous_events", sa.BigInteger, nullable=False),  # of the disjoint window before, which it also read
     sa.Column("sampled", sa.BigInteger, nullable=False),  # of the events, in the ledger
+    sa.Column("step_sampled", sa.BigInteger, nullable=True),  # of them in the window's last step; null: not known
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
     wall("evaluated_at"),

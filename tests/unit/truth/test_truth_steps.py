@@ -1,9 +1,8 @@
-"""Which steps of a window are judged: those whose truths are in; none apart where predictions cannot be told apart."""
+"""Which steps of a window are judged: those whose truths are in."""
 
-from monitor.evaluate.truth_steps import TruthSteps, sampled_by_step
+from monitor.evaluate.truth_steps import TruthSteps
 from monitor.truth.lasting_errors import StepTruths
 from monitor.types import MINUTE_MILLIS, Scale
-from monitor.windows.cutting import PaneRow
 
 START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
 SCALE = Scale(length=20, step=5)
@@ -20,12 +19,6 @@ def truths(*labelled: int) -> TruthSteps:
             if each
         ],
     )
-
-
-def row(minute: int, sampled: int, *, span: int = 1) -> PaneRow:
-    """Return a pane row that begins *minute* minutes after START."""
-    start = START + minute * MINUTE_MILLIS
-    return PaneRow(row_id=minute, cells_id=1, start=start, span=span, events=sampled, sampled=sampled)
 
 
 def labelled_of(steps: tuple[StepTruths, ...]) -> list[tuple[int, int]]:
@@ -56,25 +49,12 @@ def test_a_step_counts_once_its_truths_are_in() -> None:
         sampled  50   50   50   50
         truths   50   40   39   50      the third waits
     """
-    sampled = sampled_by_step([row(minute, 10) for minute in range(20)], SCALE)
-    assert sampled == {START + place * STEP: 50 for place in range(4)}
-    judged = truths(50, 40, 39, 50).judged(START + 4 * STEP, sampled=sampled, maturity=0.8)
-    assert labelled_of(judged) == [(0, 50), (5, 40), (15, 50)]
+    steps = truths(50, 40, 39, 50)
+    immature = steps.immature({START + place * STEP: 50 for place in range(1, 5)}, maturity=0.8)
+    assert immature == {START + 2 * STEP}
+    assert labelled_of(steps.of_window(START + 4 * STEP, without=immature)) == [(0, 50), (5, 40), (15, 50)]
 
 
-def test_steps_that_share_a_compacted_row_are_one() -> None:
-    """A row of ten minutes holds the predictions of two steps: which are whose is not known any more."""
-    rows = [row(0, 100, span=10), row(3, 5), row(10, 50), row(15, 50)]
-    sampled = sampled_by_step(rows, SCALE)
-    assert sampled == {START + 2 * STEP: 50, START + 3 * STEP: 50}
-    steps = truths(50, 40, 50, 50)
-    assert labelled_of(steps.judged(START + 4 * STEP, sampled=sampled, maturity=0.8)) == [(0, 190)]
-    later = steps.judged(START + 6 * STEP, sampled=sampled, maturity=0.8)
-    assert labelled_of(later) == [(10, 50), (15, 50)]  # a window beyond that row is not concerned
-
-
-def test_steps_whose_rows_are_gone_are_one() -> None:
-    """Counts are kept for a time only, truths may come later still."""
-    sampled = sampled_by_step([row(15, 50)], SCALE)
-    judged = truths(10, 10, 10, 50).judged(START + 4 * STEP, sampled=sampled, maturity=0.8)
-    assert labelled_of(judged) == [(0, 80)]
+def test_where_it_is_not_known_nobody_waits() -> None:
+    """Of steps that were compacted before they were looked at the window's own maturity is enough."""
+    assert truths(10, 10, 10, 50).immature({START + 4 * STEP: 50}, maturity=0.8) == frozenset()

@@ -39,3 +39,24 @@ def test_a_row_over_a_cut_is_refused(start: int) -> None:
     """Start of the previous window, start, middle and end: a row over any of them raises instead of being guessed."""
     with pytest.raises(SpanCutError, match="reaches over the cut"):
         StepRows(FOUR, [row(1, start, span=2)]).window(8 * MINUTE_MILLIS)
+
+
+def test_the_last_step_says_how_many_predictions_it_has() -> None:
+    """Where a compacted row holds the last step and more, nobody can say.
+
+    ::
+
+        minute   0   1   2   3   4   5   6   7   8      steps of one minute
+        rows                     5   5   3   4
+        then                     5   5   (   7   )
+    """
+    scale = Scale(length=4, step=1)
+
+    def sampled(minute: int, count: int, span: int = 1) -> PaneRow:
+        return PaneRow(minute, 1, minute * MINUTE_MILLIS, span, count, count)
+
+    fine = [sampled(4, 5), sampled(5, 5), sampled(6, 3), sampled(7, 4)]
+    assert StepRows(scale, fine).window(8 * MINUTE_MILLIS).sampled_in_last_step == 4
+    assert StepRows(scale, fine).window(9 * MINUTE_MILLIS).sampled_in_last_step == 0
+    coarse = [sampled(4, 5), sampled(5, 5), sampled(6, 7, span=2)]
+    assert StepRows(scale, coarse).window(8 * MINUTE_MILLIS).sampled_in_last_step is None
