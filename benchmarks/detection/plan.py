@@ -22,6 +22,7 @@ class Size:
         change_references, currents: References of each kind of change, and what comes after each of them.
         error_currents: As *currents*, of changed error rates: their delay is some 400 truths and told by the minute,
             so that the median of a few says little.
+        closing: Changes that end are run too, for the time until an incident closes; no target is about it.
         peer_seeds: Streams of each kind on which all peers are run.
         peer_streams: Which kinds; None: all of them.
     """
@@ -34,6 +35,7 @@ class Size:
     change_references: int
     currents: int
     error_currents: int
+    closing: bool
     peer_seeds: int
     peer_streams: tuple[str, ...] | None = None
     peer_quiet_days: float = 0.5
@@ -50,6 +52,7 @@ FULL = Size(
     change_references=2,
     currents=10,
     error_currents=20,
+    closing=True,
     peer_seeds=1,
 )
 SHORT = Size(
@@ -60,7 +63,8 @@ SHORT = Size(
     wide_references=1,
     change_references=1,
     currents=3,
-    error_currents=9,
+    error_currents=7,
+    closing=False,
     peer_seeds=1,
     peer_streams=("shift 1",),
 )
@@ -93,16 +97,26 @@ class RealJob:
 
 def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
     """Yield every job of Driftline alone, the longest first so that no core waits at the end."""
+    changes = {each.name: each for each in change_recipes()}
+    closing = [over_again(changes[name], hours=3.0, then_days=1.5) for name in CLOSING] if size.closing else []
+    for recipe in closing:
+        yield from _changing(recipe, size, seeds)
+    for recipe in changes.values():
+        if recipe.truths:  # judged minute by minute
+            yield from _changing(recipe, size, seeds)
     for recipe in quiet_recipes(days=size.quiet_days, sparse_days=size.sparse_days):
         for number in range(_times(recipe, size)):
             yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=(seeds[number],))
-    changes = {each.name: each for each in change_recipes()}
-    closing = [over_again(changes[name], hours=3.0, then_days=1.5) for name in CLOSING]
-    for recipe in (*changes.values(), *closing):
-        for number in range(size.change_references):
-            count = size.error_currents if recipe.truths else size.currents
-            currents = tuple(seeds[number * count : (number + 1) * count])
-            yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
+    for recipe in changes.values():
+        if not recipe.truths:
+            yield from _changing(recipe, size, seeds)
+
+
+def _changing(recipe: Recipe, size: Size, seeds: range) -> Iterator[OwnJob]:
+    count = size.error_currents if recipe.truths else size.currents
+    for number in range(size.change_references):
+        currents = tuple(seeds[number * count : (number + 1) * count])
+        yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
 
 
 def _times(recipe: Recipe, size: Size) -> int:
