@@ -192,9 +192,11 @@ def _findings(
         return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
 
     settled = [settle(claim, shown_before=shown_before) for claim in claims]
-    broken = {each.claim.column for each in settled if each.endured and each.claim.kind is IncidentKind.DATA_QUALITY}
+    quality = [each for each in settled if each.claim.kind is IncidentKind.DATA_QUALITY]
     # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
-    # in the column's result, but it is not told a second time as drift, which could ask for a retraining.
+    # in the column's result, but it is not told a second time as drift, which could ask for a retraining. Another
+    # unit moves every value at once: the drift waits from when it is proven, not only from when both halves show it.
+    broken = {each.claim.column for each in quality if each.endured or each.claim.statistic == "far"}
     kept = [each for each in settled if each.claim.kind is IncidentKind.DATA_QUALITY or each.claim.column not in broken]
     return by_weight(tuple(_finding(prepared, measured, each) for each in kept))
 

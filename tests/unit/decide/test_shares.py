@@ -154,6 +154,22 @@ def test_the_rest_of_a_broken_field_is_not_told_as_drift(prepared: Prepared) -> 
     assert psi > 0.3
 
 
+def test_another_unit_is_not_drift_while_its_fault_has_yet_to_endure(prepared: Prepared) -> None:
+    """Another unit since the end of the first half: both halves show the drift, one the far values; drift waits.
+
+    ::
+
+        |  as ever ... x15  |  x15 x15 x15  |
+    """
+
+    def lately(values: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(values)) < 0.8 * len(values), values, 15.0 * values)
+
+    result = decide(prepared, {"amount": lately}, {"amount": lambda values: 15.0 * values})
+    assert told(result) == [("amount", "far", Tier.WARNING, False)]
+    assert (result.verdict, result.quality_calm, result.calm_below) == (Verdict.OK, False, (False, False, False))
+
+
 def test_a_column_that_is_not_monitored_is_counted_and_not_judged() -> None:
     """`monitor: false`: its numbers are there, its findings are not, and it costs the others no alpha."""
     generator = np.random.default_rng(81)
