@@ -66,24 +66,26 @@ def test_nothing_is_lost_or_counted_twice(
         Roles(tmp_path, url, kafka_broker.bootstrap, names, settings) as roles,
     ):
         engine = make_engine(url)
-        apply_credit_model(engine)
-        traffic = Traffic(kafka_broker.bootstrap, names.predictions)
-        for worker in ("a", "b"):
-            roles.start(worker, "ingest")
-        traffic.start()
-        _disturb(roles, postgres_server)
-        traffic.join(240)
-        assert not traffic.is_alive()
         try:
-            roles.wait_until("every record taken", lambda: _records(engine) == traffic.sent, timeout_seconds=120)
-        except AssertionError as error:
-            raise AssertionError(f"{_positions(engine)}, {traffic.sent:,} sent; {error}") from error
-        for worker in ("a", "b"):
-            roles.stop(worker)
-        assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, names.predictions)
-        logs = "".join(each.read_text() for each in tmp_path.glob("*.log"))
-        assert "offset.fenced" in logs, "the zombie should have been refused"
-        engine.dispose()
+            apply_credit_model(engine)
+            traffic = Traffic(kafka_broker.bootstrap, names.predictions)
+            for worker in ("a", "b"):
+                roles.start(worker, "ingest")
+            traffic.start()
+            _disturb(roles, postgres_server)
+            traffic.join(240)
+            assert not traffic.is_alive()
+            try:
+                roles.wait_until("every record taken", lambda: _records(engine) == traffic.sent, timeout_seconds=120)
+            except AssertionError as error:
+                raise AssertionError(f"{_positions(engine)}, {traffic.sent:,} sent; {error}") from error
+            for worker in ("a", "b"):
+                roles.stop(worker)
+            assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, names.predictions)
+            logs = "".join(each.read_text() for each in tmp_path.glob("*.log"))
+            assert "offset.fenced" in logs, "the zombie should have been refused"
+        finally:
+            engine.dispose()
 
 
 def _disturb(roles: Roles, postgres_server: PostgresServer) -> None:

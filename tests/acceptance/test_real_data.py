@@ -132,8 +132,8 @@ def run_through(
         time.sleep(6)  # several sweeps, each of which would write the revisions that are left
         return before == (_final_evaluations(engine), _final_accuracies(engine))
 
-    roles.wait_until("everything counted, joined and evaluated", settled, timeout_seconds=420)
     try:
+        roles.wait_until("everything counted, joined and evaluated", settled, timeout_seconds=420)
         return _final_evaluations(engine), _final_accuracies(engine)
     finally:
         engine.dispose()
