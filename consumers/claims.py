@@ -103,6 +103,13 @@ class Claims:
         self.states.pop(key, None)
         self._consumer.pause([key])
 
+    def seek_again(self, key: PartitionKey, *, found: int) -> None:
+        """Read *key* from our position on once more; its first record was at *found*."""
+        state = self.states[key]
+        state.flowing = False
+        self._consumer.pause([key])
+        log.warning("partition.skipped_ahead", partition=str(key), expected=state.now.next_offset, found=found)
+
     def stop(self, key: PartitionKey, reason: str) -> None:
         """Stop *key* before its offset moves, until a human resumes it."""
         state = self.states.pop(key, None)
@@ -131,7 +138,7 @@ class Claims:
                 break  # a broker that is silent costs one time-out a round, whatever the number of partitions
         for state in self.states.values():
             if not state.flowing:
-                state.flowing = self._consumer.start_at(state.key, state.stored.next_offset)
+                state.flowing = self._consumer.start_at(state.key, state.now.next_offset)
 
     def beat(self, *, every_seconds: float) -> None:
         """Write the heartbeat of partitions without unflushed records, unless a flush just did."""

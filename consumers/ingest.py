@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import numpy as np
 import sqlalchemy as sa
 import structlog
 
@@ -197,7 +198,19 @@ class IngestWorker:
         keep = held.offsets >= 0
         for code, key in enumerate(held.partitions):
             keep &= (held.codes != code) | (held.offsets >= states[key].now.next_offset)
-        return held.only(keep)
+        return self._following(held.only(keep))
+
+    def _following(self, batch: RecordBatch | None) -> RecordBatch | None:
+        """Return *batch* without partitions that skipped records after a seek."""
+        if batch is None:
+            return None
+        ahead = []
+        for code, key in enumerate(batch.partitions):
+            state = self._claims.states[key]
+            if state.sought and not state.follows(first := int(batch.offsets[np.argmax(batch.codes == code)])):
+                self._claims.seek_again(key, found=first)
+                ahead.append(key)
+        return batch.without(ahead) if ahead else batch
 
     def _stop_poisoned(self, keys: frozenset[PartitionKey]) -> None:
         share, minimum = self._settings.dead_letter_share, self._settings.dead_letter_minimum

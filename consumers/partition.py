@@ -40,6 +40,8 @@ class PartitionState:
         self.counters = PartitionCounters()
         self.end_offset = -1  # where the broker last said that the partition ends
         self.flowing = False
+        self.sought = True  # no record has come since the seek that let it flow
+        self._hole = (-1, -1)
         self._written_at, self._written_at_end = -math.inf, False
 
     @property
@@ -50,6 +52,19 @@ class PartitionState:
     @property
     def moved(self) -> bool:
         return self.now.next_offset != self.stored.next_offset
+
+    def follows(self, first: int) -> bool:
+        """Return whether the record at offset *first* can be the next one; False: seek again.
+
+        The first record after a seek is the one we asked for, or the seek was lost and everything between would be
+        skipped unseen. Logs may have holes (compaction, transactions): a second seek that finds the same is right.
+        """
+        hole = (self.now.next_offset, first)
+        if first > self.now.next_offset and hole != self._hole:
+            self._hole = hole
+            return False
+        self.sought = False
+        return True
 
     def advance(
         self, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], max_event_time: int | None
