@@ -123,8 +123,7 @@ class IngestWorker:
             self._absorb(batch)
         self._count = self._next_count(len(received.records))
         for key, offset in received.ends.items():
-            if key in self._claims.states:
-                self._claims.states[key].end_offset = offset
+            self._at_end(key, offset)
         if received.cut:
             self._cut(received.cut)
         now = monotonic_seconds()
@@ -133,6 +132,15 @@ class IngestWorker:
         if self._due(now) and not self._try_flush():
             return
         self._tend(now)
+
+    def _at_end(self, key: PartitionKey, offset: int) -> None:
+        state = self._claims.states.get(key)
+        if state is None:
+            return
+        if state.flowing and state.sought and not state.follows(offset):
+            self._claims.seek_again(key, found=offset)  # the end was found where we had not asked to begin
+            return
+        state.end_offset = offset
 
     def _cut(self, keys: frozenset[PartitionKey]) -> None:
         # What was read before the cut is kept if Postgres takes it now; the next claim says whether we may go on.

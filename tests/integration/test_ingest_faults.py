@@ -292,7 +292,7 @@ def test_without_a_broker_no_heartbeat_says_that_the_end_was_reached(
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize(("wrong_seeks", "counted"), [(1, 400), (2, 200)])
+@pytest.mark.parametrize(("wrong_seeks", "too_far", "counted"), [(1, 50, 400), (1, 100, 400), (2, 50, 200)])
 def test_what_lies_between_our_position_and_the_first_record_is_asked_for_again(
     database_url: str,
     engine: Engine,
@@ -300,20 +300,21 @@ def test_what_lies_between_our_position_and_the_first_record_is_asked_for_again(
     topic_names: TopicNames,
     monkeypatch: pytest.MonkeyPatch,
     wrong_seeks: int,
+    too_far: int,
     counted: int,
 ) -> None:
-    """A seek that lands 50 records too far is repeated; when the second lands there too, the log has a hole."""
+    """A seek that lands too far, or at the end, is repeated; when the second lands there too, the log has a hole."""
     apply_credit_model(engine)
     produce(kafka_broker, topic_names.predictions, good_bodies(0, 400))
     seeks: Counter[PartitionKey] = Counter()
     start_at = InputConsumer.start_at
 
-    def too_far(consumer: InputConsumer, key: PartitionKey, offset: int) -> bool:
+    def inexact(consumer: InputConsumer, key: PartitionKey, offset: int) -> bool:
         seeks[key] += 1
         wrong = key.topic == topic_names.predictions and seeks[key] <= wrong_seeks
-        return start_at(consumer, key, offset + 50 if wrong else offset)
+        return start_at(consumer, key, offset + too_far if wrong else offset)
 
-    monkeypatch.setattr(InputConsumer, "start_at", too_far)
+    monkeypatch.setattr(InputConsumer, "start_at", inexact)
     with ingesting(settings_for(database_url, kafka_broker, topic_names)):
         wait_until(lambda: [each.next_offset for each in offsets_of(engine, topic_names.predictions)] == [100] * 4)
     assert records(engine) == counted
