@@ -1,5 +1,6 @@
 """Workers are killed, frozen and cut off from Postgres at random; the database still equals the topic, bit by bit."""
 
+import json
 import random
 import signal
 import threading
@@ -94,7 +95,7 @@ def _disturb(roles: Roles, postgres_server: PostgresServer) -> None:
         worker = random_.choice(("a", "b"))
         time.sleep(random_.uniform(0.2, 2.0))
         if kill == ZOMBIE_AT_KILL:
-            time.sleep(10)  # the sessions of those killed are over: both workers hold partitions again
+            worker = _holder(roles)
             roles.running[worker].send_signal(signal.SIGSTOP)
             time.sleep(9)  # past the session of 6 s: the other worker has its partitions by now
             roles.running[worker].send_signal(signal.SIGCONT)
@@ -103,6 +104,34 @@ def _disturb(roles: Roles, postgres_server: PostgresServer) -> None:
         roles.start(worker, "ingest")
         if kill in RESTARTS_AT_KILL:
             postgres_server.restart("immediate")
+
+
+def _holder(roles: Roles) -> str:
+    """Return a worker that holds a partition of the predictions, once the sessions of those killed are over."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        for worker in ("a", "b"):
+            if _held(roles.directory / f"{worker}.log", roles.topics.predictions):
+                time.sleep(1.0)  # traffic goes on: it has an unflushed batch by now
+                return worker
+        time.sleep(0.25)
+    raise AssertionError("expected a worker to hold a partition of the predictions, found none in 60 s")
+
+
+def _held(path: Path, topic: str) -> set[str]:
+    """Return the partitions of *topic* that the worker with this log has taken over since it started."""
+    held: set[str] = set()
+    for line in path.read_text().splitlines():
+        if not (line.startswith("{") and line.endswith("}")):
+            continue
+        event = json.loads(line)
+        if event["event"] == "role.started":
+            held.clear()
+        elif event["event"] == "partition.claimed" and event["partition"].startswith(topic):
+            held.add(event["partition"])
+        elif event["event"] == "partitions.released":
+            held -= set(event["partitions"])
+    return held
 
 
 def _positions(engine: sa.Engine) -> str:
