@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -113,23 +114,9 @@ def last_revisions(
 ) -> dict[int, LastRevision]:
     """Return the newest revision of each stored window that ends in ``(after, until]``, by its end."""
     age = sa.extract("epoch", sa.func.clock_timestamp() - evaluation.c.evaluated_at)
-    query = (
-        sa.select(
-            evaluation.c.window_end,
-            evaluation.c.revision,
-            evaluation.c.events,
-            evaluation.c.previous_events,
-            evaluation.c.sampled,
-            age,
-        )
-        .ext(distinct_on(evaluation.c.window_end))
-        .where(
-            evaluation.c.series_id == series_id,
-            evaluation.c.length == length,
-            evaluation.c.window_end > after,
-            evaluation.c.window_end <= until,
-        )
-        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    e = evaluation.c
+    query = _newest(e.window_end, e.revision, e.events, e.previous_events, e.sampled, age).where(
+        e.series_id == series_id, e.length == length, e.window_end > after, e.window_end <= until
     )
     return {
         row.window_end: LastRevision(row[0], row[1], row[2], row[3], row[4], float(row[5]))
@@ -139,16 +126,9 @@ def last_revisions(
 
 def sampled_of(connection: sa.Connection, *, series_id: int, length: int, ends: Collection[int]) -> dict[int, int]:
     """Return how many predictions of each stored window that ends at one of *ends* are in the ledger, by its end."""
-    query = (
-        sa.select(evaluation.c.window_end, evaluation.c.sampled)
-        .ext(distinct_on(evaluation.c.window_end))
-        .where(
-            evaluation.c.series_id == series_id,
-            evaluation.c.length == length,
-            evaluation.c.window_end == sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger))),
-        )
-        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
-    )
+    e = evaluation.c
+    wanted = sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger)))
+    query = _newest(e.window_end, e.sampled).where(e.series_id == series_id, e.length == length, e.window_end == wanted)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -160,18 +140,17 @@ def step_sampled_of(
     Returns:
         By the window's end; without those that cannot say, for their step was compacted.
     """
-    query = (
-        sa.select(evaluation.c.window_end, evaluation.c.step_sampled)
-        .ext(distinct_on(evaluation.c.window_end))
-        .where(
-            evaluation.c.series_id == series_id,
-            evaluation.c.length == length,
-            evaluation.c.window_end > after,
-            evaluation.c.window_end <= until,
-        )
-        .order_by(evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    e = evaluation.c
+    query = _newest(e.window_end, e.step_sampled).where(
+        e.series_id == series_id, e.length == length, e.window_end > after, e.window_end <= until
     )
     return {end: sampled for end, sampled in connection.execute(query) if sampled is not None}
+
+
+def _newest(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Return a query of *columns* of the newest revision of each window end."""
+    newest_first = (evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    return sa.select(*columns).ext(distinct_on(evaluation.c.window_end)).order_by(*newest_first)
 
 
 @dataclass(frozen=True, slots=True)
