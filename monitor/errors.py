@@ -63,3 +63,18 @@ class CorruptPaneError(DriftlineError):
 
 class UnavailableError(DriftlineError):
     """A service could not be reached; says what was tried, where, and what to do."""
+
+
+class RefusedByDatabaseError(DriftlineError):
+    """Postgres refuses a statement, or what it carries, and would again; waiting does not help.
+
+    *sqlstate* is None when the driver refused before the server was asked; *words* are the server's.
+    """
+
+    def __init__(self, doing: str, *, sqlstate: str | None, words: str) -> None:
+        self.sqlstate = sqlstate
+        self.words = words
+        super().__init__(
+            f"{doing}: refused with {f'SQLSTATE {sqlstate}' if sqlstate else 'no SQLSTATE, by the driver'}: {words}\n"
+            "It would be refused again: look at what the statement carries; if nothing is wrong there, report it."
+        )

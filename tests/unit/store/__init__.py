@@ -1,0 +1,1 @@
+"""Store: what needs no database."""
