@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Driftline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 			"Say which to use: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Setting up .venv from requirements.lock (once, about a minute) ..."
+	@echo "Setting up .venv from requirements.lock (once, about a minute, 250 MB to fetch) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
 		echo "Could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -88,8 +88,10 @@ bench: $(READY) ## speed on a real broker, written to benchmarks/results/
 bench-detection: $(READY) $(PEERS)/.ready $(DATASETS)/.ready ## false alarms and delays beside Evidently, NannyML, river, scipy (--short: 5 minutes)
 	@$(BIN)/python -m benchmarks.detection $(BENCH_ARGS)
 
-$(PEERS)/.ready: benchmarks/detection/peers.lock
-	@echo "Setting up the detection benchmark's peers in $(PEERS) (once, about two minutes) ..."
+$(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { \
+		echo "The detection benchmark's peers need Python 3.11 or 3.12 (one of them runs on nothing newer)." >&2; exit 1; }
+	@echo "Setting up the detection benchmark's peers in $(PEERS) (once, about two minutes, 550 MB to fetch) ..."
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@# the lock is complete but for two that nothing here loads: a browser for pictures, and NVIDIA's library
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
