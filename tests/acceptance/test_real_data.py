@@ -26,11 +26,11 @@ from monitor.types import MINUTE_MILLIS
 from tests.acceptance.census_backtest import accuracies_of, census_backtest, evaluations_of
 from tests.acceptance.roles import Roles
 from tests.services.databases import fresh_database
+from tests.services.datasets import CENSUS_ANALYSIS, CENSUS_REFERENCE, CENSUS_TRUTH
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import create_topics, unique_topic_names
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 START = "2026-06-01T00:00:00Z"
 START_MILLIS = 1_780_272_000_000
 ROWS = 208_892
@@ -45,13 +45,13 @@ class Census:
     """The files, as arrays in file order; event i happens i seconds after START."""
 
     def __init__(self) -> None:
-        self.analysis = pq.read_table(DATA / "acs_employment_analysis.parquet")
-        truth = pq.read_table(DATA / "acs_employment_truth.parquet")
+        self.analysis = pq.read_table(CENSUS_ANALYSIS)
+        truth = pq.read_table(CENSUS_TRUTH)
         by_id = dict(zip(truth["id"].to_pylist(), truth["employed"].to_pylist(), strict=True))
         ids = self.analysis["id"].to_pylist()
         predicted = self.analysis["prediction"].to_numpy()
         self.correct = np.array([by_id[each] for each in ids]) == predicted
-        self.reference = pq.read_table(DATA / "acs_employment_reference.parquet")
+        self.reference = pq.read_table(CENSUS_REFERENCE)
 
     def rows(self, *, start: int, end: int) -> slice:
         """Rows whose event time is in ``[start, end)`` milliseconds."""
@@ -74,16 +74,16 @@ def _values(table: pa.Table, name: str) -> Values:
 
 
 @pytest.fixture(scope="module")
-def census() -> Census:
+def census(datasets: None) -> Census:
     return Census()
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(datasets: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `driftline init` wrote the spec and the reference."""
     found = tmp_path_factory.mktemp("census")
     init(
-        reference=DATA / "acs_employment_reference.parquet", model="employment", score="predicted_probability",
+        reference=CENSUS_REFERENCE, model="employment", score="predicted_probability",
         label="prediction", truth="employed", identity="id", ignore=["year"], sample_rate=1.0,
         output=found / "employment.yaml", as_json=True,
     )  # fmt: skip
@@ -95,8 +95,8 @@ def played(directory: Path) -> BacktestOutcome:
     """The backtest of the same files: without a broker, without a server."""
     return census_backtest(
         directory,
-        DATA / "acs_employment_analysis.parquet",
-        DATA / "acs_employment_truth.parquet",
+        CENSUS_ANALYSIS,
+        CENSUS_TRUTH,
         start=START_MILLIS,
         delay_millis=TRUTH_DELAY_HOURS * 60 * MINUTE_MILLIS,
     )
@@ -107,7 +107,7 @@ def run_through(
 ) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Take the census through every role; return the final evaluations and final accuracies, canonically ordered."""
     roles.run(
-        "init", "--reference", str(DATA / "acs_employment_reference.parquet"), "--model", "employment",
+        "init", "--reference", str(CENSUS_REFERENCE), "--model", "employment",
         "--score", "predicted_probability", "--label", "prediction", "--truth", "employed", "--id", "id",
         "--ignore", "year", "--sample-rate", "1",
     )  # fmt: skip
@@ -117,8 +117,8 @@ def run_through(
     roles.start("maintain", "maintain")
     roles.start("alerter", "alerter", DRIFTLINE_SWEEP_SECONDS="1", DRIFTLINE_REVISION_SECONDS="1")
     roles.run(
-        "replay", "--model", "employment", "--predictions", str(DATA / "acs_employment_analysis.parquet"),
-        "--truths", str(DATA / "acs_employment_truth.parquet"), "--truth", "employed", "--id", "id",
+        "replay", "--model", "employment", "--predictions", str(CENSUS_ANALYSIS),
+        "--truths", str(CENSUS_TRUTH), "--truth", "employed", "--id", "id",
         "--version", "1", "--score", "predicted_probability", "--label", "prediction",
         "--start", START, "--every", "1s", "--truth-delay", f"{TRUTH_DELAY_HOURS}h",
     )  # fmt: skip

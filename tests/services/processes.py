@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import os
-import pwd
 import random
 import signal
 import socket
@@ -11,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+
+from driftline.postgres_programs import Identity
 
 # Below the range that Linux and macOS give to outgoing connections, so that a port
 # is still free when a killed service comes back to it.
 PORTS = range(20_000, 32_000)
 PR_SET_PDEATHSIG = 1
+OURSELVES = Identity(user=None, group=None, extra_groups=None)
 
 
 class ServiceFailed(Exception):
@@ -54,27 +55,11 @@ def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
     return ask_for_the_signal
 
 
-class Identity(TypedDict):
-    """What subprocess wants to know to run a child as somebody else."""
-
-    user: int | None
-    group: int | None
-    extra_groups: list[int] | None
-
-
-def identity(user: str | None) -> Identity:
-    """Return the user and the groups a child gets; None leaves them as they are."""
-    if user is None:
-        return Identity(user=None, group=None, extra_groups=None)
-    entry = pwd.getpwnam(user)
-    return Identity(user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
-
-
 def spawn(
     command: Sequence[str],
     *,
     log: Path,
-    user: str | None = None,
+    identity: Identity | None = None,
     environment: Mapping[str, str] | None = None,
     at_parents_death: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
@@ -86,7 +71,7 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
-            **identity(user),
+            **(identity or OURSELVES),
             start_new_session=True,
             preexec_fn=die_with_parent(at_parents_death),  # noqa: PLW1509  it calls one system call only
         )

@@ -1,8 +1,6 @@
 """Profiles of whole tables: real data against brute force, and what cannot be counted."""
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,19 +14,16 @@ from monitor.reference.column_values import natural_kind
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
 from monitor.spec import ColumnKind
+from tests.services.datasets import CENSUS_REFERENCE
 
-CENSUS = Path(__file__).parents[4] / "shared" / "data" / "acs_employment_reference.parquet"
 START = 1_780_272_000_000
 LENGTHS = (10, 30, 60, 240, 1440, 10080)
 
 
 @pytest.fixture(scope="module")
-def census() -> pa.Table:
+def census(datasets: None) -> pa.Table:
     """The census, a row every ten seconds."""
-    if not CENSUS.is_file():
-        missing = f"needs the census data at {CENSUS}"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    table = pyarrow.parquet.read_table(CENSUS)
+    table = pyarrow.parquet.read_table(CENSUS_REFERENCE)
     return table.append_column("at", pa.array(START + np.arange(len(table)) * 10_000))
 
 
