@@ -5,7 +5,8 @@ import resource
 import sys
 from collections.abc import Sequence
 
-from consumers.kafka import InputConsumer, Rebalance
+from consumers.kafka_input import InputConsumer
+from consumers.kafka_values import Rebalance
 from monitor.clock import cpu_seconds, monotonic_seconds
 from monitor.settings import load_settings
 from monitor.types import PartitionKey
@@ -24,7 +25,7 @@ def main(events: int) -> None:
     seen = 0
     cpu = wall = 0.0
     while seen < events:
-        waiting -= {key for key in waiting if consumer.start_at(key, 0)}
+        waiting -= {key for key in waiting if consumer.flow(key, 0)}
         records = consumer.consume(settings.batch_size, timeout_seconds=0.2).records
         if records and seen == 0:
             cpu, wall = cpu_seconds(), monotonic_seconds()

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 import structlog
 
-from consumers.kafka import Cluster, InputConsumer
+from consumers.kafka import Cluster
+from consumers.kafka_input import InputConsumer
 from consumers.partition import PartitionState
 from monitor.clock import monotonic_seconds
 from monitor.errors import UnavailableError
@@ -19,6 +20,7 @@ from monitor.store.offsets import (
     list_offsets,
     pause_partition,
     paused_partitions,
+    unaccounted_partitions,
 )
 from monitor.store.outage import named_outage
 from monitor.types import PartitionKey, TopicRole
@@ -26,8 +28,10 @@ from monitor.types import PartitionKey, TopicRole
 TOPICS_SECONDS = 60.0
 STOPPED_SECONDS = 2.0
 FENCED_SECONDS = 3.0  # a zombie hears of its lost assignment before it would fence the new owner
-
 UNCLAIMED_SECONDS = 5.0
+CLAIMING_SECONDS = 1.0  # of one turn: with a slow Postgres those that flow already must not wait for all others
+REFUSED_SECONDS, LONGEST_REFUSED_SECONDS = 0.1, 5.0
+TOO_MANY_REFUSALS = 3
 
 log = structlog.get_logger()
 
@@ -56,6 +60,7 @@ class Claims:
         self.states: dict[PartitionKey, PartitionState] = {}
         self.stopped: dict[PartitionKey, str] = {}
         self.unclaimed: dict[PartitionKey, str] = {}  # ours by the group, not to be had yet, and why
+        self.unaccounted: dict[PartitionKey, int] = {}  # ours, and how many offsets its records do not add up to
 
     def discover(self) -> None:
         """Insert the rows of partitions nobody has read yet, so that they hold the watermark until somebody does.
@@ -87,6 +92,7 @@ class Claims:
             self.states.pop(key, None)
             self.stopped.pop(key, None)
             self.unclaimed.pop(key, None)
+            self.unaccounted.pop(key, None)
             self._not_before.pop(key, None)
             self._to_stop.pop(key, None)
         log.info("partitions.released", partitions=[str(each) for each in keys])
@@ -95,25 +101,45 @@ class Claims:
         """Somebody else moved *key*, or our own commit did unseen: drop it, look again a little later."""
         state = self.states.pop(key, None)
         log.warning("offset.fenced", partition=str(key), position=state.stored.next_offset if state else None)
-        self._consumer.pause([key])
+        self._consumer.halt([key])
         self._not_before[key] = monotonic_seconds() + FENCED_SECONDS
 
     def give_back(self, key: PartitionKey) -> None:
-        """Drop *key*, whose log no longer holds our position; the next claim compares both and stops it."""
+        """Drop *key* and its unflushed records; the next claim compares our position with the broker's log."""
         self.states.pop(key, None)
-        self._consumer.pause([key])
+        self._consumer.halt([key])
 
-    def seek_again(self, key: PartitionKey, *, found: int) -> None:
-        """Read *key* from our position on once more; its first record was at *found*."""
+    def read_again(self, key: PartitionKey, *, found: int) -> None:
+        """Read *key* from our position on once more: what followed it came from *found*, and nothing explains that."""
         state = self.states[key]
-        state.flowing = False
-        self._consumer.pause([key])
-        log.warning("partition.skipped_ahead", partition=str(key), expected=state.now.next_offset, found=found)
+        log.warning("partition.read_again", partition=str(key), expected=state.now.next_offset, found=found)
+        state.halt()
+        state.refusals += 1
+        self._consumer.halt([key])
+        wait = min(REFUSED_SECONDS * 2**state.refusals, LONGEST_REFUSED_SECONDS)
+        self._not_before[key] = monotonic_seconds() + wait
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with our partitions, a sentence each, for the operator."""
+        sentences = [f"{key}: {reason}" for key, reason in sorted(self.stopped.items())]
+        sentences += [f"{key}: {reason}" for key, reason in sorted(self.unclaimed.items())]
+        sentences += [
+            f"{key}: {abs(count)} offsets were passed {'without' if count > 0 else 'with more than'} a record counted"
+            " or a hole explained; records are missing or counted twice, compare `driftline partitions list`"
+            for key, count in sorted(self.unaccounted.items())
+        ]
+        sentences += [
+            f"{key}: expected the record at offset {state.now.next_offset}, the client skipped it"
+            f" {state.refusals} times though the broker has it"
+            for key, state in sorted(self.states.items())
+            if state.refusals >= TOO_MANY_REFUSALS
+        ]
+        return sentences
 
     def stop(self, key: PartitionKey, reason: str) -> None:
         """Stop *key* before its offset moves, until a human resumes it."""
         state = self.states.pop(key, None)
-        self._consumer.pause([key])
+        self._consumer.halt([key])
         self.stopped[key] = reason
         if state is not None:
             self._to_stop[key] = (state.epoch, reason)
@@ -130,15 +156,18 @@ class Claims:
         if now - self._stopped_at >= STOPPED_SECONDS:
             self._stopped_at = now
             self._notice_resumed()
+            self._notice_unaccounted()
         if now - self._topics_at >= TOPICS_SECONDS:
             self._topics_at = now
             self._notice_recreated()
         for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
             if self._not_before.get(key, now) <= now and not self._try_claim(key):
                 break  # a broker that is silent costs one time-out a round, whatever the number of partitions
-        for state in self.states.values():
-            if not state.flowing:
-                state.flowing = self._consumer.start_at(state.key, state.now.next_offset)
+            if monotonic_seconds() - now > CLAIMING_SECONDS:
+                break
+        for key, state in self.states.items():
+            if not state.flowing and self._not_before.get(key, now) <= now:
+                state.flowing = self._consumer.flow(key, state.now.next_offset)
 
     def beat(self, *, every_seconds: float) -> None:
         """Write the heartbeat of partitions without unflushed records, unless a flush just did."""
@@ -208,6 +237,11 @@ class Claims:
             del self.stopped[key]
             self._topic_ids.pop(key.topic, None)
             log.info("partition.resumed", partition=str(key))
+
+    def _notice_unaccounted(self) -> None:
+        with named_outage(self._engine, "comparing records with offsets"), self._engine.connect() as connection:
+            found = unaccounted_partitions(connection)
+        self.unaccounted = {key: count for key, count in found.items() if key in self.assigned}
 
     def _notice_recreated(self) -> None:
         self._read_topic_ids()

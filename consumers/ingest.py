@@ -7,21 +7,24 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
-import numpy as np
 import sqlalchemy as sa
 import structlog
 
 from consumers.absorb import Absorber
 from consumers.claims import Claims
 from consumers.flush import Flusher
-from consumers.kafka import Cluster, InputConsumer, Rebalance, TopicProducer
+from consumers.holes import SecondReading
+from consumers.kafka import Cluster, TopicProducer
+from consumers.kafka_input import InputConsumer
+from consumers.kafka_values import Rebalance
 from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
+from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
 from consumers.timings import Timings
 from consumers.wakeups import Wakeups
 from monitor.clock import monotonic_seconds, sleep_seconds
-from monitor.errors import ConfigurationChanged, OffsetFenced, UnavailableError
+from monitor.errors import ConfigurationChanged, OffsetFenced, RecordsUnaccounted, UnavailableError
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
@@ -77,7 +80,9 @@ class IngestWorker:
         self._consumer = InputConsumer(
             settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
         )
-        self._claims = Claims(settings, engine, self._consumer, Cluster(settings), self._roles)
+        cluster = Cluster(settings)
+        self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
+        self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
         self._pending = Pending()
@@ -98,6 +103,7 @@ class IngestWorker:
             self._step()
         self._try_flush()
         self._consumer.close()
+        self._reading.close()
         log.info("ingest.stopped", records=self._timings.records, flushes=self._flushes)
 
     def _begin(self, stop: threading.Event) -> None:
@@ -122,8 +128,10 @@ class IngestWorker:
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
         self._count = self._next_count(len(received.records))
+        if not self._unflushed:
+            self._pending_since = monotonic_seconds()  # an end may lie behind a hole that is to be passed over
         for key, offset in received.ends.items():
-            self._at_end(key, offset)
+            self._reading.end(key, offset)
         if received.cut:
             self._cut(received.cut)
         now = monotonic_seconds()
@@ -132,15 +140,6 @@ class IngestWorker:
         if self._due(now) and not self._try_flush():
             return
         self._tend(now)
-
-    def _at_end(self, key: PartitionKey, offset: int) -> None:
-        state = self._claims.states.get(key)
-        if state is None:
-            return
-        if state.flowing and state.sought and not state.follows(offset):
-            self._claims.seek_again(key, found=offset)  # the end was found where we had not asked to begin
-            return
-        state.end_offset = offset
 
     def _cut(self, keys: frozenset[PartitionKey]) -> None:
         # What was read before the cut is kept if Postgres takes it now; the next claim says whether we may go on.
@@ -158,9 +157,14 @@ class IngestWorker:
             return min(SMALL_BATCH, self._settings.batch_size)
         return min(2 * self._count, self._settings.batch_size)
 
+    @property
+    def _unflushed(self) -> bool:
+        # A position may move over a hole at the end of the log, without a record.
+        return bool(self._pending.raw) or any(state.moved for state in self._claims.states.values())
+
     def _due(self, now: float) -> bool:
         pending = self._pending
-        return bool(pending.raw) and (
+        return self._unflushed and (
             now - self._pending_since >= self._settings.flush_seconds
             or pending.events >= self._settings.flush_events
             or len(pending.panes) >= self._settings.flush_panes
@@ -186,39 +190,15 @@ class IngestWorker:
     # Counting
 
     def _absorb(self, batch: RecordBatch) -> None:
-        ours = self._ours(batch)
+        if not self._unflushed:
+            self._pending_since = monotonic_seconds()
+        ours = self._reading.following(batch)
         if ours is None or self._absorber is None:
             return
-        if not self._pending.raw:
-            self._pending_since = monotonic_seconds()
         self._timings.records += len(ours.records)
         stopped = self._absorber.absorb(ours, self._claims.states, self._pending)
         if stopped:
             self._stop_poisoned(stopped)
-
-    def _ours(self, batch: RecordBatch) -> RecordBatch | None:
-        """Return the records that follow our positions: not those we do not hold, or read before a seek."""
-        states = self._claims.states
-        unknown = [key for key in batch.partitions if key not in states or not states[key].flowing]
-        held = batch.without(unknown) if unknown else batch
-        if held is None:
-            return None
-        keep = held.offsets >= 0
-        for code, key in enumerate(held.partitions):
-            keep &= (held.codes != code) | (held.offsets >= states[key].now.next_offset)
-        return self._following(held.only(keep))
-
-    def _following(self, batch: RecordBatch | None) -> RecordBatch | None:
-        """Return *batch* without partitions that skipped records after a seek."""
-        if batch is None:
-            return None
-        ahead = []
-        for code, key in enumerate(batch.partitions):
-            state = self._claims.states[key]
-            if state.sought and not state.follows(first := int(batch.offsets[np.argmax(batch.codes == code)])):
-                self._claims.seek_again(key, found=first)
-                ahead.append(key)
-        return batch.without(ahead) if ahead else batch
 
     def _stop_poisoned(self, keys: frozenset[PartitionKey]) -> None:
         share, minimum = self._settings.dead_letter_share, self._settings.dead_letter_minimum
@@ -265,7 +245,7 @@ class IngestWorker:
 
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
-        while self._pending.raw:
+        while self._unflushed:
             try:
                 self._flush()
                 return True
@@ -280,6 +260,11 @@ class IngestWorker:
                 FENCED_FLUSHES.inc()
                 key = PartitionKey(error.topic, error.partition)
                 self._claims.fenced(key)
+                self._recount_without(frozenset({key}))
+            except RecordsUnaccounted as error:
+                log.error("partition.unaccounted", error=str(error))
+                key = PartitionKey(error.topic, error.partition)
+                self._claims.give_back(key)
                 self._recount_without(frozenset({key}))
             except UnavailableError as error:
                 self._away(error)
@@ -316,7 +301,7 @@ class IngestWorker:
     def _away(self, error: UnavailableError) -> None:
         if not self._outage:
             log.warning("service.away", error=str(error))
-            self._consumer.pause(sorted(self._claims.states))
+            self._consumer.pause(self._claims.states)
         self._outage = str(error)
         self._waiting_until = monotonic_seconds() + self._wait_seconds
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
@@ -325,7 +310,7 @@ class IngestWorker:
     def _back(self) -> None:
         if self._outage:
             log.info("service.back")
-            self._consumer.resume(sorted(key for key, each in self._claims.states.items() if each.flowing))
+            self._consumer.resume(self._claims.states)
         self._outage = ""
         self._wait_seconds = FIRST_WAIT_SECONDS
 
@@ -345,8 +330,7 @@ class IngestWorker:
     def _report(self) -> None:
         stopped = self._claims.stopped
         PAUSED_PARTITIONS.set(len(stopped))
-        problems = [f"{key}: {reason}" for key, reason in sorted(stopped.items())]
-        problems += [f"{key}: {reason}" for key, reason in sorted(self._claims.unclaimed.items())]
+        problems = self._claims.problems()
         problems += [self._outage] if self._outage else []
         if self._on_health is not None:
             self._on_health(not problems, "; ".join(problems))

@@ -1,222 +1,31 @@
-"""The only file that imports confluent_kafka: consumer, producer, admin, and errors in the operator's words."""
+"""Producer, admin and the embedded broker: with `kafka_input` the only files that import confluent_kafka."""
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from consumers.kafka_settings import client_settings, consumer_settings
-from consumers.kafka_values import FoundTopic, Rebalance, TopicPlan
-from monitor.errors import DriftlineError, UnavailableError
+from consumers.kafka_settings import client_settings
+from consumers.kafka_values import ANSWER_SECONDS, FoundTopic, TopicPlan, unavailable
+from monitor.errors import DriftlineError
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
 __all__ = [
+    "Cluster",
     "EmbeddedBroker",
-    "InputConsumer",
-    "Message",
-    "Rebalance",
     "TopicPlan",
     "TopicProducer",
     "create_topics",
     "describe_topics",
+    "unavailable",
 ]
 
-ANSWER_SECONDS = 10.0
-_END_OF_PARTITION: int = KafkaError._PARTITION_EOF
-_OUT_OF_RANGE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
-_AT_END = -1
 _ANY_PARTITION = -1
-_WAITED_OUT = {
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._TRANSPORT,
-    KafkaError._TIMED_OUT,
-    KafkaError._RESOLVE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
-    KafkaError._MAX_POLL_EXCEEDED,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-}
-
-
-def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableError:
-    """Return the error that says what was tried, where, and what to do."""
-    return UnavailableError(
-        f"Kafka: no answer at {settings.kafka_bootstrap}, {doing}: {cause}\n"
-        "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """What one call of `consume` brought: records in order, ends of partitions reached (offset), complaints.
-
-    *cut*: partitions whose log no longer holds the offset we are at.
-    """
-
-    records: list[Message]
-    ends: dict[PartitionKey, int]
-    complaints: tuple[str, ...] = ()
-    cut: frozenset[PartitionKey] = frozenset()
-
-
-class InputConsumer:
-    """A member of the ingest group whose positions come from Postgres, never from the broker.
-
-    A partition that is assigned starts paused at its end; `start_at` gives it its position and lets it flow.
-    """
-
-    def __init__(self, settings: Settings, rebalance: Rebalance) -> None:
-        self._settings = settings
-        self._rebalance = rebalance
-        self._complaints: list[str] = []
-        self._consumer = Consumer({**consumer_settings(settings), "error_cb": self._complain})
-        self._cut: set[PartitionKey] = set()  # the client fetches these no more and refuses to seek
-
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """Join the group for *topics*."""
-        self._consumer.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
-
-    def read_from(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Read these partitions from these offsets on without joining the group; `subscribe` is not for this one."""
-        self._consumer.assign([TopicPartition(key.topic, key.partition, at) for key, at in positions.items()])
-
-    def consume(self, count: int, *, timeout_seconds: float) -> Received:
-        """Return up to *count* records; callbacks of a rebalance run inside."""
-        messages = self._consumer.consume(count, timeout_seconds)
-        if not any(map(Message.error, messages)):
-            return Received(records=messages, ends={}, complaints=self._told())
-        records: list[Message] = []
-        cut: set[PartitionKey] = set()
-        ends: dict[PartitionKey, int] = {}
-        complaints: list[str] = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                records.append(message)
-            elif error.code() == _END_OF_PARTITION:
-                ends[_key(message)] = int(message.offset() or 0)
-            elif error.code() in _OUT_OF_RANGE:
-                cut.add(_key(message))
-                self._cut.add(_key(message))
-            elif error.fatal() or error.code() not in _WAITED_OUT:
-                raise unavailable(self._settings, "reading the input topics", error.str())
-            else:
-                complaints.append(error.str())
-        return Received(records=records, ends=ends, complaints=(*complaints, *self._told()), cut=frozenset(cut))
-
-    def start_at(self, key: PartitionKey, offset: int) -> bool:
-        """Read *key* from *offset* on; False: not yet possible, ask again after the next `consume`."""
-        place = TopicPartition(key.topic, key.partition, offset)
-        try:
-            if key in self._cut:
-                self._consumer.incremental_unassign([place])
-                self._consumer.incremental_assign([place])
-                self._cut.discard(key)
-            else:
-                self._consumer.seek(place)
-        except KafkaException as error:
-            if error.args[0].code() in (KafkaError._STATE, KafkaError._TIMED_OUT, KafkaError._IN_PROGRESS):
-                return False
-            raise unavailable(self._settings, f"seeking {key}", error.args[0].str()) from error
-        self._consumer.resume([place])
-        return True
-
-    def pause(self, keys: Sequence[PartitionKey]) -> None:
-        """Fetch nothing of *keys* until `resume` or `start_at`; those that are no longer ours do not matter."""
-        with contextlib.suppress(KafkaException):
-            self._consumer.pause([TopicPartition(key.topic, key.partition) for key in keys])
-
-    def resume(self, keys: Sequence[PartitionKey]) -> None:
-        """Fetch *keys* again where they were; those that are no longer ours do not matter."""
-        with contextlib.suppress(KafkaException):
-            self._consumer.resume([TopicPartition(key.topic, key.partition) for key in keys])
-
-    def watermarks(self, key: PartitionKey) -> tuple[int, int]:
-        """Return the broker's first and end offset of *key*.
-
-        Raises:
-            UnavailableError: The broker does not answer.
-        """
-        try:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(key.topic, key.partition), timeout=ANSWER_SECONDS, cached=False
-            )
-        except KafkaException as error:
-            raise unavailable(self._settings, f"asking for the offsets of {key}", error.args[0].str()) from error
-        return int(low), int(high)
-
-    def offset_since(self, key: PartitionKey, millis: int) -> int | None:
-        """Return the first offset of *key* whose Kafka timestamp is *millis* or later; None: no record is so new.
-
-        Raises:
-            UnavailableError: The broker does not answer.
-        """
-        place = TopicPartition(key.topic, key.partition, millis)
-        try:
-            (found,) = self._consumer.offsets_for_times([place], timeout=ANSWER_SECONDS)
-        except KafkaException as error:
-            raise unavailable(self._settings, f"looking for {millis} in {key}", error.args[0].str()) from error
-        return int(found.offset) if found.offset >= 0 else None
-
-    def cached_end(self, key: PartitionKey) -> int:
-        """Return the end offset of *key* that came with the last fetch, -1 before the first; asks nobody."""
-        try:
-            return int(self._consumer.get_watermark_offsets(TopicPartition(key.topic, key.partition), cached=True)[1])
-        except KafkaException:
-            return -1
-
-    def commit(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Tell the broker how far we are, for lag tools only; a failure means nothing."""
-        if positions:
-            offsets = [TopicPartition(key.topic, key.partition, offset) for key, offset in positions.items()]
-            with contextlib.suppress(KafkaException):
-                self._consumer.commit(offsets=offsets, asynchronous=True)
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
-
-    def _complain(self, error: KafkaError) -> None:
-        # Of a connection, not of a partition: brokers that are away are told only here.
-        self._complaints.append(error.str())
-
-    def _told(self) -> tuple[str, ...]:
-        told = tuple(dict.fromkeys(self._complaints))
-        self._complaints.clear()
-        return told
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._cut.difference_update(_keys(partitions))
-        consumer.incremental_assign([TopicPartition(each.topic, each.partition, _AT_END) for each in partitions])
-        consumer.pause([TopicPartition(each.topic, each.partition) for each in partitions])
-        self._rebalance.assigned(_keys(partitions))
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._rebalance.revoked(_keys(partitions))
-        consumer.incremental_unassign(partitions)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._rebalance.lost(_keys(partitions))
-        consumer.incremental_unassign(partitions)
-
-
-def _key(message: Message) -> PartitionKey:
-    return PartitionKey(str(message.topic()), int(message.partition() or 0))
-
-
-def _keys(partitions: Sequence[TopicPartition]) -> tuple[PartitionKey, ...]:
-    return tuple(PartitionKey(each.topic, each.partition) for each in partitions)
 
 
 class TopicProducer:
@@ -330,6 +139,16 @@ class Cluster:
             name: FoundTopic(name=name, topic_id=ids.get(name, ""), partitions=len(listed[name].partitions))
             for name in there
         }
+
+    def compacted(self, topic: str) -> bool:
+        """Return whether the broker may remove records of *topic* by their keys; False where it does not tell."""
+        wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        try:
+            (future,) = self._admin.describe_configs([wanted], request_timeout=ANSWER_SECONDS).values()
+            entry = future.result(ANSWER_SECONDS + 5).get("cleanup.policy")
+        except KafkaException:
+            return False
+        return entry is not None and "compact" in str(entry.value)
 
     def _ids(self, names: Sequence[str]) -> dict[str, str]:
         if not names or not self._tells_ids:

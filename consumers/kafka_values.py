@@ -3,7 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from monitor.errors import UnavailableError
+from monitor.settings import Settings
 from monitor.types import PartitionKey
+
+ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +36,11 @@ class FoundTopic:
     name: str
     topic_id: str
     partitions: int
+
+
+def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableError:
+    """Return the error that says what was tried, where, and what to do."""
+    return UnavailableError(
+        f"Kafka: no answer at {settings.kafka_bootstrap}, {doing}: {cause}\n"
+        "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one."
+    )

@@ -1,11 +1,13 @@
 """One partition that is ours: where the flushed state ends, and what the unflushed records add to it."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from consumers.continuity import Hole
 from consumers.dead_letter_limit import DeadLetterLimit, after, decode_recent, encode_recent, limit_reached
 from consumers.recent_identities import RecentIdentities
 from monitor.store.dedup import SeenIdentities
@@ -38,40 +40,46 @@ class PartitionState:
         )
         self.now = self.stored
         self.counters = PartitionCounters()
-        self.end_offset = -1  # where the broker last said that the partition ends
-        self.flowing = False
-        self.sought = True  # no record has come since the seek that let it flow
-        self._hole = (-1, -1)
+        self.end_offset = -1  # where the broker last said that the partition ends; known only while it flows
+        self.flowing = False  # the client was told to read it from our position on
+        self.refusals = 0  # readings in a row that did not follow our position
+        self._holes: dict[int, int] = {}  # start -> stop; accepted since the last flush
         self._written_at, self._written_at_end = -math.inf, False
 
     @property
     def at_end(self) -> bool:
         """Every record that was there when we last asked has been read."""
-        return self.end_offset >= self.now.next_offset
+        return self.flowing and self.end_offset >= self.now.next_offset
 
     @property
     def moved(self) -> bool:
         return self.now.next_offset != self.stored.next_offset
 
-    def follows(self, first: int) -> bool:
-        """Return whether the record at offset *first* can be the next one; False: seek again.
+    def halt(self) -> None:
+        """The client reads it no more: what it said of the end was of that reading."""
+        self.flowing = False
+        self.end_offset = -1
 
-        The first record after a seek is the one we asked for, or the seek was lost and everything between would be
-        skipped unseen. Logs may have holes (compaction, transactions): a second seek that finds the same is right.
-        """
-        hole = (self.now.next_offset, first)
-        if first > self.now.next_offset and hole != self._hole:
-            self._hole = hole
-            return False
-        self.sought = False
-        return True
+    def unknown_holes(self, holes: Iterable[Hole]) -> tuple[Hole, ...]:
+        """Return those of *holes* that were not accepted yet."""
+        return tuple(hole for hole in holes if self._holes.get(hole.start) != hole.stop)
+
+    def accept(self, holes: Iterable[Hole]) -> None:
+        """Pass over *holes*: the broker has no records there."""
+        self._holes |= {hole.start: hole.stop for hole in holes}
+        self.now = replace(self.now, next_offset=self._over_holes(self.now.next_offset))
+
+    def _over_holes(self, offset: int) -> int:
+        while offset in self._holes:
+            offset = self._holes[offset]
+        return offset
 
     def advance(
         self, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], max_event_time: int | None
     ) -> None:
         """Take in records up to the last of *offsets*; *bad* marks the dead letters among them."""
         self.now = Position(
-            next_offset=int(offsets[-1]) + 1,
+            next_offset=self._over_holes(int(offsets[-1]) + 1),
             max_event_time=max_event_time,
             recent_bad=after(self.now.recent_bad, bad & (offsets >= self.forgiven_until)),
         )
@@ -95,9 +103,12 @@ class PartitionState:
             next_offset=self.now.next_offset,
             max_event_time=self.now.max_event_time,
             caught_up=self.at_end,
-            counters=self.counters,
+            counters=replace(self.counters, skipped=self._skipped()),
             recent_bad=encode_recent(self.now.recent_bad),
         )
+
+    def _skipped(self) -> int:
+        return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
 
     def says_more(self, *, now: float, every_seconds: float) -> bool:
         """Return whether a heartbeat would tell more than a flush within *every_seconds* before *now* has told."""
@@ -106,12 +117,13 @@ class PartitionState:
     def keep(self, *, now: float) -> None:
         """The flush was committed *now* (monotonic seconds)."""
         self.stored = self.now
+        self._holes = {start: stop for start, stop in self._holes.items() if start >= self.now.next_offset}
         self._written_at, self._written_at_end = now, self.at_end
         self.counters = PartitionCounters()
         self.seen.keep()
 
     def roll_back(self) -> None:
-        """Forget the unflushed records; they will be counted again."""
-        self.now = self.stored
+        """Forget the unflushed records; they will be counted again, the holes among them stay accepted."""
+        self.now = replace(self.stored, next_offset=self._over_holes(self.stored.next_offset))
         self.counters = PartitionCounters()
         self.seen.forget_unstored()

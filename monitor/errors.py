@@ -45,6 +45,15 @@ class OffsetFenced(DriftlineError):
         super().__init__(f"{topic}[{partition}]: the stored position or epoch is no longer ours")
 
 
+class RecordsUnaccounted(DriftlineError):
+    """A move would pass offsets that were neither counted nor explained; nothing was written."""
+
+    def __init__(self, topic: str, partition: int, found: str) -> None:
+        self.topic = topic
+        self.partition = partition
+        super().__init__(f"{topic}[{partition}]: expected a record or an explained hole at every offset, found {found}")
+
+
 class DeadLetterLimitReached(DriftlineError):
     """Too many bad records in a row on one partition; it stops before its offset moves."""
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from consumers.decode.event_heads import EventHead, event_heads
 from consumers.identity import identity_hashes, prediction_digests
-from consumers.kafka import Message
+from consumers.kafka_input import Message
 from consumers.learn.event_sample import EventSample, SampledEvent
 from consumers.learn.event_table import event_table
 from consumers.learn.guessed_spec import guessed_spec

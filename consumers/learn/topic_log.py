@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from consumers.kafka import Cluster, InputConsumer, Message, unavailable
-from consumers.kafka_values import Rebalance
+from consumers.kafka import Cluster
+from consumers.kafka_input import InputConsumer, Message
+from consumers.kafka_values import Rebalance, unavailable
 from monitor.clock import monotonic_seconds
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
@@ -82,7 +83,8 @@ class TopicLog:
             complaints = "; ".join(received.complaints) or complaints
             for key in received.cut:
                 # Retention passed the offset between asking and reading.
-                self._consumer.start_at(key, self._consumer.watermarks(key)[0])
+                self._consumer.halt([key])
+                self._consumer.flow(key, self._consumer.watermarks(key)[0])
             wanted, ended = [], [key for key in received.ends if key in left]
             for message in received.records:
                 key, offset = PartitionKey(str(message.topic()), message.partition() or 0), message.offset() or 0

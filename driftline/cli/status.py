@@ -141,6 +141,7 @@ class PartitionLine:
     topic: str
     partition: int
     role: str
+    first_offset: int | None
     next_offset: int
     epoch: int
     max_event_time: int | None
@@ -154,6 +155,8 @@ class PartitionLine:
     dead: int
     unsampled: int
     extra_fields: int
+    skipped: int
+    unaccounted: int
 
 
 def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine, ...]:
@@ -163,6 +166,7 @@ def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine
             topic=each.key.topic,
             partition=each.key.partition,
             role=each.role.value,
+            first_offset=each.first_offset,
             next_offset=each.next_offset,
             epoch=each.epoch,
             max_event_time=each.max_event_time,
@@ -170,6 +174,7 @@ def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine
             heartbeat_at=each.heartbeat_at,
             paused_reason=each.paused_reason,
             **asdict(each.counters),
+            unaccounted=each.unaccounted,
         )
         for each in partitions
     )
@@ -179,11 +184,17 @@ def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
     """Print the partitions and what became of their records."""
     print_table(
         "Partitions",
-        ("partition", "next", "newest event (UTC)", "at end", "counted", "dupl.", "late", "dead"),
+        (
+            *("partition", "first", "next", "records", "holes"),
+            *("newest event (UTC)", "at end", "counted", "dupl.", "late", "dead"),
+        ),
         [
             (
                 each.key,
+                each.first_offset,
                 each.next_offset,
+                each.counters.records,
+                each.counters.skipped,
                 moment(each.max_event_time),
                 "yes" if each.caught_up else "no",
                 each.counters.counted,
@@ -193,9 +204,19 @@ def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
             )
             for each in partitions
         ],
-        notes=["" if each.paused_reason is None else f"stopped: {each.paused_reason}" for each in partitions],
+        notes=[_note(each) for each in partitions],
         empty="none was read yet; is `driftline ingest` running?",
     )
+
+
+def _note(partition: StoredOffset) -> str:
+    notes = [] if partition.paused_reason is None else [f"stopped: {partition.paused_reason}"]
+    if partition.unaccounted:
+        notes.append(
+            f"does not add up: expected records + holes = next - first, found {abs(partition.unaccounted)}"
+            f" {'too few: records were passed uncounted' if partition.unaccounted > 0 else 'too many: counted twice'}"
+        )
+    return "; ".join(notes)
 
 
 def _share(value: float | None) -> str | None:

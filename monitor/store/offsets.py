@@ -6,7 +6,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.errors import DriftlineError, OffsetFenced
+from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
 from monitor.store.schema import dedup, input_offset
 from monitor.types import PartitionKey, TopicRole
 
@@ -19,7 +19,7 @@ _NOW = sa.func.clock_timestamp()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionCounters:
-    """What became of the records of one partition."""
+    """What became of the records of one partition; *skipped*: offsets at which the broker has no record for us."""
 
     records: int = 0
     counted: int = 0
@@ -28,15 +28,21 @@ class PartitionCounters:
     dead: int = 0
     unsampled: int = 0
     extra_fields: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredOffset:
-    """One row; times are epoch milliseconds (event time) or ISO text by the database's clock (wall time)."""
+    """One row; times are epoch milliseconds (event time) or ISO text by the database's clock (wall time).
+
+    Always: records + skipped = next_offset - first_offset. *first_offset* is where counting began; a resumption at an
+    end of the log rewrites it at the next claim (until then None), so that the equation goes on.
+    """
 
     key: PartitionKey
     role: TopicRole
     topic_id: str
+    first_offset: int | None
     next_offset: int
     epoch: int
     max_event_time: int | None
@@ -46,6 +52,13 @@ class StoredOffset:
     forgiven_until: int
     recent_bad: bytes | None
     counters: PartitionCounters
+
+    @property
+    def unaccounted(self) -> int:
+        """Offsets passed without a record counted or a hole explained; not 0: records were lost or counted twice."""
+        if self.first_offset is None or self.next_offset < 0:
+            return 0
+        return self.next_offset - self.first_offset - self.counters.records - self.counters.skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,7 @@ class PartitionMove:
 
 def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> None:
     """Insert the partition's row by the start policy (``earliest`` or ``latest``) unless there is one."""
+    position = found.low if start_at == "earliest" else found.high
     connection.execute(
         insert(input_offset)
         .values(
@@ -82,7 +96,8 @@ def discover_partition(connection: sa.Connection, found: BrokerPartition, *, sta
             partition=found.key.partition,
             role=found.role.value,
             topic_id=found.topic_id,
-            next_offset=found.low if start_at == "earliest" else found.high,
+            first_offset=position,
+            next_offset=position,
         )
         .on_conflict_do_nothing()
     )
@@ -112,6 +127,9 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
         .values(
             epoch=input_offset.c.epoch + 1,
             next_offset=position,
+            first_offset=sa.func.coalesce(
+                input_offset.c.first_offset, position - input_offset.c.records - input_offset.c.skipped
+            ),
             topic_id=found.topic_id or row.topic_id,
             forgiven_until=found.high if row.forgiven_until == _UNTIL_END else row.forgiven_until,
             heartbeat_at=_NOW,
@@ -147,7 +165,15 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
 
     Raises:
         OffsetFenced: The row is no longer where we left it; nothing may be written.
+        RecordsUnaccounted: The move passes offsets without a record or an explained hole; nothing may be written.
     """
+    if move.counters.records + move.counters.skipped != move.next_offset - move.first_offset:
+        raise RecordsUnaccounted(
+            move.key.topic,
+            move.key.partition,
+            f"offsets {move.first_offset} to {move.next_offset} with {move.counters.records} records"
+            f" and {move.counters.skipped} explained holes",
+        )
     added = {
         name: input_offset.c[name] + getattr(move.counters, name) for name in PartitionCounters.__dataclass_fields__
     }
@@ -211,6 +237,17 @@ def paused_partitions(connection: sa.Connection) -> dict[PartitionKey, str]:
     return {PartitionKey(topic, partition): reason for topic, partition, reason in rows}
 
 
+def unaccounted_partitions(connection: sa.Connection) -> dict[PartitionKey, int]:
+    """Return the partitions whose records do not add up to the offsets passed, and by how many (see `StoredOffset`)."""
+    missing = input_offset.c.next_offset - input_offset.c.first_offset - input_offset.c.records - input_offset.c.skipped
+    rows = connection.execute(
+        sa.select(input_offset.c.topic, input_offset.c.partition, missing).where(
+            missing != 0, input_offset.c.next_offset >= 0
+        )
+    )
+    return {PartitionKey(topic, partition): count for topic, partition, count in rows}
+
+
 def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
     """Let a stopped partition go on; the worker that holds it notices within seconds.
 
@@ -235,7 +272,7 @@ def resume_partition(connection: sa.Connection, topic: str, partition: int, *, a
             forgiven_until=_UNTIL_END,
             epoch=input_offset.c.epoch + 1,
             **anew,
-            **({"max_event_time": None} if anew else {}),
+            **({"max_event_time": None, "first_offset": None} if anew else {}),
         )
     )
     if resumed.rowcount != 1:
@@ -257,6 +294,7 @@ def _stored(row: sa.Row) -> StoredOffset:  # type: ignore[type-arg]  # a row of 
         key=PartitionKey(row.topic, row.partition),
         role=TopicRole(row.role),
         topic_id=row.topic_id,
+        first_offset=row.first_offset,
         next_offset=row.next_offset,
         epoch=row.epoch,
         max_event_time=row.max_event_time,

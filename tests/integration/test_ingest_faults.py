@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from sqlalchemy import Engine
 
-from consumers.kafka import InputConsumer
 from consumers.observe import observe_lag
 from monitor.errors import UnavailableError
 from monitor.metrics import LAG_RECORDS
@@ -289,33 +287,3 @@ def test_without_a_broker_no_heartbeat_says_that_the_end_was_reached(
         produce(kafka_broker, topic_names.predictions, good_bodies(50, 50))
         wait_until(lambda: records(engine) == 100)
         wait_until(beats)
-
-
-@pytest.mark.kafka
-@pytest.mark.parametrize(("wrong_seeks", "too_far", "counted"), [(1, 50, 400), (1, 100, 400), (2, 50, 200)])
-def test_what_lies_between_our_position_and_the_first_record_is_asked_for_again(
-    database_url: str,
-    engine: Engine,
-    kafka_broker: KafkaBroker,
-    topic_names: TopicNames,
-    monkeypatch: pytest.MonkeyPatch,
-    wrong_seeks: int,
-    too_far: int,
-    counted: int,
-) -> None:
-    """A seek that lands too far, or at the end, is repeated; when the second lands there too, the log has a hole."""
-    apply_credit_model(engine)
-    produce(kafka_broker, topic_names.predictions, good_bodies(0, 400))
-    seeks: Counter[PartitionKey] = Counter()
-    start_at = InputConsumer.start_at
-
-    def inexact(consumer: InputConsumer, key: PartitionKey, offset: int) -> bool:
-        seeks[key] += 1
-        wrong = key.topic == topic_names.predictions and seeks[key] <= wrong_seeks
-        return start_at(consumer, key, offset + too_far if wrong else offset)
-
-    monkeypatch.setattr(InputConsumer, "start_at", inexact)
-    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
-        wait_until(lambda: [each.next_offset for each in offsets_of(engine, topic_names.predictions)] == [100] * 4)
-    assert records(engine) == counted
-    assert {count for key, count in seeks.items() if key.topic == topic_names.predictions} == {2}

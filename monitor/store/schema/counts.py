@@ -11,6 +11,8 @@ input_offset = sa.Table(
     sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has none to tell
+    # Where counting began, so that records + skipped = next_offset - first_offset; null until the next claim.
+    sa.Column("first_offset", sa.BigInteger, nullable=True),
     sa.Column("next_offset", sa.BigInteger, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("max_event_time", sa.BigInteger, nullable=True),
@@ -25,6 +27,7 @@ input_offset = sa.Table(
     sa.Column("dead", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("unsampled", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("extra_fields", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),  # offsets without a record, as explained
     sa.Column(
         "recent_bad", sa.LargeBinary, nullable=True
     ),  # one bit per record of the last 1,000: it was a dead letter
