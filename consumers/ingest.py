@@ -25,7 +25,7 @@ from consumers.timings import Timings
 from consumers.wakeups import Wakeups
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.errors import ConfigurationChanged, OffsetFenced, RecordsUnaccounted, UnavailableError
-from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS
+from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS, UNACCOUNTED_PARTITIONS
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine
@@ -328,8 +328,8 @@ class IngestWorker:
     # Health
 
     def _report(self) -> None:
-        stopped = self._claims.stopped
-        PAUSED_PARTITIONS.set(len(stopped))
+        PAUSED_PARTITIONS.set(len(self._claims.stopped))
+        UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
         problems = self._claims.problems()
         problems += [self._outage] if self._outage else []
         if self._on_health is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from consumers.partition import PartitionState
 from consumers.pending import Pending
-from monitor.metrics import DEAD_LETTERS, FLUSH_RECORDS, LAG_RECORDS, RECORDS
+from monitor.metrics import DEAD_LETTERS, FLUSH_RECORDS, LAG_RECORDS, RECORDS, SKIPPED_OFFSETS
 from monitor.types import PartitionKey
 
 
@@ -27,6 +27,8 @@ def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
         for result, count in of_topic.items():
             if count:
                 RECORDS.labels(topic=state.key.topic, result=result).inc(count)
+        if state.skipped:
+            SKIPPED_OFFSETS.labels(topic=state.key.topic).inc(state.skipped)
 
 
 def observe_lag(states: Iterable[PartitionState], cached_end: Callable[[PartitionKey], int]) -> None:

@@ -55,6 +55,11 @@ class PartitionState:
     def moved(self) -> bool:
         return self.now.next_offset != self.stored.next_offset
 
+    @property
+    def skipped(self) -> int:
+        """Offsets of accepted holes that the next flush passes over."""
+        return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
+
     def halt(self) -> None:
         """The client reads it no more: what it said of the end was of that reading."""
         self.flowing = False
@@ -103,12 +108,9 @@ class PartitionState:
             next_offset=self.now.next_offset,
             max_event_time=self.now.max_event_time,
             caught_up=self.at_end,
-            counters=replace(self.counters, skipped=self._skipped()),
+            counters=replace(self.counters, skipped=self.skipped),
             recent_bad=encode_recent(self.now.recent_bad),
         )
-
-    def _skipped(self) -> int:
-        return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
 
     def says_more(self, *, now: float, every_seconds: float) -> bool:
         """Return whether a heartbeat would tell more than a flush within *every_seconds* before *now* has told."""

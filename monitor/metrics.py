@@ -12,6 +12,15 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 # result: counted, duplicate, late, dead, unsampled
 RECORDS = Counter("driftline_records_total", "Records flushed, by what became of them.", ["topic", "result"])
+SKIPPED_OFFSETS = Counter(
+    "driftline_skipped_offsets_total",
+    "Offsets at which the broker has no record for us: markers, aborted transactions, compaction.",
+    ["topic"],
+)
+UNACCOUNTED_PARTITIONS = Gauge(
+    "driftline_unaccounted_partitions",
+    "Partitions of this worker whose records and explained holes do not add up to the offsets passed.",
+)
 # reason: see monitor.types.DeadLetterReason
 DEAD_LETTERS = Counter("driftline_dead_letters_total", "Records refused, by reason.", ["reason"])
 FLUSH_SECONDS = Histogram("driftline_flush_seconds", "Duration of one flush transaction.", buckets=_SECONDS)

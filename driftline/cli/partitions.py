@@ -10,7 +10,7 @@ from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from driftline.cli.status import flat_partitions, print_partitions
 from monitor.settings import load_settings
-from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
+from monitor.store.offsets import account_for, list_offsets, paused_partitions, resume_partition
 from monitor.types import PartitionKey
 
 app = typer.Typer(no_args_is_help=True, help="Show input partitions, or let a stopped one go on.")
@@ -63,3 +63,22 @@ def resume(
         print_json({"topic": topic, "partition": partition, "at": at.value, "was_stopped_because": stopped[key]})
     else:
         typer.echo(f"{key} goes on ({at.value}); it had stopped because: {stopped[key]}")
+
+
+@app.command()
+def account(
+    topic: Annotated[str, typer.Argument(help="The topic.")],
+    partition: Annotated[int, typer.Argument(min=0, help="The partition's number.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write off the offsets that a partition's records do not add up to, once it is known what became of them.
+
+    Afterwards records + holes = next - first holds again, and ingest is healthy.
+    """
+    key = PartitionKey(topic, partition)
+    with opened_database(load_settings()) as engine, engine.begin() as connection:
+        count = account_for(connection, key)
+    if as_json:
+        print_json({"topic": topic, "partition": partition, "written_off": count})
+    else:
+        typer.echo(f"{key}: {count:,} offsets are written off as holes; records + holes = next - first holds again")

@@ -248,6 +248,21 @@ def unaccounted_partitions(connection: sa.Connection) -> dict[PartitionKey, int]
     return {PartitionKey(topic, partition): count for topic, partition, count in rows}
 
 
+def account_for(connection: sa.Connection, key: PartitionKey) -> int:
+    """Write the offsets that the records of *key* do not add up to as explained holes; return how many there were.
+
+    Raises:
+        DriftlineError: No such partition, or its records add up.
+    """
+    row = connection.execute(sa.select(input_offset).where(_is(key)).with_for_update()).one_or_none()
+    missing = 0 if row is None else _stored(row).unaccounted
+    if missing == 0:
+        listed = ", ".join(map(str, sorted(unaccounted_partitions(connection)))) or "none"
+        raise DriftlineError(f"{key}: expected a partition whose records do not add up; there are: {listed}")
+    connection.execute(sa.update(input_offset).where(_is(key)).values(skipped=input_offset.c.skipped + missing))
+    return missing
+
+
 def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
     """Let a stopped partition go on; the worker that holds it notices within seconds.
 
