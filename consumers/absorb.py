@@ -12,6 +12,7 @@ from consumers.decode.decoded import Predictions, Refusal
 from consumers.decode.json_deployments import DeploymentDecoder
 from consumers.decode.json_predictions import PredictionDecoder
 from consumers.decode.json_truths import TruthDecoder
+from consumers.decode.times import before_calendar
 from consumers.identity import Digests, digest_text, identity_hashes, prediction_digests, sampled
 from consumers.partition import PartitionState
 from consumers.pending import Pending
@@ -22,6 +23,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.deployments import DeploymentRow
 from monitor.store.inbox import InboxRow
+from monitor.time_units import EARLIEST_MILLIS
 from monitor.types import DeadLetterReason, ModelKey, PartitionKey, TopicRole
 
 
@@ -229,8 +231,8 @@ class Absorber:
         refused: dict[int, Refusal],
     ) -> None:
         # The first event of a partition is never late: without a bound its minute and week may lie before any calendar.
-        for row in np.nonzero(good & (times < 0))[0].tolist():
-            sentence = f"timestamp: expected a time since 1970, found {int(times[row])} ms"
+        for row in np.nonzero(good & (times < EARLIEST_MILLIS))[0].tolist():
+            sentence = before_calendar("timestamp", int(times[row])).sentence
             refused[row] = Refusal(index=row, reason=DeadLetterReason.MALFORMED, sentence=sentence)
             good[row] = False
 

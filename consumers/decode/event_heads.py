@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from consumers.decode.fields import Timestamp, malformed, millis_of, name_field, shown, text_problem, time_field
+from consumers.decode.fields import malformed, name_field, shown, text_problem
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import DEFAULT_NAMESPACE
+from consumers.decode.times import Timestamp, millis_of, time_field
 from monitor.errors import InvalidMessage
 from monitor.types import ModelKey
 

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from consumers.decode.decoded import Refusal
-from consumers.decode.fields import malformed, name_field, number, time_field
+from consumers.decode.fields import malformed, name_field, number
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import Directory
+from consumers.decode.times import time_field
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import DeadLetterReason, Stage

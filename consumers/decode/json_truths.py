@@ -10,19 +10,18 @@ from consumers.decode.decoded import INVALID, Refusal
 from consumers.decode.fields import (
     LONGEST_NAME,
     Scalar,
-    Timestamp,
     malformed,
-    millis_of,
     name_field,
     scalar,
     text_problem,
-    time_field,
 )
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import Directory
+from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
 from monitor.reference.cells import canonical_category
 from monitor.store.configuration import AppliedModel, Configuration
+from monitor.time_units import EARLIEST_MILLIS
 from monitor.types import DeadLetterReason
 
 
@@ -79,14 +78,16 @@ class TruthDecoder:
         value = None if event.truth is None else canonical_category(event.truth)
         if value is not None and text_problem(value):
             raise malformed("truth", "null, a number, or a string of 1 to 200 bytes", event.truth)
-        asked = event.prediction_timestamp
+        asked = None if event.prediction_timestamp is None else millis_of(event.prediction_timestamp)
+        if asked is not None and asked < EARLIEST_MILLIS:
+            raise before_calendar("prediction_timestamp", asked)
         return Truth(
             row=row,
             model=model,
             prediction_id=event.prediction_id,
             known_at=millis_of(event.timestamp),
             value=value,
-            prediction_time=None if asked is None else millis_of(asked),
+            prediction_time=asked,
         )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from msgspec import UNSET
 
 from consumers.decode.decoded import INVALID_NUMBER
-from consumers.decode.fields import malformed, name_field, number, scalar, time_field
+from consumers.decode.fields import malformed, name_field, number, scalar
 from consumers.decode.model_struct import EventShape, Prediction
+from consumers.decode.times import time_field
 from monitor.errors import InvalidMessage
 from monitor.spec import ModelSpec, Task
 from monitor.types import DeadLetterReason

@@ -10,10 +10,11 @@ from msgspec import UNSET, UnsetType
 
 from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, Floats, Indices, Integers, Predictions
 from consumers.decode.event_fields import EventFields
-from consumers.decode.fields import all_millis, number
+from consumers.decode.fields import number
 from consumers.decode.model_struct import EventShape, PlainPrediction, Prediction
 from consumers.decode.packed_floats import float_column, float_columns
 from consumers.decode.slow_prediction import bare_prediction, prediction_of
+from consumers.decode.times import all_millis
 from monitor.errors import InvalidMessage
 from monitor.reference.cells import ColumnRole
 from monitor.spec import ColumnKind

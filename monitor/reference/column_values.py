@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from monitor.errors import DriftlineError
 from monitor.reference.cells import canonical_category
 from monitor.spec import ColumnKind
-
-EARLIEST_MILLIS = 100_000_000_000  # 1973; an integer below is seconds or a year, not epoch milliseconds
+from monitor.time_units import EARLIEST_MILLIS
 
 
 class UncountableColumn(DriftlineError):

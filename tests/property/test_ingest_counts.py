@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from consumers.count import Counter
 from consumers.decisions import Patience, decide
-from consumers.decode.fields import all_millis
+from consumers.decode.times import all_millis
 from consumers.recent_identities import RecentIdentities
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec import ColumnKind

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.decode.fields import all_millis, millis_of
 from consumers.decode.packed_floats import float_column, float_columns
 from consumers.decode.packed_times import packed_millis
+from consumers.decode.times import all_millis, millis_of
 
 numbers = st.none() | st.floats(allow_nan=False)
 zones = st.sampled_from((UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-11))))
