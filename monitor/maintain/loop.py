@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from monitor.clock import monotonic_seconds, now_millis
+from monitor.clock import monotonic_seconds
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
 from monitor.maintain.join import JoinRules, join_rules, join_truths
@@ -16,6 +16,7 @@ from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration, read_generation
+from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import make_engine
 from monitor.store.unseen import merge_unseen
 from monitor.store.watermarks import read_partitions
@@ -106,7 +107,8 @@ class Maintainer:
         more = bool(self._join_rules)
         while more and not stop.is_set():
             with self._engine.begin() as connection:
-                report = join_truths(connection, rules=self._join_rules, now=now_millis())
+                now = database_now_millis(connection)
+                report = join_truths(connection, rules=self._join_rules, now=now)
             if report.changed:
                 TRUTHS_JOINED.inc(report.changed)
                 log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
@@ -118,20 +120,19 @@ class Maintainer:
             with self._engine.begin() as connection:
                 more = merge_unseen(connection, limit=UNSEEN_AT_ONCE) == UNSEEN_AT_ONCE
 
-    def _watermark(self) -> int | None:
+    def _clock_and_watermark(self) -> tuple[int, int | None]:
         topics = self._settings.predictions_topics
         with self._engine.connect() as connection:
             partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=topics)
-        return model_watermark(partitions, now=now_millis(), rules=self._rules).value
+            now = database_now_millis(connection)
+        return now, model_watermark(partitions, now=now, rules=self._rules).value
 
     def _roll(self) -> None:
-        watermark = self._watermark()
+        now, watermark = self._clock_and_watermark()
         if watermark is None:
             return
         for applied in self._configuration.models:
-            adopted = adopt_rolling_when_due(
-                self._engine, applied, watermark=watermark, rules=self._rules, now=now_millis()
-            )
+            adopted = adopt_rolling_when_due(self._engine, applied, watermark=watermark, rules=self._rules, now=now)
             if adopted is not None:
                 log.info(
                     "reference.adopted",
@@ -142,7 +143,7 @@ class Maintainer:
             self._keeper.drop(self._engine, applied, watermark=watermark)
 
     def _compact(self) -> None:
-        watermark = self._watermark()
+        _, watermark = self._clock_and_watermark()
         if watermark is None:
             return
         for applied in self._configuration.models:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import input_offset, performance_due, performance_pane, prediction_ledger, series
 from monitor.types import TopicRole
 
@@ -22,11 +23,15 @@ class LedgerWeek:
 
 
 def newest_event_time(connection: sa.Connection) -> int | None:
-    """Return the largest event time of any prediction; None before the first."""
+    """Return the largest event time of any prediction, at most the database's clock; None before the first.
+
+    One producer's clock that is ahead must not make all that is kept look old.
+    """
     query = sa.select(sa.func.max(input_offset.c.max_event_time)).where(
         input_offset.c.role == TopicRole.PREDICTIONS.value
     )
-    return connection.execute(query).scalar()
+    newest: int | None = connection.execute(query).scalar()
+    return None if newest is None else min(newest, database_now_millis(connection))
 
 
 def ledger_weeks(connection: sa.Connection) -> tuple[LedgerWeek, ...]:

@@ -1,7 +1,7 @@
 """The watermark: the event time up to which a topic's events, bar late ones, have been counted."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.settings import Settings
 from monitor.types import PartitionKey
@@ -57,11 +57,13 @@ class Watermark:
 
 
 def topic_watermark(partitions: Sequence[PartitionState], *, now: int, rules: WatermarkRules) -> Watermark:
-    """Return the watermark of one topic at wall clock *now*.
+    """Return the watermark of one topic at wall clock *now*, that of the database.
 
     The partition furthest behind of those that hold decides. When none holds: the largest event time less the
-    disorder and, while the topic is live, at least ``now - idle_timeout - disorder``.
+    disorder and, while the topic is live, at least ``now - idle_timeout - disorder``. An event time beyond *now* counts
+    as *now*: a clock that is ahead closes no window before its time.
     """
+    partitions = [_clipped(partition, now) for partition in partitions]
     live = _is_live(partitions, rules)
     holding = [each for each in partitions if _holds(each, now, rules)]
     if holding:
@@ -89,6 +91,12 @@ def model_watermark(topics: Iterable[Sequence[PartitionState]], *, now: int, rul
     if deciding:
         return min(deciding, key=lambda each: -1 if each.value is None else each.value)
     return max(relevant, key=lambda each: each.value or 0, default=Watermark(value=None))
+
+
+def _clipped(partition: PartitionState, now: int) -> PartitionState:
+    if partition.max_event_time is None or partition.max_event_time <= now:
+        return partition
+    return replace(partition, max_event_time=now)
 
 
 def _event_time(partition: PartitionState) -> int:

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from driftline.cli.spec_and_reference import read_spec_text
-from monitor.clock import now_millis
 from monitor.maintain.rolling import build_rolling
 from monitor.planning import Traffic, reference_traffic
 from monitor.reference.profile import ReferenceProfile, decode_profile
@@ -17,6 +16,7 @@ from monitor.settings import Settings, load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import load_configuration
+from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import snapshot
 from monitor.store.model_names import model_named, model_names
 from monitor.store.references import ReferenceRow, StoredReference, reference_by_id, reference_in_force
@@ -88,7 +88,7 @@ def _rolling(connection: sa.Connection, model: str, settings: Settings) -> Given
     applied = next((each for each in load_configuration(connection).models if each.model_id == model_id), None)
     partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=settings.predictions_topics)
     rules = watermark_rules(settings)
-    watermark = model_watermark(partitions, now=now_millis(), rules=rules).value
+    watermark = model_watermark(partitions, now=database_now_millis(connection), rules=rules).value
     if applied is None or watermark is None:
         raise WrongUseError(f"{model}{ROLLING}: expected counted events, found none; is `driftline ingest` running?")
     found = build_rolling(connection, applied, watermark=watermark, rules=rules)
