@@ -7,7 +7,7 @@ import numpy as np
 
 from consumers.count_predictions import PredictionCounter
 from consumers.dead_letter_limit import DeadLetterLimit
-from consumers.decisions import Patience, decide, largest_time
+from consumers.decisions import DecidingClock, Integers, Patience, decide, held_against, largest_time
 from consumers.decode.decoded import Predictions, Refusal
 from consumers.decode.json_deployments import DeploymentDecoder
 from consumers.decode.json_predictions import PredictionDecoder
@@ -19,6 +19,7 @@ from consumers.pending import Pending
 from consumers.records import RecordBatch
 from consumers.refuse import Bodies, bodies_of, dead_letter
 from consumers.timings import Timings
+from monitor.clock import iso_utc
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.deployments import DeploymentRow
@@ -38,10 +39,13 @@ class Timed:
 class Absorber:
     """Everything that is counted under one configuration."""
 
-    def __init__(self, configuration: Configuration, settings: Settings, timings: Timings) -> None:
+    def __init__(
+        self, configuration: Configuration, settings: Settings, timings: Timings, clock: DecidingClock
+    ) -> None:
         self.generation = configuration.generation
         self._settings = settings
         self._timings = timings
+        self._clock = clock
         self._predictions = PredictionDecoder(configuration)
         self._truths = TruthDecoder(configuration)
         self._deployments = DeploymentDecoder(configuration)
@@ -92,6 +96,7 @@ class Absorber:
         self._timings.end("decode")
         refused = {each.index: each for each in decoded.refused} | bodies.refused
         self._refuse_ancient(good, times, refused)
+        bounds = self._held_against(batch, times)
         counted, stopped = np.zeros(count, dtype=np.bool_), set()
         for code, key in enumerate(batch.partitions):
             rows = batch.of_partition(code)
@@ -100,7 +105,7 @@ class Absorber:
             state, well = states[key], rows[good[rows]]
             decisions = decide(
                 offsets=batch.offsets[well],
-                timestamps=batch.timestamps[well],
+                timestamps=bounds[well],
                 times=times[well],
                 hashes=hashes[well],
                 seen=state.seen,
@@ -110,7 +115,7 @@ class Absorber:
             counted[well] = decisions.counted
             good[well] = ~decisions.future
             for row in well[decisions.future].tolist():
-                refused[row] = self._future(row, int(times[row]), int(batch.timestamps[row]))
+                refused[row] = self._future(row, int(times[row]), batch=batch, bounds=bounds)
             state.add(
                 counted=int(np.count_nonzero(decisions.counted)),
                 duplicates=int(np.count_nonzero(decisions.duplicate)),
@@ -199,8 +204,9 @@ class Absorber:
         good, times = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.int64)
         good[timed.rows], times[timed.rows] = True, timed.times
         self._refuse_ancient(good, times, refused)
-        for row in np.nonzero(good & (times > batch.timestamps + self._patience.max_future))[0].tolist():
-            refused[row] = self._future(row, int(times[row]), int(batch.timestamps[row]))
+        bounds = self._held_against(batch, times)
+        for row in np.nonzero(good & (times > bounds + self._patience.max_future))[0].tolist():
+            refused[row] = self._future(row, int(times[row]), batch=batch, bounds=bounds)
             good[row] = False
         for code, key in enumerate(batch.partitions):
             rows = batch.of_partition(code)
@@ -236,10 +242,16 @@ class Absorber:
             refused[row] = Refusal(index=row, reason=DeadLetterReason.MALFORMED, sentence=sentence)
             good[row] = False
 
-    def _future(self, row: int, time: int, timestamp: int) -> Refusal:
+    def _held_against(self, batch: RecordBatch, times: Integers) -> Integers:
+        return held_against(batch, times, max_future=self._patience.max_future, clock=self._clock)
+
+    def _future(self, row: int, time: int, *, batch: RecordBatch, bounds: Integers) -> Refusal:
+        by_clock = int(bounds[row]) != int(batch.timestamps[row])
+        against = "the database's clock when it was first read," if by_clock else "the record's Kafka timestamp"
         sentence = (
-            f"timestamp: expected at most {self._settings.max_future_seconds} s after the record's Kafka timestamp"
-            f" {timestamp} ms, found {time} ms"
+            f"timestamp: expected at most {self._settings.max_future_seconds} s after {against}"
+            f" {iso_utc(int(bounds[row]))}, found {iso_utc(time)}"
+            + (" (its producer dates the records: is that clock ahead?)" if by_clock else "")
         )
         return Refusal(index=row, reason=DeadLetterReason.FUTURE, sentence=sentence)
 

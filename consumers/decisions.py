@@ -1,11 +1,18 @@
-"""The three decisions of ingest: future, duplicate, late; functions of the partition's own log in offset order."""
+"""The three decisions of ingest: future, duplicate, late; functions of the partition's own log in offset order.
+
+One exception: where producers date the records themselves (`CreateTime`) a wrong clock dates event and record alike.
+There the database's clock at the first reading is a second bound, and the stored dead letter is the decision.
+"""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from consumers.recent_identities import RecentIdentities
+from consumers.records import LOG_APPEND_TIME, RecordBatch
+from monitor.errors import UnavailableError
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -48,8 +55,8 @@ def decide(
     """Decide about well-formed records of one partition, in offset order.
 
     Args:
-        offsets, timestamps, times, hashes: Shape ``(records,)``: offset, Kafka timestamp (ms), event time (ms),
-            identity.
+        offsets, timestamps, times, hashes: Shape ``(records,)``: offset, the moment that the event time is held
+            against (ms, see `held_against`), event time (ms), identity.
         seen: The identities before; takes in those of records that are not future.
         max_event_time: The largest event time before, None: no record yet.
         patience: The bounds.
@@ -71,6 +78,31 @@ def decide(
         late=late,
         max_event_time=max_event_time if newest == NEVER else newest,
     )
+
+
+class DecidingClock(Protocol):
+    """The database's clock, which is asked only where an event time seems to be ahead of it."""
+
+    def now_millis(self) -> int: ...
+    def read(self) -> int: ...
+
+
+def held_against(batch: RecordBatch, times: Integers, *, max_future: int, clock: DecidingClock) -> Integers:
+    """Return the moment (ms) that each event time of *batch* may be at most *max_future* ahead of.
+
+    That is the record's Kafka timestamp; the database's clock where that is earlier and the producer dated the record.
+    """
+    ahead = np.flatnonzero((times > clock.now_millis() + max_future) & (times <= batch.timestamps + max_future))
+    by_producer = [row for row in ahead.tolist() if batch.records[row].timestamp()[0] != LOG_APPEND_TIME]
+    if not by_producer:
+        return batch.timestamps
+    try:
+        now = clock.read()  # a machine that slept knows it only now
+    except UnavailableError:
+        now = clock.now_millis()  # the decision is stored when the database is back
+    bounds = batch.timestamps.copy()
+    bounds[by_producer] = np.minimum(bounds[by_producer], now)
+    return bounds
 
 
 def largest_time(times: Integers, before: int | None) -> int | None:

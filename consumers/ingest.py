@@ -21,6 +21,7 @@ from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.timestamp_types import TimestampTypes
 from consumers.timings import Timings
 from consumers.wakeups import Wakeups
 from monitor.clock import monotonic_seconds, sleep_seconds
@@ -28,6 +29,7 @@ from monitor.errors import ConfigurationChanged, OffsetFenced, RecordsUnaccounte
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS, UNACCOUNTED_PARTITIONS
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
+from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import make_engine
 from monitor.store.outage import named_outage
 from monitor.types import PartitionKey, TopicRole
@@ -44,11 +46,13 @@ def run_ingest(
     *,
     stop: threading.Event,
     on_health: Callable[[bool, str], None] | None = None,
+    on_notices: Callable[[Sequence[str]], None] = lambda notices: None,
     timings: Timings | None = None,
 ) -> None:
     """Ingest until *stop* is set, then flush once and leave the group.
 
-    A Postgres or broker that is away is waited for. *on_health* hears about once a second; *timings* adds up CPU.
+    A Postgres or broker that is away is waited for. *on_health* hears about once a second, *on_notices* what
+    the operator should know although all is well; *timings* adds up CPU.
     """
     # The batch lives until its flush; the young generations would be walked thousands of times a second for nothing.
     gc.collect()
@@ -56,7 +60,9 @@ def run_ingest(
     gc.set_threshold(100_000, 20, 50)
     engine = make_engine(settings.database_url, pool_size=2)
     try:
-        IngestWorker(settings, engine, on_health=on_health, timings=timings or Timings()).run(stop)
+        IngestWorker(settings, engine, on_health=on_health, on_notices=on_notices, timings=timings or Timings()).run(
+            stop
+        )
     finally:
         engine.dispose()
 
@@ -70,11 +76,13 @@ class IngestWorker:
         engine: sa.Engine,
         *,
         on_health: Callable[[bool, str], None] | None,
+        on_notices: Callable[[Sequence[str]], None],
         timings: Timings,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._on_health = on_health
+        self._on_notices = on_notices
         self._timings = timings
         self._roles = _topic_roles(settings)
         self._consumer = InputConsumer(
@@ -83,6 +91,8 @@ class IngestWorker:
         cluster = Cluster(settings)
         self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
+        self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
+        self._clock = DatabaseClock(engine)
         self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
         self._pending = Pending()
@@ -109,8 +119,10 @@ class IngestWorker:
     def _begin(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
+                self._clock.read()
                 self._load_configuration()
                 self._claims.discover()
+                self._timestamp_types.tend()
             except UnavailableError as error:
                 self._away(error)
                 self._report()
@@ -174,6 +186,8 @@ class IngestWorker:
         try:
             self._ask_broker_in_doubt()
             self._claims.tend()
+            self._clock.refresh()
+            self._timestamp_types.tend()
             if now - self._beat_at >= BEAT_SECONDS:
                 self._claims.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
@@ -292,7 +306,7 @@ class IngestWorker:
     def _load_configuration(self) -> None:
         with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
             configuration = load_configuration(connection)
-        self._absorber = Absorber(configuration, self._settings, self._timings)
+        self._absorber = Absorber(configuration, self._settings, self._timings, self._clock)
         self._wakeups.know(configuration)
         log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
 
@@ -334,6 +348,7 @@ class IngestWorker:
         problems += [self._outage] if self._outage else []
         if self._on_health is not None:
             self._on_health(not problems, "; ".join(problems))
+        self._on_notices(self._timestamp_types.notices)
 
 
 def _topic_roles(settings: Settings) -> dict[str, TopicRole]:

@@ -1,5 +1,6 @@
 """Producer, admin and the embedded broker: with `kafka_input` the only files that import confluent_kafka."""
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import cast
@@ -13,7 +14,7 @@ from consumers.kafka_settings import client_settings
 from consumers.kafka_values import ANSWER_SECONDS, FoundTopic, TopicPlan, unavailable
 from monitor.errors import DriftlineError
 from monitor.settings import Settings
-from monitor.types import PartitionKey
+from monitor.types import PartitionKey, TimestampType
 
 __all__ = [
     "Cluster",
@@ -166,6 +167,18 @@ class Cluster:
                 if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
                     self._tells_ids = False
                     return {}
+        return found
+
+    def timestamp_types(self, names: Sequence[str]) -> dict[str, TimestampType]:
+        """Return who dates the records of each of *names*; UNKNOWN where the broker does not say."""
+        found = dict.fromkeys(names, TimestampType.UNKNOWN)
+        if not names or not self._tells_ids:
+            return found
+        asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        for resource, future in self._admin.describe_configs(asked, request_timeout=ANSWER_SECONDS).items():
+            with contextlib.suppress(KafkaException):  # not allowed to ask, or no such topic
+                setting = future.result(ANSWER_SECONDS + 5)["message.timestamp.type"]
+                found[str(resource.name)] = TimestampType(setting.value)
         return found
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from monitor.types import PartitionKey, TopicRole
 
 Integers = npt.NDArray[np.int64]
+LOG_APPEND_TIME = 2  # the broker dated the record; else its producer did, or nobody
 NO_TIMESTAMP = 1 << 62  # a record without one can never be called future
 Headers = Sequence[tuple[str, bytes | None]]
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,6 +18,7 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reason: str | None = None
+        self._notices: tuple[str, ...] = ()
         self.report(False, "starting")
 
     def report(self, healthy: bool, reason: str) -> None:
@@ -25,6 +26,17 @@ class Health:
         with self._lock:
             self._reason = None if healthy else reason or "no reason given"
             HEALTHY.set(1 if healthy else 0)
+
+    def note(self, notices: Sequence[str]) -> None:
+        """Remember what the operator should know although the role is healthy."""
+        with self._lock:
+            self._notices = tuple(notices)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the operator should know although the role is healthy."""
+        with self._lock:
+            return self._notices
 
     @property
     def reason(self) -> str | None:
@@ -68,7 +80,12 @@ def _handler(health: Health, role: str) -> type[BaseHTTPRequestHandler]:
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
             elif path == "/healthz":
                 reason = health.reason
-                body = {"role": role, "status": "unhealthy" if reason else "ok", "reason": reason}
+                body = {
+                    "role": role,
+                    "status": "unhealthy" if reason else "ok",
+                    "reason": reason,
+                    "notices": health.notices,
+                }
                 self._answer(503 if reason else 200, "application/json", json.dumps(body).encode())
             else:
                 self._answer(404, "text/plain", b"here are /metrics and /healthz\n")

@@ -12,12 +12,11 @@ from driftline.waiting import wait_for_database, wait_for_kafka
 from monitor.logs import LogFormat, configure_logging
 from monitor.settings import Settings, load_settings
 
-OnHealth = Callable[[bool, str], None]
-Loop = Callable[[Settings, threading.Event, OnHealth], None]
+Loop = Callable[[Settings, threading.Event, Health], None]
 
 
 def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
-    """Run *loop* until SIGTERM or Ctrl-C; it gets the settings, the stop event, and where to report its health.
+    """Run *loop* until SIGTERM or Ctrl-C; it gets the settings, the stop event, and where it says how it is.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -35,7 +34,7 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
             settings, stop=stop, on_health=health.report
         ):
             health.report(True, "")
-            loop(settings, stop, health.report)
+            loop(settings, stop, health)
         log.info("role.stopped")
 
 

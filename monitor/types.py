@@ -46,6 +46,14 @@ class DeadLetterReason(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+class TimestampType(StrEnum):
+    """Who dates the records of a topic: Kafka's `message.timestamp.type`."""
+
+    UNKNOWN = ""
+    CREATE_TIME = "CreateTime"  # the producers, whose clocks may be wrong
+    LOG_APPEND_TIME = "LogAppendTime"  # the broker
+
+
 class Season(StrEnum):
     """A cycle that columns may follow, cut into hours (UTC)."""
 

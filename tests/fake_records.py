@@ -31,6 +31,7 @@ class FakeRecord:
     of_topic: str = "predictions"
     of_partition: int = 0
     stamp: int = START + 10_000_000
+    dated_by_broker: bool = False
     of_headers: tuple[tuple[str, bytes | None], ...] = ()
 
     def topic(self) -> str:
@@ -43,7 +44,7 @@ class FakeRecord:
         return self.at
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, self.stamp
+        return 2 if self.dated_by_broker else 1, self.stamp
 
     def key(self) -> bytes | None:
         return None
@@ -83,12 +84,28 @@ def fresh_state(partition: int = 0, topic: str = "predictions", *, horizon: int 
     return PartitionState(row, nothing, horizon=horizon)
 
 
+@dataclass(kw_only=True)
+class FakeClock:
+    """The database's clock, standing still; *asked* counts how often it was read again."""
+
+    now: int = START + 10_000_000
+    asked: int = 0
+
+    def now_millis(self) -> int:
+        return self.now
+
+    def read(self) -> int:
+        self.asked += 1
+        return self.now
+
+
 class Bench:
     """Ingest's counting, records in and pending counts out."""
 
     def __init__(self, *, found: Configuration | None = None, partitions: int = 1, **settings: Any) -> None:
+        self.clock = FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
-        self.absorber = Absorber(found or configuration(), chosen, Timings())
+        self.absorber = Absorber(found or configuration(), chosen, Timings(), self.clock)
         self.pending = Pending()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
         self.states = {each.key: each for each in states}

@@ -8,7 +8,7 @@ import typer
 from driftline.cli.console import AsJson, print_json
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
-from driftline.cli.status import flat_partitions, print_partitions
+from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings
 from monitor.store.offsets import account_for, list_offsets, paused_partitions, resume_partition
 from monitor.types import PartitionKey
@@ -33,6 +33,7 @@ def show(as_json: AsJson = False) -> None:
         print_json({"partitions": flat_partitions(found)})
     else:
         print_partitions(found)
+        print_create_time(found)
 
 
 @app.command()

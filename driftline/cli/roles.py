@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from driftline.role import OnHealth, run_role
+from driftline.observe import Health
+from driftline.role import run_role
 from monitor.settings import Settings
 
 
@@ -28,10 +29,10 @@ LogFormatOption = Annotated[
 def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     """Count events from Kafka into Postgres. Start as many as you like; they share the partitions."""
 
-    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+    def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from consumers.ingest import run_ingest
 
-        run_ingest(settings, stop=stop, on_health=on_health)
+        run_ingest(settings, stop=stop, on_health=health.report, on_notices=health.note)
 
     run_role("ingest", loop, log_format=log_format.value)
 
@@ -39,10 +40,10 @@ def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
 def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     """Judge closed windows, keep incidents, send what was decided."""
 
-    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+    def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from alerting.app import run_alerter
 
-        run_alerter(settings, stop=stop, on_health=lambda reason: on_health(reason is None, reason or ""))
+        run_alerter(settings, stop=stop, on_health=lambda reason: health.report(reason is None, reason or ""))
 
     run_role("alerter", loop, log_format=log_format.value)
 
@@ -50,9 +51,9 @@ def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
 def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     """Join truths with their predictions, compact counts, drop what is past its retention."""
 
-    def loop(settings: Settings, stop: threading.Event, on_health: OnHealth) -> None:
+    def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from monitor.maintain import run_maintain
 
-        run_maintain(settings, stop=stop, on_health=on_health)
+        run_maintain(settings, stop=stop, on_health=health.report)
 
     run_role("maintain", loop, log_format=log_format.value)

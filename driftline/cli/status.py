@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 import typer
 
+from consumers.timestamp_types import create_time_notice
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
-from monitor.clock import now_millis
 from monitor.settings import Settings, load_settings
+from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.status import ModelStatus, count_dead_letters, model_statuses
 from monitor.store.watermarks import read_partitions
-from monitor.types import TopicRole, span_text
+from monitor.types import TimestampType, TopicRole, span_text
 from monitor.windows.watermark import PartitionState, topic_watermark, watermark_rules
 
 
@@ -43,6 +44,7 @@ def status(as_json: AsJson = False) -> None:
     _print_models(models)
     _print_topics(topics)
     print_partitions(partitions)
+    print_create_time(partitions)
     if dead:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in dead.items())
         typer.echo(f"Dead letters: {counts}. See `driftline dead-letters list`.")
@@ -51,7 +53,7 @@ def status(as_json: AsJson = False) -> None:
 def _topic_statuses(
     connection: sa.Connection, settings: Settings, partitions: tuple[StoredOffset, ...]
 ) -> tuple[TopicStatus, ...]:
-    now, rules = now_millis(), watermark_rules(settings)
+    now, rules = database_now_millis(connection), watermark_rules(settings)
     by_key = {each.key: each for each in partitions}
     found = []
     for states in read_partitions(connection, role=TopicRole.PREDICTIONS):
@@ -142,6 +144,7 @@ class PartitionLine:
     partition: int
     role: str
     first_offset: int | None
+    timestamp_type: str
     next_offset: int
     epoch: int
     max_event_time: int | None
@@ -167,6 +170,7 @@ def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine
             partition=each.key.partition,
             role=each.role.value,
             first_offset=each.first_offset,
+            timestamp_type=each.timestamp_type.value,
             next_offset=each.next_offset,
             epoch=each.epoch,
             max_event_time=each.max_event_time,
@@ -217,6 +221,12 @@ def _note(partition: StoredOffset) -> str:
             f" {'too few: records were passed uncounted' if partition.unaccounted > 0 else 'too many: counted twice'}"
         )
     return "; ".join(notes)
+
+
+def print_create_time(partitions: tuple[StoredOffset, ...]) -> None:
+    """Print which topics are dated by their producers, and what to do."""
+    for topic in sorted({p.key.topic for p in partitions if p.timestamp_type is TimestampType.CREATE_TIME}):
+        typer.echo(f"Notice: {create_time_notice(topic)}")
 
 
 def _share(value: float | None) -> str | None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
 from monitor.store.schema import dedup, input_offset
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, TimestampType, TopicRole
 
 ResumeAt = Literal["stored", "earliest", "latest"]
 _FROM_BEGINNING = -2  # Kafka's own marks for "not a number yet"; the next claim puts the number in
@@ -52,6 +52,7 @@ class StoredOffset:
     forgiven_until: int
     recent_bad: bytes | None
     counters: PartitionCounters
+    timestamp_type: TimestampType = TimestampType.UNKNOWN
 
     @property
     def unaccounted(self) -> int:
@@ -318,5 +319,6 @@ def _stored(row: sa.Row) -> StoredOffset:  # type: ignore[type-arg]  # a row of 
         paused_reason=row.paused_reason,
         forgiven_until=row.forgiven_until,
         recent_bad=row.recent_bad,
+        timestamp_type=TimestampType(row.timestamp_type),
         counters=PartitionCounters(**{name: getattr(row, name) for name in PartitionCounters.__dataclass_fields__}),
     )

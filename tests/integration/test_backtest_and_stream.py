@@ -35,7 +35,7 @@ from monitor.store.evaluations import final_evaluations
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
 from monitor.types import PartitionKey, TopicRole
-from tests.fake_records import FakeRecord
+from tests.fake_records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
 
@@ -130,7 +130,7 @@ def stream(engine: Engine, profile: ReferenceProfile, table: pa.Table, *, batch:
         configuration = load_configuration(connection)
     roles = {name: role for role, name in FILES.items()}
     states = _claimed(engine)
-    absorber = Absorber(configuration, Settings.model_construct(), Timings())
+    absorber = Absorber(configuration, Settings.model_construct(), Timings(), FakeClock())
     flusher = Flusher(engine, worker="test", horizon=100_000)
     pending = Pending()
     for number, records in enumerate(_batches(as_events(table), batch), 1):

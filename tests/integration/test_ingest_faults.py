@@ -23,7 +23,7 @@ from monitor.store.offsets import BrokerPartition, claim_partition, paused_parti
 from monitor.store.outage import named_outage
 from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, TopicRole
-from tests.factories import START, apply_credit_model, apply_model, encoded, prediction_event
+from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.fake_records import fresh_state
 from tests.integration.test_ingest import (
     credit_bodies,
@@ -198,26 +198,6 @@ def test_sigterm_in_a_batch_ends_in_order(
     with ingesting(settings_for(database_url, kafka_broker, topic_names)):
         wait_until(lambda: records(engine) == len(bodies))
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-
-
-@pytest.mark.kafka
-def test_an_event_before_1970_is_a_dead_letter(
-    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
-) -> None:
-    """Times that no week of the ledger has a name for stop nothing, though nothing before makes them late (F12)."""
-    apply_model(engine, sample_rate=1.0)
-    times = (-253_402_300_799_999, -62_135_596_800_000, -1, START)
-    bodies = [encoded(prediction_event(number, timestamp=at)) for number, at in enumerate(times)]
-    bodies.append(encoded(prediction_event(5, timestamp="0001-01-01T00:00:00Z")))
-    produce(kafka_broker, topic_names.predictions, bodies, partitions=1)
-    truth = {"prediction_id": "p-3", "model": "credit", "timestamp": -1, "truth": "1"}
-    produce(kafka_broker, topic_names.ground_truth, [encoded(truth)], partitions=1)
-    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
-        wait_until(lambda: records(engine) == 6)
-    with engine.connect() as connection:
-        found = connection.execute(sa.text("SELECT reason, sentence FROM dead_letter")).all()
-    assert [each.reason for each in found] == ["malformed"] * 5
-    assert all("1970" in each.sentence for each in found)
 
 
 def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine) -> None:

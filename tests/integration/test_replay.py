@@ -112,7 +112,7 @@ def test_rate_is_kept(kafka_broker: KafkaBroker, topic_names: TopicNames, databa
 def test_topics_are_created_once(
     kafka_broker: KafkaBroker, topic_names: TopicNames, database_url: str, tmp_path: Path
 ) -> None:
-    """`topics create` makes what is missing and leaves the rest."""
+    """`topics create` makes what is missing, dated by the broker, leaves the rest, and says whom that is dated by."""
     new = TopicNames(
         predictions=f"new-{uuid.uuid4().hex[:8]}",
         ground_truth=topic_names.ground_truth,
@@ -124,10 +124,21 @@ def test_topics_are_created_once(
         done = run(
             kafka_broker, new, database_url, "topics", "create", "--partitions", "3", "--json", directory=tmp_path
         )
-        made.append({each["name"]: each["created"] for each in json.loads(done.stdout)["topics"]})
+        topics = json.loads(done.stdout)["topics"]
+        made.append({each["name"]: each["created"] for each in topics})
+        assert {each["name"]: each["timestamp_type"] for each in topics} == {
+            new.predictions: "LogAppendTime",
+            new.ground_truth: "CreateTime",
+            new.deployments: "CreateTime",
+            new.wakeups: None,
+        }
     assert made[0][new.predictions] is True
     assert not made[0][new.wakeups]
     assert not any(made[1].values())
+    said = run(kafka_broker, new, database_url, "topics", "create", directory=tmp_path).stdout
+    assert f"topic {new.ground_truth}: its producers date the records" in said
+    assert f"--entity-name {new.deployments} --add-config message.timestamp.type=LogAppendTime" in said
+    assert f"topic {new.predictions}:" not in said
 
 
 @pytest.mark.kafka

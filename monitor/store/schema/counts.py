@@ -13,6 +13,7 @@ input_offset = sa.Table(
     sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has none to tell
     # Where counting began, so that records + skipped = next_offset - first_offset; null until the next claim.
     sa.Column("first_offset", sa.BigInteger, nullable=True),
+    sa.Column("timestamp_type", sa.Text, nullable=False, server_default=""),  # of the topic; empty: not known
     sa.Column("next_offset", sa.BigInteger, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("max_event_time", sa.BigInteger, nullable=True),

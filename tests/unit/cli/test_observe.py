@@ -21,13 +21,16 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def test_healthz_says_why_not() -> None:
-    """503 with the reason from the start and whenever the role says so, 200 as long as it is well."""
+    """503 with the reason from the start and whenever the role says so, 200 as long as it is well, notices or not."""
     health = Health()
     with observed(health, role="ingest", host="127.0.0.1", port=free_port()) as port:
         assert get(port, "/healthz")[0] == 503
         health.report(True, "")
         status, body = get(port, "/healthz")
-        assert (status, json.loads(body)) == (200, {"role": "ingest", "status": "ok", "reason": None})
+        assert (status, json.loads(body)) == (200, {"role": "ingest", "status": "ok", "reason": None, "notices": []})
+        health.note(["topic predictions: its producers date the records"])
+        status, body = get(port, "/healthz")
+        assert (status, json.loads(body)["notices"]) == (200, ["topic predictions: its producers date the records"])
         health.report(False, "predictions[0] is stopped: too many bad records")
         status, body = get(port, "/healthz")
         assert status == 503

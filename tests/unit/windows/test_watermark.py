@@ -46,6 +46,22 @@ def test_a_caught_up_partition_holds_nothing_back() -> None:
     assert found == Watermark(value=at(-2), held_by=None, live=True)
 
 
+def test_no_event_time_passes_the_clock() -> None:
+    """A clock that is ahead, by minutes or by two years, closes no window before its time (F12).
+
+    ::
+
+        minutes    -1   now   +3 ......... +730 days
+        [0]                    x (end)      x        -> now, less a minute of disorder
+        [1]         x (end)
+    """
+    for ahead in (3, 730 * 24 * 60):
+        found = watermark(partition(0, newest=ahead, caught_up=-1), partition(1, newest=-1, caught_up=-1))
+        assert found == Watermark(value=at(-1), held_by=None, live=True)
+        holding = watermark(partition(0, newest=ahead, caught_up=None))
+        assert (holding.value, holding.held_by) == (at(-1), PartitionKey("predictions", 0))
+
+
 def test_a_lagging_partition_holds_at_its_own_event_time() -> None:
     """What a partition has still to bring may lie right after its newest event.
 

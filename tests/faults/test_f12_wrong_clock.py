@@ -1,0 +1,199 @@
+"""F12: event times far ahead, zero, or before any calendar, and a producer whose clock dates its records too."""
+
+import time
+from collections.abc import Iterable
+
+import pytest
+import sqlalchemy as sa
+from confluent_kafka import Producer
+from sqlalchemy import Engine
+
+from alerting.advance import advance_model
+from monitor.clock import iso_utc
+from monitor.evaluate import EvaluationRules, Evaluator
+from monitor.maintain.drop import drop_expired
+from monitor.settings import Settings
+from monitor.store.configuration import load_configuration
+from monitor.store.offsets import list_offsets
+from monitor.store.schema import dead_letter, evaluated_until, incident, pane
+from monitor.store.watermarks import read_partitions
+from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
+from monitor.windows.watermark import WatermarkRules, topic_watermark
+from tests.factories import START, apply_model, encoded, prediction_event
+from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
+from tests.oracle import counted_in_database, recount_topics
+from tests.services.kafka import KafkaBroker
+from tests.services.topics import TopicNames
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+DAY = 24 * 60 * MINUTE_MILLIS
+# Kafka 4 refuses records that their producer dates over an hour ahead; its versions before take them all.
+BY_PRODUCERS = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**63 - 1)}
+BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
+
+
+def now_millis() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def produce_dated(broker: KafkaBroker, topic: str, events: Iterable[tuple[int, bytes]]) -> None:
+    """Send to partition 0, each record dated by its producer as its event is."""
+    producer, errors = Producer({"bootstrap.servers": broker.bootstrap}), []
+    for at, body in events:
+        producer.produce(topic, body, partition=0, timestamp=at, on_delivery=lambda error, _: errors.append(error))
+    assert producer.flush(30) == 0
+    assert set(errors) == {None}
+
+
+def recent_events(now: int, count: int) -> list[tuple[int, bytes]]:
+    """Events of the 25 minutes before *now*, whose amounts are all missing."""
+    times = [now - 25 * MINUTE_MILLIS + number * 25 * MINUTE_MILLIS // count for number in range(count)]
+    features = {"age": 30, "country": "DE"}
+    return [
+        (at, encoded(prediction_event(number, at=at, features={"amount": None, **features})))
+        for number, at in enumerate(times)
+    ]
+
+
+def count(engine: Engine, table: sa.Table) -> int:
+    with engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def advance(engine: Engine, settings: Settings) -> None:
+    with engine.connect() as connection:
+        (applied,) = load_configuration(connection).models
+    rules = EvaluationRules(prediction_topics=settings.predictions_topics, watermark=WatermarkRules(settle=0))
+    advance_model(engine, applied, Evaluator(rules), settings)
+
+
+def test_one_producer_whose_clock_is_ahead_blinds_and_empties_nothing(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """One record dated in two years, on a topic whose producers date the records: it alone is a dead letter.
+
+    ::
+
+        offset    0            1 ... 1000
+        event     +730 days    the last 25 minutes, every amount missing
+                  future       counted; retention drops none; windows are judged and open an incident
+    """
+    apply_model(engine, sample_rate=1.0)
+    now = now_millis()
+    ahead = now + 730 * DAY
+    events = [(ahead, encoded(prediction_event(-1, at=ahead))), *recent_events(now, 1000)]
+    topic = f"{topic_names.predictions}-dated-by-producers"
+    kafka_broker.create_topic(topic, config=BY_PRODUCERS)
+    produce_dated(kafka_broker, topic, events)
+    settings = settings_for(database_url, kafka_broker, topic_names, predictions_topics=(topic,))
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 1001)
+    (first,) = offsets_of(engine, topic)
+    assert (first.counters.counted, first.counters.late, first.counters.dead) == (1000, 0, 1)
+    assert first.max_event_time <= now
+    with engine.connect() as connection:
+        (letter,) = connection.execute(sa.select(dead_letter)).all()
+    assert (letter.offset, letter.reason) == (0, "future")
+    assert "the database's clock" in letter.sentence
+    assert iso_utc(ahead) in letter.sentence
+
+    panes = count(engine, pane)
+    drop_expired(engine, settings)
+    assert count(engine, pane) == panes > 20
+    assert len(counted_in_database(engine).ledger) == 1000
+
+    advance(engine, settings)
+    with engine.connect() as connection:
+        progress = connection.execute(sa.select(evaluated_until.c.window_end)).scalars().all()
+        kinds = connection.execute(sa.select(incident.c.kind)).scalars().all()
+    assert progress
+    assert max(progress) <= now_millis()
+    assert "data_quality" in kinds
+
+
+def test_a_poisoned_partition_from_before_moves_nothing_past_the_clock(engine: Engine) -> None:
+    """An offset row that an older version let move to 2028: watermark, progress and retention stay at the clock."""
+    apply_model(engine)
+    now = now_millis()
+    statement = sa.text(
+        "INSERT INTO input_offset (topic, partition, role, next_offset, max_event_time, caught_up_at, heartbeat_at)"
+        " VALUES ('predictions', :partition, 'predictions', 1, :newest, clock_timestamp(), clock_timestamp())"
+    )
+    with engine.begin() as connection:
+        for partition, newest in enumerate((now + 730 * DAY, now - MINUTE_MILLIS)):
+            connection.execute(statement, {"partition": partition, "newest": newest})
+        partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
+    rules = WatermarkRules(settle=0)
+    found = topic_watermark(partitions[0], now=now, rules=rules)
+    assert found.value is not None
+    assert found.value <= now - rules.disorder
+
+
+def test_the_bound_by_the_clock_is_for_producers_dates_only(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Where the broker dates the records they alone decide; altering a topic is noticed and stored."""
+    apply_model(engine, sample_rate=1.0)
+    producers, brokers = topics = (f"{topic_names.predictions}-1", f"{topic_names.predictions}-2")
+    kafka_broker.create_topic(producers, config=BY_PRODUCERS)
+    kafka_broker.create_topic(brokers, config=BY_BROKER)
+    now = now_millis()
+    for topic in topics:
+        times = (now + 730 * DAY, now + MINUTE_MILLIS, now)
+        produce_dated(kafka_broker, topic, [(at, encoded(prediction_event(at, at=at))) for at in times])
+    settings = settings_for(database_url, kafka_broker, topic_names, predictions_topics=topics)
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 6)
+    with engine.connect() as connection:
+        types = {each.key.topic: each.timestamp_type.value for each in list_offsets(connection)}
+        letters = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic)).all()
+    assert types[producers] == types[topic_names.ground_truth] == "CreateTime"
+    assert types[brokers] == "LogAppendTime"
+    assert [(each.topic, each.offset, each.reason) for each in letters] == [
+        (producers, 0, "future"),
+        (brokers, 0, "future"),
+    ]
+    assert "the database's clock" in letters[0].sentence
+    assert "the record's Kafka timestamp" in letters[1].sentence
+
+
+def test_an_event_before_the_calendar_is_a_dead_letter(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Times that no week of the ledger has a name for stop nothing, though nothing before makes them late."""
+    apply_model(engine, sample_rate=1.0)
+    times = (-253_402_300_799_999, -62_135_596_800_000, -1, 0, START // 1000, START * 1000, START * 1_000_000, START)
+    bodies = [encoded(prediction_event(number, timestamp=at)) for number, at in enumerate(times)]
+    texts = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2300-01-01T00:00:00Z")
+    bodies += [encoded(prediction_event(100 + number, timestamp=at)) for number, at in enumerate(texts)]
+    produce(kafka_broker, topic_names.predictions, bodies, partitions=1)
+    truth = {"prediction_id": "p-3", "model": "credit", "timestamp": -1, "truth": "1"}
+    produce(kafka_broker, topic_names.ground_truth, [encoded(truth)], partitions=1)
+    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
+        wait_until(lambda: records(engine) == len(bodies) + 1)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic, dead_letter.c.offset)).all()
+    reasons = [each.reason for each in found if each.topic == topic_names.predictions]
+    assert reasons == ["malformed"] * 9 + ["future"] * 2
+    (counted,) = counted_in_database(engine).ledger
+    assert counted == (topic_names.predictions, 0, 7)
+    assert offsets_of(engine, topic_names.predictions)[0].max_event_time == START
+
+
+def test_far_times_among_good_ones_are_the_same_on_a_second_reading(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """Judged against the record's own timestamp: the oracle, which reads the topic again, agrees bit by bit."""
+    apply_model(engine, sample_rate=1.0)
+    far = 10_413_792_000_000  # 2300-01-01T00:00:00Z
+    times = [START + number * 1000 if number % 50 else far for number in range(1000)]
+    bodies = [encoded(prediction_event(number, at=at)) for number, at in enumerate(times)]
+    produce(kafka_broker, topic_names.predictions, bodies)
+    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
+        wait_until(lambda: records(engine) == 1000)
+    counted = counted_in_database(engine)
+    assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+    assert list(counted.dead.values()) == ["future"] * 20
+    assert PartitionKey(topic_names.predictions, 0) in {
+        each.key for each in offsets_of(engine, topic_names.predictions)
+    }
