@@ -8,12 +8,13 @@ import typer
 from driftline.cli.console import AsJson, print_json
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
+from driftline.cli.rewind import rewind
 from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings
 from monitor.store.offsets import account_for, list_offsets, paused_partitions, resume_partition
 from monitor.types import PartitionKey
 
-app = typer.Typer(no_args_is_help=True, help="Show input partitions, or let a stopped one go on.")
+app = typer.Typer(no_args_is_help=True, help="Show input partitions, let a stopped one go on, or set one back.")
 
 
 class ResumeAt(StrEnum):
@@ -83,3 +84,6 @@ def account(
         print_json({"topic": topic, "partition": partition, "written_off": count})
     else:
         typer.echo(f"{key}: {count:,} offsets are written off as holes; records + holes = next - first holds again")
+
+
+app.command()(rewind)

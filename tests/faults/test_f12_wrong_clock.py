@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,12 +15,14 @@ from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.drop import drop_expired
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
+from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import list_offsets
-from monitor.store.schema import dead_letter, evaluated_until, incident, pane
+from monitor.store.schema import dead_letter, evaluated_until, evaluation, incident, input_offset, pane
 from monitor.store.watermarks import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, topic_watermark
 from tests.factories import START, apply_model, encoded, prediction_event
+from tests.integration.test_cli import document, run
 from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
 from tests.oracle import counted_in_database, recount_topics
 from tests.services.kafka import KafkaBroker
@@ -60,11 +63,11 @@ def count(engine: Engine, table: sa.Table) -> int:
         return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
-def advance(engine: Engine, settings: Settings) -> None:
+def advance(engine: Engine, settings: Settings, *, now: int | None = None) -> None:
     with engine.connect() as connection:
         (applied,) = load_configuration(connection).models
     rules = EvaluationRules(prediction_topics=settings.predictions_topics, watermark=WatermarkRules(settle=0))
-    advance_model(engine, applied, Evaluator(rules), settings)
+    advance_model(engine, applied, Evaluator(rules), settings, now_millis=now)
 
 
 def test_one_producer_whose_clock_is_ahead_blinds_and_empties_nothing(
@@ -123,10 +126,68 @@ def test_a_poisoned_partition_from_before_moves_nothing_past_the_clock(engine: E
         for partition, newest in enumerate((now + 730 * DAY, now - MINUTE_MILLIS)):
             connection.execute(statement, {"partition": partition, "newest": newest})
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
+        now = database_now_millis(connection)
     rules = WatermarkRules(settle=0)
     found = topic_watermark(partitions[0], now=now, rules=rules)
     assert found.value is not None
     assert found.value <= now - rules.disorder
+
+
+def test_what_a_wrong_clock_did_is_set_back_by_a_command(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, tmp_path: Path
+) -> None:
+    """`partitions rewind`, previewed and applied under a running worker: events count, windows drive again.
+
+    ::
+
+        counted   300 healthy events, then the version before took one of +730 days for the newest
+        judged    up to 2028
+        late      500 events
+        rewound   the partition to its newest event in the ledger, the model to now
+        counted   1,000 events of the last 25 minutes; windows are judged and open an incident
+    """
+    apply_model(engine, sample_rate=1.0)
+    now, topic = now_millis(), topic_names.predictions
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    healthy = [now - 40 * MINUTE_MILLIS + number * 2000 for number in range(300)]
+    recent = recent_events(now, 1500)
+    with ingesting(settings):
+        produce_dated(kafka_broker, topic, [(at, encoded(prediction_event(-1 - at, at=at))) for at in healthy])
+        wait_until(lambda: records(engine) == 300)
+        with engine.begin() as connection:
+            poison = {"max_event_time": now + 730 * DAY, "epoch": input_offset.c.epoch + 1}
+            connection.execute(sa.update(input_offset).where(input_offset.c.topic == topic).values(poison))
+        advance(engine, settings, now=now + 731 * DAY)
+        produce_dated(kafka_broker, topic, recent[:500])
+        wait_until(lambda: records(engine) == 800)
+        assert offsets_of(engine, topic)[0].counters.late == 500
+
+        preview = document(database_url, "partitions", "rewind", topic, "0", directory=tmp_path)
+        assert preview["partition"]["max_event_time"] == now + 730 * DAY
+        assert preview["partition"]["rewound_to"] == max(healthy)
+        judged = document(database_url, "partitions", "rewind", "--model", "credit", directory=tmp_path)["changes"]
+        assert judged["scales"]
+        assert all(each["evaluated_until"] > now for each in judged["scales"])
+        assert offsets_of(engine, topic)[0].max_event_time == now + 730 * DAY, "a preview changes nothing"
+
+        for target in ((topic, "0"), (topic, "1"), (topic, "2"), (topic, "3"), ("--model", "credit")):
+            done = run(database_url, "partitions", "rewind", *target, "--apply", directory=tmp_path)
+            assert done.returncode == 0, done.stderr
+        produce_dated(kafka_broker, topic, recent[500:])
+        wait_until(lambda: records(engine) == 1800)
+    assert offsets_of(engine, topic)[0].counters.late == 500
+    assert offsets_of(engine, topic)[0].counters.counted == 1300
+    advance(engine, settings)
+    with engine.connect() as connection:
+        progress = connection.execute(sa.select(evaluated_until.c.window_end)).scalars().all()
+        kinds = connection.execute(sa.select(incident.c.kind)).scalars().all()
+        beyond = sa.select(sa.func.count()).select_from(evaluation).where(evaluation.c.window_end > now_millis())
+        assert connection.execute(beyond).scalar() == 0
+    assert max(progress) <= now_millis()
+    assert "data_quality" in kinds
+    again = run(database_url, "partitions", "rewind", topic, "0", directory=tmp_path)
+    assert again.returncode == 2
+    assert "expected a newest event beyond the database's clock" in again.stderr
 
 
 def test_the_bound_by_the_clock_is_for_producers_dates_only(

@@ -1,0 +1,23 @@
+"""An incident that windows of a wrong clock moved beyond the present, set back so that the next windows move it."""
+
+import msgspec
+
+from alerting.incident_state import Hold, IncidentState
+
+
+def rewound(state: IncidentState, *, to: int) -> IncidentState:
+    """Return *state* as if its windows beyond *to* (ms) had ended then; what was found and told of it stays."""
+    return msgspec.structs.replace(
+        state,
+        first_end=min(state.first_end, to),
+        opened_end=min(state.opened_end, to),
+        last_end=min(state.last_end, to),
+        resolved_end=None if state.resolved_end is None else min(state.resolved_end, to),
+        ends={length: min(end, to) for length, end in state.ends.items()},
+        holds={length: _rewound_hold(hold, to) for length, hold in state.holds.items()},
+    )
+
+
+def _rewound_hold(hold: Hold, to: int) -> Hold:
+    first, second, third = (min(end, to) for end in hold.calm_ends)
+    return msgspec.structs.replace(hold, bad_end=min(hold.bad_end, to), calm_ends=(first, second, third))
