@@ -39,11 +39,13 @@ def now_millis() -> int:
     return time.time_ns() // 1_000_000
 
 
-def produce_dated(broker: KafkaBroker, topic: str, events: Iterable[tuple[int, bytes]]) -> None:
-    """Send to partition 0, each record dated by its producer as its event is."""
+def produce_dated(broker: KafkaBroker, topic: str, events: Iterable[tuple[int, bytes]], *, partition: int = 0) -> None:
+    """Send to one partition, each record dated by its producer as its event is."""
     producer, errors = Producer({"bootstrap.servers": broker.bootstrap}), []
     for at, body in events:
-        producer.produce(topic, body, partition=0, timestamp=at, on_delivery=lambda error, _: errors.append(error))
+        producer.produce(
+            topic, body, partition=partition, timestamp=at, on_delivery=lambda error, _: errors.append(error)
+        )
     assert producer.flush(30) == 0
     assert set(errors) == {None}
 
