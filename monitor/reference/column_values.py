@@ -1,5 +1,6 @@
 """One Arrow column as arrays: numbers, categories or times, with missing and invalid values told apart."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow.compute as pc
 from monitor.errors import DriftlineError
 from monitor.reference.cells import canonical_category
 from monitor.spec import ColumnKind
-from monitor.time_units import EARLIEST_MILLIS
+from monitor.time_units import EARLIEST_MILLIS, reading
+
+LATEST_OF_FILES = 10_000_000_000_000  # 2286-11-20; a later time in a file stands for "never" or "not known"
 
 
 class UncountableColumn(DriftlineError):
@@ -106,23 +109,39 @@ def epoch_millis(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return times as epoch milliseconds; times without a zone are read as UTC.
 
     Raises:
-        UncountableColumn: Not times, or some are missing; says what was found.
+        UncountableColumn: Not times, some are missing, or some are no plausible ones (another unit, a sentinel like
+            9999-12-31); says what was found.
     """
     kind = column.type
     if column.null_count:
         raise UncountableColumn(f"expected a time in every row, found {column.null_count} missing")
     if pa.types.is_integer(kind):
-        found = column.cast(pa.int64()).to_numpy()
-        if found.min() < EARLIEST_MILLIS:
-            raise UncountableColumn(f"expected epoch milliseconds, found {found.min()}")
-        return np.ascontiguousarray(found, dtype=np.int64)
+        return _plausible(np.ascontiguousarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64), whole_numbers=True)
     if _is_text(kind):
         column = _parsed_times(column)
     elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-        raise UncountableColumn(f"expected times, RFC 3339 texts or epoch milliseconds, found {kind}")
+        raise UncountableColumn(
+            f"expected times, RFC 3339 texts or epoch milliseconds, found {kind}{_unit_among(column)}"
+        )
     zone = getattr(column.type, "tz", None)
     millis = column.cast(pa.timestamp("ms", tz=zone), safe=False).cast(pa.int64())
-    return np.ascontiguousarray(millis.to_numpy(), dtype=np.int64)
+    return _plausible(np.ascontiguousarray(millis.to_numpy(), dtype=np.int64), whole_numbers=False)
+
+
+def _plausible(times: npt.NDArray[np.int64], *, whole_numbers: bool) -> npt.NDArray[np.int64]:
+    """Return *times* when all are from 1973 to 2286; the first other one is named with its row, counted from 1."""
+    outside = np.flatnonzero((times < EARLIEST_MILLIS) | (times > LATEST_OF_FILES))
+    if not len(outside):
+        return times
+    first = int(times[outside[0]])
+    read = reading(first) if whole_numbers else None
+    shown = f"{first}" if whole_numbers else f"{np.datetime64(first, 'ms')}Z"
+    if read is not None and read.unit != "milliseconds":
+        shown += f", which reads as epoch {read.unit}: {np.datetime64(read.millis, 'ms')}Z"
+    raise UncountableColumn(
+        f"expected {'epoch milliseconds' if whole_numbers else 'times from 1973 to 2286'}, found {shown} in row"
+        f" {outside[0] + 1:,}; {len(outside):,} of {len(times):,} rows are outside 1973 to 2286"
+    )
 
 
 def _parsed_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -131,7 +150,18 @@ def _parsed_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
             return column.cast(kind)
         except pa.ArrowInvalid:
             continue
-    raise UncountableColumn(f"expected times like 2026-06-01T12:00:00Z, found {column[0].as_py()!r}")
+    raise UncountableColumn(
+        f"expected times like 2026-06-01T12:00:00Z, found {column[0].as_py()!r}{_unit_among(column)}"
+    )
+
+
+def _unit_among(column: pa.ChunkedArray) -> str:
+    """Return what the first value of a column that is no time reads as, where it is a number."""
+    try:
+        read = reading(math.floor(float(column[0].as_py())))
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return ""
+    return "" if read is None else f", which reads as epoch {read.unit}: {np.datetime64(read.millis, 'ms')}Z"
 
 
 def _numbers_among_texts(column: pa.ChunkedArray) -> str:

@@ -126,10 +126,27 @@ def test_every_spelling_of_a_moment_is_that_moment(values: list[object], kind: p
     [
         ([2015, 2016], pa.int64(), "expected epoch milliseconds, found 2015"),
         ([1.5, 2.5], pa.float64(), "expected times, RFC 3339 texts or epoch milliseconds, found double"),
+        (
+            [1_780_315_200],
+            pa.int64(),
+            "found 1780315200, which reads as epoch seconds: 2026-06-01T12:00:00.000Z in row 1",
+        ),
+        ([1_780_315_200.5], pa.float64(), "found double, which reads as epoch seconds: 2026-06-01T12:00:00.000Z"),
+        (["1780315200"], pa.string(), "found '1780315200', which reads as epoch seconds: 2026-06-01T12:00:00.000Z"),
+        (
+            ["2026-06-01T12:00:00Z", "9999-12-31T00:00:00Z", "0001-01-01T00:00:00Z"],
+            pa.string(),
+            "found 9999-12-31T00:00:00.000Z in row 2; 2 of 3 rows are outside 1973 to 2286",
+        ),
+        (
+            [1_780_315_200_123, -62_135_596_800_000],
+            pa.int64(),
+            "found -62135596800000 in row 2; 1 of 2 rows are outside",
+        ),
         (["soon", "later"], pa.string(), "expected times like 2026-06-01T12:00:00Z, found 'soon'"),
         ([1_780_315_200_123, None], pa.int64(), "expected a time in every row, found 1 missing"),
     ],
-    ids=["year", "float", "text", "missing"],
+    ids=["year", "float", "seconds", "fractions", "in quotes", "sentinels", "year 1", "text", "missing"],
 )
 def test_what_is_no_time_is_refused(values: list[object], kind: pa.DataType, sentence: str) -> None:
     """The refusal says what was expected and what was found."""
