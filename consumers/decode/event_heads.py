@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from consumers.decode.fields import malformed, name_field, shown, text_problem
+from consumers.decode.fields import malformed, name_field, text_problem
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import DEFAULT_NAMESPACE
-from consumers.decode.times import Timestamp, millis_of, time_field
+from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
+from monitor.time_units import EARLIEST_MILLIS
 from monitor.types import ModelKey
 
 
@@ -51,7 +52,10 @@ def _head(body: bytes, header_namespace: str) -> EventHead | str:
     if text_problem(found.version) or text_problem(found.prediction_id):
         return _slow_head(body, header_namespace)
     key = ModelKey(found.namespace or header_namespace or DEFAULT_NAMESPACE, found.model)
-    return EventHead(key, found.version, found.prediction_id, millis_of(found.timestamp))
+    at = millis_of(found.timestamp)
+    if at < EARLIEST_MILLIS:
+        return before_calendar("timestamp", at).sentence
+    return EventHead(key, found.version, found.prediction_id, at)
 
 
 def _slow_head(body: bytes, header_namespace: str) -> EventHead | str:
@@ -69,4 +73,4 @@ def _slow_head(body: bytes, header_namespace: str) -> EventHead | str:
             time_field(document),
         )
     except InvalidMessage as error:
-        return shown(error.sentence)
+        return error.sentence

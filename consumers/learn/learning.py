@@ -31,6 +31,8 @@ class LearnRequest:
         version: None: of every version.
         start, end: Events in ``[start, end)``; None: from the first, to the last.
         last: Instead of *start*: this many ms before the newest event of the topics.
+        read_at: The clock when they are read, which events may be no further ahead of than of their record's timestamp;
+            None: no such bound.
         rows: At most so many; of more, a sample in which each has the same chance.
         spec: How they are decoded; None: guessed from them.
     """
@@ -42,6 +44,7 @@ class LearnRequest:
     start: int | None = None
     end: int | None = None
     last: int | None = None
+    read_at: int | None = None
     spec: ModelSpec | None = None
 
 
@@ -103,12 +106,12 @@ def learn_events(
     try:
         start = request.start
         if request.last is not None:
-            newest = _newest_event(log, settings)
+            newest = _newest_event(log, settings, read_at=request.read_at)
             start = None if newest is None else newest - request.last
         reading = _Reading(settings, request, start)
         _read_all(log, reading, settings, on_progress)
         if not reading.sample.offered:
-            reading.census.newest_of_all = _newest_event(log, settings)
+            reading.census.newest_of_all = _newest_event(log, settings, read_at=request.read_at)
     finally:
         log.close()
     events, spec, table = reading.sample.events(), request.spec, pa.table({})
@@ -128,13 +131,13 @@ def learn_events(
     )
 
 
-def _newest_event(log: TopicLog, settings: Settings) -> int | None:
+def _newest_event(log: TopicLog, settings: Settings, *, read_at: int | None) -> int | None:
     """Return the largest event time (ms) in the tails of the partitions, of whatever model; None without events."""
     newest = None
     for messages in log.read(log.tails()):
         batch, bodies = _unpacked(messages, settings)
         for row, head in enumerate(event_heads(bodies.contents, bodies.namespaces)):
-            if isinstance(head, EventHead) and not _is_future(head, batch, row, settings):
+            if isinstance(head, EventHead) and not _is_future(head, batch, row, settings, read_at):
                 newest = head.at if newest is None else max(newest, head.at)
     return newest
 
@@ -176,8 +179,8 @@ class _Reading:
                 self.refuse(bodies.refused[row].sentence)
             elif isinstance(head, str):
                 self.refuse(head)
-            elif _is_future(head, batch, row, self._settings):
-                self.refuse("timestamp: expected one that is not ahead of the record's, found the future")
+            elif _is_future(head, batch, row, self._settings, self._request.read_at):
+                self.refuse("timestamp: expected one ahead of neither its record's nor the clock, found the future")
             elif self._is_wanted(head, batch.partitions[batch.codes[row]]):
                 wanted.append((row, head))
         if not wanted:
@@ -217,5 +220,7 @@ def _unpacked(messages: list[Message], settings: Settings) -> tuple[RecordBatch,
     return batch, bodies_of(batch, max_message_bytes=settings.max_message_bytes)
 
 
-def _is_future(head: EventHead, batch: RecordBatch, row: int, settings: Settings) -> bool:
-    return head.at > int(batch.timestamps[row]) + settings.max_future_seconds * 1000
+def _is_future(head: EventHead, batch: RecordBatch, row: int, settings: Settings, read_at: int | None) -> bool:
+    """Return whether *head* is ahead of its record, or of the clock: its producer's dates event and record alike."""
+    bound = int(batch.timestamps[row]) if read_at is None else min(int(batch.timestamps[row]), read_at)
+    return head.at > bound + settings.max_future_seconds * 1000

@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from sqlalchemy import Engine
 
 from alerting.advance import advance_model
+from consumers.learn import LearnRequest, learn_events
 from monitor.clock import iso_utc
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.drop import drop_expired
@@ -19,7 +20,7 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import list_offsets
 from monitor.store.schema import dead_letter, evaluated_until, evaluation, incident, input_offset, pane
 from monitor.store.watermarks import read_partitions
-from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
+from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, topic_watermark
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.test_cli import document, run
@@ -190,6 +191,23 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
     again = run(database_url, "partitions", "rewind", topic, "0", directory=tmp_path)
     assert again.returncode == 2
     assert "expected a newest event beyond the database's clock" in again.stderr
+
+
+def test_a_reference_is_not_learnt_from_the_future(
+    database_url: str, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """`--last 1h` counts from the newest event that is not ahead of the clock: that one would leave out all others."""
+    now, topic = now_millis(), f"{topic_names.predictions}-learnt"
+    kafka_broker.create_topic(topic, config=BY_PRODUCERS)
+    ahead = now + 730 * DAY
+    events = [*recent_events(now, 100), (ahead, encoded(prediction_event(-1, at=ahead)))]
+    produce_dated(kafka_broker, topic, events)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    key = ModelKey("default", "credit")
+    request = LearnRequest(model=key, topics=(topic,), rows=1000, last=60 * MINUTE_MILLIS, read_at=now)
+    learnt = learn_events(settings, request, source="test")
+    assert (learnt.table.num_rows, learnt.census.refused) == (100, 1)
+    assert learnt.start == events[-2][0] - 60 * MINUTE_MILLIS
 
 
 def test_the_bound_by_the_clock_is_for_producers_dates_only(

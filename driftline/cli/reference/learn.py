@@ -18,6 +18,7 @@ from driftline.cli.profile_report import write_profile
 from driftline.cli.proposal import Request, ledger_rate
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
 from driftline.cli.spec_and_reference import read_spec_text
+from monitor.clock import now_millis
 from monitor.errors import SpecError
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.profile import encode_profile
@@ -88,6 +89,7 @@ def learn(
         start=moment_option("--start", start),
         end=moment_option("--end", end),
         last=span_option("--last", last),
+        read_at=now_millis(),
         spec=parsed,
     )
     source = f"events of {key} in {', '.join(request.topics)}"

@@ -78,6 +78,8 @@ def test_the_head_is_what_decoding_would_find() -> None:
         (encoded(prediction_event(1, version="a\x00b")), "version"),
         (encoded(prediction_event(1, timestamp="2026-06-01T12:00:00")), "timestamp"),
         (encoded(prediction_event(1, namespace=3)), "namespace"),
+        (encoded(prediction_event(1, timestamp=START // 1000)), "timestamp"),
+        (encoded(prediction_event(1, timestamp="1970-01-01T00:00:00Z")), "timestamp"),
     ],
 )
 def test_what_is_no_event_says_why(body: bytes, named: str) -> None:
