@@ -63,8 +63,9 @@ def test_events_come_in_order_of_time_and_truths_after_their_delay() -> None:
 
 def test_times_come_from_a_column_or_from_start_and_every() -> None:
     """A column of time stamps, or row i at start + i * every; both or neither is refused."""
-    stamped = TABLE.append_column("at", pa.array([5, 6, 7], pa.timestamp("ms", tz="UTC")))
-    assert event_times(stamped, timestamp="at", start=None, every=None, source="x").tolist() == [5, 6, 7]
+    times = [1_780_272_000_005, 1_780_272_000_006, 1_780_272_000_007]
+    stamped = TABLE.append_column("at", pa.array(times, pa.timestamp("ms", tz="UTC")))
+    assert event_times(stamped, timestamp="at", start=None, every=None, source="x").tolist() == times
     assert event_times(TABLE, timestamp=None, start=100, every=10, source="x").tolist() == [100, 110, 120]
     for timestamp, start, every in ((None, None, None), ("at", 0, 1), (None, 5, None)):
         with pytest.raises(SpecError, match="expected --timestamp COL, or --start and --every"):
