@@ -1,27 +1,37 @@
 """Series rows: one per (model, version, segment) that was ever counted."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from monitor.store.schema import series
 from monitor.types import ALL_SEGMENT, SeriesKey
 
+AT_ONCE = 5000  # keys of one statement, which carries them as four arrays: its text never grows with their number
+
 
 def ensure_series(connection: sa.Connection, keys: set[SeriesKey]) -> dict[SeriesKey, int]:
     """Return the id of each of *keys*, inserting those that are new."""
-    if not keys:
-        return {}
-    rows = [
-        {"model_id": k.model_id, "version": k.version, "segment_tag": k.segment_tag, "segment_value": k.segment_value}
-        for k in sorted(keys)
+    found: dict[SeriesKey, int] = {}
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), AT_ONCE):
+        rows = _as_rows(ordered[start : start + AT_ONCE])
+        new = sa.select(rows.c[*_NAMES])
+        connection.execute(insert(series).from_select(_NAMES, new).on_conflict_do_nothing())
+        same = sa.and_(*(series.c[name] == rows.c[name] for name in _NAMES))
+        wanted = sa.select(series.c.id, series.c[*_NAMES]).select_from(rows.join(series, same))
+        found |= {SeriesKey(*key): series_id for series_id, *key in connection.execute(wanted)}
+    return found
+
+
+_NAMES = ("model_id", "version", "segment_tag", "segment_value")
+
+
+def _as_rows(keys: list[SeriesKey]) -> sa.TableValuedAlias:
+    arrays = [
+        sa.bindparam(None, [getattr(key, name) for key in keys], type_=ARRAY(series.c[name].type)) for name in _NAMES
     ]
-    connection.execute(insert(series).values(rows).on_conflict_do_nothing())
-    wanted = sa.select(series).where(
-        sa.tuple_(series.c.model_id, series.c.version, series.c.segment_tag, series.c.segment_value).in_(
-            [tuple(each.values()) for each in rows]
-        )
-    )
-    return {SeriesKey(r.model_id, r.version, r.segment_tag, r.segment_value): r.id for r in connection.execute(wanted)}
+    columns = [sa.column(name, series.c[name].type) for name in _NAMES]
+    return sa.func.unnest(*arrays).table_valued(*columns, name="wanted").render_derived()
 
 
 def series_of_model(connection: sa.Connection, model_id: int) -> dict[int, SeriesKey]:
