@@ -17,7 +17,7 @@ from alerting.deliver import Delivery
 from alerting.due_models import DueModels
 from alerting.listener import Listener
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import OnHealth, Rounds
+from alerting.rounds import OnHealth, OnNotices, Rounds
 from monitor.errors import DriftlineError
 from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.settings import Settings
@@ -32,8 +32,16 @@ class AlerterFailed(DriftlineError):
     """A part of the alerter ended by itself; the process ends so that its supervisor starts it anew."""
 
 
-def run_alerter(settings: Settings, *, stop: threading.Event, on_health: OnHealth = lambda reason: None) -> None:
+def run_alerter(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    on_health: OnHealth = lambda reason: None,
+    on_notices: OnNotices = lambda notices: None,
+) -> None:
     """Work until *stop* is set; *on_health* hears why it cannot work, None when it can.
+
+    *on_notices* hears which models it cannot watch, although it works.
 
     Survives a broker or a database that is away, at the start or later.
 
@@ -58,6 +66,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, on_health: OnHealt
         ),
         stopping=stop.is_set,
         on_health=on_health,
+        on_notices=on_notices,
     )
     try:
         _work(settings, rounds, stop)

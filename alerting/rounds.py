@@ -1,7 +1,7 @@
 """What the alerter does again and again, synchronously: advance models, expire and send; survives a lost database."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from monitor.store.configuration import AppliedModel, Configuration, load_config
 log = structlog.get_logger()
 
 OnHealth = Callable[[str | None], None]
+OnNotices = Callable[[Sequence[str]], None]
 ENDPOINTS_AT_ONCE = 32
 
 
@@ -25,6 +26,7 @@ class Rounds:
     Args:
         stopping: Asked between transactions and attempts.
         on_health: Told why the alerter cannot work, None when it can again.
+        on_notices: Told which models it cannot watch, although it works.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Rounds:
         delivery: Delivery,
         stopping: Callable[[], bool],
         on_health: OnHealth,
+        on_notices: OnNotices = lambda notices: None,
     ) -> None:
         self._engine = engine
         self._settings = settings
@@ -43,6 +46,7 @@ class Rounds:
         self._delivery = delivery
         self._stopping = stopping
         self._on_health = on_health
+        self._on_notices = on_notices
         self._configuration: Configuration | None = None
         self._senders = ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="deliver")
         self._sending: set[int] = set()
@@ -119,6 +123,9 @@ class Rounds:
             known = self._configuration
             if known is None or known.generation != read_generation(connection):
                 known = self._configuration = load_configuration(connection)
+                for unreadable in known.unreadable:
+                    log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
+        self._on_notices([unreadable.problem for unreadable in known.unreadable])
         return known.models
 
     def _database_lost(self, error: sa.exc.OperationalError) -> None:

@@ -1,5 +1,7 @@
 """The one family of errors that Driftline raises on purpose."""
 
+from monitor.types import ModelKey
+
 
 class DriftlineError(Exception):
     """Base of every error that Driftline raises on purpose; its text is written for the operator."""
@@ -28,11 +30,19 @@ class SettingsError(DriftlineError):
 
 
 class InvalidMessage(DriftlineError):
-    """A record that cannot be counted; becomes a dead letter with this reason and sentence."""
+    """A record that cannot be counted; becomes a dead letter with this reason and sentence.
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    *model*: whose record it is, as far as it says; *model_id*: the same where that model is applied, so that the
+    record speaks against it.
+    """
+
+    def __init__(
+        self, reason: str, sentence: str, *, model: ModelKey | None = None, model_id: int | None = None
+    ) -> None:
         self.reason = reason
         self.sentence = sentence
+        self.model = model
+        self.model_id = model_id
         super().__init__(f"{reason}: {sentence}")
 
 
@@ -52,10 +62,6 @@ class RecordsUnaccounted(DriftlineError):
         self.topic = topic
         self.partition = partition
         super().__init__(f"{topic}[{partition}]: expected a record or an explained hole at every offset, found {found}")
-
-
-class DeadLetterLimitReached(DriftlineError):
-    """Too many bad records in a row on one partition; it stops before its offset moves."""
 
 
 class ConfigurationChanged(DriftlineError):

@@ -44,6 +44,8 @@ class DeadLetterReason(StrEnum):
     TOO_LARGE = "too_large"
     UNKNOWN_MODEL = "unknown_model"
     UNSUPPORTED = "unsupported"
+    MODEL_STOPPED = "model_stopped"
+    SPEC_UNREADABLE = "spec_unreadable"
 
 
 class TimestampType(StrEnum):

@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from monitor.errors import InvalidMessage
 from monitor.reference.cells import ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel
-from monitor.types import DeadLetterReason
+from monitor.types import DeadLetterReason, ModelKey
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -42,11 +43,31 @@ class ColumnName(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A record that cannot be counted: its index in the batch, why, and the sentence with field, expected, found."""
+    """A record that cannot be counted.
+
+    Attributes:
+        index: Its place in the batch.
+        sentence: Names field, expected and found.
+        model: Whose record it is, as far as it says.
+        model_id: The same where that model is applied: the record speaks against it.
+    """
 
     index: int
     reason: DeadLetterReason
     sentence: str
+    model: ModelKey | None = None
+    model_id: int | None = None
+
+
+def refusal_of(index: int, error: InvalidMessage) -> Refusal:
+    """Return *error* as the refusal of the record at *index*."""
+    return Refusal(
+        index=index,
+        reason=DeadLetterReason(error.reason),
+        sentence=error.sentence,
+        model=error.model,
+        model_id=error.model_id,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

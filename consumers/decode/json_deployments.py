@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from consumers.decode.decoded import Refusal
+from consumers.decode.decoded import Refusal, refusal_of
 from consumers.decode.fields import malformed, name_field, number
 from consumers.decode.plain_json import json_object
 from consumers.decode.routing import Directory
 from consumers.decode.times import time_field
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.types import DeadLetterReason, Stage
+from monitor.types import Stage
 
 _STAGES = [each.value for each in Stage]
 
@@ -43,12 +43,15 @@ class DeploymentDecoder:
         """Return the deployments in *bodies* and what was refused, each in order."""
         found, refused = [], []
         for row, body in enumerate(bodies):
+            model = None
             try:
                 document = json_object(body)
                 model = self._directory.of_document(document, namespaces[row] if namespaces else "")
                 found.append(_deployment(row, model, document))
             except InvalidMessage as error:
-                refused.append(Refusal(index=row, reason=DeadLetterReason(error.reason), sentence=error.sentence))
+                if model is not None:
+                    error.model, error.model_id = model.key, model.model_id
+                refused.append(refusal_of(row, error))
         return found, refused
 
 

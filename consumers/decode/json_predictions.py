@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from consumers.decode.decoded import DecodedPredictions, Predictions, Refusal
+from consumers.decode.decoded import DecodedPredictions, Predictions, Refusal, refusal_of
 from consumers.decode.event_fields import event_fields, wrong_names
 from consumers.decode.fields import shown
 from consumers.decode.joining import joined, later
@@ -105,8 +105,9 @@ class PredictionDecoder:
 
     def __init__(self, configuration: Configuration) -> None:
         self._directory = Directory(configuration)
-        self._decoders = {each.model_id: _ModelDecoder(each) for each in self._directory.models}
-        self._guess = next(iter(self._decoders.values()), None)
+        self._models = {model.model_id: model for model in self._directory.models}
+        self._decoders: dict[int, _ModelDecoder] = {}  # made at a model's first record: most may never have one here
+        self._guess = self._decoder(next(iter(self._models))) if self._models else None
         self._mixed = False
 
     def decode(self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None) -> DecodedPredictions:
@@ -142,7 +143,7 @@ class PredictionDecoder:
         if self._guess is None:
             return None
         found = self._guess.read(bodies)
-        if found.refused and len(self._decoders) > 1:
+        if found.refused and len(self._models) > 1:
             return None  # a refused one may be another model's
         namespace = self._guess.model.key.namespace
         if namespace != DEFAULT_NAMESPACE and {each.namespace for each in found.events if each} != {namespace}:
@@ -155,13 +156,18 @@ class PredictionDecoder:
             try:
                 model = self._directory.of_body(Body(content=content, namespace=namespace))
             except InvalidMessage as error:
-                refused.append(_refusal(index, error))
+                refused.append(refusal_of(index, error))
             else:
                 rows.setdefault(model.model_id, []).append(index)
         return [
-            _Group(self._decoders[each], of_model, self._decoders[each].read([bodies[row] for row in of_model]))
-            for each, of_model in rows.items()
+            _Group(decoder := self._decoder(model_id), of_model, decoder.read([bodies[row] for row in of_model]))
+            for model_id, of_model in rows.items()
         ]
+
+    def _decoder(self, model_id: int) -> _ModelDecoder:
+        if model_id not in self._decoders:
+            self._decoders[model_id] = _ModelDecoder(self._models[model_id])
+        return self._decoders[model_id]
 
     def _columns(
         self, group: _Group, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: list[Refusal]
@@ -172,7 +178,7 @@ class PredictionDecoder:
             return None
         fields = event_fields(kept.events)
         if names := dict(wrong_names(fields)):
-            refused += [_refusal(kept.rows[index], problem) for index, problem in names.items()]
+            refused += [_against(decoder.model, kept.rows[index], problem) for index, problem in names.items()]
             kept = kept.without(names)
             if not kept.events:
                 return None
@@ -181,7 +187,7 @@ class PredictionDecoder:
         if not decoder.shape.plain:
             parts, unusable = whole_predictions(parts, decoder.model)
             if unusable:
-                refused += [_prediction_refusal(kept.rows[index], cause) for index, cause in unusable.items()]
+                refused += [_against(decoder.model, kept.rows[index], cause) for index, cause in unusable.items()]
                 parts = [part for index, part in enumerate(parts) if index not in unusable]
                 kept = kept.without(unusable)
                 if not kept.events:
@@ -201,22 +207,28 @@ class PredictionDecoder:
             try:
                 document = json_object(bodies[row])
                 self._directory.of_document(document, namespaces[row] if namespaces else "")
+            except InvalidMessage as error:  # it does not say whose it is, or is another's: nobody's fault here
+                refused.append(refusal_of(row, error))
+                bad.add(index)
+                continue
+            try:
                 kept.events[index], count = group.decoder.read_slowly(document)
                 if count:
                     kept.extra[index] = count
             except InvalidMessage as error:
-                refused.append(_refusal(row, error))
+                refused.append(_against(group.decoder.model, row, error))
                 bad.add(index)
         return kept.without(bad)
 
 
-def _refusal(index: int, error: InvalidMessage) -> Refusal:
-    return Refusal(index=index, reason=DeadLetterReason(error.reason), sentence=error.sentence)
-
-
-def _prediction_refusal(index: int, cause: Exception) -> Refusal:
+def _against(model: AppliedModel, index: int, cause: Exception) -> Refusal:
+    """Return the refusal of a record of *model*, which speaks against it."""
     if isinstance(cause, InvalidMessage):
-        return _refusal(index, cause)
+        return replace(refusal_of(index, cause), model=model.key, model_id=model.model_id)
     return Refusal(
-        index=index, reason=DeadLetterReason.MALFORMED, sentence=f"prediction: expected JSON, found {shown(str(cause))}"
+        index=index,
+        reason=DeadLetterReason.MALFORMED,
+        sentence=f"prediction: expected JSON, found {shown(str(cause))}",
+        model=model.key,
+        model_id=model.model_id,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from consumers.decode.decoded import INVALID, Refusal
+from consumers.decode.decoded import INVALID, Refusal, refusal_of
 from consumers.decode.fields import (
     LONGEST_NAME,
     Scalar,
@@ -22,7 +22,6 @@ from monitor.errors import InvalidMessage
 from monitor.reference.cells import canonical_category
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.time_units import EARLIEST_MILLIS
-from monitor.types import DeadLetterReason
 
 
 class _TruthEvent(msgspec.Struct, gc=False):
@@ -64,35 +63,45 @@ class TruthDecoder:
             try:
                 truths.append(self._truth(row, body, namespaces[row] if namespaces else ""))
             except InvalidMessage as error:
-                refused.append(Refusal(index=row, reason=DeadLetterReason(error.reason), sentence=error.sentence))
+                refused.append(refusal_of(row, error))
         return truths, refused
 
     def _truth(self, row: int, body: bytes, namespace: str) -> Truth:
         try:
-            event = _READ(body)
+            event: _TruthEvent | dict[str, Any] = _READ(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            event = _slow_truth(json_object(body), self._directory, namespace)
-        model = self._directory.find(event.model, event.namespace or namespace)
-        if len(event.prediction_id.encode()) > LONGEST_NAME:
-            raise malformed("prediction_id", "a string of 1 to 200 bytes", event.prediction_id)
-        value = None if event.truth is None else canonical_category(event.truth)
-        if value is not None and text_problem(value):
-            raise malformed("truth", "null, a number, or a string of 1 to 200 bytes", event.truth)
-        asked = None if event.prediction_timestamp is None else millis_of(event.prediction_timestamp)
-        if asked is not None and asked < EARLIEST_MILLIS:
-            raise before_calendar("prediction_timestamp", asked)
-        return Truth(
-            row=row,
-            model=model,
-            prediction_id=event.prediction_id,
-            known_at=millis_of(event.timestamp),
-            value=value,
-            prediction_time=asked,
-        )
+            event = json_object(body)
+        if isinstance(event, dict):
+            model = self._directory.of_document(event, namespace)
+        else:
+            model = self._directory.find(event.model, event.namespace or namespace)
+        try:
+            return _truth(row, model, _slow_truth(event) if isinstance(event, dict) else event)
+        except InvalidMessage as error:
+            error.model, error.model_id = model.key, model.model_id
+            raise
 
 
-def _slow_truth(document: dict[str, Any], directory: Directory, namespace: str) -> _TruthEvent:
-    directory.of_document(document, namespace)
+def _truth(row: int, model: AppliedModel, event: _TruthEvent) -> Truth:
+    if text_problem(event.prediction_id):
+        raise malformed("prediction_id", f"a string of 1 to {LONGEST_NAME} bytes", event.prediction_id)
+    value = None if event.truth is None else canonical_category(event.truth)
+    if value is not None and text_problem(value):
+        raise malformed("truth", f"null, a number, or a string of 1 to {LONGEST_NAME} bytes", event.truth)
+    asked = None if event.prediction_timestamp is None else millis_of(event.prediction_timestamp)
+    if asked is not None and asked < EARLIEST_MILLIS:
+        raise before_calendar("prediction_timestamp", asked)
+    return Truth(
+        row=row,
+        model=model,
+        prediction_id=event.prediction_id,
+        known_at=millis_of(event.timestamp),
+        value=value,
+        prediction_time=asked,
+    )
+
+
+def _slow_truth(document: dict[str, Any]) -> _TruthEvent:
     prediction_id = name_field(document, "prediction_id")
     known_at = time_field(document)
     found = scalar(document["truth"]) if "truth" in document else INVALID

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from consumers.decode.fields import malformed, shown
+from consumers.decode.fields import LONGEST_NAME, malformed, shown, text_problem
 from consumers.decode.plain_json import json_object
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
@@ -36,6 +36,8 @@ class Directory:
 
     def __init__(self, configuration: Configuration) -> None:
         self._models: Mapping[ModelKey, AppliedModel] = {each.key: each for each in configuration.models}
+        self._unreadable = {unreadable.key: unreadable.problem for unreadable in configuration.unreadable}
+        self._known = ", ".join(map(str, sorted(self._models)[:10])) or "none"
 
     @property
     def models(self) -> Sequence[AppliedModel]:
@@ -45,17 +47,20 @@ class Directory:
         """Return the model of that name.
 
         Raises:
-            InvalidMessage: No such model was applied.
+            InvalidMessage: No such model was applied, its spec cannot be read, or that is no name.
         """
-        found = self._models.get(ModelKey(namespace or DEFAULT_NAMESPACE, model))
-        if found is None:
-            known = ", ".join(sorted(map(str, self._models))[:10]) or "none"
-            asked = f"{namespace}/{model}" if namespace else model
-            raise InvalidMessage(
-                DeadLetterReason.UNKNOWN_MODEL.value,
-                f"model: expected an applied model ({known}), found {shown(asked)}",
-            )
-        return found
+        key = ModelKey(namespace or DEFAULT_NAMESPACE, model)
+        found = self._models.get(key)
+        if found is not None:
+            return found
+        for field, name in (("namespace", key.namespace), ("model", key.name)):
+            if text_problem(name):
+                raise malformed(field, f"a string of 1 to {LONGEST_NAME} bytes", name)
+        if key in self._unreadable:
+            raise InvalidMessage(DeadLetterReason.SPEC_UNREADABLE.value, f"model: {self._unreadable[key]}", model=key)
+        asked = f"{namespace}/{model}" if namespace else model
+        sentence = f"model: expected an applied model ({self._known}), found {shown(asked)}"
+        raise InvalidMessage(DeadLetterReason.UNKNOWN_MODEL.value, sentence, model=key)
 
     def of_document(self, document: dict[str, Any], header_namespace: str) -> AppliedModel:
         """Return the model that a parsed *document* names; see `find`."""

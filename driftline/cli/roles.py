@@ -43,7 +43,12 @@ def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from alerting.app import run_alerter
 
-        run_alerter(settings, stop=stop, on_health=lambda reason: health.report(reason is None, reason or ""))
+        run_alerter(
+            settings,
+            stop=stop,
+            on_health=lambda reason: health.report(reason is None, reason or ""),
+            on_notices=health.note,
+        )
 
     run_role("alerter", loop, log_format=log_format.value)
 
@@ -54,6 +59,6 @@ def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from monitor.maintain import run_maintain
 
-        run_maintain(settings, stop=stop, on_health=health.report)
+        run_maintain(settings, stop=stop, on_health=health.report, on_notices=health.note)
 
     run_role("maintain", loop, log_format=log_format.value)

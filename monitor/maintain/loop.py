@@ -1,7 +1,7 @@
 """The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -31,13 +31,20 @@ UNSEEN_AT_ONCE = 200
 LONGEST_BACK_OFF_SECONDS = 30.0
 
 OnHealth = Callable[[bool, str], None]
+OnNotices = Callable[[Sequence[str]], None]
 log = structlog.get_logger()
 
 
-def run_maintain(settings: Settings, *, stop: threading.Event, on_health: OnHealth | None = None) -> None:
+def run_maintain(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    on_health: OnHealth | None = None,
+    on_notices: OnNotices = lambda notices: None,
+) -> None:
     """Maintain until *stop* is set; a database that is away is waited for, with a back-off.
 
-    *on_health* hears ``(healthy, why)`` after each round.
+    *on_health* hears ``(healthy, why)`` after each round, *on_notices* which models it cannot work for.
     """
     engine = make_engine(settings.database_url)
     maintainer = Maintainer(engine, settings)
@@ -53,6 +60,7 @@ def run_maintain(settings: Settings, *, stop: threading.Event, on_health: OnHeal
                 log.warning("maintain.interrupted", failures=failures, cause=why)
             if on_health is not None:
                 on_health(healthy, why)
+            on_notices(maintainer.notices)
             back_off = min(2.0 ** min(failures, 10) - 1, LONGEST_BACK_OFF_SECONDS)
             stop.wait(max(settings.maintain_seconds, back_off))
     finally:
@@ -74,6 +82,11 @@ class Maintainer:
         self._compact_at = 0.0
         self._rolling_at = 0.0
         self._drop_at = 0.0
+
+    @property
+    def notices(self) -> list[str]:
+        """Which models are left alone, and why."""
+        return [unreadable.problem for unreadable in self._configuration.unreadable]
 
     def round(self, *, stop: threading.Event) -> None:
         """Join until there is nothing left to join; compact and drop when it is time."""

@@ -1,7 +1,9 @@
 """The applied models: specs, cells and references, and the generation that says when they changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from monitor.errors import SpecError
@@ -60,11 +62,30 @@ class AppliedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableModel:
+    """A model whose stored spec, or cells, this program cannot read: nothing of it is counted until it is applied.
+
+    *problem* is one line for the operator: what cannot be read, why, and what to do.
+    """
+
+    model_id: int
+    key: ModelKey
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
-    """Every applied model, as of one generation."""
+    """Every applied model, as of one generation; *unreadable* ones are that model's trouble, never the others'."""
 
     generation: int
     models: tuple[AppliedModel, ...]
+    unreadable: tuple[UnreadableModel, ...] = ()
+
+    @property
+    def names(self) -> dict[int, ModelKey]:
+        """The key of every model by its id, readable or not."""
+        readable = {model.model_id: model.key for model in self.models}
+        return readable | {model.model_id: model.key for model in self.unreadable}
 
 
 def read_generation(connection: sa.Connection) -> int:
@@ -84,23 +105,37 @@ def load_configuration(connection: sa.Connection) -> Configuration:
         .join(spec, sa.and_(spec.c.model_id == model.c.id, spec.c.version == newest.c.version))
         .order_by(model.c.id)
     ).all()
-    layouts: dict[int, list[AppliedCells]] = {}
+    layouts: dict[int, list[sa.Row]] = {}  # type: ignore[type-arg]  # rows of every column
     for each in connection.execute(sa.select(cells).order_by(cells.c.effective_from, cells.c.id)):
-        found = AppliedCells(each.id, decode_layout(each.layout), each.effective_from)
-        layouts.setdefault(each.model_id, []).append(found)
-    models = tuple(
-        AppliedModel(
-            model_id=row.id,
-            key=ModelKey(row.namespace, row.name),
-            held=row.held,
-            spec_version=row.version,
-            spec=parse_spec(row.text, source=f"spec {row.version} of {row.name} in the database"),
-            reference_id=row.reference_id,
-            cells=tuple(layouts[row.id]),
-        )
-        for row in rows
+        layouts.setdefault(each.model_id, []).append(each)
+    models, unreadable = [], []
+    for row in rows:
+        try:
+            models.append(_applied(row, layouts[row.id]))
+        except (SpecError, msgspec.MsgspecError) as error:
+            key = ModelKey(row.namespace, row.name)
+            unreadable.append(UnreadableModel(row.id, key, _problem(key, row.version, error)))
+    return Configuration(generation, tuple(models), tuple(unreadable))
+
+
+def _applied(row: sa.Row, layouts: Sequence[sa.Row]) -> AppliedModel:  # type: ignore[type-arg]  # joined columns
+    return AppliedModel(
+        model_id=row.id,
+        key=ModelKey(row.namespace, row.name),
+        held=row.held,
+        spec_version=row.version,
+        spec=parse_spec(row.text, source=f"spec {row.version} of {row.name} in the database"),
+        reference_id=row.reference_id,
+        cells=tuple(AppliedCells(each.id, decode_layout(each.layout), each.effective_from) for each in layouts),
     )
-    return Configuration(generation, models)
+
+
+def _problem(key: ModelKey, version: int, error: SpecError | msgspec.MsgspecError) -> str:
+    found = "; ".join(error.problems) if isinstance(error, SpecError) else f"its cells: {error}"
+    return (
+        f"spec {version} of {key}: this program cannot read it: {found[:500]}. Mend its file and run `driftline apply`;"
+        " until then its records become dead letters"
+    )
 
 
 def load_reference(connection: sa.Connection, reference_id: int) -> ReferenceProfile:
