@@ -7,11 +7,13 @@ import structlog
 
 from consumers.kafka import Cluster
 from consumers.kafka_input import InputConsumer
+from consumers.model_intake import ModelIntakes
 from consumers.partition import PartitionState
 from monitor.clock import monotonic_seconds
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.store.dedup import load_identities
+from monitor.store.model_intake import load_intake, stopped_models
 from monitor.store.offsets import (
     BrokerPartition,
     beat,
@@ -157,6 +159,7 @@ class Claims:
             self._stopped_at = now
             self._notice_resumed()
             self._notice_unaccounted()
+            self._notice_resumed_models()
         if now - self._topics_at >= TOPICS_SECONDS:
             self._topics_at = now
             self._notice_recreated()
@@ -202,12 +205,13 @@ class Claims:
             row = claim_partition(connection, found, start_at="earliest")
             horizon = self._settings.dedup_horizon
             seen = load_identities(connection, key, since=row.next_offset - horizon)
+            intakes = ModelIntakes(key, load_intake(connection, key), end=found.high)
         if row.paused_reason is not None:
             self.stopped[key] = row.paused_reason
             log.error("partition.stopped", partition=str(key), reason=row.paused_reason)
             return
         self._not_before.pop(key, None)
-        self.states[key] = PartitionState(row, seen, horizon=horizon)
+        self.states[key] = PartitionState(row, seen, horizon=horizon, intakes=intakes)
         log.info("partition.claimed", partition=str(key), offset=row.next_offset, epoch=row.epoch)
 
     def _ask_broker(self, key: PartitionKey) -> BrokerPartition:
@@ -242,6 +246,22 @@ class Claims:
         with named_outage(self._engine, "comparing records with offsets"), self._engine.connect() as connection:
             found = unaccounted_partitions(connection)
         self.unaccounted = {key: count for key, count in found.items() if key in self.assigned}
+
+    def _notice_resumed_models(self) -> None:
+        """Count the records of models again that a human resumed, from the next one on."""
+        stopped = {(key, model_id) for key, state in self.states.items() for model_id in state.intakes.stopped}
+        if not stopped:
+            return
+        with named_outage(self._engine, "reading stopped models"), self._engine.connect() as connection:
+            still = {(found.source, found.model_id) for found in stopped_models(connection)}
+            resumed = {key: load_intake(connection, key) for key in {key for key, _ in stopped - still}}
+        for key, rows in resumed.items():
+            state = self.states[key]
+            end = max(self._consumer.cached_end(key), state.now.next_offset)
+            for row in rows:
+                if (key, row.model_id) in stopped - still:
+                    state.intakes.resumed(row.model_id, end=end, blind_until=row.blind_until)
+                    log.info("model.resumed", partition=str(key), model_id=row.model_id)
 
     def _notice_recreated(self) -> None:
         self._read_topic_ids()

@@ -1,6 +1,6 @@
 """From pending counts to one transaction: names become ids, columns become rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 
 import sqlalchemy as sa
@@ -32,29 +32,45 @@ class Flusher:
         Raises:
             ConfigurationChanged: Count the raw records again under the new configuration.
             OffsetFenced: Nothing was written; a partition is no longer where we left it.
-            UnavailableError: Postgres did not answer or refused; whether the commit arrived is unknown.
+            UnavailableError: Postgres did not answer; whether the commit arrived is unknown.
+            RefusedByDatabaseError: Postgres refuses what is in it, and would again.
         """
         moved = [each for each in states if each.moved]
         with named_outage(self._engine, "flushing counts"):
             self._prepare(pending)
-            contents = self._contents(pending, moved, generation)
+            contents = self._contents(pending, moved, generation, self._series)
             with self._engine.begin() as connection:
                 write_flush(connection, contents)
             reach("flush.after_commit")
 
+    def try_out(self, part: Pending, *, generation: int) -> None:
+        """Write *part* of a batch as a flush would, and roll it back.
+
+        Raises:
+            RefusedByDatabaseError: The database refuses it.
+            ConfigurationChanged, UnavailableError: As of `flush`.
+        """
+        with named_outage(self._engine, "trying out a part of a batch"), self._engine.connect() as connection:
+            known = ensure_series(connection, {series for series, _, _ in part.panes})
+            ensure_weeks(connection, _weeks(part))
+            write_flush(connection, self._contents(part, [], generation, known))
+            connection.rollback()
+
     def _prepare(self, pending: Pending) -> None:
         # Both are visible to everyone before the flush begins, so a flush never waits for another one's new names.
         unknown = {series for series, _, _ in pending.panes} - self._series.keys()
-        weeks = {week_start(time) for block in pending.predictions for time in _extremes(block)}
+        weeks = _weeks(pending)
         if unknown or weeks:
             with self._engine.begin() as connection:
                 self._series |= ensure_series(connection, unknown)
                 ensure_weeks(connection, weeks)
 
-    def _contents(self, pending: Pending, moved: list[PartitionState], generation: int) -> FlushContents:
+    def _contents(
+        self, pending: Pending, moved: list[PartitionState], generation: int, known: Mapping[SeriesKey, int]
+    ) -> FlushContents:
         panes = tuple(
             PaneDelta(
-                series_id=self._series[series],
+                series_id=known[series],
                 cells_id=cells_id,
                 start=start,
                 events=pane.events,
@@ -69,31 +85,37 @@ class Flusher:
             horizon=self._horizon,
             moves=tuple(each.move() for each in moved),
             panes=panes,
-            predictions=tuple(self._ledger_rows(each) for each in pending.predictions),
+            predictions=tuple(_ledger_rows(each, known) for each in pending.predictions),
             truths=tuple(pending.truths),
             deployments=tuple(pending.deployments),
             dead_letters=tuple(pending.dead_letters),
             unseen=tuple(
-                UnseenDelta(series_id=self._series[key.series], column=key.column, hour=key.hour, values=tally.named())
+                UnseenDelta(series_id=known[key.series], column=key.column, hour=key.hour, values=tally.named())
                 for key, tally in sorted(pending.unseen.items(), key=itemgetter(0))
             ),
+            intakes=tuple(row for state in moved for row in state.intakes.unstored()),
             identities={each.key: each.seen.unstored() for each in moved if each.role is TopicRole.PREDICTIONS},
         )
 
-    def _ledger_rows(self, block: SampledPredictions) -> LedgerRows:
-        ids = {keys: tuple(sorted(self._series[each] for each in keys)) for keys in set(block.series)}
-        return LedgerRows(
-            model_id=block.model_id,
-            source=block.source,
-            hashes=block.hashes,
-            versions=block.versions,
-            series_ids=[ids[keys] for keys in block.series],
-            event_times=block.event_times,
-            scores=block.scores,
-            labels=block.labels,
-            values=block.values,
-            offsets=block.offsets,
-        )
+
+def _ledger_rows(block: SampledPredictions, known: Mapping[SeriesKey, int]) -> LedgerRows:
+    ids = {keys: tuple(sorted(known[each] for each in keys)) for keys in set(block.series)}
+    return LedgerRows(
+        model_id=block.model_id,
+        source=block.source,
+        hashes=block.hashes,
+        versions=block.versions,
+        series_ids=[ids[keys] for keys in block.series],
+        event_times=block.event_times,
+        scores=block.scores,
+        labels=block.labels,
+        values=block.values,
+        offsets=block.offsets,
+    )
+
+
+def _weeks(pending: Pending) -> set[int]:
+    return {week_start(time) for block in pending.predictions for time in _extremes(block)}
 
 
 def _extremes(block: SampledPredictions) -> Iterable[int]:

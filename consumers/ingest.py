@@ -12,11 +12,14 @@ import structlog
 
 from consumers.absorb import Absorber
 from consumers.claims import Claims
+from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.flush import Flusher
 from consumers.holes import SecondReading
+from consumers.isolation import stop_refused_models
 from consumers.kafka import Cluster, TopicProducer
 from consumers.kafka_input import InputConsumer
 from consumers.kafka_values import Rebalance
+from consumers.notices import intake_notices, say_stopped
 from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
@@ -25,14 +28,20 @@ from consumers.timestamp_types import TimestampTypes
 from consumers.timings import Timings
 from consumers.wakeups import Wakeups
 from monitor.clock import monotonic_seconds, sleep_seconds
-from monitor.errors import ConfigurationChanged, OffsetFenced, RecordsUnaccounted, UnavailableError
+from monitor.errors import (
+    ConfigurationChanged,
+    OffsetFenced,
+    RecordsUnaccounted,
+    RefusedByDatabaseError,
+    UnavailableError,
+)
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS, UNACCOUNTED_PARTITIONS
 from monitor.settings import Settings
-from monitor.store.configuration import load_configuration
+from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import make_engine
 from monitor.store.outage import named_outage
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import ModelKey, PartitionKey, TopicRole
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 BEAT_SECONDS = 1.0
@@ -98,6 +107,9 @@ class IngestWorker:
         self._pending = Pending()
         self._pending_since = self._beat_at = 0.0
         self._absorber: Absorber | None = None
+        self._configuration = Configuration(-1, ())
+        self._names: dict[int, ModelKey] = {}
+        self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
         self._outage = ""
         self._broker_in_doubt = False
         self._count = min(SMALL_BATCH, settings.batch_size)
@@ -123,7 +135,7 @@ class IngestWorker:
                 self._load_configuration()
                 self._claims.discover()
                 self._timestamp_types.tend()
-            except UnavailableError as error:
+            except (UnavailableError, RefusedByDatabaseError) as error:
                 self._away(error)
                 self._report()
                 sleep_seconds(self._wait_seconds)
@@ -193,7 +205,7 @@ class IngestWorker:
                 self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
                 self._report()
-        except UnavailableError as error:
+        except (UnavailableError, RefusedByDatabaseError) as error:
             self._away(error)
         else:
             self._back()
@@ -210,21 +222,7 @@ class IngestWorker:
         if ours is None or self._absorber is None:
             return
         self._timings.records += len(ours.records)
-        stopped = self._absorber.absorb(ours, self._claims.states, self._pending)
-        if stopped:
-            self._stop_poisoned(stopped)
-
-    def _stop_poisoned(self, keys: frozenset[PartitionKey]) -> None:
-        share, minimum = self._settings.dead_letter_share, self._settings.dead_letter_minimum
-        for key in sorted(keys):
-            worst = [each for each in self._pending.dead_letters if each.source == key]
-            example = worst[-1].sentence if worst else "see the last records"
-            self._claims.stop(
-                key,
-                f"dead letters: over {share:.0%} of the last 1,000 records bad, and at least {minimum};"
-                f" the latest at offset {worst[-1].offset if worst else '?'}: {example}",
-            )
-        self._recount_without(keys)
+        self._absorber.absorb(ours, self._claims.states, self._pending)
 
     def _ask_broker_in_doubt(self) -> None:
         """After a complaint the end of a partition is known only once the broker answers: no heartbeat before.
@@ -266,7 +264,7 @@ class IngestWorker:
             except ConfigurationChanged:
                 try:
                     self._load_configuration()
-                except UnavailableError as error:
+                except (UnavailableError, RefusedByDatabaseError) as error:
                     self._away(error)
                     return False
                 self._recount()
@@ -283,6 +281,28 @@ class IngestWorker:
             except UnavailableError as error:
                 self._away(error)
                 return False
+            except RefusedByDatabaseError as error:
+                if not self._isolated(error):
+                    return False
+        return True
+
+    def _isolated(self, error: RefusedByDatabaseError) -> bool:
+        """Stop the models whose rows the database refuses and count the batch again; False: wait and try again."""
+        assert self._absorber is not None
+        moved = [state for state in self._claims.states.values() if state.moved]
+        try:
+            stopped = stop_refused_models(
+                self._flusher, self._pending, moved, names=self._names, generation=self._absorber.generation
+            )
+        except ConfigurationChanged:
+            return True  # the next flush finds that out, too
+        except UnavailableError as outage:
+            self._away(outage)
+            return False
+        if not stopped:
+            self._away(error)
+            return False
+        self._recount()
         return True
 
     def _flush(self) -> None:
@@ -296,6 +316,7 @@ class IngestWorker:
         now = monotonic_seconds()
         for state in states:
             if state.moved:
+                say_stopped(state, self._names)
                 state.keep(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
@@ -307,12 +328,16 @@ class IngestWorker:
         with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
             configuration = load_configuration(connection)
         self._absorber = Absorber(configuration, self._settings, self._timings, self._clock)
+        self._configuration = configuration
+        self._names = configuration.names
         self._wakeups.know(configuration)
         log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
+        for unreadable in configuration.unreadable:
+            log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
 
     # Waiting
 
-    def _away(self, error: UnavailableError) -> None:
+    def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         if not self._outage:
             log.warning("service.away", error=str(error))
             self._consumer.pause(self._claims.states)
@@ -348,7 +373,13 @@ class IngestWorker:
         problems += [self._outage] if self._outage else []
         if self._on_health is not None:
             self._on_health(not problems, "; ".join(problems))
-        self._on_notices(self._timestamp_types.notices)
+        of_models = intake_notices(
+            self._claims.states.values(),
+            names=self._names,
+            unreadable=self._configuration.unreadable,
+            limit=self._limit,
+        )
+        self._on_notices([*of_models, *self._timestamp_types.notices])
 
 
 def _topic_roles(settings: Settings) -> dict[str, TopicRole]:

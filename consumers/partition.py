@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from consumers.continuity import Hole
-from consumers.dead_letter_limit import DeadLetterLimit, after, decode_recent, encode_recent, limit_reached
+from consumers.dead_letter_limit import DeadLetterLimit, RecentRecords, decode_recent
+from consumers.model_intake import ModelIntakes
 from consumers.recent_identities import RecentIdentities
 from monitor.store.dedup import SeenIdentities
 from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
@@ -16,27 +17,33 @@ from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What is stored of a partition, or would be after the next flush."""
+    """What is stored of a partition, or would be after the next flush.
+
+    *recent*: bad among them are dead letters that no model can be blamed for.
+    """
 
     next_offset: int
     max_event_time: int | None
-    recent_bad: npt.NDArray[np.bool_]
+    recent: RecentRecords
 
 
 class PartitionState:
     """Running state; `stored` is in Postgres, `now` includes the unflushed records."""
 
-    def __init__(self, row: StoredOffset, seen: SeenIdentities, *, horizon: int) -> None:
+    def __init__(
+        self, row: StoredOffset, seen: SeenIdentities, *, horizon: int, intakes: ModelIntakes | None = None
+    ) -> None:
         self.key = row.key
         self.role = row.role
         self.epoch = row.epoch
         self.topic_id = row.topic_id
         self.forgiven_until = row.forgiven_until
         self.seen = RecentIdentities(seen, horizon=horizon)
+        self.intakes = intakes or ModelIntakes(row.key, (), end=0)
         self.stored = Position(
             next_offset=row.next_offset,
             max_event_time=row.max_event_time,
-            recent_bad=decode_recent(row.recent_bad),
+            recent=decode_recent(row.recent_bad),
         )
         self.now = self.stored
         self.counters = PartitionCounters()
@@ -82,16 +89,22 @@ class PartitionState:
     def advance(
         self, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], max_event_time: int | None
     ) -> None:
-        """Take in records up to the last of *offsets*; *bad* marks the dead letters among them."""
+        """Take in records up to the last of *offsets*; *bad* marks those that no model can be blamed for."""
         self.now = Position(
             next_offset=self._over_holes(int(offsets[-1]) + 1),
             max_event_time=max_event_time,
-            recent_bad=after(self.now.recent_bad, bad & (offsets >= self.forgiven_until)),
+            recent=self.now.recent.after(bad & (offsets >= self.forgiven_until)),
         )
 
-    def passes(self, limit: DeadLetterLimit, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_]) -> bool:
-        """Return whether *bad* records bring the partition over the limit of dead letters."""
-        return limit_reached(self.now.recent_bad, bad & (offsets >= self.forgiven_until), limit)
+    def notice(self, limit: DeadLetterLimit) -> str | None:
+        """Return what to say while over *limit* of the records cannot be laid to any model; None: nothing."""
+        recent = self.now.recent
+        if not recent.is_past(limit):
+            return None
+        return (
+            f"{self.key}: {len(recent.bad):,} of the last {recent.length:,} records name no model or cannot be read;"
+            " they are dead letters and nothing stops: see `driftline dead-letters list`"
+        )
 
     def add(self, **counts: int) -> None:
         """Add to the counters by name."""
@@ -109,7 +122,7 @@ class PartitionState:
             max_event_time=self.now.max_event_time,
             caught_up=self.at_end,
             counters=replace(self.counters, skipped=self.skipped),
-            recent_bad=encode_recent(self.now.recent_bad),
+            recent_bad=self.now.recent.encoded(),
         )
 
     def says_more(self, *, now: float, every_seconds: float) -> bool:
@@ -123,9 +136,11 @@ class PartitionState:
         self._written_at, self._written_at_end = now, self.at_end
         self.counters = PartitionCounters()
         self.seen.keep()
+        self.intakes.keep()
 
     def roll_back(self) -> None:
         """Forget the unflushed records; they will be counted again, the holes among them stay accepted."""
         self.now = replace(self.stored, next_offset=self._over_holes(self.stored.next_offset))
         self.counters = PartitionCounters()
         self.seen.forget_unstored()
+        self.intakes.roll_back()

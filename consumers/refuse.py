@@ -70,4 +70,5 @@ def dead_letter(record: Record, refusal: Refusal, *, keep_bytes: int) -> DeadLet
         truncated=kept is not None and len(kept) < len(body or b""),
         reason=refusal.reason,
         sentence=refusal.sentence,
+        model=refusal.model,
     )

@@ -93,7 +93,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         moved: Columns to list once drift is found, most certain first: see `monitor.decide.moved`.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
         reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
-            ``compacted``, ``immature``, ``not_measured``; else empty.
+            ``blind``, ``compacted``, ``immature``, ``not_measured``; else empty.
     """
 
     verdict: Verdict

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     max_message_bytes: int = 1 << 20
     dead_letter_bytes: int = Field(default=64 << 10, description="Bytes of a refused record that are kept.")
     dead_letter_share: float = Field(
-        default=0.2, description="Bad share of the last 1,000 records that stops a partition."
+        default=0.2, description="Bad share of a model's last 1,000 records in a partition that stops it there."
     )
     dead_letter_minimum: int = 50
 

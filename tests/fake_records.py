@@ -1,11 +1,13 @@
 """Kafka records and configurations made by hand, for tests of ingest without a broker."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from consumers.absorb import Absorber
+from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.partition import PartitionState
 from consumers.pending import Pending
 from consumers.records import batches_by_role
@@ -110,18 +112,29 @@ class Bench:
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
         self.states = {each.key: each for each in states}
         self.next = 0
+        self.limit = DeadLetterLimit(share=chosen.dead_letter_share, minimum=chosen.dead_letter_minimum)
+        self._flushed: Counter[str] = Counter()
 
-    def take(self, *records: FakeRecord) -> frozenset[PartitionKey]:
-        """Absorb *records* as one batch; return the partitions over the dead-letter limit."""
-        stopped: frozenset[PartitionKey] = frozenset()
+    def take(self, *records: FakeRecord) -> None:
+        """Absorb *records* as one batch."""
         for batch in batches_by_role(records, ROLES):
-            stopped |= self.absorber.absorb(batch, self.states, self.pending)
-        return stopped
+            self.absorber.absorb(batch, self.states, self.pending)
 
-    def take_bodies(self, *bodies: bytes, **of_record: Any) -> frozenset[PartitionKey]:
+    def take_bodies(self, *bodies: bytes, **of_record: Any) -> None:
         """Absorb *bodies* as the next records of partition 0."""
         first, self.next = self.next, self.next + len(bodies)
-        return self.take(*(FakeRecord(body=body, at=first + n, **of_record) for n, body in enumerate(bodies)))
+        self.take(*(FakeRecord(body=body, at=first + n, **of_record) for n, body in enumerate(bodies)))
+
+    def flushed(self) -> None:
+        """As if everything until now were committed."""
+        for state in self.states.values():
+            self._flushed.update(asdict(state.counters) if state.key.topic == "predictions" else {})
+            state.keep(now=0.0)
+        self.pending = Pending()
+
+    def total(self) -> PartitionCounters:
+        """Return the counters of the predictions' partitions over all flushes."""
+        return PartitionCounters(**self._flushed)
 
     def counters(self, topic: str = "predictions", partition: int = 0) -> PartitionCounters:
         return self.states[PartitionKey(topic, partition)].counters

@@ -58,6 +58,7 @@ _ENTRIES = {
     "status": _Entry("status", "status", _LOOK),
     "incidents": _Entry("incidents", "incidents", _LOOK),
     "evaluations": _Entry("evaluations", "evaluations", _LOOK),
+    "models": _Entry("models", "app", _LOOK),
     "partitions": _Entry("partitions", "app", _LOOK),
     "dead-letters": _Entry("dead_letters", "app", _LOOK),
 }

@@ -11,13 +11,20 @@ from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from monitor.clock import to_millis
 from monitor.settings import Settings, load_settings
-from monitor.store.dead_letters import StoredDeadLetter, dead_letters_to_replay, list_dead_letters, mark_replayed
+from monitor.store.dead_letters import (
+    DeadLetterFilter,
+    StoredDeadLetter,
+    dead_letters_to_replay,
+    list_dead_letters,
+    mark_replayed,
+)
 from monitor.types import DeadLetterReason
 
 app = typer.Typer(no_args_is_help=True, help="Show records that were refused, or send them again.")
 
 Topic = Annotated[str | None, typer.Option(help="Only those of this topic.")]
 Reason = Annotated[DeadLetterReason | None, typer.Option(help="Only those with this reason.")]
+Model = Annotated[str | None, typer.Option(help="Only those that name this model (NAME, or NAMESPACE/NAME).")]
 _SEND_SECONDS = 30.0
 
 
@@ -25,19 +32,23 @@ _SEND_SECONDS = 30.0
 def show(
     topic: Topic = None,
     reason: Reason = None,
+    model: Model = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List refused records: where each lies, why, and whether it was sent again."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
-        found = list_dead_letters(connection, topic=topic, reason=reason, limit=limit)
+        found = list_dead_letters(connection, DeadLetterFilter(topic, reason, model), limit=limit)
     if as_json:
         print_json({"dead_letters": [_document(each) for each in found]})
         return
     print_table(
         "Dead letters",
-        ("id", "record", "reason", "bytes", "sent again (UTC)"),
-        [(each.id, _place(each), each.letter.reason, each.letter.size, _sent_again(each)) for each in found],
+        ("id", "record", "model", "reason", "bytes", "sent again (UTC)"),
+        [
+            (each.id, _place(each), each.letter.model, each.letter.reason, each.letter.size, _sent_again(each))
+            for each in found
+        ],
         notes=[each.letter.sentence for each in found],
         empty="none",
     )
@@ -47,6 +58,7 @@ def show(
 def replay(
     topic: Topic = None,
     reason: Reason = None,
+    model: Model = None,
     every: Annotated[bool, typer.Option("--all", help="Every one that was not sent again yet.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, oldest first.")] = 1000,
     as_json: AsJson = False,
@@ -56,12 +68,13 @@ def replay(
     Useful once the cause is gone: a model that was unknown is applied now. Records whose bytes were not kept whole
     stay where they are.
     """
-    if topic is None and reason is None and not every:
-        raise WrongUseError("expected --reason, --topic or --all, found none of them")
+    chosen = DeadLetterFilter(topic, reason, model)
+    if chosen == DeadLetterFilter() and not every:
+        raise WrongUseError("expected --reason, --topic, --model or --all, found none of them")
     settings = load_settings()
     with opened_database(settings) as engine:
         with engine.connect() as connection:
-            letters = dead_letters_to_replay(connection, topic=topic, reason=reason, limit=limit)
+            letters = dead_letters_to_replay(connection, chosen, limit=limit)
         _send(settings, letters)
         with engine.begin() as connection:
             mark_replayed(connection, [each.id for each in letters])
@@ -101,6 +114,7 @@ def _document(stored: StoredDeadLetter) -> dict[str, object]:
         "partition": letter.source.partition,
         "offset": letter.offset,
         "row": letter.row,
+        "model": None if letter.model is None else str(letter.model),
         "reason": letter.reason.value,
         "sentence": letter.sentence,
         "size": letter.size,

@@ -8,8 +8,11 @@ import typer
 from consumers.timestamp_types import create_time_notice
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
+from driftline.cli.models import model_troubles
 from monitor.settings import Settings, load_settings
+from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
+from monitor.store.model_intake import stopped_models
 from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.status import ModelStatus, count_dead_letters, model_statuses
 from monitor.store.watermarks import read_partitions
@@ -36,11 +39,23 @@ def status(as_json: AsJson = False) -> None:
         partitions = list_offsets(connection)
         topics = _topic_statuses(connection, settings, partitions)
         dead = count_dead_letters(connection)
+        configuration = load_configuration(connection)
+        stopped = stopped_models(connection)
     if as_json:
         print_json(
-            {"models": models, "topics": topics, "partitions": flat_partitions(partitions), "dead_letters": dead}
+            {
+                "models": models,
+                "unreadable_specs": configuration.unreadable,
+                "stopped_models": stopped,
+                "topics": topics,
+                "partitions": flat_partitions(partitions),
+                "dead_letters": dead,
+            }
         )
         return
+    for name, troubles in sorted(model_troubles(configuration, stopped).items()):
+        for trouble in troubles:
+            typer.echo(f"{name} is blind, in part or wholly: {trouble}")
     _print_models(models)
     _print_topics(topics)
     print_partitions(partitions)

@@ -1,6 +1,6 @@
 """One model's turn: find the windows that are due, decide them, store what was decided."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from monitor.evaluate.window_evaluation import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
+from monitor.store.model_intake import blind_spans
 from monitor.store.series import series_of_model
 from monitor.store.watermarks import read_partitions
 from monitor.truth.accuracy import PerformanceCounts
@@ -64,7 +65,7 @@ class Evaluator:
             applied=applied,
             rules=rules,
             cache=self._cache,
-            decision=prepared.decision,
+            decision=replace(prepared.decision, blind=blind_spans(connection, applied.model_id)),
             watermark=watermark.value,
             series=series,
         )

@@ -19,7 +19,8 @@ from monitor.decide import (
 )
 from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
-from monitor.types import Scale, Season, Verdict
+from monitor.types import Scale, Season, Verdict, Window
+from monitor.windows.blind import BlindSpan, is_blind
 from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
 from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
 from monitor.windows.due import length_millis
@@ -32,6 +33,7 @@ class ModelDecision:
 
     Attributes:
         cells_id: The cells of the reference; only windows counted wholly on them can be compared.
+        blind: Of which event times records of the model are missing.
         beside: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
 
@@ -41,6 +43,7 @@ class ModelDecision:
     cells_order: tuple[int, ...]
     spec_version: int
     reference_id: int
+    blind: tuple[BlindSpan, ...] = ()
     beside: Prepared | None = None
 
 
@@ -88,6 +91,8 @@ def evaluate_windows(
         for each in windows:
             if isinstance(each, EvaluatedWindow):
                 yield each
+            elif is_blind(each.window, decision.blind):
+                yield _described(each, decision, _inconclusive(each.rows, "blind"))
             elif not _comparable(each.rows, decision):
                 yield _described(each, decision, _inconclusive(each.rows, "new_cells"))
             elif is_filling(each.window, since=since):
@@ -153,6 +158,8 @@ def _inconclusive(rows: Sequence[PaneRow], reason: str) -> WindowResult:
 _SENTENCES = {
     "filling": "Inconclusive: the series is younger than the window, which is filling.",
     "new_cells": "Inconclusive: new cells took effect, the window is filling.",
+    "blind": "Inconclusive: records of the model are missing, it stands or stood still in a partition: see"
+    " `driftline status`.",
     "compacted": "Inconclusive: the window was added after its history had been compacted; it is filling.",
 }
 
@@ -188,7 +195,9 @@ def _decided(
         )
     needs_previous = examined.needs_previous or (beside is not None and beside.needs_previous)
     previous = None
-    previous_rows = () if previous_is_filling(window.window, since=since) else window.previous_rows
+    before = Window(scale, window.window.start)
+    unusable = previous_is_filling(window.window, since=since) or is_blind(before, decision.blind)
+    previous_rows = () if unusable else window.previous_rows
     if needs_previous and previous_rows and _comparable(previous_rows, decision):
         previous = _added(window.previous, sums.load(window.previous), decision.size)
     previous_events = sum(row.events for row in previous_rows)

@@ -1,13 +1,14 @@
 """Dead letters: what was refused, with its bytes, its place and the sentence that says why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from monitor.store.model_names import DEFAULT_NAMESPACE
 from monitor.store.schema import dead_letter
-from monitor.types import DeadLetterReason, PartitionKey
+from monitor.types import DeadLetterReason, ModelKey, PartitionKey
 
 Headers = tuple[tuple[str, str | None], ...]
 
@@ -20,6 +21,7 @@ class DeadLetter:
         value: The body, cut to the setting's length (*truncated*); None when the record was empty or too large.
         headers: Names and values; bytes as Latin-1 text, which keeps them exactly.
         size: Length of the whole body in bytes.
+        model: Whose record it is, as far as it says.
     """
 
     source: PartitionKey
@@ -32,6 +34,7 @@ class DeadLetter:
     truncated: bool
     reason: DeadLetterReason
     sentence: str
+    model: ModelKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ def append_dead_letters(connection: sa.Connection, letters: Sequence[DeadLetter]
                     "truncated": each.truncated,
                     "reason": each.reason.value,
                     "sentence": each.sentence.replace("\x00", "\\x00"),
+                    "namespace": None if each.model is None else each.model.namespace,
+                    "model": None if each.model is None else each.model.name,
                 }
                 for each in letters
             ],
@@ -73,25 +78,35 @@ def _storable(value: str | None) -> str | None:
     return None if value is None else value.replace("\x00", "\u2400")
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """Which dead letters: of a topic, with a reason, that name a model (as `ModelKey` is written); None: any."""
+
+    topic: str | None = None
+    reason: DeadLetterReason | None = None
+    model: str | None = None
+
+
 def list_dead_letters(
-    connection: sa.Connection, *, topic: str | None = None, reason: DeadLetterReason | None = None, limit: int = 100
+    connection: sa.Connection, chosen: DeadLetterFilter = DeadLetterFilter(), *, limit: int = 100
 ) -> tuple[StoredDeadLetter, ...]:
-    """Return the newest dead letters first, of one topic and reason if given."""
-    wanted = sa.select(dead_letter).order_by(dead_letter.c.id.desc()).limit(limit)
-    return tuple(_stored(each) for each in connection.execute(_of(wanted, topic, reason)))
+    """Return the newest dead letters first."""
+    wanted = sa.select(dead_letter).where(*_of(chosen)).order_by(dead_letter.c.id.desc()).limit(limit)
+    return tuple(_stored(each) for each in connection.execute(wanted))
 
 
 def dead_letters_to_replay(
-    connection: sa.Connection, *, topic: str | None = None, reason: DeadLetterReason | None = None, limit: int = 1000
+    connection: sa.Connection, chosen: DeadLetterFilter = DeadLetterFilter(), *, limit: int = 1000
 ) -> tuple[StoredDeadLetter, ...]:
     """Return, in the order they came, dead letters with their whole body that were not replayed yet."""
     wanted = (
         sa.select(dead_letter)
         .where(dead_letter.c.replayed_at.is_(None), dead_letter.c.value.is_not(None), sa.not_(dead_letter.c.truncated))
+        .where(*_of(chosen))
         .order_by(dead_letter.c.id)
         .limit(limit)
     )
-    return tuple(_stored(each) for each in connection.execute(_of(wanted, topic, reason)))
+    return tuple(_stored(each) for each in connection.execute(wanted))
 
 
 def mark_replayed(connection: sa.Connection, ids: Sequence[int]) -> int:
@@ -102,14 +117,14 @@ def mark_replayed(connection: sa.Connection, ids: Sequence[int]) -> int:
     return done.rowcount
 
 
-def _of(
-    wanted: sa.Select[tuple[object, ...]], topic: str | None, reason: DeadLetterReason | None
-) -> sa.Select[tuple[object, ...]]:
-    if topic is not None:
-        wanted = wanted.where(dead_letter.c.topic == topic)
-    if reason is not None:
-        wanted = wanted.where(dead_letter.c.reason == reason.value)
-    return wanted
+def _of(chosen: DeadLetterFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if chosen.topic is not None:
+        yield dead_letter.c.topic == chosen.topic
+    if chosen.reason is not None:
+        yield dead_letter.c.reason == chosen.reason.value
+    if chosen.model is not None:
+        plain = sa.and_(dead_letter.c.namespace == DEFAULT_NAMESPACE, dead_letter.c.model == chosen.model)
+        yield sa.or_(plain, sa.func.concat(dead_letter.c.namespace, "/", dead_letter.c.model) == chosen.model)
 
 
 def _stored(row: sa.Row) -> StoredDeadLetter:  # type: ignore[type-arg]  # a row of every column
@@ -125,6 +140,7 @@ def _stored(row: sa.Row) -> StoredDeadLetter:  # type: ignore[type-arg]  # a row
         truncated=row.truncated,
         reason=DeadLetterReason(row.reason),
         sentence=row.sentence,
+        model=None if row.model is None else ModelKey(row.namespace, row.model),
     )
     replayed = None if row.replayed_at is None else row.replayed_at.isoformat()
     return StoredDeadLetter(id=row.id, letter=letter, recorded_at=row.recorded_at.isoformat(), replayed_at=replayed)

@@ -13,6 +13,7 @@ from monitor.store.deployments import DeploymentRow, append_deployments
 from monitor.store.engine import driver_connection
 from monitor.store.inbox import InboxRow, append_truths
 from monitor.store.ledger import LedgerRows, append_predictions
+from monitor.store.model_intake import IntakeRow, save_intake
 from monitor.store.offsets import PartitionMove, move_offset
 from monitor.store.panes_append import PaneDelta, append_panes
 from monitor.store.schema import flush
@@ -34,6 +35,7 @@ class FlushContents:
     deployments: tuple[DeploymentRow, ...]
     dead_letters: tuple[DeadLetter, ...]
     unseen: tuple[UnseenDelta, ...]
+    intakes: tuple[IntakeRow, ...]
     identities: dict[PartitionKey, SeenIdentities]
 
 
@@ -64,6 +66,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     append_dead_letters(connection, contents.dead_letters)
     append_deployments(connection, contents.deployments)
     append_unseen(connection, contents.unseen)
+    save_intake(connection, contents.intakes)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
     connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
     reach("flush.before_commit")

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
+from monitor.store.model_intake import forget_intake
 from monitor.store.schema import dedup, input_offset
 from monitor.types import PartitionKey, TimestampType, TopicRole
 
@@ -278,6 +279,7 @@ def resume_partition(connection: sa.Connection, topic: str, partition: int, *, a
     anew = {} if at == "stored" else {"next_offset": _FROM_BEGINNING if at == "earliest" else _FROM_END}
     if anew:
         connection.execute(sa.delete(dedup).where(dedup.c.topic == topic, dedup.c.partition == partition))
+        forget_intake(connection, key)
     resumed = connection.execute(
         sa.update(input_offset)
         .where(_is(key), input_offset.c.paused_reason.is_not(None))

@@ -15,10 +15,10 @@ def ensure_series(connection: sa.Connection, keys: set[SeriesKey]) -> dict[Serie
     ordered = sorted(keys)
     for start in range(0, len(ordered), AT_ONCE):
         rows = _as_rows(ordered[start : start + AT_ONCE])
-        new = sa.select(rows.c[*_NAMES])
+        new = sa.select(*(rows.c[name] for name in _NAMES))
         connection.execute(insert(series).from_select(_NAMES, new).on_conflict_do_nothing())
         same = sa.and_(*(series.c[name] == rows.c[name] for name in _NAMES))
-        wanted = sa.select(series.c.id, series.c[*_NAMES]).select_from(rows.join(series, same))
+        wanted = sa.select(series.c.id, *(series.c[name] for name in _NAMES)).select_from(rows.join(series, same))
         found |= {SeriesKey(*key): series_id for series_id, *key in connection.execute(wanted)}
     return found
 

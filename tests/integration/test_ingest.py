@@ -19,8 +19,7 @@ from sqlalchemy import Engine
 
 from consumers.ingest import run_ingest
 from monitor.settings import Settings
-from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
-from monitor.types import PartitionKey
+from monitor.store.offsets import list_offsets, resume_partition
 from tests.factories import START, apply_credit_model, apply_model, credit_event, encoded, prediction_event
 from tests.oracle import counted_in_database, recount_topics
 from tests.services.kafka import KafkaBroker
@@ -169,42 +168,6 @@ def test_a_fenced_worker_writes_nothing(
 def offsets_of(engine: Engine, topic: str) -> list:  # type: ignore[type-arg]
     with engine.connect() as connection:
         return [each for each in list_offsets(connection) if each.key.topic == topic]
-
-
-def test_poison_stops_its_partition_until_resumed(
-    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
-) -> None:
-    """Partition 0 stops before its offset moves, the others go on; resumed, its bad records are dead letters."""
-    apply_credit_model(engine)
-    good = [encoded(prediction_event(number, at=START + number)) for number in range(400)]
-    produce(kafka_broker, topic_names.predictions, good)
-    settings = settings_for(database_url, kafka_broker, topic_names)
-    key = PartitionKey(topic_names.predictions, 0)
-
-    def paused() -> dict[PartitionKey, str]:
-        with engine.connect() as connection:
-            return paused_partitions(connection)
-
-    with ingesting(settings):
-        wait_until(lambda: records(engine) == 400)
-        produce(kafka_broker, topic_names.predictions, [b"broken"] * 200, partitions=1)
-        more = [encoded(prediction_event(number, at=START + number)) for number in range(400, 800)]
-        produce(kafka_broker, topic_names.predictions, more)
-        wait_until(lambda: key in paused())
-        wait_until(lambda: records(engine) >= 400 + 300)
-        stopped = offsets_of(engine, topic_names.predictions)[0]
-        assert "dead letters" in paused()[key]
-        assert stopped.next_offset == stopped.counters.records < 100 + 200 + 100
-    with ingesting(settings):
-        time.sleep(1)
-        assert list(paused()) == [key]
-        with engine.begin() as connection:
-            resume_partition(connection, key.topic, key.partition, at="stored")
-        wait_until(lambda: records(engine) == 1000)
-        assert not paused()
-    counted = counted_in_database(engine)
-    assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-    assert len(counted.dead) == 200
 
 
 def test_a_recreated_topic_is_refused(

@@ -1,7 +1,16 @@
 """The tables of Driftline's state, as SQLAlchemy Core; migrations produce exactly these."""
 
 from monitor.store.schema.columns import metadata
-from monitor.store.schema.counts import dead_letter, dedup, deployment, flush, input_offset, pane, unseen_value
+from monitor.store.schema.counts import (
+    dead_letter,
+    dedup,
+    deployment,
+    flush,
+    input_offset,
+    model_intake,
+    pane,
+    unseen_value,
+)
 from monitor.store.schema.decisions import (
     action,
     endpoint,
@@ -25,6 +34,7 @@ __all__ = [
     "series",
     "live_block",
     "input_offset",
+    "model_intake",
     "flush",
     "dedup",
     "pane",

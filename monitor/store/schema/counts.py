@@ -29,11 +29,26 @@ input_offset = sa.Table(
     sa.Column("unsampled", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("extra_fields", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),  # offsets without a record, as explained
-    sa.Column(
-        "recent_bad", sa.LargeBinary, nullable=True
-    ),  # one bit per record of the last 1,000: it was a dead letter
-    # Bad records before it do not stop the partition again: `partitions resume` sets -1, the next claim the end.
+    # One bit per record of the last 1,000: it was a dead letter that no model can be blamed for; only a notice.
+    sa.Column("recent_bad", sa.LargeBinary, nullable=True),
+    # Bad records before it are not among them: `partitions resume` sets -1, the next claim the end.
     sa.Column("forgiven_until", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+model_intake = sa.Table(  # how one model's records fare in one partition; a row once it has had any there
+    "model_intake",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("model_id", sa.ForeignKey("model.id"), primary_key=True, autoincrement=False),
+    sa.Column("recent_bad", sa.LargeBinary, nullable=True),  # one bit per record of its last 1,000, as above
+    sa.Column("forgiven_until", sa.BigInteger, nullable=False, server_default="0"),  # -1: `models resume`, as above
+    sa.Column("stopped_reason", sa.Text, nullable=True),  # from then on its records are dead letters
+    wall("stopped_at", nullable=True),
+    # Event times whose records are missing here: of the stop that is in force, or was the last one.
+    sa.Column("blind_since", sa.BigInteger, nullable=True),
+    sa.Column("blind_until", sa.BigInteger, nullable=True),
+    sa.Index("ix_model_intake_blind", "model_id", postgresql_where=sa.text("blind_since IS NOT NULL")),
 )
 
 flush = sa.Table(
@@ -100,6 +115,8 @@ dead_letter = sa.Table(
     sa.Column("truncated", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("namespace", sa.Text, nullable=True),  # whose record it is, as far as it says: a name from a message
+    sa.Column("model", sa.Text, nullable=True),
     wall("recorded_at"),
     wall("replayed_at", nullable=True),
     sa.UniqueConstraint("topic", "partition", "offset", "row"),

@@ -237,13 +237,3 @@ def test_truths_outside_the_sample_are_dropped_and_counted() -> None:
     assert 30 < len(in_ledger) < 90
     assert bench.counters("truths").unsampled == 200 - len(in_ledger)
     assert sum(p.sampled for (s, _, _), p in bench.pending.panes.items() if not s.segment_tag) == len(in_ledger)
-
-
-def test_the_limit_stops_a_partition_at_fifty_bad_of_a_thousand() -> None:
-    """49 bad records pass, the fiftieth does not; one in ten of many never does."""
-    bench = Bench(dead_letter_minimum=50)
-    assert not bench.take_bodies(*[b"x"] * 49)
-    assert bench.take_bodies(b"x")
-    calm = Bench(dead_letter_minimum=50)
-    bodies = [b"x" if n % 10 == 0 else event_with(prediction_id=str(n)) for n in range(3000)]
-    assert not any(calm.take_bodies(*bodies[n : n + 500]) for n in range(0, 3000, 500))

@@ -1,0 +1,116 @@
+"""The records of one batch while it is decided what becomes of each: refused with a reason, or fit to be counted."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from consumers.dead_letter_limit import DeadLetterLimit
+from consumers.decisions import largest_time
+from consumers.decode.decoded import Indices, Integers, Refusal
+from consumers.decode.times import before_calendar
+from consumers.model_intake import NO_MODEL, IntakeStop
+from consumers.partition import PartitionState
+from consumers.records import RecordBatch
+from monitor.clock import iso_utc
+from monitor.store.configuration import AppliedModel
+from monitor.time_units import EARLIEST_MILLIS
+from monitor.types import DeadLetterReason, ModelKey
+
+NOBODYS_FAULT = frozenset({DeadLetterReason.UNKNOWN_MODEL, DeadLetterReason.SPEC_UNREADABLE})
+"""Reasons that speak against no producer: what is missing here is a decision or a repair of the operator's."""
+
+
+class Judged:
+    """A batch, its refusals by row, and columns of shape ``(records,)``.
+
+    Attributes:
+        good: Well-formed and not refused.
+        times: Event times (ms) of well-formed records.
+        model_ids: Of the applied model that a record is of, or speaks against; else `NO_MODEL`.
+        unattributed: Refused, and no model can be blamed for it: it names none, or cannot be read.
+    """
+
+    def __init__(self, batch: RecordBatch, refused: dict[int, Refusal]) -> None:
+        count = len(batch.records)
+        self.batch = batch
+        self.refused = refused
+        self.good = np.zeros(count, dtype=np.bool_)
+        self.times = np.zeros(count, dtype=np.int64)
+        self.model_ids = np.full(count, NO_MODEL, dtype=np.int64)
+        self.unattributed = np.zeros(count, dtype=np.bool_)
+        self._models: dict[int, ModelKey] = {}
+        for row, refusal in refused.items():
+            if refusal.model_id is not None:
+                self.model_ids[row] = refusal.model_id
+            elif refusal.reason not in NOBODYS_FAULT:
+                self.unattributed[row] = True
+
+    def well_formed(self, model: AppliedModel, rows: Indices, times: Integers) -> None:
+        """*rows* are records of *model* at *times*."""
+        self._models[model.model_id] = model.key
+        self.good[rows], self.times[rows], self.model_ids[rows] = True, times, model.model_id
+
+    def one_by_one(self, records: Iterable[tuple[int, AppliedModel, int]]) -> None:
+        """Take row, model and time of each well-formed record."""
+        rows, models, times = [], [], []
+        for row, model, time in records:
+            self._models[model.model_id] = model.key
+            rows.append(row)
+            models.append(model.model_id)
+            times.append(time)
+        self.good[rows], self.times[rows], self.model_ids[rows] = True, times, models
+
+    def refuse_ancient(self) -> None:
+        """Refuse event times before any calendar.
+
+        The first event of a partition is never late: without a bound its minute and week may lie before all others.
+        """
+        for row in np.flatnonzero(self.good & (self.times < EARLIEST_MILLIS)).tolist():
+            self._refuse(row, DeadLetterReason.MALFORMED, before_calendar("timestamp", int(self.times[row])).sentence)
+
+    def refuse_future(self, bounds: Integers, *, max_future_seconds: int) -> None:
+        """Refuse event times too far ahead of *bounds*, the moment (ms) that each is held against."""
+        for row in np.flatnonzero(self.good & (self.times > bounds + max_future_seconds * 1000)).tolist():
+            by_clock = int(bounds[row]) != int(self.batch.timestamps[row])
+            against = "the database's clock when it was first read," if by_clock else "the record's Kafka timestamp"
+            sentence = (
+                f"timestamp: expected at most {max_future_seconds} s after {against} {iso_utc(int(bounds[row]))},"
+                f" found {iso_utc(int(self.times[row]))}"
+                + (" (its producer dates the records: is that clock ahead?)" if by_clock else "")
+            )
+            self._refuse(row, DeadLetterReason.FUTURE, sentence)
+
+    def refuse_stopped(
+        self, rows: npt.NDArray[np.intp], state: PartitionState, *, limit: DeadLetterLimit, disorder: int
+    ) -> None:
+        """Take the records of one partition into its models' intakes; refuse those of models that stand still."""
+        bad = ~self.good[rows]
+
+        def stop(index: int) -> IntakeStop:
+            row = int(rows[index])
+            before = rows[:index][self.good[rows[:index]]]
+            newest = largest_time(self.times[before], state.now.max_event_time)
+            since = int(self.batch.timestamps[row]) if newest is None else newest
+            reason = (
+                f"over {limit.share:.0%} of its last 1,000 records bad, and at least {limit.minimum}; the last one at"
+                f" offset {int(self.batch.offsets[row])}: {self.refused[row].sentence}"
+            )
+            return IntakeStop(reason, since - disorder)
+
+        after_stop = state.intakes.take(self.model_ids[rows], bad, self.batch.offsets[rows], limit=limit, stop=stop)
+        for row in rows[after_stop & ~bad].tolist():
+            model_id = int(self.model_ids[row])
+            model = self._models[model_id]
+            sentence = (
+                f"model: expected one that goes on in {state.key}, found {model} stopped there:"
+                f" {state.intakes.reason(model_id)}; then run `driftline models resume {model}`"
+            )
+            self._refuse(row, DeadLetterReason.MODEL_STOPPED, sentence)
+
+    def _refuse(self, row: int, reason: DeadLetterReason, sentence: str) -> None:
+        model_id = int(self.model_ids[row])
+        self.refused[row] = Refusal(
+            index=row, reason=reason, sentence=sentence, model=self._models[model_id], model_id=model_id
+        )
+        self.good[row] = False

@@ -1,0 +1,81 @@
+"""`driftline models`: which are applied and in trouble, and the decision to count a stopped one again."""
+
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import AsJson, print_json, print_table
+from driftline.cli.database import opened_database
+from driftline.cli.exits import WrongUseError
+from monitor.settings import load_settings
+from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.model_intake import StoppedModel, resume_model, stopped_models
+from monitor.store.model_names import model_named, model_names
+
+app = typer.Typer(no_args_is_help=True, help="Show the applied models, or let a stopped one go on.")
+
+
+@app.command("list")
+def show(as_json: AsJson = False) -> None:
+    """List every applied model, and of those in trouble what is the matter and what to do."""
+    with opened_database(load_settings()) as engine, engine.connect() as connection:
+        configuration = load_configuration(connection)
+        stopped = stopped_models(connection)
+    if as_json:
+        print_json(
+            {
+                "models": [model.key for model in configuration.models],
+                "unreadable_specs": configuration.unreadable,
+                "stopped_models": stopped,
+            }
+        )
+        return
+    troubles = model_troubles(configuration, stopped)
+    names = sorted(configuration.names.values())
+    print_table(
+        "Models",
+        ("model", "counted"),
+        [(name, "in part, or not at all" if str(name) in troubles else "yes") for name in names],
+        notes=["; ".join(troubles.get(str(name), ())) for name in names],
+        empty="none is applied; see `driftline init` and `driftline apply`",
+    )
+
+
+@app.command()
+def resume(
+    model: Annotated[str, typer.Argument(help="The model's name, or NAMESPACE/NAME.")], as_json: AsJson = False
+) -> None:
+    """Count a stopped model again, from its next record on. Look first why it stopped: `models list`.
+
+    Bad records that are in the topic by now do not stop it again. What became dead letters meanwhile comes back with
+    `driftline dead-letters replay --reason model_stopped --model MODEL`.
+    """
+    with opened_database(load_settings()) as engine, engine.begin() as connection:
+        model_id = model_named(connection, model)
+        if model_id is None:
+            known = ", ".join(model_names(connection)) or "none"
+            raise WrongUseError(f"{model}: expected an applied model, found only: {known}")
+        stopped = resume_model(connection, model_id)
+        if not stopped:
+            others = ", ".join(sorted({str(found.model) for found in stopped_models(connection)})) or "none"
+            raise WrongUseError(f"{model}: expected a stopped model; stopped are: {others}")
+    if as_json:
+        print_json({"resumed": stopped})
+        return
+    for found in stopped:
+        typer.echo(f"{found.model} goes on in {found.source}; it had stopped because: {found.reason}")
+    typer.echo(
+        "What became dead letters meanwhile: `driftline dead-letters replay --reason model_stopped"
+        f" --model {stopped[0].model}`."
+    )
+
+
+def model_troubles(configuration: Configuration, stopped: tuple[StoppedModel, ...]) -> dict[str, list[str]]:
+    """Return what is the matter with each model that is in trouble, by the name that people write."""
+    found: dict[str, list[str]] = {}
+    for unreadable in configuration.unreadable:
+        found.setdefault(str(unreadable.key), []).append(unreadable.problem)
+    for stop in stopped:
+        sentence = f"stopped in {stop.source}: {stop.reason}; then run `driftline models resume {stop.model}`"
+        found.setdefault(str(stop.model), []).append(sentence)
+    return found
