@@ -94,7 +94,7 @@ def test_a_database_that_is_away_is_told_without_a_traceback(tmp_path: Path, com
         (("status",), {"DRIFTLINE_BATCH_SIZE": "none"}, "DRIFTLINE_BATCH_SIZE"),
         (("status",), {"DRIFTLINE_DATABASE_URL": "mysql://x"}, "expected postgresql://"),
         (("apply", "nothing.yaml"), {}, "found: No such file or directory; `driftline init` writes one"),
-        (("dead-letters", "replay"), {}, "expected --reason, --topic or --all"),
+        (("dead-letters", "replay"), {}, "expected --reason, --topic, --model or --all"),
         (("no-such-command",), {}, "No such command"),
         (("statuz",), {}, "Did you mean 'status'"),
         (("ingest", "--log-format", "xml"), {}, "Invalid value"),
