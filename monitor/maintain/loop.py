@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from monitor.clock import monotonic_seconds
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
-from monitor.maintain.join import JoinRules, join_rules, join_truths
+from monitor.maintain.join import JoinRules, join_batches, join_rules
 from monitor.maintain.live_blocks import LiveBlockKeeper
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
@@ -117,15 +117,12 @@ class Maintainer:
                 self._join_rules = join_rules(self._configuration)
 
     def _join(self, stop: threading.Event) -> None:
-        more = bool(self._join_rules)
-        while more and not stop.is_set():
-            with self._engine.begin() as connection:
-                now = database_now_millis(connection)
-                report = join_truths(connection, rules=self._join_rules, now=now)
+        for report in join_batches(self._engine, rules=self._join_rules, now=database_now_millis):
             if report.changed:
                 TRUTHS_JOINED.inc(report.changed)
                 log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
-            more = report.more
+            if stop.is_set():
+                return
 
     def _merge_unseen(self, stop: threading.Event) -> None:
         more = True

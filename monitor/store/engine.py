@@ -28,7 +28,11 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         max_overflow=pool_size,
         pool_pre_ping=True,  # F4: a pool full of dead connections recovers without a restart
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC", "application_name": "driftline"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan",
+            "application_name": "driftline",
+        },
     )
 
 
