@@ -20,7 +20,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench bench-detection stack lock peers-lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-join bench-detection stack lock peers-lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ check: lint types contracts test ## everything a change must pass
 bench: $(READY) ## speed on a real broker, written to benchmarks/results/
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m benchmarks.ingest $(BENCH_ARGS)
+
+bench-join: $(READY) ## speed of joining bursts of truths, client and server on one core
+	@$(BIN)/python -m benchmarks.join $(BENCH_ARGS)
 
 bench-detection: $(READY) $(PEERS)/.ready $(DATASETS)/.ready ## false alarms and delays beside Evidently, NannyML, river, scipy (--short: 5 minutes)
 	@$(BIN)/python -m benchmarks.detection $(BENCH_ARGS)

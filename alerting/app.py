@@ -17,11 +17,12 @@ from alerting.deliver import Delivery
 from alerting.due_models import DueModels
 from alerting.listener import Listener
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import OnHealth, OnNotices, Rounds
+from alerting.rounds import Rounds
 from monitor.errors import DriftlineError
 from monitor.evaluate import Evaluator, evaluation_rules
+from monitor.health import Health
 from monitor.settings import Settings
-from monitor.store.engine import make_engine
+from monitor.store.engine import StatementLimits, make_engine
 
 log = structlog.get_logger()
 
@@ -32,23 +33,16 @@ class AlerterFailed(DriftlineError):
     """A part of the alerter ended by itself; the process ends so that its supervisor starts it anew."""
 
 
-def run_alerter(
-    settings: Settings,
-    *,
-    stop: threading.Event,
-    on_health: OnHealth = lambda reason: None,
-    on_notices: OnNotices = lambda notices: None,
-) -> None:
-    """Work until *stop* is set; *on_health* hears why it cannot work, None when it can.
-
-    *on_notices* hears which models it cannot watch, although it works.
+def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) -> None:
+    """Work until *stop* is set; *health* hears what it cannot do, and that it gets on.
 
     Survives a broker or a database that is away, at the start or later.
 
     Raises:
         AlerterFailed: Listening to wake-ups ended by an error that nobody foresaw.
     """
-    engine = make_engine(settings.database_url, pool_size=10)
+    limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
+    engine = make_engine(settings.database_url, pool_size=10, limits=limits)
     rounds = Rounds(
         engine=engine,
         settings=settings,
@@ -65,17 +59,16 @@ def run_alerter(
             actions_enabled=settings.actions_enabled,
         ),
         stopping=stop.is_set,
-        on_health=on_health,
-        on_notices=on_notices,
+        health=health,
     )
     try:
-        _work(settings, rounds, stop)
+        _work(settings, rounds, stop, health)
     finally:
         rounds.close()
         engine.dispose()
 
 
-def _work(settings: Settings, rounds: Rounds, stop: threading.Event) -> None:
+def _work(settings: Settings, rounds: Rounds, stop: threading.Event, health: Health) -> None:
     due = DueModels(sweep_seconds=settings.sweep_seconds)
     failures: list[str] = []
 
@@ -87,7 +80,7 @@ def _work(settings: Settings, rounds: Rounds, stop: threading.Event) -> None:
         try:
             delivering = outbox.submit(_deliver, rounds, stop, settings.delivery_seconds)
             delivering.add_done_callback(lambda _: stop.set())
-            with Listener(settings, wake=due.wake, on_failure=fail):
+            with Listener(settings, wake=due.wake, on_failure=fail, health=health):
                 _advance(rounds, due, stop)
         finally:
             stop.set()

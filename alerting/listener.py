@@ -9,6 +9,7 @@ from typing import Self
 import structlog
 
 from alerting.wakeups import Wake, listen
+from monitor.health import Health
 from monitor.settings import Settings
 
 log = structlog.get_logger()
@@ -21,12 +22,14 @@ class Listener:
 
     Args:
         on_failure: Called when listening ended by an error nobody foresaw.
+        health: Told when wake-ups do not come and when they do; sweeps find the same, later.
     """
 
-    def __init__(self, settings: Settings, *, wake: Wake, on_failure: Wake) -> None:
+    def __init__(self, settings: Settings, *, wake: Wake, on_failure: Wake, health: Health) -> None:
         self._settings = settings
         self._wake = wake
         self._on_failure = on_failure
+        self._health = health
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -64,4 +67,4 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._started.set()
-        await listen(self._settings, wake=self._wake, directory=directory)
+        await listen(self._settings, wake=self._wake, directory=directory, health=self._health)

@@ -9,15 +9,17 @@ import structlog
 
 from alerting.advance import Evaluator, advance_model
 from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
-from monitor.errors import DriftlineError
+from monitor.errors import DriftlineError, UnavailableError
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
+from monitor.store.outage import named_outage
 
 log = structlog.get_logger()
 
-OnHealth = Callable[[str | None], None]
-OnNotices = Callable[[Sequence[str]], None]
 ENDPOINTS_AT_ONCE = 32
+TURN_SECONDS = 30.0  # besides the pause between sweeps or deliveries
+_TURN = "turn of "
 
 
 class Rounds:
@@ -25,8 +27,7 @@ class Rounds:
 
     Args:
         stopping: Asked between transactions and attempts.
-        on_health: Told why the alerter cannot work, None when it can again.
-        on_notices: Told which models it cannot watch, although it works.
+        health: Told what is away, what is back, and when models were advanced and deliveries looked for.
     """
 
     def __init__(
@@ -37,16 +38,14 @@ class Rounds:
         evaluator: Evaluator,
         delivery: Delivery,
         stopping: Callable[[], bool],
-        on_health: OnHealth,
-        on_notices: OnNotices = lambda notices: None,
+        health: Health,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._evaluator = evaluator
         self._delivery = delivery
         self._stopping = stopping
-        self._on_health = on_health
-        self._on_notices = on_notices
+        self._health = health
         self._configuration: Configuration | None = None
         self._senders = ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="deliver")
         self._sending: set[int] = set()
@@ -55,25 +54,32 @@ class Rounds:
     def advance(self, names: frozenset[str] | None = None) -> None:
         """Advance the models called *names*, all of them when None; an unknown name is ignored."""
         try:
-            models = self._models()
-        except sa.exc.OperationalError as error:
-            self._database_lost(error)
-            return
-        self._on_health(None)
-        for applied in models:
-            if self._stopping():
-                return
-            if names is None or str(applied.key) in names:
-                self._advance_one(applied)
+            with named_outage(self._engine, "reading the configuration"):
+                models = self._models()
+            self._forget_retired(models)
+            for applied in models:
+                if self._stopping():
+                    return
+                if names is None or str(applied.key) in names:
+                    self._advance_one(applied)
+        except UnavailableError as error:
+            self._health.away("postgres", str(error), seen_by="turns")
+        else:
+            self._health.back("postgres", seen_by="turns")
+        self._got_on()
 
     def deliver(self) -> None:
         """Expire what is overdue and have every endpoint with work served, each in a thread of its own."""
         try:
-            expire(self._delivery)
-            due = endpoints_with_work(self._delivery)
-        except sa.exc.OperationalError as error:
-            self._database_lost(error)
-            return
+            with named_outage(self._engine, "looking for deliveries"):
+                expire(self._delivery)
+                due = endpoints_with_work(self._delivery)
+        except UnavailableError as error:
+            self._health.away("postgres", str(error), seen_by="deliveries")
+            due = ()
+        else:
+            self._health.back("postgres", seen_by="deliveries")
+        self._health.progress("delivery", within_seconds=self._settings.delivery_seconds + TURN_SECONDS)
         for endpoint_id in due:
             with self._lock:
                 if endpoint_id in self._sending:
@@ -87,9 +93,11 @@ class Rounds:
 
     def _serve(self, endpoint_id: int) -> None:
         try:
-            deliver_to_endpoint(self._delivery, endpoint_id, stopping=self._stopping)
-        except sa.exc.OperationalError as error:
-            self._database_lost(error)  # the lease runs out and the row is sent again under the same id
+            with named_outage(self._engine, "delivering"):
+                deliver_to_endpoint(self._delivery, endpoint_id, stopping=self._stopping)
+        except UnavailableError as error:
+            # The lease runs out and the row is sent again under the same id; the next look for deliveries sees to it.
+            self._health.away("postgres", str(error), seen_by="deliveries")
         except Exception:
             # One endpoint's fault must not stop the others; the row's lease runs out.
             log.exception("delivery.failed", endpoint_id=endpoint_id)
@@ -98,25 +106,48 @@ class Rounds:
                 self._sending.discard(endpoint_id)
 
     def _advance_one(self, applied: AppliedModel) -> None:
+        """Advance one model; what is wrong with it alone stops no other.
+
+        Raises:
+            UnavailableError: Postgres is away for all of them.
+        """
+        turn, name = f"{_TURN}{applied.key}", str(applied.key)
         try:
-            report = advance_model(self._engine, applied, self._evaluator, self._settings, stopping=self._stopping)
-        except sa.exc.OperationalError as error:
-            self._database_lost(error)
+            with named_outage(self._engine, f"advancing {name}"):
+                report = advance_model(self._engine, applied, self._evaluator, self._settings, stopping=self._got_on)
+        except UnavailableError as error:
+            if not error.contended:
+                raise
+            self._health.away(turn, str(error))
         except DriftlineError as error:
-            log.error("model.not_advanced", model=str(applied.key), error=str(error))
-        except Exception:
+            self._health.away(turn, f"model {name} is not advanced: {error}")
+        except Exception as error:
             # One model's fault must not stop the watch over the others; its transaction was rolled back.
-            log.exception("model.not_advanced", model=str(applied.key))
+            if turn not in self._health.services_away:
+                log.exception("model.not_advanced", model=name)
+            self._health.away(turn, f"model {name} is not advanced: {error!r}")
         else:
+            self._health.back(turn)
             if report.ends:
                 log.info(
                     "model.advanced",
-                    model=str(applied.key),
+                    model=name,
                     ends=report.ends,
                     evaluations=report.evaluations,
                     steps=report.steps,
                     effects=report.effects,
                 )
+
+    def _got_on(self) -> bool:
+        """Note that the turns go on, between any two of their transactions; return whether they are to stop."""
+        self._health.progress("turn", within_seconds=self._settings.sweep_seconds + TURN_SECONDS)
+        return self._stopping()
+
+    def _forget_retired(self, models: Sequence[AppliedModel]) -> None:
+        known = {f"{_TURN}{applied.key}" for applied in models}
+        for service in self._health.services_away:
+            if service.startswith(_TURN) and service not in known:
+                self._health.back(service)
 
     def _models(self) -> tuple[AppliedModel, ...]:
         with self._engine.connect() as connection:
@@ -125,10 +156,5 @@ class Rounds:
                 known = self._configuration = load_configuration(connection)
                 for unreadable in known.unreadable:
                     log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
-        self._on_notices([unreadable.problem for unreadable in known.unreadable])
+        self._health.note([unreadable.problem for unreadable in known.unreadable])
         return known.models
-
-    def _database_lost(self, error: sa.exc.OperationalError) -> None:
-        reason = " ".join(str(error.orig).split())
-        log.warning("database.lost", error=reason)
-        self._on_health(f"Postgres: {reason}")

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import WorkerThread
 
+from monitor.health import Health
 from monitor.settings import Settings
 
 log = structlog.get_logger()
@@ -21,6 +22,7 @@ Wake = Callable[[str], None]
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0)
 WATCH_SECONDS = 10.0
 STOP_SECONDS = 3.0
+WAKEUPS = "kafka"
 
 # A broker that is away gives hundreds of its lines a second; `listen` says the same once in ten.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -109,12 +111,11 @@ async def topic_is_there(settings: Settings) -> bool:
         await client.close()
 
 
-async def listen(settings: Settings, *, wake: Wake, directory: str) -> None:
+async def listen(settings: Settings, *, wake: Wake, directory: str, health: Health) -> None:
     """Listen until cancelled; without a broker or topic, or after a crash of the app, try again with back-off."""
     tries = 0
     while True:
-        if not await topic_is_there(settings):
-            log.warning("wakeups.unavailable", broker=settings.kafka_bootstrap, topic=settings.wakeups_topic)
+        if not await _available(settings, health):
             await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
             tries += 1
             continue
@@ -124,14 +125,26 @@ async def listen(settings: Settings, *, wake: Wake, directory: str) -> None:
             log.info("wakeups.listening", topic=settings.wakeups_topic, group=consumer_group(settings))
             tries = 0
             while not await _ended(app):
-                if not await topic_is_there(settings):
-                    log.warning("wakeups.unavailable", broker=settings.kafka_bootstrap, topic=settings.wakeups_topic)
-            log.warning("wakeups.interrupted", error=repr(app.crash_reason))
+                await _available(settings, health)
+            _away(settings, health, f"the listener crashed: {app.crash_reason!r}")
         except KafkaError as error:
-            log.warning("wakeups.interrupted", error=repr(error))
+            _away(settings, health, repr(error))
         finally:
             await _stopped(app)
         await asyncio.sleep(RETRY_SECONDS[0])
+
+
+async def _available(settings: Settings, health: Health) -> bool:
+    if await topic_is_there(settings):
+        health.back(WAKEUPS)
+        return True
+    _away(settings, health, "no answer, or no such topic")
+    return False
+
+
+def _away(settings: Settings, health: Health, reason: str) -> None:
+    sentence = f"Kafka at {settings.kafka_bootstrap}, listening to {settings.wakeups_topic}: {reason}"
+    health.away(WAKEUPS, f"{sentence}; models are looked at every {settings.sweep_seconds:g} s", degrades=False)
 
 
 async def _ended(app: faust.App) -> bool:

@@ -191,9 +191,10 @@ class Claims:
         try:
             self._claim(key)
         except UnavailableError as error:
+            if key not in self.unclaimed:
+                log.warning("partition.unclaimed", partition=str(key), error=str(error))
             self.unclaimed[key] = str(error)
             self._not_before[key] = monotonic_seconds() + UNCLAIMED_SECONDS
-            log.warning("partition.unclaimed", partition=str(key), error=str(error))
             return False
         self.unclaimed.pop(key, None)
         return True

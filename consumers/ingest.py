@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.service_outages import ServiceOutages
 from consumers.timestamp_types import TimestampTypes
 from consumers.timings import Timings
 from consumers.wakeups import Wakeups
@@ -35,16 +36,17 @@ from monitor.errors import (
     RefusedByDatabaseError,
     UnavailableError,
 )
+from monitor.health import Health
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS, UNACCOUNTED_PARTITIONS
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.database_clock import DatabaseClock
-from monitor.store.engine import make_engine
+from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 BEAT_SECONDS = 1.0
+STUCK_SECONDS = 15.0  # a loop that takes longer, or a broker silent for longer, is a reason to look
 SMALL_BATCH = 500
 
 log = structlog.get_logger()
@@ -54,24 +56,22 @@ def run_ingest(
     settings: Settings,
     *,
     stop: threading.Event,
-    on_health: Callable[[bool, str], None] | None = None,
-    on_notices: Callable[[Sequence[str]], None] = lambda notices: None,
+    health: Health | None = None,
     timings: Timings | None = None,
 ) -> None:
     """Ingest until *stop* is set, then flush once and leave the group.
 
-    A Postgres or broker that is away is waited for. *on_health* hears about once a second, *on_notices* what
-    the operator should know although all is well; *timings* adds up CPU.
+    A Postgres or broker that is away is waited for. *health* hears of it, and that the loop gets on; *timings* adds up
+    CPU.
     """
     # The batch lives until its flush; the young generations would be walked thousands of times a second for nothing.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
-    engine = make_engine(settings.database_url, pool_size=2)
+    limits = StatementLimits(statement_seconds=settings.flush_timeout_seconds)
+    engine = make_engine(settings.database_url, pool_size=2, limits=limits)
     try:
-        IngestWorker(settings, engine, on_health=on_health, on_notices=on_notices, timings=timings or Timings()).run(
-            stop
-        )
+        IngestWorker(settings, engine, health=health or Health(), timings=timings or Timings()).run(stop)
     finally:
         engine.dispose()
 
@@ -84,14 +84,12 @@ class IngestWorker:
         settings: Settings,
         engine: sa.Engine,
         *,
-        on_health: Callable[[bool, str], None] | None,
-        on_notices: Callable[[Sequence[str]], None],
+        health: Health,
         timings: Timings,
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._on_health = on_health
-        self._on_notices = on_notices
+        self._health = health
         self._timings = timings
         self._roles = _topic_roles(settings)
         self._consumer = InputConsumer(
@@ -110,11 +108,9 @@ class IngestWorker:
         self._configuration = Configuration(-1, ())
         self._names: dict[int, ModelKey] = {}
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
-        self._outage = ""
-        self._broker_in_doubt = False
+        self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
+        self._broker_in_doubt = self._ending = False
         self._count = min(SMALL_BATCH, settings.batch_size)
-        self._wait_seconds = FIRST_WAIT_SECONDS
-        self._waiting_until = 0.0
         self._flushes = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -123,6 +119,7 @@ class IngestWorker:
         self._consumer.subscribe(sorted(self._roles))
         while not stop.is_set():
             self._step()
+        self._ending = True
         self._try_flush()
         self._consumer.close()
         self._reading.close()
@@ -138,16 +135,16 @@ class IngestWorker:
             except (UnavailableError, RefusedByDatabaseError) as error:
                 self._away(error)
                 self._report()
-                sleep_seconds(self._wait_seconds)
+                sleep_seconds(self._outages.wait_seconds)
             else:
-                self._back()
+                self._outages.end()
                 return
 
     def _step(self) -> None:
         received = self._consumer.consume(self._count, timeout_seconds=min(0.2, self._settings.flush_seconds / 2))
         self._timings.end("consume")
         for complaint in received.complaints:
-            log.warning("kafka.complained", complaint=complaint)
+            log.debug("kafka.complained", complaint=complaint)  # if it lasts it is an outage, and said as one
         self._broker_in_doubt |= bool(received.complaints)
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
@@ -159,7 +156,8 @@ class IngestWorker:
         if received.cut:
             self._cut(received.cut)
         now = monotonic_seconds()
-        if now < self._waiting_until:
+        self._get_on(now)
+        if not self._outages.over(now):
             return
         if self._due(now) and not self._try_flush():
             return
@@ -208,7 +206,7 @@ class IngestWorker:
         except (UnavailableError, RefusedByDatabaseError) as error:
             self._away(error)
         else:
-            self._back()
+            self._outages.end()
         self._recount_without(self._claims_lost())
         self._wakeups.send()
         self._timings.end("flush")
@@ -257,6 +255,8 @@ class IngestWorker:
 
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
+        if self._ending and "postgres" in self._outages:
+            return False  # tried before; whoever reads the partitions next counts these records
         while self._unflushed:
             try:
                 self._flush()
@@ -310,7 +310,7 @@ class IngestWorker:
         states = list(self._claims.states.values())
         with FLUSH_SECONDS.time():
             self._flusher.flush(self._pending, states, generation=self._absorber.generation)
-        self._back()
+        self._outages.end("postgres")
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
         now = monotonic_seconds()
@@ -335,23 +335,9 @@ class IngestWorker:
         for unreadable in configuration.unreadable:
             log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
 
-    # Waiting
-
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
-        if not self._outage:
-            log.warning("service.away", error=str(error))
-            self._consumer.pause(self._claims.states)
-        self._outage = str(error)
-        self._waiting_until = monotonic_seconds() + self._wait_seconds
-        self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
+        self._outages.begin(error)
         self._report()
-
-    def _back(self) -> None:
-        if self._outage:
-            log.info("service.back")
-            self._consumer.resume(self._claims.states)
-        self._outage = ""
-        self._wait_seconds = FIRST_WAIT_SECONDS
 
     # The group
 
@@ -370,16 +356,21 @@ class IngestWorker:
         PAUSED_PARTITIONS.set(len(self._claims.stopped))
         UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
         problems = self._claims.problems()
-        problems += [self._outage] if self._outage else []
-        if self._on_health is not None:
-            self._on_health(not problems, "; ".join(problems))
+        self._health.report(not problems, "; ".join(problems))
         of_models = intake_notices(
             self._claims.states.values(),
             names=self._names,
             unreadable=self._configuration.unreadable,
             limit=self._limit,
         )
-        self._on_notices([*of_models, *self._timestamp_types.notices])
+        self._health.note([*of_models, *self._timestamp_types.notices])
+
+    def _get_on(self, now: float) -> None:
+        self._health.progress("poll", within_seconds=STUCK_SECONDS)
+        if not self._unflushed:
+            self._health.progress("flush", within_seconds=STUCK_SECONDS + self._settings.flush_seconds)
+        silence = max(0.0, now - self._consumer.heard_at)
+        self._health.progress("answer of the broker", within_seconds=STUCK_SECONDS, seconds_ago=silence)
 
 
 def _topic_roles(settings: Settings) -> dict[str, TopicRole]:

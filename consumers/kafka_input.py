@@ -7,8 +7,10 @@ from types import MappingProxyType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from consumers.broker_silence import seconds_of_silence
 from consumers.kafka_settings import consumer_settings
 from consumers.kafka_values import ANSWER_SECONDS, Rebalance, unavailable
+from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
@@ -60,7 +62,9 @@ class InputConsumer:
         self._settings = settings
         self._rebalance = rebalance
         self._complaints: list[str] = []
-        self._consumer = Consumer({**consumer_settings(settings), **changes, "error_cb": self._complain})
+        self.heard_at = monotonic_seconds()  # when a broker last sent us something, as of the last `consume`
+        callbacks = {"error_cb": self._complain, "stats_cb": self._count_silence}
+        self._consumer = Consumer({**consumer_settings(settings), **changes, **callbacks})
         self._flowing: set[PartitionKey] = set()  # assigned to the client, by us
         self._paused: set[PartitionKey] = set()  # the client remembers it beyond the assignment
         self._halted_inside: set[PartitionKey] | None = None  # not None inside a callback of a rebalance
@@ -190,6 +194,11 @@ class InputConsumer:
     def _complain(self, error: KafkaError) -> None:
         # Of a connection, not of a partition: brokers that are away are heard of only here.
         self._complaints.append(error.str())
+
+    def _count_silence(self, statistics: str) -> None:
+        silence = seconds_of_silence(statistics)
+        if silence is not None:
+            self.heard_at = monotonic_seconds() - silence
 
     def _complained(self) -> tuple[str, ...]:
         complaints = tuple(dict.fromkeys(self._complaints))

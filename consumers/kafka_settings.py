@@ -33,6 +33,7 @@ def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]
         "queued.max.messages.kbytes": 32 << 10,  # bounds the memory of what is fetched ahead
         "topic.metadata.refresh.interval.ms": 30_000,  # new partitions are found this soon
         "allow.auto.create.topics": False,
+        "statistics.interval.ms": 5000,  # says how long brokers have been silent
     }
     if settings.kafka_group_protocol == "consumer":
         chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment

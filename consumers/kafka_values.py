@@ -42,5 +42,6 @@ def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableErr
     """Return the error that says what was tried, where, and what to do."""
     return UnavailableError(
         f"Kafka: no answer at {settings.kafka_bootstrap}, {doing}: {cause}\n"
-        "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one."
+        "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one.",
+        service="kafka",
     )

@@ -17,5 +17,6 @@ def require_topics(settings: Settings) -> None:
     if missing := [name for name in wanted if name not in found]:
         raise UnavailableError(
             f"Kafka at {settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
-            "Run `driftline topics create`, or correct the topics in the settings."
+            "Run `driftline topics create`, or correct the topics in the settings.",
+            service="kafka",
         )

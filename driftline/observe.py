@@ -2,47 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from monitor.errors import UnavailableError
-from monitor.metrics import HEALTHY
-
-
-class Health:
-    """What a role last said of itself; safe between threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._reason: str | None = None
-        self._notices: tuple[str, ...] = ()
-        self.report(False, "starting")
-
-    def report(self, healthy: bool, reason: str) -> None:
-        """Remember how the role is; *reason* says why it is not healthy."""
-        with self._lock:
-            self._reason = None if healthy else reason or "no reason given"
-            HEALTHY.set(1 if healthy else 0)
-
-    def note(self, notices: Sequence[str]) -> None:
-        """Remember what the operator should know although the role is healthy."""
-        with self._lock:
-            self._notices = tuple(notices)
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What the operator should know although the role is healthy."""
-        with self._lock:
-            return self._notices
-
-    @property
-    def reason(self) -> str | None:
-        """Why the role is not healthy; None when it is."""
-        with self._lock:
-            return self._reason
+from monitor.health import Health
+from monitor.metrics import HEALTHY, PROGRESS_AGE_SECONDS
 
 
 @contextmanager
@@ -52,6 +20,7 @@ def observed(health: Health, *, role: str, host: str, port: int) -> Iterator[int
     Raises:
         UnavailableError: The port is taken.
     """
+    HEALTHY.set_function(lambda: float(health.reason is None))
     if port == 0:
         yield 0
         return
@@ -77,6 +46,8 @@ def _handler(health: Health, role: str) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":
+                for loop, seconds in health.ages.items():
+                    PROGRESS_AGE_SECONDS.labels(loop).set(seconds)
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
             elif path == "/healthz":
                 reason = health.reason
@@ -85,6 +56,7 @@ def _handler(health: Health, role: str) -> type[BaseHTTPRequestHandler]:
                     "status": "unhealthy" if reason else "ok",
                     "reason": reason,
                     "notices": health.notices,
+                    "seconds_since": {loop: round(seconds, 1) for loop, seconds in health.ages.items()},
                 }
                 self._answer(503 if reason else 200, "application/json", json.dumps(body).encode())
             else:

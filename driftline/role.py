@@ -1,5 +1,6 @@
-"""One role as a process: logs, /metrics, signals, waiting for its services, and then its loop."""
+"""One role as a process: logs, /metrics, signals, waiting for its services, its loop, and an end within seconds."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -7,12 +8,22 @@ from types import FrameType
 
 import structlog
 
-from driftline.observe import Health, observed
+from driftline.observe import observed
 from driftline.waiting import wait_for_database, wait_for_kafka
+from monitor.health import Health
 from monitor.logs import LogFormat, configure_logging
 from monitor.settings import Settings, load_settings
+from monitor.store.statements import cancel_statements, cut_connections, cut_silent_connections
 
 Loop = Callable[[Settings, threading.Event, Health], None]
+
+# After SIGTERM; a container's platform kills at ten seconds by default. What is interrupted is rolled back.
+FINISH_SECONDS = 3.0  # the batch or statement under way may end by itself
+CANCEL_SECONDS = 2.0  # and then when the server was asked to cancel it
+CUT_SECONDS = 2.0  # and then when the server, which does not answer, was cut off
+WATCH_SECONDS = 1.0
+SILENCE_SECONDS = 15.0
+FORCED_CODE = 1
 
 
 def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
@@ -26,15 +37,19 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
     settings = load_settings()
     configure_logging(level=settings.log_level, role=name, log_format=log_format)
     log = structlog.get_logger()
-    stop = _stop_on_signals()
+    stop, ended = _stop_on_signals(), threading.Event()
     health = Health()
+    threading.Thread(target=_watch, args=(stop, ended), name="watch", daemon=True).start()
     with observed(health, role=name, host=settings.metrics_host, port=settings.metrics_port) as port:
         log.info("role.started", metrics_port=port or None)
-        if wait_for_database(settings, stop=stop, on_health=health.report) and wait_for_kafka(
-            settings, stop=stop, on_health=health.report
-        ):
-            health.report(True, "")
-            loop(settings, stop, health)
+        try:
+            if wait_for_database(settings, stop=stop, health=health) and wait_for_kafka(
+                settings, stop=stop, health=health
+            ):
+                health.report(True, "")
+                loop(settings, stop, health)
+        finally:
+            ended.set()
         log.info("role.stopped")
 
 
@@ -47,3 +62,20 @@ def _stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, request_stop)
     signal.signal(signal.SIGINT, request_stop)
     return stop
+
+
+def _watch(stop: threading.Event, ended: threading.Event) -> None:
+    """Cut connections that fell silent; once *stop* is set, see to it that the process ends in time."""
+    log = structlog.get_logger()
+    while not stop.wait(WATCH_SECONDS):
+        if cut := cut_silent_connections(grace_seconds=SILENCE_SECONDS):
+            log.warning("connections.cut", connections=cut, reason="the server is silent past its statement_timeout")
+    for wait_seconds, interrupt in ((FINISH_SECONDS, cancel_statements), (CANCEL_SECONDS, cut_connections)):
+        if ended.wait(wait_seconds):
+            return
+        if interrupted := interrupt():
+            log.warning("statements.interrupted", by=interrupt.__name__, statements=interrupted)
+    if not ended.wait(CUT_SECONDS):
+        # What is not committed is rolled back by the server; a delivery under way is sent again under its id.
+        log.error("role.forced", reason="it did not end by itself", exit_code=FORCED_CODE)
+        os._exit(FORCED_CODE)

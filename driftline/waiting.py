@@ -3,19 +3,21 @@
 import threading
 from collections.abc import Callable, Iterator
 
-import structlog
+import sqlalchemy as sa
 
 from consumers.required_topics import require_topics
 from monitor.errors import UnavailableError
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import make_engine, require_database
 from monitor.store.migrate import require_current_schema
+from monitor.store.outage import named_outage
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 15.0
 
 
-def wait_for_database(settings: Settings, *, stop: threading.Event, on_health: Callable[[bool, str], None]) -> bool:
+def wait_for_database(settings: Settings, *, stop: threading.Event, health: Health) -> bool:
     """Return True once Postgres answers with this program's schema, False when *stop* was set before.
 
     Raises:
@@ -23,32 +25,32 @@ def wait_for_database(settings: Settings, *, stop: threading.Event, on_health: C
     """
     engine = make_engine(settings.database_url, pool_size=1)
     try:
-        if not _wait(lambda: require_database(engine), service="postgres", stop=stop, on_health=on_health):
-            return False
-        require_current_schema(engine)
-        return True
+        return _wait(lambda: _require_schema(engine), service="postgres", stop=stop, health=health)
     finally:
         engine.dispose()
 
 
-def wait_for_kafka(settings: Settings, *, stop: threading.Event, on_health: Callable[[bool, str], None]) -> bool:
+def _require_schema(engine: sa.Engine) -> None:
+    require_database(engine)
+    with named_outage(engine, "reading the schema's version"):  # it may go away between the two
+        require_current_schema(engine)
+
+
+def wait_for_kafka(settings: Settings, *, stop: threading.Event, health: Health) -> bool:
     """Return True once Kafka answers and has the topics, False when *stop* was set before."""
-    return _wait(lambda: require_topics(settings), service="kafka", stop=stop, on_health=on_health)
+    return _wait(lambda: require_topics(settings), service="kafka", stop=stop, health=health)
 
 
-def _wait(
-    attempt: Callable[[], None], *, service: str, stop: threading.Event, on_health: Callable[[bool, str], None]
-) -> bool:
-    log = structlog.get_logger()
+def _wait(attempt: Callable[[], None], *, service: str, stop: threading.Event, health: Health) -> bool:
     for wait_seconds in _back_off():
         try:
             attempt()
         except UnavailableError as error:
-            on_health(False, str(error))
-            log.warning("service.awaited", service=service, problem=str(error), next_attempt_seconds=wait_seconds)
+            health.away(service, str(error))
             if stop.wait(wait_seconds):
                 return False
         else:
+            health.back(service)
             return not stop.is_set()
     raise AssertionError("the back-off has no end")
 

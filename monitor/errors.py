@@ -77,7 +77,16 @@ class CorruptPaneError(DriftlineError):
 
 
 class UnavailableError(DriftlineError):
-    """A service could not be reached; says what was tried, where, and what to do."""
+    """A service could not be reached; says what was tried, where, and what to do.
+
+    *service* names it (``postgres``, ``kafka``); *contended*: it answers, but this statement lost against others or
+    took too long, which says nothing about the next one.
+    """
+
+    def __init__(self, text: str, *, service: str = "", contended: bool = False) -> None:
+        self.service = service
+        self.contended = contended
+        super().__init__(text)
 
 
 class RefusedByDatabaseError(DriftlineError):
@@ -85,6 +94,8 @@ class RefusedByDatabaseError(DriftlineError):
 
     *sqlstate* is None when the driver refused before the server was asked; *words* are the server's.
     """
+
+    service = "postgres"
 
     def __init__(self, doing: str, *, sqlstate: str | None, words: str) -> None:
         self.sqlstate = sqlstate

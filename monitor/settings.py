@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     pane_retention_days: int = 90
     ledger_retention_days: int = 90
 
+    statement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Postgres ends a statement that runs longer."
+    )
+    flush_timeout_seconds: float = Field(default=30.0, gt=0, description="The same for the statements of ingest.")
+
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, description="/metrics and /healthz; 0: off.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

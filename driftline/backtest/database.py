@@ -10,7 +10,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from driftline.embedded_postgres import embedded_postgres, remove_directory
-from monitor.store.engine import make_engine
+from monitor.store.engine import UNLIMITED, make_engine
 from monitor.store.migrate import upgrade
 
 _TEMPLATE = "backtest_template"
@@ -56,7 +56,7 @@ class BacktestDatabase:
         return self._server.set(database=name).render_as_string(hide_password=False)
 
     def _execute(self, statement: str) -> None:
-        engine = make_engine(self._server.render_as_string(hide_password=False), pool_size=1)
+        engine = make_engine(self._server.render_as_string(hide_password=False), pool_size=1, limits=UNLIMITED)
         try:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(sa.text(statement))

@@ -17,7 +17,7 @@ from driftline.backtest.tracks import PsiTracks
 from driftline.backtest.truths import TruthTable
 from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.maintain.join import join_rules, join_truths
+from monitor.maintain.join import join_batches, join_rules
 from monitor.settings import Settings
 from monitor.stats.frequent_values import FrequentValues
 from monitor.store.configuration import AppliedModel, Configuration
@@ -87,10 +87,8 @@ class Playback:
     def _advance(self, at: int) -> None:
         """Join what is known, judge what is due and move incidents, at event time *at* (ms)."""
         if self._truths is not None:
-            more = True
-            while more:
-                with self._engine.begin() as connection:
-                    more = join_truths(connection, rules=self._join_rules, now=at).more
+            for _ in join_batches(self._engine, rules=self._join_rules, now=lambda _: at):
+                pass
         report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
         for decision, state in report.taken:
             known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end

@@ -14,7 +14,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.spec_actions import ActionMode, ActionSpec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
-from monitor.store.engine import make_engine
+from monitor.store.engine import UNLIMITED, make_engine
 
 _ANY_AGE = timedelta(days=36_500)
 
@@ -82,7 +82,7 @@ def backtest_history(
     if truths is not None and history.ids is None:
         problem = "--id: expected the column with the prediction ids, which truths name; found none"
         raise SpecError("truths", (problem,))
-    engine = make_engine(url)
+    engine = make_engine(url, limits=UNLIMITED)
     try:
         configuration = _apply(engine, spec, profile, with_truths=truths is not None)
         run = Playback(engine, configuration, history, truths, textbook=textbook, keep_results=keep_results)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from driftline.cli.database import opened_database
 from driftline.cli.spec_and_reference import read_reference, read_spec_text
 from monitor.clock import iso_utc
 from monitor.reference.agreement import uncalibrated_lengths
@@ -15,8 +16,6 @@ from monitor.settings import load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import Applied, apply_spec, load_reference
-from monitor.store.engine import make_engine, require_database
-from monitor.store.migrate import require_current_schema
 from monitor.types import span_text
 
 
@@ -36,16 +35,10 @@ def apply(
     text = read_spec_text(spec)
     parsed = parse_spec(text, source=str(spec))
     profile = read_reference(spec, parsed)
-    engine = make_engine(load_settings().database_url)
-    try:
-        require_database(engine)
-        require_current_schema(engine)
-        with engine.begin() as connection:
-            applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
-            if applied.adopted_over is not None:
-                profile = load_reference(connection, applied.reference_id)
-    finally:
-        engine.dispose()
+    with opened_database(load_settings()) as engine, engine.begin() as connection:
+        applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
+        if applied.adopted_over is not None:
+            profile = load_reference(connection, applied.reference_id)
     if as_json:
         typer.echo(json.dumps(_document(parsed, profile, applied)))
     else:

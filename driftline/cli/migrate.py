@@ -5,6 +5,7 @@ import typer
 from monitor.settings import load_settings
 from monitor.store.engine import make_engine, require_database, shown_url
 from monitor.store.migrate import head, upgrade
+from monitor.store.outage import named_outage
 
 
 def migrate() -> None:
@@ -13,7 +14,8 @@ def migrate() -> None:
     engine = make_engine(url, pool_size=1)
     try:
         require_database(engine)
+        with named_outage(engine, "migrating"):
+            upgrade(url)
     finally:
         engine.dispose()
-    upgrade(url)
     typer.echo(f"{shown_url(url)}: schema is {head()}")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from driftline.observe import Health
 from driftline.role import run_role
+from monitor.health import Health
 from monitor.settings import Settings
 
 
@@ -32,7 +32,7 @@ def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from consumers.ingest import run_ingest
 
-        run_ingest(settings, stop=stop, on_health=health.report, on_notices=health.note)
+        run_ingest(settings, stop=stop, health=health)
 
     run_role("ingest", loop, log_format=log_format.value)
 
@@ -43,12 +43,7 @@ def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from alerting.app import run_alerter
 
-        run_alerter(
-            settings,
-            stop=stop,
-            on_health=lambda reason: health.report(reason is None, reason or ""),
-            on_notices=health.note,
-        )
+        run_alerter(settings, stop=stop, health=health)
 
     run_role("alerter", loop, log_format=log_format.value)
 
@@ -59,6 +54,6 @@ def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
         from monitor.maintain import run_maintain
 
-        run_maintain(settings, stop=stop, on_health=health.report, on_notices=health.note)
+        run_maintain(settings, stop=stop, health=health)
 
     run_role("maintain", loop, log_format=log_format.value)

@@ -1,6 +1,6 @@
 """Joins truths with predictions, whichever came first, and keeps the performance panes equal to what is joined."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from monitor.durations import millis
 from monitor.store.configuration import Configuration
 from monitor.store.truths import (
+    JoinPlace,
     ProbeSchedule,
     TruthInForce,
     change_panes,
@@ -22,7 +23,7 @@ from monitor.store.truths import (
 from monitor.truth.comparison import ComparisonRules, comparison_rules
 from monitor.truth.contribution import contribution, pane_changes
 from monitor.truth.fold import TruthKey, in_force
-from monitor.truth.probing import next_probe_seconds
+from monitor.truth.probing import next_look_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +47,14 @@ class JoinReport:
         taken: Truths out of the inbox.
         probed: Truths that looked again.
         changed: Predictions whose contribution is new or another one.
-        more: The limit was reached: call again.
+        more: The limit was reached: call again, from *place* on.
     """
 
     taken: int
     probed: int
     changed: int
     more: bool
+    place: JoinPlace
 
 
 def join_rules(configuration: Configuration) -> dict[int, JoinRules]:
@@ -63,29 +65,60 @@ def join_rules(configuration: Configuration) -> dict[int, JoinRules]:
     }
 
 
+def join_batches(
+    engine: sa.Engine, *, rules: Mapping[int, JoinRules], limit: int = 2000, now: Callable[[sa.Connection], int]
+) -> Iterator[JoinReport]:
+    """Join until nothing is left, a transaction a batch; what a caller leaves over is the next round's.
+
+    *now*: the clock, in epoch milliseconds, asked in each transaction.
+    """
+    more, place = bool(rules), JoinPlace()
+    while more:
+        with engine.begin() as connection:
+            report = join_truths(connection, rules=rules, limit=limit, now=now(connection), place=place)
+        yield report
+        more, place = report.more, report.place
+
+
 def join_truths(
-    connection: sa.Connection, *, rules: Mapping[int, JoinRules], limit: int = 2000, now: int
+    connection: sa.Connection,
+    *,
+    rules: Mapping[int, JoinRules],
+    limit: int = 2000,
+    now: int,
+    place: JoinPlace = JoinPlace(),  # noqa: B008  # a frozen value
 ) -> JoinReport:
     """Take up to *limit* truths from the inbox, let up to *limit* others look again, join both; the caller commits.
 
-    A truth's row is locked while what it is joined with changes, so several maintainers may run.
+    A truth's row is locked while what it is joined with changes, so several maintainers may run. *place*: where the
+    batch before in the same round came to; a round begins without it.
     """
     model_ids = sorted(rules)
-    taken = take_inbox(connection, model_ids=model_ids, limit=limit)
-    truths = {each.key: each for each in fold_truths(connection, in_force(taken), now=now)}
-    probed = due_probes(connection, model_ids=model_ids, limit=limit, now=now)
-    truths.update((each.key, each) for each in probed)
+    taken, inbox_id = take_inbox(connection, model_ids=model_ids, limit=limit, after=place.inbox_id)
+    events = in_force(taken)
+    next_probes = [_next_look(rules[event.key.model_id], first_seen_at=now, now=now, matched=True) for event in events]
+    truths = {truth.key: truth for truth in fold_truths(connection, events, next_probes=next_probes, now=now)}
+    probed = due_probes(connection, model_ids=model_ids, limit=limit, now=now, after=place.probe_at)
+    truths.update((truth.key, truth) for truth in probed)
+    looked = frozenset(truth.key for truth in probed)
     changed = 0
     for model_id in sorted({key.model_id for key in truths}):
         of_model = {key: truth for key, truth in truths.items() if key.model_id == model_id}
-        changed += _join_model(connection, of_model, model_id=model_id, rules=rules[model_id], now=now)
-    more = len(taken) == limit or len(probed) == limit
-    return JoinReport(taken=len(taken), probed=len(probed), changed=changed, more=more)
+        changed += _join_model(connection, of_model, looked, model_id=model_id, rules=rules[model_id], now=now)
+    due_at = max((truth.schedule.next_probe_at or 0 for truth in probed), default=place.probe_at)
+    return JoinReport(
+        taken=len(taken),
+        probed=len(probed),
+        changed=changed,
+        more=len(taken) == limit or len(probed) == limit,
+        place=JoinPlace(inbox_id=inbox_id, probe_at=due_at),
+    )
 
 
 def _join_model(
     connection: sa.Connection,
     truths: Mapping[TruthKey, TruthInForce],
+    looked: Set[TruthKey],
     *,
     model_id: int,
     rules: JoinRules,
@@ -105,19 +138,23 @@ def _join_model(
     write_joined(connection, new)
     taken_back = [before[each.key] for each in new if each.key in before]
     change_panes(connection, pane_changes(taken_back=taken_back, added=new))
-    reschedule(connection, [_schedule(each, matched.get(key, 0), rules, now) for key, each in truths.items()])
+    schedules = [
+        ProbeSchedule(
+            key=key,
+            probes=truth.schedule.probes + (key in looked),
+            next_probe_at=_next_look(rules, first_seen_at=truth.first_seen_at, now=now, matched=key in matched),
+            matched=matched.get(key, 0),
+        )
+        for key, truth in truths.items()
+    ]
+    reschedule(connection, [each for each in schedules if each != truths[each.key].schedule])
     return len(new)
 
 
-def _schedule(truth: TruthInForce, matched: int, rules: JoinRules, now: int) -> ProbeSchedule:
-    probes = truth.probes
-    next_probe_at: int | None = None
+def _next_look(rules: JoinRules, *, first_seen_at: int, now: int, matched: bool) -> int | None:
     if matched and rules.until_matched:
-        return ProbeSchedule(key=truth.key, probes=probes, next_probe_at=None, matched=matched)
-    while (seconds := next_probe_seconds(probes, horizon_seconds=rules.horizon_millis / 1000)) is not None:
-        next_probe_at = truth.first_seen_at + int(seconds * 1000)
-        if next_probe_at > now:
-            break
-        probes += 1  # looks that were missed while nothing ran are made up for by this one
-        next_probe_at = None
-    return ProbeSchedule(key=truth.key, probes=probes, next_probe_at=next_probe_at, matched=matched)
+        return None
+    seconds = next_look_seconds(
+        (now - first_seen_at) / 1000, matched=matched, horizon_seconds=rules.horizon_millis / 1000
+    )
+    return None if seconds is None else first_seen_at + int(seconds * 1000)

@@ -1,23 +1,25 @@
 """The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from monitor.clock import monotonic_seconds
+from monitor.errors import DriftlineError, UnavailableError
+from monitor.health import Health
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
-from monitor.maintain.join import JoinRules, join_rules, join_truths
+from monitor.maintain.join import JoinRules, join_batches, join_rules
 from monitor.maintain.live_blocks import LiveBlockKeeper
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration, read_generation
 from monitor.store.database_clock import database_now_millis
-from monitor.store.engine import make_engine
+from monitor.store.engine import StatementLimits, make_engine
+from monitor.store.outage import named_outage
 from monitor.store.unseen import merge_unseen
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole
@@ -30,37 +32,21 @@ AFRESH_SECONDS = 3600.0
 UNSEEN_AT_ONCE = 200
 LONGEST_BACK_OFF_SECONDS = 30.0
 
-OnHealth = Callable[[bool, str], None]
-OnNotices = Callable[[Sequence[str]], None]
 log = structlog.get_logger()
 
 
-def run_maintain(
-    settings: Settings,
-    *,
-    stop: threading.Event,
-    on_health: OnHealth | None = None,
-    on_notices: OnNotices = lambda notices: None,
-) -> None:
+def run_maintain(settings: Settings, *, stop: threading.Event, health: Health) -> None:
     """Maintain until *stop* is set; a database that is away is waited for, with a back-off.
 
-    *on_health* hears ``(healthy, why)`` after each round, *on_notices* which models it cannot work for.
+    *health* hears what cannot be done, and that the work gets on.
     """
-    engine = make_engine(settings.database_url)
-    maintainer = Maintainer(engine, settings)
+    limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
+    engine = make_engine(settings.database_url, limits=limits)
+    maintainer = Maintainer(engine, settings, health)
     failures = 0
     try:
         while not stop.is_set():
-            try:
-                maintainer.round(stop=stop)
-                healthy, why, failures = True, "", 0
-            except OperationalError as error:
-                failures += 1
-                healthy, why = False, " ".join(str(error.orig).split())
-                log.warning("maintain.interrupted", failures=failures, cause=why)
-            if on_health is not None:
-                on_health(healthy, why)
-            on_notices(maintainer.notices)
+            failures = 0 if maintainer.round(stop=stop) else failures + 1
             back_off = min(2.0 ** min(failures, 10) - 1, LONGEST_BACK_OFF_SECONDS)
             stop.wait(max(settings.maintain_seconds, back_off))
     finally:
@@ -70,9 +56,10 @@ def run_maintain(
 class Maintainer:
     """Does one round after another; remembers the configuration it loaded and when what was done last."""
 
-    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
+    def __init__(self, engine: sa.Engine, settings: Settings, health: Health) -> None:
         self._engine = engine
         self._settings = settings
+        self._health = health
         self._rules = watermark_rules(settings)
         self._configuration = Configuration(-1, ())
         self._join_rules: dict[int, JoinRules] = {}
@@ -83,32 +70,52 @@ class Maintainer:
         self._rolling_at = 0.0
         self._drop_at = 0.0
 
-    @property
-    def notices(self) -> list[str]:
-        """Which models are left alone, and why."""
-        return [unreadable.problem for unreadable in self._configuration.unreadable]
+    def round(self, *, stop: threading.Event) -> bool:
+        """Join until there is nothing left to join; compact and drop when it is time; False: Postgres is away."""
+        try:
+            with named_outage(self._engine, "reading the configuration"):
+                self._reload()
+            self._health.note([unreadable.problem for unreadable in self._configuration.unreadable])
+            self._get_on()
+            self._do("joining truths", lambda: self._join(stop), stop)
+            now = monotonic_seconds()
+            if now >= self._afresh_at:
+                self._compactor = Compactor(self._rules)
+                self._afresh_at = now + AFRESH_SECONDS
+            if now >= self._compact_at and self._do("compacting", lambda: self._compact_all(stop), stop):
+                self._compact_at = now + COMPACT_SECONDS
+            if now >= self._rolling_at and self._do("rolling references", self._roll, stop):
+                self._rolling_at = now + ROLLING_SECONDS
+            if now >= self._drop_at and self._do("applying retention", self._drop, stop):
+                self._drop_at = now + DROP_SECONDS
+        except UnavailableError as error:
+            self._health.away("postgres", str(error))
+            return False
+        self._health.back("postgres")
+        return True
 
-    def round(self, *, stop: threading.Event) -> None:
-        """Join until there is nothing left to join; compact and drop when it is time."""
-        self._reload()
-        self._join(stop)
-        now = monotonic_seconds()
-        if now >= self._afresh_at:
-            self._compactor = Compactor(self._rules)
-            self._afresh_at = now + AFRESH_SECONDS
-        if now >= self._compact_at and not stop.is_set():
-            self._compact()
-            self._merge_unseen(stop)
-            self._compact_at = now + COMPACT_SECONDS
-        if now >= self._rolling_at and not stop.is_set():
-            self._roll()
-            self._rolling_at = now + ROLLING_SECONDS
-        if now >= self._drop_at and not stop.is_set():
-            dropped = drop_expired(self._engine, self._settings)
-            if dropped:
-                ROWS_DROPPED.inc(dropped)
-                log.info("retention.applied", rows=dropped)
-            self._drop_at = now + DROP_SECONDS
+    def _do(self, name: str, task: Callable[[], None], stop: threading.Event) -> bool:
+        """Do one task unless *stop* is set; what is wrong with it alone holds up no other. Return whether it was done.
+
+        Raises:
+            UnavailableError: Postgres is away for all of them.
+        """
+        if stop.is_set():
+            return False
+        try:
+            with named_outage(self._engine, name):
+                task()
+        except DriftlineError as error:
+            if isinstance(error, UnavailableError) and not error.contended:
+                raise
+            self._health.away(name, f"{name}: {error}")
+            return False
+        self._health.back(name)
+        self._get_on()
+        return True
+
+    def _get_on(self) -> None:
+        self._health.progress("batch", within_seconds=2 * self._settings.statement_timeout_seconds)
 
     def _reload(self) -> None:
         with self._engine.connect() as connection:
@@ -117,15 +124,22 @@ class Maintainer:
                 self._join_rules = join_rules(self._configuration)
 
     def _join(self, stop: threading.Event) -> None:
-        more = bool(self._join_rules)
-        while more and not stop.is_set():
-            with self._engine.begin() as connection:
-                now = database_now_millis(connection)
-                report = join_truths(connection, rules=self._join_rules, now=now)
+        for report in join_batches(self._engine, rules=self._join_rules, now=database_now_millis):
+            self._get_on()
             if report.changed:
                 TRUTHS_JOINED.inc(report.changed)
                 log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
-            more = report.more
+            if stop.is_set():
+                return
+
+    def _drop(self) -> None:
+        if dropped := drop_expired(self._engine, self._settings):
+            ROWS_DROPPED.inc(dropped)
+            log.info("retention.applied", rows=dropped)
+
+    def _compact_all(self, stop: threading.Event) -> None:
+        self._compact()
+        self._merge_unseen(stop)
 
     def _merge_unseen(self, stop: threading.Event) -> None:
         more = True
@@ -160,6 +174,7 @@ class Maintainer:
         if watermark is None:
             return
         for applied in self._configuration.models:
+            self._get_on()
             # First what needs short spans, then what sums them up.
             self._keeper.keep(self._engine, applied, watermark=watermark)
             replaced = self._compactor.compact(self._engine, applied, watermark=watermark)

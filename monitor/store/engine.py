@@ -1,7 +1,8 @@
 """Connections to Postgres."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import cast
 
 import psycopg
@@ -9,10 +10,44 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from monitor.errors import SettingsError, UnavailableError
+from monitor.store.statements import watch_statements
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
-    """Return an engine whose pool survives a restarted server.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLimits:
+    """How long the server lets one statement run, and wait for a lock; None: for ever."""
+
+    statement_seconds: float | None = 60.0
+    lock_seconds: float | None = 10.0
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The server's settings."""
+        limits = {"statement_timeout": self.statement_seconds, "lock_timeout": self.lock_seconds}
+        return {name: f"{seconds * 1000:.0f}ms" for name, seconds in limits.items() if seconds is not None}
+
+
+UNLIMITED = StatementLimits(statement_seconds=None, lock_seconds=None)
+"""For migrations, and for databases that nobody else uses."""
+
+_DEFAULT_LIMITS = StatementLimits()
+# A server that vanished without a word, or a connection that a firewall forgot, is noticed within about 20 seconds.
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+_OPTIONS = {
+    "timezone": "UTC",
+    # A plan made while a table was empty must not stay when it is not: each execution is planned for what it meets.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+
+def make_engine(url: str, *, pool_size: int = 5, limits: StatementLimits = _DEFAULT_LIMITS) -> sa.Engine:
+    """Return an engine whose pool survives a restarted server, whose statements end, and which may be interrupted.
 
     Raises:
         SettingsError: *url* is not a Postgres address.
@@ -22,14 +57,27 @@ def make_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         raise SettingsError(
             f"DRIFTLINE_DATABASE_URL: expected postgresql://user@host:port/database, found {shown_url(url)}"
         )
-    return sa.create_engine(
+    options = " ".join(f"-c {name}={value}" for name, value in (_OPTIONS | limits.options).items())
+    engine = sa.create_engine(
         f"postgresql+psycopg://{rest}",
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_timeout=10,
         pool_pre_ping=True,  # F4: a pool full of dead connections recovers without a restart
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC", "application_name": "driftline"},
+        connect_args={"connect_timeout": 5, "options": options, "application_name": "driftline", **_KEEPALIVE},
     )
+    sa.event.listen(engine, "connect", _notice_lost_clients)
+    watch_statements(engine, longest_seconds=limits.statement_seconds)
+    return engine
+
+
+def _notice_lost_clients(connection: psycopg.Connection, record: object) -> None:
+    """Have the server end the statement of a process that died: its locks would stay as long as it runs."""
+    connection.autocommit = True
+    with suppress(psycopg.errors.InvalidParameterValue):  # a server on a platform that cannot look
+        connection.execute("SET client_connection_check_interval = '2s'")
+    connection.autocommit = False
 
 
 def shown_url(url: str) -> str:
@@ -59,10 +107,11 @@ def require_database(engine: sa.Engine) -> None:
         cause = " ".join(str(error.orig).split())
         if "FATAL" in cause:  # it did answer
             advice = "Check user, password and database in DRIFTLINE_DATABASE_URL (or database_url in driftline.toml)."
-            raise UnavailableError(f"Postgres: refused at {where}: {cause}\n{advice}") from error
+            raise UnavailableError(f"Postgres: refused at {where}: {cause}\n{advice}", service="postgres") from error
         raise UnavailableError(
             f"Postgres: no answer at {where}: {cause}\n"
-            "Start it, or point DRIFTLINE_DATABASE_URL (or database_url in driftline.toml) at a running one."
+            "Start it, or point DRIFTLINE_DATABASE_URL (or database_url in driftline.toml) at a running one.",
+            service="postgres",
         ) from error
 
 

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from monitor.errors import SchemaVersionError
-from monitor.store.engine import make_engine
+from monitor.store.engine import UNLIMITED, make_engine
 
 _LOCK = 7_316_425_901  # advisory lock: two `driftline migrate` at once run one after the other
 
@@ -24,7 +24,7 @@ def _config() -> Config:
 
 def upgrade(url: str) -> None:
     """Apply every migration that the database at *url* lacks; nothing happens when it has all."""
-    engine = make_engine(url)
+    engine = make_engine(url, limits=UNLIMITED)
     try:
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})

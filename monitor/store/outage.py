@@ -33,6 +33,8 @@ OUTAGES = {
     "57P05": "ended for idling",
     "58": "system error under Postgres",
 }
+_CONTENDED = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
+"""Outages of one statement or transaction: the server is there for others."""
 _CHECK_VIOLATION = "23514"
 
 
@@ -71,14 +73,16 @@ def named(error: BaseException, *, engine: sa.Engine, doing: str) -> Unavailable
     """Return *error* of the driver under the name that says whether waiting helps."""
     where = engine.url.render_as_string(hide_password=True)
     kind = outage_of(error)
+    driver = _driver_error(error)
     if kind is None:
-        driver = _driver_error(error)
         return RefusedByDatabaseError(
             f"Postgres at {where}, {doing}", sqlstate=driver.sqlstate if driver else None, words=server_words(error)
         )
     return UnavailableError(
         f"Postgres at {where}, {doing}: {kind}: {server_words(error)}\n"
-        "Start it or free it; nothing is lost, the work is tried again."
+        "Start it or free it; nothing is lost, the work is tried again.",
+        service="postgres",
+        contended=driver is not None and driver.sqlstate in _CONTENDED,
     )
 
 

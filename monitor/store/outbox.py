@@ -230,7 +230,7 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effec
     )
     rows = connection.execute(
         sa.update(outbox)
-        .where(outbox.c.id.in_(overdue.scalar_subquery()))
+        .where(outbox.c.id == sa.func.any(sa.func.array(overdue.scalar_subquery())))  # an array: see `take_inbox`
         .values(state=DeliveryState.EXPIRED.value, closed_at=now)
         .returning(outbox)
     )

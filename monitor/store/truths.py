@@ -11,19 +11,8 @@ from monitor.truth.fold import TruthEvent, TruthKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TruthInForce:
-    """The truth of one prediction id that counts now, and how often it looked for predictions (wall clock in ms)."""
-
-    key: TruthKey
-    known_at: int
-    value: str | None
-    probes: int
-    first_seen_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSchedule:
-    """When a truth looks again (wall clock in ms, None: never), and how many predictions it has."""
+    """How often a truth looked, when it looks again (wall clock in ms, None: never), how many predictions it has."""
 
     key: TruthKey
     probes: int
@@ -31,17 +20,48 @@ class ProbeSchedule:
     matched: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthInForce:
+    """The truth of one prediction id that counts now, and its looks for predictions as they are stored."""
+
+    key: TruthKey
+    known_at: int
+    value: str | None
+    first_seen_at: int
+    schedule: ProbeSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlace:
+    """How far one round of joining has come: what lies before it was taken, or is another maintainer's.
+
+    Whoever starts each batch from the beginning walks over all that the round deleted before: while an old snapshot is
+    open (a backup's, say) nothing of it goes away.
+
+    Attributes:
+        inbox_id: The last row of the inbox that was taken.
+        probe_at: When the last truth that looked again was due (wall clock in ms).
+    """
+
+    inbox_id: int = 0
+    probe_at: int = 0
+
+
 _IN_FORCE = (
     "truth.model_id, CAST(truth.prediction_hash AS text) AS prediction_hash, truth.known_at, truth.value, "
-    "truth.probes, truth.first_seen_at"
+    "truth.first_seen_at, truth.probes, truth.next_probe_at, truth.matched"
 )
 
+# The batch is an array before anything is deleted. Joined with the subquery, whether IN or a materialised CTE, an inbox
+# whose statistics say "empty", as they mostly do, is walked through once for each row of the batch; and a locking
+# subquery that runs again for each row takes more than its limit.
 _TAKE = sa.text(
     """
-    DELETE FROM truth_inbox WHERE id IN (
-        SELECT id FROM truth_inbox WHERE model_id = ANY(:model_ids) ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
-    RETURNING model_id, CAST(prediction_hash AS text) AS prediction_hash, known_at, value, prediction_time,
+    DELETE FROM truth_inbox WHERE id = ANY(ARRAY(
+        SELECT id FROM truth_inbox WHERE id > :after AND model_id = ANY(:model_ids)
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING id, model_id, CAST(prediction_hash AS text) AS prediction_hash, known_at, value, prediction_time,
               topic, partition, "offset"
     """
 )
@@ -50,12 +70,13 @@ _TAKE = sa.text(
 _FOLD = sa.text(
     f"""
     INSERT INTO truth (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset",
-                       first_seen_at, next_probe_at)
-    SELECT model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset", :now, :now
+                       first_seen_at, next_probe_at, matched)
+    SELECT model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset",
+           :now, next_probe_at, 1
     FROM unnest(CAST(:model_ids AS integer[]), CAST(:hashes AS uuid[]), CAST(:known_ats AS bigint[]),
                 CAST(:values AS text[]), CAST(:prediction_times AS bigint[]), CAST(:topics AS text[]),
-                CAST(:partitions AS integer[]), CAST(:offsets AS bigint[]))
-        AS came (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset")
+                CAST(:partitions AS integer[]), CAST(:offsets AS bigint[]), CAST(:nexts AS timestamptz[]))
+        AS came (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset", next_probe_at)
     ORDER BY model_id, prediction_hash
     ON CONFLICT (model_id, prediction_hash) DO UPDATE
     SET known_at = excluded.known_at, value = excluded.value, prediction_time = excluded.prediction_time,
@@ -69,7 +90,7 @@ _FOLD = sa.text(
 _PROBE = sa.text(
     f"""
     SELECT {_IN_FORCE} FROM truth
-    WHERE next_probe_at <= :now AND model_id = ANY(:model_ids)
+    WHERE next_probe_at BETWEEN :after AND :now AND model_id = ANY(:model_ids)
     ORDER BY next_probe_at LIMIT :limit FOR UPDATE SKIP LOCKED
     """  # noqa: S608  # a constant list of columns
 )
@@ -142,56 +163,71 @@ _MARK_DUE = sa.text(
 )
 
 
-def take_inbox(connection: sa.Connection, *, model_ids: Sequence[int], limit: int) -> tuple[TruthEvent, ...]:
-    """Remove and return up to *limit* truths, oldest first; those another maintainer took are left to it."""
-    rows = connection.execute(_TAKE, {"model_ids": list(model_ids), "limit": limit})
-    return tuple(
+def take_inbox(
+    connection: sa.Connection, *, model_ids: Sequence[int], limit: int, after: int = 0
+) -> tuple[tuple[TruthEvent, ...], int]:
+    """Remove up to *limit* truths behind row *after*, oldest first; those another maintainer took are left to it.
+
+    Returns them and the last row taken, *after* itself when there was none.
+    """
+    rows = connection.execute(_TAKE, {"model_ids": list(model_ids), "limit": limit, "after": after}).all()
+    events = tuple(
         TruthEvent(
-            key=TruthKey(row[0], row[1]),
-            known_at=row[2],
-            value=row[3],
-            prediction_time=row[4],
-            topic=row[5],
-            partition=row[6],
-            offset=row[7],
+            key=TruthKey(row[1], row[2]),
+            known_at=row[3],
+            value=row[4],
+            prediction_time=row[5],
+            topic=row[6],
+            partition=row[7],
+            offset=row[8],
         )
         for row in rows
     )
+    return events, max((row[0] for row in rows), default=after)
 
 
-def fold_truths(connection: sa.Connection, events: Sequence[TruthEvent], *, now: int) -> tuple[TruthInForce, ...]:
-    """Store those of *events* (one per key) that outrank what is in force; return and lock them."""
+def fold_truths(
+    connection: sa.Connection, events: Sequence[TruthEvent], *, next_probes: Sequence[int | None], now: int
+) -> tuple[TruthInForce, ...]:
+    """Store those of *events* (one per key) that outrank what is in force; return and lock them.
+
+    A truth that is new is stored as if it had found one prediction and looked again at its time of *next_probes*
+    (wall clock in ms): where that comes true, as it mostly does, its row is written once.
+    """
     if not events:
         return ()
     parameters = {
         "now": to_datetime(now),
-        "model_ids": [each.key.model_id for each in events],
-        "hashes": [each.key.prediction_hash for each in events],
-        "known_ats": [each.known_at for each in events],
-        "values": [each.value for each in events],
-        "prediction_times": [each.prediction_time for each in events],
-        "topics": [each.topic for each in events],
-        "partitions": [each.partition for each in events],
-        "offsets": [each.offset for each in events],
+        "nexts": [None if moment is None else to_datetime(moment) for moment in next_probes],
+        "model_ids": [event.key.model_id for event in events],
+        "hashes": [event.key.prediction_hash for event in events],
+        "known_ats": [event.known_at for event in events],
+        "values": [event.value for event in events],
+        "prediction_times": [event.prediction_time for event in events],
+        "topics": [event.topic for event in events],
+        "partitions": [event.partition for event in events],
+        "offsets": [event.offset for event in events],
     }
     return tuple(_in_force(row) for row in connection.execute(_FOLD, parameters))
 
 
 def due_probes(
-    connection: sa.Connection, *, model_ids: Sequence[int], limit: int, now: int
+    connection: sa.Connection, *, model_ids: Sequence[int], limit: int, now: int, after: int = 0
 ) -> tuple[TruthInForce, ...]:
-    """Lock and return truths whose next look for predictions is due."""
-    parameters = {"now": to_datetime(now), "model_ids": list(model_ids), "limit": limit}
+    """Lock and return truths whose next look for predictions is due, at *after* (ms) or later, in that order."""
+    parameters = {"now": to_datetime(now), "after": to_datetime(after), "model_ids": list(model_ids), "limit": limit}
     return tuple(_in_force(row) for row in connection.execute(_PROBE, parameters))
 
 
 def _in_force(row: sa.Row[tuple[object, ...]]) -> TruthInForce:
+    key = TruthKey(row.model_id, row.prediction_hash)
+    next_probe_at = None if row.next_probe_at is None else to_millis(row.next_probe_at)
     return TruthInForce(
-        key=TruthKey(row.model_id, row.prediction_hash),
+        key=key,
         known_at=row.known_at,
         value=row.value,
-        probes=row.probes,
         first_seen_at=to_millis(row.first_seen_at),
+        schedule=ProbeSchedule(key=key, probes=row.probes, next_probe_at=next_probe_at, matched=row.matched),
     )
 
 

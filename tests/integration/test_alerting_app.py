@@ -17,6 +17,7 @@ from alerting.advance import advance_model
 from alerting.app import run_alerter
 from alerting.listener import Listener
 from alerting.wakeups import consumer_group
+from monitor.health import Health
 from monitor.settings import Settings
 from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_story
 from tests.receiver import Receiver, receiver
@@ -41,7 +42,7 @@ def listening(settings: Settings) -> Iterator[set[str]]:
     """Give the set of names that a listener was woken for."""
     woken: set[str] = set()
     failures: list[str] = []
-    with Listener(settings, wake=woken.add, on_failure=failures.append):
+    with Listener(settings, wake=woken.add, on_failure=failures.append, health=Health()):
         yield woken
     assert failures == []
 
@@ -104,11 +105,12 @@ class Running:
 
     settings: Settings
     stop: threading.Event = field(default_factory=threading.Event)
-    health: list[str | None] = field(default_factory=list)
+    health: Health = field(default_factory=Health)
 
     def __enter__(self) -> "Running":
+        self.health.report(True, "")
         self._thread = threading.Thread(
-            target=run_alerter, args=(self.settings,), kwargs={"stop": self.stop, "on_health": self.health.append}
+            target=run_alerter, args=(self.settings,), kwargs={"stop": self.stop, "health": self.health}
         )
         self._thread.start()
         return self
@@ -150,7 +152,8 @@ def test_without_a_broker_it_sweeps_and_delivers_all_the_same(
     decide(engine, hook, model="credit")
     with Running(settings_without_broker(database_url)) as alerter:
         hook.wait_for(lambda each: len(each.requests) == 1)
-        wait_until(lambda: None in alerter.health, what="a sweep")
+        wait_until(lambda: "turn" in alerter.health.ages and alerter.health.reason is None, what="a sweep")
+        wait_until(lambda: "Kafka at" in " ".join(alerter.health.notices), what="a notice of the broker")
     assert hook.requests[0].verified
 
 
@@ -163,10 +166,10 @@ def test_it_recovers_when_the_database_comes_back(
         hook.wait_for(lambda each: len(each.requests) == 1)
         postgres_server.stop("immediate")
         try:
-            wait_until(lambda: bool(alerter.health and alerter.health[-1]), what="an unhealthy report")
+            wait_until(lambda: bool(alerter.health.reason), what="an unhealthy report")
         finally:
             postgres_server.start()
         engine.dispose()
         decide(engine, hook, model="after")
         hook.wait_for(lambda each: len(each.identifiers) == 2)
-        wait_until(lambda: alerter.health[-1] is None, what="a healthy report")
+        wait_until(lambda: alerter.health.reason is None, what="a healthy report")

@@ -10,6 +10,7 @@ from alerting.deliver import Delivery
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
 from monitor.evaluate import Evaluator, evaluation_rules
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel
@@ -28,7 +29,7 @@ def rounds(engine: Engine, evaluator: ScriptedEvaluator | Evaluator) -> Rounds:
         evaluator=evaluator,
         delivery=Delivery(engine=engine, owner="test", webhook=webhook, jitter=lambda: 0.0),
         stopping=lambda: False,
-        on_health=lambda reason: None,
+        health=Health(),
     )
 
 

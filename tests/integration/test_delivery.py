@@ -18,6 +18,7 @@ from alerting.advance import advance_model
 from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.actions import ActionState, granted_actions
@@ -150,7 +151,7 @@ def rounds_of(engine: Engine, sender: Delivery) -> Rounds:
         evaluator=ScriptedEvaluator(),
         delivery=sender,
         stopping=lambda: False,
-        on_health=lambda reason: None,
+        health=Health(),
     )
 
 

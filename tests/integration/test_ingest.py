@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from sqlalchemy import Engine
 
 from consumers.ingest import run_ingest
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.offsets import list_offsets, resume_partition
 from tests.factories import START, apply_credit_model, apply_model, credit_event, encoded, prediction_event
@@ -223,13 +224,13 @@ def test_a_restarted_postgres_is_waited_for(
 ) -> None:
     """Three crashes of Postgres under load: the worker lives on, says that Postgres is away, and nothing is lost."""
     apply_credit_model(engine)
-    health: list[tuple[bool, str]] = []
+    health, reasons = Health(), []
     stop = threading.Event()
     settings = settings_for(database_url, kafka_broker, topic_names)
     worker = threading.Thread(
         target=run_ingest,
         args=(settings,),
-        kwargs={"stop": stop, "on_health": lambda healthy, reason: health.append((healthy, reason))},
+        kwargs={"stop": stop, "health": health},
     )
     worker.start()
     bodies = credit_bodies(1500)
@@ -240,10 +241,12 @@ def test_a_restarted_postgres_is_waited_for(
         postgres_server.stop("immediate")
         engine.dispose()
         time.sleep(1.5)
+        reasons.append(health.reason or "")
         postgres_server.start()
     wait_until(lambda: records(engine) == len(bodies))
+    wait_until(lambda: health.reason is None)
     assert worker.is_alive()
     stop.set()
     worker.join(30)
-    assert any("Postgres at" in reason for healthy, reason in health if not healthy)
+    assert all("Postgres at" in reason for reason in reasons)
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)

@@ -5,12 +5,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.evaluate import EvaluationRules, Evaluator
+from monitor.health import Health
 from monitor.maintain import run_maintain
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
@@ -212,32 +216,44 @@ def test_what_is_past_its_retention_is_dropped(engine: Engine) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(pane)).scalar() == 0
 
 
+@contextmanager
+def running(settings: Settings, health: Health) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_maintain, args=(settings,), kwargs={"stop": stop, "health": health})
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive(), "maintain did not stop"
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.05)
+
+
 def test_the_role_runs_until_it_is_told_to_stop(engine: Engine) -> None:
     """One round merges the deltas and says that it is healthy; then it stops within its interval."""
     counted = apply_counted_model(engine, extra=SPEC)
     write(engine, counted, range(3))
     evaluate_until(engine, counted, 3)
-    stop, heard = threading.Event(), []
-
-    def on_health(healthy: bool, why: str) -> None:
-        heard.append((healthy, why))
-        stop.set()
-
+    health = Health()
+    health.report(True, "")
     url = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE input_offset SET heartbeat_at = clock_timestamp()"))
-    run_maintain(Settings(database_url=url, disorder_seconds=60), stop=stop, on_health=on_health)
-    assert heard == [(True, "")]
-    assert spans(engine) == {1: 3}
+    with running(Settings(database_url=url, disorder_seconds=60), health):
+        wait_until(lambda: spans(engine) == {1: 3} and "batch" in health.ages)
+        assert health.reason is None
 
 
 def test_a_database_that_is_away_is_waited_for() -> None:
     """No crash loop: the role says why it is not healthy and goes on trying."""
-    stop, heard = threading.Event(), []
-
-    def on_health(healthy: bool, why: str) -> None:
-        heard.append((healthy, bool(why)))
-        stop.set()
-
-    run_maintain(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), stop=stop, on_health=on_health)
-    assert heard == [(False, True)]
+    health = Health()
+    health.report(True, "")
+    with running(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), health):
+        wait_until(lambda: "127.0.0.1:1" in (health.reason or ""))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from monitor.maintain import JoinRules, join_truths
+from monitor.maintain import JoinRules, join_batches, join_truths
 from monitor.store.schema import (
     joined,
     performance_due,
@@ -120,10 +120,8 @@ def brute_force(predictions: list[Prediction], truths: list[Truth]) -> dict[tupl
 
 
 def join_until_dry(engine: Engine, counted: CountedModel, now: int, *, limit: int = 3) -> None:
-    more = True
-    while more:
-        with engine.begin() as connection:
-            more = join_truths(connection, rules=rules(counted), limit=limit, now=now).more
+    for report in join_batches(engine, rules=rules(counted), limit=limit, now=lambda _: now):
+        assert report.taken <= limit
 
 
 def clear(engine: Engine) -> None:

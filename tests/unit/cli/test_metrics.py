@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from monitor import metrics
 
-LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", "state"}
+LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", "state", "loop"}
 
 
 def test_every_metric_is_named_documented_and_bounded() -> None:

@@ -6,8 +6,9 @@ import urllib.request
 
 import pytest
 
-from driftline.observe import Health, observed
+from driftline.observe import observed
 from monitor.errors import UnavailableError
+from monitor.health import Health
 from tests.services.processes import free_port
 
 
@@ -27,10 +28,15 @@ def test_healthz_says_why_not() -> None:
         assert get(port, "/healthz")[0] == 503
         health.report(True, "")
         status, body = get(port, "/healthz")
-        assert (status, json.loads(body)) == (200, {"role": "ingest", "status": "ok", "reason": None, "notices": []})
-        health.note(["topic predictions: its producers date the records"])
-        status, body = get(port, "/healthz")
-        assert (status, json.loads(body)["notices"]) == (200, ["topic predictions: its producers date the records"])
+        assert (status, json.loads(body)) == (
+            200,
+            {"role": "ingest", "status": "ok", "reason": None, "notices": [], "seconds_since": {}},
+        )
+        health.progress("flush", within_seconds=60, seconds_ago=5)
+        health.note(["one"])
+        found = json.loads(get(port, "/healthz")[1])
+        assert (found["notices"], round(found["seconds_since"]["flush"])) == (["one"], 5)
+        assert 'driftline_progress_age_seconds{loop="flush"} 5.' in get(port, "/metrics")[1]
         health.report(False, "predictions[0] is stopped: too many bad records")
         status, body = get(port, "/healthz")
         assert status == 503

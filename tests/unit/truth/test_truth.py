@@ -8,7 +8,7 @@ from monitor.truth.accuracy import REFERENCE_CONFIDENCE, PerformanceCounts, is_m
 from monitor.truth.age_buckets import AgeBucket, age_bucket
 from monitor.truth.comparison import ComparisonRules, is_correct
 from monitor.truth.lasting_errors import StepTruths, lasting_errors
-from monitor.truth.probing import next_probe_seconds
+from monitor.truth.probing import next_look_seconds
 from monitor.types import Scale, Tier, Verdict
 
 RULES = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=False)
@@ -61,11 +61,33 @@ def test_a_prediction_is_compared_by_its_label_or_score(
     assert is_correct(label=label, score=score, truth=truth, rules=RULES) is correct
 
 
-def test_probes_come_soon_then_ever_more_rarely_up_to_the_horizon() -> None:
+def looks(*, matched: bool, horizon: float) -> list[float]:
+    found, elapsed = [], 0.0
+    while (due := next_look_seconds(elapsed, matched=matched, horizon_seconds=horizon)) is not None:
+        found.append(due)
+        elapsed = due
+    return found
+
+
+def test_looks_come_soon_then_ever_more_rarely_up_to_the_horizon() -> None:
     """1 s, 10 s, 1 m, 10 m, 1 h, doubling, a last look at the horizon itself, then never again."""
     horizon = 10 * 3600.0
-    found = [next_probe_seconds(each, horizon_seconds=horizon) for each in range(11)]
-    assert found == [1, 10, 60, 600, 3600, 7200, 14400, 28800, horizon, None, None]
+    assert looks(matched=False, horizon=horizon) == [1, 10, 60, 600, 3600, 7200, 14400, 28800, horizon]
+    assert looks(matched=False, horizon=5) == [1, 5]
+
+
+def test_a_truth_with_a_prediction_looks_five_times_in_thirty_days() -> None:
+    """Enough for another version's late prediction, and a third of the writes that a truth without any costs."""
+    day = 86_400.0
+    assert looks(matched=True, horizon=30 * day) == [60, 3600, day, 7 * day, 30 * day]
+    assert looks(matched=True, horizon=3600) == [60, 3600]
+    assert len(looks(matched=False, horizon=30 * day)) == 15
+
+
+def test_looks_that_were_missed_are_made_up_for_by_one() -> None:
+    """After an idle spell the next look is the first one that still lies ahead."""
+    assert next_look_seconds(5000, matched=False, horizon_seconds=1e6) == 7200
+    assert next_look_seconds(5000, matched=True, horizon_seconds=1e6) == 86_400
 
 
 def test_maturity_needs_number_and_share() -> None:

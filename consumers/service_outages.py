@@ -1,0 +1,50 @@
+"""The services that ingest waits for, and how long until it tries again."""
+
+from collections.abc import Callable, Collection
+
+from consumers.kafka_input import InputConsumer
+from monitor.clock import monotonic_seconds
+from monitor.errors import RefusedByDatabaseError, UnavailableError
+from monitor.health import Health
+from monitor.types import PartitionKey
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
+
+
+class ServiceOutages:
+    """Pauses the partitions that *held* names while a service is away; each further failure doubles the wait."""
+
+    def __init__(self, health: Health, consumer: InputConsumer, held: Callable[[], Collection[PartitionKey]]) -> None:
+        self._health = health
+        self._consumer = consumer
+        self._held = held
+        self._away: set[str] = set()
+        self.wait_seconds = FIRST_WAIT_SECONDS
+        self._waiting_until = 0.0
+
+    def __contains__(self, service: str) -> bool:
+        return service in self._away
+
+    def over(self, now: float) -> bool:
+        """Whether it is time to try (again) at *now*."""
+        return now >= self._waiting_until
+
+    def begin(self, error: UnavailableError | RefusedByDatabaseError) -> None:
+        """A service failed, for the first time or once more."""
+        if not self._away:
+            self._consumer.pause(self._held())
+        self._away.add(error.service)
+        self._health.away(error.service, str(error))
+        self._waiting_until = monotonic_seconds() + self.wait_seconds
+        self.wait_seconds = min(2 * self.wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def end(self, *services: str) -> None:
+        """*services* answer, all of them by default."""
+        if not self._away:
+            return
+        for service in services or tuple(self._away):
+            self._health.back(service)
+            self._away.discard(service)
+        if not self._away:
+            self._consumer.resume(self._held())
+            self.wait_seconds = FIRST_WAIT_SECONDS
