@@ -9,10 +9,11 @@ from consumers.partition import PartitionState
 from consumers.pending import Pending, SampledPredictions
 from monitor.failpoint import reach
 from monitor.store.flush import FlushContents, write_flush
-from monitor.store.ledger import LedgerRows, ensure_weeks, week_start
+from monitor.store.ledger import LedgerRows, ensure_weeks
 from monitor.store.outage import named_outage
 from monitor.store.panes_append import PaneDelta
 from monitor.store.series import ensure_series
+from monitor.store.time_partitions import week_start
 from monitor.store.unseen import UnseenDelta
 from monitor.types import SeriesKey, TopicRole
 

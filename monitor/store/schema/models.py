@@ -1,6 +1,7 @@
 """The applied models: specs, cells, references, series, and the live time blocks of rolling references."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.schema.columns import metadata, wall
 
@@ -43,6 +44,7 @@ cells = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.Column("effective_from", sa.BigInteger, nullable=False),  # pane start (ms) from which events are counted on them
+    sa.Column("column_names", ARRAY(sa.Text), nullable=True),  # of the layout; null: written by the version before 0006
     # Cells may come back later: the same layout again, under an id of its own.
     sa.UniqueConstraint("model_id", "digest", "effective_from"),
 )
