@@ -26,6 +26,7 @@ INDEXES = {
     "ix_truth_settled": "truth (first_seen_at) WHERE next_probe_at IS NULL",
     "ix_flush_flushed_at": "flush (flushed_at)",
     "ix_incident_resolved": "incident (changed_at) WHERE status = 'resolved'",
+    "ix_deployment_event_time": "deployment (event_time)",
     "ix_action_incident_id": "action (incident_id)",
     "ix_outbox_incident_id": "outbox (incident_id)",
     "ix_outbox_action_id": "outbox (action_id)",
@@ -38,6 +39,7 @@ def upgrade() -> None:
         briefly(f"ALTER TABLE {table} ALTER COLUMN {column} SET STORAGE EXTERNAL")
     for name, on in INDEXES.items():
         add_index(name, on)
+    briefly("ALTER TABLE series ADD COLUMN IF NOT EXISTS empty_since timestamptz")
     _name_columns()
     for table in KEYS:
         _partition(table)

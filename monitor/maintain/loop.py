@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.clock import monotonic_seconds
 from monitor.maintain.compact import Compactor
-from monitor.maintain.drop import drop_expired
+from monitor.maintain.drop import Walk, drop_expired
 from monitor.maintain.join import JoinRules, join_rules, join_truths
 from monitor.maintain.live_blocks import LiveBlockKeeper
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
@@ -82,6 +82,7 @@ class Maintainer:
         self._compact_at = 0.0
         self._rolling_at = 0.0
         self._drop_at = 0.0
+        self._walk = Walk()
 
     @property
     def notices(self) -> list[str]:
@@ -104,7 +105,7 @@ class Maintainer:
             self._roll()
             self._rolling_at = now + ROLLING_SECONDS
         if now >= self._drop_at and not stop.is_set():
-            dropped = drop_expired(self._engine, self._settings)
+            dropped = drop_expired(self._engine, self._settings, walk=self._walk, stop=stop)
             if dropped:
                 ROWS_DROPPED.inc(dropped)
                 log.info("retention.applied", rows=dropped)

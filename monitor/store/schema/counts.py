@@ -140,4 +140,5 @@ deployment = sa.Table(
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("topic", "partition", "offset"),
     sa.Index(None, "model_id", "event_time"),
+    sa.Index(None, "event_time"),
 )

@@ -71,6 +71,7 @@ series = sa.Table(
     sa.Column("segment_tag", sa.Text, nullable=False),
     sa.Column("segment_value", sa.Text, nullable=False),
     wall("created_at"),
+    wall("empty_since", nullable=True),  # maintain found nothing of it any more, and removes it when that lasts
     sa.UniqueConstraint("model_id", "version", "segment_tag", "segment_value"),
 )
 
