@@ -117,7 +117,7 @@ def encode_result(result: WindowResult) -> bytes:
 
 
 def decode_result(encoded: bytes | str) -> WindowResult:
-    """Return the result of a canonical text; rows written before 0006 hold it in full digits."""
+    """Return the result of a canonical text."""
     return msgspec.json.decode(encoded, type=WindowResult)
 
 

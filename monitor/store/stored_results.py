@@ -1,4 +1,4 @@
-"""Results of windows as rows hold them: packed next to the cells' column names, or, before 0006, as JSON text."""
+"""Results of windows as rows hold them: packed next to the cells' column names, or, in old rows, as JSON text."""
 
 from collections.abc import Collection, Sequence
 

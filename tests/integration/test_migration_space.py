@@ -1,4 +1,4 @@
-"""Migration 0006 on a filled database while the version before goes on writing and reading."""
+"""Evaluations become packed and partitioned in a filled database while the version before goes on with them."""
 
 import threading
 import time
@@ -47,7 +47,7 @@ READ = sa.text(
 def before(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a database of the version before, with one model."""
     url = postgres_server.create_database("migration_space")
-    upgrade(url, to="0005")
+    upgrade(url, to="0006")
     engine = make_engine(url)
     with engine.begin() as connection:
         connection.execute(sa.text("INSERT INTO model (namespace, name) VALUES ('default', 'credit')"))

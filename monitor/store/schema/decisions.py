@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from monitor.store.schema.columns import json_column, metadata, wall
 
 # Both tables of evaluations have a partition per week of `window_end`, see `monitor.store.time_partitions`. `id` and
-# `result` are of the version before 0006, which may still be running; nothing fills them now.
+# `result` are of the version before results were packed, which may still be running; nothing fills them now.
 
 evaluation = sa.Table(
     "evaluation",

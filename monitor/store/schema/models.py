@@ -44,7 +44,7 @@ cells = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.Column("effective_from", sa.BigInteger, nullable=False),  # pane start (ms) from which events are counted on them
-    sa.Column("column_names", ARRAY(sa.Text), nullable=True),  # of the layout; null: written by the version before 0006
+    sa.Column("column_names", ARRAY(sa.Text), nullable=True),  # of the layout; null: by the version before
     # Cells may come back later: the same layout again, under an id of its own.
     sa.UniqueConstraint("model_id", "digest", "effective_from"),
 )
