@@ -33,6 +33,8 @@ def six_digits(number: float) -> float:
 
 def pack_numbers(rows: Sequence[Sequence[float | None]]) -> list[Integers]:
     """Return what `unpack_numbers` reads: for each number that *rows* have, its kind in each row, then the codes."""
+    if not rows:
+        return []
     kinds, codes = _codes(np.array(rows, dtype=np.float64).T)
     packed: list[Integers] = []
     for its_kinds, its_codes in zip(kinds.tolist(), codes.tolist(), strict=True):

@@ -32,10 +32,12 @@ _DECOMPRESSOR = zstandard.ZstdDecompressor()
 _LARGEST = 1 << 28
 
 _VERDICTS = tuple(Verdict)
-_WORDS = ("", "estimated", "uncalibrated", "too_few_events", "no_reference")
+_CALIBRATIONS = ("", "uncalibrated", "estimated")
+_INCONCLUSIVE = ("", "no_reference", "too_few_events")
 _NUMBERS = ("psi", "ks", "ks_bound", "phi")
 _FURTHER = tuple(each for each in FurtherStatistics.__struct_fields__ if each != "chi_squared_freedom")
 _SHARES = ("missing", "invalid", "unseen")
+_OF_ALL = 6  # lists of integers about every column, before those of columns that are judged
 _numbers_of, _further_of, _shares_of = attrgetter(*_NUMBERS), attrgetter(*_FURTHER), attrgetter(*_SHARES)
 
 
@@ -169,9 +171,11 @@ def _sentence_code(result: WindowResult, in_full: Collection[int]) -> int | str:
 
 def _fits(column: ColumnResult, events: int) -> bool:
     """Return whether the compact form can say all of *column* (to six digits)."""
-    if column.calibration not in _WORDS or column.inconclusive not in _WORDS:
+    if column.calibration not in _CALIBRATIONS or column.inconclusive not in _INCONCLUSIVE:
         return False
     numbers = _numbers_of(column) if column.further is None else (*_numbers_of(column), *_further_of(column.further))
+    if column.inconclusive and any(each is not None for each in (*numbers, column.further)):
+        return False
     if not all(map(can_be_packed, numbers)):
         return False
     return all(each == 0 or (events > 0 and round(each * events) / events == each) for each in _shares_of(column))
@@ -181,10 +185,12 @@ def _pack_columns(columns: Sequence[ColumnResult], events: int) -> tuple[Integer
     counts = [[round(each * events) for each in _shares_of(column)] for column in columns]
     # A column's values and its slots are all of the events, but where a slot is counted apart.
     rest = [column.n + sum(slots) - events for column, slots in zip(columns, counts, strict=True)]
-    words = [(_WORDS.index(column.calibration), _WORDS.index(column.inconclusive)) for column in columns]
-    packed = [pack_integers(each) for each in (rest, *zip(*counts, strict=True), *zip(*words, strict=True))]
-    packed += pack_numbers([_numbers_of(column) for column in columns])
-    further = [column.further for column in columns]
+    calibrations = [_CALIBRATIONS.index(column.calibration) for column in columns]
+    inconclusive = [_INCONCLUSIVE.index(column.inconclusive) for column in columns]
+    packed = [pack_integers(each) for each in (rest, *zip(*counts, strict=True), calibrations, inconclusive)]
+    judged = [column for column in columns if not column.inconclusive]
+    packed += pack_numbers([_numbers_of(column) for column in judged])
+    further = [column.further for column in judged]
     if any(each is not None for each in further):
         none = FurtherStatistics()
         freedoms = [None if each is None else each.chi_squared_freedom for each in further]
@@ -195,30 +201,36 @@ def _pack_columns(columns: Sequence[ColumnResult], events: int) -> tuple[Integer
 
 
 def _unpack_columns(found: _Packed, names: Sequence[str]) -> list[ColumnResult]:
-    size, at, events = len(names), len(_SHARES) + 3, found.events
-    rest, *counts = (unpack_integers(each, size) for each in found.numbers[: at - 2])
-    calibrations, inconclusives = (unpack_integers(each, size) for each in found.numbers[at - 2 : at])
-    stop = at + 2 * len(_NUMBERS)
-    psi, ks, ks_bound, phi = unpack_numbers(found.numbers[at:stop], size)
-    further = _unpack_further(found.numbers[stop:], size)
+    size, events = len(names), found.events
+    rest, missing, invalid, unseen, calibrations, inconclusive = (
+        unpack_integers(each, size) for each in found.numbers[:_OF_ALL]
+    )
+    judged = sum(word == 0 for word in inconclusive)
+    stop = _OF_ALL + 2 * len(_NUMBERS)
+    numbers = iter(
+        zip(
+            *unpack_numbers(found.numbers[_OF_ALL:stop], judged),
+            _unpack_further(found.numbers[stop:], judged),
+            strict=True,
+        )
+    )
     columns = []
-    for number, name in enumerate(names):
-        slots = [each[number] for each in counts]
-        missing, invalid, unseen = (count / events if count else 0.0 for count in slots)
+    for at, name in enumerate(names):
+        psi, ks, ks_bound, phi, further = (None,) * 5 if inconclusive[at] else next(numbers)
         columns.append(
             ColumnResult(
                 name=name,
-                n=events + rest[number] - sum(slots),
-                psi=psi[number],
-                ks=ks[number],
-                ks_bound=ks_bound[number],
-                phi=phi[number],
-                calibration=_WORDS[calibrations[number]],
-                missing=missing,
-                invalid=invalid,
-                unseen=unseen,
-                further=further[number],
-                inconclusive=_WORDS[inconclusives[number]],
+                n=events + rest[at] - missing[at] - invalid[at] - unseen[at],
+                psi=psi,
+                ks=ks,
+                ks_bound=ks_bound,
+                phi=phi,
+                calibration=_CALIBRATIONS[calibrations[at]],
+                missing=missing[at] / events if missing[at] else 0.0,
+                invalid=invalid[at] / events if invalid[at] else 0.0,
+                unseen=unseen[at] / events if unseen[at] else 0.0,
+                further=further,
+                inconclusive=_INCONCLUSIVE[inconclusive[at]],
             )
         )
     return columns

@@ -17,6 +17,19 @@ KEYS = {
     "evaluation": ("series_id", "length", "window_end", "cells_id", "spec_version", "revision"),
     "performance_evaluation": ("series_id", "output", "length", "window_end", "spec_version", "revision"),
 }
+# Eight-byte columns first: no room is lost between them.
+COLUMNS = {
+    "evaluation": "window_end bigint NOT NULL, events bigint NOT NULL, previous_events bigint NOT NULL, "
+    "sampled bigint NOT NULL, step_sampled bigint, evaluated_at timestamptz NOT NULL DEFAULT clock_timestamp(), "
+    "series_id integer NOT NULL, length integer NOT NULL, cells_id integer NOT NULL, spec_version integer NOT NULL, "
+    "reference_id integer NOT NULL, revision integer NOT NULL, verdict text NOT NULL, packed bytea, "
+    "id bigint, result text",
+    "performance_evaluation": "window_end bigint NOT NULL, sampled bigint NOT NULL, labelled bigint NOT NULL, "
+    "correct bigint NOT NULL, accuracy double precision, low double precision, high double precision, "
+    "evaluated_at timestamptz NOT NULL DEFAULT clock_timestamp(), series_id integer NOT NULL, "
+    "length integer NOT NULL, spec_version integer NOT NULL, revision integer NOT NULL, mature boolean NOT NULL, "
+    "verdict text NOT NULL, output text NOT NULL, packed bytea, id bigint, result text",
+}
 COMPRESSED = (("pane", "counts"), ("live_block", "counts"), ("reference", "profile"), ("dedup", "hashes"))
 INDEXES = {
     "ix_pane_start": "pane (start)",
@@ -85,7 +98,8 @@ def _partition(table: str) -> None:
         f"ALTER TABLE {before} DROP CONSTRAINT pk_{table}; "
         f"ALTER TABLE {before} ALTER COLUMN id DROP IDENTITY, ALTER COLUMN id DROP NOT NULL; "
         f'ALTER TABLE {before} RENAME CONSTRAINT "{unique}" TO uq_{before}; '
-        f"CREATE TABLE {table} (LIKE {before} INCLUDING DEFAULTS INCLUDING STORAGE) PARTITION BY RANGE (window_end); "
+        f"CREATE TABLE {table} ({COLUMNS[table]}) PARTITION BY RANGE (window_end); "
+        f"ALTER TABLE {table} ALTER COLUMN packed SET STORAGE EXTERNAL; "
         f'ALTER TABLE {table} ADD CONSTRAINT "{unique}" UNIQUE ({key}), '
         f"ADD CONSTRAINT {foreign} FOREIGN KEY (series_id) REFERENCES series (id); "
         f"ALTER TABLE {table} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ({stop}); "

@@ -31,7 +31,15 @@ from monitor.store.retention import (
 )
 from monitor.store.schema import evaluation, performance_evaluation, prediction_ledger
 from monitor.store.series_retention import remove_empty_series
-from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, drop_time_partition, time_partitions, week_start
+from monitor.store.time_partitions import (
+    WEEK_MILLIS,
+    add_weeks,
+    drop_time_partition,
+    pack_week,
+    time_partitions,
+    unpacked_weeks,
+    week_start,
+)
 
 DAY_MILLIS = 86_400_000
 CHUNKS_AT_ONCE = 100  # of one table in a round: half a million rows; the rest follows in the next
@@ -105,6 +113,7 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
     evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS
     for table in EVALUATIONS:
+        _pack_finished(engine, table, before=newest - DAY_MILLIS)
         dropped += _drop_weeks(engine, table, before=evaluations_before)[0]
         dropped += chunks.drop(partial(drop_stray_evaluations, table=table, before=evaluations_before))
     before = newest - settings.deployment_retention_days * DAY_MILLIS
@@ -141,6 +150,14 @@ def _drop_weeks(engine: sa.Engine, table: sa.Table, *, before: int) -> tuple[int
             return dropped, week.start
         dropped += 1
     return dropped, None
+
+
+def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int) -> None:
+    """Pack one week, the oldest that is not; a day after its end nothing but a late revision is added to it."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for partition in unpacked_weeks(connection, table.name, before=before)[:1]:
+            pack_week(connection, partition)
+            log.info("retention.packed", table=partition.table)
 
 
 def _unless_busy(engine: sa.Engine, table: str, change: Callable[[sa.Connection], object]) -> bool:

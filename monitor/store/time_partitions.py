@@ -15,6 +15,7 @@ WEEK_MILLIS = 7 * 86_400_000
 _MONDAY = 4 * 86_400_000  # the first Monday after the epoch: 1970-01-05
 _LOCK = 7_316_425_902  # advisory lock: two processes that need the same new week make it once
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'?-?\d+'?)\) TO \('?(-?\d+)'?\)")
+_PACKED = "a finished week, its indexes written afresh"
 _BRIEFLY = sa.text("SET LOCAL lock_timeout = '2s'")  # who waits for a lock on a table stops everyone behind him
 
 
@@ -117,3 +118,23 @@ def _default_has_rows(connection: sa.Connection, table: sa.Table, start: int, st
         f"SELECT EXISTS (SELECT FROM {default} WHERE window_end >= :start AND window_end < :stop)"  # noqa: S608
     )
     return bool(connection.execute(query, {"start": start, "stop": stop}).scalar())
+
+
+def unpacked_weeks(connection: sa.Connection, table: str, *, before: int) -> tuple[TimePartition, ...]:
+    """Return the partitions that end before *before* (ms) whose indexes were not written afresh since, oldest first."""
+    query = sa.text("SELECT coalesce(obj_description(to_regclass(:name), 'pg_class'), '')")
+    return tuple(
+        partition
+        for partition in time_partitions(connection, table)
+        if partition.stop <= before and connection.execute(query, {"name": partition.table}).scalar() != _PACKED
+    )
+
+
+def pack_week(connection: sa.Connection, partition: TimePartition) -> None:
+    """Write the indexes of a finished week afresh while others read it: half of each page was left for what follows.
+
+    *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done.
+    """
+    quoted = connection.dialect.identifier_preparer.quote(partition.table)
+    connection.execute(sa.text(f"REINDEX TABLE CONCURRENTLY {quoted}"))
+    connection.execute(sa.text(f"COMMENT ON TABLE {quoted} IS '{_PACKED}'"))

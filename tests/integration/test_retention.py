@@ -32,7 +32,7 @@ from monitor.store.schema import (
     unseen_value,
 )
 from monitor.store.series import ensure_series
-from monitor.store.time_partitions import time_partitions
+from monitor.store.time_partitions import time_partitions, unpacked_weeks
 from monitor.types import HOUR_MILLIS, SeriesKey, Verdict
 from tests.integration.counted_model import CountedModel, apply_counted_model, set_watermark
 
@@ -291,3 +291,26 @@ def test_dropping_nothing_reads_next_to_nothing(engine: Engine, counted: Counted
         connection.rollback()
     found = plan[0]["Plan"]
     assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 20
+
+
+def test_a_finished_week_is_packed_once(engine: Engine, counted: CountedModel) -> None:
+    """Its index takes two thirds afterwards: windows of all series come in turn, which splits pages in the middle."""
+    now = now_of(engine)
+    week = now - 9 * DAY_MILLIS
+    fill = """
+        INSERT INTO evaluation (series_id, length, window_end, cells_id, spec_version, revision, reference_id, events,
+                                previous_events, sampled, verdict)
+        SELECT :series_id, length, :week + minute * 60000, 1, 1, 0, 1, 1, 1, 0, 'OK'
+        FROM generate_series(1, 3000) AS minute, unnest(ARRAY[10, 30, 60, 240]) AS length ORDER BY minute, length
+    """
+    size = sa.text("SELECT pg_indexes_size('finished')")
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE evaluation_before"))
+        bounds = f"FROM ({week}) TO ({week + 7 * DAY_MILLIS})"
+        connection.execute(sa.text(f"CREATE TABLE finished PARTITION OF evaluation FOR VALUES {bounds}"))
+        connection.execute(sa.text(fill), {"series_id": counted.series_id, "week": week})
+        before = connection.execute(size).scalar_one()
+    drop_expired(engine, SETTINGS)
+    with engine.connect() as connection:
+        assert connection.execute(size).scalar_one() < 0.7 * before
+        assert unpacked_weeks(connection, "evaluation", before=now) == ()
