@@ -20,7 +20,7 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench bench-join bench-detection stack lock peers-lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-join bench-detection bench-space stack lock peers-lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ $(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
 	@# the lock is complete but for two that nothing here loads: a browser for pictures, and NVIDIA's library
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
+
+bench-space: $(READY) ## bytes of a model's day in every table that grows
+	@$(BIN)/python -m benchmarks.space $(BENCH_ARGS)
 
 stack: $(READY) ## a real Kafka and a real Postgres on this machine, until Ctrl-C
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready

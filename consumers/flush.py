@@ -7,14 +7,18 @@ import sqlalchemy as sa
 
 from consumers.partition import PartitionState
 from consumers.pending import Pending, SampledPredictions
+from monitor.errors import RefusedByDatabaseError
 from monitor.failpoint import reach
-from monitor.store.flush import FlushContents, write_flush
-from monitor.store.ledger import LedgerRows, ensure_weeks, week_start
+from monitor.store.flush import FlushContents, require_generation, write_flush
+from monitor.store.ledger import LedgerRows, ensure_weeks
 from monitor.store.outage import named_outage
 from monitor.store.panes_append import PaneDelta
 from monitor.store.series import ensure_series
+from monitor.store.time_partitions import week_start
 from monitor.store.unseen import UnseenDelta
 from monitor.types import SeriesKey, TopicRole
+
+FOREIGN_KEY_VIOLATION = "23503"
 
 
 class Flusher:
@@ -36,12 +40,27 @@ class Flusher:
             RefusedByDatabaseError: Postgres refuses what is in it, and would again.
         """
         moved = [each for each in states if each.moved]
+        try:
+            self._write(pending, moved, generation)
+        except RefusedByDatabaseError as error:
+            if error.sqlstate != FOREIGN_KEY_VIOLATION:
+                raise
+            # A series that this worker remembers was removed, by its retention or with its model: begin from what is.
+            self._series.clear()
+            self._require_generation(generation)
+            self._write(pending, moved, generation)
+
+    def _write(self, pending: Pending, moved: list[PartitionState], generation: int) -> None:
         with named_outage(self._engine, "flushing counts"):
             self._prepare(pending)
             contents = self._contents(pending, moved, generation, self._series)
             with self._engine.begin() as connection:
                 write_flush(connection, contents)
             reach("flush.after_commit")
+
+    def _require_generation(self, generation: int) -> None:
+        with named_outage(self._engine, "reading the configuration's generation"), self._engine.connect() as connection:
+            require_generation(connection, generation)
 
     def try_out(self, part: Pending, *, generation: int) -> None:
         """Write *part* of a batch as a flush would, and roll it back.

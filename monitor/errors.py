@@ -76,6 +76,10 @@ class CorruptPaneError(DriftlineError):
     """A stored pane's counts cannot be decoded."""
 
 
+class CorruptResultError(DriftlineError):
+    """A stored window's result cannot be decoded."""
+
+
 class UnavailableError(DriftlineError):
     """A service could not be reached; says what was tried, where, and what to do.
 

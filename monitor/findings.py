@@ -111,11 +111,11 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.findings if each.kind is kind and each.endured)
 
 
-def encode_result(result: WindowResult) -> bytes:
-    """Return canonical JSON: equal results give equal bytes."""
-    return msgspec.json.encode(result)
+def index_text(value: float) -> str:
+    """Return a PSI or a distance with two digits, three where two would leave nothing."""
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.3f}"
 
 
-def decode_result(encoded: bytes | str) -> WindowResult:
-    """Return the result that `encode_result` wrote."""
-    return msgspec.json.decode(encoded, type=WindowResult)
+def nothing_moved_sentence(largest: str, *, psi: float, events: int) -> str:
+    """Return the sentence of a calm window, which names the column of the *largest* PSI; nearly all windows have it."""
+    return f"nothing moved: largest PSI {index_text(psi)} (`{largest}`), {events:,} events."

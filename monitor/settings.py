@@ -67,8 +67,12 @@ class Settings(BaseSettings):
     actions_enabled: bool = Field(default=True, description="The global kill switch: false holds every action.")
     allow_private_targets: bool = Field(default=True, description="false: webhooks to private addresses are refused.")
     maintain_seconds: float = Field(default=1.0, gt=0)
-    pane_retention_days: int = 90
-    ledger_retention_days: int = 90
+    pane_retention_days: int = Field(default=90, ge=1)
+    ledger_retention_days: int = Field(default=90, ge=1)
+    evaluation_retention_days: int = Field(default=90, ge=1)
+    incident_retention_days: int = Field(default=365, ge=1)
+    deployment_retention_days: int = Field(default=365, ge=1)
+    flush_retention_days: int = Field(default=7, ge=1)
 
     statement_timeout_seconds: float = Field(
         default=60.0, gt=0, description="Postgres ends a statement that runs longer."

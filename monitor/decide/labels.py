@@ -53,11 +53,6 @@ def values_label(values: FrequentValues) -> str:
     return ", ".join(said)
 
 
-def index_text(value: float) -> str:
-    """Return a PSI or a distance with two digits, three where two would leave nothing."""
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.3f}"
-
-
 def span_words(minutes: int) -> str:
     """Return a window's length as it is read: 60 -> '1 h'."""
     text = span_text(minutes)

@@ -5,12 +5,12 @@ import numpy as np
 from monitor.decide.anytime import STATISTIC as ANYTIME
 from monitor.decide.claim import Level, Settled
 from monitor.decide.drift import tier_levels
-from monitor.decide.labels import bin_label, cell_label, index_text, percent, span_words
+from monitor.decide.labels import bin_label, cell_label, percent, span_words
 from monitor.decide.measure import Measured
 from monitor.decide.prepare import Prepared
 from monitor.decide.shares import reference_share_of
 from monitor.decide.stuck import heaviest_cell
-from monitor.findings import Finding
+from monitor.findings import Finding, index_text, nothing_moved_sentence
 from monitor.types import IncidentKind, Tier
 
 
@@ -43,11 +43,11 @@ def window_sentence(prepared: Prepared, measured: Measured, findings: tuple[Find
         return f"nothing to judge: no monitored column has enough values among {measured.events:,} events."
     largest = int(judged[np.argmax(measured.psi[judged])])
     name = prepared.layout.columns[largest].name
-    psi, events = index_text(measured.psi[largest]), f"{measured.events:,} events"
-    if measured.psi[largest] > prepared.drift.tiers.warning:
+    psi = float(measured.psi[largest])
+    if psi > prepared.drift.tiers.warning:
         moves = f"naturally moves ×{measured.phi[largest]:.1f}"
-        return f"nothing proven: largest PSI {psi} (`{name}`, {moves}), {events}."
-    return f"nothing moved: largest PSI {psi} (`{name}`), {events}."
+        return f"nothing proven: largest PSI {index_text(psi)} (`{name}`, {moves}), {measured.events:,} events."
+    return nothing_moved_sentence(name, psi=psi, events=measured.events)
 
 
 def inconclusive_sentence(reason: str, *, events: int, min_events: int, minutes: int) -> str:

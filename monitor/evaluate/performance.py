@@ -7,7 +7,7 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from monitor.evaluate.truth_steps import TruthSteps
-from monitor.findings import encode_result
+from monitor.packed_result import encode_result
 from monitor.spec import ModelSpec, Task
 from monitor.store.evaluations import sampled_of, step_sampled_of
 from monitor.store.performance import (

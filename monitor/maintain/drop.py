@@ -1,44 +1,173 @@
-"""Drops what is past its retention, measured in event time for what events filled."""
+"""Drops what is past its retention: in event time what events filled, by the database's clock what people did."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
 
 from monitor.settings import Settings
+from monitor.store.database_clock import database_now_millis
+from monitor.store.incident_retention import (
+    INCIDENTS_AT_ONCE,
+    drop_old_deliveries,
+    drop_old_deployments,
+    drop_old_incidents,
+)
 from monitor.store.retention import (
-    drop_ledger_week,
+    ROWS_AT_ONCE,
     drop_old_dedup,
     drop_old_flushes,
+    drop_old_joined,
     drop_old_panes,
+    drop_old_performance_panes,
     drop_old_truths,
-    ledger_weeks,
+    drop_old_unseen,
+    drop_stray_evaluations,
     newest_event_time,
 )
-from monitor.store.unseen import drop_old_unseen
+from monitor.store.schema import evaluation, performance_evaluation, prediction_ledger
+from monitor.store.series_retention import remove_empty_series
+from monitor.store.time_partitions import (
+    WEEK_MILLIS,
+    add_weeks,
+    drop_time_partition,
+    pack_week,
+    time_partitions,
+    unpacked_weeks,
+    week_start,
+)
 
 DAY_MILLIS = 86_400_000
-FLUSH_DAYS = 7
+CHUNKS_AT_ONCE = 100  # of one table in a round: half a million rows; the rest follows in the next
+WEEKS_AHEAD = 4
+DAYS_OF_A_WEEK = 8  # with the day that the week may be longer by the hour
+LOCK_NOT_AVAILABLE = "55P03"
+
+EVALUATIONS = (evaluation, performance_evaluation)
+log = structlog.get_logger()
 
 
-def drop_expired(engine: sa.Engine, settings: Settings) -> int:
-    """Drop what is past its retention: ledger weeks, panes, unseen values, truths, dedup hashes, flush rows.
+@dataclass
+class Walk:
+    """How far a process has looked: series by id, deployments by event time (ms). Lost with it, which costs a look."""
 
-    Returns how many rows; dropped ledger weeks count as one row each.
+    series_id: int = 0
+    deployments_before: int = 0
+
+
+class Chunks:
+    """Deletes in short transactions until there is no more, the round had enough, or the process is to stop."""
+
+    def __init__(self, engine: sa.Engine, stop: threading.Event) -> None:
+        self._engine, self._stop = engine, stop
+
+    def drop(self, delete: Callable[[sa.Connection], int], *, at_once: int = ROWS_AT_ONCE) -> int:
+        """Call *delete*, which deletes up to *at_once* rows, again and again; return how many it deleted."""
+        total = 0
+        for _ in range(CHUNKS_AT_ONCE):
+            with self._engine.begin() as connection:
+                deleted = delete(connection)
+            total += deleted
+            if deleted < at_once or self._stop.is_set():
+                break
+        return total
+
+
+def drop_expired(
+    engine: sa.Engine, settings: Settings, *, walk: Walk | None = None, stop: threading.Event | None = None
+) -> int:
+    """Drop what is past its retention and make the partitions of the coming weeks.
+
+    Returns how many rows; dropped weeks count as one row each.
     """
     with engine.connect() as connection:
-        newest = newest_event_time(connection)
-        weeks = ledger_weeks(connection)
-    dropped = 0
-    if newest is not None:
-        oldest_kept = newest - settings.ledger_retention_days * DAY_MILLIS
-        for week in weeks:
-            if week.stop <= oldest_kept:
-                with engine.begin() as connection:
-                    drop_ledger_week(connection, week)
-                dropped += 1
-        with engine.begin() as connection:
-            before = newest - settings.pane_retention_days * DAY_MILLIS
-            dropped += drop_old_panes(connection, before=before) + drop_old_unseen(connection, before=before)
+        newest, now = newest_event_time(connection), database_now_millis(connection)
+    make_weeks_ahead(engine, now=now)
+    walk = walk or Walk()
+    chunks = Chunks(engine, stop or threading.Event())
+    dropped = 0 if newest is None else _drop_by_event_time(engine, chunks, settings, newest=newest, walk=walk)
+    return dropped + _drop_by_clock(engine, chunks, settings, walk=walk)
+
+
+def make_weeks_ahead(engine: sa.Engine, *, now: int) -> None:
+    """Make this week's partitions and those of the weeks to come, so that no flush and no evaluation has to wait."""
+    this_week = week_start(now)
+    starts = {this_week + number * WEEK_MILLIS for number in range(WEEKS_AHEAD + 1)}
+    for table in (prediction_ledger, *EVALUATIONS):
+        _unless_busy(engine, table.name, partial(add_weeks, table=table, starts=starts))
+
+
+def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *, newest: int, walk: Walk) -> int:
+    panes_before = newest - settings.pane_retention_days * DAY_MILLIS
+    ledger_before = newest - settings.ledger_retention_days * DAY_MILLIS
+    dropped, oldest_week = _drop_weeks(engine, prediction_ledger, before=ledger_before)
+    # While the ledger has a prediction a correction finds it, and must find what was joined before.
+    joined_before = ledger_before if oldest_week is None else min(ledger_before, oldest_week)
+    dropped += chunks.drop(lambda connection: drop_old_joined(connection, before=joined_before))
+    dropped += chunks.drop(lambda connection: drop_old_panes(connection, before=panes_before))
+    dropped += chunks.drop(lambda connection: drop_old_performance_panes(connection, before=panes_before))
+    dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
+    evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS
+    for table in EVALUATIONS:
+        _pack_finished(engine, table, before=newest - DAY_MILLIS)
+        dropped += _drop_weeks(engine, table, before=evaluations_before)[0]
+        dropped += chunks.drop(partial(drop_stray_evaluations, table=table, before=evaluations_before))
+    before = newest - settings.deployment_retention_days * DAY_MILLIS
     with engine.begin() as connection:
-        dropped += drop_old_truths(connection, days=settings.ledger_retention_days)
-        dropped += drop_old_dedup(connection, horizon=settings.dedup_horizon)
-        dropped += drop_old_flushes(connection, days=FLUSH_DAYS)
+        dropped += drop_old_deployments(connection, since=walk.deployments_before, before=before)
+    walk.deployments_before = max(before, 0)
     return dropped
+
+
+def _drop_by_clock(engine: sa.Engine, chunks: Chunks, settings: Settings, *, walk: Walk) -> int:
+    incident_days = settings.incident_retention_days
+    dropped = chunks.drop(partial(drop_old_truths, days=settings.ledger_retention_days))
+    dropped += chunks.drop(partial(drop_old_flushes, days=settings.flush_retention_days))
+    dropped += chunks.drop(partial(drop_old_incidents, days=incident_days), at_once=INCIDENTS_AT_ONCE)
+    dropped += chunks.drop(partial(drop_old_deliveries, days=incident_days))
+    with engine.begin() as connection:
+        dropped += drop_old_dedup(connection, horizon=settings.dedup_horizon)
+    # A series had no panes when it was marked; after so long the ledger's last week with its predictions is dropped.
+    days = max(settings.pane_retention_days, settings.ledger_retention_days) + DAYS_OF_A_WEEK
+    with engine.begin() as connection:
+        removed, walk.series_id = remove_empty_series(connection, after=walk.series_id, days=days)
+    return dropped + removed
+
+
+def _drop_weeks(engine: sa.Engine, table: sa.Table, *, before: int) -> tuple[int, int | None]:
+    """Drop the partitions that end before *before* (ms); return how many, and where the oldest that is left begins."""
+    with engine.connect() as connection:
+        weeks = time_partitions(connection, table.name)
+    dropped = 0
+    for week in weeks:
+        if week.stop > before:
+            return dropped, week.start
+        if not _unless_busy(engine, week.table, partial(drop_time_partition, partition=week)):
+            return dropped, week.start
+        dropped += 1
+    return dropped, None
+
+
+def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int) -> None:
+    """Pack one week, the oldest that is not; a day after its end nothing but a late revision is added to it."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for partition in unpacked_weeks(connection, table.name, before=before)[:1]:
+            pack_week(connection, partition)
+            log.info("retention.packed", table=partition.table)
+
+
+def _unless_busy(engine: sa.Engine, table: str, change: Callable[[sa.Connection], object]) -> bool:
+    """Make a change of the schema; return False where a lock was not free: the next round tries again."""
+    try:
+        with engine.begin() as connection:
+            change(connection)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        log.info("retention.postponed", table=table)
+        return False
+    return True

@@ -10,7 +10,7 @@ from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.maintain.compact import Compactor
-from monitor.maintain.drop import drop_expired
+from monitor.maintain.drop import Walk, drop_expired
 from monitor.maintain.join import JoinRules, join_batches, join_rules
 from monitor.maintain.live_blocks import LiveBlockKeeper
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
@@ -69,6 +69,7 @@ class Maintainer:
         self._compact_at = 0.0
         self._rolling_at = 0.0
         self._drop_at = 0.0
+        self._walk = Walk()
 
     def round(self, *, stop: threading.Event) -> bool:
         """Join until there is nothing left to join; compact and drop when it is time; False: Postgres is away."""
@@ -86,7 +87,7 @@ class Maintainer:
                 self._compact_at = now + COMPACT_SECONDS
             if now >= self._rolling_at and self._do("rolling references", self._roll, stop):
                 self._rolling_at = now + ROLLING_SECONDS
-            if now >= self._drop_at and self._do("applying retention", self._drop, stop):
+            if now >= self._drop_at and self._do("applying retention", lambda: self._drop(stop), stop):
                 self._drop_at = now + DROP_SECONDS
         except UnavailableError as error:
             self._health.away("postgres", str(error))
@@ -132,8 +133,8 @@ class Maintainer:
             if stop.is_set():
                 return
 
-    def _drop(self) -> None:
-        if dropped := drop_expired(self._engine, self._settings):
+    def _drop(self, stop: threading.Event) -> None:
+        if dropped := drop_expired(self._engine, self._settings, walk=self._walk, stop=stop):
             ROWS_DROPPED.inc(dropped)
             log.info("retention.applied", rows=dropped)
 

@@ -90,7 +90,13 @@ def place_cells(connection: sa.Connection, model_id: int, layout: CellsLayout) -
         effective_from = max((int(now) // MINUTE_MILLIS + 2) * MINUTE_MILLIS, newest.effective_from + MINUTE_MILLIS)
     cells_id = connection.execute(
         sa.insert(cells)
-        .values(model_id=model_id, digest=layout.digest, layout=encode_layout(layout), effective_from=effective_from)
+        .values(
+            model_id=model_id,
+            digest=layout.digest,
+            layout=encode_layout(layout),
+            effective_from=effective_from,
+            column_names=[column.name for column in layout.columns],
+        )
         .returning(cells.c.id)
     ).scalar_one()
     return PlacedCells(int(cells_id), effective_from, are_new=True)

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from monitor.findings import WindowResult, decode_result
-from monitor.store.schema import evaluation, series
+from monitor.findings import WindowResult
+from monitor.store.schema import cells, evaluation, series
+from monitor.store.stored_results import RESULT_COLUMNS, stored_result
 from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
 
 
@@ -16,9 +17,10 @@ def newest_conclusive_result(
         length: Window length in minutes.
         first_end, last_end: Event times in milliseconds.
     """
-    encoded = connection.execute(
-        sa.select(evaluation.c.result)
+    row = connection.execute(
+        sa.select(*RESULT_COLUMNS)
         .join(series, series.c.id == evaluation.c.series_id)
+        .outerjoin(cells, cells.c.id == evaluation.c.cells_id)
         .where(
             series.c.model_id == key.model_id,
             series.c.version == key.version,
@@ -31,5 +33,5 @@ def newest_conclusive_result(
         )
         .order_by(evaluation.c.window_end.desc(), evaluation.c.spec_version.desc())
         .limit(1)
-    ).scalar()
-    return None if encoded is None else decode_result(encoded)
+    ).one_or_none()
+    return None if row is None else stored_result(row.packed, row.result, row.column_names)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.findings import WindowResult, decode_result
-from monitor.store.schema import evaluation, model, series
+from monitor.findings import WindowResult
+from monitor.store.schema import cells, evaluation, model, series
+from monitor.store.stored_results import RESULT_COLUMNS, stored_result
 from monitor.types import ALL_SEGMENT, ModelKey
 
 
@@ -53,7 +54,8 @@ def shown_evaluations(
         newer.c.series_id == evaluation.c.series_id,
         newer.c.length == evaluation.c.length,
         newer.c.window_end == evaluation.c.window_end,
-        sa.tuple_(newer.c.revision, newer.c.id) > sa.tuple_(evaluation.c.revision, evaluation.c.id),
+        sa.tuple_(newer.c.revision, newer.c.spec_version, newer.c.cells_id)
+        > sa.tuple_(evaluation.c.revision, evaluation.c.spec_version, evaluation.c.cells_id),
     )
     query = (
         sa.select(
@@ -64,10 +66,11 @@ def shown_evaluations(
             evaluation.c.window_end,
             evaluation.c.spec_version,
             evaluation.c.revision,
-            evaluation.c.result,
+            *RESULT_COLUMNS,
         )
         .join(series, series.c.id == evaluation.c.series_id)
         .join(model, model.c.id == series.c.model_id)
+        .outerjoin(cells, cells.c.id == evaluation.c.cells_id)
         .where(
             model.c.namespace == key.namespace,
             model.c.name == key.name,
@@ -94,7 +97,7 @@ def shown_evaluations(
             window_end=row.window_end,
             spec_version=row.spec_version,
             revision=row.revision,
-            result=decode_result(row.result),
+            result=stored_result(row.packed, row.result, row.column_names),
         )
         for row in connection.execute(query)
     )

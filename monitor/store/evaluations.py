@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from monitor.findings import WindowResult, encode_result
-from monitor.store.schema import evaluated_until, evaluation, series
+from monitor.findings import WindowResult
+from monitor.packed_result import encode_result, pack_result
+from monitor.store.schema import cells, evaluated_until, evaluation, series
+from monitor.store.stored_results import column_names, stored_result
 from monitor.types import Verdict
 
 
@@ -75,6 +77,10 @@ class NewEvaluation:
 
 def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvaluation]) -> None:
     """Append *evaluations*; one that is stored already stays as it is."""
+    evaluations = tuple(evaluations)
+    if not evaluations:
+        return
+    names = column_names(connection, {each.cells_id for each in evaluations})
     rows = [
         {
             "series_id": each.series_id,
@@ -89,12 +95,11 @@ def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvalu
             "sampled": each.sampled,
             "step_sampled": each.step_sampled,
             "verdict": each.result.verdict.value,
-            "result": encode_result(each.result).decode(),
+            "packed": pack_result(each.result, names.get(each.cells_id, ())),
         }
         for each in evaluations
     ]
-    if rows:
-        connection.execute(insert(evaluation).on_conflict_do_nothing(), rows)
+    connection.execute(insert(evaluation).on_conflict_do_nothing(), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +152,19 @@ def step_sampled_of(
     return {end: sampled for end, sampled in connection.execute(query) if sampled is not None}
 
 
+# Two of one revision: a spec or cells were applied between, and the later ones count.
+_LATER = (evaluation.c.spec_version.desc(), evaluation.c.cells_id.desc())
+
+
 def _newest(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return a query of *columns* of the newest revision of each window end."""
-    newest_first = (evaluation.c.window_end, evaluation.c.revision.desc(), evaluation.c.id.desc())
+    newest_first = (evaluation.c.window_end, evaluation.c.revision.desc(), *_LATER)
     return sa.select(*columns).ext(distinct_on(evaluation.c.window_end)).order_by(*newest_first)
 
 
 @dataclass(frozen=True, slots=True)
 class FinalEvaluation:
-    """The last revision of one window, with the bytes of its result."""
+    """The last revision of one window, with its result as canonical text."""
 
     version: str
     segment_tag: str
@@ -179,7 +188,7 @@ def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEv
             evaluation.c.length,
             evaluation.c.window_end,
             evaluation.c.revision.desc(),
-            evaluation.c.id.desc(),
+            *_LATER,
         )
         .subquery()
     )
@@ -192,9 +201,19 @@ def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEv
             newest.c.window_end,
             newest.c.events,
             newest.c.verdict,
+            newest.c.packed,
             newest.c.result,
+            cells.c.column_names,
         )
         .join(series, series.c.id == newest.c.series_id)
+        .outerjoin(cells, cells.c.id == newest.c.cells_id)
         .order_by(series.c.version, series.c.segment_tag, series.c.segment_value, newest.c.length, newest.c.window_end)
     )
-    return tuple(FinalEvaluation(*row[:6], Verdict(row.verdict), row.result) for row in connection.execute(query))
+    return tuple(
+        FinalEvaluation(
+            *row[:6],
+            Verdict(row.verdict),
+            encode_result(stored_result(row.packed, row.result, row.column_names)).decode(),
+        )
+        for row in connection.execute(query)
+    )

@@ -48,8 +48,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     """
     # a frozen worker must not keep the rows locked against who takes its partitions over
     connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '20s'"))
-    if (found := read_generation(connection)) != contents.generation:
-        raise ConfigurationChanged(f"configuration: counted under generation {contents.generation}, found {found}")
+    require_generation(connection, contents.generation)
     for move in sorted(contents.moves, key=lambda each: each.key):
         move_offset(connection, move)
     reach("flush.after_offsets")
@@ -70,3 +69,13 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
     connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
     reach("flush.before_commit")
+
+
+def require_generation(connection: sa.Connection, expected: int) -> None:
+    """Return when the configuration is the one that the batch was counted under.
+
+    Raises:
+        ConfigurationChanged: It is another by now.
+    """
+    if (found := read_generation(connection)) != expected:
+        raise ConfigurationChanged(f"configuration: counted under generation {expected}, found {found}")

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import sqlalchemy as sa
 
-from monitor.clock import to_millis
 from monitor.store.copy_text import copy_field, copy_lines
+from monitor.store.schema import prediction_ledger
+from monitor.store.time_partitions import add_weeks
 from monitor.types import PartitionKey
 
-WEEK_MILLIS = 7 * 86_400_000
-_MONDAY = 4 * 86_400_000  # the first Monday after the epoch: 1970-01-05
-_LOCK = 7_316_425_902  # advisory lock: two workers that need the same new week make it once
 _COLUMNS = (
     "model_id, prediction_hash, version, output, series_ids, event_time, score, label, value,"
     ' topic, partition, "offset", row'
@@ -88,33 +85,9 @@ class _Arrays(dict[tuple[int, ...], str]):
         return self[ids]
 
 
-def week_start(event_time: int) -> int:
-    """Return the Monday 00:00 UTC (ms) of the week that holds *event_time* (ms)."""
-    return (event_time - _MONDAY) // WEEK_MILLIS * WEEK_MILLIS + _MONDAY
-
-
-def week_name(start: int) -> str:
-    """Return the name of the week's partition: ``prediction_ledger_2026w23``, by the ISO calendar."""
-    calendar = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=start)).isocalendar()
-    return f"prediction_ledger_{calendar.year:04d}w{calendar.week:02d}"
-
-
-def week_of_name(name: str) -> int:
-    """Return the start (ms) of the week that `week_name` named."""
-    year, _, week = name.removeprefix("prediction_ledger_").partition("w")
-    return to_millis(datetime.fromisocalendar(int(year), int(week), 1).replace(tzinfo=UTC))
-
-
 def ensure_weeks(connection: sa.Connection, starts: set[int]) -> None:
-    """Make the missing partitions of the weeks at *starts*; the caller commits, before the flush."""
-    for start in sorted(starts):
-        name = week_name(start)
-        if connection.execute(sa.text("SELECT to_regclass(:name)"), {"name": name}).scalar() is not None:
-            continue
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        connection.execute(
-            sa.text(
-                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF prediction_ledger"
-                f" FOR VALUES FROM ({int(start)}) TO ({int(start + WEEK_MILLIS)})"
-            )
-        )
+    """Make the missing partitions of the weeks at *starts*; the caller commits, before the flush.
+
+    Maintain makes the coming weeks ahead of time, so that here there is seldom anything to do.
+    """
+    add_weeks(connection, prediction_ledger, starts)

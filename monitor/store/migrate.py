@@ -22,8 +22,8 @@ def _config() -> Config:
     return config
 
 
-def upgrade(url: str) -> None:
-    """Apply every migration that the database at *url* lacks; nothing happens when it has all."""
+def upgrade(url: str, *, to: str = "head") -> None:
+    """Apply every migration up to *to* that the database at *url* lacks; nothing happens when it has all."""
     engine = make_engine(url, limits=UNLIMITED)
     try:
         with engine.connect() as connection:
@@ -32,7 +32,7 @@ def upgrade(url: str) -> None:
             try:
                 config = _config()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
                 connection.commit()
             finally:
                 connection.rollback()

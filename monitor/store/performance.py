@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from monitor.findings import encode_result
+from monitor.packed_result import encode_result, pack_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, series
+from monitor.store.stored_results import ACCURACY_COLUMNS, stored_result
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
 from monitor.truth.lasting_errors import StepTruths
 from monitor.types import ALL_SEGMENT
@@ -75,7 +76,7 @@ def truths_by_step(
 
 @dataclass(frozen=True, slots=True)
 class LastPerformance:
-    """The newest revision of one window's performance, its encoded result, and its age in wall-clock seconds."""
+    """The newest revision of one window's performance, its result as canonical text, its age in seconds."""
 
     window_end: int
     revision: int
@@ -97,7 +98,7 @@ def last_performances(
             table.c.sampled,
             table.c.labelled,
             table.c.correct,
-            table.c.result,
+            *ACCURACY_COLUMNS,
             age.label("age_seconds"),
         )
         .ext(distinct_on(table.c.window_end))
@@ -107,14 +108,14 @@ def last_performances(
             table.c.length == length,
             table.c.window_end == sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger))),
         )
-        .order_by(table.c.window_end, table.c.revision.desc(), table.c.id.desc())
+        .order_by(table.c.window_end, table.c.revision.desc(), table.c.spec_version.desc())
     )
     return {
         row.window_end: LastPerformance(
             row.window_end,
             row.revision,
             PerformanceCounts(sampled=row.sampled, labelled=row.labelled, correct=row.correct),
-            row.result,
+            encode_result(stored_result(row.packed, row.result)).decode(),
             float(row.age_seconds),
         )
         for row in connection.execute(query)
@@ -162,7 +163,7 @@ def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerf
             "low": each.judged.interval.low if each.judged.interval else None,
             "high": each.judged.interval.high if each.judged.interval else None,
             "verdict": each.judged.result.verdict.value,
-            "result": encode_result(each.judged.result).decode(),
+            "packed": pack_result(each.judged.result, ()),
         }
         for each in evaluations
     ]
@@ -191,7 +192,9 @@ def final_performances(connection: sa.Connection, model_id: int) -> tuple[FinalP
         .ext(distinct_on(series.c.version, table.c.length, table.c.window_end))
         .join(series, series.c.id == table.c.series_id)
         .where(series.c.model_id == model_id, series.c.segment_tag == ALL_SEGMENT, table.c.output == OUTPUT)
-        .order_by(series.c.version, table.c.length, table.c.window_end, table.c.revision.desc(), table.c.id.desc())
+        .order_by(
+            series.c.version, table.c.length, table.c.window_end, table.c.revision.desc(), table.c.spec_version.desc()
+        )
         .subquery()
     )
     query = sa.select(newest).where(newest.c.mature)

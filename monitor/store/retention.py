@@ -1,25 +1,67 @@
-"""Drops what is past its retention: ledger weeks, old panes and truths, dedup hashes, flush rows."""
+"""Deletes rows that are past their retention, some thousand at once, each statement by an index.
 
-import re
-from dataclasses import dataclass
+Every function deletes at most *limit* rows of the oldest and returns how many; the caller commits and calls again while
+there are more. Dropping whole weeks is in `time_partitions`.
+"""
 
 import sqlalchemy as sa
 
 from monitor.store.database_clock import database_now_millis
-from monitor.store.schema import input_offset, performance_due, performance_pane, prediction_ledger, series
-from monitor.types import TopicRole
+from monitor.store.schema import input_offset
+from monitor.types import HOUR_MILLIS, TopicRole
 
-_BOUNDS = re.compile(r"FROM \('?(-?\d+)'?\) TO \('?(-?\d+)'?\)")
-_ROWS_AT_ONCE = 5000
+ROWS_AT_ONCE = 5000
 
-
-@dataclass(frozen=True, slots=True)
-class LedgerWeek:
-    """One partition of the ledger and its event times ``[start, stop)`` in ms."""
-
-    table: str
-    start: int
-    stop: int
+_PANES = sa.text(
+    "DELETE FROM pane WHERE id = ANY(ARRAY("
+    "SELECT id FROM pane WHERE start <= :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
+)
+_PERFORMANCE_PANES = sa.text(
+    """
+    WITH dropped AS (
+        DELETE FROM performance_pane WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM performance_pane WHERE minute < :before ORDER BY minute LIMIT :limit
+            FOR UPDATE SKIP LOCKED
+        )) RETURNING series_id, minute
+    ), judged_no_more AS (
+        DELETE FROM performance_due USING (SELECT DISTINCT series_id, minute FROM dropped) AS old
+        WHERE performance_due.series_id = old.series_id AND performance_due.minute = old.minute
+    )
+    SELECT count(*) FROM dropped
+    """
+)
+_UNSEEN = sa.text(
+    "DELETE FROM unseen_value WHERE id = ANY(ARRAY("
+    "SELECT id FROM unseen_value WHERE hour <= :before ORDER BY hour LIMIT :limit FOR UPDATE SKIP LOCKED))"
+)
+_JOINED = sa.text(
+    "DELETE FROM joined WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM joined WHERE minute < :before ORDER BY minute LIMIT :limit FOR UPDATE SKIP LOCKED))"
+)
+_TRUTHS = sa.text(
+    """
+    DELETE FROM truth WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM truth
+        WHERE next_probe_at IS NULL AND first_seen_at < clock_timestamp() - make_interval(days => :days)
+        ORDER BY first_seen_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+    """
+)
+_FLUSHES = sa.text(
+    """
+    DELETE FROM flush WHERE id = ANY(ARRAY(
+        SELECT id FROM flush WHERE flushed_at < clock_timestamp() - make_interval(days => :days)
+        ORDER BY flushed_at LIMIT :limit
+    ))
+    """
+)
+_DEDUP = sa.text(
+    """
+    DELETE FROM dedup USING input_offset
+    WHERE input_offset.topic = dedup.topic AND input_offset.partition = dedup.partition
+      AND dedup.next_offset <= input_offset.next_offset - :horizon
+    """
+)
 
 
 def newest_event_time(connection: sa.Connection) -> int | None:
@@ -34,75 +76,48 @@ def newest_event_time(connection: sa.Connection) -> int | None:
     return None if newest is None else min(newest, database_now_millis(connection))
 
 
-def ledger_weeks(connection: sa.Connection) -> tuple[LedgerWeek, ...]:
-    """Return the ledger's partitions with bounds, oldest first; a default partition is none."""
-    query = sa.text(
-        """
-        SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
-        FROM pg_inherits JOIN pg_class AS child ON child.oid = pg_inherits.inhrelid
-        WHERE pg_inherits.inhparent = CAST(:parent AS regclass)
-        """
-    )
-    found = []
-    for table, bounds in connection.execute(query, {"parent": prediction_ledger.name}):
-        if match := _BOUNDS.search(bounds):
-            found.append(LedgerWeek(table, int(match[1]), int(match[2])))
-    return tuple(sorted(found, key=lambda each: each.start))
+def drop_old_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete pane rows that end before *before* (ms), whatever their span."""
+    return connection.execute(_PANES, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
 
 
-def drop_ledger_week(connection: sa.Connection, week: LedgerWeek) -> None:
-    """Drop one partition and what was joined from it, which can be corrected no more.
-
-    Raises:
-        sqlalchemy.exc.OperationalError: The ledger's lock was not free within two seconds; try again later.
-    """
-    connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))  # a waiting DROP would stop every flush behind it
-    quoted = connection.dialect.identifier_preparer.quote(week.table)
-    connection.execute(sa.text(f"DROP TABLE IF EXISTS {quoted}"))
-    connection.execute(sa.text("DELETE FROM joined WHERE minute < :stop"), {"stop": week.stop})
+def drop_old_performance_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete the truths' sums of prediction minutes before *before* (ms), and what they left to be judged."""
+    return int(connection.execute(_PERFORMANCE_PANES, {"before": before, "limit": limit}).scalar_one())
 
 
-def drop_old_panes(connection: sa.Connection, *, before: int) -> int:
-    """Delete pane rows of events before *before* (ms), some thousand at most; return how many."""
-    deleted = 0
-    for series_id in connection.execute(sa.select(series.c.id)).scalars().all():
-        statement = sa.text(
-            """
-            DELETE FROM pane WHERE id IN (
-                SELECT id FROM pane WHERE series_id = :series_id AND start < :before AND start + span * 60000 <= :before
-                LIMIT :limit
-            )
-            """
-        )
-        parameters = {"series_id": series_id, "before": before, "limit": _ROWS_AT_ONCE}
-        deleted += connection.execute(statement, parameters).rowcount
-        for table in (performance_pane, performance_due):
-            connection.execute(sa.delete(table).where(table.c.series_id == series_id, table.c.minute < before))
-    return deleted
+def drop_old_unseen(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete the names of unseen values of the hours that ended before *before* (ms)."""
+    return connection.execute(_UNSEEN, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
 
 
-def drop_old_truths(connection: sa.Connection, *, days: int) -> int:
-    """Delete truths that look for nothing any more and were first seen *days* ago; return how many."""
-    statement = sa.text(
-        "DELETE FROM truth WHERE next_probe_at IS NULL "
-        "AND first_seen_at < clock_timestamp() - make_interval(days => :days)"
-    )
-    return connection.execute(statement, {"days": days}).rowcount
+def drop_old_joined(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete what was joined of prediction minutes before *before* (ms), which must not be in the ledger any more."""
+    return connection.execute(_JOINED, {"before": before, "limit": limit}).rowcount
+
+
+def drop_old_truths(connection: sa.Connection, *, days: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete truths that look for nothing any more and were first seen *days* ago."""
+    return connection.execute(_TRUTHS, {"days": days, "limit": limit}).rowcount
+
+
+def drop_old_flushes(connection: sa.Connection, *, days: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete flush rows older than *days*."""
+    return connection.execute(_FLUSHES, {"days": days, "limit": limit}).rowcount
 
 
 def drop_old_dedup(connection: sa.Connection, *, horizon: int) -> int:
     """Delete hashes of records more than *horizon* offsets behind their partition's position; return how many rows."""
+    return connection.execute(_DEDUP, {"horizon": horizon}).rowcount
+
+
+def drop_stray_evaluations(
+    connection: sa.Connection, table: sa.Table, *, before: int, limit: int = ROWS_AT_ONCE
+) -> int:
+    """Delete evaluations of windows that ended before *before* (ms) and are in no week's partition."""
+    default = f"{table.name}_default"
     statement = sa.text(
-        """
-        DELETE FROM dedup USING input_offset
-        WHERE input_offset.topic = dedup.topic AND input_offset.partition = dedup.partition
-          AND dedup.next_offset <= input_offset.next_offset - :horizon
-        """
+        f"DELETE FROM {default} WHERE ctid = ANY(ARRAY("  # noqa: S608  # one of two constants
+        f"SELECT ctid FROM {default} WHERE window_end < :before ORDER BY window_end LIMIT :limit))"
     )
-    return connection.execute(statement, {"horizon": horizon}).rowcount
-
-
-def drop_old_flushes(connection: sa.Connection, *, days: int) -> int:
-    """Delete flush rows older than *days*; return how many."""
-    statement = sa.text("DELETE FROM flush WHERE flushed_at < clock_timestamp() - make_interval(days => :days)")
-    return connection.execute(statement, {"days": days}).rowcount
+    return connection.execute(statement, {"before": before, "limit": limit}).rowcount

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.store.retention import ledger_weeks
 from monitor.store.schema import (
     evaluated_until,
     evaluation,
@@ -15,6 +14,7 @@ from monitor.store.schema import (
     prediction_ledger,
     series,
 )
+from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey
 
 RewoundState = Callable[[str], str]
@@ -54,14 +54,15 @@ def supported_event_time(connection: sa.Connection, key: PartitionKey, *, until:
     one has any.
     """
     c = prediction_ledger.c
-    for week in reversed(ledger_weeks(connection)):
-        if week.start > until:
+    for week in reversed(time_partitions(connection, prediction_ledger.name)):
+        start = week.start or 0
+        if start > until:
             continue
         newest: int | None = connection.execute(
             sa.select(sa.func.max(c.event_time)).where(
                 c.topic == key.topic,
                 c.partition == key.partition,
-                c.event_time >= week.start,
+                c.event_time >= start,
                 c.event_time < min(week.stop, until + 1),
             )
         ).scalar()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.findings import decode_result
 from monitor.store.schema import (
+    cells,
     dead_letter,
     deployment,
     evaluated_until,
@@ -16,6 +16,7 @@ from monitor.store.schema import (
     performance_evaluation,
     series,
 )
+from monitor.store.stored_results import RESULT_COLUMNS, stored_result
 from monitor.types import DeadLetterReason, IncidentKind, Stage, Tier, Verdict
 
 
@@ -129,7 +130,8 @@ def _whole_series(model_id: int) -> Sequence[sa.ColumnElement[bool]]:
 
 def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdict, ...]:
     newest = (
-        sa.select(evaluation.c.window_end, evaluation.c.events, evaluation.c.verdict, evaluation.c.result)
+        sa.select(evaluation.c.window_end, evaluation.c.events, evaluation.c.verdict, *RESULT_COLUMNS)
+        .outerjoin(cells, cells.c.id == evaluation.c.cells_id)
         .where(evaluation.c.series_id == evaluated_until.c.series_id, evaluation.c.length == evaluated_until.c.length)
         .order_by(evaluation.c.window_end.desc(), evaluation.c.revision.desc())
         .limit(1)
@@ -148,7 +150,7 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
             window_end=row.window_end,
             events=row.events,
             verdict=Verdict(row.verdict),
-            sentence=decode_result(row.result).sentence,
+            sentence=stored_result(row.packed, row.result, row.column_names).sentence,
         )
         for row in rows
     )

@@ -92,12 +92,6 @@ def unseen_values(
     return {column: merged_values(found, capacity=VALUES_NAMED) for column, found in sorted(parts.items())}
 
 
-def drop_old_unseen(connection: sa.Connection, *, before: int) -> int:
-    """Delete the hours that ended before *before* (ms); return how many rows."""
-    statement = sa.delete(unseen_value).where(unseen_value.c.hour <= before - HOUR_MILLIS)
-    return connection.execute(statement).rowcount
-
-
 def _merge(connection: sa.Connection, series_id: int, column: str, hour: int) -> int:
     query = (
         sa.select(unseen_value.c.id, unseen_value.c.counts, unseen_value.c.other, unseen_value.c.merged)

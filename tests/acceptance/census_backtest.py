@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
 from monitor.evaluate import EvaluationKind
-from monitor.findings import encode_result
+from monitor.packed_result import encode_result
 from monitor.reference.profile import decode_profile
 from monitor.spec_file import read_spec
 

@@ -13,8 +13,14 @@ from monitor.store.schema import metadata
 def test_migrations_build_exactly_the_schema_in_code(engine: sa.Engine) -> None:
     """Alembic finds nothing to change between a migrated database and `monitor.store.schema`."""
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True, "compare_type": True})
-        found = [each for each in compare_metadata(context, metadata) if "prediction_ledger_" not in str(each)]
+        partitions = set(connection.execute(sa.text("SELECT relname FROM pg_class WHERE relispartition")).scalars())
+        options = {
+            "compare_server_default": True,
+            "compare_type": True,
+            "include_name": lambda name, kind, _: kind != "table" or name not in partitions,
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        found = compare_metadata(context, metadata)
     assert found == []
 
 

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.errors import SpecError
-from monitor.findings import decode_result
 from monitor.reference.profile import ReferenceProfile
 from monitor.store.adoption import adopt_reference
 from monitor.store.configuration import load_reference
 from monitor.store.schema import cells, evaluation
+from monitor.store.stored_results import stored_result
 from monitor.types import MINUTE_MILLIS, Verdict
 from tests.integration.counted_model import START
 from tests.integration.referenced_model import (
@@ -42,14 +42,17 @@ def judged(engine: Engine, *, length: int = 10) -> list[tuple[int, int, Verdict,
     """(end minute, reference id, verdict, reason), in order."""
     with engine.connect() as connection:
         rows = connection.execute(
-            sa.select(evaluation).where(evaluation.c.length == length).order_by(evaluation.c.window_end)
+            sa.select(evaluation, cells.c.column_names)
+            .join(cells, cells.c.id == evaluation.c.cells_id)
+            .where(evaluation.c.length == length)
+            .order_by(evaluation.c.window_end)
         )
         return [
             (
                 (each.window_end - START) // MINUTE_MILLIS,
                 each.reference_id,
                 Verdict(each.verdict),
-                decode_result(each.result).reason,
+                stored_result(each.packed, each.result, each.column_names).reason,
             )
             for each in rows
         ]

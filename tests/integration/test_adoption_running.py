@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from driftline.cli.reference.build import build
 from monitor.clock import iso_utc, now_millis
-from monitor.findings import decode_result
 from monitor.reference.profile import decode_profile, encode_profile
-from monitor.store.schema import evaluation, pane
+from monitor.store.schema import cells, evaluation, pane
+from monitor.store.stored_results import stored_result
 from monitor.types import MINUTE_MILLIS, Verdict
 from tests.acceptance.roles import Roles
 from tests.services.kafka import KafkaBroker
@@ -79,10 +79,17 @@ def judged(engine: Engine, length: int) -> dict[int, tuple[int, Verdict, str]]:
     """By window end: reference, verdict, reason."""
     with engine.connect() as connection:
         rows = connection.execute(
-            sa.select(evaluation).where(evaluation.c.length == length, evaluation.c.revision == 0)
+            sa.select(evaluation, cells.c.column_names)
+            .join(cells, cells.c.id == evaluation.c.cells_id)
+            .where(evaluation.c.length == length, evaluation.c.revision == 0)
         )
         return {
-            row.window_end: (row.reference_id, Verdict(row.verdict), decode_result(row.result).reason) for row in rows
+            row.window_end: (
+                row.reference_id,
+                Verdict(row.verdict),
+                stored_result(row.packed, row.result, row.column_names).reason,
+            )
+            for row in rows
         }
 
 

@@ -22,6 +22,7 @@ from driftline.replay.record import TimedRecord, in_event_time
 from monitor.clock import now_millis
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain import join_rules, join_truths
+from monitor.packed_result import encode_result
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
@@ -34,6 +35,7 @@ from monitor.store.engine import make_engine
 from monitor.store.evaluations import final_evaluations
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
+from monitor.store.stored_results import stored_result
 from monitor.types import PartitionKey, TopicRole
 from tests.fake_records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database
@@ -199,12 +201,14 @@ def bytes_of(engine: Engine) -> tuple[list[tuple[object, ...]], list[tuple[objec
         p, s = performance_evaluation.c, series.c
         query = (
             sa.select(s.version, s.segment_tag, s.segment_value, p.length, p.window_end, p.sampled, p.labelled,
-                      p.correct, p.accuracy, p.low, p.high, p.result)
+                      p.correct, p.accuracy, p.low, p.high, p.packed, p.result)
             .join(series, s.id == p.series_id)
             .ext(distinct_on(s.version, s.segment_tag, s.segment_value, p.length, p.window_end))
             .order_by(s.version, s.segment_tag, s.segment_value, p.length, p.window_end, p.revision.desc())
         )  # fmt: skip
-        return inputs, [tuple(each) for each in connection.execute(query)]
+        return inputs, [
+            (*row[:11], encode_result(stored_result(row.packed, row.result))) for row in connection.execute(query)
+        ]
 
 
 Databases = Callable[[], Engine]

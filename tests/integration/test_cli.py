@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.findings import WindowResult, encode_result
+from monitor.findings import WindowResult
+from monitor.packed_result import encode_result
 from monitor.store.schema import (
     action,
     dead_letter,

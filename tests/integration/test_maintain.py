@@ -22,8 +22,8 @@ from monitor.settings import Settings
 from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
-from monitor.store.retention import ledger_weeks
 from monitor.store.schema import dedup, input_offset, joined, pane
+from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
@@ -207,7 +207,8 @@ def test_what_is_past_its_retention_is_dropped(engine: Engine) -> None:
     settings = Settings(ledger_retention_days=10, pane_retention_days=10, dedup_horizon=100)
     drop_expired(engine, settings)
     with engine.connect() as connection:
-        assert [each.table for each in ledger_weeks(connection)] == ["ledger_week_1", "ledger_week_2"]
+        kept = [each.table for each in time_partitions(connection, "prediction_ledger") if each.stop < START + 22 * day]
+        assert kept == ["ledger_week_1", "ledger_week_2"]
         assert connection.execute(sa.select(joined.c.minute)).scalars().all() == [START + 8 * day]
         assert connection.execute(sa.select(dedup.c.next_offset).order_by(dedup.c.next_offset)).scalars().all() == [
             901,

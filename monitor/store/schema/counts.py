@@ -58,6 +58,7 @@ flush = sa.Table(
     sa.Column("worker", sa.Text, nullable=False),
     json_column("ranges"),  # [[topic, partition, first offset, next offset], …], for evidence
     wall("flushed_at"),
+    sa.Index(None, "flushed_at"),
 )
 
 dedup = sa.Table(
@@ -84,6 +85,7 @@ pane = sa.Table(
     sa.Column("sampled", sa.BigInteger, nullable=False),  # of them in the ledger
     sa.Column("counts", sa.LargeBinary(), nullable=False),
     sa.Index(None, "series_id", "start"),
+    sa.Index(None, "start"),  # for retention; rows come in nearly this order, so it costs a flush next to nothing
 )
 
 unseen_value = sa.Table(  # one row per flush, series, column and hour; maintain replaces them by their sum
@@ -97,6 +99,7 @@ unseen_value = sa.Table(  # one row per flush, series, column and hour; maintain
     sa.Column("other", sa.BigInteger, nullable=False),  # events with another value
     sa.Column("merged", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "series_id", "hour"),
+    sa.Index(None, "hour"),
     sa.Index("ix_unseen_value_to_merge", "id", postgresql_where=sa.text("NOT merged")),
 )
 
@@ -137,4 +140,5 @@ deployment = sa.Table(
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("topic", "partition", "offset"),
     sa.Index(None, "model_id", "event_time"),
+    sa.Index(None, "event_time"),
 )

@@ -5,10 +5,13 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from monitor.store.schema.columns import json_column, metadata, wall
 
+# Both tables of evaluations have a partition per week of `window_end`, see `monitor.store.time_partitions`. `id` and
+# `result` are of the version before results were packed, which may still be running; nothing fills them now.
+
 evaluation = sa.Table(
     "evaluation",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("id", sa.BigInteger, nullable=True),
     sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
     sa.Column("length", sa.Integer, nullable=False),  # minutes
     sa.Column("window_end", sa.BigInteger, nullable=False),
@@ -21,15 +24,17 @@ evaluation = sa.Table(
     sa.Column("sampled", sa.BigInteger, nullable=False),  # of the events, in the ledger
     sa.Column("step_sampled", sa.BigInteger, nullable=True),  # of them in the window's last step; null: not known
     sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
+    sa.Column("result", sa.Text, nullable=True),
     wall("evaluated_at"),
+    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.packed_result; null: `result` has it as JSON
     sa.UniqueConstraint("series_id", "length", "window_end", "cells_id", "spec_version", "revision"),
+    postgresql_partition_by="RANGE (window_end)",
 )
 
 performance_evaluation = sa.Table(
     "performance_evaluation",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("id", sa.BigInteger, nullable=True),
     sa.Column("series_id", sa.ForeignKey("series.id"), nullable=False),
     sa.Column("output", sa.Text, nullable=False),
     sa.Column("length", sa.Integer, nullable=False),
@@ -44,9 +49,11 @@ performance_evaluation = sa.Table(
     sa.Column("low", sa.Double, nullable=True),
     sa.Column("high", sa.Double, nullable=True),
     sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("result", sa.Text, nullable=False),  # canonical JSON of WindowResult
+    sa.Column("result", sa.Text, nullable=True),
     wall("evaluated_at"),
+    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.packed_result; null: `result` has it as JSON
     sa.UniqueConstraint("series_id", "output", "length", "window_end", "spec_version", "revision"),
+    postgresql_partition_by="RANGE (window_end)",
 )
 
 evaluated_until = sa.Table(  # the last evaluated window end per series and scale
@@ -75,6 +82,7 @@ incident = sa.Table(
     wall("opened_at"),
     wall("changed_at"),
     sa.Index(None, "model_id", "version", "kind"),
+    sa.Index("ix_incident_resolved", "changed_at", postgresql_where=sa.text("status = 'resolved'")),
 )
 
 transition = sa.Table(  # every step of an incident with its reason; append-only
@@ -107,6 +115,7 @@ action = sa.Table(  # proposed retrainings and rollbacks, refused ones with thei
     json_column("request"),
     wall("decided_at"),
     sa.Index(None, "model_id", "kind"),
+    sa.Index(None, "incident_id"),
 )
 
 endpoint = sa.Table(
@@ -143,5 +152,8 @@ outbox = sa.Table(
     sa.Column("last_error", sa.Text, nullable=True),
     wall("created_at"),
     wall("closed_at", nullable=True),
+    sa.Index(None, "incident_id"),
+    sa.Index(None, "action_id"),
+    sa.Index("ix_outbox_closed_at", "closed_at", postgresql_where=sa.text("closed_at IS NOT NULL")),
     sa.Index("ix_outbox_due", "next_attempt_at", postgresql_where=sa.text("state = 'pending'")),
 )

@@ -1,6 +1,7 @@
 """The applied models: specs, cells, references, series, and the live time blocks of rolling references."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.schema.columns import metadata, wall
 
@@ -43,6 +44,7 @@ cells = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.Column("effective_from", sa.BigInteger, nullable=False),  # pane start (ms) from which events are counted on them
+    sa.Column("column_names", ARRAY(sa.Text), nullable=True),  # of the layout; null: by the version before
     # Cells may come back later: the same layout again, under an id of its own.
     sa.UniqueConstraint("model_id", "digest", "effective_from"),
 )
@@ -69,6 +71,7 @@ series = sa.Table(
     sa.Column("segment_tag", sa.Text, nullable=False),
     sa.Column("segment_value", sa.Text, nullable=False),
     wall("created_at"),
+    wall("empty_since", nullable=True),  # maintain found nothing of it any more, and removes it when that lasts
     sa.UniqueConstraint("model_id", "version", "segment_tag", "segment_value"),
 )
 

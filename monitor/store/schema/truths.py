@@ -55,6 +55,7 @@ truth = sa.Table(  # the truth in force, one row per prediction id
     sa.Column("probes", sa.Integer, nullable=False, server_default="0"),
     wall("first_seen_at"),
     wall("next_probe_at", nullable=True),  # null: past the horizon, an orphan if nothing matched
+    sa.Index("ix_truth_settled", "first_seen_at", postgresql_where=sa.text("next_probe_at IS NULL")),
     sa.Index("ix_truth_next_probe_at", "next_probe_at", postgresql_where=sa.text("next_probe_at IS NOT NULL")),
 )
 
@@ -70,6 +71,7 @@ joined = sa.Table(  # what each joined prediction adds to the performance panes 
     sa.Column("age_bucket", sa.SmallInteger, nullable=False),
     sa.Column("correct", sa.Boolean, nullable=False),
     sa.Column("counted", sa.Boolean, nullable=False),  # false: withdrawn
+    sa.Index(None, "minute"),
 )
 
 performance_pane = sa.Table(
@@ -82,6 +84,7 @@ performance_pane = sa.Table(
     sa.Column("labelled", sa.BigInteger, nullable=False),
     sa.Column("correct", sa.BigInteger, nullable=False),
     wall("changed_at"),
+    sa.Index(None, "minute"),
 )
 
 performance_due = sa.Table(  # prediction minutes whose performance panes changed since they were last judged

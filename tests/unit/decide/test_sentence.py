@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from monitor.decide import decide_window, prepare
-from monitor.decide.labels import bin_label, cell_label, index_text, percent, span_words
+from monitor.decide.labels import bin_label, cell_label, percent, span_words
+from monitor.findings import index_text
 from monitor.reference.cells import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
 from monitor.spec import ColumnKind

@@ -6,7 +6,8 @@ import pytest
 
 from monitor.decide import Prepared, decide_window, prepare
 from monitor.errors import BinMismatchError
-from monitor.findings import WindowResult, decode_result, encode_result
+from monitor.findings import WindowResult
+from monitor.packed_result import decode_result, encode_result
 from monitor.reference.cells import CellsLayout, ColumnRole
 from monitor.reference.movement import column_movements
 from monitor.reference.numeric_cells import latency_cells
@@ -150,5 +151,5 @@ def test_narrow_counts_do_not_wrap_round(prepared: Prepared) -> None:
         decide_window(prepared, scale=HOUR, first_half=each, second_half=each, events=2000) for each in (wide, narrow)
     ]
     assert encode_result(results[0]) == encode_result(results[1])
-    assert decode_result(encode_result(results[0])) == results[0]
+    assert encode_result(decode_result(encode_result(results[0]))) == encode_result(results[0])
     assert results[1].columns[0].n == 2000

@@ -1,0 +1,170 @@
+"""A result survives its few bytes: findings and shares to the letter, numbers to six digits, proven ones in full."""
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.errors import CorruptResultError
+from monitor.findings import (
+    ColumnResult,
+    Finding,
+    FurtherStatistics,
+    WindowResult,
+    nothing_moved_sentence,
+)
+from monitor.packed_numbers import pack_integers, pack_numbers, unpack_integers, unpack_numbers
+from monitor.packed_result import decode_result, encode_result, pack_result, unpack_result
+from monitor.types import IncidentKind, Tier, Verdict
+
+NUMBERS = st.none() | st.just(0.0) | st.floats(min_value=-1e300, max_value=1e300, allow_nan=False)
+INTEGERS = st.integers(min_value=-(2**62), max_value=2**62)
+NAMES = st.text(min_size=1, max_size=8)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> WindowResult:
+    """A result of any columns, some of them proven, some with shares that are no counts of the events."""
+    events = draw(st.integers(min_value=0, max_value=10**9))
+    names = draw(st.lists(NAMES, max_size=6, unique=True))
+    columns = tuple(draw(column(name, events)) for name in names)
+    findings = tuple(draw(finding(name)) for name in names if draw(st.booleans()) and draw(st.booleans()))
+    calm = st.none() | st.tuples(st.booleans(), st.booleans(), st.booleans())
+    calm_windows = [nothing_moved_sentence(each.name, psi=each.psi or 0.0, events=events) for each in columns[:1]]
+    sentence = st.text(max_size=20) | st.sampled_from([*calm_windows, ""])
+    return WindowResult(
+        verdict=draw(st.sampled_from(Verdict)),
+        events=events,
+        columns=columns,
+        findings=findings,
+        moved=tuple(names[:1]),
+        calm_below=draw(calm),
+        quality_calm=draw(st.none() | st.booleans()),
+        reason=draw(st.sampled_from(["", "filling", "new_cells"])),
+        sentence=draw(sentence),
+    )
+
+
+@st.composite
+def column(draw: st.DrawFn, name: str, events: int) -> ColumnResult:
+    counts = [draw(st.integers(min_value=0, max_value=events)) for _ in range(3)]
+    missing, invalid, unseen = (count / events if events else 0.0 for count in counts)
+    further = st.none() | st.builds(FurtherStatistics, hellinger=NUMBERS, chi_squared_p=NUMBERS, chi_squared=NUMBERS)
+    return ColumnResult(
+        name=name,
+        n=draw(st.integers(min_value=0, max_value=2 * events)),
+        psi=draw(NUMBERS),
+        psi_low=draw(st.none() | st.none() | st.floats(min_value=0, max_value=9)),
+        ks=draw(NUMBERS),
+        ks_bound=draw(NUMBERS),
+        phi=draw(NUMBERS),
+        calibration=draw(st.sampled_from(["", "estimated", "uncalibrated", "something new"])),
+        missing=draw(st.sampled_from([missing, 0.123456789])),
+        invalid=invalid,
+        unseen=unseen,
+        further=draw(further),
+        inconclusive=draw(st.sampled_from(["", "too_few_events", "no_reference"])),
+    )
+
+
+@st.composite
+def finding(draw: st.DrawFn, name: str) -> Finding:
+    return Finding(
+        kind=draw(st.sampled_from(IncidentKind)),
+        column=name,
+        statistic="psi",
+        tier=draw(st.sampled_from(Tier)),
+        endured=draw(st.booleans()),
+        value=draw(st.floats(allow_nan=False, allow_infinity=False)),
+        bound=0.1,
+        threshold=0.05,
+        importance=draw(st.none() | st.floats(min_value=0, max_value=1)),
+        sentence=draw(st.text(max_size=300)),
+    )
+
+
+@given(results(), st.booleans())
+def test_a_result_comes_back_as_it_was_to_six_digits(result: WindowResult, knows_names: bool) -> None:
+    """Everything but the numbers of columns that proved nothing is equal; those are equal to six digits."""
+    names = tuple(each.name for each in result.columns) if knows_names else ("other",)
+    stored = unpack_result(pack_result(result, names), names)
+    proven = {each.column for each in result.findings}
+    assert msgspec.structs.replace(stored, columns=()) == msgspec.structs.replace(result, columns=())
+    for before, after in zip(result.columns, stored.columns, strict=True):
+        if before.name in proven or before.psi_low is not None:
+            assert after == before
+            continue
+        numbers = ("psi", "ks", "ks_bound", "phi", "further")
+        assert {name: getattr(after, name) for name in after.__struct_fields__ if name not in numbers} == {
+            name: getattr(before, name) for name in before.__struct_fields__ if name not in numbers
+        }
+        pairs = [(getattr(before, name), getattr(after, name)) for name in numbers[:-1]]
+        if before.further is not None:
+            assert after.further is not None
+            pairs += zip(msgspec.structs.astuple(before.further), msgspec.structs.astuple(after.further), strict=True)
+        assert all(one is other is None or math.isclose(one, other, rel_tol=5.1e-6) for one, other in pairs)
+
+
+@given(results())
+def test_what_is_stored_is_stored_again_the_same(result: WindowResult) -> None:
+    """Rounding is done once: a stored result gives the same bytes and the same text, as old rows and replays need."""
+    names = tuple(each.name for each in result.columns)
+    packed = pack_result(result, names)
+    assert pack_result(unpack_result(packed, names), names) == packed
+    assert encode_result(result) == encode_result(unpack_result(packed, names))
+    assert encode_result(decode_result(encode_result(result))) == encode_result(result)
+
+
+@given(st.lists(INTEGERS, max_size=50))
+def test_integers_come_back(values: list[int]) -> None:
+    """Whatever their range, in as many bits each as it needs."""
+    packed = pack_integers(values)
+    assert unpack_integers(packed, len(values)) == values
+    if isinstance(packed, bytes):
+        bits = (max(values) - min(values)).bit_length()
+        assert len(packed) <= 2 + 8 + (bits * len(values) + 7) // 8
+
+
+@pytest.mark.parametrize("number", [1.0, 9.999995, 9.9999949, 0.1, 1e-5, 99999.95, 123456.5, 1e22, 1e-250, -0.3])
+def test_digits_carry_over_at_powers_of_ten(number: float) -> None:
+    """The sixth digit rounds, and into the next decade where all six are nines."""
+    ((found,),) = unpack_numbers(pack_numbers([(number,)]), 1)
+    unit = 10.0 ** (math.floor(math.log10(abs(number))) - 5)
+    assert found == pytest.approx(number, rel=0, abs=0.500001 * unit)
+    assert found is not None
+    assert float(f"{found:.5e}") == found
+
+
+def test_a_calm_window_of_twenty_columns_is_small() -> None:
+    """Twelve bytes a column, all of their numbers different; the text is thirteen times as long."""
+    columns = tuple(
+        ColumnResult(name=f"a_long_name_{at}", n=59_000 - at, psi=0.0123456789 / (at + 1), ks=0.0345678 / (at + 1.5),
+                     ks_bound=0.001, phi=1 + 0.7654321 / (at + 1), missing=(1000 + at) / 60_000)
+        for at in range(20)
+    )  # fmt: skip
+    sentence = nothing_moved_sentence("a_long_name_0", psi=0.0123456789, events=60_000)
+    result = WindowResult(
+        verdict=Verdict.OK, events=60_000, columns=columns, calm_below=(True,) * 3, quality_calm=True, sentence=sentence
+    )
+    names = tuple(each.name for each in columns)
+    packed = pack_result(result, names)
+    assert len(packed) < 260
+    assert len(msgspec.json.encode(result)) > 13 * len(packed)
+    assert unpack_result(packed, names).sentence == sentence
+
+
+@pytest.mark.parametrize("packed", [b"", b"\x00", b"\x01garbage", b"\x00\x93\x00\x01\x02", b"\x07"])
+def test_other_bytes_are_refused(packed: bytes) -> None:
+    """A row that cannot be read says so instead of being taken for a verdict."""
+    with pytest.raises(CorruptResultError, match="stored result"):
+        unpack_result(packed, ())
+
+
+def test_columns_of_other_cells_are_refused() -> None:
+    """A row without names needs at least as many as it has columns."""
+    columns = (ColumnResult(name="a", n=1), ColumnResult(name="b", n=1))
+    packed = pack_result(WindowResult(verdict=Verdict.OK, events=1, columns=columns), ("a", "b"))
+    with pytest.raises(CorruptResultError, match="2 columns, but the cells have 1"):
+        unpack_result(packed, ("a",))
