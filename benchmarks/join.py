@@ -18,8 +18,9 @@ from monitor.clock import cpu_seconds, monotonic_seconds, now_millis
 from monitor.maintain import join_batches, join_rules
 from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.engine import make_engine
-from monitor.store.ledger import WEEK_MILLIS, ensure_weeks, week_start
+from monitor.store.ledger import ensure_weeks
 from monitor.store.migrate import upgrade
+from monitor.store.time_partitions import WEEK_MILLIS, week_start
 from monitor.types import MINUTE_MILLIS
 from tests.integration.counted_model import apply_counted_model
 from tests.services.postgres import PostgresServer
