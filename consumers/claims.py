@@ -173,7 +173,7 @@ class Claims:
                 state.flowing = self._consumer.flow(key, state.now.next_offset)
 
     def beat(self, *, every_seconds: float) -> None:
-        """Write the heartbeat of partitions without unflushed records, unless a flush just did."""
+        """Write the heartbeat of partitions without unflushed records; drop those that others took over."""
         now = monotonic_seconds()
         idle = {
             key: each
@@ -184,7 +184,9 @@ class Claims:
             return
         at_end = {key for key, each in idle.items() if each.at_end}
         with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
-            beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)
+            lost = beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)
+        for key in sorted(lost):
+            self.fenced(key)
 
     def _try_claim(self, key: PartitionKey) -> bool:
         """Claim *key*; False: not now. One partition without a leader, or locked, must not hold up the others."""

@@ -195,8 +195,13 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
         raise OffsetFenced(move.key.topic, move.key.partition)
 
 
-def beat(connection: sa.Connection, held: dict[PartitionKey, int], at_end: set[PartitionKey]) -> None:
-    """Write the heartbeat of partitions (key -> our epoch) without new records; those *at_end* are caught up."""
+def beat(
+    connection: sa.Connection, held: dict[PartitionKey, int], at_end: set[PartitionKey]
+) -> frozenset[PartitionKey]:
+    """Write the heartbeat of partitions (key -> our epoch) without new records; those *at_end* are caught up.
+
+    Returns those that are no longer ours: without records no flush would ever find that out.
+    """
     statement = (
         sa.update(input_offset)
         .where(
@@ -216,8 +221,11 @@ def beat(connection: sa.Connection, held: dict[PartitionKey, int], at_end: set[P
         {"of_topic": k.topic, "of_partition": k.partition, "our_epoch": held[k], "is_at_end": k in at_end}
         for k in sorted(held)
     ]
-    if rows:
-        connection.execute(statement, rows)
+    if not rows or connection.execute(statement, rows).rowcount == len(rows):
+        return frozenset()
+    epochs = sa.select(input_offset.c.topic, input_offset.c.partition, input_offset.c.epoch)
+    found = {PartitionKey(topic, partition): epoch for topic, partition, epoch in connection.execute(epochs)}
+    return frozenset(key for key, epoch in held.items() if found.get(key) != epoch)
 
 
 def pause_partition(connection: sa.Connection, key: PartitionKey, *, reason: str, epoch: int | None = None) -> bool:

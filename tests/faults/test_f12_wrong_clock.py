@@ -66,6 +66,11 @@ def count(engine: Engine, table: sa.Table) -> int:
         return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
+def at_end(engine: Engine, topic: str) -> bool:
+    """Return whether every partition of *topic* was read to its end, so that none holds the watermark."""
+    return all(each.caught_up for each in offsets_of(engine, topic))
+
+
 def advance(engine: Engine, settings: Settings, *, now: int | None = None) -> None:
     with engine.connect() as connection:
         (applied,) = load_configuration(connection).models
@@ -93,7 +98,7 @@ def test_one_producer_whose_clock_is_ahead_blinds_and_empties_nothing(
     produce_dated(kafka_broker, topic, events)
     settings = settings_for(database_url, kafka_broker, topic_names, predictions_topics=(topic,))
     with ingesting(settings):
-        wait_until(lambda: records(engine) == 1001)
+        wait_until(lambda: records(engine) == 1001 and at_end(engine, topic))
     (first,) = offsets_of(engine, topic)
     assert (first.counters.counted, first.counters.late, first.counters.dead) == (1000, 0, 1)
     assert first.max_event_time <= now
@@ -160,6 +165,7 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
         with engine.begin() as connection:
             poison = {"max_event_time": now + 730 * DAY, "epoch": input_offset.c.epoch + 1}
             connection.execute(sa.update(input_offset).where(input_offset.c.topic == topic).values(poison))
+        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic)] == [3] * 4)
         advance(engine, settings, now=now + 731 * DAY)
         produce_dated(kafka_broker, topic, recent[:500])
         wait_until(lambda: records(engine) == 800)
@@ -177,7 +183,7 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
             done = run(database_url, "partitions", "rewind", *target, "--apply", directory=tmp_path)
             assert done.returncode == 0, done.stderr
         produce_dated(kafka_broker, topic, recent[500:])
-        wait_until(lambda: records(engine) == 1800)
+        wait_until(lambda: records(engine) == 1800 and at_end(engine, topic))
     assert offsets_of(engine, topic)[0].counters.late == 500
     assert offsets_of(engine, topic)[0].counters.counted == 1300
     advance(engine, settings)

@@ -26,8 +26,9 @@ RULES = WatermarkRules(disorder=DISORDER, idle_timeout=2000, settle=0, heartbeat
 
 def watermark(engine: Engine) -> Watermark:
     with engine.connect() as connection:
-        (partitions,) = read_partitions(connection, role=TopicRole.PREDICTIONS)
-        return topic_watermark(partitions, now=database_now_millis(connection), rules=RULES)
+        partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
+        now = database_now_millis(connection)
+    return topic_watermark(partitions[0], now=now, rules=RULES) if partitions else Watermark(value=None)
 
 
 def reaches(engine: Engine, event_time: int) -> Callable[[], bool]:

@@ -13,7 +13,7 @@ from monitor.maintain.drop import drop_expired
 from monitor.store.schema import incident, outbox, pane, series
 from monitor.types import MINUTE_MILLIS
 from tests.factories import apply_model, encoded, prediction_event
-from tests.faults.test_f12_wrong_clock import DAY, advance, count, now_millis, produce_dated, recent_events
+from tests.faults.test_f12_wrong_clock import DAY, advance, at_end, count, now_millis, produce_dated, recent_events
 from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
 from tests.oracle import counted_in_database, recount_topics
 from tests.services.kafka import KafkaBroker
@@ -43,7 +43,7 @@ def test_a_process_whose_clock_is_wrong_counts_and_decides_the_same(
     monkeypatch.setattr(time, "time_ns", lambda: right() + days * DAY * 1_000_000)
     assert abs(now_millis() - now) > 399 * DAY
     with ingesting(settings):
-        wait_until(lambda: records(engine) == 1000)
+        wait_until(lambda: records(engine) == 1000 and at_end(engine, topic))
     counted = counted_in_database(engine)
     assert counted == recount_topics(engine, kafka_broker.bootstrap, topic)
     assert sum(each["counted"] or 0 for each in counted.partitions.values()) == 1000
@@ -83,7 +83,7 @@ def test_local_times_around_the_change_of_the_clock_count_in_their_own_minutes(
     texts = [moment.astimezone(ZoneInfo(zone)).isoformat() for moment in minutes]
     assert len({text[-6:] for text in texts}) == 2, "the clock changes within these hours"
     bodies = [encoded(prediction_event(number, timestamp=text, tags={})) for number, text in enumerate(texts)]
-    produce(kafka_broker, topic_names.predictions, bodies, at=to_millis(first))
+    produce(kafka_broker, topic_names.predictions, bodies, at=to_millis(minutes[-1]))
     with ingesting(settings_for(database_url, kafka_broker, topic_names)):
         wait_until(lambda: records(engine) == 180)
     with engine.connect() as connection:
