@@ -199,6 +199,7 @@ class IngestWorker:
             self._clock.refresh()
             self._timestamp_types.tend()
             if now - self._beat_at >= BEAT_SECONDS:
+                self._reading.settle_ends()
                 self._claims.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
