@@ -35,6 +35,7 @@ def move(first: int, to: int, *, epoch: int, records: int, skipped: int = 0) -> 
     return PartitionMove(
         key=KEY,
         epoch=epoch,
+        incarnation=0,
         first_offset=first,
         next_offset=to,
         max_event_time=None,
