@@ -54,10 +54,13 @@ def test_a_zombie_is_refused_and_drops_its_memory(
     load = threading.Thread(
         target=lambda: sent.extend(steady(kafka_broker.bootstrap, topic, credit_bodies(60_000), stop))
     )
-    workers = {name: spawn(command, log=tmp_path / f"{name}.log") for name in ("a", "b")}
+    logs = {name: tmp_path / f"{name}.log" for name in ("a", "b")}
+    workers = {"a": spawn(command, log=logs["a"])}
     try:
         load.start()
         wait_until(lambda: records(engine) > 0)
+        workers["b"] = spawn(command, log=logs["b"])
+        wait_until(lambda: "partition.claimed" in logs["b"].read_text(), seconds=60)  # each has some of them now
         for _ in range(FREEZES):
             before = {row.key: row.epoch for row in list_of(engine)}
             time.sleep(1)  # most of a flush's records are in memory now
@@ -66,7 +69,7 @@ def test_a_zombie_is_refused_and_drops_its_memory(
             workers["a"].send_signal(signal.SIGCONT)
             seen = records(engine)
             wait_until(lambda seen=seen: records(engine) > seen + 500, seconds=60)
-            if "offset.fenced" in (tmp_path / "a.log").read_text():
+            if "offset.fenced" in logs["a"].read_text():
                 break
         stop.set()
         load.join(90)
@@ -75,7 +78,7 @@ def test_a_zombie_is_refused_and_drops_its_memory(
         stop.set()
         for worker in workers.values():
             end(worker, by=signal.SIGTERM, timeout_seconds=30)
-    assert "offset.fenced" in (tmp_path / "a.log").read_text()
+    assert "offset.fenced" in logs["a"].read_text()
     assert [row.unaccounted for row in offsets_of(engine, topic)] == [0] * 4
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic)
 
