@@ -119,6 +119,14 @@ class Claims:
                 dropped_to=state.now.next_offset,
             )
 
+    def topics_due(self) -> frozenset[str]:
+        """Return the topics whose ids are to be confirmed now although nothing is flushed: all of ours, or none."""
+        now = monotonic_seconds()
+        if now - self._topics_at < TOPICS_SECONDS:
+            return frozenset()
+        self._topics_at = now
+        return frozenset(key.topic for key in self.states)
+
     def doubt_topics(self) -> None:
         """Something complained: ask for the topics' ids at the next turn rather than in a while."""
         self._topics_at = -math.inf
@@ -192,10 +200,6 @@ class Claims:
             self._notice_resumed()
             self._notice_unaccounted()
             self._notice_resumed_models()
-        if now - self._topics_at >= TOPICS_SECONDS:
-            for key, because in self.changed({key.topic for key in self.states}).items():
-                self.give_back(key, because=because)
-            self._topics_at = now
         for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
             if self._not_before.get(key, now) <= now and not self._try_claim(key):
                 break  # a broker that is silent costs one time-out a round, whatever the number of partitions

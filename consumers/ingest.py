@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import sqlalchemy as sa
@@ -195,6 +195,7 @@ class IngestWorker:
     def _tend(self, now: float) -> None:
         try:
             self._ask_broker_in_doubt()
+            self._still_the_same(self._claims.topics_due())
             self._claims.tend()
             self._clock.refresh()
             self._timestamp_types.tend()
@@ -260,7 +261,7 @@ class IngestWorker:
             return False  # tried before; whoever reads the partitions next counts these records
         while self._unflushed:
             try:
-                if self._still_the_same_topics():
+                if self._still_the_same({state.key.topic for state in self._claims.states.values() if state.moved}):
                     self._flush()
                     return True
             except ConfigurationChanged:
@@ -307,10 +308,9 @@ class IngestWorker:
         self._recount()
         return True
 
-    def _still_the_same_topics(self) -> bool:
-        """Return whether every record to be flushed is of the topic it was claimed for; drop those that are not."""
-        moved = {state.key.topic for state in self._claims.states.values() if state.moved}
-        changed = self._claims.changed(moved)
+    def _still_the_same(self, topics: Collection[str]) -> bool:
+        """Return whether every unflushed record of *topics* is of the topic it was claimed for; drop others at once."""
+        changed = self._claims.changed(topics) if topics else {}
         for key, because in changed.items():
             self._claims.give_back(key, because=because)
         self._recount_without(frozenset(changed))
