@@ -257,7 +257,7 @@ class IngestWorker:
 
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
-        if self._ending and "postgres" in self._outages:
+        if self._ending and ("postgres" in self._outages or "kafka" in self._outages):
             return False  # tried before; whoever reads the partitions next counts these records
         while self._unflushed:
             try:
