@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="of blows, for each protocol")
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--events-per-second", type=int, default=1200)
+    parser.add_argument("--events-per-second", type=int, default=2000)
     parser.add_argument("--protocol", choices=("classic", "consumer", "both"), default="both")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="a directory for the workers' logs")

@@ -37,14 +37,19 @@ LOGGED = ("partition.read_again", "partition.hole_refused", "partition.hole_acce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blows:
-    """How hard, how fast: *pause* seconds between blows, *slow_ms* of each request to Postgres."""
+    """How hard, how fast: *pause* seconds between blows, *slow_ms* of each request to Postgres.
+
+    A claim is some five requests, so it takes 20 to 90 ms as with a Postgres in another zone; partitions are then read
+    about half a second after they were assigned, when a client that assigned them elsewhere loses fetches.
+    """
 
     seconds: float
     workers: int = 3
-    events_per_second: int = 1200
+    events_per_second: int = 2000
     protocol: str = "classic"
-    pause: tuple[float, float] = (0.3, 2.5)
-    slow_ms: tuple[float, float] = (20, 90)
+    pause: tuple[float, float] = (0.3, 1.5)
+    slow_ms: tuple[float, float] = (4, 18)
+    killed: float = 0.3  # share of the blows that are SIGKILL; the others are restarts in order
     seed: int = 1
 
 
@@ -125,12 +130,13 @@ class Hammer:
         self._names = unique_topic_names()
         self._engine = make_engine(database_url)
         self._running: list[subprocess.Popen[bytes] | None] = [None] * blows.workers
+        self._log_starts = [0] * blows.workers
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
         for name, partitions in (
-            (self._names.predictions, 6),
+            (self._names.predictions, 9),
             (self._names.ground_truth, 4),
             (self._names.deployments, 2),
         ):
@@ -189,20 +195,37 @@ class Hammer:
         return outcome
 
     def _start(self, place: int) -> None:
+        log = self._log(place)
+        self._log_starts[place] = log.stat().st_size if log.exists() else 0
         command = [sys.executable, "-m", "tests.services.ingest_worker", str(self._directory / "settings.json")]
-        self._running[place] = spawn(command, log=self._directory / f"worker-{place}.log")
+        self._running[place] = spawn(command, log=log)
+
+    def _log(self, place: int) -> Path:
+        return self._directory / f"worker-{place}.log"
+
+    def _victim(self) -> int:
+        """Return a worker that has taken partitions over since it started; to strike another one disturbs nobody."""
+        deadline = time.monotonic() + 60
+        while True:
+            found = [
+                place
+                for place, start in enumerate(self._log_starts)
+                if b'"partition.claimed"' in self._log(place).read_bytes()[start:]
+            ]
+            if found:
+                return self._chance.choice(found)
+            assert time.monotonic() < deadline, f"no worker took a partition over within 60 s; {self._positions()}"
+            time.sleep(0.1)
 
     def _strike(self, outcome: Outcome) -> None:
         until = time.monotonic() + self._blows.seconds
         while time.monotonic() < until:
             time.sleep(self._chance.uniform(*self._blows.pause))
-            place = self._chance.randrange(self._blows.workers)
+            place = self._victim()
             process = self._running[place]
             assert process is not None
-            assert process.poll() is None, (
-                f"a worker ended by itself:\n{last_lines(self._directory / f'worker-{place}.log')}"
-            )
-            if self._chance.random() < 0.5:
+            assert process.poll() is None, f"a worker ended by itself:\n{last_lines(self._log(place))}"
+            if self._chance.random() < self._blows.killed:
                 end(process, by=signal.SIGKILL, timeout_seconds=10)
                 outcome.kills += 1
             else:
