@@ -19,8 +19,9 @@ RESOLVE = .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+HAMMER_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench bench-join bench-detection bench-space stack lock peers-lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-join hammer bench-detection bench-space stack lock peers-lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +88,10 @@ bench: $(READY) ## speed on a real broker, written to benchmarks/results/
 
 bench-join: $(READY) ## speed of joining bursts of truths, client and server on one core
 	@$(BIN)/python -m benchmarks.join $(BENCH_ARGS)
+
+hammer: $(READY) ## kill and restart ingest workers under load with a far Postgres; compare with the topics (20 minutes)
+	@$(MAKE) --silent $(KAFKA_JARS)/.ready
+	@$(BIN)/python -m benchmarks.takeover $(HAMMER_ARGS)
 
 bench-detection: $(READY) $(PEERS)/.ready $(DATASETS)/.ready ## false alarms and delays beside Evidently, NannyML, river, scipy (--short: 5 minutes)
 	@$(BIN)/python -m benchmarks.detection $(BENCH_ARGS)

@@ -1,6 +1,7 @@
 """Which partitions are ours, which of them flow, and which are stopped."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -27,7 +28,8 @@ from monitor.store.offsets import (
 from monitor.store.outage import named_outage
 from monitor.types import PartitionKey, TopicRole
 
-TOPICS_SECONDS = 60.0
+TOPICS_SECONDS = 2.0
+CONFIRM_SECONDS = 3.0  # for the answer that a flush waits for
 STOPPED_SECONDS = 2.0
 FENCED_SECONDS = 3.0  # a zombie hears of its lost assignment before it would fence the new owner
 UNCLAIMED_SECONDS = 5.0
@@ -83,8 +85,6 @@ class Claims:
     def assign(self, keys: Sequence[PartitionKey]) -> None:
         """The group gave us *keys*; `claim` takes them over."""
         self.assigned |= set(keys)
-        for key in keys:
-            self._topic_ids.pop(key.topic, None)  # perhaps we are asked because the topic is another one now
         log.info("partitions.assigned", partitions=[str(each) for each in keys])
 
     def release(self, keys: Sequence[PartitionKey]) -> None:
@@ -106,10 +106,49 @@ class Claims:
         self._consumer.halt([key])
         self._not_before[key] = monotonic_seconds() + FENCED_SECONDS
 
-    def give_back(self, key: PartitionKey) -> None:
+    def give_back(self, key: PartitionKey, *, because: str) -> None:
         """Drop *key* and its unflushed records; the next claim compares our position with the broker's log."""
-        self.states.pop(key, None)
+        state = self.states.pop(key, None)
         self._consumer.halt([key])
+        if state is not None:
+            log.warning(
+                "partition.given_back",
+                partition=str(key),
+                because=because,
+                flushed_to=state.stored.next_offset,
+                dropped_to=state.now.next_offset,
+            )
+
+    def topics_due(self) -> frozenset[str]:
+        """Return the topics whose ids are to be confirmed now although nothing is flushed: all of ours, or none."""
+        now = monotonic_seconds()
+        if now - self._topics_at < TOPICS_SECONDS:
+            return frozenset()
+        self._topics_at = now
+        return frozenset(key.topic for key in self.states)
+
+    def doubt_topics(self) -> None:
+        """Something complained: ask for the topics' ids at the next turn rather than in a while."""
+        self._topics_at = -math.inf
+
+    def changed(self, topics: Collection[str]) -> dict[PartitionKey, str]:
+        """Return our partitions of *topics* that are of another log than when they were claimed, and why.
+
+        What was consumed before this call began was read from the topic with the id that the answer names, if that is
+        the one we know: a topic that was created again never gets its old id back.
+
+        Raises:
+            UnavailableError: The broker does not answer.
+        """
+        ids = self._cluster.ids(sorted(topics), timeout_seconds=CONFIRM_SECONDS)
+        if ids is None:
+            return {}
+        found: dict[PartitionKey, str] = {}
+        for key, state in self.states.items():
+            if key.topic not in topics or not state.topic_id or ids.get(key.topic) in ("", state.topic_id):
+                continue
+            found[key] = f"topic id {state.topic_id} expected, found {ids.get(key.topic, 'no such topic')}"
+        return found
 
     def read_again(self, key: PartitionKey, *, found: int) -> None:
         """Read *key* from our position on once more: what followed it came from *found*, and nothing explains that."""
@@ -154,15 +193,13 @@ class Claims:
             UnavailableError: Postgres or the broker does not answer; what is left is done at the next call.
         """
         self._write_stops()
+        self._topic_ids.clear()  # each turn's claims ask anew
         now = monotonic_seconds()
         if now - self._stopped_at >= STOPPED_SECONDS:
             self._stopped_at = now
             self._notice_resumed()
             self._notice_unaccounted()
             self._notice_resumed_models()
-        if now - self._topics_at >= TOPICS_SECONDS:
-            self._topics_at = now
-            self._notice_recreated()
         for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
             if self._not_before.get(key, now) <= now and not self._try_claim(key):
                 break  # a broker that is silent costs one time-out a round, whatever the number of partitions
@@ -207,7 +244,8 @@ class Claims:
             # without a row it was made after we began: the start policy is about what was there before
             row = claim_partition(connection, found, start_at="earliest")
             horizon = self._settings.dedup_horizon
-            seen = load_identities(connection, key, since=row.next_offset - horizon)
+            since = row.next_offset - horizon
+            seen = load_identities(connection, key, since=since, incarnation=row.incarnation)
             intakes = ModelIntakes(key, load_intake(connection, key), end=found.high)
         if row.paused_reason is not None:
             self.stopped[key] = row.paused_reason
@@ -220,10 +258,13 @@ class Claims:
     def _ask_broker(self, key: PartitionKey) -> BrokerPartition:
         if key.topic not in self._topic_ids:
             self._read_topic_ids()
+        if key.topic not in self._topic_ids:
+            raise UnavailableError(
+                f"Kafka at {self._settings.kafka_bootstrap} has no topic {key.topic}; it was deleted"
+            )
         low, high = self._consumer.watermarks(key)
-        return BrokerPartition(
-            key=key, role=self._roles[key.topic], topic_id=self._topic_ids.get(key.topic, ""), low=low, high=high
-        )
+        role, topic_id = self._roles[key.topic], self._topic_ids[key.topic]
+        return BrokerPartition(key=key, role=role, topic_id=topic_id, low=low, high=high)
 
     def _read_topic_ids(self) -> None:
         topics = self._cluster.topics(sorted(self._roles))
@@ -242,7 +283,6 @@ class Claims:
             still = paused_partitions(connection)
         for key in set(self.stopped) - still.keys() - self._to_stop.keys():
             del self.stopped[key]
-            self._topic_ids.pop(key.topic, None)
             log.info("partition.resumed", partition=str(key))
 
     def _notice_unaccounted(self) -> None:
@@ -265,10 +305,3 @@ class Claims:
                 if (key, row.model_id) in stopped - still:
                     state.intakes.resumed(row.model_id, end=end, blind_until=row.blind_until)
                     log.info("model.resumed", partition=str(key), model_id=row.model_id)
-
-    def _notice_recreated(self) -> None:
-        self._read_topic_ids()
-        for key in sorted(self.states):
-            expected, found = self.states[key].topic_id, self._topic_ids.get(key.topic, "")
-            if expected and found and expected != found:
-                self.stop(key, f"topic recreated: expected topic id {expected}, found {found}")

@@ -5,7 +5,7 @@ client can also lose records (a fetch response thrown away). Only the broker can
 asked by a second reading of the same offsets, by a client without history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -21,7 +21,12 @@ PATIENCE_SECONDS = 10.0
 LOG_SECONDS = 60.0
 _RECORDS_AT_ONCE = 5000
 _NOBODY = Rebalance(assigned=lambda _: None, revoked=lambda _: None, lost=lambda _: None)
-_SMALL = {"queued.min.messages": 1000, "queued.max.messages.kbytes": 4 << 10, "fetch.message.max.bytes": 1 << 20}
+_SMALL = {
+    "queued.min.messages": 1000,
+    "queued.max.messages.kbytes": 4 << 10,
+    "fetch.message.max.bytes": 1 << 20,
+    "fetch.wait.max.ms": 5,  # at the end of a partition it is the end that we want to hear of
+}
 
 log = structlog.get_logger()
 
@@ -37,49 +42,51 @@ class SecondReading:
         self._unlogged: dict[PartitionKey, int] = {}
         self._logged_at: dict[PartitionKey, float] = {}
 
-    def explains(self, key: PartitionKey, holes: Sequence[Hole]) -> bool:
-        """Return whether the broker has no record in any of *holes* (in order); False: read from our position again.
+    def refused(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> frozenset[PartitionKey]:
+        """Return the partitions with a record in one of their *holes* (in order), or where the broker has none to say.
+
+        The holes of the others are explained. All partitions are read together: one question for a whole batch.
 
         Raises:
             UnavailableError: The broker does not answer.
         """
-        found = self._first_inside(key, holes)
-        if found is not None:
-            log.warning("partition.hole_refused", partition=str(key), first=holes[0].start, broker_has=found)
-            return False
-        self._say_accepted(key, holes)
-        return True
+        found = self._first_inside(holes)
+        for key, offset in sorted(found.items()):
+            log.warning("partition.hole_refused", partition=str(key), first=holes[key][0].start, broker_has=offset)
+        for key in sorted(holes.keys() - found.keys()):
+            self._say_accepted(key, holes[key])
+        return frozenset(found)
 
     def close(self) -> None:
         """Let go of the broker."""
         if self._consumer is not None:
             self._consumer.close()
 
-    def _first_inside(self, key: PartitionKey, holes: Sequence[Hole]) -> int | None:
-        """Return the first offset inside *holes* that the broker hands over, or at which it hands over nothing."""
+    def _first_inside(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> dict[PartitionKey, int]:
+        """Return the first offset inside a hole that the broker hands over, or at which its log begins or ends."""
         if self._consumer is None:
             self._consumer = InputConsumer(self._settings, _NOBODY, changes=_SMALL)
-        self._consumer.read_from({key: holes[0].start})
-        deadline, left = monotonic_seconds() + PATIENCE_SECONDS, list(holes)
+        found: dict[PartitionKey, int] = {}
+        left = {key: list(of_key) for key, of_key in holes.items()}
+        deadline = monotonic_seconds() + PATIENCE_SECONDS
+        self._consumer.read_from({key: of_key[0].start for key, of_key in left.items()})
         try:
             while left:
                 received = self._consumer.consume(_RECORDS_AT_ONCE, timeout_seconds=0.2)
-                for offset in (int(record.offset() or 0) for record in received.records):
-                    while left and left[0].stop <= offset:
-                        left.pop(0)
-                    if left and left[0].start <= offset:
-                        return offset
-                if key in received.cut:
-                    return left[0].start
-                if key in received.ends:
-                    # nothing is behind the end: what it has not passed is not explained
-                    left = [hole for hole in left if hole.stop > received.ends[key]]
-                    return left[0].start if left else None
+                for record in received.records:
+                    key = PartitionKey(str(record.topic()), record.partition() or 0)
+                    _pass(left, found, key, record.offset() or 0)
+                for key in received.cut & left.keys():
+                    found[key] = left.pop(key)[0].start
+                for key, end in received.ends.items():
+                    _pass(left, found, key, end)
+                    if key in left:  # it ends before the hole does
+                        found[key] = left.pop(key)[0].start
                 if left and monotonic_seconds() > deadline:
-                    raise unavailable(self._settings, f"reading {key} from {left[0].start} again", "no answer in time")
+                    raise unavailable(self._settings, f"reading {min(left)} again", "no answer in time")
         finally:
             self._consumer.read_from({})
-        return None
+        return found
 
     def _say_accepted(self, key: PartitionKey, holes: Sequence[Hole]) -> None:
         # A topic of transactions has one after each: a line a minute says how many.
@@ -102,3 +109,17 @@ class SecondReading:
                 "compacted" if compacted else "markers or aborted records of transactions"
             ) + ", by a second reading"
         return self._reasons[topic]
+
+
+def _pass(left: dict[PartitionKey, list[Hole]], found: dict[PartitionKey, int], key: PartitionKey, offset: int) -> None:
+    """The second reading of *key* came to *offset*: holes before it are explained, one around it is refused."""
+    holes = left.get(key)
+    if holes is None:
+        return
+    while holes and holes[0].stop <= offset:
+        holes.pop(0)
+    if not holes:
+        del left[key]
+    elif holes[0].start <= offset:
+        found[key] = offset
+        del left[key]

@@ -4,7 +4,7 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import sqlalchemy as sa
@@ -145,12 +145,12 @@ class IngestWorker:
         self._timings.end("consume")
         for complaint in received.complaints:
             log.debug("kafka.complained", complaint=complaint)  # if it lasts it is an outage, and said as one
-        self._broker_in_doubt |= bool(received.complaints)
+        if received.complaints:
+            self._broker_in_doubt = True
+            self._claims.doubt_topics()
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
         self._count = self._next_count(len(received.records))
-        if not self._unflushed:
-            self._pending_since = monotonic_seconds()  # an end may lie behind a hole that is to be passed over
         for key, offset in received.ends.items():
             self._reading.end(key, offset)
         if received.cut:
@@ -167,7 +167,7 @@ class IngestWorker:
         # What was read before the cut is kept if Postgres takes it now; the next claim says whether we may go on.
         self._try_flush()
         for key in sorted(keys):
-            self._claims.give_back(key)
+            self._claims.give_back(key, because="the log no longer holds our position")
         self._recount_without(keys)
 
     def _next_count(self, received: int) -> int:
@@ -195,10 +195,12 @@ class IngestWorker:
     def _tend(self, now: float) -> None:
         try:
             self._ask_broker_in_doubt()
+            self._still_the_same(self._claims.topics_due())
             self._claims.tend()
             self._clock.refresh()
             self._timestamp_types.tend()
             if now - self._beat_at >= BEAT_SECONDS:
+                self._reading.settle_ends()
                 self._claims.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
@@ -255,12 +257,13 @@ class IngestWorker:
 
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
-        if self._ending and "postgres" in self._outages:
+        if self._ending and ("postgres" in self._outages or "kafka" in self._outages):
             return False  # tried before; whoever reads the partitions next counts these records
         while self._unflushed:
             try:
-                self._flush()
-                return True
+                if self._still_the_same({state.key.topic for state in self._claims.states.values() if state.moved}):
+                    self._flush()
+                    return True
             except ConfigurationChanged:
                 try:
                     self._load_configuration()
@@ -276,7 +279,7 @@ class IngestWorker:
             except RecordsUnaccounted as error:
                 log.error("partition.unaccounted", error=str(error))
                 key = PartitionKey(error.topic, error.partition)
-                self._claims.give_back(key)
+                self._claims.give_back(key, because="records do not add up")
                 self._recount_without(frozenset({key}))
             except UnavailableError as error:
                 self._away(error)
@@ -304,6 +307,14 @@ class IngestWorker:
             return False
         self._recount()
         return True
+
+    def _still_the_same(self, topics: Collection[str]) -> bool:
+        """Return whether every unflushed record of *topics* is of the topic it was claimed for; drop others at once."""
+        changed = self._claims.changed(topics) if topics else {}
+        for key, because in changed.items():
+            self._claims.give_back(key, because=because)
+        self._recount_without(frozenset(changed))
+        return not changed
 
     def _flush(self) -> None:
         assert self._absorber is not None

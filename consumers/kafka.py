@@ -135,7 +135,7 @@ class Cluster:
         if str(cluster.cluster_id).startswith("mockCluster"):
             self._tells_ids = False  # the demo's broker: asking it would last until the time-out
         there = [name for name in names if name in listed and listed[name].error is None]
-        ids = self._ids(there)
+        ids = self.ids(there) or {}
         return {
             name: FoundTopic(name=name, topic_id=ids.get(name, ""), partitions=len(listed[name].partitions))
             for name in there
@@ -151,22 +151,39 @@ class Cluster:
             return False
         return entry is not None and "compact" in str(entry.value)
 
-    def _ids(self, names: Sequence[str]) -> dict[str, str]:
-        if not names or not self._tells_ids:
+    def ids(self, names: Sequence[str], *, timeout_seconds: float = ANSWER_SECONDS) -> dict[str, str] | None:
+        """Return the ids of those of *names* that exist, empty where we may not know; None: this broker has none.
+
+        Raises:
+            UnavailableError: The broker does not answer.
+        """
+        if not self._tells_ids:
+            return None
+        try:
+            return self._ids(names, timeout_seconds)
+        except (KafkaException, TimeoutError) as error:
+            raise unavailable(self._settings, f"asking for the ids of {', '.join(names)}", error) from error
+
+    def _ids(self, names: Sequence[str], timeout_seconds: float) -> dict[str, str] | None:
+        if not names:
             return {}
         futures = cast(
             "dict[str, Future[object]]",
-            self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_SECONDS),
+            self._admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_seconds),
         )
         found: dict[str, str] = {}
         for name, future in futures.items():
             try:
-                found[name] = str(getattr(future.result(ANSWER_SECONDS + 5), "topic_id", ""))
+                found[name] = str(getattr(future.result(timeout_seconds + 1), "topic_id", ""))
             except KafkaException as error:
                 # the mock cluster of the demo does not know the request
                 if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
                     self._tells_ids = False
-                    return {}
+                    return None
+                if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    found[name] = ""
+                elif error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+                    raise
         return found
 
     def timestamp_types(self, names: Sequence[str]) -> dict[str, TimestampType]:

@@ -37,6 +37,7 @@ class PartitionState:
         self.role = row.role
         self.epoch = row.epoch
         self.topic_id = row.topic_id
+        self.incarnation = row.incarnation
         self.forgiven_until = row.forgiven_until
         self.seen = RecentIdentities(seen, horizon=horizon)
         self.intakes = intakes or ModelIntakes(row.key, (), end=0)
@@ -117,6 +118,7 @@ class PartitionState:
         return PartitionMove(
             key=self.key,
             epoch=self.epoch,
+            incarnation=self.incarnation,
             first_offset=self.stored.next_offset,
             next_offset=self.now.next_offset,
             max_event_time=self.now.max_event_time,

@@ -1,6 +1,6 @@
 """Every batch and every end of a partition goes on exactly at our position, or it is read from there again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -21,6 +21,7 @@ class Reading:
     def __init__(self, claims: Claims, second_reading: SecondReading) -> None:
         self._claims = claims
         self._second_reading = second_reading
+        self._ends: dict[PartitionKey, int] = {}  # behind our positions, with a hole between
 
     def following(self, batch: RecordBatch) -> RecordBatch | None:
         """Return the records of the partitions that we hold and that go on at our positions."""
@@ -29,40 +30,73 @@ class Reading:
         held = batch.without(out) if out else batch
         if held is None:
             return None
-        broken = [key for code, key in enumerate(held.partitions) if not self._goes_on(held, code, states[key])]
+        holes: dict[PartitionKey, Sequence[Hole]] = {}
+        broken: dict[PartitionKey, int] = {}
+        for code, key in enumerate(held.partitions):
+            offsets = held.offsets if len(held.partitions) == 1 else held.offsets[held.codes == code]
+            before = holes_before(offsets, states[key].now.next_offset)
+            if before is None:
+                broken[key] = int(offsets[0])
+            elif before:
+                holes[key] = before
+            else:
+                states[key].refusals = 0
+        if holes:
+            broken |= {key: holes[key][0].stop for key in self._unexplained(holes)}
+        for key, found in broken.items():
+            self._claims.read_again(key, found=found)
         return held.without(broken) if broken else held
 
     def end(self, key: PartitionKey, offset: int) -> None:
         """The broker said that *key* ends at *offset*; the records before it were absorbed."""
-        state = self._claims.states.get(key)
-        if state is None or not state.flowing or offset < state.now.next_offset:
-            return  # not ours any more, or more came since
-        if offset == state.now.next_offset or self._explained(state, (Hole(state.now.next_offset, offset),)):
+        state = self._flowing(key)
+        if state is None:
+            return
+        if offset == state.now.next_offset:
             state.end_offset = offset
-        else:
-            self._claims.read_again(key, found=offset)
+        elif offset > state.now.next_offset:
+            self._ends[key] = offset
+
+    def settle_ends(self) -> None:
+        """Ask the broker about holes between our positions and ends that it named before.
+
+        Called once a second: a topic that is written in transactions ends in a marker after each of them, and most are
+        followed by the next records at once.
+        """
+        ends, self._ends = self._ends, {}
+        holes: dict[PartitionKey, Sequence[Hole]] = {}
+        for key, offset in ends.items():
+            state = self._flowing(key)
+            if state is not None and state.now.next_offset < offset:
+                holes[key] = (Hole(state.now.next_offset, offset),)
+        if not holes:
+            return
+        refused = self._unexplained(holes)
+        for key in holes:
+            if key in refused:
+                self._claims.read_again(key, found=ends[key])
+            else:
+                self.end(key, ends[key])
 
     def close(self) -> None:
         """Let go of the broker."""
         self._second_reading.close()
 
-    def _goes_on(self, batch: RecordBatch, code: int, state: PartitionState) -> bool:
-        offsets = batch.offsets if len(batch.partitions) == 1 else batch.offsets[batch.codes == code]
-        holes = holes_before(offsets, state.now.next_offset)
-        if holes is not None and (not holes or self._explained(state, holes)):
-            state.refusals = 0
-            return True
-        self._claims.read_again(state.key, found=int(offsets[0]) if holes is None else holes[0].stop)
-        return False
+    def _flowing(self, key: PartitionKey) -> PartitionState | None:
+        state = self._claims.states.get(key)
+        return state if state is not None and state.flowing else None
 
-    def _explained(self, state: PartitionState, holes: Sequence[Hole]) -> bool:
-        """Return whether the broker has nothing in *holes* either; then they are passed over, and counted."""
-        unknown = state.unknown_holes(holes)
+    def _unexplained(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> frozenset[PartitionKey]:
+        """Return where the broker does not have nothing, too; the holes of the others are passed over, and counted."""
+        states = self._claims.states
+        unknown = {key: states[key].unknown_holes(of_key) for key, of_key in holes.items()}
+        asked = {key: of_key for key, of_key in unknown.items() if of_key}
         try:
-            if unknown and not self._second_reading.explains(state.key, unknown):
-                return False
+            refused = self._second_reading.refused(asked) if asked else frozenset()
         except UnavailableError as error:
             log.warning("kafka.complained", complaint=str(error))
-            return False
-        state.accept(holes)
-        return True
+            refused = frozenset(asked)
+        for key in holes.keys() - refused:
+            states[key].accept(holes[key])
+            states[key].refusals = 0
+        return refused

@@ -29,13 +29,14 @@ def briefly(statements: str) -> None:
         time.sleep(random.uniform(0.1, 1.0))
 
 
-def add_index(name: str, on: str) -> None:
+def add_index(name: str, on: str, *, unique: bool = False) -> None:
     """Make the index *name* on ``table (columns)`` while others write; one left half made goes first."""
     connection = op.get_bind()
     query = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
     if connection.execute(query, {"name": name}).scalar() is False:
         _by_itself(f"DROP INDEX CONCURRENTLY {name}")
-    _by_itself(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
+    kind = "UNIQUE INDEX" if unique else "INDEX"
+    _by_itself(f"CREATE {kind} CONCURRENTLY IF NOT EXISTS {name} ON {on}")
 
 
 def validate(table: str, constraint: str) -> None:

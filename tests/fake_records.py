@@ -71,6 +71,7 @@ def fresh_state(partition: int = 0, topic: str = "predictions", *, horizon: int 
         key=PartitionKey(topic, partition),
         role=ROLES[topic],
         topic_id="",
+        incarnation=0,
         first_offset=0,
         next_offset=0,
         epoch=1,

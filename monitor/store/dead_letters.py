@@ -1,6 +1,6 @@
 """Dead letters: what was refused, with its bytes, its place and the sentence that says why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -47,14 +47,17 @@ class StoredDeadLetter:
     replayed_at: str | None
 
 
-def append_dead_letters(connection: sa.Connection, letters: Sequence[DeadLetter]) -> None:
-    """Append *letters*; a record that is there already stays as it is."""
+def append_dead_letters(
+    connection: sa.Connection, letters: Sequence[DeadLetter], incarnations: Mapping[PartitionKey, int]
+) -> None:
+    """Append *letters*; a record that is there already, of the same incarnation of its topic, stays as it is."""
     if letters:
         connection.execute(
             insert(dead_letter).on_conflict_do_nothing(),
             [
                 {
                     "topic": each.source.topic,
+                    "incarnation": incarnations.get(each.source, 0),
                     "partition": each.source.partition,
                     "offset": each.offset,
                     "row": each.row,

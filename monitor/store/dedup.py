@@ -20,12 +20,16 @@ class SeenIdentities:
 
 
 def append_identities(
-    connection: sa.Connection, seen: Mapping[PartitionKey, SeenIdentities], next_offsets: Mapping[PartitionKey, int]
+    connection: sa.Connection,
+    seen: Mapping[PartitionKey, SeenIdentities],
+    next_offsets: Mapping[PartitionKey, int],
+    incarnations: Mapping[PartitionKey, int],
 ) -> None:
     """Store the identities of a flush that ends before *next_offsets*."""
     rows = [
         {
             "topic": key.topic,
+            "incarnation": incarnations[key],
             "partition": key.partition,
             "next_offset": next_offsets[key],
             "offsets": each.offsets.astype("<i8").tobytes(),
@@ -51,11 +55,16 @@ def forget_identities(connection: sa.Connection, next_offsets: Mapping[Partition
         connection.execute(sa.delete(dedup).where(sa.or_(*behind)))
 
 
-def load_identities(connection: sa.Connection, key: PartitionKey, *, since: int) -> SeenIdentities:
+def load_identities(connection: sa.Connection, key: PartitionKey, *, since: int, incarnation: int) -> SeenIdentities:
     """Return the stored identities of records at offset *since* or later, in offset order."""
     rows = connection.execute(
         sa.select(dedup.c.offsets, dedup.c.hashes)
-        .where(dedup.c.topic == key.topic, dedup.c.partition == key.partition, dedup.c.next_offset > since)
+        .where(
+            dedup.c.topic == key.topic,
+            dedup.c.incarnation == incarnation,
+            dedup.c.partition == key.partition,
+            dedup.c.next_offset > since,
+        )
         .order_by(dedup.c.next_offset)
     ).all()
     offsets = np.frombuffer(b"".join(each.offsets for each in rows), dtype="<i8").astype(np.int64)

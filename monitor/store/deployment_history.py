@@ -23,7 +23,13 @@ def deployments_history(connection: sa.Connection, model_id: int) -> tuple[Deplo
     rows = connection.execute(
         sa.select(deployment.c.version, deployment.c.event_time, deployment.c.stage, deployment.c.traffic)
         .where(deployment.c.model_id == model_id)
-        .order_by(deployment.c.event_time, deployment.c.topic, deployment.c.partition, deployment.c.offset)
+        .order_by(
+            deployment.c.event_time,
+            deployment.c.incarnation,
+            deployment.c.topic,
+            deployment.c.partition,
+            deployment.c.offset,
+        )
     )
     return tuple(
         Deployment(version=row.version, event_time=row.event_time, stage=Stage(row.stage), traffic=row.traffic)

@@ -1,6 +1,6 @@
 """The deployments' history as it arrives from its topic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -25,8 +25,10 @@ class DeploymentRow:
     offset: int
 
 
-def append_deployments(connection: sa.Connection, rows: Sequence[DeploymentRow]) -> None:
-    """Append *rows*; one that is there already (same topic, partition, offset) stays as it is."""
+def append_deployments(
+    connection: sa.Connection, rows: Sequence[DeploymentRow], incarnations: Mapping[PartitionKey, int]
+) -> None:
+    """Append *rows*; one that is there already (same topic and incarnation, partition, offset) stays as it is."""
     if rows:
         connection.execute(
             insert(deployment).on_conflict_do_nothing(),
@@ -39,6 +41,7 @@ def append_deployments(connection: sa.Connection, rows: Sequence[DeploymentRow])
                     "traffic": each.traffic,
                     "manifest": None if each.manifest is None else msgspec.json.decode(each.manifest),
                     "topic": each.source.topic,
+                    "incarnation": incarnations.get(each.source, 0),
                     "partition": each.source.partition,
                     "offset": each.offset,
                 }

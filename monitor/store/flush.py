@@ -52,18 +52,19 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     for move in sorted(contents.moves, key=lambda each: each.key):
         move_offset(connection, move)
     reach("flush.after_offsets")
+    incarnations = {move.key: move.incarnation for move in contents.moves}
     driver = driver_connection(connection)
     if contents.panes:
         append_panes(driver, contents.panes)
     if contents.predictions:
-        append_predictions(driver, contents.predictions)
+        append_predictions(driver, contents.predictions, incarnations)
     if contents.truths:
-        append_truths(driver, contents.truths)
+        append_truths(driver, contents.truths, incarnations)
     next_offsets = {each.key: each.next_offset for each in contents.moves if each.key in contents.identities}
-    append_identities(connection, contents.identities, next_offsets)
+    append_identities(connection, contents.identities, next_offsets, incarnations)
     forget_identities(connection, next_offsets, horizon=contents.horizon)
-    append_dead_letters(connection, contents.dead_letters)
-    append_deployments(connection, contents.deployments)
+    append_dead_letters(connection, contents.dead_letters, incarnations)
+    append_deployments(connection, contents.deployments, incarnations)
     append_unseen(connection, contents.unseen)
     save_intake(connection, contents.intakes)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]

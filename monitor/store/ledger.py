@@ -1,6 +1,6 @@
 """The ledger: the sampled predictions, append-only, one partition per week of event time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -13,7 +13,7 @@ from monitor.types import PartitionKey
 
 _COLUMNS = (
     "model_id, prediction_hash, version, output, series_ids, event_time, score, label, value,"
-    ' topic, partition, "offset", row'
+    ' topic, partition, "offset", row, incarnation'
 )
 
 
@@ -40,17 +40,19 @@ class LedgerRows:
     offsets: Sequence[int]
 
 
-def append_predictions(connection: psycopg.Connection, blocks: Sequence[LedgerRows]) -> None:
+def append_predictions(
+    connection: psycopg.Connection, blocks: Sequence[LedgerRows], incarnations: Mapping[PartitionKey, int]
+) -> None:
     """COPY *blocks* into the ledger, whose weeks must be there (`ensure_weeks`)."""
-    lines = (line for block in blocks for line in _lines(block))
+    lines = (line for block in blocks for line in _lines(block, incarnations.get(block.source, 0)))
     copy_lines(connection, f"COPY prediction_ledger ({_COLUMNS}) FROM STDIN", lines)
 
 
-def _lines(block: LedgerRows) -> list[str]:
+def _lines(block: LedgerRows, incarnation: int) -> list[str]:
     topic, versions, series = copy_field(block.source.topic), _Fields(), _Arrays()
     return [
         f"{block.model_id}\t{h}\t{versions[v]}\t\t{series[s]}\t{t}\t{_number(score)}\t{copy_field(label)}\t"
-        f"{_number(value)}\t{topic}\t{block.source.partition}\t{offset}\t0"
+        f"{_number(value)}\t{topic}\t{block.source.partition}\t{offset}\t0\t{incarnation}"
         for h, v, s, t, score, label, value, offset in zip(
             block.hashes,
             block.versions,

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
+from monitor.store.incarnations import incarnation_of
 from monitor.store.model_intake import forget_intake
 from monitor.store.schema import dedup, input_offset
 from monitor.types import PartitionKey, TimestampType, TopicRole
@@ -43,6 +44,7 @@ class StoredOffset:
     key: PartitionKey
     role: TopicRole
     topic_id: str
+    incarnation: int
     first_offset: int | None
     next_offset: int
     epoch: int
@@ -80,6 +82,7 @@ class PartitionMove:
 
     key: PartitionKey
     epoch: int
+    incarnation: int
     first_offset: int
     next_offset: int
     max_event_time: int | None
@@ -98,6 +101,7 @@ def discover_partition(connection: sa.Connection, found: BrokerPartition, *, sta
             partition=found.key.partition,
             role=found.role.value,
             topic_id=found.topic_id,
+            incarnation=incarnation_of(connection, found.key.topic, found.topic_id) if found.topic_id else 0,
             first_offset=position,
             next_offset=position,
         )
@@ -133,6 +137,9 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
                 input_offset.c.first_offset, position - input_offset.c.records - input_offset.c.skipped
             ),
             topic_id=found.topic_id or row.topic_id,
+            incarnation=incarnation_of(connection, found.key.topic, found.topic_id)
+            if found.topic_id
+            else row.incarnation,
             forgiven_until=found.high if row.forgiven_until == _UNTIL_END else row.forgiven_until,
             heartbeat_at=_NOW,
             caught_up_at=None,
@@ -143,7 +150,10 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
 
 def _cannot_go_on(row: StoredOffset, found: BrokerPartition, position: int) -> str | None:
     if row.topic_id and found.topic_id and row.topic_id != found.topic_id:
-        return f"topic recreated: expected topic id {row.topic_id}, found {found.topic_id}"
+        return (
+            f"topic recreated: expected topic id {row.topic_id}, found {found.topic_id};"
+            f" the old one is counted up to offset {row.next_offset}, nothing of the new one"
+        )
     if position < found.low:
         return f"retention passed us: expected offset {position}, found {found.low} as the first one left"
     if position > found.high:
@@ -320,6 +330,7 @@ def _stored(row: sa.Row) -> StoredOffset:  # type: ignore[type-arg]  # a row of 
         key=PartitionKey(row.topic, row.partition),
         role=TopicRole(row.role),
         topic_id=row.topic_id,
+        incarnation=row.incarnation,
         first_offset=row.first_offset,
         next_offset=row.next_offset,
         epoch=row.epoch,

@@ -62,7 +62,7 @@ _TAKE = sa.text(
         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
     RETURNING id, model_id, CAST(prediction_hash AS text) AS prediction_hash, known_at, value, prediction_time,
-              topic, partition, "offset"
+              topic, partition, "offset", incarnation
     """
 )
 
@@ -70,19 +70,22 @@ _TAKE = sa.text(
 _FOLD = sa.text(
     f"""
     INSERT INTO truth (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset",
-                       first_seen_at, next_probe_at, matched)
+                       incarnation, first_seen_at, next_probe_at, matched)
     SELECT model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset",
-           :now, next_probe_at, 1
+           incarnation, :now, next_probe_at, 1
     FROM unnest(CAST(:model_ids AS integer[]), CAST(:hashes AS uuid[]), CAST(:known_ats AS bigint[]),
                 CAST(:values AS text[]), CAST(:prediction_times AS bigint[]), CAST(:topics AS text[]),
-                CAST(:partitions AS integer[]), CAST(:offsets AS bigint[]), CAST(:nexts AS timestamptz[]))
-        AS came (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset", next_probe_at)
+                CAST(:partitions AS integer[]), CAST(:offsets AS bigint[]), CAST(:nexts AS timestamptz[]),
+                CAST(:incarnations AS integer[]))
+        AS came (model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset", next_probe_at,
+                 incarnation)
     ORDER BY model_id, prediction_hash
     ON CONFLICT (model_id, prediction_hash) DO UPDATE
     SET known_at = excluded.known_at, value = excluded.value, prediction_time = excluded.prediction_time,
-        topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset"
-    WHERE (excluded.known_at, excluded."offset", excluded.partition, excluded.topic)
-        > (truth.known_at, truth."offset", truth.partition, truth.topic)
+        topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset",
+        incarnation = excluded.incarnation
+    WHERE (excluded.known_at, excluded.incarnation, excluded."offset", excluded.partition, excluded.topic)
+        > (truth.known_at, truth.incarnation, truth."offset", truth.partition, truth.topic)
     RETURNING {_IN_FORCE}
     """  # noqa: S608  # a constant list of columns
 )
@@ -112,7 +115,7 @@ _PREDICTIONS = sa.text(
            CAST(prediction_hash AS text) AS prediction_hash, version, output, series_ids, event_time, score, label
     FROM prediction_ledger
     WHERE model_id = :model_id AND prediction_hash = ANY(CAST(:hashes AS uuid[]))
-    ORDER BY prediction_hash, version, output, partition, "offset", row, topic
+    ORDER BY prediction_hash, version, output, incarnation, partition, "offset", row, topic
     """
 )
 
@@ -180,6 +183,7 @@ def take_inbox(
             topic=row[6],
             partition=row[7],
             offset=row[8],
+            incarnation=row[9],
         )
         for row in rows
     )
@@ -207,6 +211,7 @@ def fold_truths(
         "topics": [event.topic for event in events],
         "partitions": [event.partition for event in events],
         "offsets": [event.offset for event in events],
+        "incarnations": [event.incarnation for event in events],
     }
     return tuple(_in_force(row) for row in connection.execute(_FOLD, parameters))
 

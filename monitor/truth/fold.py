@@ -23,11 +23,15 @@ class TruthEvent:
     topic: str
     partition: int
     offset: int
+    incarnation: int = 0
 
     @property
-    def rank(self) -> tuple[int, int, int, str]:
-        """The highest is in force: known last, then the later offset; partition and topic only make it total."""
-        return (self.known_at, self.offset, self.partition, self.topic)
+    def rank(self) -> tuple[int, int, int, int, str]:
+        """The highest is in force: known last, then the later offset; partition and topic only make it total.
+
+        Offsets of a topic that was created again begin anew, so its incarnation comes before them.
+        """
+        return (self.known_at, self.incarnation, self.offset, self.partition, self.topic)
 
 
 def in_force(events: Iterable[TruthEvent]) -> tuple[TruthEvent, ...]:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from consumers.ingest import run_ingest
 from monitor.errors import DriftlineError, RecordsUnaccounted
+from monitor.health import Health
 from monitor.store.offsets import (
     BrokerPartition,
     PartitionCounters,
@@ -35,6 +36,7 @@ def move(first: int, to: int, *, epoch: int, records: int, skipped: int = 0) -> 
     return PartitionMove(
         key=KEY,
         epoch=epoch,
+        incarnation=0,
         first_offset=first,
         next_offset=to,
         max_event_time=None,
@@ -101,29 +103,31 @@ def test_a_row_that_does_not_add_up_is_unhealthy_until_written_off(
 ) -> None:
     """Somebody repaired the row by hand: health names the partition and the number, `account_for` ends it."""
     apply_credit_model(engine)
-    health: list[tuple[bool, str]] = []
+    health = Health()
     stop = threading.Event()
     worker = threading.Thread(
         target=run_ingest,
         args=(settings_for(database_url, kafka_broker, topic_names),),
-        kwargs={"stop": stop, "on_health": lambda healthy, reason: health.append((healthy, reason))},
+        kwargs={"stop": stop, "health": health},
     )
     worker.start()
     try:
         bodies = [encoded(prediction_event(number, at=START + number)) for number in range(40)]
         produce(kafka_broker, topic_names.predictions, bodies)
         wait_until(lambda: records(engine) == 40)
-        wait_until(lambda: health[-1] == (True, ""))
+        wait_until(lambda: health.reason is None)
         with engine.begin() as connection:
             connection.execute(
                 sa.text("UPDATE input_offset SET records = records - 3 WHERE records > 0 AND partition = 1")
             )
-        wait_until(lambda: not health[-1][0])
+        wait_until(lambda: health.reason is not None)
         key = PartitionKey(topic_names.predictions, 1)
-        assert health[-1][1].startswith(f"{key}: 3 offsets were passed without a record counted or a hole explained")
+        assert str(health.reason).startswith(
+            f"{key}: 3 offsets were passed without a record counted or a hole explained"
+        )
         with engine.begin() as connection:
             assert account_for(connection, key) == 3
-        wait_until(lambda: health[-1] == (True, ""))
+        wait_until(lambda: health.reason is None)
     finally:
         stop.set()
         worker.join(30)

@@ -9,6 +9,7 @@ from monitor.store.schema.counts import (
     input_offset,
     model_intake,
     pane,
+    topic_incarnation,
     unseen_value,
 )
 from monitor.store.schema.decisions import (
@@ -35,6 +36,7 @@ __all__ = [
     "live_block",
     "input_offset",
     "model_intake",
+    "topic_incarnation",
     "flush",
     "dedup",
     "pane",

@@ -11,6 +11,7 @@ input_offset = sa.Table(
     sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has none to tell
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),  # of the topic, see topic_incarnation
     # Where counting began, so that records + skipped = next_offset - first_offset; null until the next claim.
     sa.Column("first_offset", sa.BigInteger, nullable=True),
     sa.Column("timestamp_type", sa.Text, nullable=False, server_default=""),  # of the topic; empty: not known
@@ -51,6 +52,14 @@ model_intake = sa.Table(  # how one model's records fare in one partition; a row
     sa.Index("ix_model_intake_blind", "model_id", postgresql_where=sa.text("blind_since IS NOT NULL")),
 )
 
+topic_incarnation = sa.Table(  # a topic created again under its name is another log; its number is in a record's keys
+    "topic_incarnation",
+    metadata,
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("topic_id", sa.Text, primary_key=True),  # Kafka's
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
 flush = sa.Table(
     "flush",
     metadata,
@@ -65,6 +74,7 @@ dedup = sa.Table(
     "dedup",
     metadata,
     sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("incarnation", sa.Integer, primary_key=True, autoincrement=False, server_default="0"),
     sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column(
         "next_offset", sa.BigInteger, primary_key=True, autoincrement=False
@@ -122,7 +132,8 @@ dead_letter = sa.Table(
     sa.Column("model", sa.Text, nullable=True),
     wall("recorded_at"),
     wall("replayed_at", nullable=True),
-    sa.UniqueConstraint("topic", "partition", "offset", "row"),
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("topic", "incarnation", "partition", "offset", "row"),
 )
 
 deployment = sa.Table(
@@ -138,7 +149,8 @@ deployment = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
-    sa.UniqueConstraint("topic", "partition", "offset"),
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("topic", "incarnation", "partition", "offset"),
     sa.Index(None, "model_id", "event_time"),
     sa.Index(None, "event_time"),
 )

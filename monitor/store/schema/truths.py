@@ -21,6 +21,7 @@ prediction_ledger = sa.Table(
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
     sa.Index(None, "model_id", "prediction_hash"),
     postgresql_partition_by="RANGE (event_time)",
 )
@@ -37,6 +38,7 @@ truth_inbox = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
     wall("received_at"),
 )
 
@@ -51,6 +53,7 @@ truth = sa.Table(  # the truth in force, one row per prediction id
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
     sa.Column("matched", sa.Integer, nullable=False, server_default="0"),  # predictions it was joined with
     sa.Column("probes", sa.Integer, nullable=False, server_default="0"),
     wall("first_seen_at"),

@@ -1,6 +1,6 @@
 """Only what goes on at our position is counted; the rest is explained by the broker or read again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -39,11 +39,16 @@ class FakeBroker:
         self.missing = missing
         self.asked = 0
 
-    def explains(self, key: PartitionKey, holes: Sequence[Hole]) -> bool:
+    def refused(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> frozenset[PartitionKey]:
         self.asked += 1
-        if self.missing is None:
+        missing = self.missing
+        if missing is None:
             raise UnavailableError("no answer")
-        return all(set(range(hole.start, hole.stop)) <= self.missing for hole in holes)
+        return frozenset(
+            key
+            for key, of_key in holes.items()
+            if not all(set(range(hole.start, hole.stop)) <= missing for hole in of_key)
+        )
 
 
 class Desk:
@@ -98,9 +103,12 @@ def test_an_end_beyond_our_position_is_a_hole() -> None:
     """The end of a partition behind records that we did not get is no end; behind markers it is."""
     desk = Desk({0})
     desk.reading.end(KEY, 3)
+    assert (desk.broker.asked, desk.state.at_end) == (0, False)
+    desk.reading.settle_ends()
     assert (desk.claims.again, desk.state.at_end) == ([(KEY, 3)], False)
     desk = Desk({0})
     desk.reading.end(KEY, 1)
+    desk.reading.settle_ends()
     assert (desk.claims.again, desk.state.at_end, desk.state.now.next_offset) == ([], True, 1)
 
 
@@ -123,3 +131,13 @@ def test_records_of_partitions_that_do_not_flow_are_left() -> None:
     assert desk.follow(0, 1) == []
     assert desk.follow(0, 1, of_partition=3) == []
     assert desk.claims.again == []
+
+
+def test_an_end_that_records_passed_meanwhile_is_forgotten() -> None:
+    """Most markers of transactions are followed by records at once: nobody needs to be asked about their end."""
+    desk = Desk({0})
+    desk.reading.end(KEY, 1)
+    assert desk.follow(1, 2) == [1, 2]
+    desk.reading.settle_ends()
+    assert desk.broker.asked == 1
+    assert not desk.state.at_end
