@@ -13,7 +13,7 @@ from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
-from monitor.store.outage import named_outage
+from monitor.store.outage import named_outage, require_writable
 
 log = structlog.get_logger()
 
@@ -151,6 +151,7 @@ class Rounds:
 
     def _models(self) -> tuple[AppliedModel, ...]:
         with self._engine.connect() as connection:
+            require_writable(connection)
             known = self._configuration
             if known is None or known.generation != read_generation(connection):
                 known = self._configuration = load_configuration(connection)

@@ -46,7 +46,6 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
             if wait_for_database(settings, stop=stop, health=health) and wait_for_kafka(
                 settings, stop=stop, health=health
             ):
-                health.report(True, "")
                 loop(settings, stop, health)
         finally:
             ended.set()

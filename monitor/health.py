@@ -8,6 +8,8 @@ import structlog
 
 from monitor.clock import monotonic_seconds
 
+STARTING = "starting"
+
 log = structlog.get_logger()
 
 
@@ -32,7 +34,7 @@ class Health:
     """What a role knows of itself; safe between threads, and answered by whoever asks, however stuck its loops are.
 
     An outage is one log line when it begins and one when it ends, with the number of failures between; its newest words
-    are part of the reason until `back`, and of nothing afterwards.
+    are part of the reason until `back`, and of nothing afterwards. It is "starting" until a loop gets on.
 
     Args:
         seconds: A clock for intervals.
@@ -41,7 +43,7 @@ class Health:
     def __init__(self, *, seconds: Callable[[], float] = monotonic_seconds) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._problem: str | None = "starting"
+        self._problem: str | None = STARTING
         self._notices: tuple[str, ...] = ()
         self._outages: dict[str, _Outage] = {}
         self._progress: dict[str, _Progress] = {}
@@ -84,6 +86,8 @@ class Health:
     def progress(self, loop: str, *, within_seconds: float, seconds_ago: float = 0.0) -> None:
         """*loop* got on *seconds_ago*; the role is unhealthy when it does not again within *within_seconds* of that."""
         with self._lock:
+            if self._problem == STARTING:
+                self._problem = None
             self._progress[loop] = _Progress(at=self._seconds() - seconds_ago, within_seconds=within_seconds)
 
     @property

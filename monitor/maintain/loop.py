@@ -1,7 +1,7 @@
 """The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 import structlog
@@ -19,7 +19,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration, read_generation
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import StatementLimits, make_engine
-from monitor.store.outage import named_outage
+from monitor.store.outage import named_outage, require_writable
 from monitor.store.unseen import merge_unseen
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole
@@ -31,6 +31,8 @@ DROP_SECONDS = 600.0
 AFRESH_SECONDS = 3600.0
 UNSEEN_AT_ONCE = 200
 LONGEST_BACK_OFF_SECONDS = 30.0
+RETENTION_SECONDS = 3600.0  # it builds indexes of whole weeks
+JOINING = "joining truths"
 
 log = structlog.get_logger()
 
@@ -63,6 +65,7 @@ class Maintainer:
         self._rules = watermark_rules(settings)
         self._configuration = Configuration(-1, ())
         self._join_rules: dict[int, JoinRules] = {}
+        self._alone: set[int] = set()  # models whose truths are joined apart, since a batch with theirs was refused
         self._compactor = Compactor(self._rules)
         self._keeper = LiveBlockKeeper(self._rules)
         self._afresh_at = monotonic_seconds() + AFRESH_SECONDS
@@ -78,7 +81,7 @@ class Maintainer:
                 self._reload()
             self._health.note([unreadable.problem for unreadable in self._configuration.unreadable])
             self._get_on()
-            self._do("joining truths", lambda: self._join(stop), stop)
+            self._join(stop)
             now = monotonic_seconds()
             if now >= self._afresh_at:
                 self._compactor = Compactor(self._rules)
@@ -111,6 +114,12 @@ class Maintainer:
                 raise
             self._health.away(name, f"{name}: {error}")
             return False
+        except Exception as error:
+            # One task's fault must not stop the others, nor end the process again and again.
+            if name not in self._health.services_away:
+                log.exception("task.failed", task=name)
+            self._health.away(name, f"{name}: {error!r}")
+            return False
         self._health.back(name)
         self._get_on()
         return True
@@ -120,12 +129,29 @@ class Maintainer:
 
     def _reload(self) -> None:
         with self._engine.connect() as connection:
+            require_writable(connection)
             if read_generation(connection) != self._configuration.generation:
                 self._configuration = load_configuration(connection)
                 self._join_rules = join_rules(self._configuration)
+                self._forget_removed()
 
     def _join(self, stop: threading.Event) -> None:
-        for report in join_batches(self._engine, rules=self._join_rules, now=database_now_millis):
+        """Join the truths of all models together; where that is refused, each model's alone, the culprit's ever after.
+
+        Raises:
+            UnavailableError: Postgres is away.
+        """
+        together = {model_id: rules for model_id, rules in self._join_rules.items() if model_id not in self._alone}
+        if not self._do(JOINING, lambda: self._join_until_dry(together, stop), stop) and not stop.is_set():
+            self._alone |= together.keys()
+        names = {applied.model_id: str(applied.key) for applied in self._configuration.models}
+        for model_id in sorted(self._alone & self._join_rules.keys()):
+            rules = {model_id: self._join_rules[model_id]}
+            if self._do(f"{JOINING} of {names[model_id]}", lambda rules=rules: self._join_until_dry(rules, stop), stop):  # type: ignore[misc]
+                self._alone.discard(model_id)
+
+    def _join_until_dry(self, rules: Mapping[int, JoinRules], stop: threading.Event) -> None:
+        for report in join_batches(self._engine, rules=rules, now=database_now_millis):
             self._get_on()
             if report.changed:
                 TRUTHS_JOINED.inc(report.changed)
@@ -133,7 +159,15 @@ class Maintainer:
             if stop.is_set():
                 return
 
+    def _forget_removed(self) -> None:
+        self._alone &= self._join_rules.keys()
+        known = {f"{JOINING} of {applied.key}" for applied in self._configuration.models}
+        for service in self._health.services_away:
+            if service.startswith(f"{JOINING} of ") and service not in known:
+                self._health.back(service)
+
     def _drop(self, stop: threading.Event) -> None:
+        self._health.progress("batch", within_seconds=RETENTION_SECONDS)
         if dropped := drop_expired(self._engine, self._settings, walk=self._walk, stop=stop):
             ROWS_DROPPED.inc(dropped)
             log.info("retention.applied", rows=dropped)

@@ -10,6 +10,7 @@ from monitor.errors import RefusedByDatabaseError, UnavailableError
 
 LOST = "connection lost"
 _LONGEST_WORDS = 500
+_ADVICE = "Start it or free it; nothing is lost, the work is tried again."
 
 # SQLSTATE -> what it is in the operator's words; a class (two letters) stands for every code in it.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -69,6 +70,17 @@ def named_outage(engine: sa.Engine, doing: str) -> Iterator[None]:
         raise named(error, engine=engine, doing=doing) from error
 
 
+def require_writable(connection: sa.Connection) -> None:
+    """Return when the server takes writes; whoever only read would not know that an outage goes on.
+
+    Raises:
+        UnavailableError: It is read-only.
+    """
+    if connection.execute(sa.text("SELECT current_setting('transaction_read_only')")).scalar_one() == "on":
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise UnavailableError(f"Postgres at {where}: {OUTAGES['25006']}\n{_ADVICE}", service="postgres")
+
+
 def named(error: BaseException, *, engine: sa.Engine, doing: str) -> UnavailableError | RefusedByDatabaseError:
     """Return *error* of the driver under the name that says whether waiting helps."""
     where = engine.url.render_as_string(hide_password=True)
@@ -79,8 +91,7 @@ def named(error: BaseException, *, engine: sa.Engine, doing: str) -> Unavailable
             f"Postgres at {where}, {doing}", sqlstate=driver.sqlstate if driver else None, words=server_words(error)
         )
     return UnavailableError(
-        f"Postgres at {where}, {doing}: {kind}: {server_words(error)}\n"
-        "Start it or free it; nothing is lost, the work is tried again.",
+        f"Postgres at {where}, {doing}: {kind}: {server_words(error)}\n{_ADVICE}",
         service="postgres",
         contended=driver is not None and driver.sqlstate in _CONTENDED,
     )

@@ -6,8 +6,10 @@ error of the driver (`outage_of` knows both) and goes its ordinary way.
 
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -52,6 +54,29 @@ def watch_statements(engine: sa.Engine, *, longest_seconds: float | None) -> Non
 
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "before_cursor_execute", begins)
+
+
+@contextmanager
+def unlimited(connection: sa.Connection) -> Iterator[None]:
+    """Let statements of *connection*, in AUTOCOMMIT mode, run and wait for locks as long as they take meanwhile.
+
+    For what holds up nobody and may take long, as building an index concurrently; SIGTERM still cancels it.
+    """
+    watched = _watched.get(cast(psycopg.Connection, connection.connection.driver_connection))
+    longest_seconds = watched.longest_seconds if watched else None
+    if watched:
+        watched.longest_seconds = None
+    connection.execute(
+        sa.text("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
+    )
+    try:
+        yield
+    finally:
+        if watched:
+            watched.longest_seconds = longest_seconds
+        if not connection.invalidated:
+            connection.execute(sa.text("RESET statement_timeout"))
+            connection.execute(sa.text("RESET lock_timeout"))
 
 
 def cancel_statements() -> int:

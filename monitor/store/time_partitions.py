@@ -11,12 +11,21 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from monitor.store.statements import unlimited
+
 WEEK_MILLIS = 7 * 86_400_000
 _MONDAY = 4 * 86_400_000  # the first Monday after the epoch: 1970-01-05
 _LOCK = 7_316_425_902  # advisory lock: two processes that need the same new week make it once
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'?-?\d+'?)\) TO \('?(-?\d+)'?\)")
 _PACKED = "a finished week, its indexes written afresh"
 _BRIEFLY = sa.text("SET LOCAL lock_timeout = '2s'")  # who waits for a lock on a table stops everyone behind him
+
+_INVALID_INDEXES = sa.text(
+    """
+    SELECT index.relname FROM pg_index JOIN pg_class AS index ON index.oid = pg_index.indexrelid
+    WHERE pg_index.indrelid = CAST(:table AS regclass) AND NOT pg_index.indisvalid
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,11 @@ def pack_week(connection: sa.Connection, partition: TimePartition) -> None:
 
     *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done.
     """
-    quoted = connection.dialect.identifier_preparer.quote(partition.table)
-    connection.execute(sa.text(f"REINDEX TABLE CONCURRENTLY {quoted}"))
+    preparer = connection.dialect.identifier_preparer
+    quoted = preparer.quote(partition.table)
+    with unlimited(connection):
+        # An attempt that was cut short leaves indexes that cost space and are never read.
+        for index in connection.execute(_INVALID_INDEXES, {"table": partition.table}).scalars().all():
+            connection.execute(sa.text(f"DROP INDEX CONCURRENTLY {preparer.quote(index)}"))
+        connection.execute(sa.text(f"REINDEX TABLE CONCURRENTLY {quoted}"))
     connection.execute(sa.text(f"COMMENT ON TABLE {quoted} IS '{_PACKED}'"))

@@ -21,7 +21,8 @@ from tests.services.topics import TopicNames
 pytestmark = [pytest.mark.timeout(180), pytest.mark.kafka]
 
 SLEEPY = """
-CREATE FUNCTION sleepy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(120); RETURN NULL; END $$;
+CREATE OR REPLACE FUNCTION sleepy() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(120); RETURN NULL; END $$;
 CREATE TRIGGER sleepy BEFORE {event} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION sleepy()
 """
 # what the role writes to all the time, and how
@@ -88,7 +89,7 @@ def test_a_server_that_swallows_everything_is_cut_off(
         through = database_url.replace(f":{url.port}/", f":{proxy.port}/")
         roles = Roles(tmp_path / "roles", through, kafka_broker.bootstrap, topic_names)
         with running_roles(roles, names=[role]) as running:
-            proxy.blackholed = True
+            proxy.blackholed = True  # under a loop that has its connections
             produce(kafka_broker, topic_names.predictions, good_bodies(0, 100))
             time.sleep(3)  # it waits for an answer by then, whichever statement it was
             code, seconds = running.terminate(role)
@@ -143,7 +144,7 @@ def test_a_killed_role_leaves_no_statement_running(roles: Roles, engine: Engine)
     with running_roles(roles, names=["maintain"]) as running:
         make_sleepy(engine, "maintain")
         running.wait_until(lambda: runs_sleepy(engine, "maintain"), "the statement that hangs")
-        roles.running.pop("maintain").kill()
+        roles.stop("maintain", by=signal.SIGKILL)
         running.wait_until(lambda: statements(engine) == [], "the end of the statement", seconds=20)
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '1s'"))

@@ -108,7 +108,6 @@ class Running:
     health: Health = field(default_factory=Health)
 
     def __enter__(self) -> "Running":
-        self.health.report(True, "")
         self._thread = threading.Thread(
             target=run_alerter, args=(self.settings,), kwargs={"stop": self.stop, "health": self.health}
         )

@@ -243,7 +243,6 @@ def test_the_role_runs_until_it_is_told_to_stop(engine: Engine) -> None:
     write(engine, counted, range(3))
     evaluate_until(engine, counted, 3)
     health = Health()
-    health.report(True, "")
     url = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE input_offset SET heartbeat_at = clock_timestamp()"))
@@ -255,6 +254,5 @@ def test_the_role_runs_until_it_is_told_to_stop(engine: Engine) -> None:
 def test_a_database_that_is_away_is_waited_for() -> None:
     """No crash loop: the role says why it is not healthy and goes on trying."""
     health = Health()
-    health.report(True, "")
     with running(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"), health):
         wait_until(lambda: "127.0.0.1:1" in (health.reason or ""))

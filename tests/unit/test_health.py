@@ -22,6 +22,14 @@ def health_at(clock: Clock) -> Health:
     return health
 
 
+def test_a_role_starts_until_a_loop_gets_on() -> None:
+    """Nothing was tried yet: neither well nor away."""
+    health = Health(seconds=Clock())
+    assert health.reason == "starting"
+    health.progress("poll", within_seconds=15)
+    assert health.reason is None
+
+
 def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends() -> None:
     """400 failures between are counted; the newest words are the reason, and none of them are left afterwards."""
     clock = Clock()

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from alerting.listener import Listener
+from monitor.health import Health
 from monitor.settings import Settings
 
 
@@ -20,7 +21,7 @@ def test_a_listener_that_cannot_begin_says_so(monkeypatch: pytest.MonkeyPatch) -
     entered = threading.Event()
 
     def work() -> None:
-        with Listener(Settings(), wake=lambda name: None, on_failure=failures.append):
+        with Listener(Settings(), wake=lambda name: None, on_failure=failures.append, health=Health()):
             entered.set()
 
     threading.Thread(target=work, daemon=True).start()
