@@ -43,10 +43,11 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
     """
     limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
     engine = make_engine(settings.database_url, pool_size=10, limits=limits)
+    evaluator = Evaluator(evaluation_rules(settings))
     rounds = Rounds(
         engine=engine,
         settings=settings,
-        evaluator=Evaluator(evaluation_rules(settings)),
+        evaluator=evaluator,
         delivery=Delivery(
             engine=engine,
             owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
@@ -60,6 +61,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
         ),
         stopping=stop.is_set,
         health=health,
+        notices=lambda: evaluator.problems,
     )
     try:
         _work(settings, rounds, stop, health)

@@ -28,6 +28,7 @@ class Rounds:
     Args:
         stopping: Asked between transactions and attempts.
         health: Told what is away, what is back, and when models were advanced and deliveries looked for.
+        notices: What else the operator should know, for example of the evaluator's.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Rounds:
         delivery: Delivery,
         stopping: Callable[[], bool],
         health: Health,
+        notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._engine = engine
         self._settings = settings
@@ -46,6 +48,7 @@ class Rounds:
         self._delivery = delivery
         self._stopping = stopping
         self._health = health
+        self._notices = notices
         self._configuration: Configuration | None = None
         self._senders = ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="deliver")
         self._sending: set[int] = set()
@@ -157,5 +160,5 @@ class Rounds:
                 known = self._configuration = load_configuration(connection)
                 for unreadable in known.unreadable:
                     log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
-        self._health.note([unreadable.problem for unreadable in known.unreadable])
+        self._health.note([*(unreadable.problem for unreadable in known.unreadable), *self._notices()])
         return known.models

@@ -8,6 +8,7 @@ from types import FrameType
 
 import structlog
 
+from driftline.dead_man import dead_man
 from driftline.observe import observed
 from driftline.waiting import wait_for_database, wait_for_kafka
 from monitor.health import Health
@@ -40,7 +41,15 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
     stop, ended = _stop_on_signals(), threading.Event()
     health = Health()
     threading.Thread(target=_watch, args=(stop, ended), name="watch", daemon=True).start()
-    with observed(health, role=name, host=settings.metrics_host, port=settings.metrics_port) as port:
+    with (
+        observed(health, role=name, host=settings.metrics_host, port=settings.metrics_port) as port,
+        dead_man(
+            settings.dead_man_url,
+            role=name,
+            every_seconds=settings.dead_man_seconds,
+            problem=lambda: health.reason,
+        ),
+    ):
         log.info("role.started", metrics_port=port or None)
         try:
             if wait_for_database(settings, stop=stop, health=health) and wait_for_kafka(

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
@@ -81,7 +81,19 @@ class Settings(BaseSettings):
 
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, description="/metrics and /healthz; 0: off.")
+    dead_man_url: str | None = Field(
+        default=None, description="Asked for by each role while its work advances; {role} becomes the role's name."
+    )
+    dead_man_seconds: float = Field(default=60.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("dead_man_url")
+    @classmethod
+    def _one_for_each_role(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and "{role}" in url):
+            # one address for all roles would be kept alive by those that live
+            raise ValueError("expected an http or https URL that holds {role}, so that each role is missed by itself")
+        return url
 
     @classmethod
     def settings_customise_sources(

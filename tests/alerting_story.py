@@ -13,6 +13,7 @@ from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole,
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.store import schema
+from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.schema import deployment, evaluated_until
@@ -102,9 +103,15 @@ def _store(connection: sa.Connection, text: str, model: str, profile: ReferenceP
         )
         .returning(schema.cells.c.id)
     ).scalar_one()
+    encoded = encode_profile(profile)
     reference_id = connection.execute(
         sa.insert(schema.reference)
-        .values(model_id=model_id, cells_id=cells_id, digest="story", profile=encode_profile(profile))
+        .values(
+            model_id=model_id,
+            cells_id=cells_id,
+            digest=reference_digest(encoded),
+            profile=encoded,
+        )
         .returning(schema.reference.c.id)
     ).scalar_one()
     connection.execute(

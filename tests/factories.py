@@ -16,6 +16,7 @@ from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, encode
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.spec_file import parse_spec
+from monitor.store.applied_rows import reference_digest
 from monitor.store.schema import cells as cells_table
 from monitor.store.schema import configuration, model, reference, spec
 
@@ -98,7 +99,7 @@ def apply_model(engine: Engine, *, cells: CellsLayout | None = None, effective_f
         )
         reference_id = row(
             reference,
-            {"model_id": model_id, "digest": found.layout.digest},
+            {"model_id": model_id, "digest": reference_digest(encode_profile(found))},
             cells_id=cells_id,
             profile=encode_profile(found),
         )

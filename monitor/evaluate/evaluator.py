@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+import structlog
 
 from monitor.decide import prepare
+from monitor.errors import SpecError
 from monitor.evaluate.performance import PerformanceRules
 from monitor.evaluate.performance_turn import judge_performance
 from monitor.evaluate.results import EvaluationBatch, by_end
@@ -12,6 +14,7 @@ from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.turn import WindowTurn
 from monitor.evaluate.window_evaluation import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
+from monitor.reference.profile import stand_in
 from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
@@ -21,6 +24,8 @@ from monitor.truth.accuracy import PerformanceCounts
 from monitor.types import TopicRole
 from monitor.windows.counts_cache import CountsCache
 from monitor.windows.watermark import model_watermark
+
+log = structlog.get_logger()
 
 COUNTS_AT_ONCE = 2_000_000  # cells times window ends of one batch: wide models take smaller batches
 
@@ -42,7 +47,13 @@ class Evaluator:
         self._rules = rules
         self._cache = CountsCache(max_bytes=rules.cache_bytes)
         self._prepared: dict[int, _ModelRules] = {}
+        self._problems: dict[int, str] = {}
         self._compared_at: dict[int, int] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Which models have no reference to compare with, and why: a sentence each."""
+        return tuple(self._problems.values())
 
     def evaluate_model(
         self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int, limit_ends: int = 50
@@ -86,7 +97,12 @@ class Evaluator:
         known = self._prepared.get(applied.model_id)
         if known and (known.spec_version, known.reference_id) == (applied.spec_version, applied.reference_id):
             return known
-        profile = load_reference(connection, applied.reference_id)
+        try:
+            profile, problem = load_reference(connection, applied.reference_id), ""
+            self._problems.pop(applied.model_id, None)
+        except SpecError as error:
+            profile, problem = stand_in(applied.cells[-1].layout), f"{error.source}: {'; '.join(error.problems)}."
+            self._say(applied, problem)
         prepared = _ModelRules(
             spec_version=applied.spec_version,
             reference_id=applied.reference_id,
@@ -97,6 +113,7 @@ class Evaluator:
                 cells_order=tuple(each.cells_id for each in applied.cells),
                 spec_version=applied.spec_version,
                 reference_id=applied.reference_id,
+                problem=problem,
                 beside=prepare(_textbook(applied.spec), profile) if self._rules.textbook_beside else None,
             ),
             performance=PerformanceRules(
@@ -107,8 +124,15 @@ class Evaluator:
                 revision_seconds=self._rules.revision_seconds,
             ),
         )
-        self._prepared[applied.model_id] = prepared
+        if not problem:  # what is damaged is read again at each turn: it may be mended
+            self._prepared[applied.model_id] = prepared
         return prepared
+
+    def _say(self, applied: AppliedModel, problem: str) -> None:
+        told = f"{applied.key}: not judged, {problem}"
+        if self._problems.get(applied.model_id) != told:
+            self._problems[applied.model_id] = told
+            log.error("reference.unusable", model=str(applied.key), problem=problem)
 
 
 def _textbook(spec: ModelSpec) -> ModelSpec:

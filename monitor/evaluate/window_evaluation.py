@@ -33,6 +33,7 @@ class ModelDecision:
 
     Attributes:
         cells_id: The cells of the reference; only windows counted wholly on them can be compared.
+        problem: Why there is no reference to compare with; empty when there is. *prepared* is a stand-in then.
         blind: Of which event times records of the model are missing.
         beside: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
@@ -43,6 +44,7 @@ class ModelDecision:
     cells_order: tuple[int, ...]
     spec_version: int
     reference_id: int
+    problem: str = ""
     blind: tuple[BlindSpan, ...] = ()
     beside: Prepared | None = None
 
@@ -91,6 +93,9 @@ def evaluate_windows(
         for each in windows:
             if isinstance(each, EvaluatedWindow):
                 yield each
+            elif decision.problem:
+                sentence = f"Inconclusive: there is no usable reference. {decision.problem}"
+                yield _described(each, decision, _inconclusive(each.rows, "no_reference", sentence))
             elif is_blind(each.window, decision.blind):
                 yield _described(each, decision, _inconclusive(each.rows, "blind"))
             elif not _comparable(each.rows, decision):
@@ -149,9 +154,12 @@ def _comparable(rows: Sequence[PaneRow], decision: ModelDecision) -> bool:
     return all(row.cells_id == decision.cells_id for row in rows)
 
 
-def _inconclusive(rows: Sequence[PaneRow], reason: str) -> WindowResult:
+def _inconclusive(rows: Sequence[PaneRow], reason: str, sentence: str = "") -> WindowResult:
     return WindowResult(
-        verdict=Verdict.INCONCLUSIVE, events=sum(row.events for row in rows), reason=reason, sentence=_SENTENCES[reason]
+        verdict=Verdict.INCONCLUSIVE,
+        events=sum(row.events for row in rows),
+        reason=reason,
+        sentence=sentence or _SENTENCES[reason],
     )
 
 

@@ -1,13 +1,14 @@
 """The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 import structlog
 
 from monitor.clock import monotonic_seconds
-from monitor.errors import DriftlineError, UnavailableError
+from monitor.errors import DriftlineError, SpecError, UnavailableError
 from monitor.health import Health
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import Walk, drop_expired
@@ -16,7 +17,7 @@ from monitor.maintain.live_blocks import LiveBlockKeeper
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
-from monitor.store.configuration import Configuration, load_configuration, read_generation
+from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
@@ -73,13 +74,15 @@ class Maintainer:
         self._rolling_at = 0.0
         self._drop_at = 0.0
         self._walk = Walk()
+        self._unusable: dict[int, str] = {}
 
     def round(self, *, stop: threading.Event) -> bool:
         """Join until there is nothing left to join; compact and drop when it is time; False: Postgres is away."""
         try:
             with named_outage(self._engine, "reading the configuration"):
                 self._reload()
-            self._health.note([unreadable.problem for unreadable in self._configuration.unreadable])
+            unreadable = [model.problem for model in self._configuration.unreadable]
+            self._health.note([*unreadable, *self._unusable.values()])
             self._get_on()
             self._join(stop)
             now = monotonic_seconds()
@@ -132,6 +135,7 @@ class Maintainer:
             require_writable(connection)
             if read_generation(connection) != self._configuration.generation:
                 self._configuration = load_configuration(connection)
+                self._unusable.clear()
                 self._join_rules = join_rules(self._configuration)
                 self._forget_removed()
 
@@ -194,15 +198,16 @@ class Maintainer:
         if watermark is None:
             return
         for applied in self._configuration.models:
-            adopted = adopt_rolling_when_due(self._engine, applied, watermark=watermark, rules=self._rules, now=now)
-            if adopted is not None:
-                log.info(
-                    "reference.adopted",
-                    model=str(applied.key),
-                    reference_id=adopted.reference_id,
-                    previous_id=adopted.previous_id,
-                )
-            self._keeper.drop(self._engine, applied, watermark=watermark)
+            with self._own_trouble(applied):
+                adopted = adopt_rolling_when_due(self._engine, applied, watermark=watermark, rules=self._rules, now=now)
+                if adopted is not None:
+                    log.info(
+                        "reference.adopted",
+                        model=str(applied.key),
+                        reference_id=adopted.reference_id,
+                        previous_id=adopted.previous_id,
+                    )
+                self._keeper.drop(self._engine, applied, watermark=watermark)
 
     def _compact(self) -> None:
         _, watermark = self._clock_and_watermark()
@@ -210,9 +215,23 @@ class Maintainer:
             return
         for applied in self._configuration.models:
             self._get_on()
-            # First what needs short spans, then what sums them up.
-            self._keeper.keep(self._engine, applied, watermark=watermark)
-            replaced = self._compactor.compact(self._engine, applied, watermark=watermark)
-            if replaced:
-                PANES_COMPACTED.inc(replaced)
-                log.info("panes.compacted", model=str(applied.key), rows=replaced)
+            with self._own_trouble(applied):
+                # First what needs short spans, then what sums them up.
+                self._keeper.keep(self._engine, applied, watermark=watermark)
+                replaced = self._compactor.compact(self._engine, applied, watermark=watermark)
+                if replaced:
+                    PANES_COMPACTED.inc(replaced)
+                    log.info("panes.compacted", model=str(applied.key), rows=replaced)
+
+    @contextmanager
+    def _own_trouble(self, applied: AppliedModel) -> Iterator[None]:
+        """A reference that cannot be used holds up the work for its model only, and is a notice until it can."""
+        try:
+            yield
+        except SpecError as error:
+            problem = f"{applied.key}: not compacted, {error.source}: {'; '.join(error.problems)}"
+            if self._unusable.get(applied.model_id) != problem:
+                self._unusable[applied.model_id] = problem
+                log.error("model.not_maintained", model=str(applied.key), problem=problem)
+        else:
+            self._unusable.pop(applied.model_id, None)

@@ -103,6 +103,12 @@ def encode_profile(profile: ReferenceProfile) -> bytes:
     return zstandard.ZstdCompressor(level=6).compress(msgspec.msgpack.encode(profile))
 
 
+def stand_in(layout: CellsLayout) -> ReferenceProfile:
+    """Return a reference of no rows on *layout*, for where the one that was built cannot be had."""
+    columns = tuple(ColumnReference(name=column.name, bins=tuple(range(column.cells))) for column in layout.columns)
+    return ReferenceProfile(layout=layout, rows=0, counts_bytes=bytes(8 * layout.size), columns=columns)
+
+
 def decode_profile(encoded: bytes, *, source: str) -> ReferenceProfile:
     """Return the profile that `encode_profile` wrote.
 

@@ -17,6 +17,7 @@ from monitor.store.applied_rows import (
     lock_configuration,
     newest_spec,
     place_cells,
+    restore_reference,
     store_reference,
     write_spec,
 )
@@ -78,6 +79,8 @@ def adopt_reference(
         raise SpecError(profile.source or "reference", problems)
     placed = place_cells(connection, model_id, profile.layout)
     reference_id = known_reference(connection, model_id, profile)
+    if reference_id is not None:
+        restore_reference(connection, reference_id, profile)
     if reference_id is None:
         reference_id = store_reference(connection, model_id, placed.cells_id, profile, base_id=base_id)
     of_file = last.reference_id if last.adopted_over is None else last.adopted_over

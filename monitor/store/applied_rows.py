@@ -105,9 +105,17 @@ def place_cells(connection: sa.Connection, model_id: int, layout: CellsLayout) -
 def known_reference(connection: sa.Connection, model_id: int, profile: ReferenceProfile) -> int | None:
     """Return the id under which this very profile is stored; None when it is not."""
     query = sa.select(reference.c.id).where(
-        reference.c.model_id == model_id, reference.c.digest == _digest(encode_profile(profile))
+        reference.c.model_id == model_id, reference.c.digest == reference_digest(encode_profile(profile))
     )
     return connection.execute(query).scalar()
+
+
+def restore_reference(connection: sa.Connection, reference_id: int, profile: ReferenceProfile) -> bool:
+    """Write *profile*, whose digest reference *reference_id* has, once more where the stored bytes are damaged."""
+    encoded = encode_profile(profile)
+    table = reference.c
+    damaged = sa.update(reference).where(table.id == reference_id, table.profile != encoded).values(profile=encoded)
+    return connection.execute(damaged).rowcount > 0
 
 
 def store_reference(
@@ -120,7 +128,7 @@ def store_reference(
 ) -> int:
     """Store a profile that is not stored yet and return its id; *base_id*: it is a rolling one on the base's cells."""
     encoded = encode_profile(profile)
-    row = {"cells_id": cells_id, "digest": _digest(encoded), "profile": encoded, "base_id": base_id}
+    row = {"cells_id": cells_id, "digest": reference_digest(encoded), "profile": encoded, "base_id": base_id}
     return int(
         connection.execute(sa.insert(reference).values(model_id=model_id, **row).returning(reference.c.id)).scalar_one()
     )
@@ -135,5 +143,6 @@ def _newest_cells(model_id: int) -> sa.Select[tuple[int, str, int]]:
     )
 
 
-def _digest(encoded: bytes) -> str:
+def reference_digest(encoded: bytes) -> str:
+    """Return what a profile is known by, and checked with when it is read."""
     return hashlib.sha256(encoded).hexdigest()

@@ -20,6 +20,8 @@ from monitor.store.applied_rows import (
     model_id_of,
     newest_spec,
     place_cells,
+    reference_digest,
+    restore_reference,
     store_reference,
     write_spec,
 )
@@ -139,9 +141,22 @@ def _problem(key: ModelKey, version: int, error: SpecError | msgspec.MsgspecErro
 
 
 def load_reference(connection: sa.Connection, reference_id: int) -> ReferenceProfile:
-    """Return one stored reference profile."""
-    row = connection.execute(sa.select(reference.c.profile).where(reference.c.id == reference_id)).one()
-    return decode_profile(row.profile, source=f"reference {reference_id} in the database")
+    """Return one stored reference profile.
+
+    Raises:
+        SpecError: It is not there, or the stored bytes are not those that were written.
+    """
+    source = f"reference {reference_id} in the database"
+    row = connection.execute(
+        sa.select(reference.c.profile, reference.c.digest).where(reference.c.id == reference_id)
+    ).one_or_none()
+    if row is None:
+        raise SpecError(source, ("expected a stored profile, found none: apply the spec with its profile again",))
+    found = reference_digest(row.profile)
+    if found != row.digest:
+        bytes_found = f"expected bytes of SHA-256 {row.digest[:12]}…, found {found[:12]}…"
+        raise SpecError(source, (f"{bytes_found}: apply the spec with its profile again",))
+    return decode_profile(row.profile, source=source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,7 @@ class Applied:
     Attributes:
         cells_id, reference_id: In force from now on.
         effective_from: Pane start (ms) from which events are counted on the cells.
-        changed: False when this very spec and reference were in force already.
+        changed: False when this very spec and reference were in force already, undamaged.
         adopted_over: The reference of the spec's file, where an adopted one stays in force instead.
     """
 
@@ -186,7 +201,8 @@ def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profi
     else:
         placed = place_cells(connection, model_id, profile.layout)
         reference_id, adopted_over = of_file or store_reference(connection, model_id, placed.cells_id, profile), None
-    changed = last is None or last.text != text or last.reference_id != reference_id or placed.are_new
+    restored = of_file is not None and restore_reference(connection, of_file, profile)
+    changed = restored or last is None or last.text != text or last.reference_id != reference_id or placed.are_new
     version = 1 if last is None else last.version + changed
     if changed:
         write_spec(

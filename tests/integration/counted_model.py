@@ -11,6 +11,7 @@ from monitor.clock import to_datetime
 from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
+from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
 from monitor.store.series import ensure_series
@@ -105,9 +106,15 @@ def _write_model(connection: sa.Connection, text: str, profile: ReferenceProfile
     cells_id = connection.execute(
         sa.insert(cells).values(model_id=model_id, **layout).returning(cells.c.id)
     ).scalar_one()
+    encoded = encode_profile(profile)
     reference_id = connection.execute(
         sa.insert(reference)
-        .values(model_id=model_id, cells_id=cells_id, digest="one", profile=encode_profile(profile))
+        .values(
+            model_id=model_id,
+            cells_id=cells_id,
+            digest=reference_digest(encoded),
+            profile=encoded,
+        )
         .returning(reference.c.id)
     ).scalar_one()
     connection.execute(
