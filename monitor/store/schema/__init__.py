@@ -9,6 +9,7 @@ from monitor.store.schema.counts import (
     input_offset,
     model_intake,
     pane,
+    pane_mark,
     unseen_value,
 )
 from monitor.store.schema.decisions import (
@@ -19,6 +20,8 @@ from monitor.store.schema.decisions import (
     incident,
     outbox,
     performance_evaluation,
+    revision_due,
+    scale_progress,
     transition,
 )
 from monitor.store.schema.models import cells, configuration, live_block, model, reference, series, spec
@@ -38,6 +41,7 @@ __all__ = [
     "flush",
     "dedup",
     "pane",
+    "pane_mark",
     "unseen_value",
     "dead_letter",
     "deployment",
@@ -49,6 +53,8 @@ __all__ = [
     "performance_due",
     "evaluation",
     "performance_evaluation",
+    "scale_progress",
+    "revision_due",
     "evaluated_until",
     "incident",
     "transition",
