@@ -12,6 +12,7 @@ from monitor.failpoint import reach
 from monitor.store.flush import FlushContents, require_generation, write_flush
 from monitor.store.ledger import LedgerRows, ensure_weeks
 from monitor.store.outage import named_outage
+from monitor.store.pane_marks import NewMark
 from monitor.store.panes_append import PaneDelta
 from monitor.store.series import ensure_series
 from monitor.store.time_partitions import week_start
@@ -104,6 +105,7 @@ class Flusher:
             horizon=self._horizon,
             moves=tuple(each.move() for each in moved),
             panes=panes,
+            marks=_marks(pending, known),
             predictions=tuple(_ledger_rows(each, known) for each in pending.predictions),
             truths=tuple(pending.truths),
             deployments=tuple(pending.deployments),
@@ -135,6 +137,13 @@ def _ledger_rows(block: SampledPredictions, known: Mapping[SeriesKey, int]) -> L
 
 def _weeks(pending: Pending) -> set[int]:
     return {week_start(time) for block in pending.predictions for time in _extremes(block)}
+
+
+def _marks(pending: Pending, known: Mapping[SeriesKey, int]) -> tuple[NewMark, ...]:
+    of_model: dict[int, set[tuple[int, int]]] = {}
+    for series, _, start in pending.panes:
+        of_model.setdefault(series.model_id, set()).add((known[series], start))
+    return tuple(NewMark(model_id=model_id, panes=sorted(panes)) for model_id, panes in sorted(of_model.items()))
 
 
 def _extremes(block: SampledPredictions) -> Iterable[int]:

@@ -16,7 +16,8 @@ from monitor.store import schema
 from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
-from monitor.store.schema import deployment, evaluated_until
+from monitor.store.scale_progress import Progress, read_progress, write_progress
+from monitor.store.schema import deployment
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, IncidentKind, Scale, SeriesKey, Stage, Tier, Verdict
 
@@ -257,10 +258,8 @@ class ScriptedEvaluator:
             each.series for end in self.ends for each in end.evaluations if each.series.model_id == applied.model_id
         }
         ids = ensure_series(connection, keys)
-        mark = ids[min(ids)] if ids else 0
-        done = connection.execute(
-            sa.select(evaluated_until.c.window_end).where(evaluated_until.c.series_id == mark)
-        ).scalar()
+        known = read_progress(connection, applied.model_id).get(SCALE.length)
+        done = None if known is None else known.evaluated_until
         mine = [
             PlayedEnd(end.window_end, tuple(e for e in end.evaluations if e.series.model_id == applied.model_id))
             for end in self.ends
@@ -271,9 +270,8 @@ class ScriptedEvaluator:
         judged = [one for end in now for one in end.evaluations if one.kind == "inputs"]
         insert_evaluations(connection, [_stored(applied, ids[each.series], each) for each in judged])
         if now:
-            values = {"series_id": mark, "length": SCALE.length, "window_end": now[-1].window_end}
-            connection.execute(sa.delete(evaluated_until).where(evaluated_until.c.series_id == mark))
-            connection.execute(sa.insert(evaluated_until).values(**values))
+            moved = Progress(length=SCALE.length, evaluated_until=now[-1].window_end, final_until=-1)
+            write_progress(connection, applied.model_id, [moved])
         return PlayedBatch(tuple(now), more=len(due) > len(now))
 
 

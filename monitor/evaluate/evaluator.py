@@ -7,9 +7,11 @@ import structlog
 
 from monitor.decide import prepare
 from monitor.errors import SpecError
+from monitor.evaluate.marks import take_marks
 from monitor.evaluate.performance import PerformanceRules
 from monitor.evaluate.performance_turn import judge_performance
-from monitor.evaluate.results import EvaluationBatch, by_end
+from monitor.evaluate.results import EvaluationBatch, StoredEvaluation, by_end
+from monitor.evaluate.revise import revise
 from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.turn import WindowTurn
 from monitor.evaluate.window_evaluation import ModelDecision
@@ -18,7 +20,7 @@ from monitor.reference.profile import stand_in
 from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
-from monitor.store.series import series_of_model
+from monitor.store.scale_progress import read_progress
 from monitor.store.watermarks import read_partitions
 from monitor.truth.accuracy import PerformanceCounts
 from monitor.types import TopicRole
@@ -48,7 +50,6 @@ class Evaluator:
         self._cache = CountsCache(max_bytes=rules.cache_bytes)
         self._prepared: dict[int, _ModelRules] = {}
         self._problems: dict[int, str] = {}
-        self._compared_at: dict[int, int] = {}
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -58,19 +59,22 @@ class Evaluator:
     def evaluate_model(
         self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int, limit_ends: int = 50
     ) -> EvaluationBatch:
-        """Judge and store the next *limit_ends* window ends of *applied* that are due.
+        """Judge and store the next *limit_ends* window ends of *applied* that are due, and revise evaluated ones.
 
-        The caller holds the model's lock (`lock_model`) and commits. The watermark is read before the panes, so what
-        lies under it is complete. Results depend on the counted events alone, never on *now_millis* or the batch.
+        The caller holds the model's lock (`lock_model`) and commits. The watermark is read before the marks, and these
+        before the panes, so what lies under the watermark is complete and known. What becomes of a window in the end
+        depends on the counted events alone, never on *now_millis* or the batch.
         """
-        rules = self._rules
+        rules, model_id, scales = self._rules, applied.model_id, applied.spec.scales
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=rules.prediction_topics)
         watermark = model_watermark(partitions, now=now_millis, rules=rules.watermark)
+        progress = read_progress(connection, model_id)
+        if take_marks(connection, model_id, scales=scales, progress=progress, revise=rules.revise):
+            return EvaluationBatch(ends=(), more=True, watermark=watermark)
         if watermark.value is None:
             return EvaluationBatch(ends=(), more=False, watermark=watermark)
         WATERMARK_AGE_SECONDS.set((now_millis - watermark.value) / 1000)
         prepared = self._model_rules(connection, applied)
-        series = series_of_model(connection, applied.model_id)
         turn = WindowTurn(
             connection=connection,
             applied=applied,
@@ -78,20 +82,21 @@ class Evaluator:
             cache=self._cache,
             decision=replace(prepared.decision, blind=blind_spans(connection, applied.model_id)),
             watermark=watermark.value,
-            series=series,
+            progress=progress,
         )
-        judged, more = turn.judge_due(max(1, min(limit_ends, COUNTS_AT_ONCE // max(1, prepared.decision.size))))
-        if not more and rules.revise and self._comparison_is_due(applied.model_id, now_millis):
-            revised, more = turn.revise()
-            judged += revised
-            if not more:
-                self._compared_at[applied.model_id] = now_millis
-        accuracy, more_truths = judge_performance(connection, prepared.performance, series=series, judged=judged)
+        # Older windows first: incidents see windows in order of end, also those that a burst fills belatedly.
+        judged: list[StoredEvaluation] = []
+        more = False
+        if rules.revise:
+            judged, more = revise(turn)
+        if not more:
+            limit = max(1, min(limit_ends, COUNTS_AT_ONCE // max(1, prepared.decision.size)))
+            due, more = turn.judge_due(limit)
+            judged += due
+        accuracy, more_truths = judge_performance(
+            connection, prepared.performance, progress=progress, series=turn.series, judged=judged
+        )
         return EvaluationBatch(ends=by_end(judged + accuracy), more=more or more_truths, watermark=watermark)
-
-    def _comparison_is_due(self, model_id: int, now_millis: int) -> bool:
-        last = self._compared_at.get(model_id)
-        return last is None or now_millis - last >= self._rules.revision_seconds * 1000
 
     def _model_rules(self, connection: sa.Connection, applied: AppliedModel) -> _ModelRules:
         known = self._prepared.get(applied.model_id)

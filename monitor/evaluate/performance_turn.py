@@ -5,41 +5,47 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from monitor.evaluate.performance import JudgedWindow, PerformanceRules, judge_windows
+from monitor.evaluate.plan import ProgressOf
 from monitor.evaluate.results import EvaluationKind, StoredEvaluation
-from monitor.store.evaluations import Progress, read_progress
+from monitor.store.counted_series import CountedSeries, counted_series
 from monitor.store.performance import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
 from monitor.types import Scale, SeriesKey
 from monitor.windows.due import ends_covering
 
 MINUTES_AT_ONCE = 5000
-ProgressOf = Mapping[tuple[int, int], Progress]
 
 
 def judge_performance(
     connection: sa.Connection,
     rules: PerformanceRules,
     *,
-    series: Mapping[int, SeriesKey],
+    progress: ProgressOf,
+    series: Mapping[int, CountedSeries],
     judged: Sequence[StoredEvaluation],
 ) -> tuple[list[StoredEvaluation], bool]:
     """Judge the accuracy of every window whose truths changed or that is among *judged*; store it.
 
+    Args:
+        progress: As it was before *judged*: only older windows need to be marked as changed.
+        series: Those of *judged* at least.
+
     Returns:
         What was judged, and whether more changed minutes may wait.
     """
-    due = claim_due_minutes(connection, series_ids=tuple(series), limit=MINUTES_AT_ONCE)
+    due = claim_due_minutes(connection, model_id=rules.model_id, limit=MINUTES_AT_ONCE)
     if not due and rules.spec.sample_rate == 0:
         return [], False  # no prediction is kept for a truth, so no window has any
     minutes: dict[int, list[DueMinute]] = {}
     for each in due:
         minutes.setdefault(each.series_id, []).append(each)
-    evaluated: dict[tuple[SeriesKey, Scale], set[int]] = {}
+    keys = {counted.key: series_id for series_id, counted in series.items()}
+    evaluated: dict[tuple[int, Scale], set[int]] = {}
     for one in judged:
-        evaluated.setdefault((one.series, one.scale), set()).add(one.window_end)
-    progress = read_progress(connection, rules.model_id)
+        evaluated.setdefault((keys[one.series], one.scale), set()).add(one.window_end)
+    looked_at = sorted(minutes.keys() | {series_id for series_id, _ in evaluated})
     found: list[tuple[int, JudgedWindow]] = []
     done: list[DueMinute] = []
-    for series_id, key in series.items():
+    for series_id in looked_at:
         waiting: dict[Scale, frozenset[int]] = {}
         for scale in rules.spec.scales:
             result = judge_windows(
@@ -47,20 +53,22 @@ def judge_performance(
                 rules,
                 series_id=series_id,
                 scale=scale,
-                evaluated=frozenset(evaluated.get((key, scale), ())),
-                changed=_changed(minutes.get(series_id, ()), series_id, scale, progress),
+                evaluated=frozenset(evaluated.get((series_id, scale), ())),
+                changed=_changed(minutes.get(series_id, ()), scale, progress),
             )
             found += [(series_id, each) for each in result.judged]
             waiting[scale] = result.waiting
         done += [each for each in minutes.get(series_id, ()) if not _waits(each, waiting)]
     insert_performances(connection, (each.evaluation for _, each in found))
     close_due_minutes(connection, done)
-    stored = [_stored(series[series_id], each) for series_id, each in found]
+    unknown = {series_id for series_id, _ in found} - series.keys()
+    names = {**series, **counted_series(connection, unknown)}
+    stored = [_stored(names[series_id].key, each) for series_id, each in found]
     return stored, len(due) == MINUTES_AT_ONCE and bool(done)
 
 
-def _changed(minutes: Sequence[DueMinute], series_id: int, scale: Scale, progress: ProgressOf) -> frozenset[int]:
-    known = progress.get((series_id, scale.length))
+def _changed(minutes: Sequence[DueMinute], scale: Scale, progress: ProgressOf) -> frozenset[int]:
+    known = progress.get(scale.length)
     if known is None:
         return frozenset()  # a window is looked at when it is evaluated; only older ones need the mark
     return ends_covering(scale, (each.minute for each in minutes), until=known.evaluated_until)

@@ -1,12 +1,13 @@
 """The next windows of one model: the earliest window ends that are due over all its series and scales."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.store.evaluations import Progress
+from monitor.store.counted_series import CountedSeries, series_counted_after
 from monitor.store.panes import SearchFrom, first_stretches, pane_rows
+from monitor.store.scale_progress import Progress
 from monitor.types import MINUTE_MILLIS, Scale
 from monitor.windows.cutting import PaneRow
 from monitor.windows.due import (
@@ -19,7 +20,8 @@ from monitor.windows.due import (
     step_millis,
 )
 
-ProgressOf = Mapping[tuple[int, int], Progress]
+ProgressOf = Mapping[int, Progress]
+"""By length in minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,112 +39,115 @@ class Batch:
 
     Attributes:
         until: Every due window that ends up to here (ms) is in the batch.
-        first_ends: First due end of each (series id, scale) that has events, due yet or not.
+        series: Every series that was looked at, by id.
+        begun: The model has events, or had; without any there is no progress to speak of.
         more: There may be due windows after *until*.
     """
 
     until: int
     windows: tuple[SeriesWindows, ...]
-    first_ends: Mapping[tuple[int, Scale], int]
+    series: Mapping[int, CountedSeries]
+    begun: bool
     more: bool
 
 
 def next_batch(
     connection: sa.Connection,
     *,
-    series_ids: Sequence[int],
+    model_id: int,
     scales: Sequence[Scale],
     progress: ProgressOf,
     watermark: int,
     limit_ends: int,
 ) -> Batch:
-    """Return the due windows of the next *limit_ends* distinct ends up to *watermark*."""
-    afters = {(each, scale): _start_after(progress, each, scale) for each in series_ids for scale in scales}
-    firsts = _first_ends(connection, afters)
+    """Return the due windows of the next *limit_ends* distinct ends up to *watermark*.
+
+    Only scales with an end that is due, and series with panes that such a window may hold, are looked at.
+    """
+    afters = {scale: start_after(progress, scale) for scale in scales}
+    afters = {scale: after for scale, after in afters.items() if after is None or next_end(scale, after) <= watermark}
+    series = _series_to_look_at(connection, model_id, afters)
+    firsts = _first_ends(connection, series, afters)
     due = {key: end for key, end in firsts.items() if end <= watermark}
+    begun = bool(progress) or bool(firsts)
     if not due:
-        return Batch(watermark, (), firsts, more=False)
+        return Batch(watermark, (), series, begun, more=False)
     # Ends are whole steps, so this span holds at most limit_ends ends of the finest scale, few more of all together.
-    span = limit_ends * min(each.step for each in scales) * MINUTE_MILLIS
+    span = limit_ends * min(scale.step for scale in scales) * MINUTE_MILLIS
     until = min(watermark, min(due.values()) + span)
-    found = [
-        _series_windows(connection, each, {s: end for (i, s), end in due.items() if i == each}, afters, until)
-        for each in series_ids
-    ]
-    ends = sorted({end for each in found for _, ends in each.ends for end in ends})
+    of_series: dict[int, dict[Scale, int]] = {}
+    for (series_id, scale), end in due.items():
+        of_series.setdefault(series_id, {})[scale] = end
+    found = [_series_windows(connection, series_id, of_series[series_id], until) for series_id in sorted(of_series)]
+    ends = sorted({end for windows in found for _, ends in windows.ends for end in ends})
     if len(ends) > limit_ends:
         until = ends[limit_ends - 1]
-        found = [_cut_off(each, until) for each in found]
-    return Batch(until, tuple(each for each in found if each.ends), firsts, more=until < watermark)
+        found = [_cut_off(windows, until) for windows in found]
+    return Batch(until, tuple(windows for windows in found if windows.ends), series, begun, more=until < watermark)
 
 
-def advanced(
-    progress: ProgressOf, batch: Batch, *, scales: Iterable[Scale], final_before: int
-) -> dict[tuple[int, int], Progress]:
-    """Return the progress that changed by evaluating *batch*.
+def advanced(progress: ProgressOf, *, scales: Sequence[Scale], until: int, final_before: int) -> list[Progress]:
+    """Return the progress that changes when every window up to *until* (ms) is evaluated.
 
-    A window that was evaluated for the first time after its events were final needs no second look; once one was
-    evaluated before that, `final_until` waits for the comparison that revises.
+    Args:
+        final_before: Windows that end up to here get no events any more, and those that had got some were revised.
     """
-    changed = {}
-    steps = {each.length: each for each in scales}
-    keys = {(series_id, scale.length) for series_id, scale in batch.first_ends} | {
-        key for key in progress if key[1] in steps
-    }
-    for key in keys:
-        scale, old = steps[key[1]], progress.get(key)
-        until = last_end(scale, batch.until)
-        final = last_end(scale, final_before)
-        if old is None:
-            new = Progress(*key, until, min(until, final))
-        elif until <= old.evaluated_until:
-            new = Progress(*key, old.evaluated_until, old.final_until)
-        elif old.final_until is not None and old.final_until == old.evaluated_until:
-            new = Progress(*key, until, max(old.final_until, min(until, final)))
-        else:
-            new = Progress(*key, until, old.final_until)
+    changed = []
+    for scale in scales:
+        old, began = progress.get(scale.length), start_after(progress, scale)
+        evaluated = max(last_end(scale, until), -1 if began is None else began)
+        final = max(-1 if old is None else old.final_until, min(evaluated, last_end(scale, final_before)))
+        judged_after = began if old is None else old.judged_after
+        new = Progress(length=scale.length, evaluated_until=evaluated, final_until=final, judged_after=judged_after)
         if new != old:
-            changed[key] = new
+            changed.append(new)
     return changed
 
 
-def _start_after(progress: ProgressOf, series_id: int, scale: Scale) -> int | None:
-    """Return the end after which windows are due; None: from the series' first event on.
+def start_after(progress: ProgressOf, scale: Scale) -> int | None:
+    """Return the end after which windows are due; None: from the first event on.
 
-    A scale that is new in the spec starts where the others of the series stand.
+    A scale that is new in the spec starts where the others stand.
     """
-    if (known := progress.get((series_id, scale.length))) is not None:
+    if (known := progress.get(scale.length)) is not None:
         return known.evaluated_until
-    others = [each.evaluated_until for (other, _), each in progress.items() if other == series_id]
-    return max(others, default=None)
+    return max((other.evaluated_until for other in progress.values()), default=None)
+
+
+def _series_to_look_at(
+    connection: sa.Connection, model_id: int, afters: Mapping[Scale, int | None]
+) -> dict[int, CountedSeries]:
+    if not afters:
+        return {}
+    reaches = [_reach(scale, after) for scale, after in afters.items()]
+    return series_counted_after(connection, model_id, None if -1 in reaches else min(reaches))
+
+
+def _reach(scale: Scale, after: int | None) -> int:
+    """Return the start of the first window that is due, -1 for all of time."""
+    return -1 if after is None else max(-1, next_end(scale, after) - length_millis(scale))
 
 
 def _first_ends(
-    connection: sa.Connection, afters: Mapping[tuple[int, Scale], int | None]
+    connection: sa.Connection, series: Mapping[int, CountedSeries], afters: Mapping[Scale, int | None]
 ) -> dict[tuple[int, Scale], int]:
     searches = {
-        (series_id, scale): SearchFrom(
-            series_id, -1 if after is None else next_end(scale, after) - length_millis(scale)
-        )
-        for (series_id, scale), after in afters.items()
+        (series_id, scale): SearchFrom(series_id, reach)
+        for scale, after in afters.items()
+        for series_id, counted in series.items()
+        if (reach := _reach(scale, after)) < 0 or counted.hours.stop is None or counted.hours.stop > reach
     }
     stretches = first_stretches(
-        connection, sorted(set(searches.values()), key=lambda each: (each.series_id, each.after))
+        connection, sorted(set(searches.values()), key=lambda search: (search.series_id, search.after))
     )
     return {
-        key: first_end_with_events(key[1], stretches[search], after=afters[key])
+        key: first_end_with_events(key[1], stretches[search], after=afters[key[1]])
         for key, search in searches.items()
         if search in stretches
     }
 
 
-def _series_windows(
-    connection: sa.Connection,
-    series_id: int,
-    due: Mapping[Scale, int],
-    afters: Mapping[tuple[int, Scale], int | None],
-    until: int,
-) -> SeriesWindows:
+def _series_windows(connection: sa.Connection, series_id: int, due: Mapping[Scale, int], until: int) -> SeriesWindows:
     active = {scale: end for scale, end in due.items() if end <= until}
     if not active:
         return SeriesWindows(series_id, (), ())

@@ -1,97 +1,122 @@
-"""Windows that got late events after they were evaluated: evaluated again as the next revision."""
+"""Windows that got events after they were evaluated: which of them are to be evaluated again, and how.
 
-from collections.abc import Iterator, Mapping
+A window is revised when its sums, or those of the disjoint window before it, are no longer those of its last revision:
+at most once in `revision_seconds`, and whatever its age when it becomes final.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-import sqlalchemy as sa
-
-from monitor.store.evaluations import LastRevision, Progress, last_revisions
-from monitor.store.panes import events_by_step
-from monitor.types import Scale
-from monitor.windows.due import last_end, length_millis, step_millis
-from monitor.windows.watermark import WatermarkRules
-
-REVISIONS_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class WindowEvents:
-    """Events counted by now in a window and in the disjoint window before it."""
-
-    end: int
-    events: int
-    previous_events: int
+from monitor.store.evaluations import LastRevision
+from monitor.store.revisions_due import DueStretch
+from monitor.store.scale_progress import Progress
+from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.windows.cutting import PaneRow
+from monitor.windows.due import ends_reading, last_end, length_millis, next_end, step_millis
+from monitor.windows.filling import is_filling, previous_is_filling
 
 
 @dataclass(frozen=True, slots=True)
-class Revisions:
-    """Windows of one series and scale to evaluate again, and the progress once they are.
+class ReadingEnds:
+    """Evaluated windows of one scale that read one of some stretches.
 
     Attributes:
-        numbers: The next revision by window end (ms), ascending.
-        more: There are more than fit into one pass.
+        ends: All of them, ascending (ms).
+        marked: Those that read a minute which got events; others may begin to be judged, or to be compared.
     """
 
-    scale: Scale
-    numbers: Mapping[int, int]
-    progress: Progress
-    more: bool
+    ends: tuple[int, ...]
+    marked: frozenset[int]
 
 
-def due_revisions(
-    connection: sa.Connection,
-    *,
-    scale: Scale,
-    progress: Progress,
-    watermark: int,
-    rules: WatermarkRules,
-    revision_seconds: float,
-) -> Revisions:
-    """Return which evaluated windows hold other events now than when they were evaluated.
+def reading_ends(scale: Scale, stretches: Sequence[DueStretch], progress: Progress) -> ReadingEnds:
+    """Return the evaluated windows of *scale* that read one of *stretches* of one series."""
+    until, after = progress.evaluated_until, progress.judged_after
+    marked = ends_reading(scale, (stretch.start for stretch in stretches), until=until)
+    ends = set(marked)
+    for stretch in stretches:
+        ends.update(range(next_end(scale, stretch.start), _last_reading(scale, stretch, until) + 1, step_millis(scale)))
+    return ReadingEnds(tuple(sorted(end for end in ends if after is None or end > after)), marked)
 
-    Those that final events can no longer change are compared a last time, whatever their last revision's age; a
-    younger window is revised at most once in *revision_seconds*.
+
+def _last_reading(scale: Scale, stretch: DueStretch, until: int) -> int:
+    """Return the last end up to *until* that reads the stretch; windows of up to an hour read its minute alone."""
+    stop = stretch.stop if scale.length > 60 else stretch.start + MINUTE_MILLIS
+    return min(until, last_end(scale, stop - 1) + 2 * length_millis(scale))
+
+
+def reads(scale: Scale, stretch: DueStretch, ends: Sequence[int]) -> bool:
+    """Return whether one of *ends* (ascending) reads *stretch*."""
+    place = bisect_left(ends, next_end(scale, stretch.start))
+    return place < len(ends) and ends[place] <= _last_reading(scale, stretch, ends[-1])
+
+
+def seconds_left(
+    end: int, last: LastRevision | None, *, revision_seconds: float, final_until: int, final: int
+) -> float:
+    """Return how long the window waits for its next revision; 0 when it just became final or was never judged."""
+    if last is None or final_until < end <= final:
+        return 0.0
+    return max(0.0, revision_seconds - last.age_seconds)
+
+
+class WindowEvents:
+    """Events of windows from pane rows alone, without their counts."""
+
+    def __init__(self, rows: Sequence[PaneRow]) -> None:
+        """Take *rows* sorted by start."""
+        self._starts = [row.start for row in rows]
+        self._events = list(accumulate((row.events for row in rows), initial=0))
+        self._long = [row for row in rows if row.span > 1]
+
+    def between(self, start: int, stop: int) -> int:
+        """Return the events of rows that start in ``[start, stop)``."""
+        return self._events[bisect_left(self._starts, stop)] - self._events[bisect_left(self._starts, start)]
+
+    def changed(self, window: Window, last: LastRevision | None) -> bool:
+        """Return whether the window, or the one before, no longer holds what it held at its last revision.
+
+        Counts only grow; fewer events than before mean that retention has begun to take the window's panes, unless a
+        compacted row reaches over one of its cuts.
+        """
+        events = self.between(window.start, window.end)
+        if last is None:
+            return events > 0
+        previous = self.between(window.previous_start, window.start)
+        if (events, previous) == (last.events, last.previous_events):
+            return False
+        return self._is_cut(window) or (events >= last.events and previous >= last.previous_events)
+
+    def _is_cut(self, window: Window) -> bool:
+        cuts = (window.previous_start, window.start, window.middle, window.end)
+        return any(row.start < cut < row.stop for row in self._long for cut in cuts)
+
+
+def begins_to_be_judged(window: Window, stretches: Sequence[DueStretch], *, since: int) -> bool:
+    """Return whether the window, or the one before, is judged since its series was seen to begin at *since* (ms)."""
+    return any(
+        is_filling(window, since=stretch.stop) != is_filling(window, since=since)
+        or previous_is_filling(window, since=stretch.stop) != previous_is_filling(window, since=since)
+        for stretch in stretches
+        if stretch.stop > stretch.start + MINUTE_MILLIS
+    )
+
+
+def near_groups(scale: Scale, ends: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield *ends* (ascending) in groups between which no pane needs to be read."""
+    start = 0
+    for place in range(1, len(ends) + 1):
+        if place == len(ends) or ends[place] - ends[place - 1] > 2 * length_millis(scale):
+            yield ends[start:place]
+            start = place
+
+
+def may_drive(end: int, last: LastRevision | None, *, conclusive: bool, newest_conclusive: int | None) -> bool:
+    """Return whether a window that is evaluated again drives incidents: conclusive now for the first time.
+
+    A window older than one that was conclusive already drives nothing: incidents see windows in order of end.
     """
-    after = watermark - rules.allowed_lateness - length_millis(scale)
-    after = min(after, -1 if progress.final_until is None else progress.final_until)
-    until = progress.evaluated_until
-    final = min(until, last_end(scale, watermark - rules.finality))
-    stored = last_revisions(connection, series_id=progress.series_id, length=scale.length, after=after, until=until)
-    changed: dict[int, int] = {}
-    for now in _events_now(connection, progress.series_id, scale, after=after, until=until):
-        last = stored.get(now.end)
-        if _differs(now, last) and (now.end <= final or last is None or last.age_seconds >= revision_seconds):
-            changed[now.end] = 1 if last is None else last.revision + 1
-    more = len(changed) > REVISIONS_AT_ONCE
-    if more:
-        changed = dict(list(changed.items())[:REVISIONS_AT_ONCE])
-        final = min(final, max(changed))
-    settled = final if progress.final_until is None else max(final, progress.final_until)
-    return Revisions(scale, changed, Progress(progress.series_id, scale.length, until, settled), more)
-
-
-def _differs(now: WindowEvents, last: LastRevision | None) -> bool:
-    if last is None:
-        return now.events > 0  # its first events came after its end had been passed over
-    return (now.events, now.previous_events) != (last.events, last.previous_events)
-
-
-def _events_now(
-    connection: sa.Connection, series_id: int, scale: Scale, *, after: int, until: int
-) -> Iterator[WindowEvents]:
-    """Yield each end in ``(after, until]`` whose window or the one before has events, ascending."""
-    length, step = length_millis(scale), step_millis(scale)
-    start = max(0, last_end(scale, after) + step - 2 * length)
-    found = events_by_step(connection, series_id=series_id, start=start, stop=until, step=step)
-    events = {each.start: each.events for each in found}
-    ends: set[int] = set()
-    for each in events:
-        ends.update(range(each + step, each + 2 * length + step, step))
-    steps_in_window = length // step
-    for end in sorted(end for end in ends if after < end <= until):
-        starts = [end - count * step for count in range(1, 2 * steps_in_window + 1)]
-        yield WindowEvents(
-            end,
-            sum(events.get(each, 0) for each in starts[:steps_in_window]),
-            sum(events.get(each, 0) for each in starts[steps_in_window:]),
-        )
+    first = conclusive and (last is None or not last.conclusive)
+    return first and (newest_conclusive is None or end > newest_conclusive)

@@ -1,29 +1,50 @@
 """The steps of one model's turn: each judges, stores, and returns what it judged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from monitor.evaluate.loading import PaneRowsReplaced
-from monitor.evaluate.plan import Batch, advanced, next_batch
+from monitor.evaluate.plan import Batch, ProgressOf, SeriesWindows, advanced, next_batch
 from monitor.evaluate.results import EvaluationKind, StoredEvaluation
-from monitor.evaluate.revisions import Revisions, due_revisions
+from monitor.evaluate.revisions import may_drive
 from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.window_evaluation import EvaluatedWindow, ModelDecision, evaluate_windows
 from monitor.store.configuration import AppliedModel
-from monitor.store.evaluations import NewEvaluation, Progress, insert_evaluations, read_progress, write_progress
-from monitor.store.panes import pane_rows, series_began
-from monitor.types import SeriesKey
+from monitor.store.counted_series import CountedHours, CountedSeries, write_hours
+from monitor.store.evaluations import (
+    LastRevision,
+    NewEvaluation,
+    WindowKey,
+    insert_evaluations,
+    last_revisions,
+    newest_conclusive_end,
+)
+from monitor.store.panes import series_began
+from monitor.store.scale_progress import write_progress
+from monitor.types import Scale, Verdict
 from monitor.windows.counts_cache import CountsCache
-from monitor.windows.due import length_millis
 
 TRIES = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One evaluated window of one series and what was stored of it before."""
+
+    series_id: int
+    window: EvaluatedWindow
+    last: LastRevision | None
+
+    @property
+    def revision(self) -> int:
+        return 0 if self.last is None else self.last.revision + 1
+
+
 @dataclass(kw_only=True)
 class WindowTurn:
-    """One call's constants."""
+    """One call's constants; *series*: those that were looked at, by id."""
 
     connection: sa.Connection
     applied: AppliedModel
@@ -31,116 +52,141 @@ class WindowTurn:
     cache: CountsCache
     decision: ModelDecision
     watermark: int
-    series: Mapping[int, SeriesKey]
+    progress: ProgressOf
+    series: dict[int, CountedSeries] = field(default_factory=dict)
+
+    @property
+    def final_before(self) -> int:
+        """The event time (ms) before which no partition can add an event, bar one that was idle."""
+        return self.watermark - self.rules.watermark.finality
 
     def judge_due(self, limit_ends: int) -> tuple[list[StoredEvaluation], bool]:
-        """Judge the next due windows for the first time."""
-        progress = read_progress(self.connection, self.applied.model_id)
+        """Judge the next due windows for the first time, and move the progress; first everything due was revised."""
         for _ in range(TRIES):
             batch = next_batch(
                 self.connection,
-                series_ids=tuple(self.series),
+                model_id=self.applied.model_id,
                 scales=self.applied.spec.scales,
-                progress=progress,
+                progress=self.progress,
                 watermark=self.watermark,
                 limit_ends=limit_ends,
             )
+            self.series |= batch.series
             try:
                 judged = self._judge(batch)
             except PaneRowsReplaced:
                 continue
-            final_before = self.watermark - self.rules.watermark.finality
-            moved = advanced(progress, batch, scales=self.applied.spec.scales, final_before=final_before)
-            write_progress(self.connection, tuple(moved.values()))
+            if batch.begun:
+                scales = self.applied.spec.scales
+                moved = advanced(self.progress, scales=scales, until=batch.until, final_before=self.final_before)
+                write_progress(self.connection, self.applied.model_id, moved)
             return judged, batch.more
-        raise PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
+        raise self.compacted_too_often()
+
+    def compacted_too_often(self) -> PaneRowsReplaced:
+        """Return the error of a turn that compaction overtook each time."""
+        return PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
+
+    def evaluated(
+        self, windows: SeriesWindows, *, since: int, stored: Mapping[WindowKey, LastRevision]
+    ) -> Iterator[Judged]:
+        """Evaluate *windows* of a series that is complete from *since* (ms) on.
+
+        Raises:
+            PaneRowsReplaced: A compaction came between; list the rows again.
+        """
+        found = evaluate_windows(
+            self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.ends, since=since
+        )
+        for each in found:
+            key = WindowKey(windows.series_id, each.scale.length, each.end)
+            yield Judged(windows.series_id, each, stored.get(key))
 
     def _judge(self, batch: Batch) -> list[StoredEvaluation]:
-        since = series_began(self.connection, [each.series_id for each in batch.windows])
-        found = [
-            (windows.series_id, evaluated, 0)
+        since = series_began(self.connection, [windows.series_id for windows in batch.windows])
+        # Stored are only windows from before progress was set back; where nothing came since, they stay as they are.
+        stored = last_revisions(self.connection, list(_keys(batch.windows)))
+        judged = [
+            one
             for windows in batch.windows
-            for evaluated in evaluate_windows(
-                self.connection,
-                self.cache,
-                self.decision,
-                rows=windows.rows,
-                ends=windows.ends,
-                since=since[windows.series_id],
-            )
+            for one in self.evaluated(windows, since=since[windows.series_id], stored=stored)
+            if one.last is None or one.window.result.events > one.last.events
         ]
-        return self._store(found)
+        self._remember_beginnings(since)
+        first = self.store([one for one in judged if one.last is None], driving=True)
+        return first + self.store([one for one in judged if one.last is not None])
 
-    def revise(self) -> tuple[list[StoredEvaluation], bool]:
-        """Judge again the windows that got late events."""
-        judged: list[StoredEvaluation] = []
-        more = False
-        moved: list[Progress] = []
-        scales = {each.length: each for each in self.applied.spec.scales}
-        for (series_id, length), progress in sorted(read_progress(self.connection, self.applied.model_id).items()):
-            if length not in scales:
-                continue
-            due = due_revisions(
-                self.connection,
-                scale=scales[length],
-                progress=progress,
-                watermark=self.watermark,
-                rules=self.rules.watermark,
-                revision_seconds=self.rules.revision_seconds,
-            )
-            if due.numbers:
-                judged += self._store(self._revised(series_id, due))
-            if due.progress != progress:
-                moved.append(due.progress)
-            more |= due.more
-        write_progress(self.connection, moved)
-        return judged, more
+    def _remember_beginnings(self, since: Mapping[int, int]) -> None:
+        """Note where a series began whose marks were not read yet, so that an earlier beginning will be noticed."""
+        unknown = {
+            series_id: CountedHours(began, None)
+            for series_id, began in since.items()
+            if self.series[series_id].hours.start is None
+        }
+        write_hours(self.connection, unknown)
 
-    def _revised(self, series_id: int, due: Revisions) -> list[tuple[int, EvaluatedWindow, int]]:
-        ends = tuple(due.numbers)
-        start = ends[0] - 2 * length_millis(due.scale)
-        for _ in range(TRIES):
-            rows = pane_rows(self.connection, series_id=series_id, start=start, stop=ends[-1])
-            since = series_began(self.connection, [series_id])[series_id]
-            windows = evaluate_windows(
-                self.connection, self.cache, self.decision, rows=rows, ends=((due.scale, ends),), since=since
-            )
-            try:
-                return [(series_id, each, due.numbers[each.end]) for each in windows]
-            except PaneRowsReplaced:
-                continue
-        raise PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
-
-    def _store(self, found: Sequence[tuple[int, EvaluatedWindow, int]]) -> list[StoredEvaluation]:
-        insert_evaluations(
-            self.connection,
-            (
-                NewEvaluation(
-                    series_id=series_id,
-                    length=each.scale.length,
-                    window_end=each.end,
-                    cells_id=each.cells_id,
-                    spec_version=self.decision.spec_version,
-                    reference_id=self.decision.reference_id,
-                    revision=revision,
-                    previous_events=each.previous_events,
-                    sampled=each.sampled,
-                    step_sampled=each.step_sampled,
-                    result=each.result,
-                )
-                for series_id, each, revision in found
-            ),
-        )
+    def store(self, judged: Sequence[Judged], *, driving: bool | None = None) -> list[StoredEvaluation]:
+        """Store *judged* windows; *driving* None: those drive that are conclusive for the first time, and newest."""
+        newest = self._newest_conclusive(judged) if driving is None else {}
+        insert_evaluations(self.connection, (self._new_evaluation(one) for one in judged))
         return [
             StoredEvaluation(
-                series=self.series[series_id],
-                scale=each.scale,
-                window_end=each.end,
+                series=self.series[one.series_id].key,
+                scale=one.window.scale,
+                window_end=one.window.end,
                 kind=EvaluationKind.INPUTS,
-                revision=revision,
-                driving=revision == 0,
-                result=each.result,
-                beside=each.beside,
+                revision=one.revision,
+                driving=driving
+                or may_drive(
+                    one.window.end,
+                    one.last,
+                    conclusive=_conclusive(one),
+                    newest_conclusive=newest.get((one.series_id, one.window.scale)),
+                ),
+                result=one.window.result,
+                beside=one.window.beside,
             )
-            for series_id, each, revision in found
+            for one in judged
         ]
+
+    def _newest_conclusive(self, judged: Sequence[Judged]) -> dict[tuple[int, Scale], int]:
+        """Return the newest end that was conclusive before *judged* of each series and scale, where it matters."""
+        firsts: dict[tuple[int, Scale], int] = {}
+        for one in judged:
+            if may_drive(one.window.end, one.last, conclusive=_conclusive(one), newest_conclusive=None):
+                key = (one.series_id, one.window.scale)
+                firsts[key] = min(one.window.end, firsts.get(key, one.window.end))
+        found = {
+            (series_id, scale): newest_conclusive_end(
+                self.connection, series_id=series_id, length=scale.length, after=first
+            )
+            for (series_id, scale), first in firsts.items()
+        }
+        return {key: end for key, end in found.items() if end is not None}
+
+    def _new_evaluation(self, one: Judged) -> NewEvaluation:
+        window = one.window
+        return NewEvaluation(
+            series_id=one.series_id,
+            length=window.scale.length,
+            window_end=window.end,
+            cells_id=window.cells_id,
+            spec_version=self.decision.spec_version,
+            reference_id=self.decision.reference_id,
+            revision=one.revision,
+            previous_events=window.previous_events,
+            sampled=window.sampled,
+            step_sampled=window.step_sampled,
+            result=window.result,
+        )
+
+
+def _conclusive(one: Judged) -> bool:
+    return one.window.result.verdict is not Verdict.INCONCLUSIVE
+
+
+def _keys(windows: Sequence[SeriesWindows]) -> Iterator[WindowKey]:
+    for each in windows:
+        for scale, ends in each.ends:
+            for end in ends:
+                yield WindowKey(each.series_id, scale.length, end)

@@ -135,7 +135,7 @@ def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindo
     try:
         return steps.window(end)
     except SpanCutError:
-        # Only a scale or step that the spec got after its history was compacted comes here; it fills up again.
+        # A scale or step that the spec got after its history was compacted comes here, and events that came after that.
         start = end - length_millis(scale)
         rows = steps.starting_between(start, end)
         before = steps.starting_between(start - length_millis(scale), start)
@@ -168,7 +168,7 @@ _SENTENCES = {
     "new_cells": "Inconclusive: new cells took effect, the window is filling.",
     "blind": "Inconclusive: records of the model are missing, it stands or stood still in a partition: see"
     " `driftline status`.",
-    "compacted": "Inconclusive: the window was added after its history had been compacted; it is filling.",
+    "compacted": "Inconclusive: the window cuts into history that had been compacted before it could be judged.",
 }
 
 

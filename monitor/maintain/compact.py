@@ -1,13 +1,14 @@
 """Compacts panes as far as no window that may still be read cuts inside a longer span."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
 from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.configuration import AppliedModel
-from monitor.store.evaluations import Progress, read_progress
-from monitor.store.series import series_of_model
+from monitor.store.counted_series import series_counted_after
+from monitor.store.pane_marks import oldest_marked
+from monitor.store.scale_progress import Progress, read_progress
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.spans import SPANS, ScaleProgress, compactable_before, settled_until
 from monitor.windows.watermark import WatermarkRules
@@ -25,19 +26,27 @@ class Compactor:
         self._rules = rules
         self._done: dict[tuple[int, int], int] = {}
 
-    def compact(self, engine: sa.Engine, applied: AppliedModel, *, watermark: int) -> int:
-        """Merge every span of *applied* that is complete under *watermark* (ms); return how many rows were replaced."""
+    def compact(self, engine: sa.Engine, applied: AppliedModel, *, watermark: int, open_from: int | None = None) -> int:
+        """Merge every span of *applied* that is complete under *watermark* (ms); return how many rows were replaced.
+
+        *open_from*: from here on partitions may still bring events; None: none may, below the lateness.
+        """
         replaced = 0
         sizes = {each.cells_id: each.layout.size for each in applied.cells}
         for span in SPANS:
             with engine.connect() as connection:
-                ranges = self._ranges(connection, applied, span=span, watermark=watermark)
+                before = self._before(connection, applied, span=span, watermark=watermark, open_from=open_from)
+                ranges = self._ranges(connection, applied, span=span, before=before)
             while ranges:
                 with engine.begin() as connection:
                     buckets = buckets_to_merge(connection, ranges, span=span, limit=BUCKETS_AT_ONCE)
                     merged = sum(
                         merge_bucket(connection, each, span=span, size=sizes[each.cells_id]) for each in buckets
                     )
+                    # A flush may have come since: who read a pane of it reads its mark now, and leaves both alone.
+                    if before > self._before(connection, applied, span=span, watermark=watermark, open_from=open_from):
+                        connection.rollback()
+                        return replaced
                 replaced += merged
                 # Nothing merged though there is something: another process has these rows and does it.
                 if len(buckets) < BUCKETS_AT_ONCE or not merged:
@@ -46,45 +55,54 @@ class Compactor:
                 self._done[(each.series_id, span)] = each.before
         return replaced
 
-    def _ranges(
-        self, connection: sa.Connection, applied: AppliedModel, *, span: int, watermark: int
-    ) -> list[SeriesRange]:
-        progress = read_progress(connection, applied.model_id)
+    def _before(
+        self, connection: sa.Connection, applied: AppliedModel, *, span: int, watermark: int, open_from: int | None
+    ) -> int:
         size = span * MINUTE_MILLIS
+        marked = oldest_marked(connection, applied.model_id)
+        limits = [limit for limit in (open_from, marked) if limit is not None]
+        before = model_compactable_before(
+            applied,
+            read_progress(connection, applied.model_id).values(),
+            span=span,
+            watermark=watermark,
+            open_from=min(limits, default=None),
+            rules=self._rules,
+        )
+        return before // size * size
+
+    def _ranges(self, connection: sa.Connection, applied: AppliedModel, *, span: int, before: int) -> list[SeriesRange]:
+        """Return what is new below *before*, of series that have panes there."""
         ranges = []
-        for series_id in series_of_model(connection, applied.model_id):
-            before = series_compactable_before(
-                applied, progress, series_id=series_id, span=span, watermark=watermark, rules=self._rules
-            )
-            before = before // size * size
+        for series_id, counted in series_counted_after(connection, applied.model_id, None).items():
             since = self._done.get((series_id, span), 0)
-            if before > since:
+            if before > since and (counted.hours.stop is None or counted.hours.stop > since):
                 ranges.append(SeriesRange(series_id, since, before))
         return ranges
 
 
-def series_compactable_before(
+def model_compactable_before(
     applied: AppliedModel,
-    progress: Mapping[tuple[int, int], Progress],
+    progress: Iterable[Progress],
     *,
-    series_id: int,
     span: int,
     watermark: int,
+    open_from: int | None,
     rules: WatermarkRules,
 ) -> int:
-    """Return the event time (ms) before which rows of one series may be summed into spans of *span* minutes."""
+    """Return the event time (ms) before which a model's rows may be summed into spans of *span* minutes."""
+    known = {each.length: each for each in progress}
     settled = []
     for scale in applied.spec.scales:
-        known = progress.get((series_id, scale.length))
         until = -1
-        if known is not None:
+        if (of_scale := known.get(scale.length)) is not None:
             until = settled_until(
                 scale,
-                evaluated_until=known.evaluated_until,
-                final_until=known.final_until,
+                evaluated_until=of_scale.evaluated_until,
+                final_until=of_scale.final_until,
                 watermark=watermark,
                 allowed_lateness=rules.allowed_lateness,
             )
         settled.append(ScaleProgress(scale, until))
-    limit = compactable_before(settled, span=span)
+    limit = compactable_before(settled, span=span, open_from=open_from)
     return watermark if limit is None else min(limit, watermark)

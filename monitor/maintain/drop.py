@@ -22,6 +22,7 @@ from monitor.store.retention import (
     drop_old_dedup,
     drop_old_flushes,
     drop_old_joined,
+    drop_old_marks,
     drop_old_panes,
     drop_old_performance_panes,
     drop_old_truths,
@@ -109,6 +110,7 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     joined_before = ledger_before if oldest_week is None else min(ledger_before, oldest_week)
     dropped += chunks.drop(lambda connection: drop_old_joined(connection, before=joined_before))
     dropped += chunks.drop(lambda connection: drop_old_panes(connection, before=panes_before))
+    dropped += chunks.drop(lambda connection: drop_old_marks(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_performance_panes(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
     evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS

@@ -11,7 +11,7 @@ from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
 def newest_conclusive_result(
     connection: sa.Connection, key: SeriesKey, *, length: int, first_end: int, last_end: int
 ) -> WindowResult | None:
-    """Return the newest conclusive first evaluation of *key* whose window ends in ``[first_end, last_end]``.
+    """Return what the newest conclusive window of *key* that ends in ``[first_end, last_end]`` was first judged.
 
     Args:
         length: Window length in minutes.
@@ -28,10 +28,9 @@ def newest_conclusive_result(
             series.c.segment_value == ALL_SEGMENT,
             evaluation.c.length == length,
             evaluation.c.window_end.between(first_end, last_end),
-            evaluation.c.revision == 0,
             evaluation.c.verdict != Verdict.INCONCLUSIVE.value,
         )
-        .order_by(evaluation.c.window_end.desc(), evaluation.c.spec_version.desc())
+        .order_by(evaluation.c.window_end.desc(), evaluation.c.spec_version.desc(), evaluation.c.revision)
         .limit(1)
     ).one_or_none()
     return None if row is None else stored_result(row.packed, row.result, row.column_names)

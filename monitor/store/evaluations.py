@@ -1,6 +1,6 @@
-"""Evaluated windows, how far evaluation has come, and the lock under which a model is evaluated."""
+"""Evaluated windows: appended, never changed; a window evaluated again is its next revision."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,53 +9,9 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.findings import WindowResult
 from monitor.packed_result import encode_result, pack_result
-from monitor.store.schema import cells, evaluated_until, evaluation, series
+from monitor.store.schema import cells, evaluation, series
 from monitor.store.stored_results import column_names, stored_result
 from monitor.types import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one series' windows of one length are evaluated, and compared once more after lateness (ms)."""
-
-    series_id: int
-    length: int
-    evaluated_until: int
-    final_until: int | None
-
-
-def read_progress(connection: sa.Connection, model_id: int) -> dict[tuple[int, int], Progress]:
-    """Return the progress of every series of a model by (series id, length in minutes)."""
-    query = (
-        sa.select(evaluated_until)
-        .join(series, series.c.id == evaluated_until.c.series_id)
-        .where(series.c.model_id == model_id)
-    )
-    return {
-        (row.series_id, row.length): Progress(row.series_id, row.length, row.window_end, row.final_until)
-        for row in connection.execute(query)
-    }
-
-
-def write_progress(connection: sa.Connection, changed: Sequence[Progress]) -> None:
-    """Store *changed*; the caller holds the model's lock."""
-    if not changed:
-        return
-    statement = insert(evaluated_until)
-    statement = statement.on_conflict_do_update(
-        index_elements=["series_id", "length"],
-        set_={"window_end": statement.excluded.window_end, "final_until": statement.excluded.final_until},
-    )
-    rows = [
-        {
-            "series_id": each.series_id,
-            "length": each.length,
-            "window_end": each.evaluated_until,
-            "final_until": each.final_until,
-        }
-        for each in changed
-    ]
-    connection.execute(statement, rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,31 +58,75 @@ def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvalu
     connection.execute(insert(evaluation).on_conflict_do_nothing(), rows)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class WindowKey:
+    """One window of one series: length in minutes, end in ms."""
+
+    series_id: int
+    length: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class LastRevision:
-    """The newest revision of one window: what it saw, and how old it is in wall-clock seconds."""
+    """The newest revision of one window: what it saw, and how old it is in wall-clock seconds.
 
-    window_end: int
+    *conclusive*: some revision of the window was, this one or an earlier one.
+    """
+
     revision: int
     events: int
     previous_events: int
-    sampled: int
     age_seconds: float
+    conclusive: bool
 
 
-def last_revisions(
-    connection: sa.Connection, *, series_id: int, length: int, after: int, until: int
-) -> dict[int, LastRevision]:
-    """Return the newest revision of each stored window that ends in ``(after, until]``, by its end."""
-    age = sa.extract("epoch", sa.func.clock_timestamp() - evaluation.c.evaluated_at)
-    e = evaluation.c
-    query = _newest(e.window_end, e.revision, e.events, e.previous_events, e.sampled, age).where(
-        e.series_id == series_id, e.length == length, e.window_end > after, e.window_end <= until
+def last_revisions(connection: sa.Connection, windows: Collection[WindowKey]) -> dict[WindowKey, LastRevision]:
+    """Return the newest revision of each of *windows* that is stored."""
+    if not windows:
+        return {}
+    query = sa.text(
+        """
+        SELECT DISTINCT ON (evaluation.series_id, evaluation.length, evaluation.window_end)
+            evaluation.series_id, evaluation.length, evaluation.window_end, revision, events, previous_events,
+            extract(epoch FROM clock_timestamp() - evaluated_at) AS age,
+            bool_or(verdict <> :inconclusive)
+                OVER (PARTITION BY evaluation.series_id, evaluation.length, evaluation.window_end) AS conclusive
+        FROM unnest(CAST(:series_ids AS integer[]), CAST(:lengths AS integer[]), CAST(:ends AS bigint[]))
+            AS wanted (series_id, length, window_end)
+        JOIN evaluation USING (series_id, length, window_end)
+        WHERE evaluation.window_end BETWEEN :first AND :last
+        ORDER BY evaluation.series_id, evaluation.length, evaluation.window_end, revision DESC,
+            spec_version DESC, cells_id DESC
+        """
     )
-    return {
-        row.window_end: LastRevision(row[0], row[1], row[2], row[3], row[4], float(row[5]))
-        for row in connection.execute(query)
+    ends = [window.end for window in windows]
+    parameters = {
+        "inconclusive": Verdict.INCONCLUSIVE.value,
+        "first": min(ends),  # so that only their weeks are looked at
+        "last": max(ends),
+        "series_ids": [window.series_id for window in windows],
+        "lengths": [window.length for window in windows],
+        "ends": ends,
     }
+    return {
+        WindowKey(row.series_id, row.length, row.window_end): LastRevision(
+            row.revision, row.events, row.previous_events, float(row.age), row.conclusive
+        )
+        for row in connection.execute(query, parameters)
+    }
+
+
+def newest_conclusive_end(connection: sa.Connection, *, series_id: int, length: int, after: int) -> int | None:
+    """Return the last window end after *after* (ms) with a conclusive revision; None without any."""
+    e = evaluation.c
+    query = sa.select(sa.func.max(e.window_end)).where(
+        e.series_id == series_id,
+        e.length == length,
+        e.window_end > after,
+        e.verdict != Verdict.INCONCLUSIVE.value,
+    )
+    return connection.execute(query).scalar()
 
 
 def sampled_of(connection: sa.Connection, *, series_id: int, length: int, ends: Collection[int]) -> dict[int, int]:

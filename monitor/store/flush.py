@@ -15,6 +15,7 @@ from monitor.store.inbox import InboxRow, append_truths
 from monitor.store.ledger import LedgerRows, append_predictions
 from monitor.store.model_intake import IntakeRow, save_intake
 from monitor.store.offsets import PartitionMove, move_offset
+from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.panes_append import PaneDelta, append_panes
 from monitor.store.schema import flush
 from monitor.store.unseen import UnseenDelta, append_unseen
@@ -23,13 +24,14 @@ from monitor.types import PartitionKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushContents:
-    """Everything that one flush writes; *identities* of each moved partition of predictions."""
+    """Everything that one flush writes; *marks* name its panes, *identities* are of moved partitions of predictions."""
 
     worker: str
     generation: int
     horizon: int
     moves: tuple[PartitionMove, ...]
     panes: tuple[PaneDelta, ...]
+    marks: tuple[NewMark, ...]
     predictions: tuple[LedgerRows, ...]
     truths: tuple[InboxRow, ...]
     deployments: tuple[DeploymentRow, ...]
@@ -56,6 +58,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     driver = driver_connection(connection)
     if contents.panes:
         append_panes(driver, contents.panes)
+        append_marks(driver, contents.marks)
     if contents.predictions:
         append_predictions(driver, contents.predictions, incarnations)
     if contents.truths:
@@ -68,7 +71,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     append_unseen(connection, contents.unseen)
     save_intake(connection, contents.intakes)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
-    connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges))
+    connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges, marked=True))
     reach("flush.before_commit")
 
 

@@ -24,14 +24,15 @@ class DueMinute:
     minute: int
 
 
-def claim_due_minutes(connection: sa.Connection, *, series_ids: Sequence[int], limit: int) -> tuple[DueMinute, ...]:
-    """Lock and return minutes of these series that changed, oldest first, without those being changed right now."""
+def claim_due_minutes(connection: sa.Connection, *, model_id: int, limit: int) -> tuple[DueMinute, ...]:
+    """Lock and return minutes of a model that changed, oldest first, without those being changed right now."""
     query = (
         sa.select(performance_due.c.series_id, performance_due.c.minute)
-        .where(performance_due.c.series_id.in_(series_ids))
+        .join(series, series.c.id == performance_due.c.series_id)
+        .where(series.c.model_id == model_id)
         .order_by(performance_due.c.minute, performance_due.c.series_id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=performance_due)
     )
     return tuple(DueMinute(*row) for row in connection.execute(query))
 

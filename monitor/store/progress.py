@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.store.schema import evaluated_until, outbox, performance_due, performance_pane, series
+from monitor.store.schema import outbox, performance_due, performance_pane, scale_progress, series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,10 @@ class Progress:
 def read_progress(connection: sa.Connection) -> Progress:
     """Return how far evaluation, truths and deliveries are, over all models and whole series."""
     ends = connection.execute(
-        sa.select(series.c.version, evaluated_until.c.length, sa.func.max(evaluated_until.c.window_end))
-        .join(series, series.c.id == evaluated_until.c.series_id)
+        sa.select(series.c.version, scale_progress.c.length, sa.func.max(scale_progress.c.evaluated_until))
+        .join(series, series.c.model_id == scale_progress.c.model_id)
         .where(series.c.segment_tag == "")
-        .group_by(series.c.version, evaluated_until.c.length)
+        .group_by(series.c.version, scale_progress.c.length)
     )
     labelled, correct = connection.execute(
         sa.select(

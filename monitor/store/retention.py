@@ -34,6 +34,11 @@ _UNSEEN = sa.text(
     "DELETE FROM unseen_value WHERE id = ANY(ARRAY("
     "SELECT id FROM unseen_value WHERE hour <= :before ORDER BY hour LIMIT :limit FOR UPDATE SKIP LOCKED))"
 )
+_MARKS = sa.text(
+    "DELETE FROM pane_mark WHERE id = ANY(ARRAY("
+    "SELECT id FROM pane_mark WHERE oldest < :before AND (SELECT max(start) FROM unnest(starts) AS start) < :before "
+    "ORDER BY oldest LIMIT :limit FOR UPDATE SKIP LOCKED))"
+)
 _JOINED = sa.text(
     "DELETE FROM joined WHERE ctid = ANY(ARRAY("
     "SELECT ctid FROM joined WHERE minute < :before ORDER BY minute LIMIT :limit FOR UPDATE SKIP LOCKED))"
@@ -79,6 +84,11 @@ def newest_event_time(connection: sa.Connection) -> int | None:
 def drop_old_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
     """Delete pane rows that end before *before* (ms), whatever their span."""
     return connection.execute(_PANES, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
+
+
+def drop_old_marks(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete marks of panes before *before* (ms), which no evaluation has read in all that time."""
+    return connection.execute(_MARKS, {"before": before, "limit": limit}).rowcount
 
 
 def drop_old_performance_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:

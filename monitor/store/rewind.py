@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.store.scale_progress import read_progress, rewind_progress
 from monitor.store.schema import (
-    evaluated_until,
     evaluation,
     incident,
     input_offset,
@@ -35,7 +35,7 @@ class ModelRewind:
     """What setting a model back changes.
 
     Attributes:
-        scales: One entry per scale that is beyond the moment, the furthest series of each.
+        scales: One entry per scale that is beyond the moment.
         evaluations, accuracy_evaluations: Stored windows that end after it; they are deleted, or the new ones could
             not be stored.
         incidents: Incidents that windows after it moved.
@@ -97,7 +97,7 @@ def rewind_model(connection: sa.Connection, model_id: int, *, to: int, rewound_s
     The caller holds the model's lock.
     """
     changed = model_rewind(connection, model_id, to=to)
-    _rewind_progress(connection, model_id, changed.scales, to)
+    rewind_progress(connection, model_id, to=_to_the_minute(to))
     for table in (evaluation, performance_evaluation):
         connection.execute(sa.delete(table).where(*_beyond(table, model_id, to)))
     found = _incidents_beyond(connection, model_id, to)
@@ -129,27 +129,15 @@ def _count(connection: sa.Connection, table: sa.Table, model_id: int, to: int) -
 
 
 def _progress_beyond(connection: sa.Connection, model_id: int, to: int) -> tuple[ProgressRewind, ...]:
-    c = evaluated_until.c
-    query = (
-        sa.select(c.length, sa.func.max(c.window_end))
-        .where(*_beyond(evaluated_until, model_id, to))
-        .group_by(c.length)
-        .order_by(c.length)
-    )
     return tuple(
-        ProgressRewind(length=length, evaluated_until=end, rewound_to=to // MINUTE_MILLIS * MINUTE_MILLIS)
-        for length, end in connection.execute(query)
+        ProgressRewind(length=length, evaluated_until=scale.evaluated_until, rewound_to=_to_the_minute(to))
+        for length, scale in sorted(read_progress(connection, model_id).items())
+        if scale.evaluated_until > to
     )
 
 
-def _rewind_progress(connection: sa.Connection, model_id: int, scales: tuple[ProgressRewind, ...], to: int) -> None:
-    c = evaluated_until.c
-    for scale in scales:
-        connection.execute(
-            sa.update(evaluated_until)
-            .where(*_beyond(evaluated_until, model_id, to), c.length == scale.length)
-            .values(window_end=scale.rewound_to, final_until=sa.func.least(c.final_until, scale.rewound_to))
-        )
+def _to_the_minute(moment: int) -> int:
+    return moment // MINUTE_MILLIS * MINUTE_MILLIS
 
 
 def _incidents_beyond(connection: sa.Connection, model_id: int, to: int) -> list[sa.Row[tuple[object, ...]]]:

@@ -9,11 +9,11 @@ from monitor.store.schema import (
     cells,
     dead_letter,
     deployment,
-    evaluated_until,
     evaluation,
     incident,
     model,
     performance_evaluation,
+    scale_progress,
     series,
 )
 from monitor.store.stored_results import RESULT_COLUMNS, stored_result
@@ -132,16 +132,17 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
     newest = (
         sa.select(evaluation.c.window_end, evaluation.c.events, evaluation.c.verdict, *RESULT_COLUMNS)
         .outerjoin(cells, cells.c.id == evaluation.c.cells_id)
-        .where(evaluation.c.series_id == evaluated_until.c.series_id, evaluation.c.length == evaluated_until.c.length)
+        .where(evaluation.c.series_id == series.c.id, evaluation.c.length == scale_progress.c.length)
         .order_by(evaluation.c.window_end.desc(), evaluation.c.revision.desc())
         .limit(1)
         .lateral()
     )
+    scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
     rows = connection.execute(
-        sa.select(series.c.version, evaluated_until.c.length, newest)
-        .select_from(evaluated_until.join(series, series.c.id == evaluated_until.c.series_id).join(newest, sa.true()))
+        sa.select(series.c.version, scale_progress.c.length, newest)
+        .select_from(scales.join(newest, sa.true()))
         .where(*_whole_series(model_id))
-        .order_by(series.c.version, evaluated_until.c.length)
+        .order_by(series.c.version, scale_progress.c.length)
     )
     return tuple(
         LastVerdict(

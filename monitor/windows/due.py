@@ -62,8 +62,17 @@ def first_end_with_events(scale: Scale, stretch: Stretch, *, after: int | None) 
 
 def ends_covering(scale: Scale, minutes: Iterable[int], *, until: int) -> frozenset[int]:
     """Return every window end up to *until* whose window holds one of *minutes* (starts, ms)."""
-    length, step = length_millis(scale), step_millis(scale)
+    return _ends_within(scale, minutes, length_millis(scale), until=until)
+
+
+def ends_reading(scale: Scale, minutes: Iterable[int], *, until: int) -> frozenset[int]:
+    """Return every window end up to *until* whose window, or the disjoint one before, holds one of *minutes*."""
+    return _ends_within(scale, minutes, 2 * length_millis(scale), until=until)
+
+
+def _ends_within(scale: Scale, minutes: Iterable[int], reach: int, *, until: int) -> frozenset[int]:
+    step = step_millis(scale)
     ends: set[int] = set()
-    for chunk in {each // step * step for each in minutes}:  # every window holds a whole step or nothing of it
-        ends.update(range(chunk + step, min(chunk + length, until) + 1, step))
+    for chunk in {minute // step * step for minute in minutes}:  # a window holds a whole step or nothing of it
+        ends.update(range(chunk + step, min(chunk + reach, until) + 1, step))
     return frozenset(ends)

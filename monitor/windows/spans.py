@@ -15,34 +15,37 @@ SPANS = (1, 10, 60)
 
 @dataclass(frozen=True, slots=True)
 class ScaleProgress:
-    """Up to which end (ms) one series' windows of one scale are settled: neither evaluated nor revised again."""
+    """Up to which end (ms) the windows of one scale are settled: neither evaluated nor revised again."""
 
     scale: Scale
     settled_until: int
 
 
-def compactable_before(progress: Iterable[ScaleProgress], *, span: int) -> int | None:
+def compactable_before(progress: Iterable[ScaleProgress], *, span: int, open_from: int | None = None) -> int | None:
     """Return the event time (ms) up to which rows may be summed into aligned spans of *span* minutes.
+
+    Args:
+        open_from: Events from here on may still come, or came and wait: every window that reads them will be revised.
 
     Returns:
         None when every cut of every scale is a multiple of the span, so that nothing limits it.
     """
-    limits = [
-        next_end(each.scale, each.settled_until) - 2 * length_millis(each.scale)
-        for each in progress
-        if each.scale.step % span
-    ]
+    limits = []
+    for each in progress:
+        if each.scale.step % span:
+            first = next_end(each.scale, each.settled_until)
+            if open_from is not None:
+                first = min(first, next_end(each.scale, open_from))
+            limits.append(first - 2 * length_millis(each.scale))
     return min(limits, default=None)
 
 
 def settled_until(
-    scale: Scale, *, evaluated_until: int, final_until: int | None, watermark: int, allowed_lateness: int
+    scale: Scale, *, evaluated_until: int, final_until: int, watermark: int, allowed_lateness: int
 ) -> int:
-    """Return the last end whose window will not be read again; -1 while that is not known."""
-    if final_until is None:
-        return -1
+    """Return the last end whose window will not be read again, unless an idle partition brings events; -1: none."""
     revisable_from = watermark - allowed_lateness - length_millis(scale)
-    return min(evaluated_until, final_until, revisable_from)
+    return max(-1, min(evaluated_until, final_until, revisable_from))
 
 
 def bucket_start(start: int, *, span: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.settings import Settings
-from monitor.types import PartitionKey
+from monitor.types import HOUR_MILLIS, PartitionKey
 
 HEARTBEAT_STALE_MILLIS = 30_000
 
@@ -18,6 +18,7 @@ class WatermarkRules:
     idle_timeout: int = 60_000
     settle: int = 5_000
     heartbeat_stale: int = HEARTBEAT_STALE_MILLIS
+    idle_hold: int = 24 * HOUR_MILLIS
 
     @property
     def finality(self) -> int:
@@ -97,6 +98,17 @@ def _clipped(partition: PartitionState, now: int) -> PartitionState:
     if partition.max_event_time is None or partition.max_event_time <= now:
         return partition
     return replace(partition, max_event_time=now)
+
+
+def open_from(topics: Iterable[Sequence[PartitionState]], *, watermark: int, rules: WatermarkRules) -> int:
+    """Return the event time (ms) from which on some partition may still bring events that are counted.
+
+    What is late is decided by each partition's own largest event time, so one that was idle may bring events long
+    after their windows were final, and one without any event may bring everything: for `idle_hold` before *watermark*
+    that is reckoned with.
+    """
+    oldest = min((_event_time(partition) for partitions in topics for partition in partitions), default=-1)
+    return max(min(oldest - rules.finality, watermark - rules.allowed_lateness), watermark - rules.idle_hold)
 
 
 def _event_time(partition: PartitionState) -> int:

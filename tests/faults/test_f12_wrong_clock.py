@@ -18,7 +18,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import list_offsets
-from monitor.store.schema import dead_letter, evaluated_until, evaluation, incident, input_offset, pane
+from monitor.store.schema import dead_letter, evaluation, incident, input_offset, pane, scale_progress
 from monitor.store.watermarks import read_partitions
 from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, topic_watermark
@@ -115,7 +115,7 @@ def test_one_producer_whose_clock_is_ahead_blinds_and_empties_nothing(
 
     advance(engine, settings)
     with engine.connect() as connection:
-        progress = connection.execute(sa.select(evaluated_until.c.window_end)).scalars().all()
+        progress = connection.execute(sa.select(scale_progress.c.evaluated_until)).scalars().all()
         kinds = connection.execute(sa.select(incident.c.kind)).scalars().all()
     assert progress
     assert max(progress) <= now_millis()
@@ -188,7 +188,7 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
     assert offsets_of(engine, topic)[0].counters.counted == 1300
     advance(engine, settings)
     with engine.connect() as connection:
-        progress = connection.execute(sa.select(evaluated_until.c.window_end)).scalars().all()
+        progress = connection.execute(sa.select(scale_progress.c.evaluated_until)).scalars().all()
         kinds = connection.execute(sa.select(incident.c.kind)).scalars().all()
         beyond = sa.select(sa.func.count()).select_from(evaluation).where(evaluation.c.window_end > now_millis())
         assert connection.execute(beyond).scalar() == 0

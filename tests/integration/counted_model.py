@@ -13,6 +13,8 @@ from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_
 from monitor.spec import ColumnKind
 from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.engine import driver_connection
+from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, SeriesKey
@@ -143,10 +145,11 @@ def write_panes(
     *,
     series_id: int | None = None,
 ) -> None:
-    """Append deltas (start in ms, counts, sampled events)."""
+    """Append deltas (start in ms, counts, sampled events), and their mark as a flush would."""
+    of_series = counted.series_id if series_id is None else series_id
     rows = [
         {
-            "series_id": counted.series_id if series_id is None else series_id,
+            "series_id": of_series,
             "cells_id": counted.applied.cells[-1].cells_id,
             "start": start,
             "span": 1,
@@ -158,6 +161,8 @@ def write_panes(
     ]
     if rows:
         connection.execute(sa.insert(pane), rows)
+        panes = [(of_series, int(row["start"])) for row in rows]
+        append_marks(driver_connection(connection), [NewMark(model_id=counted.applied.model_id, panes=panes)])
 
 
 def set_watermark(connection: sa.Connection, watermark: int, *, now: int) -> None:

@@ -141,7 +141,7 @@ def test_the_same_decisions_get_the_same_ids(engine: Engine) -> None:
     advance(engine, applied, story, now=T0 + HOUR)
     first = {(each.id, str(each.body)) for each in outbox_of(engine)}
     with engine.begin() as connection:
-        for table in ("outbox", "action", "transition", "incident", "evaluation", "evaluated_until"):
+        for table in ("outbox", "action", "transition", "incident", "evaluation", "scale_progress"):
             connection.execute(sa.delete(getattr(schema, table)))
     advance(engine, applied, story, now=T0 + HOUR)
     assert {(each.id, str(each.body)) for each in outbox_of(engine)} == first

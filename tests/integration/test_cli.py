@@ -17,11 +17,11 @@ from monitor.store.schema import (
     action,
     dead_letter,
     endpoint,
-    evaluated_until,
     evaluation,
     incident,
     input_offset,
     outbox,
+    scale_progress,
     series,
     transition,
 )
@@ -73,7 +73,8 @@ def told(engine: Engine) -> Engine:
                     verdict="WARNING", result=encode_result(result).decode(),
                 )
             )  # fmt: skip
-        connection.execute(sa.insert(evaluated_until).values(series_id=series_id, length=60, window_end=START))
+        progress = {"model_id": model_id, "length": 60, "evaluated_until": START, "final_until": START}
+        connection.execute(sa.insert(scale_progress).values(**progress))
         connection.execute(
             sa.insert(incident).values(
                 id=INCIDENT, model_id=model_id, version="3.2.0", kind="drift", status="open", tier=1, state="{}",

@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
@@ -19,10 +21,12 @@ from monitor.maintain import run_maintain
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import drop_expired
 from monitor.settings import Settings
-from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.compaction import Bucket, SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.engine import driver_connection
 from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
-from monitor.store.schema import dedup, input_offset, joined, pane
+from monitor.store.pane_marks import NewMark, append_marks
+from monitor.store.schema import dedup, input_offset, joined, pane, pane_mark
 from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.codec import decode_counts
@@ -97,7 +101,7 @@ def test_every_window_is_the_same_with_and_without_compaction(engine: Engine) ->
     with_compaction, rows_left, sums = finals(engine, counted), spans(engine), totals(engine, counted)
 
     with engine.begin() as connection:
-        for table in ("pane", "evaluation", "evaluated_until"):
+        for table in ("pane", "pane_mark", "evaluation", "scale_progress"):
             connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608  # a constant
     for hour in range(12):
         write(engine, counted, range(hour * HOUR, (hour + 1) * HOUR), seed=hour)
@@ -120,7 +124,7 @@ def test_nothing_is_compacted_before_it_was_evaluated(engine: Engine) -> None:
 
 
 def test_compacting_again_changes_nothing(engine: Engine) -> None:
-    """Idempotent: a second round finds nothing; a late delta is just another row and is merged in the next."""
+    """Idempotent: a second round finds nothing. A late delta is just another row, merged once its windows saw it."""
     counted = apply_counted_model(engine, extra=SPEC)
     write(engine, counted, range(12 * HOUR))
     evaluate_until(engine, counted, 12 * HOUR)
@@ -129,8 +133,39 @@ def test_compacting_again_changes_nothing(engine: Engine) -> None:
     assert compact(engine, counted, 12 * HOUR) == 0
     assert contents(engine) == before
     write(engine, counted, range(7, 8), deltas=1)
+    assert compact(engine, counted, 12 * HOUR) == 0
+    evaluate_until(engine, counted, 12 * HOUR)
     assert compact(engine, counted, 12 * HOUR) == 2
     assert len(contents(engine)) == len(before)
+
+
+def test_panes_that_an_idle_partition_may_add_to_stay_minutes(engine: Engine) -> None:
+    """What comes late from it can then be cut into its windows, whatever they are; only the deltas are merged."""
+    counted = apply_counted_model(engine, extra=SPEC)
+    write(engine, counted, range(12 * HOUR))
+    evaluate_until(engine, counted, 12 * HOUR)
+    compactor, start = Compactor(WATERMARKS), START
+    watermark = start + 12 * HOUR * MINUTE_MILLIS
+    compactor.compact(engine, counted.applied, watermark=watermark, open_from=start)
+    assert spans(engine) == {1: 12 * HOUR}
+    compactor.compact(engine, counted.applied, watermark=watermark, open_from=watermark - 65 * MINUTE_MILLIS)
+    assert set(spans(engine)) == {1, 10, 60}
+
+
+def test_a_flush_during_a_compaction_keeps_its_minutes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows may be read already, its mark too: nothing is merged until evaluation has read both."""
+    counted = apply_counted_model(engine, extra=SPEC)
+    write(engine, counted, range(12 * HOUR))
+    evaluate_until(engine, counted, 12 * HOUR)
+
+    def listed_late(*arguments: Any, **named: Any) -> tuple[Bucket, ...]:
+        if named["span"] > 1:
+            write(engine, counted, range(30, 32), deltas=1)
+        return buckets_to_merge(*arguments, **named)
+
+    monkeypatch.setattr("monitor.maintain.compact.buckets_to_merge", listed_late)
+    compact(engine, counted, 12 * HOUR)
+    assert set(spans(engine)) == {1}
 
 
 def test_rows_another_process_works_on_are_left_out(engine: Engine) -> None:
@@ -150,7 +185,7 @@ def test_rows_another_process_works_on_are_left_out(engine: Engine) -> None:
 
 KILLED = """
 import sys, sqlalchemy as sa
-from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.compaction import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 engine = sa.create_engine(sys.argv[1])
 with engine.begin() as connection:
     ranges = [SeriesRange(int(sys.argv[2]), 0, 2**50)]
@@ -187,6 +222,8 @@ def test_what_is_past_its_retention_is_dropped(engine: Engine) -> None:
             statement = f"CREATE TABLE ledger_week_{week} PARTITION OF prediction_ledger FOR VALUES {bounds}"
             connection.execute(sa.text(statement))
         set_watermark(connection, START + 20 * day, now=NOW)
+        panes = [(counted.series_id, START + 15 * day)]
+        append_marks(driver_connection(connection), [NewMark(model_id=counted.applied.model_id, panes=panes)])
         connection.execute(sa.update(input_offset).values(next_offset=1000))
         for next_offset in (400, 900, 901, 1000):
             row = {"topic": "predictions", "partition": 0, "offsets": b"", "hashes": b""}
@@ -215,6 +252,7 @@ def test_what_is_past_its_retention_is_dropped(engine: Engine) -> None:
             1000,
         ]
         assert connection.execute(sa.select(sa.func.count()).select_from(pane)).scalar() == 0
+        assert connection.execute(sa.select(pane_mark.c.oldest)).scalars().all() == [START + 15 * day]
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def test_late_truths_of_a_replaced_version_are_told_once(engine: Engine) -> None
         story.play(applied, "c", start=T0 + round_number * STEP, kind=IncidentKind.PERFORMANCE, column="")
         story.play(applied, ".", start=T0 + (10 + round_number) * STEP, version="2")
         with engine.begin() as connection:
-            connection.execute(sa.delete(schema.evaluated_until))
+            connection.execute(sa.delete(schema.scale_progress))
         advance(engine, applied, story, now=T0 + HOUR)
     sent = sorted(outbox_of(engine), key=lambda each: each.type)
     assert [each.type for each in sent] == ["model.incident.opened", "model.incident.resolved"]

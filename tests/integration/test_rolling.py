@@ -21,7 +21,7 @@ from monitor.store.adoption import Adopted
 from monitor.store.configuration import load_reference
 from monitor.store.engine import snapshot
 from monitor.store.live_blocks import BlockKey, read_blocks
-from monitor.store.schema import deployment, evaluated_until, evaluation, incident, live_block, pane, reference, spec
+from monitor.store.schema import deployment, evaluation, incident, live_block, pane, reference, scale_progress, spec
 from monitor.store.series import ensure_series
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
 from tests.integration.counted_model import START, set_watermark
@@ -349,7 +349,7 @@ def test_the_role_keeps_blocks_and_adopts(engine: Engine) -> None:
     with engine.begin() as connection:
         set_watermark(connection, watermark_at(30 * 60), now=now)
         connection.execute(sa.text("UPDATE input_offset SET heartbeat_at = clock_timestamp()"))
-        connection.execute(sa.update(evaluated_until).values(final_until=START + 30 * HOUR_MILLIS))
+        connection.execute(sa.update(scale_progress).values(final_until=START + 30 * HOUR_MILLIS))
         connection.execute(sa.text("UPDATE spec SET applied_at = applied_at - interval '2 days'"))
     url = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     settings = Settings(database_url=url, allowed_lateness_seconds=300, disorder_seconds=60)

@@ -134,8 +134,8 @@ def test_names_are_written_with_the_offsets_or_not_at_all(engine: Engine) -> Non
         counters=PartitionCounters(records=5, counted=5), recent_bad=b"",
     )  # fmt: skip
     contents = FlushContents(
-        worker="test", generation=1, horizon=100, moves=(move,), panes=(), predictions=(), truths=(), deployments=(),
-        dead_letters=(), unseen=(delta,), identities={}, intakes=(),
+        worker="test", generation=1, horizon=100, moves=(move,), panes=(), marks=(), predictions=(), truths=(),
+        deployments=(), dead_letters=(), unseen=(delta,), identities={}, intakes=(),
     )  # fmt: skip
     with engine.begin() as connection:
         write_flush(connection, contents)

@@ -8,7 +8,7 @@ from monitor.types import MINUTE_MILLIS, Scale, Window
 from monitor.windows.codec import decode_counts, encode_counts
 from monitor.windows.counts_cache import narrowed, total
 from monitor.windows.cutting import PaneRow, StepRows
-from monitor.windows.due import Stretch, ends_covering, ends_with_events, first_end_with_events
+from monitor.windows.due import Stretch, ends_covering, ends_reading, ends_with_events, first_end_with_events
 from monitor.windows.spans import SPANS, ScaleProgress, bucket_start, compactable_before
 
 scales = st.builds(
@@ -106,6 +106,33 @@ def test_no_window_to_come_cuts_inside_a_longer_span(progress: list[tuple[Scale,
                 start = bucket_start(cut, span=span)
                 may_be_built = limit is None or start + size <= limit
                 assert start == cut or not may_be_built
+
+
+@given(scales, st.integers(0, 60), st.integers(0, 300), st.sampled_from(SPANS))
+def test_no_window_that_may_be_revised_cuts_inside_a_longer_span(
+    scale: Scale, ends: int, open_: int, span: int
+) -> None:
+    """An event from *open_* on may come: each window that reads it, itself or before it, can still be cut."""
+    settled = ScaleProgress(scale, ends * scale.step * MINUTE_MILLIS)
+    limit = compactable_before([settled], span=span, open_from=open_ * MINUTE_MILLIS)
+    size = span * MINUTE_MILLIS
+    for minute in range(open_, open_ + 40):
+        for end in ends_reading(scale, [minute * MINUTE_MILLIS], until=10**12):
+            window = Window(scale, end)
+            for cut in (window.previous_start, window.start, window.middle, window.end):
+                start = bucket_start(cut, span=span)
+                assert start == cut or (limit is not None and start + size > limit)
+
+
+@given(scales, minute_sets, st.integers(0, 250))
+def test_reading_ends_are_those_of_brute_force(scale: Scale, minutes: list[int], until: int) -> None:
+    """Exactly the closed windows that hold a changed minute, or whose previous disjoint window does."""
+    expected = {
+        end * MINUTE_MILLIS
+        for end in range(until + 1)
+        if end % scale.step == 0 and any(end - 2 * scale.length <= each < end for each in minutes)
+    }
+    assert ends_reading(scale, (each * MINUTE_MILLIS for each in minutes), until=until * MINUTE_MILLIS) == expected
 
 
 @given(scales, st.integers(0, 40))

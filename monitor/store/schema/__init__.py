@@ -9,6 +9,7 @@ from monitor.store.schema.counts import (
     input_offset,
     model_intake,
     pane,
+    pane_mark,
     topic_incarnation,
     unseen_value,
 )
@@ -20,6 +21,8 @@ from monitor.store.schema.decisions import (
     incident,
     outbox,
     performance_evaluation,
+    revision_due,
+    scale_progress,
     transition,
 )
 from monitor.store.schema.models import cells, configuration, live_block, model, reference, series, spec
@@ -40,6 +43,7 @@ __all__ = [
     "flush",
     "dedup",
     "pane",
+    "pane_mark",
     "unseen_value",
     "dead_letter",
     "deployment",
@@ -51,6 +55,8 @@ __all__ = [
     "performance_due",
     "evaluation",
     "performance_evaluation",
+    "scale_progress",
+    "revision_due",
     "evaluated_until",
     "incident",
     "transition",

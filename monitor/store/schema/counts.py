@@ -1,6 +1,7 @@
 """What ingest writes: offsets, panes, unseen values, dead letters, deployments."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.schema.columns import json_column, metadata, wall
 
@@ -67,6 +68,8 @@ flush = sa.Table(
     sa.Column("worker", sa.Text, nullable=False),
     json_column("ranges"),  # [[topic, partition, first offset, next offset], …], for evidence
     wall("flushed_at"),
+    # False: by a program that wrote no pane_mark itself; the trigger of migration 0010 writes it instead.
+    sa.Column("marked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "flushed_at"),
 )
 
@@ -96,6 +99,18 @@ pane = sa.Table(
     sa.Column("counts", sa.LargeBinary(), nullable=False),
     sa.Index(None, "series_id", "start"),
     sa.Index(None, "start"),  # for retention; rows come in nearly this order, so it costs a flush next to nothing
+)
+
+pane_mark = sa.Table(  # what a flush added to the panes of one model; evaluation reads and deletes it
+    "pane_mark",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.Integer, nullable=False),
+    sa.Column("oldest", sa.BigInteger, nullable=False),  # the least of starts
+    sa.Column("series_ids", ARRAY(sa.Integer), nullable=False),  # one per pane, as starts
+    sa.Column("starts", ARRAY(sa.BigInteger), nullable=False),
+    sa.Index(None, "model_id", "id"),
+    sa.Index(None, "oldest"),
 )
 
 unseen_value = sa.Table(  # one row per flush, series, column and hour; maintain replaces them by their sum

@@ -56,7 +56,29 @@ performance_evaluation = sa.Table(
     postgresql_partition_by="RANGE (window_end)",
 )
 
-evaluated_until = sa.Table(  # the last evaluated window end per series and scale
+scale_progress = sa.Table(  # how far the windows of one length of a model are evaluated, all its series at once
+    "scale_progress",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id"), primary_key=True, autoincrement=False),
+    sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),  # minutes
+    sa.Column("evaluated_until", sa.BigInteger, nullable=False),
+    sa.Column("final_until", sa.BigInteger, nullable=False),  # up to here revised once more after lateness had passed
+    sa.Column("judged_after", sa.BigInteger, nullable=True),  # where a scale began that the spec got later; null: ever
+)
+
+revision_due = sa.Table(  # event time whose counts changed after windows that read it were evaluated
+    "revision_due",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id"), primary_key=True, autoincrement=False),
+    sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),  # of the minute
+    # After the minute's own: up to where the series was thought to begin before, so that its windows are no longer new.
+    sa.Column("stop", sa.BigInteger, nullable=False),
+    wall("due_at"),
+    sa.Index(None, "series_id"),
+)
+
+evaluated_until = sa.Table(  # progress of the version before, per series; gone with the next release
     "evaluated_until",
     metadata,
     sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),

@@ -72,7 +72,11 @@ series = sa.Table(
     sa.Column("segment_value", sa.Text, nullable=False),
     wall("created_at"),
     wall("empty_since", nullable=True),  # maintain found nothing of it any more, and removes it when that lasts
+    # Whole hours of event time that hold all its panes, kept by evaluation; null: not known, so it is looked at.
+    sa.Column("counted_from", sa.BigInteger, nullable=True),
+    sa.Column("counted_until", sa.BigInteger, nullable=True),
     sa.UniqueConstraint("model_id", "version", "segment_tag", "segment_value"),
+    sa.Index(None, "model_id", "counted_until"),
 )
 
 live_block = (

@@ -1,7 +1,14 @@
 """The watermark, story by story. Times in minutes; disorder 1, idle time-out 1, lateness 60, settle 5 s."""
 
 from monitor.types import MINUTE_MILLIS, PartitionKey
-from monitor.windows.watermark import PartitionState, Watermark, WatermarkRules, model_watermark, topic_watermark
+from monitor.windows.watermark import (
+    PartitionState,
+    Watermark,
+    WatermarkRules,
+    model_watermark,
+    open_from,
+    topic_watermark,
+)
 
 RULES = WatermarkRules()
 NOON = 1_700_000_000_000 // MINUTE_MILLIS * MINUTE_MILLIS
@@ -173,3 +180,22 @@ def test_a_topic_without_events_does_not_count_but_an_unread_one_does() -> None:
     unread = (partition(0, newest=None, caught_up=None, topic="eu"),)
     assert model_watermark((live, empty), now=NOON, rules=RULES).value == at(-2)
     assert model_watermark((live, unread), now=NOON, rules=RULES).value is None
+
+
+def test_an_idle_partition_may_still_bring_old_events_for_a_day() -> None:
+    """Late is decided by its own newest event: what it has not seen, nobody can call late; after a day nobody waits.
+
+    ::
+
+        [0]   x x -300 . . . . . . . . . . . .     accepts from -361 on
+        [1]   x x x x x x x x x x x x x x x -1     accepts from  -62 on
+    """
+    busy = partition(1, newest=-1, caught_up=-1)
+
+    def opened(*others: PartitionState) -> int:
+        return open_from([(busy, *others)], watermark=at(-2), rules=RULES)
+
+    assert opened() == at(-62)
+    assert opened(partition(0, newest=-300, caught_up=-300)) == at(-361)
+    assert opened(partition(0, newest=None, caught_up=-1)) == at(-2 - 24 * 60)
+    assert opened(partition(0, newest=-9_000, caught_up=-1)) == at(-2 - 24 * 60)

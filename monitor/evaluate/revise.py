@@ -1,0 +1,171 @@
+"""The step of a model's turn that evaluates windows again whose counts changed after they were evaluated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from monitor.evaluate.loading import PaneRowsReplaced
+from monitor.evaluate.plan import SeriesWindows
+from monitor.evaluate.results import StoredEvaluation
+from monitor.evaluate.revisions import (
+    ReadingEnds,
+    WindowEvents,
+    begins_to_be_judged,
+    near_groups,
+    reading_ends,
+    reads,
+    seconds_left,
+)
+from monitor.evaluate.turn import TRIES, Judged, WindowTurn
+from monitor.store.counted_series import counted_series
+from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
+from monitor.store.panes import pane_rows, series_began
+from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
+from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.windows.due import last_end, length_millis
+
+REVISIONS_AT_ONCE = 500
+DUE_AT_ONCE = 5_000
+
+
+def revise(turn: WindowTurn) -> tuple[list[StoredEvaluation], bool]:
+    """Evaluate again what is due for it; return what was stored, and whether something had to be left for later."""
+    pass_over = _Pass(turn, room=REVISIONS_AT_ONCE)
+    crossed = [
+        final
+        for scale, progress in pass_over.scales.items()
+        if (final := pass_over.final(scale)) > progress.final_until
+    ]
+    after: DueStretch | None = None
+    while not pass_over.left:
+        page = read_due(
+            turn.connection, turn.applied.model_id, crossed=max(crossed, default=None), after=after, limit=DUE_AT_ONCE
+        )
+        pass_over.work(page)
+        if len(page) < DUE_AT_ONCE:
+            break
+        after = page[-1]
+    return pass_over.stored, pass_over.left
+
+
+@dataclass(kw_only=True)
+class _OfScale:
+    """What one scale of one series still waits for: window ends, ascending, and for how many seconds at least."""
+
+    waiting: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class _Pass:
+    """One pass over the due stretches; *left*: there was no room for all of it."""
+
+    def __init__(self, turn: WindowTurn, *, room: int) -> None:
+        self._turn = turn
+        self._room = room
+        self.scales = {
+            scale: progress
+            for scale in turn.applied.spec.scales
+            if (progress := turn.progress.get(scale.length)) is not None
+        }
+        self.stored: list[StoredEvaluation] = []
+        self.left = False
+
+    def final(self, scale: Scale) -> int:
+        """Return the last evaluated end (ms) whose window no event can be added to, bar those of idle partitions."""
+        return min(self.scales[scale].evaluated_until, last_end(scale, self._turn.final_before))
+
+    def work(self, page: Sequence[DueStretch]) -> None:
+        """Revise the windows of every stretch of *page* as far as there is room; close or postpone the stretches."""
+        turn = self._turn
+        closed: list[DueStretch] = []
+        begun: list[DueStretch] = []
+        postponed: list[tuple[DueStretch, float]] = []
+        by_series = sorted(page)
+        turn.series |= counted_series(turn.connection, {stretch.series_id for stretch in by_series})
+        since = series_began(turn.connection, sorted({stretch.series_id for stretch in by_series}))
+        for series_id, group in groupby(by_series, key=lambda stretch: stretch.series_id):
+            stretches = tuple(group)
+            if series_id not in since:  # retention took its last pane
+                closed += stretches
+                continue
+            waits = {
+                scale: self._revise_scale(scale, series_id, stretches, since=since[series_id]) for scale in self.scales
+            }
+            begun += [stretch for stretch in stretches if stretch.stop > stretch.start + MINUTE_MILLIS]
+            if self.left:
+                break
+            for stretch in stretches:
+                seconds = [each.seconds for scale, each in waits.items() if reads(scale, stretch, each.waiting)]
+                if seconds:
+                    postponed.append((stretch, max(min(seconds), turn.rules.revision_seconds / 4)))
+                else:
+                    closed.append(stretch)
+        begin_no_more(turn.connection, turn.applied.model_id, begun)
+        close_due(turn.connection, turn.applied.model_id, closed)
+        postpone_due(turn.connection, turn.applied.model_id, postponed)
+
+    def _revise_scale(self, scale: Scale, series_id: int, stretches: Sequence[DueStretch], *, since: int) -> _OfScale:
+        turn, progress = self._turn, self.scales[scale]
+        reading = reading_ends(scale, stretches, progress)
+        keys = [WindowKey(series_id, scale.length, end) for end in reading.ends]
+        stored = last_revisions(turn.connection, keys)
+        begins = {end for end in reading.ends if begins_to_be_judged(Window(scale, end), stretches, since=since)}
+        found, ready = _OfScale(), []
+        for key in keys:
+            if key.end not in reading.marked or key.end in begins:
+                continue
+            seconds = seconds_left(
+                key.end,
+                stored.get(key),
+                revision_seconds=turn.rules.revision_seconds,
+                final_until=progress.final_until,
+                final=self.final(scale),
+            )
+            if seconds > 0:
+                found.seconds = min(seconds, found.seconds or seconds)
+                found.waiting.append(key.end)
+            else:
+                ready.append(key.end)
+        for ends in near_groups(scale, sorted(begins)):
+            self._store(self._judged_again(scale, series_id, ends, stored, since=since, anyway=True), reading)
+        for ends in near_groups(scale, ready):
+            judged = self._judged_again(scale, series_id, ends, stored, since=since, anyway=False)
+            self._room -= len(judged)
+            self._store(judged, reading)
+        return found
+
+    def _store(self, judged: Sequence[Judged], reading: ReadingEnds) -> None:
+        """Store *judged*; that a window's history was compacted is news only where one of its minutes got events."""
+        news = [one for one in judged if one.window.result.reason != "compacted" or one.window.end in reading.marked]
+        self.stored += self._turn.store(news)
+
+    def _judged_again(
+        self,
+        scale: Scale,
+        series_id: int,
+        ends: Sequence[int],
+        stored: Mapping[WindowKey, LastRevision],
+        *,
+        since: int,
+        anyway: bool,
+    ) -> list[Judged]:
+        """Evaluate those that changed, as far as there is room; *anyway*: all that have events."""
+        turn, length = self._turn, length_millis(scale)
+        for _ in range(TRIES):
+            rows = pane_rows(turn.connection, series_id=series_id, start=ends[0] - 2 * length, stop=ends[-1])
+            events = WindowEvents(rows)
+            if anyway:
+                changed = [end for end in ends if events.between(end - length, end)]
+            else:
+                last = (stored.get(WindowKey(series_id, scale.length, end)) for end in ends)
+                changed = [end for end, of in zip(ends, last, strict=True) if events.changed(Window(scale, end), of)]
+                self.left |= len(changed) > self._room
+                changed = changed[: self._room]
+            if not changed:
+                return []
+            windows = SeriesWindows(series_id, rows, ((scale, tuple(changed)),))
+            try:
+                return list(turn.evaluated(windows, since=since, stored=stored))
+            except PaneRowsReplaced:
+                continue
+        raise turn.compacted_too_often()
