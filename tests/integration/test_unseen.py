@@ -134,7 +134,7 @@ def test_names_are_written_with_the_offsets_or_not_at_all(engine: Engine) -> Non
     )  # fmt: skip
     contents = FlushContents(
         worker="test", generation=1, horizon=100, moves=(move,), panes=(), predictions=(), truths=(), deployments=(),
-        dead_letters=(), unseen=(delta,), identities={},
+        dead_letters=(), unseen=(delta,), intakes=(), identities={},
     )  # fmt: skip
     with engine.begin() as connection:
         write_flush(connection, contents)
