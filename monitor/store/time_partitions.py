@@ -16,6 +16,10 @@ _MONDAY = 4 * 86_400_000  # the first Monday after the epoch: 1970-01-05
 _LOCK = 7_316_425_902  # advisory lock: two processes that need the same new week make it once
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'?-?\d+'?)\) TO \('?(-?\d+)'?\)")
 _PACKED = "a finished week, its indexes written afresh"
+_HALF_MADE = sa.text(
+    "SELECT CAST(CAST(indexrelid AS regclass) AS text) FROM pg_index "
+    "WHERE indrelid = to_regclass(:name) AND NOT indisvalid"
+)
 _BRIEFLY = sa.text("SET LOCAL lock_timeout = '2s'")  # who waits for a lock on a table stops everyone behind him
 
 
@@ -133,8 +137,14 @@ def unpacked_weeks(connection: sa.Connection, table: str, *, before: int) -> tup
 def pack_week(connection: sa.Connection, partition: TimePartition) -> None:
     """Write the indexes of a finished week afresh while others read it: half of each page was left for what follows.
 
-    *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done.
+    *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done. What an attempt that was
+    ended left behind goes first.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: A lock was not free, or it took longer than a statement may.
     """
     quoted = connection.dialect.identifier_preparer.quote(partition.table)
+    for index in connection.execute(_HALF_MADE, {"name": partition.table}).scalars().all():
+        connection.execute(sa.text(f"DROP INDEX CONCURRENTLY {index}"))
     connection.execute(sa.text(f"REINDEX TABLE CONCURRENTLY {quoted}"))
     connection.execute(sa.text(f"COMMENT ON TABLE {quoted} IS '{_PACKED}'"))

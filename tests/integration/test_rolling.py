@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.clock import now_millis, to_datetime
+from monitor.health import Health
 from monitor.maintain.compact import Compactor
 from monitor.maintain.live_blocks import LiveBlockKeeper, base_reference
 from monitor.maintain.loop import Maintainer
@@ -352,7 +353,7 @@ def test_the_role_keeps_blocks_and_adopts(engine: Engine) -> None:
         connection.execute(sa.text("UPDATE spec SET applied_at = applied_at - interval '2 days'"))
     url = engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg://", "postgresql://")
     settings = Settings(database_url=url, allowed_lateness_seconds=300, disorder_seconds=60)
-    Maintainer(engine, settings).round(stop=threading.Event())
+    Maintainer(engine, settings, Health()).round(stop=threading.Event())
     assert in_force(engine) == (2, 1)
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(live_block)).scalar() == 30 * 12

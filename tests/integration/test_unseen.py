@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from alerting.advance import advance_model
 from driftline.cli.incidents import incidents
 from monitor.errors import OffsetFenced
+from monitor.health import Health
 from monitor.maintain.drop import drop_expired
 from monitor.maintain.loop import Maintainer
 from monitor.settings import Settings
@@ -159,7 +160,7 @@ def test_retention_drops_names_with_the_panes_and_maintain_merges(engine: Engine
         append(engine, series_id, hour=hour, BY=1)
     assert drop_expired(engine, settings) == 2
     assert [hour for hour, _ in rows(engine)] == [T0, T0, T0 + HOUR]
-    Maintainer(engine, settings).round(stop=threading.Event())
+    Maintainer(engine, settings, Health()).round(stop=threading.Event())
     assert rows(engine) == [(T0, True), (T0 + HOUR, True)]
 
 
