@@ -24,6 +24,7 @@ from monitor.store.retention import (
     drop_old_joined,
     drop_old_panes,
     drop_old_performance_panes,
+    drop_old_performance_sums,
     drop_old_truths,
     drop_old_unseen,
     drop_stray_evaluations,
@@ -114,6 +115,7 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     dropped += chunks.drop(lambda connection: drop_old_joined(connection, before=joined_before))
     dropped += chunks.drop(lambda connection: drop_old_panes(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_performance_panes(connection, before=panes_before))
+    dropped += chunks.drop(lambda connection: drop_old_performance_sums(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
     evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS
     for table in EVALUATIONS:
