@@ -1,4 +1,4 @@
-"""`driftline models`: which are applied and in trouble, and the decision to count a stopped one again."""
+"""`driftline models`: which are applied and in trouble, the decision to count a stopped one again, or to remove one."""
 
 from typing import Annotated
 
@@ -7,12 +7,14 @@ import typer
 from driftline.cli.console import AsJson, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
+from driftline.cli.model_removal import remove
 from monitor.settings import load_settings
 from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.model_intake import StoppedModel, resume_model, stopped_models
 from monitor.store.model_names import model_named, model_names
 
-app = typer.Typer(no_args_is_help=True, help="Show the applied models, or let a stopped one go on.")
+app = typer.Typer(no_args_is_help=True, help="Show the applied models, let a stopped one go on, or remove one.")
+app.command("remove")(remove)
 
 
 @app.command("list")

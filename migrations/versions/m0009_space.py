@@ -53,6 +53,7 @@ def upgrade() -> None:
     for name, on in INDEXES.items():
         add_index(name, on)
     briefly("ALTER TABLE series ADD COLUMN IF NOT EXISTS empty_since timestamptz")
+    briefly("ALTER TABLE model ADD COLUMN IF NOT EXISTS removing_since timestamptz")
     _name_columns()
     for table in KEYS:
         _partition(table)

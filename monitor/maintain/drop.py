@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from monitor.store.retention import (
     drop_old_marks,
     drop_old_panes,
     drop_old_performance_panes,
+    drop_old_performance_sums,
     drop_old_truths,
     drop_old_unseen,
     drop_stray_evaluations,
@@ -46,7 +47,7 @@ DAY_MILLIS = 86_400_000
 CHUNKS_AT_ONCE = 100  # of one table in a round: half a million rows; the rest follows in the next
 WEEKS_AHEAD = 4
 DAYS_OF_A_WEEK = 8  # with the day that the week may be longer by the hour
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE, STATEMENT_ENDED = "55P03", "57014"
 
 EVALUATIONS = (evaluation, performance_evaluation)
 log = structlog.get_logger()
@@ -54,10 +55,14 @@ log = structlog.get_logger()
 
 @dataclass
 class Walk:
-    """How far a process has looked: series by id, deployments by event time (ms). Lost with it, which costs a look."""
+    """How far a process has looked: series by id, deployments by event time (ms), weeks that it could not pack in time.
+
+    Lost with the process, which costs another look.
+    """
 
     series_id: int = 0
     deployments_before: int = 0
+    left_unpacked: set[str] = field(default_factory=set)
 
 
 class Chunks:
@@ -112,10 +117,11 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     dropped += chunks.drop(lambda connection: drop_old_panes(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_marks(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_performance_panes(connection, before=panes_before))
+    dropped += chunks.drop(lambda connection: drop_old_performance_sums(connection, before=panes_before))
     dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
     evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS
     for table in EVALUATIONS:
-        _pack_finished(engine, table, before=newest - DAY_MILLIS)
+        _pack_finished(engine, table, before=newest - DAY_MILLIS, walk=walk)
         dropped += _drop_weeks(engine, table, before=evaluations_before)[0]
         dropped += chunks.drop(partial(drop_stray_evaluations, table=table, before=evaluations_before))
     before = newest - settings.deployment_retention_days * DAY_MILLIS
@@ -154,12 +160,20 @@ def _drop_weeks(engine: sa.Engine, table: sa.Table, *, before: int) -> tuple[int
     return dropped, None
 
 
-def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int) -> None:
+def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int, walk: Walk) -> None:
     """Pack one week, the oldest that is not; a day after its end nothing but a late revision is added to it."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for partition in unpacked_weeks(connection, table.name, before=before)[:1]:
-            pack_week(connection, partition)
-            log.info("retention.packed", table=partition.table)
+        for partition in unpacked_weeks(connection, table.name, before=before):
+            if partition.table in walk.left_unpacked:
+                continue
+            try:
+                pack_week(connection, partition)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in (LOCK_NOT_AVAILABLE, STATEMENT_ENDED):
+                    raise
+                walk.left_unpacked.add(partition.table)
+            log.info("retention.packed", table=partition.table, done=partition.table not in walk.left_unpacked)
+            return
 
 
 def _unless_busy(engine: sa.Engine, table: str, change: Callable[[sa.Connection], object]) -> bool:

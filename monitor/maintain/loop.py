@@ -220,9 +220,7 @@ class Maintainer:
             with self._own_trouble(applied):
                 # First what needs short spans, then what sums them up.
                 self._keeper.keep(self._engine, applied, watermark=watermark)
-                replaced = self._compactor.compact(
-                    self._engine, applied, watermark=watermark, open_from=may_come_from
-                )
+                replaced = self._compactor.compact(self._engine, applied, watermark=watermark, open_from=may_come_from)
                 if replaced:
                     PANES_COMPACTED.inc(replaced)
                     log.info("panes.compacted", model=str(applied.key), rows=replaced)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.errors import SpecError
 from monitor.reference.cells import CellsLayout, encode_layout
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.store.schema import cells, configuration, model, reference, spec
@@ -41,15 +42,25 @@ def lock_configuration(connection: sa.Connection) -> None:
 
 
 def model_id_of(connection: sa.Connection, key: ModelKey) -> int:
-    """Return the model's id, inserting it when it is new."""
-    found = connection.execute(
-        sa.select(model.c.id).where(model.c.namespace == key.namespace, model.c.name == key.name)
-    ).scalar()
-    if found is None:
-        found = connection.execute(
-            sa.insert(model).values(namespace=key.namespace, name=key.name).returning(model.c.id)
-        ).scalar_one()
-    return int(found)
+    """Return the model's id, inserting it when it is new.
+
+    Raises:
+        SpecError: It is being removed.
+    """
+    known = connection.execute(
+        sa.select(model.c.id, model.c.removing_since).where(
+            model.c.namespace == key.namespace, model.c.name == key.name
+        )
+    ).one_or_none()
+    if known is not None and known.removing_since is not None:
+        raise SpecError(
+            str(key),
+            (f"it is being removed; run `driftline models remove {key} --yes` until it is gone, then apply it again",),
+        )
+    if known is not None:
+        return int(known.id)
+    statement = sa.insert(model).values(namespace=key.namespace, name=key.name).returning(model.c.id)
+    return int(connection.execute(statement).scalar_one())
 
 
 def newest_spec(connection: sa.Connection, model_id: int) -> SpecRow | None:

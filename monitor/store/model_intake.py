@@ -58,7 +58,15 @@ def load_intake(connection: sa.Connection, key: PartitionKey) -> tuple[IntakeRow
 
 
 def save_intake(connection: sa.Connection, rows: Sequence[IntakeRow]) -> None:
-    """Write *rows*; the caller holds their partitions and has moved them in the same transaction."""
+    """Write *rows*; the caller holds their partitions and has moved them in the same transaction.
+
+    Rows of a model that was removed meanwhile are left out: its stop may be remembered longer than the model.
+    """
+    if not rows:
+        return
+    known = sa.select(model.c.id).where(model.c.id == sa.func.any([row.model_id for row in rows]))
+    model_ids = set(connection.execute(known.with_for_update(read=True, key_share=True)).scalars())
+    rows = [row for row in rows if row.model_id in model_ids]
     if not rows:
         return
     new = insert(model_intake)

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.packed_result import encode_result, pack_result
-from monitor.store.schema import performance_due, performance_evaluation, performance_pane, series
+from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
 from monitor.store.stored_results import ACCURACY_COLUMNS, stored_result
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
 from monitor.truth.lasting_errors import StepTruths
-from monitor.types import ALL_SEGMENT
+from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
 
+SUMMED_SPANS = (60, 10)  # minutes of `performance_sum`, the longest first
 OUTPUT = ""  # models with several heads come later; the column is in every key already
 
 
@@ -52,19 +53,27 @@ def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -
 def truths_by_step(
     connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int
 ) -> tuple[StepTruths, ...]:
-    """Return the sums of each *step* (ms) in ``[start, stop)`` that has any, ascending."""
-    at = (performance_pane.c.minute - performance_pane.c.minute % step).label("at")
+    """Return the sums of each *step* (ms) in ``[start, stop)``, whole steps, that has any, ascending.
+
+    Longer steps are read from the longest sums that they are made of: a week of minutes are 121,000 panes.
+    """
+    span = next((span for span in SUMMED_SPANS if step % (span * MINUTE_MILLIS) == 0), None)
+    source: sa.Table = performance_pane if span is None else performance_sum
+    moment = source.c.minute if span is None else source.c.start
+    of_span = () if span is None else (source.c.span == span,)
+    at = (moment - moment % step).label("at")
     query = (
         sa.select(
             at,
-            sa.cast(sa.func.sum(performance_pane.c.labelled), sa.BigInteger),
-            sa.cast(sa.func.sum(performance_pane.c.correct), sa.BigInteger),
+            sa.cast(sa.func.sum(source.c.labelled), sa.BigInteger),
+            sa.cast(sa.func.sum(source.c.correct), sa.BigInteger),
         )
         .where(
-            performance_pane.c.series_id == series_id,
-            performance_pane.c.output == OUTPUT,
-            performance_pane.c.minute >= start,
-            performance_pane.c.minute < stop,
+            source.c.series_id == series_id,
+            source.c.output == OUTPUT,
+            *of_span,
+            moment >= start,
+            moment < stop,
         )
         .group_by(at)
         .order_by(at)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.store.schema import outbox, performance_due, performance_pane, scale_progress, series
+from monitor.store.schema import outbox, performance_due, performance_sum, scale_progress, series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +35,11 @@ def read_progress(connection: sa.Connection) -> Progress:
     )
     labelled, correct = connection.execute(
         sa.select(
-            sa.func.coalesce(sa.func.sum(performance_pane.c.labelled), 0),
-            sa.func.coalesce(sa.func.sum(performance_pane.c.correct), 0),
+            sa.func.coalesce(sa.func.sum(performance_sum.c.labelled), 0),
+            sa.func.coalesce(sa.func.sum(performance_sum.c.correct), 0),
         )
-        .join(series, series.c.id == performance_pane.c.series_id)
-        .where(series.c.segment_tag == "")
+        .join(series, series.c.id == performance_sum.c.series_id)
+        .where(series.c.segment_tag == "", performance_sum.c.span == 60)
     ).one()
     due = sa.select(sa.func.count()).select_from(performance_due)
     pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "pending")

@@ -30,6 +30,10 @@ _PERFORMANCE_PANES = sa.text(
     SELECT count(*) FROM dropped
     """
 )
+_PERFORMANCE_SUMS = sa.text(
+    "DELETE FROM performance_sum WHERE ctid = ANY(ARRAY("
+    "SELECT ctid FROM performance_sum WHERE start <= :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
+)
 _UNSEEN = sa.text(
     "DELETE FROM unseen_value WHERE id = ANY(ARRAY("
     "SELECT id FROM unseen_value WHERE hour <= :before ORDER BY hour LIMIT :limit FOR UPDATE SKIP LOCKED))"
@@ -94,6 +98,11 @@ def drop_old_marks(connection: sa.Connection, *, before: int, limit: int = ROWS_
 def drop_old_performance_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
     """Delete the truths' sums of prediction minutes before *before* (ms), and what they left to be judged."""
     return int(connection.execute(_PERFORMANCE_PANES, {"before": before, "limit": limit}).scalar_one())
+
+
+def drop_old_performance_sums(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete the sums of truths whose minutes are all before *before* (ms), whatever their span."""
+    return connection.execute(_PERFORMANCE_SUMS, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
 
 
 def drop_old_unseen(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:

@@ -142,7 +142,11 @@ def unpacked_weeks(connection: sa.Connection, table: str, *, before: int) -> tup
 def pack_week(connection: sa.Connection, partition: TimePartition) -> None:
     """Write the indexes of a finished week afresh while others read it: half of each page was left for what follows.
 
-    *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done.
+    *connection* is in AUTOCOMMIT mode; the comment on the table remembers that it was done. What an attempt that was
+    ended left behind goes first.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: A lock was not free, or it took longer than a statement may.
     """
     preparer = connection.dialect.identifier_preparer
     quoted = preparer.quote(partition.table)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from migrations.versions import m0010_marks_and_progress as marks
-from migrations.versions import m0011_fill_marks_and_progress as fill
+from migrations.versions import m0011_marks_and_progress as marks
+from migrations.versions import m0012_fill_marks_and_progress as fill
 from monitor.evaluate import Evaluator
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluated_until, evaluation, pane_mark, scale_progress, series

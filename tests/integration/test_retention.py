@@ -26,6 +26,7 @@ from monitor.store.schema import (
     performance_due,
     performance_evaluation,
     performance_pane,
+    performance_sum,
     series,
     transition,
     truth,
@@ -90,9 +91,10 @@ def test_counts_and_names_go_with_the_panes(engine: Engine, counted: CountedMode
             connection.execute(sa.insert(performance_due).values(**row))
             row = {"series_id": counted.series_id, "column_name": "f0", "hour": at, "counts": [], "other": 1}
             connection.execute(sa.insert(unseen_value).values(**row))
-    assert drop_expired(engine, SETTINGS) == 4 + 2 + 2
+    assert drop_expired(engine, SETTINGS) == 4 + 2 + 4 + 2
     assert ages(engine, pane.c.start) == [9, 9]
     assert ages(engine, performance_pane.c.minute) == [9]
+    assert ages(engine, performance_sum.c.start) == [9, 9]
     assert ages(engine, performance_due.c.minute) == [9]
     assert ages(engine, unseen_value.c.hour) == [9]
 

@@ -26,7 +26,15 @@ from monitor.store.schema.decisions import (
     transition,
 )
 from monitor.store.schema.models import cells, configuration, live_block, model, reference, series, spec
-from monitor.store.schema.truths import joined, performance_due, performance_pane, prediction_ledger, truth, truth_inbox
+from monitor.store.schema.truths import (
+    joined,
+    performance_due,
+    performance_pane,
+    performance_sum,
+    prediction_ledger,
+    truth,
+    truth_inbox,
+)
 
 __all__ = [
     "metadata",
@@ -52,6 +60,7 @@ __all__ = [
     "truth",
     "joined",
     "performance_pane",
+    "performance_sum",
     "performance_due",
     "evaluation",
     "performance_evaluation",

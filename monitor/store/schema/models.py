@@ -20,6 +20,7 @@ model = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),  # kill switch of this model's actions
     wall("created_at"),
+    wall("removing_since", nullable=True),  # `models remove` has begun with it: it is not applied, and may not be
     sa.UniqueConstraint("namespace", "name"),
 )
 

@@ -90,6 +90,20 @@ performance_pane = sa.Table(
     sa.Index(None, "minute"),
 )
 
+performance_sum = (
+    sa.Table(  # of the panes' truths of every age, over 10 and 60 minutes; a trigger of the panes keeps it
+        "performance_sum",
+        metadata,
+        sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
+        sa.Column("output", sa.Text, primary_key=True),
+        sa.Column("span", sa.SmallInteger, primary_key=True, autoincrement=False),  # minutes
+        sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("labelled", sa.BigInteger, nullable=False),
+        sa.Column("correct", sa.BigInteger, nullable=False),
+        sa.Index(None, "start"),
+    )
+)
+
 performance_due = sa.Table(  # prediction minutes whose performance panes changed since they were last judged
     "performance_due",
     metadata,
