@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from consumers.burials import Burials
 from consumers.count_predictions import PredictionCounter
 from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.decisions import DecidingClock, Integers, Patience, decide, held_against, largest_time
@@ -17,7 +18,7 @@ from consumers.judged import Judged
 from consumers.partition import PartitionState
 from consumers.pending import Pending
 from consumers.records import RecordBatch
-from consumers.refuse import Bodies, bodies_of, dead_letter
+from consumers.refuse import Bodies, bodies_of
 from consumers.timings import Timings
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
@@ -30,12 +31,18 @@ class Absorber:
     """Everything that is counted under one configuration."""
 
     def __init__(
-        self, configuration: Configuration, settings: Settings, timings: Timings, clock: DecidingClock
+        self,
+        configuration: Configuration,
+        settings: Settings,
+        timings: Timings,
+        clock: DecidingClock,
+        burials: Burials,
     ) -> None:
         self.generation = configuration.generation
         self._settings = settings
         self._timings = timings
         self._clock = clock
+        self._burials = burials
         self._predictions = PredictionDecoder(configuration)
         self._truths = TruthDecoder(configuration)
         self._deployments = DeploymentDecoder(configuration)
@@ -103,7 +110,7 @@ class Absorber:
             _finish(judged, rows, decisions.max_event_time, state)
         for found, of_model in digests:
             self._counter.count(found, of_model, counted[found.rows], batch, pending)
-        self._bury(judged, pending)
+        self._burials.bury(judged, pending)
 
     def _absorb_truths(
         self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
@@ -137,7 +144,7 @@ class Absorber:
                     )
                     rows.append((each.row, row))
         pending.truths += [row for _, row in sorted(rows, key=lambda pair: pair[0])]
-        self._bury(judged, pending)
+        self._burials.bury(judged, pending)
 
     def _absorb_deployments(
         self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
@@ -164,7 +171,7 @@ class Absorber:
                     offset=int(batch.offsets[each.row]),
                 )
             )
-        self._bury(judged, pending)
+        self._burials.bury(judged, pending)
 
     def _finish_timed(self, judged: Judged, states: Mapping[PartitionKey, PartitionState]) -> None:
         """Refuse what is to be refused and move the partitions; truths and deployments are never late."""
@@ -188,12 +195,6 @@ class Absorber:
             if len(rows):
                 judged.refuse_stopped(rows, states[key], limit=self._limit, disorder=self._patience.disorder)
         return bounds
-
-    def _bury(self, judged: Judged, pending: Pending) -> None:
-        for row in sorted(judged.refused):
-            pending.dead_letters.append(
-                dead_letter(judged.batch.records[row], judged.refused[row], keep_bytes=self._settings.dead_letter_bytes)
-            )
 
 
 def _finish(judged: Judged, rows: npt.NDArray[np.intp], max_event_time: int | None, state: PartitionState) -> None:

@@ -14,6 +14,7 @@ from monitor.store.ledger import LedgerRows, ensure_weeks
 from monitor.store.outage import named_outage
 from monitor.store.pane_marks import NewMark
 from monitor.store.panes_append import PaneDelta
+from monitor.store.refused_counts import KeptBytes, RefusedCount
 from monitor.store.series import ensure_series
 from monitor.store.time_partitions import week_start
 from monitor.store.unseen import UnseenDelta
@@ -31,8 +32,10 @@ class Flusher:
         self._horizon = horizon
         self._series: dict[SeriesKey, int] = {}
 
-    def flush(self, pending: Pending, states: Iterable[PartitionState], *, generation: int) -> None:
+    def flush(self, pending: Pending, states: Iterable[PartitionState], *, generation: int) -> KeptBytes:
         """Commit *pending* and the moves of *states*; the caller keeps both until this returns.
+
+        Return the bytes of dead letters that are kept in this hour by now.
 
         Raises:
             ConfigurationChanged: Count the raw records again under the new configuration.
@@ -42,22 +45,23 @@ class Flusher:
         """
         moved = [each for each in states if each.moved]
         try:
-            self._write(pending, moved, generation)
+            return self._write(pending, moved, generation)
         except RefusedByDatabaseError as error:
             if error.sqlstate != FOREIGN_KEY_VIOLATION:
                 raise
             # A series that this worker remembers was removed, by its retention or with its model: begin from what is.
             self._series.clear()
             self._require_generation(generation)
-            self._write(pending, moved, generation)
+            return self._write(pending, moved, generation)
 
-    def _write(self, pending: Pending, moved: list[PartitionState], generation: int) -> None:
+    def _write(self, pending: Pending, moved: list[PartitionState], generation: int) -> KeptBytes:
         with named_outage(self._engine, "flushing counts"):
             self._prepare(pending)
             contents = self._contents(pending, moved, generation, self._series)
             with self._engine.begin() as connection:
-                write_flush(connection, contents)
+                kept = write_flush(connection, contents)
             reach("flush.after_commit")
+        return kept
 
     def _require_generation(self, generation: int) -> None:
         with named_outage(self._engine, "reading the configuration's generation"), self._engine.connect() as connection:
@@ -114,6 +118,18 @@ class Flusher:
                 UnseenDelta(series_id=known[key.series], column=key.column, hour=key.hour, values=tally.named())
                 for key, tally in sorted(pending.unseen.items(), key=itemgetter(0))
             ),
+            refused=tuple(
+                RefusedCount(
+                    reason=reason,
+                    model=model,
+                    records=tally.records,
+                    bytes=tally.bytes,
+                    kept=tally.kept,
+                    kept_bytes=tally.kept_bytes,
+                )
+                for (reason, model), tally in pending.refused.items()
+            ),
+            discovered=dict(pending.discovered),
             intakes=tuple(row for state in moved for row in state.intakes.unstored()),
             identities={each.key: each.seen.unstored() for each in moved if each.role is TopicRole.PREDICTIONS},
         )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import structlog
 
 from consumers.absorb import Absorber
+from consumers.burials import Burials
 from consumers.claims import Claims
 from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.flush import Flusher
@@ -24,6 +25,7 @@ from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.resending import ParkedLetters
 from consumers.service_outages import ServiceOutages
 from consumers.timestamp_types import TimestampTypes
 from consumers.timings import Timings
@@ -43,6 +45,7 @@ from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
+from monitor.store.refused_counts import OTHER_NAMES, discovered_models
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
 BEAT_SECONDS = 1.0
@@ -100,8 +103,10 @@ class IngestWorker:
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
         self._clock = DatabaseClock(engine)
+        self._burials = Burials(settings)
         self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
+        self._parked = ParkedLetters(engine, settings, self._roles)
         self._pending = Pending()
         self._pending_since = self._beat_at = 0.0
         self._absorber: Absorber | None = None
@@ -200,6 +205,7 @@ class IngestWorker:
             self._claims.tend()
             self._clock.refresh()
             self._timestamp_types.tend()
+            self._parked.tend()
             if now - self._beat_at >= BEAT_SECONDS:
                 self._reading.settle_ends()
                 self._claims.beat(every_seconds=BEAT_SECONDS)
@@ -329,8 +335,9 @@ class IngestWorker:
         assert self._absorber is not None
         states = list(self._claims.states.values())
         with FLUSH_SECONDS.time():
-            self._flusher.flush(self._pending, states, generation=self._absorber.generation)
+            kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
         self._outages.end("postgres")
+        self._burials.flushed(kept)
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
         now = monotonic_seconds()
@@ -347,10 +354,12 @@ class IngestWorker:
     def _load_configuration(self) -> None:
         with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
             configuration = load_configuration(connection)
-        self._absorber = Absorber(configuration, self._settings, self._timings, self._clock)
+            self._burials.know({found.model for found in discovered_models(connection)} - {OTHER_NAMES})
+        self._absorber = Absorber(configuration, self._settings, self._timings, self._clock, self._burials)
         self._configuration = configuration
         self._names = configuration.names
         self._wakeups.know(configuration)
+        self._parked.know(configuration)
         log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
         for unreadable in configuration.unreadable:
             log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)

@@ -11,8 +11,8 @@ from monitor.types import PartitionKey
 def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
     """Add a committed flush; call before the states forget their counters."""
     FLUSH_RECORDS.observe(pending.events)
-    for letter in pending.dead_letters:
-        DEAD_LETTERS.labels(reason=letter.reason.value).inc()
+    for (reason, _), tally in pending.refused.items():
+        DEAD_LETTERS.labels(reason=reason.value).inc(tally.records)
     for state in states:
         if not state.moved:
             continue

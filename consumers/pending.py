@@ -1,5 +1,6 @@
 """What was counted since the last flush and is not in Postgres yet."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,8 @@ from consumers.unseen import UnseenKey, ValueTally
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.deployments import DeploymentRow
 from monitor.store.inbox import InboxRow
-from monitor.types import PartitionKey, SeriesKey
+from monitor.store.refused_counts import RefusedKey
+from monitor.types import ModelKey, PartitionKey, SeriesKey
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +41,16 @@ class SampledPredictions:
     offsets: Sequence[int]
 
 
+@dataclass(slots=True)
+class RefusedTally:
+    """Records refused for one reason of one model, and those of them that are kept as dead letters."""
+
+    records: int = 0
+    bytes: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+
+
 PaneKey = tuple[SeriesKey, int, int]
 """Series, cells id, start of the minute (ms)."""
 
@@ -54,6 +66,9 @@ class Pending:
     truths: list[InboxRow] = field(default_factory=list)
     deployments: list[DeploymentRow] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    kept_bytes: int = 0  # of the dead letters
+    refused: dict[RefusedKey, RefusedTally] = field(default_factory=dict)
+    discovered: "Counter[ModelKey]" = field(default_factory=Counter)
     unseen: dict[UnseenKey, ValueTally] = field(default_factory=dict)
 
     def pane(self, key: PaneKey, size: int) -> OpenPane:

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     deployments_topics: tuple[str, ...] = ("deployments",)
     wakeups_topic: str = "driftline.wakeups"
     start_at: Literal["earliest", "latest"] = "earliest"
-    unknown_model: Literal["reject"] = "reject"
+    unknown_model: Literal["park", "reject", "discover"] = "park"
 
     batch_size: int = Field(default=5000, ge=1, description="Records asked of Kafka at once.")
     flush_seconds: float = Field(default=1.0, gt=0)
@@ -44,6 +44,15 @@ class Settings(BaseSettings):
     max_poll_interval_ms: int = 300_000
     max_message_bytes: int = 1 << 20
     dead_letter_bytes: int = Field(default=64 << 10, description="Bytes of a refused record that are kept.")
+    dead_letter_bytes_per_hour: int = Field(
+        default=1 << 20, ge=0, description="Bytes of dead letters kept per reason, model and hour; the rest is counted."
+    )
+    parked_bytes_per_hour: int = Field(
+        default=32 << 20, ge=0, description="The same of those to come back: parked, model_stopped, spec_unreadable."
+    )
+    dead_letter_total_bytes_per_hour: int = Field(
+        default=64 << 20, ge=0, description="Bytes of dead letters kept per hour at most, of all models together."
+    )
     dead_letter_share: float = Field(
         default=0.2, description="Bad share of a model's last 1,000 records in a partition that stops it there."
     )
@@ -73,6 +82,7 @@ class Settings(BaseSettings):
     incident_retention_days: int = Field(default=365, ge=1)
     deployment_retention_days: int = Field(default=365, ge=1)
     flush_retention_days: int = Field(default=7, ge=1)
+    dead_letter_retention_days: int = Field(default=14, ge=1)
 
     statement_timeout_seconds: float = Field(
         default=60.0, gt=0, description="Postgres ends a statement that runs longer."

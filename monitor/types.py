@@ -46,6 +46,7 @@ class DeadLetterReason(StrEnum):
     UNSUPPORTED = "unsupported"
     MODEL_STOPPED = "model_stopped"
     SPEC_UNREADABLE = "spec_unreadable"
+    PARKED = "parked"
 
 
 class TimestampType(StrEnum):

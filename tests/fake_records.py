@@ -1,12 +1,14 @@
 """Kafka records and configurations made by hand, for tests of ingest without a broker."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from consumers.absorb import Absorber
+from consumers.burials import Burials
 from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.partition import PartitionState
 from consumers.pending import Pending
@@ -18,6 +20,7 @@ from monitor.spec_file import parse_spec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
 from monitor.store.dedup import SeenIdentities
 from monitor.store.offsets import PartitionCounters, StoredOffset
+from monitor.store.refused_counts import KeptBytes
 from monitor.types import PartitionKey, TopicRole
 from tests.factories import START, layout, spec_text
 
@@ -105,10 +108,18 @@ class FakeClock:
 class Bench:
     """Ingest's counting, records in and pending counts out."""
 
-    def __init__(self, *, found: Configuration | None = None, partitions: int = 1, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        found: Configuration | None = None,
+        partitions: int = 1,
+        clock_millis: Callable[[], int] = lambda: START,
+        **settings: Any,
+    ) -> None:
         self.clock = FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
-        self.absorber = Absorber(found or configuration(), chosen, Timings(), self.clock)
+        self.burials = Burials(chosen, clock_millis=clock_millis)
+        self.absorber = Absorber(found or configuration(), chosen, Timings(), self.clock, self.burials)
         self.pending = Pending()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
         self.states = {each.key: each for each in states}
@@ -126,11 +137,19 @@ class Bench:
         first, self.next = self.next, self.next + len(bodies)
         self.take(*(FakeRecord(body=body, at=first + n, **of_record) for n, body in enumerate(bodies)))
 
-    def flushed(self) -> None:
-        """As if everything until now were committed."""
+    def flushed(self, kept: KeptBytes | None = None) -> None:
+        """As if everything until now were committed, and the hour kept these dead letters."""
+        self.burials.flushed(kept or KeptBytes())
         for state in self.states.values():
             self._flushed.update(asdict(state.counters) if state.key.topic == "predictions" else {})
             state.keep(now=0.0)
+        self.pending = Pending()
+
+    def rolled_back(self) -> None:
+        """As if nothing since the last flush had come."""
+        self.next = 0
+        for state in self.states.values():
+            state.roll_back()
         self.pending = Pending()
 
     def total(self) -> PartitionCounters:

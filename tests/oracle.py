@@ -137,7 +137,7 @@ class _Partition:
         except (ValueError, KeyError, AttributeError, TypeError):
             return "malformed"
         if key not in self.models:
-            return "unknown_model"
+            return {"park": "parked"}.get(self.settings.unknown_model, "unknown_model")
         at = _well_formed(event)
         if at is None:
             return "malformed"

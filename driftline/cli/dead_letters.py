@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from consumers.kafka import TopicProducer, unavailable
+from consumers.resending import send_letters
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
@@ -18,6 +19,7 @@ from monitor.store.dead_letters import (
     list_dead_letters,
     mark_replayed,
 )
+from monitor.store.refused_counts import RefusedTotal, refused_totals
 from monitor.types import DeadLetterReason
 
 app = typer.Typer(no_args_is_help=True, help="Show records that were refused, or send them again.")
@@ -39,8 +41,9 @@ def show(
     """List refused records: where each lies, why, and whether it was sent again."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
         found = list_dead_letters(connection, DeadLetterFilter(topic, reason, model), limit=limit)
+        totals = refused_totals(connection)
     if as_json:
-        print_json({"dead_letters": [_document(each) for each in found]})
+        print_json({"dead_letters": [_document(each) for each in found], "refused": totals})
         return
     print_table(
         "Dead letters",
@@ -51,6 +54,16 @@ def show(
         ],
         notes=[each.letter.sentence for each in found],
         empty="none",
+    )
+    if totals:
+        typer.echo(f"Refused so far: {refused_text(totals)}.")
+
+
+def refused_text(totals: tuple[RefusedTotal, ...]) -> str:
+    """Return for each reason how many records were refused, and how many of them are kept where that is fewer."""
+    return ", ".join(
+        f"{total.refused:,} {total.reason}" + (f" ({total.kept:,} kept)" if total.kept < total.refused else "")
+        for total in totals
     )
 
 
@@ -85,15 +98,9 @@ def replay(
 
 
 def _send(settings: Settings, letters: tuple[StoredDeadLetter, ...]) -> None:
-    producer = TopicProducer(settings)
-    for each in letters:
-        letter = each.letter
-        headers = [(name, None if value is None else value.encode("latin-1")) for name, value in letter.headers]
-        while not producer.send(letter.source.topic, value=letter.value, key=letter.key, headers=headers):
-            producer.serve(0.1)
-    left = producer.flush(_SEND_SECONDS)
-    if left or producer.failures:
-        raise unavailable(settings, "sending dead letters again", f"{left + producer.failures} were not taken")
+    untaken = send_letters(TopicProducer(settings), letters, timeout_seconds=_SEND_SECONDS)
+    if untaken:
+        raise unavailable(settings, "sending dead letters again", f"{untaken} were not taken")
 
 
 def _place(stored: StoredDeadLetter) -> str:

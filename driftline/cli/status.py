@@ -8,13 +8,15 @@ import typer
 from consumers.timestamp_types import create_time_notice
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
+from driftline.cli.dead_letters import refused_text
 from driftline.cli.models import model_troubles
 from monitor.settings import Settings, load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.model_intake import stopped_models
 from monitor.store.offsets import StoredOffset, list_offsets
-from monitor.store.status import ModelStatus, count_dead_letters, model_statuses
+from monitor.store.refused_counts import discovered_models, refused_totals
+from monitor.store.status import ModelStatus, model_statuses
 from monitor.store.watermarks import read_partitions
 from monitor.types import TimestampType, TopicRole, span_text
 from monitor.windows.watermark import PartitionState, topic_watermark, watermark_rules
@@ -38,7 +40,7 @@ def status(as_json: AsJson = False) -> None:
         models = model_statuses(connection)
         partitions = list_offsets(connection)
         topics = _topic_statuses(connection, settings, partitions)
-        dead = count_dead_letters(connection)
+        refused, discovered = refused_totals(connection), discovered_models(connection)
         configuration = load_configuration(connection)
         stopped = stopped_models(connection)
     if as_json:
@@ -49,7 +51,9 @@ def status(as_json: AsJson = False) -> None:
                 "stopped_models": stopped,
                 "topics": topics,
                 "partitions": flat_partitions(partitions),
-                "dead_letters": dead,
+                "dead_letters": {total.reason: total.refused for total in refused},
+                "dead_letters_kept": {total.reason: total.kept for total in refused},
+                "models_not_applied": discovered,
             }
         )
         return
@@ -60,9 +64,15 @@ def status(as_json: AsJson = False) -> None:
     _print_topics(topics)
     print_partitions(partitions)
     print_create_time(partitions)
-    if dead:
-        counts = ", ".join(f"{count:,} {reason}" for reason, count in dead.items())
-        typer.echo(f"Dead letters: {counts}. See `driftline dead-letters list`.")
+    if refused:
+        typer.echo(f"Dead letters: {refused_text(refused)}. See `driftline dead-letters list`.")
+    if discovered:
+        print_table(
+            "Models that send records and were never applied",
+            ("model", "records", "last seen (UTC)"),
+            [(found.model, found.records, found.last_seen_at[:16].replace("T", " ")) for found in discovered],
+            empty="none",
+        )
 
 
 def _topic_statuses(

@@ -11,12 +11,14 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.settings import Settings
 from monitor.store.database_clock import database_now_millis
+from monitor.store.dead_letters import drop_old_letters
 from monitor.store.incident_retention import (
     INCIDENTS_AT_ONCE,
     drop_old_deliveries,
     drop_old_deployments,
     drop_old_incidents,
 )
+from monitor.store.refused_counts import drop_old_counts
 from monitor.store.retention import (
     ROWS_AT_ONCE,
     drop_old_dedup,
@@ -137,6 +139,9 @@ def _drop_by_clock(engine: sa.Engine, chunks: Chunks, settings: Settings, *, wal
     dropped += chunks.drop(partial(drop_old_flushes, days=settings.flush_retention_days))
     dropped += chunks.drop(partial(drop_old_incidents, days=incident_days), at_once=INCIDENTS_AT_ONCE)
     dropped += chunks.drop(partial(drop_old_deliveries, days=incident_days))
+    dropped += chunks.drop(partial(drop_old_letters, days=settings.dead_letter_retention_days))
+    with engine.begin() as connection:
+        dropped += drop_old_counts(connection, days=settings.dead_letter_retention_days)
     with engine.begin() as connection:
         dropped += drop_old_dedup(connection, horizon=settings.dedup_horizon)
     # A series had no panes when it was marked; after so long the ledger's last week with its predictions is dropped.

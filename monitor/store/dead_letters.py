@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.model_names import DEFAULT_NAMESPACE
-from monitor.store.schema import dead_letter
+from monitor.store.retention import ROWS_AT_ONCE
+from monitor.store.schema import dead_letter, model
 from monitor.types import DeadLetterReason, ModelKey, PartitionKey
 
 Headers = tuple[tuple[str, str | None], ...]
@@ -47,38 +49,73 @@ class StoredDeadLetter:
     replayed_at: str | None
 
 
+LETTERS_AT_ONCE, BYTES_AT_ONCE = 2000, 8 << 20
+
+# One document carries many letters: a driver that writes arrays or rows one by one takes ten times as long.
+_APPEND = sa.text(
+    """
+    INSERT INTO dead_letter (topic, incarnation, partition, "offset", row, key, value, headers, size, truncated,
+        reason, sentence, namespace, model)
+    SELECT topic, incarnation, partition, "offset", row, decode(key, 'base64'), decode(value, 'base64'), headers,
+        size, truncated, reason, sentence, namespace, model
+    FROM json_to_recordset(CAST(:letters AS json)) AS letter (topic text, incarnation integer, partition integer,
+        "offset" bigint, row integer, key text, value text, headers jsonb, size integer, truncated boolean, reason text,
+        sentence text, namespace text, model text)
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
 def append_dead_letters(
     connection: sa.Connection, letters: Sequence[DeadLetter], incarnations: Mapping[PartitionKey, int]
 ) -> None:
     """Append *letters*; a record that is there already, of the same incarnation of its topic, stays as it is."""
-    if letters:
-        connection.execute(
-            insert(dead_letter).on_conflict_do_nothing(),
-            [
-                {
-                    "topic": each.source.topic,
-                    "incarnation": incarnations.get(each.source, 0),
-                    "partition": each.source.partition,
-                    "offset": each.offset,
-                    "row": each.row,
-                    "key": each.key,
-                    "value": each.value,
-                    "headers": [[name, _storable(value)] for name, value in each.headers],
-                    "size": each.size,
-                    "truncated": each.truncated,
-                    "reason": each.reason.value,
-                    "sentence": each.sentence.replace("\x00", "\\x00"),
-                    "namespace": None if each.model is None else each.model.namespace,
-                    "model": None if each.model is None else each.model.name,
-                }
-                for each in letters
-            ],
-        )
+    for part in _parts(letters):
+        encoded = msgspec.json.encode(
+            [_document(letter, incarnations.get(letter.source, 0)) for letter in part]
+        )  # bytes are written as base64
+        connection.execute(_APPEND, {"letters": encoded.decode()})
 
 
-def _storable(value: str | None) -> str | None:
-    # jsonb holds no NUL; U+2400 is no Latin-1 character, so the way back is exact
-    return None if value is None else value.replace("\x00", "\u2400")
+def _parts(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    part: list[DeadLetter] = []
+    size = 0
+    for letter in letters:
+        part.append(letter)
+        size += len(letter.value or b"")
+        if len(part) >= LETTERS_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _document(letter: DeadLetter, incarnation: int) -> dict[str, object]:
+    return {
+        "topic": letter.source.topic,
+        "incarnation": incarnation,
+        "partition": letter.source.partition,
+        "offset": letter.offset,
+        "row": letter.row,
+        "key": letter.key,
+        "value": letter.value,
+        "headers": [(_storable(name), None if value is None else _storable(value)) for name, value in letter.headers],
+        "size": letter.size,
+        "truncated": letter.truncated,
+        "reason": letter.reason.value,
+        "sentence": letter.sentence.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode(),
+        "namespace": None if letter.model is None else letter.model.namespace,
+        "model": None if letter.model is None else letter.model.name,
+    }
+
+
+def _storable(text: str) -> str:
+    # jsonb holds no NUL; U+2400 is no Latin-1 character, so the way back is exact for values
+    return text.replace("\x00", "\u2400")
+
+
+def _restored(text: str) -> str:
+    return text.replace("\u2400", "\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +149,41 @@ def dead_letters_to_replay(
     return tuple(_stored(each) for each in connection.execute(wanted))
 
 
+def parked_letters(
+    connection: sa.Connection, model_ids: Sequence[int], *, topics: Sequence[str], limit: int
+) -> tuple[StoredDeadLetter, ...]:
+    """Return, in the order they came and locked, whole letters of *topics* that waited for one of these models.
+
+    The caller sends them and marks them in the same transaction.
+    """
+    wanted = (
+        sa.select(dead_letter)
+        .join(model, sa.and_(model.c.namespace == dead_letter.c.namespace, model.c.name == dead_letter.c.model))
+        .where(
+            sa.text("dead_letter.replayed_at IS NULL AND dead_letter.reason IN ('parked', 'spec_unreadable')"),
+            model.c.id == sa.func.any(sa.cast(list(model_ids), ARRAY(sa.Integer))),
+            dead_letter.c.topic == sa.func.any(sa.cast(list(topics), ARRAY(sa.Text))),
+            dead_letter.c.value.is_not(None),
+            sa.not_(dead_letter.c.truncated),
+        )
+        .order_by(dead_letter.c.id)
+        .limit(limit)
+        .with_for_update(of=dead_letter, skip_locked=True)
+    )
+    return tuple(_stored(each) for each in connection.execute(wanted))
+
+
+_DROP = sa.text(
+    "DELETE FROM dead_letter WHERE id = ANY(ARRAY(SELECT id FROM dead_letter ORDER BY id LIMIT :limit))"
+    " AND recorded_at < clock_timestamp() - make_interval(days => :days)"
+)
+
+
+def drop_old_letters(connection: sa.Connection, *, days: int, limit: int = ROWS_AT_ONCE) -> int:
+    """Delete at most *limit* of the oldest letters, those recorded *days* ago; return how many."""
+    return connection.execute(_DROP, {"days": days, "limit": limit}).rowcount
+
+
 def mark_replayed(connection: sa.Connection, ids: Sequence[int]) -> int:
     """Write that these dead letters were produced again; return how many there were."""
     done = connection.execute(
@@ -131,7 +203,7 @@ def _of(chosen: DeadLetterFilter) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _stored(row: sa.Row) -> StoredDeadLetter:  # type: ignore[type-arg]  # a row of every column
-    headers = tuple((name, None if value is None else value.replace("\u2400", "\x00")) for name, value in row.headers)
+    headers = tuple((_restored(name), None if value is None else _restored(value)) for name, value in row.headers)
     letter = DeadLetter(
         source=PartitionKey(row.topic, row.partition),
         offset=row.offset,

@@ -1,5 +1,6 @@
 """One flush: offsets, panes, unseen values, ledger, inbox, identities, dead letters, deployments in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -17,9 +18,10 @@ from monitor.store.model_intake import IntakeRow, save_intake
 from monitor.store.offsets import PartitionMove, move_offset
 from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.panes_append import PaneDelta, append_panes
+from monitor.store.refused_counts import KeptBytes, RefusedCount, add_discovered, add_refused
 from monitor.store.schema import flush
 from monitor.store.unseen import UnseenDelta, append_unseen
-from monitor.types import PartitionKey
+from monitor.types import ModelKey, PartitionKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +39,16 @@ class FlushContents:
     deployments: tuple[DeploymentRow, ...]
     dead_letters: tuple[DeadLetter, ...]
     unseen: tuple[UnseenDelta, ...]
+    refused: tuple[RefusedCount, ...]
+    discovered: Mapping[ModelKey, int]
     intakes: tuple[IntakeRow, ...]
     identities: dict[PartitionKey, SeenIdentities]
 
 
-def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
+def write_flush(connection: sa.Connection, contents: FlushContents) -> KeptBytes:
     """Write *contents*; the caller's transaction commits all of it or nothing.
+
+    Return the bytes of dead letters that are kept in this hour then.
 
     Raises:
         ConfigurationChanged: The batch was counted under another generation than the one in force.
@@ -72,7 +78,11 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> None:
     save_intake(connection, contents.intakes)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]
     connection.execute(sa.insert(flush).values(worker=contents.worker, ranges=ranges, marked=True))
+    # Last: these rows are every worker's, and locked until the commit.
+    add_discovered(connection, contents.discovered)
+    kept = add_refused(connection, contents.refused)
     reach("flush.before_commit")
+    return kept
 
 
 def require_generation(connection: sa.Connection, expected: int) -> None:

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from monitor.store.schema import (
     cells,
-    dead_letter,
     deployment,
     evaluation,
     incident,
@@ -17,7 +16,7 @@ from monitor.store.schema import (
     series,
 )
 from monitor.store.stored_results import RESULT_COLUMNS, stored_result
-from monitor.types import DeadLetterReason, IncidentKind, Stage, Tier, Verdict
+from monitor.types import IncidentKind, Stage, Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +103,6 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
 def windows_evaluated(connection: sa.Connection) -> int:
     """Return how many windows were evaluated, drift and performance, first revisions only."""
     return _windows_evaluated(connection, None)
-
-
-def count_dead_letters(connection: sa.Connection) -> dict[DeadLetterReason, int]:
-    """Return how many records were refused, by reason."""
-    rows = connection.execute(
-        sa.select(dead_letter.c.reason, sa.func.count()).group_by(dead_letter.c.reason).order_by(dead_letter.c.reason)
-    )
-    return {DeadLetterReason(reason): int(count) for reason, count in rows}
 
 
 def _windows_evaluated(connection: sa.Connection, model_id: int | None) -> int:

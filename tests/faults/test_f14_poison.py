@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from monitor.health import Health
 from monitor.store.model_intake import resume_model, stopped_models
 from monitor.store.schema import dead_letter
 from tests.factories import START, apply_model, encoded, prediction_event
@@ -36,13 +37,10 @@ def test_bytes_that_are_no_event_stop_nothing(
     produce(kafka_broker, topic_names.predictions, events("credit", 0, 100))
     produce(kafka_broker, topic_names.predictions, [b"broken", b"\x00\xff", b"[]", b"{}"] * 500, partitions=1)
     produce(kafka_broker, topic_names.predictions, events("credit", 100, 100))
-    notices: list[str] = []
-    with ingesting(
-        settings_for(database_url, kafka_broker, topic_names),
-        on_notices=lambda told: notices.__setitem__(slice(None), told),
-    ):
+    health = Health()
+    with ingesting(settings_for(database_url, kafka_broker, topic_names), health=health):
         wait_until(lambda: records(engine) == 2200)
-        wait_until(lambda: any("name no model or cannot be read" in notice for notice in notices))
+        wait_until(lambda: any("name no model or cannot be read" in notice for notice in health.notices))
     assert not any(row.paused_reason for row in offsets_of(engine, topic_names.predictions))
     counted = counted_in_database(engine)
     assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)

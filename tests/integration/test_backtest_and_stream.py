@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from consumers.absorb import Absorber
+from consumers.burials import Burials
 from consumers.flush import Flusher
 from consumers.partition import PartitionState
 from consumers.pending import Pending
@@ -132,7 +133,8 @@ def stream(engine: Engine, profile: ReferenceProfile, table: pa.Table, *, batch:
         configuration = load_configuration(connection)
     roles = {name: role for role, name in FILES.items()}
     states = _claimed(engine)
-    absorber = Absorber(configuration, Settings.model_construct(), Timings(), FakeClock())
+    settings = Settings.model_construct()
+    absorber = Absorber(configuration, settings, Timings(), FakeClock(), Burials(settings))
     flusher = Flusher(engine, worker="test", horizon=100_000)
     pending = Pending()
     for number, records in enumerate(_batches(as_events(table), batch), 1):

@@ -16,6 +16,7 @@ from monitor.packed_result import encode_result
 from monitor.store.schema import (
     action,
     dead_letter,
+    dead_letter_count,
     endpoint,
     evaluation,
     incident,
@@ -116,6 +117,12 @@ def told(engine: Engine) -> Engine:
                 truncated=False, reason="malformed", sentence="expected a JSON object, found its beginning",
             )
         )  # fmt: skip
+        connection.execute(
+            sa.insert(dead_letter_count).values(
+                hour="2026-06-01T12:00:00Z", reason="malformed", namespace="", model="", records=12_000, bytes=12_000,
+                kept=350, kept_bytes=350,
+            )
+        )  # fmt: skip
     return engine
 
 
@@ -134,10 +141,11 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
     assert topic["held_because"] == "stopped: 10 of the last 50 records are bad"
     assert topic["watermark"] == START - 60_000
     assert found["partitions"][0]["counted"] == 40
-    assert found["dead_letters"] == {"malformed": 1}
+    assert found["dead_letters"] == {"malformed": 12_000}
+    assert found["dead_letters_kept"] == {"malformed": 350}
     shown = run(database_url, "status", directory=tmp_path)
     assert shown.returncode == 0, shown.stderr
-    for part in ("WARNING", "predictions[0]", "stopped: 10 of the last 50", "8b20baab", "Dead letters: 1 malformed"):
+    for part in ("WARNING", "predictions[0]", "stopped: 10 of the last 50", "8b20baab", "12,000 malformed (350 kept)"):
         assert part in shown.stdout
 
 
@@ -201,7 +209,7 @@ def test_dead_letters_are_listed_with_their_sentence(told: Engine, database_url:
         connection.execute(sa.update(dead_letter).values(replayed_at="2026-06-01T12:00:30.5Z"))
     assert "2026-06-01 12:00:30\n" in run(database_url, "dead-letters", "list", directory=tmp_path).stdout
     none = document(database_url, "dead-letters", "list", "--reason", "future", directory=tmp_path)
-    assert none == {"dead_letters": []}
+    assert none["dead_letters"] == []
 
 
 def test_an_empty_database_is_refused_until_it_is_migrated(

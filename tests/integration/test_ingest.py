@@ -113,7 +113,7 @@ def test_each_record_counts_once_over_restarts(
     assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
     totals = {name: sum(each[name] or 0 for each in counted.partitions.values()) for name in ("duplicates", "late")}
     assert min(totals.values()) > 10
-    assert {"future", "malformed", "unknown_model"} <= set(counted.dead.values())
+    assert {"future", "malformed", "parked"} <= set(counted.dead.values())
 
 
 @pytest.mark.parametrize("failpoint", ["flush.after_offsets", "flush.before_commit", "flush.after_commit"])

@@ -1,13 +1,12 @@
 """Rows that the database refuses: the model they are of stops, every other one is counted, and no retry goes on."""
 
-import threading
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from consumers.flush import Flusher
 from consumers.isolation import stop_refused_models
+from monitor.health import Health
 from monitor.store.configuration import load_configuration
 from monitor.store.model_intake import stopped_models
 from monitor.store.schema import dead_letter, flush, input_offset, pane, series
@@ -89,20 +88,13 @@ def test_what_no_single_model_causes_is_said_and_tried_again(
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE input_offset ADD CONSTRAINT no_progress CHECK (records = 0) NOT VALID"))
     produce(kafka_broker, topic_names.predictions, bodies(300))
-    health: list[tuple[bool, str]] = []
-    told = threading.Event()
-
-    def hear(healthy: bool, reason: str) -> None:
-        health.append((healthy, reason))
-        if "no_progress" in reason:
-            told.set()
-
-    with ingesting(settings_for(database_url, kafka_broker, topic_names), on_health=hear):
-        assert told.wait(60)
+    health = Health()
+    with ingesting(settings_for(database_url, kafka_broker, topic_names), health=health):
+        wait_until(lambda: "no_progress" in (health.reason or ""))
         with engine.begin() as connection:
             assert not stopped_models(connection)
             connection.execute(sa.text("ALTER TABLE input_offset DROP CONSTRAINT no_progress"))
         wait_until(lambda: records(engine) == 300)
-        wait_until(lambda: health[-1] == (True, ""))
+        wait_until(lambda: health.reason is None)
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.sum(input_offset.c.counted))).scalar() == 100

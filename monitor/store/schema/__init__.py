@@ -3,8 +3,10 @@
 from monitor.store.schema.columns import metadata
 from monitor.store.schema.counts import (
     dead_letter,
+    dead_letter_count,
     dedup,
     deployment,
+    discovered_model,
     flush,
     input_offset,
     model_intake,
@@ -54,6 +56,8 @@ __all__ = [
     "pane_mark",
     "unseen_value",
     "dead_letter",
+    "dead_letter_count",
+    "discovered_model",
     "deployment",
     "prediction_ledger",
     "truth_inbox",

@@ -149,6 +149,37 @@ dead_letter = sa.Table(
     wall("replayed_at", nullable=True),
     sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("topic", "incarnation", "partition", "offset", "row"),
+    sa.Index(
+        "ix_dead_letter_parked",
+        "namespace",
+        "model",
+        "id",
+        postgresql_where=sa.text("replayed_at IS NULL AND reason IN ('parked', 'spec_unreadable')"),
+    ),
+)
+
+dead_letter_count = sa.Table(  # every refused record, whether a dead letter was kept of it or not
+    "dead_letter_count",
+    metadata,
+    sa.Column("hour", sa.DateTime(timezone=True), primary_key=True),  # by the database's clock when it was refused
+    sa.Column("reason", sa.Text, primary_key=True),
+    # An applied model, one of `discovered_model`, or empty and `other`; both empty where a record names none.
+    sa.Column("namespace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("kept", sa.BigInteger, nullable=False),
+    sa.Column("kept_bytes", sa.BigInteger, nullable=False),
+)
+
+discovered_model = sa.Table(  # models that nobody applied: a hundred names, the rest is `other` in no namespace
+    "discovered_model",
+    metadata,
+    sa.Column("namespace", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    wall("first_seen_at"),
+    wall("last_seen_at"),
 )
 
 deployment = sa.Table(

@@ -157,7 +157,7 @@ def test_an_unknown_model_is_named_with_the_known_ones() -> None:
     """Unknown by name or by namespace."""
     bench = Bench()
     bench.take_bodies(event_with(model="nobody"), event_with(namespace="elsewhere"))
-    assert {each.reason for each in bench.pending.dead_letters} == {DeadLetterReason.UNKNOWN_MODEL}
+    assert {each.reason for each in bench.pending.dead_letters} == {DeadLetterReason.PARKED}
     assert "(credit)" in bench.pending.dead_letters[0].sentence
 
 

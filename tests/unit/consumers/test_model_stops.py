@@ -96,7 +96,7 @@ def test_one_bad_record_in_ten_never_stops_anything() -> None:
     [
         (b"broken", BOTH, DeadLetterReason.MALFORMED, True),
         (encoded(prediction_event(1, model="x" * 201)), BOTH, DeadLetterReason.MALFORMED, True),
-        (encoded(prediction_event(1, model="nobody")), BOTH, DeadLetterReason.UNKNOWN_MODEL, False),
+        (encoded(prediction_event(1, model="nobody")), BOTH, DeadLetterReason.PARKED, False),
         (event(1), UNREADABLE, DeadLetterReason.SPEC_UNREADABLE, False),
     ],
     ids=["not JSON", "no name", "unknown model", "unreadable spec"],
