@@ -1,6 +1,7 @@
 """One model's turn: find the windows that are due, decide them, store what was decided."""
 
 from dataclasses import dataclass, replace
+from weakref import WeakSet
 
 import sqlalchemy as sa
 
@@ -22,6 +23,7 @@ from monitor.types import TopicRole
 from monitor.windows.counts_cache import CountsCache
 from monitor.windows.watermark import model_watermark
 
+_SEEN_BY = "driftline.seen_by_evaluators"
 COUNTS_AT_ONCE = 2_000_000  # cells times window ends of one batch: wide models take smaller batches
 
 
@@ -53,6 +55,7 @@ class Evaluator:
         lies under it is complete. Results depend on the counted events alone, never on *now_millis* or the batch.
         """
         rules = self._rules
+        self._forget_what_older_connections_saw(connection)
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=rules.prediction_topics)
         watermark = model_watermark(partitions, now=now_millis, rules=rules.watermark)
         if watermark.value is None:
@@ -77,6 +80,18 @@ class Evaluator:
                 self._compared_at[applied.model_id] = now_millis
         accuracy, more_truths = judge_performance(connection, prepared.performance, series=series, judged=judged)
         return EvaluationBatch(ends=by_end(judged + accuracy), more=more or more_truths, watermark=watermark)
+
+    def _forget_what_older_connections_saw(self, connection: sa.Connection) -> None:
+        """Begin without memory on every new connection.
+
+        A database restored to an earlier moment gives ids away again, of rows and of references; nobody stays connected
+        while it is restored.
+        """
+        if self not in connection.info.setdefault(_SEEN_BY, WeakSet()):
+            connection.info[_SEEN_BY].add(self)
+            self._cache.clear()
+            self._prepared.clear()
+            self._compared_at.clear()
 
     def _comparison_is_due(self, model_id: int, now_millis: int) -> bool:
         last = self._compared_at.get(model_id)
