@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from consumers.ingest import run_ingest
 from consumers.timings import Timings
+from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from monitor.store.migrate import upgrade
@@ -31,14 +32,14 @@ MEGABYTES = 48
 
 
 @contextmanager
-def watched_ingest(settings: Settings) -> Iterator[tuple[list[str], Timings]]:
+def watched_ingest(settings: Settings) -> Iterator[tuple[Health, Timings]]:
     """Give what a running worker says of its health, and how many records it has read."""
-    stop, reasons, timings = threading.Event(), list[str](), Timings()
-    keywords = {"stop": stop, "on_health": lambda healthy, reason: reasons.append(reason), "timings": timings}
+    stop, health, timings = threading.Event(), Health(), Timings()
+    keywords = {"stop": stop, "health": health, "timings": timings}
     thread = threading.Thread(target=run_ingest, args=(settings,), kwargs=keywords)
     thread.start()
     try:
-        yield reasons, timings
+        yield health, timings
         assert thread.is_alive()
     finally:
         stop.set()
@@ -77,29 +78,29 @@ def test_a_full_disk_stops_consumption_until_there_is_room(
     if (forbidden := what_forbids_it(disk.at)) and not IN_CI:
         pytest.skip(f"F17 was NOT tested: {forbidden}")
     assert not forbidden, forbidden
-    with PostgresServer(directory, durable=False, small_disk=disk) as server:
+    with PostgresServer(directory, durable=False, small_disk=disk) as server, ExitStack() as resources:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE TABLESPACE small LOCATION '{os.fspath(disk.at)}'")
             connection.execute("CREATE DATABASE driftline TABLESPACE small")
         url = server.url("driftline")
         upgrade(url)
         engine = make_engine(url)
+        resources.callback(engine.dispose)
         apply_credit_model(engine)
         settings = settings_for(url, kafka_broker, topic_names)
         written = produce_stream(kafka_broker, topic_names, first=0, count=300)
-        with watched_ingest(settings) as (reasons, timings):
+        with watched_ingest(settings) as (health, timings):
             wait_until(lambda: records(engine) == written, seconds=60)
             fill(engine)
             before = produce_stream(kafka_broker, topic_names, first=300, count=3_000)
-            wait_until(lambda: "disk full" in reasons[-1], seconds=60)
+            wait_until(lambda: "disk full" in str(health.reason), seconds=60)
             stored, read = records(engine), timings.records
             more = produce_stream(kafka_broker, topic_names, first=3_300, count=3_000)
             time.sleep(5)
             assert (records(engine), timings.records) == (stored, read)
-            assert "disk full" in reasons[-1]
+            assert "disk full" in str(health.reason)
             with engine.begin() as connection:
                 connection.execute(sa.text("DROP TABLE filler"))
             wait_until(lambda: records(engine) == written + before + more, seconds=90)
-            wait_until(lambda: reasons[-1] == "")
+            wait_until(lambda: health.reason is None)
         assert_equal_to_topics(engine, kafka_broker, topic_names)
-        engine.dispose()
