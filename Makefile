@@ -82,6 +82,12 @@ compose: $(filter .cache/%,$(GO)) ## docker-compose.yml through the reference lo
 
 check: lint types contracts test ## everything a change must pass
 
+.PHONY: soak
+SOAK_ARGS ?=
+soak: $(READY) ## half an hour of kills, freezes and restarts of everything, then the recount
+	@$(MAKE) $(KAFKA_JARS)/.ready
+	@$(BIN)/python -m tests.soak $(SOAK_ARGS)
+
 bench: $(READY) ## speed on a real broker, written to benchmarks/results/
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m benchmarks.ingest $(BENCH_ARGS)

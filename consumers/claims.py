@@ -17,6 +17,7 @@ from monitor.store.dedup import load_identities
 from monitor.store.model_intake import load_intake, stopped_models
 from monitor.store.offsets import (
     BrokerPartition,
+    Held,
     beat,
     claim_partition,
     discover_partition,
@@ -210,7 +211,11 @@ class Claims:
                 state.flowing = self._consumer.flow(key, state.now.next_offset)
 
     def beat(self, *, every_seconds: float) -> None:
-        """Write the heartbeat of partitions without unflushed records; drop those that others took over."""
+        """Write the heartbeat of partitions without unflushed records, unless a flush just did.
+
+        One whose row is no longer where we left it is dropped and taken over again: in a restored database its records
+        since the backup are to be read again, whether or not more of them come.
+        """
         now = monotonic_seconds()
         idle = {
             key: each
@@ -219,10 +224,13 @@ class Claims:
         }
         if not idle:
             return
-        at_end = {key for key, each in idle.items() if each.at_end}
+        held = {
+            key: Held(epoch=state.epoch, next_offset=state.stored.next_offset, at_end=state.at_end)
+            for key, state in idle.items()
+        }
         with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
-            lost = beat(connection, {key: each.epoch for key, each in idle.items()}, at_end)
-        for key in sorted(lost):
+            elsewhere = beat(connection, held)
+        for key in sorted(elsewhere):
             self.fenced(key)
 
     def _try_claim(self, key: PartitionKey) -> bool:

@@ -24,13 +24,23 @@ FOREIGN_KEY_VIOLATION = "23503"
 
 
 class Flusher:
-    """Writes pending counts to Postgres; remembers the ids of series."""
+    """Writes pending counts to Postgres; remembers the ids of series for as long as its connections live.
+
+    A database that was restored to an earlier moment gives the same ids to other series; nobody stays connected to a
+    database while it is restored, so every new connection begins without memory.
+    """
 
     def __init__(self, engine: sa.Engine, *, worker: str, horizon: int) -> None:
         self._engine = engine
         self._worker = worker
         self._horizon = horizon
         self._series: dict[SeriesKey, int] = {}
+        self._connections = 0
+        sa.event.listen(engine, "connect", self._connected)
+
+    def _connected(self, driver: object, record: object) -> None:
+        self._connections += 1
+        self._series.clear()
 
     def flush(self, pending: Pending, states: Iterable[PartitionState], *, generation: int) -> KeptBytes:
         """Commit *pending* and the moves of *states*; the caller keeps both until this returns.
@@ -56,12 +66,19 @@ class Flusher:
 
     def _write(self, pending: Pending, moved: list[PartitionState], generation: int) -> KeptBytes:
         with named_outage(self._engine, "flushing counts"):
-            self._prepare(pending)
-            contents = self._contents(pending, moved, generation, self._series)
-            with self._engine.begin() as connection:
-                kept = write_flush(connection, contents)
+            while (kept := self._written(pending, moved, generation)) is None:
+                pass
             reach("flush.after_commit")
         return kept
+
+    def _written(self, pending: Pending, moved: list[PartitionState], generation: int) -> KeptBytes | None:
+        """Write and commit; None: the connection is a new one since the ids were read, nothing was written."""
+        self._prepare(pending)
+        connections, contents = self._connections, self._contents(pending, moved, generation, self._series)
+        with self._engine.begin() as connection:
+            if self._connections != connections:
+                return None
+            return write_flush(connection, contents)
 
     def _require_generation(self, generation: int) -> None:
         with named_outage(self._engine, "reading the configuration's generation"), self._engine.connect() as connection:
@@ -82,11 +99,10 @@ class Flusher:
 
     def _prepare(self, pending: Pending) -> None:
         # Both are visible to everyone before the flush begins, so a flush never waits for another one's new names.
-        unknown = {series for series, _, _ in pending.panes} - self._series.keys()
-        weeks = _weeks(pending)
-        if unknown or weeks:
-            with self._engine.begin() as connection:
-                self._series |= ensure_series(connection, unknown)
+        wanted, weeks = {series for series, _, _ in pending.panes}, _weeks(pending)
+        if wanted - self._series.keys() or weeks:
+            with self._engine.begin() as connection:  # perhaps a new one, which begins without memory
+                self._series |= ensure_series(connection, wanted - self._series.keys())
                 ensure_weeks(connection, weeks)
 
     def _contents(

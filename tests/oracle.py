@@ -6,16 +6,17 @@ compared as they are. Only what is the contract is shared: the cells' layout, th
 
 import json
 import math
+import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 import xxhash
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicPartition
 
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.settings import Settings
@@ -27,6 +28,9 @@ from monitor.windows.codec import decode_counts
 PaneKey = tuple[int, str, str, str, int, int]
 """Model id, version, segment tag and value, cells id, start of the span (ms)."""
 HOUR = 3_600_000
+Segments = tuple[tuple[str, str], ...]
+LedgerRow = tuple[str, str, int, float | None, str | None, Segments]
+"""Hash, version, event time (ms), score, label, and the segments whose series it counts in."""
 
 
 @dataclass(kw_only=True)
@@ -37,7 +41,7 @@ class Counted:
         panes: Non-zero counts by their place in the layout's vector; ``events`` and ``sampled`` besides.
         partitions: Records, counted, duplicates, late, dead, extra fields, next offset, largest event time.
         dead: Reason of each dead letter by topic, partition and offset.
-        ledger: Hash, version, event time, score and label by topic, partition and offset.
+        ledger: Hash, version, event time, score, label and series by topic, partition and offset.
         unseen: How often each unseen category occurred, by model id, version, column and hour (ms); exact, for the
             streams of the tests have fewer of them than are kept.
     """
@@ -45,7 +49,7 @@ class Counted:
     panes: dict[PaneKey, Counter[int | str]] = field(default_factory=dict)
     partitions: dict[tuple[str, int], dict[str, int | None]] = field(default_factory=dict)
     dead: dict[tuple[str, int, int], str] = field(default_factory=dict)
-    ledger: dict[tuple[str, int, int], tuple[str, str, int, float | None, str | None]] = field(default_factory=dict)
+    ledger: dict[tuple[str, int, int], LedgerRow] = field(default_factory=dict)
     unseen: dict[tuple[int, str, str, int], Counter[str]] = field(default_factory=dict)
 
 
@@ -58,33 +62,41 @@ def recount_topics(
         models = {(each.key.namespace, each.key.name): each for each in load_configuration(connection).models}
     found = Counted()
     for topic in topics:
-        for partition, messages in sorted(read_topic(bootstrap, topic).items()):
+        for partition in partitions_of(bootstrap, topic):
+            messages = read_partition(bootstrap, topic, partition)
             _Partition(found, models, chosen, span_minutes, topic, partition).count(messages)
     return found
 
 
-def read_topic(bootstrap: str, topic: str) -> dict[int, list[Message]]:
-    """Return every record of *topic* by partition, in offset order."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "oracle", "enable.auto.commit": False})
+def partitions_of(bootstrap: str, topic: str) -> list[int]:
+    """Return the numbers of the topic's partitions."""
+    consumer = _reader(bootstrap)
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        found: dict[int, list[Message]] = {partition: [] for partition in partitions}
-        left = {}
-        for partition in partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-            if high > low:
-                left[partition] = high
-        consumer.assign([TopicPartition(topic, partition, 0) for partition in left])
-        while left:
-            for message in consumer.consume(10_000, timeout=1):
-                assert message.error() is None, message.error()
-                partition = int(message.partition() or 0)
-                found[partition].append(message)
-                if int(message.offset() or 0) + 1 >= left.get(partition, math.inf):
-                    del left[partition]
-        return found
+        return sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
     finally:
         consumer.close()
+
+
+def read_partition(bootstrap: str, topic: str, partition: int) -> Iterator[Message]:
+    """Yield every record of one partition in offset order, up to the end it has now."""
+    consumer = _reader(bootstrap)
+    try:
+        place = TopicPartition(topic, partition)
+        low, high = consumer.get_watermark_offsets(place, timeout=30)
+        position = low
+        consumer.assign([TopicPartition(topic, partition, low)])
+        while position < high:
+            for message in consumer.consume(10_000, timeout=1):
+                assert message.error() is None, message.error()
+                position = int(message.offset() or 0) + 1
+                if position <= high:
+                    yield message
+    finally:
+        consumer.close()
+
+
+def _reader(bootstrap: str) -> Consumer:
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": "oracle", "enable.auto.commit": False})
 
 
 class _Partition:
@@ -107,7 +119,7 @@ class _Partition:
         names = ("records", "counted", "duplicates", "late", "dead", "extra_fields")
         self.tally: dict[str, int | None] = dict.fromkeys(names, 0)
 
-    def count(self, messages: list[Message]) -> None:
+    def count(self, messages: Iterable[Message]) -> None:
         next_offset = 0
         for message in messages:
             offset = int(message.offset() or 0)
@@ -134,14 +146,14 @@ class _Partition:
         try:
             event = json.loads(body.decode())
             key = (event.get("namespace") or "default", event["model"])
-        except (ValueError, KeyError, AttributeError, TypeError):
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
             return "malformed"
         if key not in self.models:
             return {"park": "parked"}.get(self.settings.unknown_model, "unknown_model")
         at = _well_formed(event)
         if at is None:
             return "malformed"
-        if at > message.timestamp()[1] + self.settings.max_future_seconds * 1000:
+        if is_future(message, at, self.settings):
             return "future"
         identity = (*key, event["version"], event["prediction_id"])
         before, self.last_seen[identity] = self.last_seen.get(identity), offset
@@ -168,21 +180,42 @@ class _Partition:
             names[text] += 1
         known = {c.name for c in applied.layout.columns if c.role is ColumnRole.FEATURE}
         self._add("extra_fields", len(event["features"].keys() - known))
-        text = f"{model.key.namespace}\x1f{model.key.name}\x1f{event['prediction_id']}"
-        digest = xxhash.xxh3_128_intdigest(text.encode())
-        sampled = digest < int(model.spec.sample_rate * (1 << 128))
+        digest = prediction_digest(model, event["prediction_id"])
+        sampled = is_sampled(model, digest)
+        segments = tuple(sorted(_segments(event, model)))
         if sampled:
             score = event["prediction"].get("score")
             usable = _is_number(score) and 0 <= score <= 1
             label = (model.spec.truth.negative, model.spec.truth.positive)[score >= 0.5] if usable else None
-            row = (f"{digest:032x}", event["version"], at, float(score) if usable else None, label)
+            row = (f"{digest:032x}", event["version"], at, float(score) if usable else None, label, segments)
             self.found.ledger[self.topic, self.partition, offset] = row
-        for tag, value in _segments(event, model):
+        for tag, value in segments:
             key = (model.model_id, event["version"], tag, value, applied.cells_id, start // self.span * self.span)
             counts = self.found.panes.setdefault(key, Counter())
             counts.update(hits)
             counts["events"] += 1
             counts["sampled"] += sampled
+
+
+def is_future(message: Message, at: int, settings: Settings) -> bool:
+    """Return whether the event time *at* (ms) is further ahead of its record than is allowed.
+
+    Where the producer dated the record, the clock counts too. It is read here long after ingest read it, so events must
+    be far ahead of both readings or of none.
+    """
+    kind, dated = message.timestamp()
+    bound = dated if kind == TIMESTAMP_LOG_APPEND_TIME else min(dated, time.time_ns() // 1_000_000)
+    return at > bound + settings.max_future_seconds * 1000
+
+
+def prediction_digest(model: AppliedModel, prediction_id: str) -> int:
+    """Return the 128-bit hash that stands for a prediction id of a model."""
+    return xxhash.xxh3_128_intdigest(f"{model.key.namespace}\x1f{model.key.name}\x1f{prediction_id}".encode())
+
+
+def is_sampled(model: AppliedModel, digest: int) -> bool:
+    """Return whether predictions and truths of this id are kept."""
+    return digest < int(model.spec.sample_rate * (1 << 128))
 
 
 def _well_formed(event: dict[str, Any]) -> int | None:
@@ -192,7 +225,11 @@ def _well_formed(event: dict[str, Any]) -> int | None:
             return None
     if not isinstance(event.get("features"), dict) or not isinstance(event.get("prediction"), dict):
         return None
-    at = event.get("timestamp")
+    return well_formed_time(event.get("timestamp"))
+
+
+def well_formed_time(at: Any) -> int | None:
+    """Return an event's time in epoch milliseconds, None when it is no time with a zone."""
     if isinstance(at, int) and not isinstance(at, bool):
         return at
     try:
@@ -267,6 +304,15 @@ def _numeric_hits(column: ColumnCells, start: int, slots: int, value: float) -> 
         yield start + bisect_right(column.edges, value) - 1
 
 
+def coarser(counted: Counted, *, minutes: int) -> Counted:
+    """Return *counted* with its panes summed over longer spans, as compaction may have left them."""
+    span = minutes * 60_000
+    panes: dict[PaneKey, Counter[int | str]] = {}
+    for (*place, start), counts in counted.panes.items():
+        panes.setdefault((*place, start // span * span), Counter()).update(counts)  # type: ignore[arg-type]
+    return replace(counted, panes=panes)
+
+
 def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
     """Return what the database holds of prediction topics; panes summed over *span_minutes*."""
     found, span = Counted(), span_minutes * 60_000
@@ -302,11 +348,13 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
             assert row.other == 0, "more unseen values than the oracle can compare"
             names = found.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
             names.update(dict(row.counts))
+        segments = {row.id: (row.segment_tag, row.segment_value) for row in connection.execute(sa.select(series))}
         for row in connection.execute(sa.select(prediction_ledger)):
             place = (row.topic, row.partition, row.offset)
             assert place not in found.ledger, f"{place} is in the ledger twice"
             digest = str(row.prediction_hash).replace("-", "")
-            found.ledger[place] = (digest, row.version, row.event_time, row.score, row.label)
+            of_series = tuple(sorted(segments[series_id] for series_id in row.series_ids))
+            found.ledger[place] = (digest, row.version, row.event_time, row.score, row.label, of_series)
     return found
 
 

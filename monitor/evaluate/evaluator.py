@@ -1,6 +1,7 @@
 """One model's turn: find the windows that are due, decide them, store what was decided."""
 
 from dataclasses import dataclass, replace
+from weakref import WeakSet
 
 import sqlalchemy as sa
 import structlog
@@ -29,6 +30,7 @@ from monitor.windows.watermark import model_watermark
 
 log = structlog.get_logger()
 
+_SEEN_BY = "driftline.seen_by_evaluators"
 COUNTS_AT_ONCE = 2_000_000  # cells times window ends of one batch: wide models take smaller batches
 
 
@@ -66,6 +68,7 @@ class Evaluator:
         depends on the counted events alone, never on *now_millis* or the batch.
         """
         rules, model_id, scales = self._rules, applied.model_id, applied.spec.scales
+        self._forget_what_older_connections_saw(connection)
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=rules.prediction_topics)
         watermark = model_watermark(partitions, now=now_millis, rules=rules.watermark)
         progress = read_progress(connection, model_id)
@@ -97,6 +100,17 @@ class Evaluator:
             connection, prepared.performance, progress=progress, series=turn.series, judged=judged
         )
         return EvaluationBatch(ends=by_end(judged + accuracy), more=more or more_truths, watermark=watermark)
+
+    def _forget_what_older_connections_saw(self, connection: sa.Connection) -> None:
+        """Begin without memory on every new connection.
+
+        A database restored to an earlier moment gives ids away again, of rows and of references; nobody stays connected
+        while it is restored.
+        """
+        if self not in connection.info.setdefault(_SEEN_BY, WeakSet()):
+            connection.info[_SEEN_BY].add(self)
+            self._cache.clear()
+            self._prepared.clear()
 
     def _model_rules(self, connection: sa.Connection, applied: AppliedModel) -> _ModelRules:
         known = self._prepared.get(applied.model_id)

@@ -57,6 +57,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> KeptBytes
     # a frozen worker must not keep the rows locked against who takes its partitions over
     connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '20s'"))
     require_generation(connection, contents.generation)
+    reach("flush.before_offsets")
     for move in sorted(contents.moves, key=lambda each: each.key):
         move_offset(connection, move)
     reach("flush.after_offsets")
@@ -65,15 +66,21 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> KeptBytes
     if contents.panes:
         append_panes(driver, contents.panes)
         append_marks(driver, contents.marks)
+    reach("flush.after_panes")
     if contents.predictions:
         append_predictions(driver, contents.predictions, incarnations)
+    reach("flush.after_predictions")
     if contents.truths:
         append_truths(driver, contents.truths, incarnations)
+    reach("flush.after_truths")
     next_offsets = {each.key: each.next_offset for each in contents.moves if each.key in contents.identities}
     append_identities(connection, contents.identities, next_offsets, incarnations)
     forget_identities(connection, next_offsets, horizon=contents.horizon)
+    reach("flush.after_identities")
     append_dead_letters(connection, contents.dead_letters, incarnations)
+    reach("flush.after_dead_letters")
     append_deployments(connection, contents.deployments, incarnations)
+    reach("flush.after_deployments")
     append_unseen(connection, contents.unseen)
     save_intake(connection, contents.intakes)
     ranges = [[m.key.topic, m.key.partition, m.first_offset, m.next_offset] for m in contents.moves]

@@ -1,5 +1,6 @@
 """Where each partition stands: one row per partition, moved only by compare-and-set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -205,19 +206,30 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
         raise OffsetFenced(move.key.topic, move.key.partition)
 
 
-def beat(
-    connection: sa.Connection, held: dict[PartitionKey, int], at_end: set[PartitionKey]
-) -> frozenset[PartitionKey]:
-    """Write the heartbeat of partitions (key -> our epoch) without new records; those *at_end* are caught up.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Where a worker stands in a partition without unflushed records; *at_end*: it has read all there is."""
 
-    Returns those that are no longer ours: without records no flush would ever find that out.
+    epoch: int
+    next_offset: int
+    at_end: bool
+
+
+def beat(connection: sa.Connection, held: Mapping[PartitionKey, Held]) -> frozenset[PartitionKey]:
+    """Write the heartbeat of partitions without new records; return those whose row is not where we stand.
+
+    Somebody else took them over, or the database was restored to an earlier moment: nothing was written for them, and
+    without records no flush would ever find that out.
     """
+    if not held:
+        return frozenset()
     statement = (
         sa.update(input_offset)
         .where(
             input_offset.c.topic == sa.bindparam("of_topic"),
             input_offset.c.partition == sa.bindparam("of_partition"),
             input_offset.c.epoch == sa.bindparam("our_epoch"),
+            input_offset.c.next_offset == sa.bindparam("our_offset"),
         )
         .values(
             heartbeat_at=_NOW,
@@ -228,14 +240,20 @@ def beat(
         )
     )
     rows = [
-        {"of_topic": k.topic, "of_partition": k.partition, "our_epoch": held[k], "is_at_end": k in at_end}
-        for k in sorted(held)
+        {
+            "of_topic": key.topic,
+            "of_partition": key.partition,
+            "our_epoch": held[key].epoch,
+            "our_offset": held[key].next_offset,
+            "is_at_end": held[key].at_end,
+        }
+        for key in sorted(held)
     ]
-    if not rows or connection.execute(statement, rows).rowcount == len(rows):
+    if connection.execute(statement, rows).rowcount == len(rows):
         return frozenset()
-    epochs = sa.select(input_offset.c.topic, input_offset.c.partition, input_offset.c.epoch)
-    found = {PartitionKey(topic, partition): epoch for topic, partition, epoch in connection.execute(epochs)}
-    return frozenset(key for key, epoch in held.items() if found.get(key) != epoch)
+    columns = (input_offset.c.topic, input_offset.c.partition, input_offset.c.epoch, input_offset.c.next_offset)
+    stored = {PartitionKey(row[0], row[1]): (row[2], row[3]) for row in connection.execute(sa.select(*columns))}
+    return frozenset(key for key, ours in held.items() if stored.get(key) != (ours.epoch, ours.next_offset))
 
 
 def pause_partition(connection: sa.Connection, key: PartitionKey, *, reason: str, epoch: int | None = None) -> bool:

@@ -11,7 +11,11 @@ RowIds = tuple[int, ...]
 
 
 class CountsCache:
-    """Counts by the ids of the rows they are the sum of; a row never changes, so an entry is never wrong."""
+    """Counts by the ids of the rows they are the sum of.
+
+    A row never changes, so an entry is never wrong, unless the database is restored to an earlier moment and gives its
+    ids away again: `clear` on every new connection.
+    """
 
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -34,6 +38,11 @@ class CountsCache:
         while self._bytes > self._max_bytes and self._entries:
             _, dropped = self._entries.popitem(last=False)
             self._bytes -= dropped.nbytes
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._entries.clear()
+        self._bytes = 0
 
     @property
     def bytes_held(self) -> int:

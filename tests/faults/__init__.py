@@ -1,1 +1,1 @@
-"""One file per row of faults.md, named by it."""
+"""Faults to survive, one file per row of the table in docs/operations.md."""

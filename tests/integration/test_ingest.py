@@ -1,15 +1,10 @@
 """Ingest on a real Kafka and a real Postgres: counted once, whatever happens in between."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,38 +109,6 @@ def test_each_record_counts_once_over_restarts(
     totals = {name: sum(each[name] or 0 for each in counted.partitions.values()) for name in ("duplicates", "late")}
     assert min(totals.values()) > 10
     assert {"future", "malformed", "parked"} <= set(counted.dead.values())
-
-
-@pytest.mark.parametrize("failpoint", ["flush.after_offsets", "flush.before_commit", "flush.after_commit"])
-def test_a_worker_killed_in_its_flush_leaves_nothing_half(
-    database_url: str,
-    engine: Engine,
-    kafka_broker: KafkaBroker,
-    topic_names: TopicNames,
-    failpoint: str,
-    tmp_path: Path,
-) -> None:
-    """SIGKILL at a step of the flush; the next worker goes on and the oracle agrees."""
-    apply_credit_model(engine)
-    bodies = credit_bodies(1000)
-    produce(kafka_broker, topic_names.predictions, bodies)
-    settings = settings_for(database_url, kafka_broker, topic_names)
-    config = tmp_path / "settings.json"
-    config.write_text(settings.model_dump_json())
-    program = """
-        import sys, threading
-        from consumers.ingest import run_ingest
-        from monitor.settings import Settings
-        run_ingest(Settings.model_validate_json(open(sys.argv[1]).read()), stop=threading.Event())
-    """
-    command = [sys.executable, "-c", "\n".join(line.strip() for line in program.splitlines()), str(config)]
-    killed = subprocess.run(command, env={**os.environ, "DRIFTLINE_FAILPOINT": failpoint}, timeout=60, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    flushed = records(engine)
-    assert (flushed > 0) == (failpoint == "flush.after_commit")
-    with ingesting(settings):
-        wait_until(lambda: records(engine) == len(bodies))
-    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
 
 
 def test_a_fenced_worker_writes_nothing(

@@ -20,6 +20,7 @@ from driftline.postgres_programs import (
     says_ready,
 )
 from tests.services.processes import ServiceFailed, end, free_port, last_lines, spawn
+from tests.services.small_disk import SmallDisk, mounting
 
 START_TIMEOUT_SECONDS = 60.0
 
@@ -38,6 +39,7 @@ class PostgresServer:
         durable: False trades safety against a power cut for speed. A crash of the
             server itself, `stop("immediate")`, loses no commit either way.
         settings: Server settings that replace or extend SETTINGS.
+        small_disk: A disk of its own that the server has room for a tablespace on; lost when it stops.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class PostgresServer:
         port: int | None = None,
         durable: bool = True,
         settings: Mapping[str, str] | None = None,
+        small_disk: SmallDisk | None = None,
     ) -> None:
         self._directory = directory
+        self._small_disk = small_disk
         self._port = port or free_port()
         safety = {} if durable else {"fsync": "off", "full_page_writes": "off"}
         self._settings = SETTINGS | safety | dict(settings or {})
@@ -88,6 +92,7 @@ class PostgresServer:
             log=self.log,
             identity=identity,
             at_parents_death=signal.SIGQUIT,
+            first=None if self._small_disk is None else mounting(self._small_disk),
         )
         try:
             self._await_answer()

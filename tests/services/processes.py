@@ -62,8 +62,17 @@ def spawn(
     identity: Identity | None = None,
     environment: Mapping[str, str] | None = None,
     at_parents_death: signal.Signals = signal.SIGKILL,
+    first: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start *command* in a session of its own, its output appended to *log*."""
+    """Start *command* in a session of its own, its output appended to *log*; *first* runs in the child before it."""
+    follow_parent = die_with_parent(at_parents_death)
+
+    def prepare() -> None:
+        if first is not None:
+            first()
+        if follow_parent is not None:
+            follow_parent()
+
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -73,7 +82,7 @@ def spawn(
             env={**os.environ, **(environment or {})},
             **(identity or OURSELVES),
             start_new_session=True,
-            preexec_fn=die_with_parent(at_parents_death),  # noqa: PLW1509  it calls one system call only
+            preexec_fn=prepare,  # noqa: PLW1509  it makes system calls only
         )
 
 

@@ -1,0 +1,136 @@
+"""What the evaluations must say: the recounted panes judged once, calmly, in a copy of the database.
+
+The copy keeps the configuration and the ids of series, and nothing else that was computed: its panes are the oracle's,
+its windows are judged by one evaluator in one go. Whatever order, restarts or revisions the live alerter went through,
+the last revision of each window must be the same.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+
+from monitor.evaluate import Evaluator, evaluation_rules
+from monitor.settings import Settings
+from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.engine import make_engine
+from monitor.store.evaluations import FinalEvaluation, final_evaluations
+from monitor.store.incidents import lock_model
+from monitor.store.schema import (
+    cells,
+    configuration,
+    input_offset,
+    metadata,
+    model,
+    pane,
+    reference,
+    series,
+    spec,
+)
+from monitor.windows.codec import encode_counts
+from tests.oracle import Counted
+from tests.services.databases import fresh_database
+from tests.services.postgres import PostgresServer
+
+KEPT = (configuration, model, spec, cells, reference, series, input_offset)
+WindowKey = tuple[str, str, str, str, int, int]
+"""Model, version, segment tag and value, length (minutes), end (ms)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedWindows:
+    """The last revision of each window: events, verdict and the stored result, by window."""
+
+    windows: dict[WindowKey, tuple[int, str, str]]
+
+
+def rejudge(server: PostgresServer, database: str, counted: Counted, settings: Settings) -> JudgedWindows:
+    """Return every window of *counted* (panes of one minute) up to the newest event less the disorder.
+
+    Nobody may be connected to *database*, which is copied.
+    """
+    with fresh_database(server, template=database) as url:
+        engine = make_engine(url)
+        try:
+            with engine.begin() as connection:
+                _forget(connection)
+                _write_panes(connection, counted)
+                models = load_configuration(connection).models
+            newest = [partition["max_event_time"] for partition in counted.partitions.values()]
+            until = max(at for at in newest if at is not None) - settings.disorder_seconds * 1000
+            for applied in models:
+                judge(engine, applied, settings)
+            return judged_windows(engine, until=until)
+        finally:
+            engine.dispose()
+
+
+def judged_windows(engine: sa.Engine, *, until: int) -> JudgedWindows:
+    """Return the last revision of every stored window that ends up to *until* (ms)."""
+    found: dict[WindowKey, tuple[int, str, str]] = {}
+    with engine.connect() as connection:
+        for applied in load_configuration(connection).models:
+            for window in final_evaluations(connection, applied.model_id):
+                if window.window_end <= until:
+                    found[_key(applied, window)] = (window.events, window.verdict.value, window.result)
+    return JudgedWindows(windows=found)
+
+
+def judge(engine: sa.Engine, applied: AppliedModel, settings: Settings) -> None:
+    """Judge every window of *applied* that is due now, as an alerter does."""
+    evaluator = Evaluator(evaluation_rules(settings))
+    more = True
+    while more:
+        with engine.begin() as connection:
+            assert lock_model(connection, applied.model_id)
+            now = time.time_ns() // 1_000_000
+            more = evaluator.evaluate_model(connection, applied, now_millis=now, limit_ends=500).more
+
+
+def _key(applied: AppliedModel, window: FinalEvaluation) -> WindowKey:
+    return (
+        str(applied.key),
+        window.version,
+        window.segment_tag,
+        window.segment_value,
+        window.length,
+        window.window_end,
+    )
+
+
+def _forget(connection: sa.Connection) -> None:
+    kept = {table.name for table in KEPT}
+    names = ", ".join(table.name for table in metadata.sorted_tables if table.name not in kept)
+    connection.execute(sa.text(f"TRUNCATE {names} CASCADE"))
+
+
+def _write_panes(connection: sa.Connection, counted: Counted) -> None:
+    ids = {
+        (row.model_id, row.version, row.segment_tag, row.segment_value): row.id
+        for row in connection.execute(sa.select(series))
+    }
+    sizes = {
+        applied.cells_id: applied.layout.size
+        for found in load_configuration(connection).models
+        for applied in found.cells
+    }
+    rows = []
+    for (model_id, version, tag, value, cells_id, start), counts in sorted(counted.panes.items()):
+        vector = np.zeros(sizes[cells_id], dtype=np.int64)
+        for place, hits in counts.items():
+            if isinstance(place, int):
+                vector[place] = hits
+        rows.append(
+            {
+                "series_id": ids[model_id, version, tag, value],
+                "cells_id": cells_id,
+                "start": start,
+                "span": 1,
+                "events": counts["events"],
+                "sampled": counts["sampled"],
+                "counts": encode_counts(vector),
+            }
+        )
+    if rows:
+        connection.execute(sa.insert(pane), rows)

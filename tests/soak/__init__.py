@@ -1,0 +1,1 @@
+"""The soak: every role on a real Kafka and a real Postgres, every fault at once, then the recount (`make soak`)."""

@@ -1,0 +1,122 @@
+"""Two sides of the same facts: what is missing, what is too much, what differs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.oracle import Counted, PaneKey
+from tests.oracle_truths import CountedTruths
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One kind of fact.
+
+    Attributes:
+        expected, found: How many there are in the recount, in the database.
+        lost, doubled: How many the database lacks, and has without a cause in the topics.
+        differing: How many are there on both sides but not equal.
+    """
+
+    what: str
+    expected: int
+    found: int
+    lost: int
+    doubled: int
+    differing: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def is_equal(self) -> bool:
+        return self.lost == self.doubled == self.differing == 0
+
+
+def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
+    """Compare what was made of the predictions' topics; panes of equal spans."""
+    return [
+        _records("records of predictions", expected.partitions, found.partitions),
+        _events(expected.panes, found.panes),
+        _rows("pane counts", expected.panes, found.panes),
+        _rows("sampled predictions", expected.ledger, found.ledger),
+        _rows("unseen values", expected.unseen, found.unseen),
+        _rows("dead letters of predictions", expected.dead, found.dead),
+    ]
+
+
+def compare_truths(expected: CountedTruths, found: CountedTruths) -> list[Compared]:
+    """Compare what was made of the truths' and the deployments' topics."""
+    return [
+        _records("records of truths and deployments", expected.partitions, found.partitions),
+        _rows("truths in force", expected.truths, found.truths),
+        _rows("joined predictions", expected.joined, found.joined),
+        _rows("accuracy panes", expected.performance, found.performance),
+        _rows("deployments", expected.deployments, found.deployments),
+        _rows("dead letters of truths and deployments", expected.dead, found.dead),
+    ]
+
+
+def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+    """Compare the last revision of each window."""
+    return _rows("windows judged", expected, found)
+
+
+def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mapping[Any, Mapping[str, Any]]) -> Compared:
+    """Compare the partitions' rows; lost and doubled are records."""
+    wanted = {place: row["records"] for place, row in expected.items()}
+    taken = {place: row["records"] for place, row in found.items()}
+    places = wanted.keys() | taken.keys()
+    short = {place: wanted.get(place, 0) - taken.get(place, 0) for place in places}
+    unequal = sorted(place for place in places if expected.get(place) != found.get(place))
+    examples = [f"{place}: recounted {expected.get(place)}, stored {found.get(place)}" for place in unequal[:EXAMPLES]]
+    return Compared(
+        what=what,
+        expected=sum(wanted.values()),
+        found=sum(taken.values()),
+        lost=sum(count for count in short.values() if count > 0),
+        doubled=-sum(count for count in short.values() if count < 0),
+        differing=len(unequal),
+        examples=tuple(examples),
+    )
+
+
+def _events(expected: Mapping[PaneKey, Mapping[Any, int]], found: Mapping[PaneKey, Mapping[Any, int]]) -> Compared:
+    """Compare the counted events of whole series."""
+    wanted = {key: counts["events"] for key, counts in expected.items() if key[2] == ""}
+    counted = {key: counts["events"] for key, counts in found.items() if key[2] == ""}
+    short = [wanted.get(key, 0) - counted.get(key, 0) for key in wanted.keys() | counted.keys()]
+    return Compared(
+        what="events counted",
+        expected=sum(wanted.values()),
+        found=sum(counted.values()),
+        lost=sum(count for count in short if count > 0),
+        doubled=-sum(count for count in short if count < 0),
+    )
+
+
+def _rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+    lost, doubled = expected.keys() - found.keys(), found.keys() - expected.keys()
+    unequal = [key for key in expected.keys() & found.keys() if expected[key] != found[key]]
+    examples = (
+        [f"only recounted: {key}: {_short(expected[key])}" for key in sorted(lost)[:EXAMPLES]]
+        + [f"only stored: {key}: {_short(found[key])}" for key in sorted(doubled)[:EXAMPLES]]
+        + [
+            f"{key}: recounted {_short(expected[key])}, stored {_short(found[key])}"
+            for key in sorted(unequal)[:EXAMPLES]
+        ]
+    )
+    return Compared(
+        what=what,
+        expected=len(expected),
+        found=len(found),
+        lost=len(lost),
+        doubled=len(doubled),
+        differing=len(unequal),
+        examples=tuple(examples),
+    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 300 else text[:297] + "..."

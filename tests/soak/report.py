@@ -1,0 +1,97 @@
+"""What a soak found: figures, and whether they are what was promised."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.soak.compare import Compared
+from tests.soak.installation import Tally
+from tests.soak.plan import SoakPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoakReport:
+    """One run.
+
+    Attributes:
+        sent: What the producers meant to send, by kind.
+        fenced: How often a role found that somebody else had moved its partition.
+        unsettled: What never came to its end; empty when all did.
+    """
+
+    plan: SoakPlan
+    sent: Counter[str]
+    tally: Tally
+    fenced: int
+    unsettled: str
+    compared: tuple[Compared, ...]
+
+    @property
+    def disturbances(self) -> int:
+        """Kills and restarts of roles and services."""
+        return self.tally.kills.total() + self.tally.restarts.total()
+
+    @property
+    def lost(self) -> int:
+        return sum(each.lost for each in self.compared)
+
+    @property
+    def doubled(self) -> int:
+        return sum(each.doubled for each in self.compared)
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.unsettled and not self.tally.crashes and all(each.is_equal for each in self.compared)
+
+    def lines(self) -> list[str]:
+        """Return the figures for people."""
+        tally = self.tally
+        found = [
+            f"kills      {tally.kills.total():>8,}  {_by_name(tally.kills)}",
+            f"restarts   {tally.restarts.total():>8,}  {_by_name(tally.restarts)}",
+            f"freezes    {tally.freezes.total():>8,}  {_by_name(tally.freezes)}",
+            f"joined     {tally.joins:>8,}  times a third worker; {self.fenced:,} times somebody was fenced off",
+            f"sent       {self.sent.total():>8,}  {_by_name(self.sent)}",
+            f"resumed    {tally.resumed:>8,}  partitions that had stopped",
+            "",
+            f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
+        ]
+        found += [
+            f"{each.what:<40} {each.expected:>12,} {each.found:>12,} {each.lost:>8,} {each.doubled:>8,}"
+            f" {each.differing:>8,}"
+            for each in self.compared
+        ]
+        for each in self.compared:
+            found += [f"  {each.what}: {example}" for example in each.examples]
+        found += [f"never done: {self.unsettled}"] if self.unsettled else []
+        found += [f"slow to end: {each}" for each in tally.slow_stops]
+        found += [f"crashed: {each}" for each in tally.crashes]
+        verdict = "nothing lost, nothing doubled" if self.is_clean else "NOT what was promised"
+        return [*found, "", f"{self.disturbances:,} kills and restarts: {verdict}"]
+
+    def document(self) -> str:
+        """Return the figures as JSON."""
+        return json.dumps(
+            {
+                "minutes": self.plan.minutes,
+                "seed": self.plan.seed,
+                "kills": self.tally.kills,
+                "restarts": self.tally.restarts,
+                "freezes": self.tally.freezes,
+                "joins": self.tally.joins,
+                "fenced": self.fenced,
+                "sent": self.sent,
+                "lost": self.lost,
+                "doubled": self.doubled,
+                "compared": {each.what: [each.expected, each.found, each.lost, each.doubled, each.differing]
+                             for each in self.compared},
+                "unsettled": self.unsettled,
+                "crashes": self.tally.crashes,
+                "clean": self.is_clean,
+            },
+            indent=1,
+        )  # fmt: skip
+
+
+def _by_name(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
