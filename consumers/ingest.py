@@ -13,14 +13,14 @@ import structlog
 from consumers.absorb import Absorber
 from consumers.burials import Burials
 from consumers.claims import Claims
-from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.flush import Flusher
 from consumers.holes import SecondReading
+from consumers.ingest_health import IngestHealth
 from consumers.isolation import stop_refused_models
 from consumers.kafka import Cluster, TopicProducer
 from consumers.kafka_input import InputConsumer
 from consumers.kafka_values import Rebalance
-from consumers.notices import intake_notices, say_stopped
+from consumers.notices import say_stopped
 from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
@@ -39,7 +39,7 @@ from monitor.errors import (
     UnavailableError,
 )
 from monitor.health import Health
-from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS, PAUSED_PARTITIONS, UNACCOUNTED_PARTITIONS
+from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.database_clock import DatabaseClock
@@ -49,7 +49,6 @@ from monitor.store.refused_counts import OTHER_NAMES, discovered_models
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
 BEAT_SECONDS = 1.0
-STUCK_SECONDS = 15.0  # a loop that takes longer, or a broker silent for longer, is a reason to look
 SMALL_BATCH = 500
 
 log = structlog.get_logger()
@@ -92,7 +91,6 @@ class IngestWorker:
     ) -> None:
         self._settings = settings
         self._engine = engine
-        self._health = health
         self._timings = timings
         self._roles = _topic_roles(settings)
         self._consumer = InputConsumer(
@@ -112,7 +110,7 @@ class IngestWorker:
         self._absorber: Absorber | None = None
         self._configuration = Configuration(-1, ())
         self._names: dict[int, ModelKey] = {}
-        self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
+        self._ingest_health = IngestHealth(settings, health, self._claims, self._consumer)
         self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
         self._broker_in_doubt = self._ending = False
         self._count = min(SMALL_BATCH, settings.batch_size)
@@ -161,7 +159,7 @@ class IngestWorker:
         if received.cut:
             self._cut(received.cut)
         now = monotonic_seconds()
-        self._get_on(now)
+        self._ingest_health.get_on(now, all_flushed=not self._unflushed)
         if not self._outages.over(now):
             return
         if self._due(now) and not self._try_flush():
@@ -382,24 +380,7 @@ class IngestWorker:
     # Health
 
     def _report(self) -> None:
-        PAUSED_PARTITIONS.set(len(self._claims.stopped))
-        UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
-        problems = self._claims.problems()
-        self._health.report(not problems, "; ".join(problems))
-        of_models = intake_notices(
-            self._claims.states.values(),
-            names=self._names,
-            unreadable=self._configuration.unreadable,
-            limit=self._limit,
-        )
-        self._health.note([*of_models, *self._timestamp_types.notices])
-
-    def _get_on(self, now: float) -> None:
-        self._health.progress("poll", within_seconds=STUCK_SECONDS)
-        if not self._unflushed:
-            self._health.progress("flush", within_seconds=STUCK_SECONDS + self._settings.flush_seconds)
-        silence = max(0.0, now - self._consumer.heard_at)
-        self._health.progress("answer of the broker", within_seconds=STUCK_SECONDS, seconds_ago=silence)
+        self._ingest_health.report(self._configuration, self._timestamp_types.notices)
 
 
 def _topic_roles(settings: Settings) -> dict[str, TopicRole]:
