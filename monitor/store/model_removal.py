@@ -30,6 +30,8 @@ _SPECIAL = {
     f" OR endpoint_id IN (SELECT id FROM endpoint WHERE {_OF_ENDPOINTS})",
     "endpoint": _OF_ENDPOINTS,
     "dead_letter": "namespace = :namespace AND model = :name",
+    "dead_letter_count": "namespace = :namespace AND model = :name",
+    "discovered_model": "namespace = :namespace AND name = :name",
 }
 _LAST = ("spec", "reference", "cells", "series")  # few rows, which others refer to: they go with the model itself
 

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,13 +28,14 @@ def store_everywhere(connection: Connection, model_id: int, key: ModelKey) -> se
     for table in metadata.sorted_tables:
         if table.name in ("model", "spec", "cells", "reference"):
             continue  # the model is applied
-        if not _KEYS & set(table.c.keys()) and table.name not in ("endpoint", "dead_letter"):
+        named = table.name in ("dead_letter", "dead_letter_count", "discovered_model")
+        if not _KEYS & set(table.c.keys()) and table.name != "endpoint" and not named:
             continue
         row = {column.name: _value(column, ids) for column in table.columns if _is_needed(column)}
         if table.name == "endpoint":
             row["name"] = f"{key}/receivers/{next(_numbers)}"
-        if table.name == "dead_letter":
-            row |= {"namespace": key.namespace, "model": key.name}
+        if named:
+            row |= {"namespace": key.namespace, "model" if "model" in table.c else "name": key.name}
         connection.execute(sa.insert(table).values(**row))
         filled.add(table.name)
         if "id" in row:
@@ -55,7 +57,7 @@ def _value(column: sa.Column[Any], ids: dict[str, Any]) -> Any:
     kind = column.type.python_type if not isinstance(column.type, sa.JSON) else dict
     made: dict[type, Any] = {
         int: number % 30_000, str: f"text {number}", bytes: b"", bool: False, dict: {}, list: [], float: 0.5,
-        uuid.UUID: str(uuid.uuid4()),
+        uuid.UUID: str(uuid.uuid4()), datetime: datetime(2026, 6, 1, number % 24, tzinfo=UTC),
     }  # fmt: skip
     if isinstance(column.type, sa.UUID):
         return str(uuid.uuid4())
