@@ -10,7 +10,7 @@ from monitor.store.schema import evaluation, input_offset
 from monitor.types import MINUTE_MILLIS, PartitionKey
 from monitor.windows.blind import BlindSpan
 from tests.integration.counted_model import START, apply_counted_model
-from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move, some_panes, write
+from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move, some_panes, stored, write
 
 KEY = PartitionKey("predictions", 0)
 
@@ -40,9 +40,7 @@ def test_windows_that_reach_into_a_stop_are_inconclusive_and_say_so(engine: Engi
     found = reasons(engine, 4)
     assert {minute for minute, verdict in found.items() if verdict == "INCONCLUSIVE"} >= set(range(41, 60))
     assert not {minute for minute, verdict in found.items() if 4 <= minute <= 40 and verdict == "INCONCLUSIVE"}
-    with engine.connect() as connection:
-        results = connection.execute(sa.select(evaluation.c.result).where(evaluation.c.length == 12)).scalars()
-        assert "blind" in {decode_result(result).reason for result in results}
+    assert "blind" in {decode_result(each.result).reason for each in stored(engine, counted) if each.length == 12}
     with engine.begin() as connection:
         connection.execute(sa.update(input_offset).values(max_event_time=START + 60 * MINUTE_MILLIS))
         assert [found.reason for found in resume_model(connection, model_id)] == ["too many bad records"]

@@ -87,6 +87,7 @@ class Run:
                 claim_partition(connection, found, start_at="earliest")
         self.model = self.configuration.models[0]
         self.bench = Bench(found=self.configuration, partitions=PARTITIONS, allowed_lateness_seconds=300)
+        self.bench.clock.now = NOW
         self.flusher = Flusher(self.engine, worker="test", horizon=100)
         self.evaluator = Evaluator(EvaluationRules(watermark=RULES, prediction_topics=(CLOCK,), revision_seconds=0))
         self.compactor = Compactor(RULES)
