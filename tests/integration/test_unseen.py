@@ -131,11 +131,11 @@ def test_names_are_written_with_the_offsets_or_not_at_all(engine: Engine) -> Non
     delta = UnseenDelta(series_id=series_id, column="region", hour=T0, values=FrequentValues((("BY", 5),)))
     move = PartitionMove(
         key=key, epoch=1, first_offset=0, next_offset=5, max_event_time=T0, caught_up=True,
-        counters=PartitionCounters(records=5, counted=5), recent_bad=b"",
+        counters=PartitionCounters(records=5, counted=5), recent_bad=b"", incarnation=0,
     )  # fmt: skip
     contents = FlushContents(
         worker="test", generation=1, horizon=100, moves=(move,), panes=(), marks=(), predictions=(), truths=(),
-        deployments=(), dead_letters=(), unseen=(delta,), identities={}, intakes=(),
+        deployments=(), dead_letters=(), unseen=(delta,), identities={}, intakes=(), refused=(), discovered={},
     )  # fmt: skip
     with engine.begin() as connection:
         write_flush(connection, contents)
