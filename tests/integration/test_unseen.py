@@ -135,7 +135,7 @@ def test_names_are_written_with_the_offsets_or_not_at_all(engine: Engine) -> Non
     )  # fmt: skip
     contents = FlushContents(
         worker="test", generation=1, horizon=100, moves=(move,), panes=(), marks=(), predictions=(), truths=(),
-        deployments=(), dead_letters=(), unseen=(delta,), identities={}, intakes=(), refused=(), discovered=(),
+        deployments=(), dead_letters=(), unseen=(delta,), identities={}, intakes=(), refused=(), discovered={},
     )  # fmt: skip
     with engine.begin() as connection:
         write_flush(connection, contents)
