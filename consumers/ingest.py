@@ -11,8 +11,8 @@ import sqlalchemy as sa
 import structlog
 
 from consumers.absorb import Absorber
-from consumers.burials import Burials
 from consumers.claims import Claims
+from consumers.configure import Configurer
 from consumers.flush import Flusher
 from consumers.holes import SecondReading
 from consumers.ingest_health import IngestHealth
@@ -37,15 +37,15 @@ from monitor.errors import (
     RecordsUnaccounted,
     RefusedByDatabaseError,
     UnavailableError,
+    VersionsRefused,
 )
 from monitor.health import Health
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS
 from monitor.settings import Settings
-from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.configuration import Configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
-from monitor.store.refused_counts import OTHER_NAMES, discovered_models
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
 BEAT_SECONDS = 1.0
@@ -101,8 +101,10 @@ class IngestWorker:
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
         self._clock = DatabaseClock(engine)
-        self._burials = Burials(settings)
-        self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
+        self._configurer = Configurer(engine, settings, timings, self._clock)
+        self._flusher = Flusher(
+            engine, worker=_worker_name(), horizon=settings.dedup_horizon, places=self._configurer.places
+        )
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
         self._parked = ParkedLetters(engine, settings, self._roles)
         self._pending = Pending()
@@ -284,6 +286,8 @@ class IngestWorker:
                     self._away(error)
                     return False
                 self._recount()
+            except VersionsRefused:
+                self._recount()
             except OffsetFenced as error:
                 FENCED_FLUSHES.inc()
                 key = PartitionKey(error.topic, error.partition)
@@ -335,7 +339,7 @@ class IngestWorker:
         with FLUSH_SECONDS.time():
             kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
         self._outages.end("postgres")
-        self._burials.flushed(kept)
+        self._configurer.burials.flushed(kept)
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
         now = monotonic_seconds()
@@ -350,17 +354,10 @@ class IngestWorker:
         self._timings.end("flush")
 
     def _load_configuration(self) -> None:
-        with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
-            configuration = load_configuration(connection)
-            self._burials.know({found.model for found in discovered_models(connection)} - {OTHER_NAMES})
-        self._absorber = Absorber(configuration, self._settings, self._timings, self._clock, self._burials)
-        self._configuration = configuration
-        self._names = configuration.names
-        self._wakeups.know(configuration)
-        self._parked.know(configuration)
-        log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
-        for unreadable in configuration.unreadable:
-            log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
+        self._configuration, self._absorber = self._configurer.load()
+        self._names = self._configuration.names
+        self._wakeups.know(self._configuration)
+        self._parked.know(self._configuration)
 
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         self._outages.begin(error)
