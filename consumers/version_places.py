@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from consumers.distinct import distinct
 from monitor.clock import monotonic_seconds
-from monitor.store.model_versions import OTHER_VERSIONS, PlacedVersions, VersionClaims
-from monitor.types import HOUR_MILLIS
+from monitor.store.model_versions import PlacedVersions, VersionClaims
+from monitor.types import HOUR_MILLIS, OTHER_VERSIONS
 
 ASK_AGAIN_SECONDS = 60.0  # a full model is asked this often whether a version retired meanwhile
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.store.schema import model_version
-from monitor.types import HOUR_MILLIS
+from monitor.types import HOUR_MILLIS, OTHER_VERSIONS
 
-OTHER_VERSIONS = "other"
 LIVE_MILLIS = 7 * 24 * HOUR_MILLIS
 _LOCK = 731_642_590  # advisory lock, first half; the second is the model's id
 
