@@ -69,6 +69,7 @@ class Absorber:
                 self._absorb_deployments(batch, bodies, states, pending)
         pending.raw.append(batch)
         pending.events += len(batch.records)
+        pending.bytes += bodies.size
         self._timings.end("count")
 
     def _absorb_predictions(

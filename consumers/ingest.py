@@ -46,7 +46,7 @@ from monitor.store.configuration import Configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
-from monitor.types import ModelKey, PartitionKey, TopicRole
+from monitor.types import PartitionKey, TopicRole
 
 BEAT_SECONDS = 1.0
 SMALL_BATCH = 500
@@ -81,14 +81,7 @@ def run_ingest(
 class IngestWorker:
     """The loop, and what happens when something is in its way."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        engine: sa.Engine,
-        *,
-        health: Health,
-        timings: Timings,
-    ) -> None:
+    def __init__(self, settings: Settings, engine: sa.Engine, *, health: Health, timings: Timings) -> None:
         self._settings = settings
         self._engine = engine
         self._timings = timings
@@ -111,7 +104,6 @@ class IngestWorker:
         self._pending_since = self._beat_at = 0.0
         self._absorber: Absorber | None = None
         self._configuration = Configuration(-1, ())
-        self._names: dict[int, ModelKey] = {}
         self._ingest_health = IngestHealth(settings, health, self._claims, self._consumer)
         self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
         self._broker_in_doubt = self._ending = False
@@ -194,6 +186,7 @@ class IngestWorker:
         return self._unflushed and (
             now - self._pending_since >= self._settings.flush_seconds
             or pending.events >= self._settings.flush_events
+            or pending.bytes >= self._settings.flush_bytes
             or len(pending.panes) >= self._settings.flush_panes
         )
 
@@ -312,7 +305,11 @@ class IngestWorker:
         moved = [state for state in self._claims.states.values() if state.moved]
         try:
             stopped = stop_refused_models(
-                self._flusher, self._pending, moved, names=self._names, generation=self._absorber.generation
+                self._flusher,
+                self._pending,
+                moved,
+                names=self._configuration.names,
+                generation=self._absorber.generation,
             )
         except ConfigurationChanged:
             return True  # the next flush finds that out, too
@@ -345,7 +342,7 @@ class IngestWorker:
         now = monotonic_seconds()
         for state in states:
             if state.moved:
-                say_stopped(state, self._names)
+                say_stopped(state, self._configuration)
                 state.keep(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
@@ -355,7 +352,6 @@ class IngestWorker:
 
     def _load_configuration(self) -> None:
         self._configuration, self._absorber = self._configurer.load()
-        self._names = self._configuration.names
         self._wakeups.know(self._configuration)
         self._parked.know(self._configuration)
 

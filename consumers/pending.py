@@ -62,6 +62,7 @@ class Pending:
 
     raw: list[RecordBatch] = field(default_factory=list)
     events: int = 0
+    bytes: int = 0  # of the raw records' bodies
     panes: dict[PaneKey, OpenPane] = field(default_factory=dict)
     predictions: list[SampledPredictions] = field(default_factory=list)
     truths: list[InboxRow] = field(default_factory=list)

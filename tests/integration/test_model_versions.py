@@ -20,7 +20,7 @@ def claim(engine: Engine, model_id: int, cap: int, **hours: int) -> PlacedVersio
 
 
 def test_places_go_to_those_that_come_first_and_are_kept(engine: Engine) -> None:
-    """Refused ones are said; what is placed stays so for every worker, with its newest hour; `other` is never placed."""
+    """Refused ones are said; what is placed stays so, with its newest hour, for all; `other` is never placed."""
     model_id = apply_model(engine)
     assert claim(engine, model_id, 2, b=HOUR, a=HOUR, c=HOUR) == PlacedVersions(
         hours={"b": HOUR, "a": HOUR}, refused=frozenset({"c"})
