@@ -149,7 +149,7 @@ class _Turn:
     def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
         for end in ends:
-            gone = gone_versions(self._history, at=end.window_end)
+            gone = gone_versions(self._history, at=end.window_end) | self._casework.others_silent(at=end.window_end)
             self._gather(self._casework.feed(end, gone=gone))
         effects = self._write()
         self._count(ends)

@@ -8,8 +8,11 @@ from alerting.facts import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_o
 from alerting.incident import Rules, retire, transition
 from alerting.incident_state import Decision, Identity, IncidentState, Step
 from monitor.durations import millis
+from monitor.findings import VERSIONS
 from monitor.spec import ModelSpec
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, IncidentKind, ModelKey
+from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey
+
+DAY_MILLIS = 24 * HOUR_MILLIS
 
 
 class EndEvaluations(Protocol):
@@ -90,13 +93,25 @@ class Casework:
         """Return whether any version of the model has an open data-quality incident that is still heard of *at* (ms).
 
         A version that fell silent, as one without deployment events does when it is replaced, keeps its incident open:
-        silence is no repair. But it must not hold back what the versions that go on have to say.
+        silence is no repair. But it must not hold back what the versions that go on have to say. Nor do too many
+        versions: no field is broken by that.
         """
         return any(
-            state.is_open and at - state.last_end <= _silence(state)
+            state.is_open and at - state.last_end <= _silence(state) and _breaks_a_field(state)
             for key, state in self.states.items()
             if key.kind is IncidentKind.DATA_QUALITY
         )
+
+    def others_silent(self, *, at: int) -> frozenset[str]:
+        """Return the version `other` once it has had no window for a day before *at* (ms): there is room for all again.
+
+        No window will ever show it calm.
+        """
+        silent = any(
+            key.version == OTHER_VERSIONS and state.is_open and at - state.last_end > DAY_MILLIS
+            for key, state in self.states.items()
+        )
+        return frozenset({OTHER_VERSIONS}) if silent else frozenset()
 
     def open_count(self, kind: IncidentKind) -> int:
         """Return how many versions have an open incident of *kind*."""
@@ -131,6 +146,10 @@ class Casework:
             self.states[key] = after
             self.changed[after.id] = after
         return decision
+
+
+def _breaks_a_field(state: IncidentState) -> bool:
+    return not state.findings or any(finding.statistic != VERSIONS for finding in state.findings)
 
 
 def _silence(state: IncidentState) -> int:

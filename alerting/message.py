@@ -9,7 +9,7 @@ from alerting.guard import PREDICTION_ROLES
 from alerting.incident_state import Decision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
 from monitor.decide.labels import values_label
-from monitor.findings import Finding
+from monitor.findings import VERSIONS, Finding
 from monitor.serving_periods import Period
 from monitor.spec_actions import AlertingSpec
 from monitor.stats.frequent_values import FrequentValues
@@ -185,6 +185,11 @@ def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
     version = (
         "" if changed is None else f"version {state.version}, in {changed.stage.value} since {iso_utc(changed.start)}"
     )
+    if state.findings and all(each.statistic == VERSIONS for each in state.findings):
+        return (
+            "more versions are alive than the spec counts by themselves",
+            "Send a release in `version`, not a request or a host; if they are releases, raise `versions` in the spec.",
+        )
     if state.kind is IncidentKind.DATA_QUALITY:
         return f"a field arrives broken: {columns}", "Ask the owner of the field upstream; do not retrain on it."
     if state.kind is IncidentKind.PERFORMANCE:

@@ -20,6 +20,7 @@ from consumers.pending import Pending
 from consumers.records import RecordBatch
 from consumers.refuse import Bodies, bodies_of
 from consumers.timings import Timings
+from consumers.version_places import VersionPlaces
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.deployments import DeploymentRow
@@ -36,7 +37,9 @@ class Absorber:
         settings: Settings,
         timings: Timings,
         clock: DecidingClock,
+        *,
         burials: Burials,
+        places: VersionPlaces | None = None,
     ) -> None:
         self.generation = configuration.generation
         self._settings = settings
@@ -46,7 +49,7 @@ class Absorber:
         self._predictions = PredictionDecoder(configuration)
         self._truths = TruthDecoder(configuration)
         self._deployments = DeploymentDecoder(configuration)
-        self._counter = PredictionCounter()
+        self._counter = PredictionCounter(places)
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
         self._patience = Patience(
             disorder=settings.disorder_seconds * 1000,
@@ -66,6 +69,7 @@ class Absorber:
                 self._absorb_deployments(batch, bodies, states, pending)
         pending.raw.append(batch)
         pending.events += len(batch.records)
+        pending.bytes += bodies.size
         self._timings.end("count")
 
     def _absorb_predictions(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from consumers.identity import Digests, digest_text, sampled
 from consumers.pending import Pending, SampledPredictions
 from consumers.records import RecordBatch
 from consumers.unseen import UnseenKey, ValueTally, hour_of
+from consumers.version_places import VersionPlaces
 from monitor.reference.cells import canonical_category
 from monitor.spec import ModelSpec, Task
 from monitor.store.configuration import AppliedModel
@@ -20,10 +22,11 @@ from monitor.types import ALL_SEGMENT
 
 
 class PredictionCounter:
-    """Counts under one configuration; keeps one `Counter` per layout."""
+    """Counts under one configuration; keeps one `Counter` per layout; without *places* of any number of versions."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: VersionPlaces | None = None) -> None:
         self._counters: dict[int, Counter] = {}
+        self._places = places
 
     def count(self, found: Predictions, digests: Digests, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
         """Add those of *found* that *keep* marks (both of one length, as *digests*) to *pending*."""
@@ -31,6 +34,10 @@ class PredictionCounter:
         digests = digests if kept is found else digests[keep]
         if not len(kept.rows):
             return
+        if self._places is not None:
+            newest = int(kept.times.max())
+            names = self._places.counted_as(found.model.model_id, kept.versions, newest=newest, claims=pending.versions)
+            kept = kept if names is kept.versions else replace(kept, versions=names)
         grouping = group_rows(found.model.model_id, kept.versions, kept.times, kept.tags, found.model.spec.segments)
         rate = found.model.spec.sample_rate
         in_ledger = sampled(digests, rate) if rate > 0 else None

@@ -7,10 +7,12 @@ import sqlalchemy as sa
 
 from consumers.partition import PartitionState
 from consumers.pending import Pending, SampledPredictions
-from monitor.errors import RefusedByDatabaseError
+from consumers.version_places import VersionPlaces
+from monitor.errors import RefusedByDatabaseError, VersionsRefused
 from monitor.failpoint import reach
 from monitor.store.flush import FlushContents, require_generation, write_flush
 from monitor.store.ledger import LedgerRows, ensure_weeks
+from monitor.store.model_versions import claim_versions
 from monitor.store.outage import named_outage
 from monitor.store.pane_marks import NewMark
 from monitor.store.panes_append import PaneDelta
@@ -30,8 +32,9 @@ class Flusher:
     database while it is restored, so every new connection begins without memory.
     """
 
-    def __init__(self, engine: sa.Engine, *, worker: str, horizon: int) -> None:
+    def __init__(self, engine: sa.Engine, *, worker: str, horizon: int, places: VersionPlaces | None = None) -> None:
         self._engine = engine
+        self._places = places
         self._worker = worker
         self._horizon = horizon
         self._series: dict[SeriesKey, int] = {}
@@ -49,6 +52,7 @@ class Flusher:
 
         Raises:
             ConfigurationChanged: Count the raw records again under the new configuration.
+            VersionsRefused: The same, under the names that are decided now.
             OffsetFenced: Nothing was written; a partition is no longer where we left it.
             UnavailableError: Postgres did not answer; whether the commit arrived is unknown.
             RefusedByDatabaseError: Postgres refuses what is in it, and would again.
@@ -98,12 +102,22 @@ class Flusher:
             connection.rollback()
 
     def _prepare(self, pending: Pending) -> None:
-        # Both are visible to everyone before the flush begins, so a flush never waits for another one's new names.
+        # All are visible to everyone before the flush begins, so a flush never waits for another one's new names.
+        self._place_versions(pending)
         wanted, weeks = {series for series, _, _ in pending.panes}, _weeks(pending)
         if wanted - self._series.keys() or weeks:
             with self._engine.begin() as connection:  # perhaps a new one, which begins without memory
                 self._series |= ensure_series(connection, wanted - self._series.keys())
                 ensure_weeks(connection, weeks)
+
+    def _place_versions(self, pending: Pending) -> None:
+        if self._places is None or not pending.versions:
+            return
+        with self._engine.begin() as connection:
+            placed = claim_versions(connection, self._places.to_claim(pending.versions))
+        if self._places.claimed(placed):
+            models = sum(bool(found.refused) for found in placed.values())
+            raise VersionsRefused(f"versions: counted under names of their own that have no place, of {models} models")
 
     def _contents(
         self, pending: Pending, moved: list[PartitionState], generation: int, known: Mapping[SeriesKey, int]

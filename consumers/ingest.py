@@ -11,8 +11,8 @@ import sqlalchemy as sa
 import structlog
 
 from consumers.absorb import Absorber
-from consumers.burials import Burials
 from consumers.claims import Claims
+from consumers.configure import Configurer
 from consumers.flush import Flusher
 from consumers.holes import SecondReading
 from consumers.ingest_health import IngestHealth
@@ -37,16 +37,16 @@ from monitor.errors import (
     RecordsUnaccounted,
     RefusedByDatabaseError,
     UnavailableError,
+    VersionsRefused,
 )
 from monitor.health import Health
 from monitor.metrics import FENCED_FLUSHES, FLUSH_SECONDS
 from monitor.settings import Settings
-from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.configuration import Configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
-from monitor.store.refused_counts import OTHER_NAMES, discovered_models
-from monitor.types import ModelKey, PartitionKey, TopicRole
+from monitor.types import PartitionKey, TopicRole
 
 BEAT_SECONDS = 1.0
 SMALL_BATCH = 500
@@ -81,14 +81,7 @@ def run_ingest(
 class IngestWorker:
     """The loop, and what happens when something is in its way."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        engine: sa.Engine,
-        *,
-        health: Health,
-        timings: Timings,
-    ) -> None:
+    def __init__(self, settings: Settings, engine: sa.Engine, *, health: Health, timings: Timings) -> None:
         self._settings = settings
         self._engine = engine
         self._timings = timings
@@ -101,15 +94,16 @@ class IngestWorker:
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
         self._clock = DatabaseClock(engine)
-        self._burials = Burials(settings)
-        self._flusher = Flusher(engine, worker=_worker_name(), horizon=settings.dedup_horizon)
+        self._configurer = Configurer(engine, settings, timings, self._clock)
+        self._flusher = Flusher(
+            engine, worker=_worker_name(), horizon=settings.dedup_horizon, places=self._configurer.places
+        )
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
         self._parked = ParkedLetters(engine, settings, self._roles)
         self._pending = Pending()
         self._pending_since = self._beat_at = 0.0
         self._absorber: Absorber | None = None
         self._configuration = Configuration(-1, ())
-        self._names: dict[int, ModelKey] = {}
         self._ingest_health = IngestHealth(settings, health, self._claims, self._consumer)
         self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
         self._broker_in_doubt = self._ending = False
@@ -192,6 +186,7 @@ class IngestWorker:
         return self._unflushed and (
             now - self._pending_since >= self._settings.flush_seconds
             or pending.events >= self._settings.flush_events
+            or pending.bytes >= self._settings.flush_bytes
             or len(pending.panes) >= self._settings.flush_panes
         )
 
@@ -284,6 +279,8 @@ class IngestWorker:
                     self._away(error)
                     return False
                 self._recount()
+            except VersionsRefused:
+                self._recount()
             except OffsetFenced as error:
                 FENCED_FLUSHES.inc()
                 key = PartitionKey(error.topic, error.partition)
@@ -308,7 +305,11 @@ class IngestWorker:
         moved = [state for state in self._claims.states.values() if state.moved]
         try:
             stopped = stop_refused_models(
-                self._flusher, self._pending, moved, names=self._names, generation=self._absorber.generation
+                self._flusher,
+                self._pending,
+                moved,
+                names=self._configuration.names,
+                generation=self._absorber.generation,
             )
         except ConfigurationChanged:
             return True  # the next flush finds that out, too
@@ -335,13 +336,13 @@ class IngestWorker:
         with FLUSH_SECONDS.time():
             kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
         self._outages.end("postgres")
-        self._burials.flushed(kept)
+        self._configurer.burials.flushed(kept)
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
         now = monotonic_seconds()
         for state in states:
             if state.moved:
-                say_stopped(state, self._names)
+                say_stopped(state, self._configuration)
                 state.keep(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
@@ -350,17 +351,9 @@ class IngestWorker:
         self._timings.end("flush")
 
     def _load_configuration(self) -> None:
-        with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
-            configuration = load_configuration(connection)
-            self._burials.know({found.model for found in discovered_models(connection)} - {OTHER_NAMES})
-        self._absorber = Absorber(configuration, self._settings, self._timings, self._clock, self._burials)
-        self._configuration = configuration
-        self._names = configuration.names
-        self._wakeups.know(configuration)
-        self._parked.know(configuration)
-        log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
-        for unreadable in configuration.unreadable:
-            log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
+        self._configuration, self._absorber = self._configurer.load()
+        self._wakeups.know(self._configuration)
+        self._parked.know(self._configuration)
 
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         self._outages.begin(error)

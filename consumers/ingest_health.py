@@ -30,12 +30,7 @@ class IngestHealth:
         UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
         problems = self._claims.problems()
         self._health.report(not problems, "; ".join(problems))
-        of_models = intake_notices(
-            self._claims.states.values(),
-            names=configuration.names,
-            unreadable=configuration.unreadable,
-            limit=self._limit,
-        )
+        of_models = intake_notices(self._claims.states.values(), configuration, self._limit)
         self._health.note([*of_models, *notices])
 
     def get_on(self, now: float, *, all_flushed: bool) -> None:

@@ -1,27 +1,21 @@
 """What the operator should know although counting goes on: models in trouble, records of nobody."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import structlog
 
 from consumers.dead_letter_limit import DeadLetterLimit
 from consumers.partition import PartitionState
-from monitor.store.configuration import UnreadableModel
-from monitor.types import ModelKey
+from monitor.store.configuration import Configuration
 
 log = structlog.get_logger()
 
 
-def intake_notices(
-    states: Iterable[PartitionState],
-    *,
-    names: Mapping[int, ModelKey],
-    unreadable: Iterable[UnreadableModel],
-    limit: DeadLetterLimit,
-) -> list[str]:
-    """Return one sentence for each unreadable spec, each model that stands still in one of *states*, and each of
-    these with too many records that no model can be blamed for."""
-    found = [model.problem for model in unreadable]
+def intake_notices(states: Iterable[PartitionState], configuration: Configuration, limit: DeadLetterLimit) -> list[str]:
+    """Return a sentence for each unreadable spec, each model that stands still in one of *states*, and each of these
+    with too many records that no model can be blamed for."""
+    found = [model.problem for model in configuration.unreadable]
+    names = configuration.names
     for state in sorted(states, key=lambda state: state.key):
         for model_id, reason in sorted(state.intakes.stopped.items()):
             model = names.get(model_id, model_id)
@@ -32,9 +26,9 @@ def intake_notices(
     return found
 
 
-def say_stopped(state: PartitionState, names: Mapping[int, ModelKey]) -> None:
+def say_stopped(state: PartitionState, configuration: Configuration) -> None:
     """Log the models whose stop in *state* was flushed just now, before it counts as stored."""
     for row in state.intakes.unstored():
         if row.stopped_reason is not None:
-            model = names.get(row.model_id, row.model_id)
+            model = configuration.names.get(row.model_id, row.model_id)
             log.error("model.stopped", model=str(model), partition=str(state.key), reason=row.stopped_reason)

@@ -9,6 +9,7 @@ import numpy as np
 from consumers.count import Counts
 from consumers.records import RecordBatch
 from consumers.unseen import UnseenKey, ValueTally
+from consumers.version_places import Claims
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.deployments import DeploymentRow
 from monitor.store.inbox import InboxRow
@@ -61,6 +62,7 @@ class Pending:
 
     raw: list[RecordBatch] = field(default_factory=list)
     events: int = 0
+    bytes: int = 0  # of the raw records' bodies
     panes: dict[PaneKey, OpenPane] = field(default_factory=dict)
     predictions: list[SampledPredictions] = field(default_factory=list)
     truths: list[InboxRow] = field(default_factory=list)
@@ -69,6 +71,7 @@ class Pending:
     kept_bytes: int = 0  # of the dead letters
     refused: dict[RefusedKey, RefusedTally] = field(default_factory=dict)
     discovered: "Counter[ModelKey]" = field(default_factory=Counter)
+    versions: Claims = field(default_factory=dict)
     unseen: dict[UnseenKey, ValueTally] = field(default_factory=dict)
 
     def pane(self, key: PaneKey, size: int) -> OpenPane:

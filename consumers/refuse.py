@@ -13,9 +13,13 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bodies:
-    """What is to be decoded: one body per record (empty where refused), and the namespaces that headers name."""
+    """What is to be decoded: one body per record (empty where refused), and the namespaces that headers name.
+
+    *size*: bytes of all bodies as they came, which the batch holds until it is flushed.
+    """
 
     contents: list[bytes]
+    size: int
     namespaces: list[str] | None
     refused: dict[int, Refusal]
 
@@ -24,7 +28,8 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
     """Return the batch's bodies; records too large or of another content type are refused unread."""
     contents = [each.value() or b"" for each in batch.records]
     refused: dict[int, Refusal] = {}
-    if max(map(len, contents)) > max_message_bytes:
+    size = sum(map(len, contents))
+    if size > max_message_bytes and max(map(len, contents)) > max_message_bytes:
         for index, content in enumerate(contents):
             if len(content) > max_message_bytes:
                 sentence = f"body: expected at most {max_message_bytes} bytes, found {len(content)}"
@@ -32,7 +37,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
                 contents[index] = b""
     headers = [each.headers() for each in batch.records]
     namespaces = _namespaces(headers, contents, refused) if any(headers) else None
-    return Bodies(contents=contents, namespaces=namespaces, refused=refused)
+    return Bodies(contents=contents, size=size, namespaces=namespaces, refused=refused)
 
 
 def _namespaces(

@@ -68,6 +68,10 @@ class ConfigurationChanged(DriftlineError):
     """The configuration generation moved while a batch was counted; count the batch again."""
 
 
+class VersionsRefused(DriftlineError):
+    """A model has too many live versions for those that a batch was counted under; count it again as others."""
+
+
 class SchemaVersionError(DriftlineError):
     """The database's schema is not the one this program was built for."""
 

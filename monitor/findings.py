@@ -4,6 +4,8 @@ import msgspec
 
 from monitor.types import IncidentKind, Tier, Verdict
 
+VERSIONS = "versions"
+
 
 class FurtherStatistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Numbers that the spec asked for beyond PSI and KS, on the reference's bins; None: not asked, or not measured.
@@ -62,7 +64,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         kind: The incident it belongs to.
         statistic: ``psi``, ``ks``, ``anytime`` (in powers of ten), ``missing``, ``invalid``, ``unseen``, ``far``,
-            ``stuck``, ``schema``, ``accuracy``.
+            ``stuck``, ``schema``, ``accuracy``, ``versions`` (of the version `other`: there are too many).
         tier: The tier that is proven.
         endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
         value, bound, threshold: The statistic, its proven bound, and what the bound passed.

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     batch_size: int = Field(default=5000, ge=1, description="Records asked of Kafka at once.")
     flush_seconds: float = Field(default=1.0, gt=0)
     flush_events: int = Field(default=50_000, ge=1, description="Records after which a flush does not wait.")
+    flush_bytes: int = Field(
+        default=64 << 20, ge=1, description="Bytes of records after which a flush does not wait; they are in memory."
+    )
     flush_panes: int = Field(default=256, ge=1, description="Open panes after which a flush does not wait.")
     session_timeout_ms: int = 45_000
     max_poll_interval_ms: int = 300_000

@@ -213,6 +213,12 @@ class ModelSpec(Strict):
         default=1.0, description="Share of prediction ids kept in the ledger for delayed truths."
     )
     segments: tuple[SegmentSpec, ...] = Field(default=(), max_length=10)
+    versions: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Live versions (events within a week) that are counted by themselves; more are counted as `other`.",
+    )
     windows: WindowSpec = WindowSpec()
     drift: DriftSpec = DriftSpec()
     accuracy: AccuracySpec = AccuracySpec()

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 MINUTE_MILLIS = 60_000
 HOUR_MILLIS = 60 * MINUTE_MILLIS
 ALL_SEGMENT = ""
+OTHER_VERSIONS = "other"  # the version under which those are counted that found no place of their own
 
 
 class Tier(IntEnum):

@@ -14,6 +14,7 @@ from consumers.partition import PartitionState
 from consumers.pending import Pending
 from consumers.records import batches_by_role
 from consumers.timings import Timings
+from consumers.version_places import VersionPlaces
 from monitor.reference.cells import CellsLayout
 from monitor.settings import Settings
 from monitor.spec_file import parse_spec
@@ -118,8 +119,12 @@ class Bench:
     ) -> None:
         self.clock = FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
+        self.places = VersionPlaces(seconds=lambda: 0.0)
+        self.places.know({}, {model.model_id: model.spec.versions for model in (found or configuration()).models})
         self.burials = Burials(chosen, clock_millis=clock_millis)
-        self.absorber = Absorber(found or configuration(), chosen, Timings(), self.clock, self.burials)
+        self.absorber = Absorber(
+            found or configuration(), chosen, Timings(), self.clock, burials=self.burials, places=self.places
+        )
         self.pending = Pending()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
         self.states = {each.key: each for each in states}

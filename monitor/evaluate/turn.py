@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from monitor.evaluate.loading import PaneRowsReplaced
+from monitor.evaluate.other_versions import with_too_many_versions
 from monitor.evaluate.plan import Batch, ProgressOf, SeriesWindows, advanced, next_batch
 from monitor.evaluate.results import EvaluationKind, StoredEvaluation
 from monitor.evaluate.revisions import may_drive
@@ -23,7 +24,7 @@ from monitor.store.evaluations import (
 )
 from monitor.store.panes import series_began
 from monitor.store.scale_progress import write_progress
-from monitor.types import Scale, Verdict
+from monitor.types import OTHER_VERSIONS, Scale, SeriesKey, Verdict
 from monitor.windows.counts_cache import CountsCache
 
 TRIES = 5
@@ -98,9 +99,11 @@ class WindowTurn:
         found = evaluate_windows(
             self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.ends, since=since
         )
+        of_others = self.series[windows.series_id].key == SeriesKey(self.applied.model_id, OTHER_VERSIONS)
         for each in found:
-            key = WindowKey(windows.series_id, each.scale.length, each.end)
-            yield Judged(windows.series_id, each, stored.get(key))
+            window = with_too_many_versions(each, cap=self.applied.spec.versions) if of_others else each
+            key = WindowKey(windows.series_id, window.scale.length, window.end)
+            yield Judged(windows.series_id, window, stored.get(key))
 
     def _judge(self, batch: Batch) -> list[StoredEvaluation]:
         since = series_began(self.connection, [windows.series_id for windows in batch.windows])

@@ -27,7 +27,7 @@ from monitor.store.schema.decisions import (
     scale_progress,
     transition,
 )
-from monitor.store.schema.models import cells, configuration, live_block, model, reference, series, spec
+from monitor.store.schema.models import cells, configuration, live_block, model, model_version, reference, series, spec
 from monitor.store.schema.truths import (
     joined,
     performance_due,
@@ -45,6 +45,7 @@ __all__ = [
     "spec",
     "cells",
     "reference",
+    "model_version",
     "series",
     "live_block",
     "input_offset",

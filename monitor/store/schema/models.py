@@ -63,6 +63,14 @@ reference = sa.Table(
     sa.UniqueConstraint("model_id", "digest"),
 )
 
+model_version = sa.Table(  # versions with a place of their own; without events for a week they lose it
+    "model_version",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("newest_hour", sa.BigInteger, nullable=False),  # start of the hour of its newest events, about
+)
+
 series = sa.Table(
     "series",
     metadata,

@@ -1,0 +1,49 @@
+"""Reads the configuration in force and makes what counts under it."""
+
+import sqlalchemy as sa
+import structlog
+
+from consumers.absorb import Absorber
+from consumers.burials import Burials
+from consumers.decisions import DecidingClock
+from consumers.timings import Timings
+from consumers.version_places import VersionPlaces
+from monitor.settings import Settings
+from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.model_versions import placed_versions
+from monitor.store.outage import named_outage
+from monitor.store.refused_counts import OTHER_NAMES, discovered_models
+
+log = structlog.get_logger()
+
+
+class Configurer:
+    """Keeps what outlives a configuration: the room for dead letters, and the places of versions."""
+
+    def __init__(self, engine: sa.Engine, settings: Settings, timings: Timings, clock: DecidingClock) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._timings = timings
+        self._clock = clock
+        self.burials = Burials(settings)
+        self.places = VersionPlaces()
+
+    def load(self) -> tuple[Configuration, Absorber]:
+        """Return the configuration in force and an absorber for it.
+
+        Raises:
+            UnavailableError: Postgres does not answer.
+        """
+        with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
+            configuration = load_configuration(connection)
+            placed = placed_versions(connection)
+            discovered = {found.model for found in discovered_models(connection)}
+        self.places.know(placed, {model.model_id: model.spec.versions for model in configuration.models})
+        self.burials.know(discovered - {OTHER_NAMES})
+        log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
+        for unreadable in configuration.unreadable:
+            log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
+        absorber = Absorber(
+            configuration, self._settings, self._timings, self._clock, burials=self.burials, places=self.places
+        )
+        return configuration, absorber

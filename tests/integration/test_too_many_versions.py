@@ -1,0 +1,51 @@
+"""Windows of the version `other`: judged as a mixture, and a data-quality finding of their model."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from monitor.evaluate import Evaluator
+from monitor.findings import VERSIONS
+from monitor.store.series import ensure_series
+from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Verdict
+from tests.integration.counted_model import START, apply_counted_model, write_panes
+from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move
+
+
+def test_every_window_of_other_says_that_there_are_too_many_versions(engine: Engine) -> None:
+    """WARNING where the columns are well or cannot be judged; windows of other versions say nothing of it."""
+    counted = apply_counted_model(engine, extra=f"versions: 7\n{SCALES}")
+    key = SeriesKey(counted.applied.model_id, OTHER_VERSIONS)
+    generator = np.random.default_rng(1)
+
+    def deltas(minutes: Iterable[int], events: int) -> list[tuple[int, np.ndarray, int]]:  # type: ignore[type-arg]
+        return [(START + minute * MINUTE_MILLIS, counted.counts(generator, events), 0) for minute in minutes]
+
+    with engine.begin() as connection:
+        others = ensure_series(connection, {key})[key]
+        write_panes(connection, counted, deltas(range(20), 60))
+        write_panes(connection, counted, deltas(range(20), 60), series_id=others)
+        write_panes(connection, counted, deltas(range(20, 24), 1), series_id=others)
+    move(engine, 24)
+    judged = [
+        evaluation
+        for batch in evaluate_all(engine, counted, Evaluator(RULES))
+        for end in batch.ends
+        for evaluation in end.evaluations
+    ]
+    of_others = [evaluation for evaluation in judged if evaluation.series == key]
+    assert len(of_others) > 20
+    for evaluation in of_others:
+        (finding,) = evaluation.result.of_kind(IncidentKind.DATA_QUALITY)
+        assert (finding.statistic, finding.threshold, finding.column) == (VERSIONS, 7.0, "")
+        assert "more than 7 had events within a week" in finding.sentence
+        assert evaluation.result.verdict is Verdict.WARNING
+        assert evaluation.result.quality_calm is False
+    assert min(evaluation.result.events for evaluation in of_others) < 50, "also where too few events came"
+    named = [evaluation for evaluation in judged if evaluation.series != key]
+    assert named
+    assert not any(evaluation.result.of_kind(IncidentKind.DATA_QUALITY) for evaluation in named)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM evaluation WHERE verdict = 'WARNING'")).scalar()

@@ -1,0 +1,63 @@
+"""Too many versions are an incident of the version `other` that holds nobody's drift back, and ends by its silence."""
+
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from alerting.casework import DAY_MILLIS, Casework, states_by_case
+from alerting.incident import transition
+from alerting.incident_state import IncidentState, Reason
+from alerting.message import _cause
+from monitor.findings import VERSIONS
+from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Tier
+from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding
+
+
+@dataclass(frozen=True)
+class End:
+    """A window end without evaluations."""
+
+    window_end: int
+    evaluations: tuple[()] = ()
+
+
+def opened(statistic: str, version: str = OTHER_VERSIONS) -> IncidentState:
+    """Return the state after a window that found *statistic*."""
+    found = finding(Tier.WARNING, kind=IncidentKind.DATA_QUALITY, statistic=statistic, column="")
+    state, _ = transition(
+        None,
+        msgspec.structs.replace(facts("w", T0), findings=(found,)),
+        identity=replace(WHO, version=version, kind=IncidentKind.DATA_QUALITY),
+        rules=RULES,
+        now_millis=T0,
+    )
+    assert state is not None
+    return state
+
+
+def casework(state: IncidentState) -> Casework:
+    return Casework(model=WHO.model, rules=RULES, now_millis=T0, states=dict(states_by_case([state])))
+
+
+def test_it_holds_no_drift_back() -> None:
+    """No field is broken by it; a broken field of the same version still does."""
+    assert not casework(opened(VERSIONS)).quality_open(at=T0 + MINUTE_MILLIS)
+    assert casework(opened("missing")).quality_open(at=T0 + MINUTE_MILLIS)
+
+
+def test_it_ends_a_day_after_the_last_window() -> None:
+    """No window will ever show `other` calm; another version's silence ends nothing."""
+    work = casework(opened(VERSIONS))
+    assert work.others_silent(at=T0 + DAY_MILLIS) == frozenset()
+    silent = work.others_silent(at=T0 + DAY_MILLIS + 1)
+    assert silent == {OTHER_VERSIONS}
+    ((decision, state),) = work.feed(End(T0 + DAY_MILLIS + 1), gone=silent).steps
+    assert (decision.reason, state.is_open) == (Reason.VERSION_RETIRED, False)
+    assert casework(opened("missing", version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
+
+
+def test_the_message_says_what_to_do_about_it() -> None:
+    """No field's owner is asked."""
+    cause, step = _cause(opened(VERSIONS), None)
+    assert "more versions are alive" in cause
+    assert "raise `versions` in the spec" in step
