@@ -48,7 +48,7 @@ class Blows:
     events_per_second: int = 2000
     protocol: str = "classic"
     pause: tuple[float, float] = (0.3, 1.5)
-    slow_ms: tuple[float, float] = (4, 18)
+    slow_ms: tuple[float, float] = (2, 10)
     killed: float = 0.3  # share of the blows that are SIGKILL; the others are restarts in order
     seed: int = 1
 
