@@ -44,7 +44,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
-from monitor.store.outage import named_outage, require_writable
+from monitor.store.outage import named_outage
 from monitor.store.refused_counts import OTHER_NAMES, discovered_models
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
@@ -98,7 +98,7 @@ class IngestWorker:
         self._consumer = InputConsumer(
             settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
         )
-        self._cluster = cluster = Cluster(settings)
+        cluster = Cluster(settings)
         self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
@@ -113,7 +113,7 @@ class IngestWorker:
         self._configuration = Configuration(-1, ())
         self._names: dict[int, ModelKey] = {}
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
-        self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
+        self._outages = ServiceOutages(health, engine, cluster, self._consumer, held=self._claims.states.keys)
         self._broker_in_doubt = self._ending = False
         self._count = min(SMALL_BATCH, settings.batch_size)
         self._flushes = 0
@@ -199,7 +199,7 @@ class IngestWorker:
 
     def _tend(self, now: float) -> None:
         try:
-            self._ask_whether_back()
+            self._outages.ask()
             self._ask_broker_in_doubt()
             self._still_the_same(self._claims.topics_due())
             self._claims.tend()
@@ -230,14 +230,6 @@ class IngestWorker:
             return
         self._timings.records += len(ours.records)
         self._absorber.absorb(ours, self._claims.states, self._pending)
-
-    def _ask_whether_back(self) -> None:
-        """Ask the services that are away: what is due now may need neither, and say nothing about them."""
-        if "postgres" in self._outages:
-            with named_outage(self._engine, "asking whether it is back"), self._engine.connect() as connection:
-                require_writable(connection)
-        if "kafka" in self._outages:
-            self._cluster.topics(sorted(self._roles))
 
     def _ask_broker_in_doubt(self) -> None:
         """After a complaint the end of a partition is known only once the broker answers: no heartbeat before.
