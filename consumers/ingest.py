@@ -25,6 +25,7 @@ from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.required_topics import topic_roles
 from consumers.resending import ParkedLetters
 from consumers.service_outages import ServiceOutages
 from consumers.timestamp_types import TimestampTypes
@@ -46,7 +47,7 @@ from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage
 from monitor.store.refused_counts import OTHER_NAMES, discovered_models
-from monitor.types import ModelKey, PartitionKey, TopicRole
+from monitor.types import ModelKey, PartitionKey
 
 BEAT_SECONDS = 1.0
 STUCK_SECONDS = 15.0  # a loop that takes longer, or a broker silent for longer, is a reason to look
@@ -94,7 +95,7 @@ class IngestWorker:
         self._engine = engine
         self._health = health
         self._timings = timings
-        self._roles = _topic_roles(settings)
+        self._roles = topic_roles(settings)
         self._consumer = InputConsumer(
             settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
         )
@@ -392,14 +393,6 @@ class IngestWorker:
             self._health.progress("flush", within_seconds=STUCK_SECONDS + self._settings.flush_seconds)
         silence = max(0.0, now - self._consumer.heard_at)
         self._health.progress("answer of the broker", within_seconds=STUCK_SECONDS, seconds_ago=silence)
-
-
-def _topic_roles(settings: Settings) -> dict[str, TopicRole]:
-    return {
-        **dict.fromkeys(settings.predictions_topics, TopicRole.PREDICTIONS),
-        **dict.fromkeys(settings.truths_topics, TopicRole.TRUTHS),
-        **dict.fromkeys(settings.deployments_topics, TopicRole.DEPLOYMENTS),
-    }
 
 
 def _worker_name() -> str:
