@@ -24,8 +24,10 @@ WATCH_SECONDS = 10.0
 STOP_SECONDS = 3.0
 WAKEUPS = "kafka"
 
-# A broker that is away gives hundreds of its lines a second; `listen` says the same once in ten.
+# A broker that is away gives hundreds of its lines a second; `listen` says it once.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+# Its timers tell of each time they are late, as they are while a broker is away; an error still gets its line.
+logging.getLogger("mode").setLevel(logging.ERROR)
 
 
 class AbandonableThread(WorkerThread):

@@ -25,6 +25,7 @@ from consumers.observe import observe_flush, observe_lag
 from consumers.pending import Pending
 from consumers.reading import Reading
 from consumers.records import Record, RecordBatch, batches_by_role
+from consumers.required_topics import topic_roles
 from consumers.resending import ParkedLetters
 from consumers.service_outages import ServiceOutages
 from consumers.timestamp_types import TimestampTypes
@@ -45,8 +46,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
-from monitor.store.outage import named_outage, require_writable
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey
 
 BEAT_SECONDS = 1.0
 SMALL_BATCH = 500
@@ -85,11 +85,11 @@ class IngestWorker:
         self._settings = settings
         self._engine = engine
         self._timings = timings
-        self._roles = _topic_roles(settings)
+        self._roles = topic_roles(settings)
         self._consumer = InputConsumer(
             settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
         )
-        self._cluster = cluster = Cluster(settings)
+        cluster = Cluster(settings)
         self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
@@ -105,7 +105,7 @@ class IngestWorker:
         self._absorber: Absorber | None = None
         self._configuration = Configuration(-1, ())
         self._ingest_health = IngestHealth(settings, health, self._claims, self._consumer)
-        self._outages = ServiceOutages(health, self._consumer, self._claims.states.keys)
+        self._outages = ServiceOutages(health, engine, cluster, self._consumer, held=self._claims.states.keys)
         self._broker_in_doubt = self._ending = False
         self._count = min(SMALL_BATCH, settings.batch_size)
         self._flushes = 0
@@ -192,7 +192,7 @@ class IngestWorker:
 
     def _tend(self, now: float) -> None:
         try:
-            self._ask_whether_back()
+            self._outages.ask()
             self._ask_broker_in_doubt()
             self._still_the_same(self._claims.topics_due())
             self._claims.tend()
@@ -223,14 +223,6 @@ class IngestWorker:
             return
         self._timings.records += len(ours.records)
         self._absorber.absorb(ours, self._claims.states, self._pending)
-
-    def _ask_whether_back(self) -> None:
-        """Ask the services that are away: what is due now may need neither, and say nothing about them."""
-        if "postgres" in self._outages:
-            with named_outage(self._engine, "asking whether it is back"), self._engine.connect() as connection:
-                require_writable(connection)
-        if "kafka" in self._outages:
-            self._cluster.topics(sorted(self._roles))
 
     def _ask_broker_in_doubt(self) -> None:
         """After a complaint the end of a partition is known only once the broker answers: no heartbeat before.
@@ -374,14 +366,6 @@ class IngestWorker:
 
     def _report(self) -> None:
         self._ingest_health.report(self._configuration, self._timestamp_types.notices)
-
-
-def _topic_roles(settings: Settings) -> dict[str, TopicRole]:
-    return {
-        **dict.fromkeys(settings.predictions_topics, TopicRole.PREDICTIONS),
-        **dict.fromkeys(settings.truths_topics, TopicRole.TRUTHS),
-        **dict.fromkeys(settings.deployments_topics, TopicRole.DEPLOYMENTS),
-    }
 
 
 def _worker_name() -> str:

@@ -3,6 +3,7 @@
 from consumers.kafka import describe_topics
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
+from monitor.types import TopicRole
 
 
 def require_topics(settings: Settings) -> None:
@@ -20,3 +21,12 @@ def require_topics(settings: Settings) -> None:
             "Run `driftline topics create`, or correct the topics in the settings.",
             service="kafka",
         )
+
+
+def topic_roles(settings: Settings) -> dict[str, TopicRole]:
+    """Return what each input topic of the settings holds."""
+    return {
+        **dict.fromkeys(settings.predictions_topics, TopicRole.PREDICTIONS),
+        **dict.fromkeys(settings.truths_topics, TopicRole.TRUTHS),
+        **dict.fromkeys(settings.deployments_topics, TopicRole.DEPLOYMENTS),
+    }

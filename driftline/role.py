@@ -14,7 +14,12 @@ from driftline.waiting import wait_for_database, wait_for_kafka
 from monitor.health import Health
 from monitor.logs import LogFormat, configure_logging
 from monitor.settings import Settings, load_settings
-from monitor.store.statements import cancel_statements, cut_connections, cut_silent_connections
+from monitor.store.statements import (
+    cancel_statements,
+    cut_connections,
+    cut_silent_connections,
+    refuse_connections,
+)
 
 Loop = Callable[[Settings, threading.Event, Health], None]
 
@@ -78,12 +83,14 @@ def _watch(stop: threading.Event, ended: threading.Event) -> None:
     while not stop.wait(WATCH_SECONDS):
         if cut := cut_silent_connections(grace_seconds=SILENCE_SECONDS):
             log.warning("connections.cut", connections=cut, reason="the server is silent past its statement_timeout")
-    for wait_seconds, interrupt in ((FINISH_SECONDS, cancel_statements), (CANCEL_SECONDS, cut_connections)):
-        if ended.wait(wait_seconds):
-            return
+    if ended.wait(FINISH_SECONDS):
+        return
+    refuse_connections()
+    for interrupt, wait_seconds in ((cancel_statements, CANCEL_SECONDS), (cut_connections, CUT_SECONDS)):
         if interrupted := interrupt():
             log.warning("statements.interrupted", by=interrupt.__name__, statements=interrupted)
-    if not ended.wait(CUT_SECONDS):
-        # What is not committed is rolled back by the server; a delivery under way is sent again under its id.
-        log.error("role.forced", reason="it did not end by itself", exit_code=FORCED_CODE)
-        os._exit(FORCED_CODE)
+        if ended.wait(wait_seconds):
+            return
+    # What is not committed is rolled back by the server; a delivery under way is sent again under its id.
+    log.error("role.forced", reason="it did not end by itself", exit_code=FORCED_CODE)
+    os._exit(FORCED_CODE)

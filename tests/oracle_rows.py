@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.store.schema import deployment, truth_inbox
-from tests.oracle import read_topic
+from tests.oracle import partitions_of, read_partition
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
@@ -51,8 +51,8 @@ def deployments_in_database(engine: sa.Engine) -> Counter[tuple[Place, str, str,
 
 def _events(bootstrap: str, topic: str) -> list[tuple[Place, dict[str, Any]]]:
     found = []
-    for partition, messages in read_topic(bootstrap, topic).items():
-        for message in messages:
+    for partition in partitions_of(bootstrap, topic):
+        for message in read_partition(bootstrap, topic, partition):
             try:
                 event = json.loads(message.value() or b"")
             except ValueError:

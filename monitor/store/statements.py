@@ -30,6 +30,7 @@ class _Watched:
 
 
 _lock = threading.Lock()
+_ending = threading.Event()
 _watched: WeakKeyDictionary[psycopg.Connection, _Watched] = WeakKeyDictionary()
 
 
@@ -52,6 +53,11 @@ def watch_statements(engine: sa.Engine, *, longest_seconds: float | None) -> Non
         if watched is not None:
             watched.began = monotonic_seconds()
 
+    def connects(dialect: sa.Dialect, record: object, arguments: object, keywords: object) -> None:
+        if _ending.is_set():
+            raise psycopg.OperationalError("this process is ending and connects to nothing any more")
+
+    sa.event.listen(engine, "do_connect", connects)
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "before_cursor_execute", begins)
 
@@ -79,13 +85,22 @@ def unlimited(connection: sa.Connection) -> Iterator[None]:
             connection.execute(sa.text("RESET lock_timeout"))
 
 
+def refuse_connections() -> None:
+    """From now on no engine of this process connects: a server that does not answer costs seconds at each attempt."""
+    _ending.set()
+
+
 def cancel_statements() -> int:
-    """Have the server cancel every statement this process waits for; return how many were asked to end."""
+    """Ask the server to cancel every statement this process waits for, and wait for no answer; return how many."""
     running = [connection for connection, _ in _running()]
     for connection in running:
-        with suppress(psycopg.Error, OSError):  # a server that does not answer: cut it
-            connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        threading.Thread(target=_cancel, args=(connection,), name="cancel", daemon=True).start()
     return len(running)
+
+
+def _cancel(connection: psycopg.Connection) -> None:
+    with suppress(psycopg.Error, OSError):  # a server that does not answer: cut it
+        connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
 
 def cut_connections() -> int:

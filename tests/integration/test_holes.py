@@ -19,7 +19,7 @@ from tests.integration.test_ingest import (
     settings_for,
     wait_until,
 )
-from tests.oracle import counted_in_database, read_topic, recount_topics
+from tests.oracle import counted_in_database, read_partition, recount_topics
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 
@@ -108,7 +108,7 @@ def test_what_compaction_removed_is_counted_as_holes(
         nonlocal sent
         write(sent)  # a segment is closed only when the next record comes
         sent += 1
-        return len(read_topic(kafka_broker.bootstrap, topic)[0]) < sent - 100
+        return len(list(read_partition(kafka_broker.bootstrap, topic, 0))) < sent - 100
 
     wait_until(compacted, seconds=90)
     settings = settings_for(database_url, kafka_broker, topic_names, predictions_topics=(topic,))

@@ -1,7 +1,6 @@
 """Ingest on a real Kafka and a real Postgres while the group, the log or the process changes under it."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -182,27 +181,6 @@ def test_a_rebalance_storm_counts_each_record_once(
                 time.sleep(2)
         wait_until(lambda: records(engine) == len(bodies))
     assert max(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
-    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-
-
-@pytest.mark.kafka
-def test_sigterm_in_a_batch_ends_in_order(
-    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, tmp_path: Path
-) -> None:
-    """SIGTERM while records wait for their flush: they are flushed, the process ends well within its grace (F42)."""
-    apply_credit_model(engine)
-    bodies = credit_bodies(1000)
-    settings = settings_for(database_url, kafka_broker, topic_names, flush_seconds=600)
-    with ingesting_process(settings, tmp_path) as process:
-        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
-        produce(kafka_broker, topic_names.predictions, bodies)
-        time.sleep(5)  # nothing shows from outside that they are read
-        assert records(engine) == 0
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0  # the default grace period of `driftline up` and of Kubernetes
-    assert records(engine) > 0
-    with ingesting(settings_for(database_url, kafka_broker, topic_names)):
-        wait_until(lambda: records(engine) == len(bodies))
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
 
 
