@@ -79,16 +79,23 @@ class Playback:
             self._advance(at)
             on_progress(chosen.stop, at)
         if self._truths is not None:
+            at = int(times[-1])
             for at in self._truths.moments(after=int(times[-1]), every=minutes * MINUTE_MILLIS):
                 self._feed.feed_truths(until=at)
                 self._advance(at)
                 on_progress(len(times), at)
+            # A truth that looks once an hour would find the prediction of another version only after the history's end.
+            self._join(at + max(rules.horizon_millis for rules in self._join_rules.values()))
+            self._advance(at)
+
+    def _join(self, now: int) -> None:
+        for _ in join_batches(self._engine, rules=self._join_rules, now=lambda _: now):
+            pass
 
     def _advance(self, at: int) -> None:
         """Join what is known, judge what is due and move incidents, at event time *at* (ms)."""
         if self._truths is not None:
-            for _ in join_batches(self._engine, rules=self._join_rules, now=lambda _: at):
-                pass
+            self._join(at)
         report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
         for decision, state in report.taken:
             known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end

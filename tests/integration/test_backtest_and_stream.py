@@ -134,9 +134,8 @@ def stream(engine: Engine, profile: ReferenceProfile, table: pa.Table, *, batch:
     roles = {name: role for role, name in FILES.items()}
     states = _claimed(engine)
     settings = Settings.model_construct()
-    absorber = Absorber(
-        configuration, settings, Timings(), FakeClock(now=START + HOURS * 60 * MINUTE + TRUTH_DELAY), Burials(settings)
-    )
+    clock = FakeClock(now=START + HOURS * 60 * MINUTE + TRUTH_DELAY)
+    absorber = Absorber(configuration, settings, Timings(), clock, burials=Burials(settings))
     flusher = Flusher(engine, worker="test", horizon=100_000)
     pending = Pending()
     for number, records in enumerate(_batches(as_events(table), batch), 1):
