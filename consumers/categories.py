@@ -8,7 +8,8 @@ import numpy.typing as npt
 from consumers.decode.decoded import INVALID, Column, Indices
 from monitor.reference.cells import ColumnCells, Slot, canonical_category
 
-MEMO_CAP = 10_000  # unseen values must not fill the memory
+MEMO_CAP = 10_000  # unseen values must not fill the memory, in number
+LONGEST_REMEMBERED = 200  # nor in length: a category may be as long as a message
 _NO_ROWS: Indices = np.empty(0, dtype=np.intp)
 
 
@@ -49,7 +50,7 @@ class _Memo(dict[Any, int]):
         place = memo.get(value)
         if place is None:
             place = self._place(value)
-            if len(memo) < MEMO_CAP:
+            if len(memo) < MEMO_CAP and (kind is not str or len(value) <= LONGEST_REMEMBERED):
                 memo[value] = place
         return place
 

@@ -8,11 +8,14 @@ from consumers.burials import Burials
 from consumers.decisions import DecidingClock
 from consumers.timings import Timings
 from consumers.version_places import VersionPlaces
+from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
-from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.configuration import Configuration, load_configuration, read_generation
 from monitor.store.model_versions import placed_versions
 from monitor.store.outage import named_outage
 from monitor.store.refused_counts import OTHER_NAMES, discovered_models
+
+ASK_SECONDS = 3.0
 
 log = structlog.get_logger()
 
@@ -27,6 +30,23 @@ class Configurer:
         self._clock = clock
         self.burials = Burials(settings)
         self.places = VersionPlaces()
+        self._asked_at = -ASK_SECONDS
+
+    def is_stale(self, generation: int) -> bool:
+        """Return whether another configuration is in force than that of *generation*; asks every few seconds.
+
+        A flush finds that out by itself, but where no records come nothing is flushed.
+
+        Raises:
+            UnavailableError: Postgres does not answer.
+        """
+        now = monotonic_seconds()
+        if now - self._asked_at < ASK_SECONDS:
+            return False
+        with named_outage(self._engine, "reading the generation"), self._engine.connect() as connection:
+            found = read_generation(connection)
+        self._asked_at = now
+        return found != generation
 
     def load(self) -> tuple[Configuration, Absorber]:
         """Return the configuration in force and an absorber for it.

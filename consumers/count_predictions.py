@@ -9,6 +9,7 @@ import numpy as np
 
 from consumers.count import Counter, UnseenRows
 from consumers.decode.decoded import INVALID, Column, Indices, Mask, Predictions
+from consumers.decode.fields import LONGEST_NAME
 from consumers.groups import Group, Grouping, group_rows
 from consumers.identity import Digests, digest_text, sampled
 from consumers.pending import Pending, SampledPredictions
@@ -148,7 +149,10 @@ def _label(found: Any, score: float | None, spec: ModelSpec) -> str | None:
     """Return the label as sent, else as the score's side of the threshold says."""
     if found is not None and found is not INVALID:
         label = canonical_category(found)
-        return None if "\x00" in label else label
+        if "\x00" in label:
+            return None
+        # No truth is longer: what is cut equals none, as before, and takes no megabyte of the ledger.
+        return label if len(label) <= LONGEST_NAME else label[:LONGEST_NAME] + "…"
     if found is None and score is not None and spec.task is Task.BINARY:
         return spec.truth.positive if score >= spec.prediction.threshold else spec.truth.negative
     return None

@@ -198,6 +198,9 @@ class IngestWorker:
             self._claims.tend()
             self._clock.refresh()
             self._timestamp_types.tend()
+            if self._configurer.is_stale(self._configuration.generation):
+                self._load_configuration()
+                self._recount()
             self._parked.tend()
             if now - self._beat_at >= BEAT_SECONDS:
                 self._reading.settle_ends()

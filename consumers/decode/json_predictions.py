@@ -9,7 +9,7 @@ import numpy as np
 
 from consumers.decode.decoded import DecodedPredictions, Predictions, Refusal, refusal_of
 from consumers.decode.event_fields import event_fields, wrong_names
-from consumers.decode.fields import shown
+from consumers.decode.fields import LONGEST_NAME, shown
 from consumers.decode.joining import joined, later
 from consumers.decode.model_struct import PLAIN_FIELDS, event_shape, readable
 from consumers.decode.plain_json import json_object
@@ -78,7 +78,11 @@ class _ModelDecoder:
         extras, plain = self._next
         if extra and len(self.shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
             known = {*self.shape.features, *self.shape.extras}
-            new = [name for name in document["features"] if name not in known and readable(name)]
+            new = [
+                name
+                for name in document["features"]
+                if name not in known and readable(name) and len(name) <= LONGEST_NAME
+            ]
             extras = (*self.shape.extras, *new)[:EXTRAS_CAP]
         prediction = document["prediction"]
         plain = plain and isinstance(prediction, dict) and prediction.keys() <= PLAIN_FIELDS

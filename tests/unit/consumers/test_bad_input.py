@@ -237,3 +237,19 @@ def test_truths_outside_the_sample_are_dropped_and_counted() -> None:
     assert 30 < len(in_ledger) < 90
     assert bench.counters("truths").unsampled == 200 - len(in_ledger)
     assert sum(p.sampled for (s, _, _), p in bench.pending.panes.items() if not s.segment_tag) == len(in_ledger)
+
+
+def test_names_and_labels_as_long_as_a_message_take_no_room() -> None:
+    """Unknown names over 200 characters are counted but not learnt; a label is cut, and equals no truth as before."""
+    bench = Bench(found=configuration(prediction={"label": True}, sample_rate=1.0))
+    for number in range(2):
+        bench.take_bodies(
+            event_with(
+                prediction_id=str(number), features=features(**{"x" * 100_000: 1}), prediction={"label": "y" * 100_000}
+            )
+        )
+    assert bench.counters().extra_fields == 2
+    (shape,) = (decoder.shape for decoder in bench.absorber._predictions._decoders.values())
+    assert shape.extras == ()
+    labels = [label for block in bench.pending.predictions for label in block.labels]
+    assert labels == ["y" * 200 + "…"] * 2

@@ -1,5 +1,6 @@
 """The values behind the unseen slot: named once each, in bounded room, for nothing while there are none."""
 
+import tracemalloc
 from collections import Counter
 from typing import Any
 
@@ -140,3 +141,16 @@ def test_an_unseen_slot_is_the_total_of_its_names() -> None:
     slots = sum(int(p.counts[place]) for (series, _, _), p in bench.pending.panes.items() if not series.segment_tag)
     expected = sum(each not in COUNTRIES for each in countries)
     assert slots == sum(each.total for each in named(bench).values()) == expected > 100
+
+
+def test_long_categories_are_not_remembered() -> None:
+    """Each may be as long as a message: ten thousand of a megabyte would be the worker's whole memory."""
+    codes = CategoryCodes(
+        ColumnCells(name="c", kind=ColumnKind.CATEGORICAL, role=ColumnRole.FEATURE, categories=("a", "b" * 1000))
+    )
+    tracemalloc.start()
+    for number in range(200):
+        assert codes.places([f"{number}" + "x" * 100_000, "b" * 1000, "a"]).tolist() == [2 + Slot.UNSEEN, 1, 0]
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert highest < 2_000_000
