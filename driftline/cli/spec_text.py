@@ -33,6 +33,8 @@ def spec_text(
         *_prediction_and_truth(proposal),
         "",
         *_segments(proposal),
+        _line(0, "versions", ModelSpec.model_fields["versions"].default, "live at once; more count as `other`"),
+        "",
         *_windows_and_drift(proposal),
         "",
         *_ACCURACY_TO_ACTIONS,
