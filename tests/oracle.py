@@ -10,7 +10,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -302,15 +302,6 @@ def _numeric_hits(column: ColumnCells, start: int, slots: int, value: float) -> 
         yield slots + Slot.ABOVE
     else:
         yield start + bisect_right(column.edges, value) - 1
-
-
-def coarser(counted: Counted, *, minutes: int) -> Counted:
-    """Return *counted* with its panes summed over longer spans, as compaction may have left them."""
-    span = minutes * 60_000
-    panes: dict[PaneKey, Counter[int | str]] = {}
-    for (*place, start), counts in counted.panes.items():
-        panes.setdefault((*place, start // span * span), Counter()).update(counts)  # type: ignore[arg-type]
-    return replace(counted, panes=panes)
 
 
 def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:

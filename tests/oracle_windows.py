@@ -6,6 +6,7 @@ the last revision of each window must be the same.
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +46,10 @@ class JudgedWindows:
     windows: dict[WindowKey, tuple[int, str, str]]
 
 
-def rejudge(server: PostgresServer, database: str, counted: Counted, settings: Settings) -> JudgedWindows:
-    """Return every window of *counted* (panes of one minute) up to the newest event less the disorder.
+def rejudge(
+    server: PostgresServer, database: str, counted: Counted, settings: Settings, *, models: Collection[str]
+) -> JudgedWindows:
+    """Return every window of *models* in *counted* (panes of one minute) up to the newest event less the disorder.
 
     Nobody may be connected to *database*, which is copied.
     """
@@ -55,24 +58,24 @@ def rejudge(server: PostgresServer, database: str, counted: Counted, settings: S
         try:
             with engine.begin() as connection:
                 _forget(connection)
-                _write_panes(connection, counted)
-                models = load_configuration(connection).models
+                chosen = [found for found in load_configuration(connection).models if found.key.name in models]
+                _write_panes(connection, counted, {applied.model_id for applied in chosen})
             newest = [partition["max_event_time"] for partition in counted.partitions.values()]
             until = max(at for at in newest if at is not None) - settings.disorder_seconds * 1000
-            for applied in models:
+            for applied in chosen:
                 judge(engine, applied, settings)
-            return judged_windows(engine, until=until)
+            return judged_windows(engine, until=until, models=models)
         finally:
             engine.dispose()
 
 
-def judged_windows(engine: sa.Engine, *, until: int) -> JudgedWindows:
-    """Return the last revision of every stored window that ends up to *until* (ms)."""
+def judged_windows(engine: sa.Engine, *, until: int, models: Collection[str]) -> JudgedWindows:
+    """Return the last revision of every stored window of *models* that ends up to *until* (ms)."""
     found: dict[WindowKey, tuple[int, str, str]] = {}
     with engine.connect() as connection:
         for applied in load_configuration(connection).models:
             for window in final_evaluations(connection, applied.model_id):
-                if window.window_end <= until:
+                if window.window_end <= until and applied.key.name in models:
                     found[_key(applied, window)] = (window.events, window.verdict.value, window.result)
     return JudgedWindows(windows=found)
 
@@ -105,7 +108,7 @@ def _forget(connection: sa.Connection) -> None:
     connection.execute(sa.text(f"TRUNCATE {names} CASCADE"))
 
 
-def _write_panes(connection: sa.Connection, counted: Counted) -> None:
+def _write_panes(connection: sa.Connection, counted: Counted, model_ids: Collection[int]) -> None:
     ids = {
         (row.model_id, row.version, row.segment_tag, row.segment_value): row.id
         for row in connection.execute(sa.select(series))
@@ -117,6 +120,8 @@ def _write_panes(connection: sa.Connection, counted: Counted) -> None:
     }
     rows = []
     for (model_id, version, tag, value, cells_id, start), counts in sorted(counted.panes.items()):
+        if model_id not in model_ids:
+            continue
         vector = np.zeros(sizes[cells_id], dtype=np.int64)
         for place, hits in counts.items():
             if isinstance(place, int):

@@ -91,7 +91,9 @@ def count(
                 judge_all(engine, settings)
         counted = counted_in_database(engine)
         late = sum(row["late"] or 0 for row in counted.partitions.values())
-        outcome = Outcome(counted=counted, windows=judged_windows(engine, until=START + 10**10), late=late)
+        outcome = Outcome(
+            counted=counted, windows=judged_windows(engine, until=START + 10**10, models={"credit"}), late=late
+        )
         engine.dispose()
     return outcome
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from monitor.types import OTHER_VERSIONS
 from tests.soak.plan import MAX_MESSAGE_BYTES
 
 MODEL = "credit"
 FLOODED = "flooded"
+FLOOD_PREFIX = "request-"
 COUNTRIES = ("AT", "CH", "DE", "FR")
 REGIONS = ("eu", "us", "asia")
 SCALES = "2m/1m,6m/3m,20m/10m"
@@ -90,6 +92,17 @@ def poison(draw: random.Random, at: int) -> bytes:
             json.dumps({**event, "padding": "x" * MAX_MESSAGE_BYTES}).encode(),
         )
     )
+
+
+def flood(draw: random.Random, number: int, at: int) -> dict[str, Any]:
+    """Return an event with a version of its own, as of a producer that writes a request id into it."""
+    event = prediction(draw, f"flood-{at}-{number}", at, drifting=False)
+    return {**event, "model": FLOODED, "version": f"{FLOOD_PREFIX}{at}-{number}"}
+
+
+def is_flood(version: str) -> bool:
+    """Return whether *version* is one of a flood, or what those without a place are counted as."""
+    return version.startswith(FLOOD_PREFIX) or version == OTHER_VERSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from itertools import count
 
 from confluent_kafka import KafkaException, Producer
 
-from tests.soak.events import FLOODED, PHASE_SECONDS, Record, deployment, poison, prediction, truth
+from tests.soak.events import PHASE_SECONDS, Record, deployment, flood, poison, prediction, truth
 from tests.soak.plan import Hostile, SoakPlan
 
 AHEAD_MILLIS = 730 * 86_400_000
-FLOOD_SECONDS, FLOOD_VERSIONS = 45, 3_000
+FLOOD_SECONDS, FLOOD_VERSIONS = 90, 2_000
 DEPLOYMENT_SECONDS = 2.0
 TURN_SECONDS = 0.05
 
@@ -150,13 +150,10 @@ class Traffic(threading.Thread):
             self._send(Record(self._topics.deployments, b"", b'{"model": "credit", "stage": "nowhere"}', at))
 
     def _flood(self) -> None:
-        """A version per event, as from a producer that writes a request id into it."""
         at = _now_millis()
         for number in range(FLOOD_VERSIONS):
-            identity = f"flood-{at}-{number}"
-            event = prediction(self._draw, identity, at, drifting=False)
-            event |= {"model": FLOODED, "version": f"request-{identity}"}
-            self._send(Record(self._topics.predictions, identity.encode(), _encoded(event), at))
+            event = flood(self._draw, number, at)
+            self._send(Record(self._topics.predictions, str(number).encode(), _encoded(event), at))
         self.sent["flood"] += FLOOD_VERSIONS
 
     def _schedule(self, due: float, record: Record, kind: str) -> None:
