@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 from driftline.cli.reference.build import build
 from monitor.clock import iso_utc, now_millis
 from monitor.reference.profile import decode_profile, encode_profile
-from monitor.store.schema import cells, evaluation, pane
+from monitor.store.schema import cells, configuration, evaluation, pane
 from monitor.store.stored_results import stored_result
-from monitor.types import MINUTE_MILLIS, Verdict
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Verdict
 from tests.acceptance.roles import Roles
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
@@ -93,6 +93,13 @@ def judged(engine: Engine, length: int) -> dict[int, tuple[int, Verdict, str]]:
         }
 
 
+def move_back(engine: Engine, cells_id: int, *, to: int) -> None:
+    """Let new cells count from *to* (ms) on, as if adopted long ago: no event may be ahead of the clock."""
+    with engine.begin() as connection:
+        connection.execute(sa.update(cells).where(cells.c.id == cells_id).values(effective_from=to))
+        connection.execute(sa.update(configuration).values(generation=configuration.c.generation + 1))
+
+
 def cells_by_minute(engine: Engine) -> dict[int, int]:
     with engine.connect() as connection:
         return {row.start: row.cells_id for row in connection.execute(sa.select(pane.c.start, pane.c.cells_id))}
@@ -108,14 +115,15 @@ def test_other_cells_and_other_counts_without_a_restart(roles: Roles, engine: En
         cells           the first        | the second
         4 m             judged           | judged from E+4m on
     """
-    now = now_millis() // MINUTE_MILLIS * MINUTE_MILLIS
+    now = now_millis() // MINUTE_MILLIS * MINUTE_MILLIS - 3 * HOUR_MILLIS
     produce(roles, now - 20 * MINUTE_MILLIS, 20)
     roles.wait_until(
         "windows on the first cells", lambda: now - 2 * MINUTE_MILLIS in judged(engine, 4), timeout_seconds=60
     )
     adopted = roles.json("reference", "adopt", "credit", "other.reference")
-    start = adopted["effective_from"]
-    assert start > now_millis()
+    assert adopted["effective_from"] > now_millis()
+    start = now + 2 * MINUTE_MILLIS
+    move_back(engine, adopted["cells_id"], to=start)
     produce(roles, start, 12)
     full = start + 10 * MINUTE_MILLIS
     roles.wait_until("windows on the other cells", lambda: full in judged(engine, 10), timeout_seconds=90)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from consumers.observe import observe_lag
 from monitor.errors import UnavailableError
+from monitor.health import Health
 from monitor.metrics import LAG_RECORDS
 from monitor.settings import Settings
 from monitor.store.offsets import BrokerPartition, claim_partition, paused_partitions, resume_partition
@@ -115,13 +116,13 @@ def test_retention_past_our_offset_stops_until_resumed(
         with engine.connect() as connection:
             return paused_partitions(connection)
 
-    health: list[tuple[bool, str]] = []
-    with ingesting(settings, on_health=lambda *heard: health.append(heard)) as worker:
+    health = Health()
+    with ingesting(settings, health=health) as worker:
         produce(kafka_broker, topic, good_bodies(0, 400))
         wait_until(lambda: records(engine) == 400)
         postgres_server.stop("fast")
         engine.dispose()
-        wait_until(lambda: "Postgres" in health[-1][1])  # a heartbeat failed, so everything is paused
+        wait_until(lambda: "Postgres" in (health.reason or ""))  # a heartbeat failed, so everything is paused
         produce(kafka_broker, topic, good_bodies(400, 400))
         delete_records(kafka_broker, {(topic, 0): 150})
         postgres_server.start()

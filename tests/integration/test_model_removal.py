@@ -181,5 +181,5 @@ def test_a_worker_goes_on_without_the_model(
             dead_letter.c.reason, dead_letter.c.model)).all()  # fmt: skip
         whole = sa.select(sa.func.sum(pane.c.events)).join(series, series.c.id == pane.c.series_id)
         counted = connection.execute(whole.where(series.c.segment_tag == "")).scalar()
-    assert [tuple(row) for row in letters] == [("unknown_model", "credit", 200)]
+    assert [tuple(row) for row in letters] == [("parked", "credit", 200)]
     assert counted == 400
