@@ -17,7 +17,7 @@ from monitor.evaluate import Evaluator
 from monitor.store.engine import make_engine
 from monitor.store.evaluations import FinalEvaluation
 from monitor.store.migrate import upgrade
-from monitor.store.schema import evaluated_until, evaluation
+from monitor.store.schema import evaluation, scale_progress
 from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.faults.stream import assert_equal_to_topics, produce_stream
 from tests.integration.counted_model import CountedModel, apply_counted_model
@@ -111,7 +111,7 @@ def test_an_alerter_that_outlives_a_restore_judges_what_is_there(
         again = judge_until(engine, counted, evaluator, minute=40)
         with engine.begin() as connection:
             connection.execute(sa.delete(evaluation))
-            connection.execute(sa.delete(evaluated_until))
+            connection.execute(sa.delete(scale_progress))
         assert again == judge_until(engine, counted, Evaluator(RULES), minute=40)
         assert again != evaluated
     finally:
