@@ -1,6 +1,7 @@
 """`make soak`: kill, freeze and restart everything for half an hour, then count again; exits 1 if anything differs."""
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -37,6 +38,10 @@ def main() -> int:
     ):
         report = run_soak(plan, directory / "roles", broker=broker, postgres=postgres, database_url=url, say=_say)
     print("\n".join(report.lines()))
+    if report.is_clean:
+        shutil.rmtree(directory, ignore_errors=True)
+    else:
+        print(f"Logs and data are kept in {directory}")
     if arguments.json:
         arguments.json.write_text(report.document() + "\n", encoding="utf-8")
     return 0 if report.is_clean else 1
