@@ -21,7 +21,7 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 HAMMER_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench bench-join hammer bench-detection bench-space stack lock peers-lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-join hammer bench-detection bench-space bench-statements stack lock peers-lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,6 +113,9 @@ $(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
 
 bench-space: $(READY) ## bytes of a model's day in every table that grows
 	@$(BIN)/python -m benchmarks.space $(BENCH_ARGS)
+
+bench-statements: $(READY) ## rows that each statement of a steady system reads for those it returns (100 models, 30 days)
+	@$(BIN)/python -m benchmarks.statements $(BENCH_ARGS)
 
 stack: $(READY) ## a real Kafka and a real Postgres on this machine, until Ctrl-C
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready

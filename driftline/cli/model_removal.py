@@ -23,8 +23,8 @@ def remove(
 ) -> None:
     """Remove a model and all that is stored of it: counts, predictions, verdicts, incidents, dead letters.
 
-    The roles may go on: they stop working for it first. Its events that are still sent become dead letters
-    (`unknown_model`). Deliveries of it that wait are not made. Ended in its middle, the command is run again.
+    The roles may go on: they stop working for it first. Its events that are still sent are those of a model that nobody
+    applied (the setting `unknown_model`). Deliveries of it that wait are not made. Ended in its middle, run it again.
     """
     with opened_database(load_settings()) as engine:
         with engine.connect() as connection:
@@ -48,7 +48,7 @@ def remove(
     if as_json:
         print_json({"model": model, "removed": True, "rows": dict(removed)})
         return
-    typer.echo(f"{model} is removed, with {removed.total():,} rows. Its events that still come are dead letters.")
+    typer.echo(f"{model} is removed, with {removed.total():,} rows. Events of it that still come are nobody's.")
 
 
 def _show(model: str, found: tuple[StoredPart, ...], *, as_json: bool) -> None:

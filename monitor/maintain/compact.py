@@ -19,12 +19,12 @@ BUCKETS_AT_ONCE = 50
 class Compactor:
     """Compacts models again and again; remembers how far it has come, so that a round reads what is new.
 
-    What a late delta left behind is found by a new compactor: one is made when the process starts and every hour.
+    What a late delta left behind is found by a new compactor: one is made when the process starts and every day.
     """
 
     def __init__(self, rules: WatermarkRules) -> None:
         self._rules = rules
-        self._done: dict[tuple[int, int], int] = {}
+        self._done: dict[tuple[int, int], int] = {}  # by model and span
 
     def compact(self, engine: sa.Engine, applied: AppliedModel, *, watermark: int, open_from: int | None = None) -> int:
         """Merge every span of *applied* that is complete under *watermark* (ms); return how many rows were replaced.
@@ -51,8 +51,7 @@ class Compactor:
                 # Nothing merged though there is something: another process has these rows and does it.
                 if len(buckets) < BUCKETS_AT_ONCE or not merged:
                     break
-            for each in ranges:
-                self._done[(each.series_id, span)] = each.before
+            self._done[(applied.model_id, span)] = before
         return replaced
 
     def _before(
@@ -73,12 +72,11 @@ class Compactor:
 
     def _ranges(self, connection: sa.Connection, applied: AppliedModel, *, span: int, before: int) -> list[SeriesRange]:
         """Return what is new below *before*, of series that have panes there."""
-        ranges = []
-        for series_id, counted in series_counted_after(connection, applied.model_id, None).items():
-            since = self._done.get((series_id, span), 0)
-            if before > since and (counted.hours.stop is None or counted.hours.stop > since):
-                ranges.append(SeriesRange(series_id, since, before))
-        return ranges
+        since = self._done.get((applied.model_id, span), 0)
+        if before <= since:
+            return []
+        counted = series_counted_after(connection, applied.model_id, since)
+        return [SeriesRange(series_id, since, before) for series_id in counted]
 
 
 def model_compactable_before(

@@ -9,11 +9,18 @@ import sqlalchemy as sa
 from monitor.reference.live_counts import ROLLING_DAYS, CoarseOrder, block_minutes_of
 from monitor.reference.profile import ReferenceProfile
 from monitor.store.configuration import AppliedModel, load_reference
-from monitor.store.live_blocks import BlockKey, LiveBlock, append_blocks, drop_blocks, newest_block
+from monitor.store.counted_series import series_counted_after
+from monitor.store.live_blocks import (
+    BlockKey,
+    LiveBlock,
+    append_blocks,
+    drop_old_blocks,
+    drop_other_blocks,
+    newest_block,
+)
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import base_of
-from monitor.store.series import whole_series
-from monitor.types import MINUTE_MILLIS
+from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
 from monitor.windows.codec import decode_counts
 from monitor.windows.counts_cache import total
 from monitor.windows.cutting import PaneRow
@@ -48,6 +55,7 @@ class LiveBlockKeeper:
         self._rules = rules
         self._bases: dict[int, tuple[int, BaseReference]] = {}
         self._done: dict[BlockKey, int] = {}
+        self._cleared: dict[int, tuple[int, int]] = {}  # the base that only blocks of a model are on, as far as we know
 
     def keep(self, engine: sa.Engine, applied: AppliedModel, *, watermark: int) -> int:
         """Store every block of *applied* that no event can be added to any more; return how many are new.
@@ -57,12 +65,16 @@ class LiveBlockKeeper:
         added = 0
         with engine.connect() as connection:
             base = self._base(connection, applied)
-            series_ids = whole_series(connection, applied.model_id)
-        size = base.minutes * MINUTE_MILLIS
-        final = (watermark - self._rules.finality) // size * size
-        for series_id in series_ids:
+            size = base.minutes * MINUTE_MILLIS
+            final = (watermark - self._rules.finality) // size * size
+            counted = series_counted_after(connection, applied.model_id, final - KEPT_MILLIS - size)
+        for series_id, found in counted.items():
+            if found.key.segment_tag != ALL_SEGMENT:
+                continue
             key = BlockKey(series_id=series_id, reference_id=base.reference_id, minutes=base.minutes)
             since = self._since(engine, key, final=final)
+            if found.hours.stop is not None and found.hours.stop <= since:
+                continue  # nothing new; what flushes added is in the hours before compaction may touch it
             while since < final:
                 stop = min(since // size * size + max(ROWS_AT_ONCE_MILLIS // size, 1) * size, final)
                 with engine.begin() as connection:
@@ -76,14 +88,14 @@ class LiveBlockKeeper:
         """Delete what is too old for a rolling reference or stands on another one; return how many blocks."""
         with engine.begin() as connection:
             base = self._base(connection, applied)
-            return sum(
-                drop_blocks(
-                    connection,
-                    BlockKey(series_id=each, reference_id=base.reference_id, minutes=base.minutes),
-                    before=watermark - self._rules.finality - KEPT_MILLIS,
+            dropped = drop_old_blocks(connection, before=watermark - self._rules.finality - KEPT_MILLIS)
+            kept = (base.reference_id, base.minutes)
+            if self._cleared.get(applied.model_id) != kept:
+                dropped += drop_other_blocks(
+                    connection, applied.model_id, reference_id=base.reference_id, minutes=base.minutes
                 )
-                for each in whole_series(connection, applied.model_id)
-            )
+        self._cleared[applied.model_id] = kept
+        return dropped
 
     def _base(self, connection: sa.Connection, applied: AppliedModel) -> BaseReference:
         known = self._bases.get(applied.model_id)

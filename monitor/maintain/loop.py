@@ -29,7 +29,7 @@ from monitor.windows.watermark import PartitionState, model_watermark, open_from
 COMPACT_SECONDS = 10.0
 ROLLING_SECONDS = 600.0
 DROP_SECONDS = 600.0
-AFRESH_SECONDS = 3600.0
+AFRESH_SECONDS = 86_400.0
 UNSEEN_AT_ONCE = 200
 LONGEST_BACK_OFF_SECONDS = 30.0
 RETENTION_SECONDS = 3600.0  # it builds indexes of whole weeks

@@ -174,8 +174,9 @@ def parked_letters(
 
 
 _DROP = sa.text(
-    "DELETE FROM dead_letter WHERE id = ANY(ARRAY(SELECT id FROM dead_letter ORDER BY id LIMIT :limit))"
-    " AND recorded_at < clock_timestamp() - make_interval(days => :days)"
+    "DELETE FROM dead_letter WHERE id = ANY(ARRAY("
+    "SELECT id FROM dead_letter WHERE recorded_at < now() - make_interval(days => :days)"
+    " ORDER BY recorded_at LIMIT :limit))"
 )
 
 

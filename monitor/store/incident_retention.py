@@ -8,7 +8,7 @@ INCIDENTS_AT_ONCE = 200
 _RESOLVED = sa.text(
     """
     SELECT id FROM incident
-    WHERE status = 'resolved' AND changed_at < clock_timestamp() - make_interval(days => :days)
+    WHERE status = 'resolved' AND changed_at < now() - make_interval(days => :days)
       AND NOT EXISTS (SELECT FROM outbox WHERE outbox.incident_id = incident.id AND outbox.state = 'pending')
       AND NOT EXISTS (
         SELECT FROM action JOIN outbox ON outbox.action_id = action.id
@@ -28,7 +28,7 @@ _DELIVERIES = sa.text(
     """
     DELETE FROM outbox WHERE id = ANY(ARRAY(
         SELECT id FROM outbox
-        WHERE closed_at < clock_timestamp() - make_interval(days => :days)
+        WHERE closed_at < now() - make_interval(days => :days)
           AND incident_id IS NULL AND action_id IS NULL
         ORDER BY closed_at LIMIT :limit
     ))

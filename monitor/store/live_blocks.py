@@ -8,7 +8,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.store.schema import live_block
+from monitor.store.schema import live_block, series
 from monitor.windows.codec import decode_counts, encode_counts
 
 
@@ -52,15 +52,20 @@ def read_blocks(connection: sa.Connection, key: BlockKey, *, start: int, stop: i
     return tuple(LiveBlock(row.start, decode_counts(row.counts, size=size)) for row in connection.execute(query))
 
 
-def drop_blocks(connection: sa.Connection, keep: BlockKey, *, before: int) -> int:
-    """Delete the series' blocks that start before *before* (ms) or are not of *keep*; return how many."""
-    other = sa.or_(
-        live_block.c.start < before,
-        live_block.c.reference_id != keep.reference_id,
-        live_block.c.minutes != keep.minutes,
+def drop_old_blocks(connection: sa.Connection, *, before: int, limit: int = 5000) -> int:
+    """Delete blocks of any series that start before *before* (ms), at most *limit* of the oldest; return how many."""
+    statement = sa.text(
+        "DELETE FROM live_block WHERE ctid = ANY(ARRAY("
+        "SELECT ctid FROM live_block WHERE start < :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
     )
-    statement = sa.delete(live_block).where(live_block.c.series_id == keep.series_id, other)
-    return connection.execute(statement).rowcount
+    return connection.execute(statement, {"before": before, "limit": limit}).rowcount
+
+
+def drop_other_blocks(connection: sa.Connection, model_id: int, *, reference_id: int, minutes: int) -> int:
+    """Delete a model's blocks on another reference or of another length; return how many. It reads all of them."""
+    other = sa.or_(live_block.c.reference_id != reference_id, live_block.c.minutes != minutes)
+    of_model = sa.select(series.c.id).where(series.c.model_id == model_id)
+    return connection.execute(sa.delete(live_block).where(live_block.c.series_id.in_(of_model), other)).rowcount
 
 
 def _of(key: BlockKey) -> tuple[sa.ColumnElement[bool], ...]:

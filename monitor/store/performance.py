@@ -29,11 +29,10 @@ def claim_due_minutes(connection: sa.Connection, *, model_id: int, limit: int) -
     """Lock and return minutes of a model that changed, oldest first, without those being changed right now."""
     query = (
         sa.select(performance_due.c.series_id, performance_due.c.minute)
-        .join(series, series.c.id == performance_due.c.series_id)
-        .where(series.c.model_id == model_id)
+        .where(performance_due.c.model_id == model_id)
         .order_by(performance_due.c.minute, performance_due.c.series_id)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=performance_due)
+        .with_for_update(skip_locked=True)
     )
     return tuple(DueMinute(*row) for row in connection.execute(query))
 

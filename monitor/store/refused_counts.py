@@ -165,7 +165,7 @@ def refused_totals(connection: sa.Connection) -> tuple[RefusedTotal, ...]:
 
 def drop_old_counts(connection: sa.Connection, *, days: int) -> int:
     """Delete the counts of hours older than *days*, and names that sent nothing since; return how many rows."""
-    old = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, days)
+    old = sa.func.now() - sa.func.make_interval(0, 0, 0, days)
     counts = connection.execute(sa.delete(dead_letter_count).where(dead_letter_count.c.hour < old))
     names = connection.execute(sa.delete(discovered_model).where(discovered_model.c.last_seen_at < old))
     return counts.rowcount + names.rowcount

@@ -1,7 +1,8 @@
 """Deletes rows that are past their retention, some thousand at once, each statement by an index.
 
 Every function deletes at most *limit* rows of the oldest and returns how many; the caller commits and calls again while
-there are more. Dropping whole weeks is in `time_partitions`.
+there are more. Dropping whole weeks is in `time_partitions`. Ages are taken from `now()`, the transaction's beginning:
+with `clock_timestamp()`, which is another at each row, Postgres uses no index.
 """
 
 import sqlalchemy as sa
@@ -51,7 +52,7 @@ _TRUTHS = sa.text(
     """
     DELETE FROM truth WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM truth
-        WHERE next_probe_at IS NULL AND first_seen_at < clock_timestamp() - make_interval(days => :days)
+        WHERE next_probe_at IS NULL AND first_seen_at < now() - make_interval(days => :days)
         ORDER BY first_seen_at LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
     """
@@ -59,16 +60,29 @@ _TRUTHS = sa.text(
 _FLUSHES = sa.text(
     """
     DELETE FROM flush WHERE id = ANY(ARRAY(
-        SELECT id FROM flush WHERE flushed_at < clock_timestamp() - make_interval(days => :days)
+        SELECT id FROM flush WHERE flushed_at < now() - make_interval(days => :days)
         ORDER BY flushed_at LIMIT :limit
     ))
     """
 )
 _DEDUP = sa.text(
     """
-    DELETE FROM dedup USING input_offset
-    WHERE input_offset.topic = dedup.topic AND input_offset.partition = dedup.partition
-      AND dedup.next_offset <= input_offset.next_offset - :horizon
+    DELETE FROM dedup USING (
+        SELECT old.topic, old.incarnation, old.partition, old.next_offset
+        FROM input_offset CROSS JOIN LATERAL (
+            (SELECT * FROM dedup
+             WHERE dedup.topic = input_offset.topic AND dedup.incarnation = input_offset.incarnation
+               AND dedup.partition = input_offset.partition
+               AND dedup.next_offset <= input_offset.next_offset - :horizon
+             ORDER BY dedup.next_offset LIMIT :limit)
+            UNION ALL
+            (SELECT * FROM dedup  -- of the topic as it was before it was made again
+             WHERE dedup.topic = input_offset.topic AND dedup.incarnation < input_offset.incarnation
+               AND dedup.partition = input_offset.partition LIMIT :limit)
+        ) AS old
+    ) AS dropped
+    WHERE dedup.topic = dropped.topic AND dedup.incarnation = dropped.incarnation
+      AND dedup.partition = dropped.partition AND dedup.next_offset = dropped.next_offset
     """
 )
 
@@ -127,7 +141,7 @@ def drop_old_flushes(connection: sa.Connection, *, days: int, limit: int = ROWS_
 
 def drop_old_dedup(connection: sa.Connection, *, horizon: int) -> int:
     """Delete hashes of records more than *horizon* offsets behind their partition's position; return how many rows."""
-    return connection.execute(_DEDUP, {"horizon": horizon}).rowcount
+    return connection.execute(_DEDUP, {"horizon": horizon, "limit": ROWS_AT_ONCE}).rowcount
 
 
 def drop_stray_evaluations(

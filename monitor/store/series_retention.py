@@ -16,15 +16,16 @@ _HOLDERS = tuple(
     for table in metadata.sorted_tables
     if table not in _FORGOTTEN and any(key.column.table is series for key in table.foreign_keys)
 )
+# With LIMIT each is a look into an index; an EXISTS without is answered for all series at once, by reading the tables.
 _NOTHING_LEFT = " AND ".join(
-    f"NOT EXISTS (SELECT FROM {table} WHERE {table}.series_id = series.id)"  # constants
-    for table in _HOLDERS
+    f"(SELECT 1 FROM {name} WHERE {name}.series_id = series.id LIMIT 1) IS NULL"  # noqa: S608  # constants
+    for name in _HOLDERS
 )
 _LOOK = sa.text(
     f"""
     SELECT id, empty_since IS NOT NULL AS marked, {_NOTHING_LEFT} AS empty,
-           coalesce(empty_since < clock_timestamp() - make_interval(days => :days), false) AS over
-    FROM series WHERE id > :after AND created_at < clock_timestamp() - make_interval(days => :days)
+           coalesce(empty_since < now() - make_interval(days => :days), false) AS over
+    FROM series WHERE id > :after AND created_at < now() - make_interval(days => :days)
     ORDER BY id LIMIT :limit
     """  # noqa: S608  # constants
 )
@@ -43,6 +44,8 @@ def remove_empty_series(
     Returns:
         How many were removed, and the id to go on after; 0: begin again.
     """
+    # Of a series that has nothing Postgres thinks it has as much as others, and would read a table for one row of it.
+    connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
     rows = connection.execute(_LOOK, {"after": after, "days": days, "limit": limit}).all()
     changed = [row.id for row in rows if row.marked != row.empty]
     if changed:

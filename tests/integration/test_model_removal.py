@@ -163,7 +163,7 @@ def test_the_command_shows_first_and_removes_with_yes(
 def test_a_worker_goes_on_without_the_model(
     database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
 ) -> None:
-    """Removed while its events come: the others are counted, its own are dead letters from then on, none is lost."""
+    """Removed while its events come: the others are counted, its own are parked from then on, none is lost."""
     ids = {name: apply_model(engine, model=name, sample_rate=1.0) for name in ("credit", "fraud")}
 
     def bodies(first: int, count: int) -> list[bytes]:

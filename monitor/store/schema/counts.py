@@ -147,6 +147,7 @@ dead_letter = sa.Table(
     sa.Column("model", sa.Text, nullable=True),
     wall("recorded_at"),
     wall("replayed_at", nullable=True),
+    sa.Index(None, "recorded_at"),
     sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("topic", "incarnation", "partition", "offset", "row"),
     sa.Index(

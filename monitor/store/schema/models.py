@@ -97,5 +97,6 @@ live_block = (
         sa.Column("minutes", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("counts", sa.LargeBinary, nullable=False),  # as of panes: for each column its bins, then its slots
+        sa.Index(None, "start"),
     )
 )

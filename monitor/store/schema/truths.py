@@ -110,4 +110,6 @@ performance_due = sa.Table(  # prediction minutes whose performance panes change
     sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),
     sa.Column("minute", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("marks", sa.BigInteger, nullable=False, server_default="1"),
+    sa.Column("model_id", sa.Integer, nullable=True),  # the series'; a trigger fills it in
+    sa.Index(None, "model_id", "minute"),
 )
