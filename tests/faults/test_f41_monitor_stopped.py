@@ -75,7 +75,9 @@ def test_roles_that_live_but_cannot_work_are_missed(
         assert "heartbeat.withheld" in (tmp_path / f"{role}.log").read_text()
 
 
-@pytest.mark.parametrize(("role", "table"), [("ingest", "input_offset"), ("maintain", "configuration"), ("alerter", "model")])
+@pytest.mark.parametrize(
+    ("role", "table"), [("ingest", "input_offset"), ("maintain", "configuration"), ("alerter", "model")]
+)
 def test_a_role_whose_work_hangs_is_missed_although_it_lives(
     roles: Roles, service: DeadManService, engine: Engine, role: str, table: str
 ) -> None:
