@@ -250,7 +250,7 @@ class Claims:
         found = self._ask_broker(key)
         with named_outage(self._engine, f"taking over {key}"), self._engine.begin() as connection:
             # without a row it was made after we began: the start policy is about what was there before
-            row = claim_partition(connection, found, start_at="earliest")
+            row = claim_partition(connection, found, start_at="earliest", look_again=lambda: self._ask_anew(key))
             horizon = self._settings.dedup_horizon
             since = row.next_offset - horizon
             seen = load_identities(connection, key, since=since, incarnation=row.incarnation)
@@ -273,6 +273,10 @@ class Claims:
         low, high = self._consumer.watermarks(key)
         role, topic_id = self._roles[key.topic], self._topic_ids[key.topic]
         return BrokerPartition(key=key, role=role, topic_id=topic_id, low=low, high=high)
+
+    def _ask_anew(self, key: PartitionKey) -> BrokerPartition:
+        self._topic_ids.pop(key.topic, None)
+        return self._ask_broker(key)
 
     def _read_topic_ids(self) -> None:
         topics = self._cluster.topics(sorted(self._roles))

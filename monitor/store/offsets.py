@@ -1,6 +1,6 @@
 """Where each partition stands: one row per partition, moved only by compare-and-set."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,11 +110,21 @@ def discover_partition(connection: sa.Connection, found: BrokerPartition, *, sta
     )
 
 
-def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> StoredOffset:
+def claim_partition(
+    connection: sa.Connection,
+    found: BrokerPartition,
+    *,
+    start_at: str,
+    look_again: Callable[[], BrokerPartition] | None = None,
+) -> StoredOffset:
     """Take the partition over: epoch + 1, so that whoever held it before is fenced.
 
     A partition that cannot go on without a human's word (stopped, recreated, or cut by retention) is not taken; it
     comes back with its `paused_reason`.
+
+    Args:
+        found: What the broker said before the row was locked; whoever held the partition may have moved on since.
+        look_again: Asks the broker once more, while the row is locked, before *found* stops the partition.
 
     Raises:
         sqlalchemy.exc.OperationalError: Its row is locked for over two seconds, as by a worker frozen in its flush.
@@ -124,7 +134,9 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
     row = _row(connection, found.key, lock=True)
     if row.paused_reason is not None:
         return row
-    position = {_FROM_BEGINNING: found.low, _FROM_END: found.high}.get(row.next_offset, row.next_offset)
+    if look_again is not None and _cannot_go_on(row, found, _position(row, found)):
+        found = look_again()
+    position = _position(row, found)
     if reason := _cannot_go_on(row, found, position):
         pause_partition(connection, found.key, reason=reason)
         return _row(connection, found.key)
@@ -147,6 +159,10 @@ def claim_partition(connection: sa.Connection, found: BrokerPartition, *, start_
         )
     )
     return _row(connection, found.key)
+
+
+def _position(row: StoredOffset, found: BrokerPartition) -> int:
+    return {_FROM_BEGINNING: found.low, _FROM_END: found.high}.get(row.next_offset, row.next_offset)
 
 
 def _cannot_go_on(row: StoredOffset, found: BrokerPartition, position: int) -> str | None:

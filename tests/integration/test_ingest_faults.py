@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from sqlalchemy import Engine
 
+from consumers.kafka_input import InputConsumer
 from consumers.observe import observe_lag
 from monitor.errors import UnavailableError
 from monitor.health import Health
@@ -39,6 +41,7 @@ from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
 
+ASKED_BEFORE_LOCK = 2  # to discover a partition, and to claim it
 PROGRAM = """
 import signal, sys, threading
 from consumers.ingest import run_ingest
@@ -183,6 +186,42 @@ def test_a_rebalance_storm_counts_each_record_once(
         wait_until(lambda: records(engine) == len(bodies))
     assert max(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+@pytest.mark.kafka
+def test_an_end_that_was_asked_for_too_early_stops_nothing(
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who held the partition flushed on after the broker was asked: its end is asked for again, under the row's lock.
+
+    ::
+
+        new owner   asks the end: 10 ................. locks the row: 100 > 10, "the log is shorter than we read"?
+        old owner                     flushes to 100
+    """
+    apply_credit_model(engine)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+    produce(kafka_broker, topic_names.predictions, good_bodies(0, 400))
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 400)
+    asked: Counter[PartitionKey] = Counter()
+    watermarks = InputConsumer.watermarks
+
+    def answered_early(consumer: InputConsumer, key: PartitionKey) -> tuple[int, int]:
+        asked[key] += 1
+        low, high = watermarks(consumer, key)
+        return low, high if asked[key] > ASKED_BEFORE_LOCK else min(high, 10)
+
+    monkeypatch.setattr(InputConsumer, "watermarks", answered_early)
+    produce(kafka_broker, topic_names.predictions, good_bodies(400, 400))
+    with ingesting(settings):
+        wait_until(lambda: records(engine) == 800)
+    assert not any(partition.paused_reason for partition in offsets_of(engine, topic_names.predictions))
+    assert min(count for key, count in asked.items() if key.topic == topic_names.predictions) > ASKED_BEFORE_LOCK
 
 
 def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine) -> None:
