@@ -27,6 +27,7 @@ from monitor.store.offsets import (
     unaccounted_partitions,
 )
 from monitor.store.outage import named_outage
+from monitor.store.watermarks import newest_event_time
 from monitor.types import PartitionKey, TopicRole
 
 TOPICS_SECONDS = 2.0
@@ -131,6 +132,14 @@ class Claims:
     def doubt_topics(self) -> None:
         """Something complained: ask for the topics' ids at the next turn rather than in a while."""
         self._topics_at = -math.inf
+        for state in self.states.values():
+            state.confirmation.forget()  # what the client fetched since is perhaps of before
+
+    def look_at_ends(self) -> None:
+        """Before anything is written: which partitions are at their ends, as far as the client has fetched by now?"""
+        now = monotonic_seconds()
+        for key, state in self.states.items():
+            state.look(fetched_end=self._consumer.cached_end(key), now=now)
 
     def changed(self, topics: Collection[str]) -> dict[PartitionKey, str]:
         """Return our partitions of *topics* that are of another log than when they were claimed, and why.
@@ -216,20 +225,37 @@ class Claims:
         One whose row is no longer where we left it is dropped and taken over again: in a restored database its records
         since the backup are to be read again, whether or not more of them come.
         """
+        self.look_at_ends()
         now = monotonic_seconds()
         idle = {
-            key: each
-            for key, each in self.states.items()
-            if not each.moved and each.flowing and each.says_more(now=now, every_seconds=every_seconds)
+            key: state
+            for key, state in self.states.items()
+            if not state.moved and state.flowing and state.says_more(now=now, every_seconds=every_seconds)
         }
-        if not idle:
+        unsampled = [
+            state.confirmation
+            for state in self.states.values()
+            if state.role is TopicRole.PREDICTIONS and state.confirmation.wants_sample
+        ]
+        if not idle and not unsampled:
             return
         held = {
-            key: Held(epoch=state.epoch, next_offset=state.stored.next_offset, at_end=state.at_end)
+            key: Held(
+                epoch=state.epoch,
+                next_offset=state.stored.next_offset,
+                at_end=state.at_end,
+                confirmed_event_time=state.confirmed_event_time,
+            )
             for key, state in idle.items()
         }
         with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
             elsewhere = beat(connection, held)
+            newest = newest_event_time(connection, TopicRole.PREDICTIONS) if unsampled else None
+        for state in idle.values():
+            state.said()
+        if newest is not None:
+            for confirmation in unsampled:
+                confirmation.sample(newest, now=monotonic_seconds())
         for key in sorted(elsewhere):
             self.fenced(key)
 
@@ -260,7 +286,9 @@ class Claims:
             log.error("partition.stopped", partition=str(key), reason=row.paused_reason)
             return
         self._not_before.pop(key, None)
-        self.states[key] = PartitionState(row, seen, horizon=horizon, intakes=intakes)
+        self.states[key] = PartitionState(
+            row, seen, horizon=horizon, intakes=intakes, settle_seconds=self._settings.settle_seconds
+        )
         log.info("partition.claimed", partition=str(key), offset=row.next_offset, epoch=row.epoch)
 
     def _ask_broker(self, key: PartitionKey) -> BrokerPartition:

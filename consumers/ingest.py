@@ -327,6 +327,7 @@ class IngestWorker:
 
     def _flush(self) -> None:
         assert self._absorber is not None
+        self._claims.look_at_ends()
         states = list(self._claims.states.values())
         with FLUSH_SECONDS.time():
             kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)

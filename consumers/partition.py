@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from consumers.confirmation import Confirmation
 from consumers.continuity import Hole
 from consumers.dead_letter_limit import DeadLetterLimit, RecentRecords, decode_recent
 from consumers.model_intake import ModelIntakes
@@ -31,7 +32,13 @@ class PartitionState:
     """Running state; `stored` is in Postgres, `now` includes the unflushed records."""
 
     def __init__(
-        self, row: StoredOffset, seen: SeenIdentities, *, horizon: int, intakes: ModelIntakes | None = None
+        self,
+        row: StoredOffset,
+        seen: SeenIdentities,
+        *,
+        horizon: int,
+        intakes: ModelIntakes | None = None,
+        settle_seconds: float = 5.0,
     ) -> None:
         self.key = row.key
         self.role = row.role
@@ -49,6 +56,9 @@ class PartitionState:
         self.now = self.stored
         self.counters = PartitionCounters()
         self.end_offset = -1  # where the broker last said that the partition ends; known only while it flows
+        self.fetched_end = -1  # where it ended at the client's last fetch, of which records may wait to be consumed
+        self.confirmation = Confirmation(settle_seconds=settle_seconds)
+        self.confirmed_event_time: int | None = None  # what the next flush or heartbeat says
         self.flowing = False  # the client was told to read it from our position on
         self.refusals = 0  # readings in a row that did not follow our position
         self._holes: dict[int, int] = {}  # start -> stop; accepted since the last flush
@@ -56,8 +66,8 @@ class PartitionState:
 
     @property
     def at_end(self) -> bool:
-        """Every record that was there when we last asked has been read."""
-        return self.flowing and self.end_offset >= self.now.next_offset
+        """Every record that was there at the client's last fetch has been read."""
+        return self.flowing and self.end_offset >= max(self.now.next_offset, self.fetched_end)
 
     @property
     def moved(self) -> bool:
@@ -71,7 +81,20 @@ class PartitionState:
     def halt(self) -> None:
         """The client reads it no more: what it said of the end was of that reading."""
         self.flowing = False
-        self.end_offset = -1
+        self.end_offset = self.fetched_end = -1
+
+    def look(self, *, fetched_end: int, now: float) -> None:
+        """Before a flush or a heartbeat (*now* in monotonic seconds): is it still at its end, what does that confirm?
+
+        *fetched_end*: where the partition ended at the client's last fetch.
+        """
+        self.fetched_end = fetched_end
+        self.confirmed_event_time = self.confirmation.due(now=now, at_end=self.at_end)
+
+    def said(self) -> None:
+        """What `look` confirmed is stored."""
+        self.confirmation.written(self.confirmed_event_time)
+        self.confirmed_event_time = None
 
     def unknown_holes(self, holes: Iterable[Hole]) -> tuple[Hole, ...]:
         """Return those of *holes* that were not accepted yet."""
@@ -122,6 +145,7 @@ class PartitionState:
             first_offset=self.stored.next_offset,
             next_offset=self.now.next_offset,
             max_event_time=self.now.max_event_time,
+            confirmed_event_time=self.confirmed_event_time,
             caught_up=self.at_end,
             counters=replace(self.counters, skipped=self.skipped),
             recent_bad=self.now.recent.encoded(),
@@ -136,6 +160,7 @@ class PartitionState:
         self.stored = self.now
         self._holes = {start: stop for start, stop in self._holes.items() if start >= self.now.next_offset}
         self._written_at, self._written_at_end = now, self.at_end
+        self.said()
         self.counters = PartitionCounters()
         self.seen.keep()
         self.intakes.keep()
@@ -143,6 +168,7 @@ class PartitionState:
     def roll_back(self) -> None:
         """Forget the unflushed records; they will be counted again, the holes among them stay accepted."""
         self.now = replace(self.stored, next_offset=self._over_holes(self.stored.next_offset))
+        self.confirmed_event_time = None
         self.counters = PartitionCounters()
         self.seen.forget_unstored()
         self.intakes.roll_back()

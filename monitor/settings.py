@@ -66,7 +66,9 @@ class Settings(BaseSettings):
     max_future_seconds: int = 300
     idle_timeout_seconds: int = 60
     settle_seconds: float = Field(
-        default=5.0, description="A partition at its end holds the watermark this much longer."
+        default=5.0,
+        description="A partition without events of its own holds the watermark until it was read to its end this long"
+        " after the newest event of another one was counted.",
     )
     dedup_horizon: int = 100_000
     revision_seconds: float = Field(

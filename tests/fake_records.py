@@ -69,7 +69,9 @@ def configuration(cells: CellsLayout | None = None, **changes: Any) -> Configura
     return Configuration(1, (applied,))
 
 
-def fresh_state(partition: int = 0, topic: str = "predictions", *, horizon: int = 100_000) -> PartitionState:
+def fresh_state(
+    partition: int = 0, topic: str = "predictions", *, horizon: int = 100_000, settle_seconds: float = 5.0
+) -> PartitionState:
     """Return a partition that was never read."""
     row = StoredOffset(
         key=PartitionKey(topic, partition),
@@ -88,7 +90,7 @@ def fresh_state(partition: int = 0, topic: str = "predictions", *, horizon: int 
         counters=PartitionCounters(),
     )
     nothing = SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64))
-    return PartitionState(row, nothing, horizon=horizon)
+    return PartitionState(row, nothing, horizon=horizon, settle_seconds=settle_seconds)
 
 
 @dataclass(kw_only=True)

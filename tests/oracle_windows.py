@@ -106,6 +106,14 @@ def _forget(connection: sa.Connection) -> None:
     kept = {table.name for table in KEPT}
     names = ", ".join(table.name for table in metadata.sorted_tables if table.name not in kept)
     connection.execute(sa.text(f"TRUNCATE {names} CASCADE"))
+    # Nobody reads in the copy: every partition says that it was read to its end, up to the newest event of all.
+    newest = sa.select(sa.func.max(input_offset.c.max_event_time)).where(input_offset.c.role == "predictions")
+    now = sa.func.clock_timestamp()
+    connection.execute(
+        sa.update(input_offset).values(
+            confirmed_event_time=newest.scalar_subquery(), caught_up_at=now, heartbeat_at=now, paused_reason=None
+        )
+    )
 
 
 def _write_panes(connection: sa.Connection, counted: Counted, model_ids: Collection[int]) -> None:

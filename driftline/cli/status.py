@@ -19,7 +19,7 @@ from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.status import ModelStatus, model_statuses
 from monitor.store.watermarks import read_partitions
 from monitor.types import TimestampType, TopicRole, span_text
-from monitor.windows.watermark import PartitionState, topic_watermark, watermark_rules
+from monitor.windows.watermark import PartitionState, watermark_of, watermark_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +81,15 @@ def _topic_statuses(
     now, rules = database_now_millis(connection), watermark_rules(settings)
     by_key = {each.key: each for each in partitions}
     found = []
-    for states in read_partitions(connection, role=TopicRole.PREDICTIONS):
-        mark = topic_watermark(states, now=now, rules=rules)
+    by_topic: dict[str, list[PartitionState]] = {}
+    for state in read_partitions(connection, role=TopicRole.PREDICTIONS):
+        by_topic.setdefault(state.key.topic, []).append(state)
+    for topic, states in by_topic.items():
+        mark = watermark_of(states, now=now, rules=rules)
         holder = next((each for each in states if each.key == mark.held_by), None)
         found.append(
             TopicStatus(
-                topic=states[0].key.topic,
+                topic=topic,
                 watermark=mark.value,
                 held_by=None if holder is None else str(holder.key),
                 held_because=None
@@ -106,7 +109,7 @@ def _why_held(partition: StoredOffset, state: PartitionState, *, silent_before: 
     if state.heartbeat_at < silent_before:
         return f"no worker has read it since {moment(state.heartbeat_at)}: is `driftline ingest` running?"
     if partition.caught_up:
-        return "its end was reached a moment ago; more may be on its way"
+        return "it is read to its end, and follows the newest events of the others some seconds later"
     return "it lags: more is coming in than is counted, or it is catching up"
 
 

@@ -26,7 +26,7 @@ from monitor.store.watermarks import read_partitions
 from monitor.truth.accuracy import PerformanceCounts
 from monitor.types import TopicRole
 from monitor.windows.counts_cache import CountsCache
-from monitor.windows.watermark import model_watermark
+from monitor.windows.watermark import watermark_of
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ class Evaluator:
         rules, model_id, scales = self._rules, applied.model_id, applied.spec.scales
         self._forget_what_older_connections_saw(connection)
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=rules.prediction_topics)
-        watermark = model_watermark(partitions, now=now_millis, rules=rules.watermark)
+        watermark = watermark_of(partitions, now=now_millis, rules=rules.watermark)
         progress = read_progress(connection, model_id)
         if take_marks(connection, model_id, scales=scales, progress=progress, revise=rules.revise):
             return EvaluationBatch(ends=(), more=True, watermark=watermark)

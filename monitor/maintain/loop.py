@@ -24,7 +24,7 @@ from monitor.store.outage import named_outage, require_writable
 from monitor.store.unseen import merge_unseen
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole
-from monitor.windows.watermark import PartitionState, model_watermark, open_from, watermark_rules
+from monitor.windows.watermark import PartitionState, open_from, watermark_of, watermark_rules
 
 COMPACT_SECONDS = 10.0
 ROLLING_SECONDS = 600.0
@@ -186,15 +186,15 @@ class Maintainer:
             with self._engine.begin() as connection:
                 more = merge_unseen(connection, limit=UNSEEN_AT_ONCE) == UNSEEN_AT_ONCE
 
-    def _clock_and_partitions(self) -> tuple[int, tuple[tuple[PartitionState, ...], ...]]:
+    def _clock_and_partitions(self) -> tuple[int, tuple[PartitionState, ...]]:
         topics = self._settings.predictions_topics
         with self._engine.connect() as connection:
             partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=topics)
             return database_now_millis(connection), partitions
 
     def _roll(self) -> None:
-        now, topics = self._clock_and_partitions()
-        watermark = model_watermark(topics, now=now, rules=self._rules).value
+        now, partitions = self._clock_and_partitions()
+        watermark = watermark_of(partitions, now=now, rules=self._rules).value
         if watermark is None:
             return
         for applied in self._configuration.models:
@@ -210,11 +210,11 @@ class Maintainer:
                 self._keeper.drop(self._engine, applied, watermark=watermark)
 
     def _compact(self) -> None:
-        now, topics = self._clock_and_partitions()
-        watermark = model_watermark(topics, now=now, rules=self._rules).value
+        now, partitions = self._clock_and_partitions()
+        watermark = watermark_of(partitions, now=now, rules=self._rules).value
         if watermark is None:
             return
-        may_come_from = open_from(topics, watermark=watermark, rules=self._rules)
+        may_come_from = open_from(partitions, watermark=watermark, rules=self._rules)
         for applied in self._configuration.models:
             self._get_on()
             with self._own_trouble(applied):

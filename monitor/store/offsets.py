@@ -90,6 +90,7 @@ class PartitionMove:
     caught_up: bool
     counters: PartitionCounters
     recent_bad: bytes | None
+    confirmed_event_time: int | None = None
 
 
 def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> None:
@@ -212,6 +213,7 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
         .values(
             next_offset=move.next_offset,
             max_event_time=move.max_event_time,
+            confirmed_event_time=sa.func.greatest(input_offset.c.confirmed_event_time, move.confirmed_event_time),
             caught_up_at=_NOW if move.caught_up else None,
             heartbeat_at=_NOW,
             recent_bad=move.recent_bad,
@@ -224,11 +226,17 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Where a worker stands in a partition without unflushed records; *at_end*: it has read all there is."""
+    """Where a worker stands in a partition without unflushed records.
+
+    Attributes:
+        at_end: It has read all there is.
+        confirmed_event_time: Up to here (ms) other partitions were counted some seconds before it was read to its end.
+    """
 
     epoch: int
     next_offset: int
     at_end: bool
+    confirmed_event_time: int | None
 
 
 def beat(connection: sa.Connection, held: Mapping[PartitionKey, Held]) -> frozenset[PartitionKey]:
@@ -251,7 +259,10 @@ def beat(connection: sa.Connection, held: Mapping[PartitionKey, Held]) -> frozen
             heartbeat_at=_NOW,
             caught_up_at=sa.case(
                 (sa.bindparam("is_at_end", type_=sa.Boolean), sa.func.coalesce(input_offset.c.caught_up_at, _NOW)),
-                else_=input_offset.c.caught_up_at,
+                else_=None,
+            ),
+            confirmed_event_time=sa.func.greatest(
+                input_offset.c.confirmed_event_time, sa.bindparam("is_confirmed", type_=sa.BigInteger)
             ),
         )
     )
@@ -262,6 +273,7 @@ def beat(connection: sa.Connection, held: Mapping[PartitionKey, Held]) -> frozen
             "our_epoch": held[key].epoch,
             "our_offset": held[key].next_offset,
             "is_at_end": held[key].at_end,
+            "is_confirmed": held[key].confirmed_event_time,
         }
         for key in sorted(held)
     ]
@@ -342,7 +354,7 @@ def resume_partition(connection: sa.Connection, topic: str, partition: int, *, a
             forgiven_until=_UNTIL_END,
             epoch=input_offset.c.epoch + 1,
             **anew,
-            **({"max_event_time": None, "first_offset": None} if anew else {}),
+            **({"max_event_time": None, "confirmed_event_time": None, "first_offset": None} if anew else {}),
         )
     )
     if resumed.rowcount != 1:

@@ -72,8 +72,13 @@ def supported_event_time(connection: sa.Connection, key: PartitionKey, *, until:
 
 
 def rewind_partition(connection: sa.Connection, key: PartitionKey, *, to: int) -> None:
-    """Set the partition's largest event time to *to* (ms) and fence the worker that remembers the other one."""
+    """Set the partition's largest event time to *to* (ms) and fence the worker that remembers the other one.
+
+    What other partitions confirmed was confirmed against it, so they begin anew.
+    """
     c = input_offset.c
+    connection.execute(sa.select(c.epoch).order_by(c.topic, c.partition).with_for_update())  # in the order of flushes
+    connection.execute(sa.update(input_offset).values(confirmed_event_time=None))
     connection.execute(
         sa.update(input_offset)
         .where(c.topic == key.topic, c.partition == key.partition)

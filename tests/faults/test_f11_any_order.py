@@ -11,6 +11,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine
 from tests.factories import START, apply_model, credit_event, encoded, prediction_event
+from tests.faults.test_f12_wrong_clock import at_end
 from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
 from tests.oracle import Counted, counted_in_database
 from tests.oracle_windows import JudgedWindows, judge, judged_windows
@@ -88,6 +89,7 @@ def count(
                 wanted = records(engine) + len(part)
                 produce(broker, names.predictions, part, partitions=partitions)
                 wait_until(lambda wanted=wanted: records(engine) == wanted, seconds=90)
+                wait_until(lambda: at_end(engine, names.predictions))
                 judge_all(engine, settings)
         counted = counted_in_database(engine)
         late = sum(row["late"] or 0 for row in counted.partitions.values())

@@ -21,7 +21,7 @@ from monitor.store.offsets import list_offsets
 from monitor.store.schema import dead_letter, evaluation, incident, input_offset, pane, scale_progress
 from monitor.store.watermarks import read_partitions
 from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
-from monitor.windows.watermark import WatermarkRules, topic_watermark
+from monitor.windows.watermark import WatermarkRules, watermark_of
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.test_cli import document, run
 from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
@@ -67,14 +67,17 @@ def count(engine: Engine, table: sa.Table) -> int:
 
 
 def at_end(engine: Engine, topic: str) -> bool:
-    """Return whether every partition of *topic* was read to its end, so that none holds the watermark."""
-    return all(each.caught_up for each in offsets_of(engine, topic))
+    """Return whether every partition of *topic* was read to its end, and none holds the watermark."""
+    with engine.connect() as connection:
+        partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=[topic])
+        now = database_now_millis(connection)
+    return bool(partitions) and watermark_of(partitions, now=now, rules=WatermarkRules()).held_by is None
 
 
 def advance(engine: Engine, settings: Settings, *, now: int | None = None) -> None:
     with engine.connect() as connection:
         (applied,) = load_configuration(connection).models
-    rules = EvaluationRules(prediction_topics=settings.predictions_topics, watermark=WatermarkRules(settle=0))
+    rules = EvaluationRules(prediction_topics=settings.predictions_topics, watermark=WatermarkRules())
     advance_model(engine, applied, Evaluator(rules), settings, now_millis=now)
 
 
@@ -135,8 +138,8 @@ def test_a_poisoned_partition_from_before_moves_nothing_past_the_clock(engine: E
             connection.execute(statement, {"partition": partition, "newest": newest})
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
         now = database_now_millis(connection)
-    rules = WatermarkRules(settle=0)
-    found = topic_watermark(partitions[0], now=now, rules=rules)
+    rules = WatermarkRules()
+    found = watermark_of(partitions, now=now, rules=rules)
     assert found.value is not None
     assert found.value <= now - rules.disorder
 

@@ -1,34 +1,44 @@
 """F13: an idle partition holds no window open for ever; a paused or frozen reader is not idle."""
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from confluent_kafka import Producer
 from sqlalchemy import Engine
 
+from monitor.settings import Settings
+from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import pause_partition, resume_partition
+from monitor.store.schema import evaluation
 from monitor.store.watermarks import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
-from monitor.windows.watermark import Watermark, WatermarkRules, topic_watermark
-from tests.factories import apply_model, encoded, prediction_event
+from monitor.windows.watermark import Watermark, WatermarkRules, watermark_of
+from tests.factories import START, apply_model, encoded, prediction_event
 from tests.faults.test_f12_wrong_clock import now_millis, produce_dated
 from tests.integration.test_ingest import ingesting, offsets_of, records, settings_for, wait_until
 from tests.integration.test_ingest_faults import ingesting_process
+from tests.oracle_windows import judge
 from tests.services.kafka import KafkaBroker
+from tests.services.tcp_proxy import TcpProxy
 from tests.services.topics import TopicNames
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 DISORDER = 1000
-RULES = WatermarkRules(disorder=DISORDER, idle_timeout=2000, settle=0, heartbeat_stale=4000)
+BURST_PARTITIONS = 6
+BURST_MINUTES = 4 * 60
+RULES = WatermarkRules(disorder=DISORDER, idle_timeout=2000, heartbeat_stale=4000)
 
 
 def watermark(engine: Engine) -> Watermark:
     with engine.connect() as connection:
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
         now = database_now_millis(connection)
-    return topic_watermark(partitions[0], now=now, rules=RULES) if partitions else Watermark(value=None)
+    return watermark_of(partitions, now=now, rules=RULES)
 
 
 def reaches(engine: Engine, event_time: int) -> Callable[[], bool]:
@@ -117,3 +127,126 @@ def test_a_stopped_partition_is_not_idle(
             resume_partition(connection, topic, 0, at="stored")
         wait_until(lambda: records(engine) == 5)
         wait_until(reaches(engine, now))
+
+
+def test_a_first_burst_into_a_new_topic_is_judged_when_all_of_it_is_counted(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, tmp_path: Path
+) -> None:
+    """Six partitions stood empty at their ends; a burst fills them at the same time, and no window closes early.
+
+    ::
+
+        [0]   (end) x x x x x x x          read and flushed first: says how far event time has come
+        [1]   (end) ? ? ?                  in the broker, in the client, in the worker, on its way to Postgres
+        ...
+    """
+    apply_model(engine, windows={"min_events": 5, "scales": [{"length": "4m", "step": "1m"}]})
+    topic = f"{topic_names.predictions}-new"
+    kafka_broker.create_topic(topic, partitions=BURST_PARTITIONS)
+    settings = settings_for(
+        database_url,
+        kafka_broker,
+        topic_names,
+        predictions_topics=(topic,),
+        batch_size=300,
+        flush_events=300,
+        revision_seconds=0,
+    )
+    times = [START + number * MINUTE_MILLIS // 20 for number in range(20 * BURST_MINUTES)]
+    port = int(sa.engine.make_url(database_url).port or 0)
+    stop = threading.Event()
+    with TcpProxy("127.0.0.1", port) as proxy, ingesting_process(through(proxy, settings), tmp_path) as worker:
+        wait_until(lambda: len(offsets_of(engine, topic)) == BURST_PARTITIONS)
+        wait_until(lambda: all(row.caught_up for row in offsets_of(engine, topic)))
+        proxy.delay_seconds = 0.01  # a Postgres in another zone: a round of flushes lasts
+        judging = threading.Thread(target=judge_until, args=(engine, settings, stop))
+        judging.start()
+        try:
+            worker.send_signal(signal.SIGSTOP)  # so that all of it is there when the first partition is read
+            produce_in_order(kafka_broker, topic, times)
+            worker.send_signal(signal.SIGCONT)
+            wait_until(lambda: records(engine) == len(times))
+            wait_until(lambda: watermark(engine).value == times[-1] - DISORDER)
+        finally:
+            stop.set()
+            judging.join(60)
+    judge_until(engine, settings, stop)
+    with engine.connect() as connection:
+        ends = connection.execute(sa.select(evaluation.c.window_end, evaluation.c.revision)).all()
+    assert len({end for end, _ in ends}) >= BURST_MINUTES - 2
+    early = sorted({(end - START) // MINUTE_MILLIS for end, revision in ends if revision > 0})
+    assert early == [], f"{len(early)} windows were judged before all of their events were counted"
+
+
+def through(proxy: TcpProxy, settings: Settings) -> Settings:
+    """Return *settings* with the same database behind *proxy*."""
+    url = sa.engine.make_url(settings.database_url).set(port=proxy.port)
+    return settings.model_copy(update={"database_url": url.render_as_string(hide_password=False)})
+
+
+def test_an_open_transaction_holds_its_partition_until_it_ends(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """What is in the broker and not committed is yet to come: the partition confirms nothing newer meanwhile.
+
+    ::
+
+        [0]   x 0 .................. x +60 s
+        [1]   x 1 ms   ( x +50 s )             begun, not yet committed
+    """
+    apply_model(engine)
+    topic = topic_names.predictions
+    producer = Producer({"bootstrap.servers": kafka_broker.bootstrap, "transactional.id": topic, "linger.ms": 0})
+    producer.init_transactions()
+
+    def send(*events: tuple[int, int]) -> None:
+        for partition, at in events:
+            producer.produce(topic, encoded(prediction_event(at, at=START + at)), partition=partition)
+
+    with ingesting(settings_for(database_url, kafka_broker, topic_names, settle_seconds=1)):
+        producer.begin_transaction()
+        send((0, 0), (1, 1))
+        producer.commit_transaction()
+        wait_until(lambda: watermark(engine) == Watermark(value=START + 1 - DISORDER))
+        producer.begin_transaction()
+        send((1, 50_000))
+        assert producer.flush(30) == 0
+        produce_at(kafka_broker, topic, START + 60_000)
+        wait_until(lambda: confirmed(engine, topic, 3) == START + 60_000)
+        held = watermark(engine)
+        assert (held.held_by, held.value) == (PartitionKey(topic, 1), START + 1 - DISORDER)
+        producer.commit_transaction()
+        wait_until(lambda: watermark(engine) == Watermark(value=START + 60_000 - DISORDER))
+    assert records(engine) == 4
+
+
+def confirmed(engine: Engine, topic: str, partition: int) -> int | None:
+    with engine.connect() as connection:
+        states = read_partitions(connection, role=TopicRole.PREDICTIONS)
+    return {state.key: state.confirmed_event_time for state in states}[PartitionKey(topic, partition)]
+
+
+def produce_in_order(broker: KafkaBroker, topic: str, times: Sequence[int]) -> None:
+    """Send one event of each of *times* to the partitions in turn, in order of time."""
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
+    for number, at in enumerate(times):
+        body = encoded(prediction_event(number, at=at))
+        while True:
+            try:
+                producer.produce(topic, body, partition=number % BURST_PARTITIONS, timestamp=at)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                break
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def judge_until(engine: Engine, settings: Settings, stop: threading.Event) -> None:
+    """Judge whatever is due, again and again, at least once."""
+    with engine.connect() as connection:
+        (applied,) = load_configuration(connection).models
+    while True:
+        judge(engine, applied, settings)
+        if stop.wait(0.05):
+            return

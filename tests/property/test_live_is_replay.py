@@ -159,8 +159,8 @@ class Run:
     def compact(self) -> None:
         watermark = START + self.watermark * MINUTE_MILLIS
         with self.engine.connect() as connection:
-            topics = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=("predictions",))
-        may_come_from = open_from(topics, watermark=watermark, rules=RULES)
+            partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=("predictions",))
+        may_come_from = open_from(partitions, watermark=watermark, rules=RULES)
         self.compactor.compact(self.engine, self.model, watermark=watermark, open_from=may_come_from)
 
     def finals(self) -> Iterator[tuple[str, ...]]:

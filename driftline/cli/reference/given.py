@@ -23,7 +23,7 @@ from monitor.store.references import ReferenceRow, StoredReference, reference_by
 from monitor.store.traffic import recent_events_per_minute
 from monitor.store.watermarks import read_partitions
 from monitor.types import TopicRole
-from monitor.windows.watermark import model_watermark, watermark_rules
+from monitor.windows.watermark import watermark_of, watermark_rules
 
 ROLLING = "@rolling"
 REFERENCE_HELP = (
@@ -88,7 +88,7 @@ def _rolling(connection: sa.Connection, model: str, settings: Settings) -> Given
     applied = next((each for each in load_configuration(connection).models if each.model_id == model_id), None)
     partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=settings.predictions_topics)
     rules = watermark_rules(settings)
-    watermark = model_watermark(partitions, now=database_now_millis(connection), rules=rules).value
+    watermark = watermark_of(partitions, now=database_now_millis(connection), rules=rules).value
     if applied is None or watermark is None:
         raise WrongUseError(f"{model}{ROLLING}: expected counted events, found none; is `driftline ingest` running?")
     found = build_rolling(connection, applied, watermark=watermark, rules=rules)

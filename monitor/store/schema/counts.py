@@ -19,6 +19,8 @@ input_offset = sa.Table(
     sa.Column("next_offset", sa.BigInteger, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("max_event_time", sa.BigInteger, nullable=True),
+    # The newest event of all partitions some seconds before this one, at its end, was looked at again; see ADR 11.
+    sa.Column("confirmed_event_time", sa.BigInteger, nullable=True),
     wall("caught_up_at", nullable=True),  # when the end was reached, null while it lags
     wall("heartbeat_at", nullable=True),
     sa.Column("paused_reason", sa.Text, nullable=True),

@@ -1,13 +1,12 @@
-"""The watermark, story by story. Times in minutes; disorder 1, idle time-out 1, lateness 60, settle 5 s."""
+"""The watermark, story by story. Times in minutes; disorder 1, idle time-out 1, lateness 60."""
 
 from monitor.types import MINUTE_MILLIS, PartitionKey
 from monitor.windows.watermark import (
     PartitionState,
     Watermark,
     WatermarkRules,
-    model_watermark,
     open_from,
-    topic_watermark,
+    watermark_of,
 )
 
 RULES = WatermarkRules()
@@ -23,6 +22,7 @@ def partition(
     *,
     newest: float | None,
     caught_up: float | None,
+    confirmed: float | None = None,
     heartbeat: float | None = 0,
     paused: bool = False,
     topic: str = "predictions",
@@ -31,26 +31,58 @@ def partition(
         key=PartitionKey(topic, number),
         max_event_time=None if newest is None else at(newest),
         caught_up_at=None if caught_up is None else at(caught_up),
+        confirmed_event_time=None if confirmed is None else at(confirmed),
         heartbeat_at=None if heartbeat is None else at(heartbeat),
         paused=paused,
     )
 
 
 def watermark(*partitions: PartitionState, now: float = 0) -> Watermark:
-    return topic_watermark(partitions, now=at(now), rules=RULES)
+    return watermark_of(partitions, now=at(now), rules=RULES)
 
 
-def test_a_caught_up_partition_holds_nothing_back() -> None:
+def test_a_partition_that_confirmed_the_newest_event_holds_nothing_back() -> None:
     """An idle partition read to its end does not keep the others' windows open (F13).
 
     ::
 
         minutes    -30 ......... -1  now
-        [0]         x (end)
+        [0]         x (end) . . . c
         [1]         x  x  x  x  x         -> newest -1, less a minute of disorder
     """
-    found = watermark(partition(0, newest=-30, caught_up=-20), partition(1, newest=-1, caught_up=-1))
+    found = watermark(
+        partition(0, newest=-30, caught_up=-20, confirmed=-1), partition(1, newest=-1, caught_up=-1, confirmed=-3)
+    )
     assert found == Watermark(value=at(-2), held_by=None, live=True)
+
+
+def test_an_idle_partition_is_complete_up_to_what_it_confirmed() -> None:
+    """Standing at its end says nothing of what came to others since it was last looked at.
+
+    ::
+
+        [0]   x -30 (end) . . . c -4 . . |????|
+        [1]   x x x x x x x x x x x x x x x x x -1
+    """
+    other = partition(1, newest=-1, caught_up=-1)
+    found = watermark(partition(0, newest=-30, caught_up=-20, confirmed=-4), other)
+    assert (found.value, found.held_by) == (at(-5), PartitionKey("predictions", 0))
+    before = watermark(partition(0, newest=-30, caught_up=-20), other)
+    assert (before.value, before.held_by) == (at(-31), PartitionKey("predictions", 0))
+
+
+def test_a_partition_without_events_holds_until_it_confirms() -> None:
+    """The first burst into a new topic: while one partition's part of it is unread, no window of the others closes.
+
+    ::
+
+        [0]   (end, empty) |????|
+        [1]   x x x x x x x x -1
+    """
+    burst = partition(1, newest=-1, caught_up=-1)
+    unread = watermark(partition(0, newest=None, caught_up=-5), burst)
+    assert (unread.value, unread.held_by) == (None, PartitionKey("predictions", 0))
+    assert watermark(partition(0, newest=None, caught_up=-5, confirmed=-1), burst).value == at(-2)
 
 
 def test_no_event_time_passes_the_clock() -> None:
@@ -60,13 +92,15 @@ def test_no_event_time_passes_the_clock() -> None:
 
         minutes    -1   now   +3 ......... +730 days
         [0]                    x (end)      x        -> now, less a minute of disorder
-        [1]         x (end)
+        [1]         x (end) c
     """
     for ahead in (3, 730 * 24 * 60):
-        found = watermark(partition(0, newest=ahead, caught_up=-1), partition(1, newest=-1, caught_up=-1))
-        assert found == Watermark(value=at(-1), held_by=None, live=True)
+        found = watermark(
+            partition(0, newest=ahead, caught_up=-1), partition(1, newest=-1, caught_up=-1, confirmed=-0.1)
+        )
+        assert (found.value, found.live) == (at(-1.1), True)
         holding = watermark(partition(0, newest=ahead, caught_up=None))
-        assert (holding.value, holding.held_by) == (at(-1), PartitionKey("predictions", 0))
+        assert holding.value == at(-1)
 
 
 def test_a_lagging_partition_holds_at_its_own_event_time() -> None:
@@ -77,51 +111,53 @@ def test_a_lagging_partition_holds_at_its_own_event_time() -> None:
         [0]   x x x -10 |????|            lags
         [1]   x x x x x x x x -1 (end)
     """
-    found = watermark(partition(0, newest=-10, caught_up=None), partition(1, newest=-1, caught_up=-1))
+    found = watermark(partition(0, newest=-10, caught_up=None, confirmed=-12), partition(1, newest=-1, caught_up=-1))
     assert found == Watermark(value=at(-11), held_by=PartitionKey("predictions", 0), live=True)
 
 
 def test_the_partition_furthest_behind_is_named() -> None:
-    """Of two that hold, the one furthest behind decides and is told."""
-    found = watermark(partition(0, newest=-10, caught_up=None), partition(1, newest=-12, caught_up=None))
+    """Of two that hold, the one furthest behind decides and is named."""
+    found = watermark(
+        partition(0, newest=-10, caught_up=None),
+        partition(1, newest=-12, caught_up=None),
+        partition(2, newest=-1, caught_up=-1),
+    )
     assert (found.value, found.held_by) == (at(-13), PartitionKey("predictions", 1))
 
 
 def test_paused_is_not_idle() -> None:
-    """A paused partition holds, although its end was once reached (F13)."""
-    found = watermark(partition(0, newest=-10, caught_up=-9, paused=True), partition(1, newest=-1, caught_up=-1))
+    """A paused partition confirms nothing more, and the clock moves nothing beside it (F13)."""
+    other = partition(1, newest=-1, caught_up=-1, confirmed=-1)
+    found = watermark(partition(0, newest=-10, caught_up=-9, paused=True), other)
+    assert (found.value, found.held_by) == (at(-11), PartitionKey("predictions", 0))
+    before = partition(0, newest=-10, caught_up=-9, confirmed=-10, paused=True)
+    found = watermark(before, partition(1, newest=-10, caught_up=-9, confirmed=-10))
     assert (found.value, found.held_by) == (at(-11), PartitionKey("predictions", 0))
 
 
 def test_a_dead_worker_holds() -> None:
-    """Half a minute without a heartbeat: nobody knows what is in the partition."""
-    alive = watermark(partition(0, newest=-2, caught_up=-2, heartbeat=-0.5))
-    dead = watermark(partition(0, newest=-2, caught_up=-2, heartbeat=-0.51))
-    never = watermark(partition(0, newest=-2, caught_up=-2, heartbeat=None))
-    assert alive.held_by is None
-    assert dead.held_by == never.held_by == PartitionKey("predictions", 0)
-    assert dead.value == never.value == at(-3)
+    """Half a minute without a heartbeat: nobody knows what is in the partition, and no clock closes its windows."""
+
+    def found(heartbeat: float | None) -> tuple[int | None, PartitionKey | None]:
+        found = watermark(partition(0, newest=-10, caught_up=-9, confirmed=-10, heartbeat=heartbeat))
+        return found.value, found.held_by
+
+    assert found(-0.5) == (at(-2.5), None)
+    assert found(-0.51) == found(None) == (at(-11), PartitionKey("predictions", 0))
 
 
-def test_the_end_must_have_been_reached_for_a_while() -> None:
-    """A partition at its end for under five seconds still holds: its producer may be in the middle of a burst.
+def test_the_clock_waits_for_every_partition_to_have_stood_at_its_end() -> None:
+    """A partition in the middle of a burst is at its end for moments: its own newest event confirms nothing.
 
     ::
 
-        [0]  x -30 (end since 4 s)   -> holds
-        [1]  x x x x -1 (end)
+        [0]  x x x -30 (end just now)        its producer goes on: -31, not now less two
+        [1]  x (end) . . . . . . . c
     """
-    other = partition(1, newest=-1, caught_up=-1)
-    just_now = watermark(partition(0, newest=-30, caught_up=-4 / 60), other)
-    settled = watermark(partition(0, newest=-30, caught_up=-5 / 60), other)
-    assert (just_now.value, just_now.held_by) == (at(-31), PartitionKey("predictions", 0))
-    assert settled.held_by is None
-
-
-def test_an_empty_partition_read_to_its_end_holds_nothing() -> None:
-    """Keys may never fall on a partition; it holds nothing from the first moment at its end on."""
-    found = watermark(partition(0, newest=None, caught_up=0), partition(1, newest=-1, caught_up=-1))
-    assert found == Watermark(value=at(-2), held_by=None, live=True)
+    idle = partition(1, newest=-40, caught_up=-35, confirmed=-30)
+    assert watermark(partition(0, newest=-30, caught_up=0), idle).value == at(-31)
+    assert watermark(partition(0, newest=-30, caught_up=0, confirmed=-32), idle).value == at(-31)
+    assert watermark(partition(0, newest=-30, caught_up=0, confirmed=-30), idle).value == at(-2)
 
 
 def test_an_unread_partition_leaves_no_watermark() -> None:
@@ -131,55 +167,46 @@ def test_an_unread_partition_leaves_no_watermark() -> None:
 
 
 def test_live_windows_close_when_traffic_stops() -> None:
-    """While live, time goes on without events: at least now less idle time-out and disorder.
+    """While live, time goes on without events: at least the oldest heartbeat less idle time-out and disorder.
 
     ::
 
         x x x -30 (end reached at -30)  . . . . . . now     -> -2
     """
-    found = watermark(partition(0, newest=-30, caught_up=-30))
+    found = watermark(partition(0, newest=-30, caught_up=-30, confirmed=-30))
     assert found == Watermark(value=at(-2), held_by=None, live=True)
+    late = partition(1, newest=None, caught_up=-40, confirmed=-30, heartbeat=-0.25)
+    assert watermark(partition(0, newest=-30, caught_up=-30, confirmed=-30), late).value == at(-2.25)
 
 
 def test_a_backfill_follows_event_time_alone() -> None:
     """Events that were over an hour old when the end was reached are history: no clock moves their windows."""
-    live = watermark(partition(0, newest=-90, caught_up=-30))
-    history = watermark(partition(0, newest=-90.1, caught_up=-30))
-    assert live.live
+    live = watermark(partition(0, newest=-90, caught_up=-30, confirmed=-90))
+    history = watermark(partition(0, newest=-90.1, caught_up=-30, confirmed=-90.1))
+    assert (live.live, live.value) == (True, at(-2))
     assert history == Watermark(value=at(-91.1), held_by=None, live=False)
 
 
-def test_no_topic_no_watermark() -> None:
+def test_no_partition_no_watermark() -> None:
     """Without a partition, and without an event, there is none."""
-    assert topic_watermark((), now=NOON, rules=RULES) == Watermark(value=None)
-    assert model_watermark((), now=NOON, rules=RULES) == Watermark(value=None)
+    assert watermark() == Watermark(value=None)
+    assert watermark(partition(0, newest=None, caught_up=-1), partition(1, newest=None, caught_up=-1)).value is None
 
 
-def test_the_slowest_topic_decides() -> None:
-    """Two topics that go on: the least."""
-    one = (partition(0, newest=-1, caught_up=-1),)
-    two = (partition(0, newest=-9, caught_up=None, topic="eu"),)
-    found = model_watermark((one, two), now=NOON, rules=RULES)
+def test_all_topics_are_one() -> None:
+    """The partition furthest behind decides, in whatever topic it is."""
+    found = watermark(partition(0, newest=-1, caught_up=-1), partition(0, newest=-9, caught_up=None, topic="eu"))
     assert (found.value, found.held_by) == (at(-10), PartitionKey("eu", 0))
 
 
 def test_a_finished_backfill_beside_live_traffic_holds_nothing() -> None:
     """Last month's topic, read to its end, does not hold today's windows; while it lags, it does."""
-    live = (partition(0, newest=-1, caught_up=-1),)
-    finished = (partition(0, newest=-40_000, caught_up=-30, topic="backfill"),)
-    lagging = (partition(0, newest=-40_000, caught_up=None, topic="backfill"),)
-    assert model_watermark((live, finished), now=NOON, rules=RULES).value == at(-2)
-    assert model_watermark((live, lagging), now=NOON, rules=RULES).value == at(-40_001)
-    assert model_watermark((finished,), now=NOON, rules=RULES).value == at(-40_001)
-
-
-def test_a_topic_without_events_does_not_count_but_an_unread_one_does() -> None:
-    """An empty topic read to its end is left out; one nobody has read leaves no watermark."""
-    live = (partition(0, newest=-1, caught_up=-1),)
-    empty = (partition(0, newest=None, caught_up=-1, topic="eu"),)
-    unread = (partition(0, newest=None, caught_up=None, topic="eu"),)
-    assert model_watermark((live, empty), now=NOON, rules=RULES).value == at(-2)
-    assert model_watermark((live, unread), now=NOON, rules=RULES).value is None
+    live = partition(0, newest=-1, caught_up=-1, confirmed=-1)
+    finished = partition(0, newest=-40_000, caught_up=-30, confirmed=-1, topic="backfill")
+    lagging = partition(0, newest=-40_000, caught_up=None, topic="backfill")
+    assert watermark(live, finished).value == at(-2)
+    assert watermark(live, lagging).value == at(-40_001)
+    assert watermark(partition(0, newest=-40_000, caught_up=-30, confirmed=-40_000)).value == at(-40_001)
 
 
 def test_an_idle_partition_may_still_bring_old_events_for_a_day() -> None:
@@ -193,7 +220,7 @@ def test_an_idle_partition_may_still_bring_old_events_for_a_day() -> None:
     busy = partition(1, newest=-1, caught_up=-1)
 
     def opened(*others: PartitionState) -> int:
-        return open_from([(busy, *others)], watermark=at(-2), rules=RULES)
+        return open_from([busy, *others], watermark=at(-2), rules=RULES)
 
     assert opened() == at(-62)
     assert opened(partition(0, newest=-300, caught_up=-300)) == at(-361)
