@@ -22,7 +22,6 @@ def test_nothing_is_lost_or_counted_twice(
         report = run_soak(plan, tmp_path, broker=kafka_broker, postgres=postgres_server, database_url=url)
     figures = "\n".join(report.lines())
     assert report.is_clean, figures
-    assert report.fenced > 0, f"the frozen worker should have been refused\n{figures}"
     both = report.tally.kills.keys() & report.tally.restarts.keys()
     assert {"postgres", "kafka", "alerter", "maintain"} <= both, figures
     assert all(

@@ -1,11 +1,12 @@
 """Two sides of the same facts: what is missing, what is too much, what differs."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle import Counted, PaneKey
-from tests.oracle_truths import CountedTruths
+from tests.oracle_truths import CountedTruths, Place
 
 EXAMPLES = 3
 
@@ -41,7 +42,6 @@ def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
         _rows("pane counts", expected.panes, found.panes),
         _rows("sampled predictions", expected.ledger, found.ledger),
         _rows("unseen values", expected.unseen, found.unseen),
-        _rows("dead letters of predictions", expected.dead, found.dead),
     ]
 
 
@@ -53,8 +53,37 @@ def compare_truths(expected: CountedTruths, found: CountedTruths) -> list[Compar
         _rows("joined predictions", expected.joined, found.joined),
         _rows("accuracy panes", expected.performance, found.performance),
         _rows("deployments", expected.deployments, found.deployments),
-        _rows("dead letters of truths and deployments", expected.dead, found.dead),
     ]
+
+
+def compare_dead_letters(
+    expected: Mapping[Place, str],
+    found: Mapping[Place, str],
+    *,
+    counted: Mapping[str, int],
+    kept: Mapping[str, int],
+) -> list[Compared]:
+    """Compare the refused records, all of which are *counted* by reason, and those of them that were *kept*.
+
+    Bytes are kept up to a limit, of whichever came first: a dead letter that is there must be one of the recount's.
+    """
+    reasons = Counter(expected.values())
+    stored = Counter(found.values())
+    everything = _counts("records refused", reasons, counted)
+    in_recount = {place: expected.get(place) for place in found}
+    return [everything, _rows("dead letters kept", in_recount, found), _counts("dead letters by reason", kept, stored)]
+
+
+def _counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Compared:
+    short = {name: expected.get(name, 0) - found.get(name, 0) for name in expected.keys() | found.keys()}
+    return Compared(
+        what=what,
+        expected=sum(expected.values()),
+        found=sum(found.values()),
+        lost=sum(count for count in short.values() if count > 0),
+        doubled=-sum(count for count in short.values() if count < 0),
+        examples=tuple(f"{name}: {count:+,} short" for name, count in sorted(short.items()) if count),
+    )
 
 
 def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
