@@ -1,12 +1,11 @@
 """Two sides of the same facts: what is missing, what is too much, what differs."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle import Counted, PaneKey
-from tests.oracle_truths import CountedTruths, Place
+from tests.oracle_truths import CountedTruths
 
 EXAMPLES = 3
 
@@ -39,9 +38,9 @@ def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
     return [
         _records("records of predictions", expected.partitions, found.partitions),
         _events(expected.panes, found.panes),
-        _rows("pane counts", expected.panes, found.panes),
-        _rows("sampled predictions", expected.ledger, found.ledger),
-        _rows("unseen values", expected.unseen, found.unseen),
+        compare_rows("pane counts", expected.panes, found.panes),
+        compare_rows("sampled predictions", expected.ledger, found.ledger),
+        compare_rows("unseen values", expected.unseen, found.unseen),
     ]
 
 
@@ -49,32 +48,15 @@ def compare_truths(expected: CountedTruths, found: CountedTruths) -> list[Compar
     """Compare what was made of the truths' and the deployments' topics."""
     return [
         _records("records of truths and deployments", expected.partitions, found.partitions),
-        _rows("truths in force", expected.truths, found.truths),
-        _rows("joined predictions", expected.joined, found.joined),
-        _rows("accuracy panes", expected.performance, found.performance),
-        _rows("deployments", expected.deployments, found.deployments),
+        compare_rows("truths in force", expected.truths, found.truths),
+        compare_rows("joined predictions", expected.joined, found.joined),
+        compare_rows("accuracy panes", expected.performance, found.performance),
+        compare_rows("deployments", expected.deployments, found.deployments),
     ]
 
 
-def compare_dead_letters(
-    expected: Mapping[Place, str],
-    found: Mapping[Place, str],
-    *,
-    counted: Mapping[str, int],
-    kept: Mapping[str, int],
-) -> list[Compared]:
-    """Compare the refused records, all of which are *counted* by reason, and those of them that were *kept*.
-
-    Bytes are kept up to a limit, of whichever came first: a dead letter that is there must be one of the recount's.
-    """
-    reasons = Counter(expected.values())
-    stored = Counter(found.values())
-    everything = _counts("records refused", reasons, counted)
-    in_recount = {place: expected.get(place) for place in found}
-    return [everything, _rows("dead letters kept", in_recount, found), _counts("dead letters by reason", kept, stored)]
-
-
-def _counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Compared:
+def compare_counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Compared:
+    """Compare numbers by name; lost and doubled are sums over the names."""
     short = {name: expected.get(name, 0) - found.get(name, 0) for name in expected.keys() | found.keys()}
     return Compared(
         what=what,
@@ -88,7 +70,7 @@ def _counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) ->
 
 def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
     """Compare the last revision of each window."""
-    return _rows("windows judged", expected, found)
+    return compare_rows("windows judged", expected, found)
 
 
 def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mapping[Any, Mapping[str, Any]]) -> Compared:
@@ -124,7 +106,8 @@ def _events(expected: Mapping[PaneKey, Mapping[Any, int]], found: Mapping[PaneKe
     )
 
 
-def _rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+def compare_rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+    """Compare facts by their place or key."""
     lost, doubled = expected.keys() - found.keys(), found.keys() - expected.keys()
     unequal = [key for key in expected.keys() & found.keys() if expected[key] != found[key]]
     examples = (

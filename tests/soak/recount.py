@@ -1,13 +1,11 @@
 """After a soak: the topics read from offset 0 and everything in the database compared with what they come to."""
 
-import sqlalchemy as sa
-
-from monitor.store.schema import dead_letter_count
 from tests.oracle import counted_in_database, recount_topics
 from tests.oracle_truths import recount_truths, truths_in_database
 from tests.oracle_windows import judged_windows, rejudge
 from tests.services.postgres import PostgresServer
-from tests.soak.compare import Compared, compare_dead_letters, compare_predictions, compare_truths, compare_windows
+from tests.soak.compare import Compared, compare_predictions, compare_truths, compare_windows
+from tests.soak.dead_letters import compare_refusals, sent_contents, stored_refusals
 from tests.soak.effects import compare_messages, compare_steps
 from tests.soak.events import MODEL, is_flood
 from tests.soak.installation import Installation
@@ -15,15 +13,6 @@ from tests.soak.views import coarser, folded
 
 HOUR_MINUTES = 60
 """Compaction may have put rows together up to this span: they are compared so."""
-
-
-def refused_in_database(engine: sa.Engine) -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many records were refused, and of how many a dead letter was kept, by reason."""
-    counts = dead_letter_count.c
-    totals = sa.select(counts.reason, sa.func.sum(counts.records), sa.func.sum(counts.kept)).group_by(counts.reason)
-    with engine.connect() as connection:
-        rows = [(reason, int(records), int(kept)) for reason, records, kept in connection.execute(totals)]
-    return {reason: records for reason, records, _ in rows}, {reason: kept for reason, _, kept in rows}
 
 
 def compare_all(under_test: Installation, postgres: PostgresServer) -> list[Compared]:
@@ -38,17 +27,14 @@ def compare_all(under_test: Installation, postgres: PostgresServer) -> list[Comp
         deployments=(topics.deployments,),
         settings=under_test.settings,
     )
-    stored_predictions = counted_in_database(engine, span_minutes=HOUR_MINUTES)
-    stored_truths = truths_in_database(engine)
     compared = compare_predictions(
         folded(coarser(predictions, minutes=HOUR_MINUTES), is_other=is_flood),
-        folded(stored_predictions, is_other=is_flood),
+        folded(counted_in_database(engine, span_minutes=HOUR_MINUTES), is_other=is_flood),
     )
-    compared += compare_truths(truths, stored_truths)
-    counted, kept = refused_in_database(engine)
-    compared += compare_dead_letters(
-        predictions.dead | truths.dead, stored_predictions.dead | stored_truths.dead, counted=counted, kept=kept
-    )
+    compared += compare_truths(truths, truths_in_database(engine))
+    refused, refusals = predictions.dead | truths.dead, stored_refusals(engine)
+    sent = sent_contents(bootstrap, refused, refusals.letters, keep_bytes=under_test.settings.dead_letter_bytes)
+    compared += compare_refusals(refused, sent, refusals, under_test.settings)
     newest = [row["max_event_time"] for row in predictions.partitions.values()]
     until = max(at for at in newest if at is not None) - under_test.settings.disorder_seconds * 1000
     stored = judged_windows(engine, until=until, models={MODEL})

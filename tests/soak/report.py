@@ -41,8 +41,8 @@ class SoakReport:
 
     @property
     def is_clean(self) -> bool:
-        by_itself = self.unsettled or self.tally.crashes or self.tally.stopped
-        return not by_itself and all(each.is_equal for each in self.compared)
+        failed = self.unsettled or self.tally.crashes or self.tally.stopped
+        return not failed and all(each.is_equal for each in self.compared)
 
     def lines(self) -> list[str]:
         """Return the figures for people."""
@@ -54,6 +54,7 @@ class SoakReport:
             f"joined     {tally.joins:>8,}  times a third worker; {self.fenced:,} times somebody was fenced off",
             f"sent       {self.sent.total():>8,}  {_by_name(self.sent)}",
             "",
+            "recounted: the topics read again from offset 0 by code of the tests; stored: what the database holds",
             f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
         ]
         found += [
@@ -64,7 +65,7 @@ class SoakReport:
         for each in self.compared:
             found += [f"  {each.what}: {example}" for example in each.examples]
         found += [f"never done: {self.unsettled}"] if self.unsettled else []
-        found += [f"stopped by itself: {each}" for each in tally.stopped]
+        found += [f"stopped by itself: {partition}" for partition in tally.stopped]
         found += [f"slow to end: {each}" for each in tally.slow_stops]
         found += [f"crashed: {each}" for each in tally.crashes]
         verdict = "nothing lost, nothing doubled" if self.is_clean else "NOT what was promised"
@@ -89,6 +90,7 @@ class SoakReport:
                 "unsettled": self.unsettled,
                 "crashes": self.tally.crashes,
                 "stopped": self.tally.stopped,
+                "slow_stops": self.tally.slow_stops,
                 "clean": self.is_clean,
             },
             indent=1,

@@ -79,7 +79,7 @@ def _resume(under_test: Installation) -> str:
     with under_test.engine.begin() as connection:
         for key, reason in paused_partitions(connection).items():
             resume_partition(connection, key.topic, key.partition, at="stored")
-            under_test.tally.stopped.append(f"{key}: {reason}")
+            under_test.tally.stopped.append(f"{key.topic}[{key.partition}]: {reason}")
     return ""
 
 
