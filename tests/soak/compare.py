@@ -38,7 +38,7 @@ def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
     return [
         _records("records of predictions", expected.partitions, found.partitions),
         _events(expected.panes, found.panes),
-        compare_rows("pane counts", expected.panes, found.panes),
+        compare_rows("pane counts, by the hour", expected.panes, found.panes),
         compare_rows("sampled predictions", expected.ledger, found.ledger),
         compare_rows("unseen values", expected.unseen, found.unseen),
     ]
