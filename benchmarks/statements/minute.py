@@ -1,4 +1,4 @@
-"""One minute of all roles on a filled database: a flush, truths, every turn, deliveries, a round of maintain."""
+"""One minute of all roles on a filled database: a flush, truths, turns, deliveries, maintain, `driftline status`."""
 
 import threading
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.pane_marks import NewMark
 from monitor.store.panes_append import PaneDelta
 from monitor.store.schema import series
+from monitor.store.status import model_statuses
 from monitor.types import MINUTE_MILLIS, PartitionKey
 
 
@@ -55,7 +56,7 @@ class SteadySystem:
             yield found
 
     def minute(self) -> None:
-        """Count the next minute of every model, join truths, judge what is due, deliver, maintain with all it does."""
+        """Count the next minute of every model, join truths, judge what is due, deliver, maintain, look at it."""
         self._flush()
         for applied in self._models:
             advance_model(self._engine, applied, self._evaluator, self._settings)
@@ -64,6 +65,8 @@ class SteadySystem:
         for task in ("_compact_at", "_rolling_at", "_drop_at"):  # each is due in its own time; here, every minute
             setattr(self._maintainer, task, 0.0)
         assert self._maintainer.round(stop=threading.Event())
+        with self._engine.connect() as connection:
+            assert len(model_statuses(connection)) == len(self._models)
 
     def _flush(self) -> None:
         """Write what a flush of one worker would: a pane of each model, sampled predictions, truths of others."""

@@ -8,8 +8,7 @@ from driftline.demo.story import Story
 from monitor.settings import Settings
 from monitor.store.incident_story import IncidentStory, stories_of
 from monitor.store.offsets import list_offsets
-from monitor.store.progress import Progress, read_progress
-from monitor.store.status import windows_evaluated
+from monitor.store.progress import Progress, read_progress, windows_evaluated
 from monitor.types import MINUTE_MILLIS, PartitionKey, Scale, TopicRole
 
 

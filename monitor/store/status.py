@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
+from monitor.store.performance import OUTPUT
+from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import (
     cells,
     deployment,
@@ -68,7 +71,7 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """One applied model."""
+    """One applied model; *progress* says how far the windows of each scale are evaluated, shortest first."""
 
     model_id: int
     namespace: str
@@ -78,11 +81,14 @@ class ModelStatus:
     accuracies: tuple[LastAccuracy, ...]
     deployments: tuple[LastDeployment, ...]
     open_incidents: tuple[OpenIncident, ...]
-    windows_evaluated: int
+    progress: tuple[Progress, ...]
 
 
 def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
-    """Return every applied model by namespace and name; only series over all segments."""
+    """Return every applied model by namespace and name; only series over all segments.
+
+    Nothing here counts rows: what it reads must not grow with the windows that were ever evaluated.
+    """
     rows = connection.execute(sa.select(model).order_by(model.c.namespace, model.c.name)).all()
     return tuple(
         ModelStatus(
@@ -94,25 +100,10 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
             accuracies=_last_accuracies(connection, row.id),
             deployments=_deployments(connection, row.id),
             open_incidents=_open_incidents(connection, row.id),
-            windows_evaluated=_windows_evaluated(connection, row.id),
+            progress=tuple(progress for _, progress in sorted(read_progress(connection, row.id).items())),
         )
         for row in rows
     )
-
-
-def windows_evaluated(connection: sa.Connection) -> int:
-    """Return how many windows were evaluated, drift and performance, first revisions only."""
-    return _windows_evaluated(connection, None)
-
-
-def _windows_evaluated(connection: sa.Connection, model_id: int | None) -> int:
-    total = 0
-    for table in (evaluation, performance_evaluation):
-        query = sa.select(sa.func.count()).select_from(table).where(table.c.revision == 0)
-        if model_id is not None:
-            query = query.where(table.c.series_id.in_(sa.select(series.c.id).where(series.c.model_id == model_id)))
-        total += int(connection.execute(query).scalar_one())
-    return total
 
 
 def _whole_series(model_id: int) -> Sequence[sa.ColumnElement[bool]]:
@@ -149,13 +140,25 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
 
 
 def _last_accuracies(connection: sa.Connection, model_id: int) -> tuple[LastAccuracy, ...]:
-    each = performance_evaluation.c
+    accuracy = performance_evaluation.c
+    newest = (
+        sa.select(accuracy.window_end, accuracy.labelled, accuracy.accuracy, accuracy.low, accuracy.high)
+        .where(
+            accuracy.series_id == series.c.id,
+            accuracy.output == OUTPUT,
+            accuracy.length == scale_progress.c.length,
+            accuracy.mature,
+        )
+        .order_by(accuracy.window_end.desc(), accuracy.revision.desc())
+        .limit(1)
+        .lateral()
+    )
+    scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
     rows = connection.execute(
-        sa.select(series.c.version, each.length, each.window_end, each.labelled, each.accuracy, each.low, each.high)
-        .join(series, series.c.id == each.series_id)
-        .where(*_whole_series(model_id), each.mature)
-        .distinct(series.c.version, each.length)
-        .order_by(series.c.version, each.length, each.window_end.desc(), each.revision.desc())
+        sa.select(series.c.version, scale_progress.c.length, newest)
+        .select_from(scales.join(newest, sa.true()))
+        .where(*_whole_series(model_id))
+        .order_by(series.c.version, scale_progress.c.length)
     )
     return tuple(
         LastAccuracy(
@@ -174,8 +177,8 @@ def _last_accuracies(connection: sa.Connection, model_id: int) -> tuple[LastAccu
 def _deployments(connection: sa.Connection, model_id: int) -> tuple[LastDeployment, ...]:
     rows = connection.execute(
         sa.select(deployment)
+        .ext(distinct_on(deployment.c.version))
         .where(deployment.c.model_id == model_id)
-        .distinct(deployment.c.version)
         .order_by(deployment.c.version, deployment.c.event_time.desc(), deployment.c.id.desc())
     )
     return tuple(

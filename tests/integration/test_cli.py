@@ -22,6 +22,7 @@ from monitor.store.schema import (
     incident,
     input_offset,
     outbox,
+    performance_evaluation,
     scale_progress,
     series,
     transition,
@@ -74,7 +75,17 @@ def told(engine: Engine) -> Engine:
                     verdict="WARNING", result=encode_result(result).decode(),
                 )
             )  # fmt: skip
-        progress = {"model_id": model_id, "length": 60, "evaluated_until": START, "final_until": START}
+        for window_end, revision, mature, accuracy in (
+            (START - 300_000, 0, True, 0.81), (START - 300_000, 1, True, 0.82), (START, 0, False, 0.83)
+        ):  # fmt: skip
+            connection.execute(
+                sa.insert(performance_evaluation).values(
+                    series_id=series_id, output="", length=60, window_end=window_end, spec_version=1,
+                    revision=revision, sampled=600, labelled=500, correct=400, mature=mature, accuracy=accuracy,
+                    verdict="OK",
+                )
+            )  # fmt: skip
+        progress = {"model_id": model_id, "length": 60, "evaluated_until": START, "final_until": START - 300_000}
         connection.execute(sa.insert(scale_progress).values(**progress))
         connection.execute(
             sa.insert(incident).values(
@@ -129,12 +140,17 @@ def told(engine: Engine) -> Engine:
 def test_status_tells_verdict_watermark_partitions_and_incidents(
     told: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    """The newest revision's verdict with its sentence, who holds the watermark and why, counters, open incidents."""
+    """Newest verdict and mature accuracy, how far it is, who holds the watermark and why, counters, open incidents."""
     found = document(database_url, "status", directory=tmp_path)
     (model,) = found["models"]
     (verdict,) = model["verdicts"]
     assert (verdict["version"], verdict["length"], verdict["events"]) == ("3.2.0", 60, 600)
     assert (verdict["verdict"], verdict["sentence"]) == ("WARNING", SENTENCE)
+    (accuracy,) = model["accuracies"]
+    assert (accuracy["window_end"], accuracy["accuracy"]) == (START - 300_000, 0.82)
+    assert model["progress"] == [
+        {"length": 60, "evaluated_until": START, "final_until": START - 300_000, "judged_after": None}
+    ]
     assert [each["id"] for each in model["open_incidents"]] == [INCIDENT]
     (topic,) = found["topics"]
     assert topic["held_by"] == "predictions[0]"

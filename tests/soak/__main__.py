@@ -51,8 +51,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="of disturbances; draining comes after them")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic and of the faults' order")
-    parser.add_argument("--rate", type=int, default=400, help="predictions a second")
-    parser.add_argument("--pause", type=float, default=3.0, help="longest pause between two faults, in seconds")
+    parser.add_argument("--rate", type=int, default=300, help="predictions a second")
+    parser.add_argument("--pause", type=float, default=2.0, help="longest pause between two faults, in seconds")
     parser.add_argument("--postgres-delay", type=int, default=0, metavar="MS", help="answers of Postgres come later")
     parser.add_argument("--protocol", choices=("classic", "consumer"), default="classic", help="of the consumer group")
     parser.add_argument("--without", nargs="*", default=[], choices=[kind.value for kind in Hostile], metavar="KIND",

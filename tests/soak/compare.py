@@ -38,10 +38,9 @@ def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
     return [
         _records("records of predictions", expected.partitions, found.partitions),
         _events(expected.panes, found.panes),
-        _rows("pane counts", expected.panes, found.panes),
-        _rows("sampled predictions", expected.ledger, found.ledger),
-        _rows("unseen values", expected.unseen, found.unseen),
-        _rows("dead letters of predictions", expected.dead, found.dead),
+        compare_rows("pane counts, by the hour", expected.panes, found.panes),
+        compare_rows("sampled predictions", expected.ledger, found.ledger),
+        compare_rows("unseen values", expected.unseen, found.unseen),
     ]
 
 
@@ -49,17 +48,29 @@ def compare_truths(expected: CountedTruths, found: CountedTruths) -> list[Compar
     """Compare what was made of the truths' and the deployments' topics."""
     return [
         _records("records of truths and deployments", expected.partitions, found.partitions),
-        _rows("truths in force", expected.truths, found.truths),
-        _rows("joined predictions", expected.joined, found.joined),
-        _rows("accuracy panes", expected.performance, found.performance),
-        _rows("deployments", expected.deployments, found.deployments),
-        _rows("dead letters of truths and deployments", expected.dead, found.dead),
+        compare_rows("truths in force", expected.truths, found.truths),
+        compare_rows("joined predictions", expected.joined, found.joined),
+        compare_rows("accuracy panes", expected.performance, found.performance),
+        compare_rows("deployments", expected.deployments, found.deployments),
     ]
+
+
+def compare_counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Compared:
+    """Compare numbers by name; lost and doubled are sums over the names."""
+    short = {name: expected.get(name, 0) - found.get(name, 0) for name in expected.keys() | found.keys()}
+    return Compared(
+        what=what,
+        expected=sum(expected.values()),
+        found=sum(found.values()),
+        lost=sum(count for count in short.values() if count > 0),
+        doubled=-sum(count for count in short.values() if count < 0),
+        examples=tuple(f"{name}: {count:+,} short" for name, count in sorted(short.items()) if count),
+    )
 
 
 def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
     """Compare the last revision of each window."""
-    return _rows("windows judged", expected, found)
+    return compare_rows("windows judged", expected, found)
 
 
 def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mapping[Any, Mapping[str, Any]]) -> Compared:
@@ -95,7 +106,8 @@ def _events(expected: Mapping[PaneKey, Mapping[Any, int]], found: Mapping[PaneKe
     )
 
 
-def _rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+def compare_rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+    """Compare facts by their place or key."""
     lost, doubled = expected.keys() - found.keys(), found.keys() - expected.keys()
     unequal = [key for key in expected.keys() & found.keys() if expected[key] != found[key]]
     examples = (

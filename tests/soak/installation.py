@@ -48,7 +48,7 @@ class Tally:
     restarts: Counter[str] = field(default_factory=Counter)
     freezes: Counter[str] = field(default_factory=Counter)
     joins: int = 0
-    resumed: int = 0
+    stopped: list[str] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
     slow_stops: list[str] = field(default_factory=list)
 

@@ -28,8 +28,8 @@ class SoakPlan:
 
     minutes: float = 30.0
     seed: int = 1
-    events_per_second: int = 400
-    pause_seconds: float = 3.0
+    events_per_second: int = 300
+    pause_seconds: float = 2.0
     partitions: int = 4
     postgres_delay_milliseconds: int = 0
     group_protocol: str = "classic"

@@ -41,7 +41,8 @@ class SoakReport:
 
     @property
     def is_clean(self) -> bool:
-        return not self.unsettled and not self.tally.crashes and all(each.is_equal for each in self.compared)
+        failed = self.unsettled or self.tally.crashes or self.tally.stopped
+        return not failed and all(each.is_equal for each in self.compared)
 
     def lines(self) -> list[str]:
         """Return the figures for people."""
@@ -52,8 +53,8 @@ class SoakReport:
             f"freezes    {tally.freezes.total():>8,}  {_by_name(tally.freezes)}",
             f"joined     {tally.joins:>8,}  times a third worker; {self.fenced:,} times somebody was fenced off",
             f"sent       {self.sent.total():>8,}  {_by_name(self.sent)}",
-            f"resumed    {tally.resumed:>8,}  partitions that had stopped",
             "",
+            "recounted: the topics read again from offset 0 by code of the tests; stored: what the database holds",
             f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
         ]
         found += [
@@ -64,6 +65,7 @@ class SoakReport:
         for each in self.compared:
             found += [f"  {each.what}: {example}" for example in each.examples]
         found += [f"never done: {self.unsettled}"] if self.unsettled else []
+        found += [f"stopped by itself: {partition}" for partition in tally.stopped]
         found += [f"slow to end: {each}" for each in tally.slow_stops]
         found += [f"crashed: {each}" for each in tally.crashes]
         verdict = "nothing lost, nothing doubled" if self.is_clean else "NOT what was promised"
@@ -87,6 +89,8 @@ class SoakReport:
                              for each in self.compared},
                 "unsettled": self.unsettled,
                 "crashes": self.tally.crashes,
+                "stopped": self.tally.stopped,
+                "slow_stops": self.tally.slow_stops,
                 "clean": self.is_clean,
             },
             indent=1,

@@ -1,0 +1,1 @@
+"""The soak: what needs no broker."""
