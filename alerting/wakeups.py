@@ -11,7 +11,7 @@ import structlog
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]  # ships no types
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
-from mode.threads import WorkerThread
+from mode.threads import ServiceThread, WorkerThread
 
 from monitor.health import Health
 from monitor.settings import Settings
@@ -38,7 +38,13 @@ class AbandonableThread(WorkerThread):
         self.daemon = True
 
 
+def _say_crash(thread: ServiceThread, message: str, *of_message: Any, **_: Any) -> None:
+    log.error("wakeups.thread_crashed", thread=message.format(*of_message), exc_info=True)
+
+
 AIOKafkaConsumerThread.Worker = AbandonableThread
+# Its own prints to stderr, over many lines.
+AIOKafkaConsumerThread.on_crash = _say_crash  # type: ignore[method-assign, assignment]
 
 
 def consumer_group(settings: Settings) -> str:

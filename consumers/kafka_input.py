@@ -8,6 +8,7 @@ from types import MappingProxyType
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.broker_silence import seconds_of_silence
+from consumers.gather import gathered
 from consumers.kafka_settings import consumer_settings
 from consumers.kafka_values import ANSWER_SECONDS, Rebalance, unavailable
 from monitor.clock import monotonic_seconds
@@ -81,8 +82,16 @@ class InputConsumer:
         self._consumer.assign([TopicPartition(key.topic, key.partition, at) for key, at in positions.items()])
 
     def consume(self, count: int, *, timeout_seconds: float) -> Received:
-        """Return up to *count* records; callbacks of a rebalance run inside."""
-        messages = self._consumer.consume(count, timeout_seconds)
+        """Return up to *count* records; callbacks of a rebalance run inside.
+
+        A body over `max_message_bytes` is not in memory any more; what stands for it is as long as it was.
+        """
+        messages = gathered(
+            self._consumer,
+            count,
+            timeout_seconds=timeout_seconds,
+            max_message_bytes=self._settings.max_message_bytes,
+        )
         if not any(map(Message.error, messages)):
             return Received(records=messages, ends={}, complaints=self._complained())
         records: list[Message] = []

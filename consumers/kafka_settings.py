@@ -2,6 +2,9 @@
 
 from monitor.settings import Settings
 
+QUEUED_BYTES = 32 << 20
+"""Fetched ahead at most, but for the last answer of a broker: one message of any size, or 4 MB of each partition."""
+
 
 def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
     """Return what every client of this installation is configured with."""
@@ -30,7 +33,9 @@ def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]
         "fetch.wait.max.ms": 100,
         "fetch.message.max.bytes": 4 << 20,
         "queued.min.messages": 50_000,
-        "queued.max.messages.kbytes": 32 << 10,  # bounds the memory of what is fetched ahead
+        "queued.max.messages.kbytes": QUEUED_BYTES >> 10,  # bounds the memory of what is fetched ahead
+        # A full queue stops fetching for this long; with the default, a second, ingest waited more than it worked.
+        "fetch.queue.backoff.ms": 20,
         "topic.metadata.refresh.interval.ms": 30_000,  # new partitions are found this soon
         "allow.auto.create.topics": False,
         "statistics.interval.ms": 5000,  # says how long brokers have been silent

@@ -15,7 +15,7 @@ JSON_TYPE = "application/json"
 class Bodies:
     """What is to be decoded: one body per record (empty where refused), and the namespaces that headers name.
 
-    *size*: bytes of all bodies as they came, which the batch holds until it is flushed.
+    *size*: bytes of the bodies that the batch holds until it is flushed; those too large are not among them.
     """
 
     contents: list[bytes]
@@ -35,6 +35,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
                 sentence = f"body: expected at most {max_message_bytes} bytes, found {len(content)}"
                 refused[index] = Refusal(index=index, reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
                 contents[index] = b""
+                size -= len(content)
     headers = [each.headers() for each in batch.records]
     namespaces = _namespaces(headers, contents, refused) if any(headers) else None
     return Bodies(contents=contents, size=size, namespaces=namespaces, refused=refused)

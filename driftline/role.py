@@ -12,7 +12,7 @@ from driftline.dead_man import dead_man
 from driftline.observe import observed
 from driftline.waiting import wait_for_database, wait_for_kafka
 from monitor.health import Health
-from monitor.logs import LogFormat, configure_logging
+from monitor.logs import LogFormat, configure_logging, log_uncaught
 from monitor.settings import Settings, load_settings
 from monitor.store.statements import (
     cancel_statements,
@@ -42,6 +42,7 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
     """
     settings = load_settings()
     configure_logging(level=settings.log_level, role=name, log_format=log_format)
+    log_uncaught()
     log = structlog.get_logger()
     stop, ended = _stop_on_signals(), threading.Event()
     health = Health()

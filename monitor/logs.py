@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+from types import TracebackType
 from typing import Literal, TextIO
 
 import structlog
@@ -13,7 +15,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 def configure_logging(
     *, level: str = "info", role: str = "", log_format: LogFormat = "auto", stream: TextIO | None = None
 ) -> None:
-    """Send the logs of this process to *stream* (stderr by default).
+    """Send the logs of this process to *stream* (stderr by default), those of libraries in the same form.
 
     Args:
         level: Least severe level that is written: debug, info, warning, error.
@@ -22,25 +24,58 @@ def configure_logging(
     """
     out = stream or sys.stderr
     text = log_format == "text" or (log_format == "auto" and out.isatty())
-    processors: list[structlog.typing.Processor] = [
+    described: list[structlog.typing.Processor] = [
+        *([_role_adder(role)] if role else []),
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if text:
-        processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
-    else:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    rendered: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        if text
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
     structlog.configure(
-        processors=[_role_adder(role), *processors] if role else processors,
+        processors=[*described, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),  # a line and its end in one call: libraries write, too
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard library; only what is wrong there is worth a line.
-    logging.basicConfig(
-        level=max(_LEVELS[level], logging.WARNING), stream=out, format="%(levelname)s %(name)s: %(message)s"
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*described, structlog.stdlib.add_logger_name],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
     )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(formatter)
+    # Of what libraries log through the standard library only what is wrong is worth a line.
+    logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[handler])
+    # A warning of psycopg's is that cleaning up after a connection that broke failed, too ("error ignored in rollback",
+    # "terminating Pipeline", "exiting", "query cancellation failed"): the outage has its line, with the first error.
+    logging.getLogger("psycopg").setLevel(logging.WARNING if level == "debug" else logging.ERROR)
+
+
+def log_uncaught() -> None:
+    """Make a log line of what Python itself writes to stderr: an error that ends the process or a thread, one in a
+    destructor, a warning."""
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+    logging.captureWarnings(True)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    structlog.get_logger().error("process.crashed", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(crash: threading.ExceptHookArgs) -> None:
+    if crash.exc_type is not SystemExit:  # a thread's way to end, for Python's own hook as well
+        name = crash.thread.name if crash.thread else None
+        structlog.get_logger().error("thread.crashed", thread=name, exc_info=crash.exc_value or True)
+
+
+def _unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    where = f"{lost.err_msg or 'Exception ignored in'}: {lost.object!r}"
+    structlog.get_logger().warning("exception.ignored", where=where, exc_info=lost.exc_value or True)
 
 
 def _role_adder(role: str) -> structlog.typing.Processor:

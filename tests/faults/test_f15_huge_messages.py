@@ -1,5 +1,9 @@
 """F15, messages of 1, 10 and 50 MB: refused before they are parsed, memory flat, the stream goes on."""
 
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -38,10 +42,28 @@ def produce_huge(broker: KafkaBroker, topic: str) -> None:
         assert producer.flush(60) == 0
 
 
+@contextmanager
+def frozen(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("meanwhile", [nullcontext, frozen], ids=["as they come", "all at once"])
 def test_huge_messages_are_refused_unread_and_memory_stays_flat(
-    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, tmp_path: Path
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    tmp_path: Path,
+    meanwhile: Callable[[subprocess.Popen[bytes]], AbstractContextManager[object]],
 ) -> None:
-    """700 MB of them in one partition: dead letters of no bytes; what comes before, next to them and after counts."""
+    """700 MB of them in one partition: dead letters of no bytes; what comes before, next to them and after counts.
+
+    Those that are all there already come as fast as the client can fetch them.
+    """
     apply_model(engine)
     topic = topic_names.predictions
     allow_huge(kafka_broker, topic)
@@ -51,7 +73,8 @@ def test_huge_messages_are_refused_unread_and_memory_stays_flat(
         produce(kafka_broker, topic, good[:400])
         wait_until(lambda: records(engine) == 400)
         before = resident_megabytes(process.pid)
-        produce_huge(kafka_broker, topic)
+        with meanwhile(process):
+            produce_huge(kafka_broker, topic)
         produce(kafka_broker, topic, good[400:])
         wait_until(lambda: records(engine) == 800 + len(HUGE), seconds=150)
         highest = resident_megabytes(process.pid)
