@@ -53,6 +53,12 @@ def benjamini_hochberg(p_values: Reals, *, q: float) -> npt.NDArray[np.bool_]:
 
     References:
         Benjamini & Hochberg (1995).
+
+    Examples:
+        >>> import numpy as np
+        >>> from driftline import stats
+        >>> stats.benjamini_hochberg(np.array([0.001, 0.8, 0.012, np.nan, 0.04]), q=0.05).tolist()
+        [True, False, True, False, False]
     """
     if not 0.0 < q < 1.0:
         raise ValueError(f"q must lie in (0, 1), found {q}")

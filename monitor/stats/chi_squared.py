@@ -46,7 +46,8 @@ def chi_squared_test(reference: Counts, current: Counts, *, minimum_expected: fl
         minimum_expected: Under it a cell is thin.
 
     Returns:
-        The test; with a single cell left the statistic is 0.0, without freedom, and the p-value 1.0.
+        `ChiSquared`: ``statistic``, ``freedom`` (cells after merging, less one) and ``p_value``; with a
+        single cell left the statistic is 0.0, without freedom, and the p-value 1.0.
 
     Raises:
         BinMismatchError: The arrays are not one-dimensional and of one length.
@@ -54,6 +55,13 @@ def chi_squared_test(reference: Counts, current: Counts, *, minimum_expected: fl
 
     References:
         Pearson (1900); Cochran (1954) for the merging.
+
+    Examples:
+        >>> import numpy as np
+        >>> from driftline import stats
+        >>> test = stats.chi_squared_test(np.array([50, 30, 20]), np.array([20, 30, 50]))
+        >>> round(test.statistic, 4), test.freedom, round(test.p_value, 8)
+        (25.7143, 2, 2.61e-06)
     """
     require_one_column(reference, current)
     tests = chi_squared_tests(reference, current, minimum_expected=minimum_expected, starts=ONE_COLUMN)

@@ -26,6 +26,14 @@ def hellinger_distance(reference: Counts, current: Counts) -> float:
 
     References:
         Hellinger (1909); Le Cam & Yang (2000), section 3.1.
+
+    Examples:
+        >>> import numpy as np
+        >>> from driftline import stats
+        >>> round(stats.hellinger_distance(np.array([50, 30, 20]), np.array([20, 30, 50])), 4)
+        0.2599
+        >>> stats.hellinger_distance(np.array([1, 0]), np.array([0, 1]))
+        1.0
     """
     require_one_column(reference, current)
     return float(hellinger_distances(reference, current, starts=ONE_COLUMN)[0])

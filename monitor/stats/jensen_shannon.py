@@ -37,7 +37,17 @@ def jensen_shannon_divergence(reference: Counts, current: Counts) -> float:
 def jensen_shannon_distance(reference: Counts, current: Counts) -> float:
     r"""Return the Jensen–Shannon distance :math:`\sqrt{\mathrm{JS}}`, a metric, between 0 and √(ln 2) = 0.833.
 
+    .. math:: \mathrm{JS} = \tfrac12 \sum_i \left( p_i \ln \frac{p_i}{m_i} + q_i \ln \frac{q_i}{m_i} \right),
+              \qquad m_i = \tfrac12 (p_i + q_i)
+
     About √(PSI/8) for small changes. What NannyML shows is this divided by √(ln 2), which is taken in bits.
+
+    Args:
+        reference: Shape ``(bins,)``. Observations per bin in the reference sample.
+        current: Shape ``(bins,)``. Observations per bin in the window, same edges.
+
+    Returns:
+        Square root of nats: 0.0 when the proportions agree, √(ln 2) when no bin is shared.
 
     Raises:
         BinMismatchError: The arrays are not one-dimensional and of one length.
@@ -45,6 +55,14 @@ def jensen_shannon_distance(reference: Counts, current: Counts) -> float:
 
     References:
         Endres & Schindelin (2003).
+
+    Examples:
+        >>> import numpy as np
+        >>> from driftline import stats
+        >>> round(stats.jensen_shannon_distance(np.array([50, 30, 20]), np.array([20, 30, 50])), 4)
+        0.2577
+        >>> round(stats.jensen_shannon_distance(np.array([1, 0]), np.array([0, 1])), 4)  # √(ln 2)
+        0.8326
     """
     return float(np.sqrt(jensen_shannon_divergence(reference, current)))
 

@@ -31,6 +31,13 @@ def population_stability_index(reference: Counts, current: Counts, *, pseudocoun
 
     References:
         Kullback & Leibler (1951), the symmetric divergence J(1, 2); as PSI in Siddiqi (2006).
+
+    Examples:
+        >>> import numpy as np
+        >>> from driftline import stats
+        >>> coin, bent = np.array([500, 500]), np.array([750, 250])
+        >>> round(stats.population_stability_index(coin, bent), 4)  # ¼ ln 1.5 + ¼ ln 2, less what ½ event a bin hides
+        0.274
     """
     require_one_column(reference, current)
     require_pseudocount(pseudocount)

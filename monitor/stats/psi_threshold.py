@@ -107,14 +107,40 @@ def tier_thresholds(
 def proven_lower_bound(
     psi: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
 ) -> float:
-    """Return ``psi_low``, the tier whose threshold equals the observed *psi*: the true PSI is proven to exceed it.
+    r"""Return ``psi_low``, the tier whose threshold equals the observed *psi*: the true PSI is proven to exceed it.
 
-    The observed value passes ``tier_threshold(tier)`` exactly where ``psi_low`` passes ``tier``, so one call
-    settles every tier. It is 0.0 where not even the tier 0 is passed, and NaN for a *psi* of NaN (not measured).
+    .. math:: F(N \, \mathrm{PSI}; B - 1, N \, \mathrm{PSI}_\mathrm{low}) = 1 - \alpha, \qquad
+              N = 1 / (1/n + 1/m + \kappa)
+
+    with *F* the non-central chi-squared distribution. The observed value passes ``tier_threshold(tier)`` exactly where
+    ``psi_low`` passes ``tier``, so one call settles every tier.
+
+    Args:
+        psi: The observed index, in nats.
+        bins: B, of both samples. A single bin can prove nothing.
+        n: Current events.
+        m: Reference events.
+        kappa: Natural movement, as from `natural_movement`; 0 where events are independent. A column that wanders by
+            itself has more: with 0 its movement is taken for proof.
+        nu: Degrees of freedom of that movement; B − 1 (None) where it is unknown.
+        alpha: Error probability, strictly between 0 and 0.5.
+
+    Returns:
+        In nats. 0.0 where not even a true PSI of 0 is excluded, NaN for a *psi* of NaN (not measured).
 
     Raises:
         EmptySampleError: Either side has no events.
         ValueError: *kappa* or *alpha* is out of its range.
+
+    References:
+        As of `tier_threshold`: Yurdakul (2018), arXiv 2307.11878, Satterthwaite (1946).
+
+    Examples:
+        >>> from driftline import stats
+        >>> round(stats.proven_lower_bound(0.25, bins=10, n=1000, m=20_000, alpha=0.001), 4)
+        0.1524
+        >>> stats.proven_lower_bound(0.25, bins=10, n=100, m=20_000, alpha=0.001)  # 100 events may do that by chance
+        0.0
     """
     size = effective_size(n, m, kappa)
     _require_probability(alpha)
