@@ -32,7 +32,7 @@ WORKDIR /home/driftline
 EXPOSE 9464
 
 HEALTHCHECK --interval=10s --timeout=5s --retries=3 --start-period=30s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9464/healthz', timeout=4)"]
+    CMD ["python", "-P", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9464/healthz', timeout=4)"]
 
 ENTRYPOINT ["driftline"]
 CMD ["--help"]

@@ -1,1 +1,1 @@
-"""Findings in, people and platforms out."""
+"""Driftline: findings in, people and platforms out."""

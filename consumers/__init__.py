@@ -1,1 +1,1 @@
-"""Events in, counts out."""
+"""Driftline: events in, counts out."""

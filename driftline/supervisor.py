@@ -12,6 +12,7 @@ from typing import IO
 
 import structlog
 
+from driftline.own_process import own_process, own_process_environment
 from monitor.clock import monotonic_seconds
 from monitor.logs import configure_logging
 from monitor.settings import Settings
@@ -49,7 +50,7 @@ def role_children(settings: Settings, *, ingest_workers: int) -> tuple[ChildSpec
     return tuple(
         ChildSpec(
             name=name,
-            command=(sys.executable, "-m", "driftline", role),
+            command=own_process(role),
             environment={"DRIFTLINE_METRICS_PORT": str(first + number)} if first else {},
         )
         for number, (name, role) in enumerate(roles)
@@ -137,7 +138,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **child.spec.environment, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **own_process_environment(), **child.spec.environment, "PYTHONUNBUFFERED": "1"},
             text=True,
             errors="replace",
             # Ctrl-C reaches us only: we end the children in order.

@@ -1,1 +1,1 @@
-"""The schema of Postgres, step by step; shipped with the package so that `driftline migrate` works anywhere."""
+"""Driftline: the schema of Postgres, step by step; shipped so that `driftline migrate` works anywhere."""

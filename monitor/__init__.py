@@ -1,1 +1,1 @@
-"""What is true: values, statistics, windows, truth, storage."""
+"""Driftline: what is true: values, statistics, windows, truth, storage."""

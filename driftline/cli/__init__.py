@@ -2,13 +2,22 @@
 
 import sys
 
-from driftline.cli.commands import app
-from driftline.cli.exits import exit_code_of
-from monitor.errors import DriftlineError
+from driftline.own_packages import ForeignPackageError, require_own_packages
+
+_WRONG_USE = 2  # ExitCode.WRONG_USE, which cannot be imported before the packages are known to be ours
 
 
 def main() -> None:
     """Run the command line; a known error is told in its own words, without a traceback."""
+    try:
+        require_own_packages()
+    except ForeignPackageError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(_WRONG_USE)
+    from driftline.cli.commands import app
+    from driftline.cli.exits import exit_code_of
+    from monitor.errors import DriftlineError
+
     try:
         app()
     except DriftlineError as error:

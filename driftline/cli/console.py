@@ -23,7 +23,7 @@ def own_command() -> str:
     """Return how this program was started, to be typed again: from a clone it is not in the PATH."""
     started = Path(sys.argv[0])
     if started.name != "driftline":
-        return f"{sys.executable} -m driftline"
+        return f"{sys.executable}{' -P' if sys.flags.safe_path else ''} -m driftline"
     found = shutil.which("driftline")
     return "driftline" if found is not None and Path(found).absolute() == started.absolute() else str(started)
 

@@ -1,12 +1,14 @@
 """Child processes that never outlive the demo."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from driftline.own_process import own_process, own_process_environment
 from monitor.errors import DriftlineError
 
 _PR_SET_PDEATHSIG = 1
@@ -14,20 +16,16 @@ _GRACE_SECONDS = 10.0
 _COMMAND_SECONDS = 120.0
 
 
-def driftline_command(*arguments: str) -> tuple[str, ...]:
-    """Return the command line of `driftline` in this very environment."""
-    return (sys.executable, "-m", "driftline", *arguments)
-
-
-def run_to_end(command: tuple[str, ...], *, directory: Path) -> None:
-    """Run *command* in *directory*.
+def run_to_end(*arguments: str, directory: Path) -> None:
+    """Run `driftline ARGUMENTS` in *directory*.
 
     Raises:
         DriftlineError: It failed; with what it said.
     """
     done = subprocess.run(
-        command,
+        own_process(*arguments),
         cwd=directory,
+        env={**os.environ, **own_process_environment()},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -35,7 +33,7 @@ def run_to_end(command: tuple[str, ...], *, directory: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise DriftlineError(f"{' '.join(command[2:])}: exit code {done.returncode}\n{done.stderr.strip()}")
+        raise DriftlineError(f"driftline {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr.strip()}")
 
 
 class Children:
@@ -49,8 +47,9 @@ class Children:
         """Start `driftline ARGUMENTS` under *name*."""
         with self.log(name).open("ab") as output:
             self._running[name] = subprocess.Popen(
-                driftline_command(*arguments),
+                own_process(*arguments),
                 cwd=self._directory,
+                env={**os.environ, **own_process_environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

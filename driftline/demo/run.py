@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from consumers.kafka import EmbeddedBroker
 from driftline.demo.acts import MODEL, time_line
-from driftline.demo.children import Children, driftline_command, run_to_end
+from driftline.demo.children import Children, run_to_end
 from driftline.demo.expectations import Counts, Outcome, failed_expectations
 from driftline.demo.receiver import Receiver, receiving
 from driftline.demo.spec_text import SCALES, SECRET_VARIABLE, demo_spec
@@ -103,16 +103,16 @@ def _take_over_environment(stack: EmbeddedStack, secret: str) -> Settings:
 
 def _prepare(stack: EmbeddedStack, receiver: Receiver) -> tuple[Scale, ...]:
     """Bring the model in as a user would: migrate, init, edit the spec, apply."""
-    run_to_end(driftline_command("migrate"), directory=stack.directory)
+    run_to_end("migrate", directory=stack.directory)
     reference, spec = stack.directory / "reference.parquet", stack.directory / f"{MODEL}.yaml"
     pq.write_table(reference_table(time_line(STORY_START), seed=SEED), reference)
-    init = driftline_command(
+    run_to_end(
         "init", "--reference", str(reference), "--model", MODEL, "--score", "score", "--truth", "outcome",
         "--timestamp", "at", "--positive", "default", "--scales", SCALES, "--sample-rate", "1", "--output", str(spec),
+        directory=stack.directory,
     )  # fmt: skip
-    run_to_end(init, directory=stack.directory)
     spec.write_text(demo_spec(spec.read_text(encoding="utf-8"), url=receiver.url), encoding="utf-8")
-    run_to_end(driftline_command("apply", str(spec)), directory=stack.directory)
+    run_to_end("apply", str(spec), directory=stack.directory)
     return read_spec(spec).scales
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +36,9 @@ def test_in_the_path_its_name_is_enough(program: Path, monkeypatch: pytest.Monke
 
 
 def test_started_as_a_module_it_is_the_module_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m driftline`, with the Python that has it."""
+    """`python -m driftline`, with the Python that has it, and with -P where it was given."""
     monkeypatch.setattr(sys, "argv", ["/somewhere/driftline/__main__.py", "demo"])
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(safe_path=False))
     assert own_command() == f"{sys.executable} -m driftline"
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(safe_path=True))
+    assert own_command() == f"{sys.executable} -P -m driftline"
