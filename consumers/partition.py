@@ -89,7 +89,9 @@ class PartitionState:
         *fetched_end*: where the partition ended at the client's last fetch.
         """
         self.fetched_end = fetched_end
-        self.confirmed_event_time = self.confirmation.due(now=now, at_end=self.at_end)
+        self.confirmed_event_time = self.confirmation.due(
+            now=now, at_end=self.at_end, position=self.now.next_offset, fetched_end=fetched_end
+        )
 
     def said(self) -> None:
         """What `look` confirmed is stored."""

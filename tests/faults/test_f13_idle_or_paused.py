@@ -220,6 +220,44 @@ def test_an_open_transaction_holds_its_partition_until_it_ends(
     assert records(engine) == 4
 
 
+def test_records_that_never_pause_and_do_not_count_hold_nothing(
+    database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
+) -> None:
+    """One partition has nothing but records of a model that nobody applied, so many that it never stands at its end.
+
+    ::
+
+        [0]   x   x   x   x          counted, some a second
+        [1]   ??????????????????     parked, hundreds a second
+    """
+    apply_model(engine)
+    topic, stop = topic_names.predictions, threading.Event()
+    sending = threading.Thread(target=send_until, args=(stop, kafka_broker, topic))
+    with ingesting(settings_for(database_url, kafka_broker, topic_names, settle_seconds=1, flush_seconds=1)):
+        sending.start()
+        try:
+            wait_until(lambda: watermark(engine).value is not None, seconds=60)
+            newest = now_millis()
+            wait_until(lambda: (watermark(engine).value or 0) >= newest - DISORDER, seconds=60)
+        finally:
+            stop.set()
+            sending.join(60)
+    assert offsets_of(engine, topic)[1].counters.counted == 0
+
+
+def send_until(stop: threading.Event, broker: KafkaBroker, topic: str) -> None:
+    """Send events of now: some a second to partition 0, hundreds of a model that nobody applied to partition 1."""
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 0})
+    number = 0
+    while not stop.wait(0.003):
+        at, number = now_millis(), number + 1
+        producer.produce(topic, encoded(prediction_event(number, at=at, model="nobody")), partition=1)
+        if number % 30 == 0:
+            producer.produce(topic, encoded(prediction_event(number, at=at)), partition=0)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
 def confirmed(engine: Engine, topic: str, partition: int) -> int | None:
     with engine.connect() as connection:
         states = read_partitions(connection, role=TopicRole.PREDICTIONS)

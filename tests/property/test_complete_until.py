@@ -33,9 +33,9 @@ RULES = WatermarkRules(disorder=1 * SECOND, idle_timeout=DELIVERY + FETCHED_WITH
 
 @dataclass
 class Sent:
-    """One event: its time, and when the broker has it."""
+    """One record: the time of its event, None if it does not count (parked, broken), and when the broker has it."""
 
-    event_time: int
+    event_time: int | None
     arrives_at: int
 
 
@@ -62,10 +62,17 @@ class World:
 
     def send(self, partition: int, amount: int) -> None:
         """Events of now, a little out of order, that arrive within `DELIVERY`."""
+        out_of_order = (amount * 7) % RULES.disorder
+        self._append(partition, self.now - self.lag - out_of_order, amount)
+
+    def send_uncounted(self, partition: int, amount: int) -> None:
+        """Records that do not count: of a model that nobody applied, or broken."""
+        self._append(partition, None, amount)
+
+    def _append(self, partition: int, event_time: int | None, amount: int) -> None:
         log = self.logs[partition]
         arrives_at = max(self.now + amount * DELIVERY // 100, log[-1].arrives_at if log else 0)
-        out_of_order = (amount * 7) % RULES.disorder
-        log.append(Sent(self.now - self.lag - out_of_order, min(arrives_at, self.now + DELIVERY)))
+        log.append(Sent(event_time, min(arrives_at, self.now + DELIVERY)))
 
     def wait(self, amount: int) -> None:
         """Time goes on; the client has fetched every partition in time."""
@@ -87,10 +94,11 @@ class World:
         count = min(amount % 4 + 1, self.fetched[partition] - first)
         if count > 0:
             times = [sent.event_time for sent in self.logs[partition][first : first + count]]
+            known = [time for time in (*times, state.now.max_event_time) if time is not None]
             state.advance(
                 offsets=np.arange(first, first + count),
                 bad=np.zeros(count, dtype=np.bool_),
-                max_event_time=max([*times, state.now.max_event_time or 0]),
+                max_event_time=max(known, default=None),
             )
             state.add(records=count)
         if state.now.next_offset == self.fetched[partition]:
@@ -156,7 +164,8 @@ class World:
             sent.event_time
             for log, flushed in zip(self.logs, self.flushed, strict=True)
             for sent in log[flushed:]
-        ]  # fmt: skip
+            if sent.event_time is not None
+        ]
         return min([*waiting, self.now - self.lag - RULES.disorder])
 
     def _confirmed(self, number: int, confirmed: int | None) -> Row:
@@ -172,7 +181,7 @@ def _state(number: int, *, at: int, newest: int | None) -> PartitionState:
     return state
 
 
-STEPS = ("send", "wait", "take", "fetch", "consume", "flush", "beat", "again")
+STEPS = ("send", "uncounted", "wait", "take", "fetch", "consume", "flush", "beat", "again")
 LENGTH = 400
 
 
@@ -185,6 +194,8 @@ def play(world: World, draw: Random) -> Iterator[str]:
         match step:
             case "send":
                 world.send(partition, amount)
+            case "uncounted":
+                world.send_uncounted(partition, amount)
             case "wait":
                 world.wait(amount % 12)
             case "take":
@@ -226,7 +237,7 @@ def test_no_partition_holds_for_ever(kind: str, seed: int) -> None:
     world.now += DELIVERY + SECOND
     for partition in range(PARTITIONS):
         world.take(partition)
-    newest = max(sent.event_time for log in world.logs for sent in log)
+    newest = max(sent.event_time for log in world.logs for sent in log if sent.event_time is not None)
     for _ in range(2 * SETTLE // SECOND + 3):
         world.beat()
         world.wait(4)
@@ -234,3 +245,22 @@ def test_no_partition_holds_for_ever(kind: str, seed: int) -> None:
             world.consume(partition, 0)
     assert world.watermark() >= newest - RULES.disorder
     assert watermark_of(world.rows, now=world.now, rules=RULES).held_by is None
+
+
+def test_records_that_do_not_count_and_never_pause_hold_nothing() -> None:
+    """Partition 1 has nothing but records that do not count, and whenever all are read, one more was fetched."""
+    world = World(LAG_OF_EVENTS["live"])
+    for _ in range(4 * SETTLE // SECOND):
+        world.send(0, 0)
+        world.send_uncounted(1, 0)
+        world.wait(4)
+        world.take(0)
+        world.take(2)
+        for _ in range(3):
+            world.consume(1, 3)
+        world.send_uncounted(1, 0)
+        world.fetch(1)
+        world.flush(1)
+        assert not world.states[1].at_end
+        world.beat()
+    assert world.watermark() >= world.now - 2 * SETTLE - 3 * SECOND
