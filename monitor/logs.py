@@ -1,15 +1,37 @@
 """Structured logs of every process: one JSON object a line, or coloured text on a terminal; always on stderr."""
 
+import contextlib
 import logging
 import sys
 import threading
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 import structlog
 
 LogFormat = Literal["auto", "json", "text"]
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _Lines:
+    """Lines for a stream, where it takes them: what writes logs must not end because their disk or reader is gone."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+            self._out.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._out.flush()
+
+
+class _LibraryHandler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        """Say in the form of all lines that a library's words and their arguments do not fit together."""
+        structlog.get_logger().warning("log.not_readable", logger=record.name, words=str(record.msg), exc_info=True)
 
 
 def configure_logging(
@@ -23,6 +45,7 @@ def configure_logging(
         log_format: ``auto`` is text on a terminal and JSON elsewhere.
     """
     out = stream or sys.stderr
+    lines = cast(TextIO, _Lines(out))
     text = log_format == "text" or (log_format == "auto" and out.isatty())
     described: list[structlog.typing.Processor] = [
         *([_role_adder(role)] if role else []),
@@ -38,14 +61,14 @@ def configure_logging(
     structlog.configure(
         processors=[*described, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(out),  # a line and its end in one call: libraries write, too
+        logger_factory=structlog.WriteLoggerFactory(lines),  # a line and its end in one call: libraries write, too
         cache_logger_on_first_use=False,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*described, structlog.stdlib.add_logger_name],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
     )
-    handler = logging.StreamHandler(out)
+    handler = _LibraryHandler(lines)
     handler.setFormatter(formatter)
     # Of what libraries log through the standard library only what is wrong is worth a line.
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), handlers=[handler])

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,18 @@ ending = threading.Thread(target=lambda: exit(3))
 ending.start()
 ending.join()
 Unfinished()
+raise RuntimeError("nobody foresaw this")
+"""
+
+FULL = """
+import logging, structlog
+from monitor.logs import configure_logging, log_uncaught
+
+configure_logging(role="ingest")
+log_uncaught()
+structlog.get_logger().warning("service.away")
+logging.getLogger("asyncio").error("slow callback")
+print("the work went on")
 raise RuntimeError("nobody foresaw this")
 """
 
@@ -138,3 +151,28 @@ def test_what_nobody_catches_is_a_line_too() -> None:
     assert ignored["exception"].endswith("ValueError: in a destructor")
     assert crashed["event"] == "process.crashed"
     assert crashed["exception"].endswith("RuntimeError: nobody foresaw this")
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "a pipe without a reader"])
+def test_logs_that_cannot_be_written_stop_no_work(stderr: str) -> None:
+    """The disk of the log file is full, or what read the pipe ended: no line is an error of the role's."""
+    if stderr == "/dev/full":
+        writable = os.open(stderr, os.O_WRONLY)
+    else:
+        readable, writable = os.pipe()
+        os.close(readable)
+    with os.fdopen(writable, "wb") as end:
+        done = subprocess.run(
+            [sys.executable, "-c", FULL], stdout=subprocess.PIPE, stderr=end, text=True, timeout=60, check=False
+        )
+    assert (done.stdout, done.returncode) == ("the work went on\n", 1)
+
+
+def test_a_library_s_line_that_cannot_be_put_together_is_a_line() -> None:
+    """Its words and arguments do not fit: the standard library would print a page of text."""
+    words = "%s of %s"
+    with configured(role="maintain") as stream:
+        logging.getLogger("faust.app").error(words, 1)
+    (line,) = documents(stream)
+    assert (line["event"], line["logger"], line["words"]) == ("log.not_readable", "faust.app", words)
+    assert line["exception"].endswith("TypeError: not enough arguments for format string")
