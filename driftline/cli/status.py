@@ -19,7 +19,7 @@ from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.status import ModelStatus, model_statuses
 from monitor.store.watermarks import read_partitions
 from monitor.types import TimestampType, TopicRole, span_text
-from monitor.windows.watermark import PartitionState, watermark_of, watermark_rules
+from monitor.windows.watermark import PartitionState, WatermarkRules, watermark_of, watermark_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,24 +92,24 @@ def _topic_statuses(
                 topic=topic,
                 watermark=mark.value,
                 held_by=None if holder is None else str(holder.key),
-                held_because=None
-                if holder is None
-                else _why_held(by_key[holder.key], holder, silent_before=now - rules.heartbeat_stale),
+                held_because=None if holder is None else _why_held(by_key[holder.key], holder, now=now, rules=rules),
                 live=mark.live,
             )
         )
     return tuple(found)
 
 
-def _why_held(partition: StoredOffset, state: PartitionState, *, silent_before: int) -> str:
+def _why_held(partition: StoredOffset, state: PartitionState, *, now: int, rules: WatermarkRules) -> str:
     if partition.paused_reason is not None:
         return f"stopped: {partition.paused_reason}"
     if state.heartbeat_at is None:
         return "no worker has read it yet: is `driftline ingest` running?"
-    if state.heartbeat_at < silent_before:
+    if state.heartbeat_at < now - rules.heartbeat_stale:
         return f"no worker has read it since {moment(state.heartbeat_at)}: is `driftline ingest` running?"
     if partition.caught_up:
         return "it is read to its end, and follows the newest events of the others some seconds later"
+    if state.complete_until is not None and state.complete_until >= now - rules.idle_timeout:
+        return "it keeps up: its records come without a pause"
     return "it lags: more is coming in than is counted, or it is catching up"
 
 

@@ -184,6 +184,21 @@ def test_status_says_whether_a_worker_reads_what_holds_the_watermark(
     assert because in run(database_url, "status", directory=tmp_path).stdout
 
 
+def test_status_does_not_call_a_partition_behind_whose_records_never_pause(
+    told: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """It is not seen at its end, yet its newest event is of seconds ago."""
+    now = sa.cast(sa.func.extract("epoch", sa.func.now()) * 1000, sa.BigInteger)
+    with told.begin() as connection:
+        connection.execute(
+            sa.update(input_offset).values(
+                paused_reason=None, heartbeat_at=sa.func.now(), caught_up_at=None, max_event_time=now - 3000
+            )
+        )
+    (topic,) = document(database_url, "status", directory=tmp_path)["topics"]
+    assert topic["held_because"] == "it keeps up: its records come without a pause"
+
+
 def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url: str, tmp_path: Path) -> None:
     """By the beginning of its id: its steps, its refused action with the reason, its delivery with its attempts."""
     (listed,) = document(database_url, "incidents", directory=tmp_path)["incidents"]
