@@ -132,8 +132,12 @@ class Claims:
     def doubt_topics(self) -> None:
         """Something complained: ask for the topics' ids at the next turn rather than in a while."""
         self._topics_at = -math.inf
+        self.doubt_ends()  # what the client fetched since is perhaps of before
+
+    def doubt_ends(self) -> None:
+        """Nothing was fetched for a while: what was sampled before is confirmed by no end that is known."""
         for state in self.states.values():
-            state.confirmation.forget()  # what the client fetched since is perhaps of before
+            state.confirmation.forget()
 
     def look_at_ends(self) -> None:
         """Before anything is written: which partitions are at their ends, as far as the client has fetched by now?"""

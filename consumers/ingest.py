@@ -353,6 +353,7 @@ class IngestWorker:
 
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         self._outages.begin(error)
+        self._claims.doubt_ends()  # nothing is fetched until it is over, and heartbeats are written before that
         self._report()
 
     # The group
