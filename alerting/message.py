@@ -12,7 +12,7 @@ from monitor.decide.labels import values_label
 from monitor.findings import VERSIONS, Finding
 from monitor.serving_periods import Period
 from monitor.spec_actions import AlertingSpec
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 
 FINDINGS_TOLD = 5

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from alerting.incident_state import Decision, IncidentState
 from alerting.message import UNSEEN
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.configuration import AppliedModel
 from monitor.store.unseen import unseen_values
 from monitor.types import MINUTE_MILLIS

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from monitor.spec import AccuracySpec
-from monitor.stats.proportion import wilson_interval
+from monitor.stats.proportions import wilson_interval
 from monitor.truth.accuracy import REFERENCE_CONFIDENCE
 from monitor.truth.lasting_errors import StepTruths, lasting_errors
 

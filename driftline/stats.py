@@ -20,17 +20,14 @@ Pure functions of arrays: no configuration, no clock, no services; numpy and sci
 the statistics that the monitor computes for its windows. Guide: docs/statistics-in-your-notebook.md.
 """
 
-from monitor.stats.benjamini_hochberg import benjamini_hochberg
 from monitor.stats.chi_squared import chi_squared_test
-from monitor.stats.hellinger import hellinger_distance
-from monitor.stats.jensen_shannon import jensen_shannon_distance
-from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
-from monitor.stats.kolmogorov_smirnov_p_value import two_sample_ks_p_value
-from monitor.stats.population_stability import population_stability_index
-from monitor.stats.proportion import newcombe_difference, wilson_interval
-from monitor.stats.psi_threshold import proven_lower_bound
+from monitor.stats.divergences import hellinger_distance, jensen_shannon_distance, total_variation_distance
+from monitor.stats.false_discovery import benjamini_hochberg
+from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, two_sample_ks_p_value
+from monitor.stats.proportions import newcombe_difference, wilson_interval
+from monitor.stats.psi import population_stability_index
+from monitor.stats.psi_bounds import proven_lower_bound
 from monitor.stats.raw_samples import category_counts, decile_counts, value_counts
-from monitor.stats.total_variation import total_variation_distance
 from monitor.stats.wasserstein import wasserstein_distance
 
 __all__ = [

@@ -11,7 +11,7 @@ from driftline.backtest.tracks import PsiTracks
 from monitor.decide.labels import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.findings import Finding, WindowResult
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.performance import FinalPerformance
 from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict
 

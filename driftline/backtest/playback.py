@@ -19,7 +19,7 @@ from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.join import join_batches, join_rules
 from monitor.settings import Settings
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.store.incident_story import StoryAction, stories_of
 from monitor.store.performance import final_performances

@@ -12,8 +12,7 @@ from monitor.decide.order import ComparisonOrder
 from monitor.decide.sample import Sample
 from monitor.reference.cells import CellsLayout
 from monitor.spec import ModelSpec
-from monitor.stats.shiryaev_roberts import EDetector, e_detector, log_statistics_of_panes
-from monitor.stats.tolerance_band import tolerance_band
+from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
 from monitor.types import IncidentKind, Tier
 
 PaneCounts = npt.NDArray[np.integer]

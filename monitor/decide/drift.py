@@ -10,8 +10,8 @@ from monitor.decide.measure import Half, Measured, column_psi
 from monitor.decide.prepare import Mask, Prepared, ScaleMovement
 from monitor.decide.sample import Sample
 from monitor.spec import TierSpec
-from monitor.stats.columns import Reals
-from monitor.stats.psi_threshold import (
+from monitor.stats.columnar import Reals
+from monitor.stats.psi_bounds import (
     chance_level,
     distance_lower_bound,
     proven_lower_bounds,

@@ -7,12 +7,14 @@ from monitor.decide.sample import Sample
 from monitor.findings import FurtherStatistics
 from monitor.spec import FurtherStatistic
 from monitor.stats.chi_squared import chi_squared_tests
-from monitor.stats.columns import Reals
-from monitor.stats.hellinger import hellinger_distances
-from monitor.stats.jensen_shannon import jensen_shannon_distances
-from monitor.stats.kullback_leibler import kullback_leibler_divergences
-from monitor.stats.l_infinity import l_infinity_distances
-from monitor.stats.total_variation import total_variation_distances
+from monitor.stats.columnar import Reals
+from monitor.stats.divergences import (
+    hellinger_distances,
+    jensen_shannon_distances,
+    kullback_leibler_divergences,
+    l_infinity_distances,
+    total_variation_distances,
+)
 from monitor.stats.wasserstein import wasserstein_distances
 
 Numbers = list[float | None]

@@ -4,7 +4,7 @@ import math
 
 from monitor.reference.cells import ColumnCells
 from monitor.spec import ColumnKind
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import span_text
 
 VALUES_TOLD = 5

@@ -11,9 +11,9 @@ from monitor.decide.prepare import Prepared, ScaleMovement
 from monitor.decide.sample import INVALID, MISSING, UNSEEN, Sample
 from monitor.decide.season import Hours, WindowHours
 from monitor.findings import ColumnResult
-from monitor.stats.columns import Counts, Reals
+from monitor.stats.columnar import Counts, Reals
 from monitor.stats.kolmogorov_smirnov import KolmogorovSmirnovDistances, kolmogorov_smirnov_distances
-from monitor.stats.population_stability import population_stability_indexes
+from monitor.stats.psi import population_stability_indexes
 from monitor.types import Scale
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from monitor.decide.measure import Measured
 from monitor.decide.prepare import Prepared
-from monitor.stats.benjamini_hochberg import benjamini_hochberg, psi_p_value
-from monitor.stats.columns import Reals
+from monitor.stats.columnar import Reals
+from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
 
 FALSE_DISCOVERY_RATE = 0.05
 

@@ -15,7 +15,7 @@ from monitor.errors import BinMismatchError
 from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
 from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
-from monitor.stats.columns import Counts, Reals
+from monitor.stats.columnar import Counts, Reals
 
 Mask = npt.NDArray[np.bool_]
 

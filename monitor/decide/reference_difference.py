@@ -12,7 +12,7 @@ from monitor.reference.cells import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rebinned import rebinned_counts
 from monitor.spec import ColumnKind, ModelSpec
-from monitor.stats.psi_threshold import chance_level
+from monitor.stats.psi_bounds import chance_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from monitor.decide.order import ComparisonOrder
 from monitor.errors import BinMismatchError
 from monitor.reference.cells import Slot
-from monitor.stats.columns import Counts
+from monitor.stats.columnar import Counts
 
 SHARES = ("missing", "invalid", "unseen", "far")
 MISSING, INVALID, UNSEEN, FAR = range(4)

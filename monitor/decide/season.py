@@ -10,8 +10,8 @@ from monitor.decide.order import ComparisonOrder
 from monitor.decide.sample import Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec import DriftSpec
-from monitor.stats.columns import Reals
-from monitor.stats.seasonal_mixture import mixture_shares, mixture_size
+from monitor.stats.columnar import Reals
+from monitor.stats.natural_movement import mixture_shares, mixture_size
 from monitor.types import HOUR_MILLIS, Season
 
 Hours = npt.NDArray[np.int64]

@@ -6,8 +6,8 @@ from monitor.decide.claim import Claim, Level
 from monitor.decide.measure import Measured
 from monitor.decide.prepare import Mask, Prepared
 from monitor.decide.sample import MISSING, SHARES, UNSEEN, Sample
-from monitor.stats.columns import Reals
-from monitor.stats.share_shift import ShareShift, half_share_exceeds, share_shift
+from monitor.stats.columnar import Reals
+from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
 from monitor.types import IncidentKind, Tier
 
 MINIMUM, RELATIVE = 0.01, 0.25

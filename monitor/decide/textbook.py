@@ -6,7 +6,7 @@ from monitor.decide.claim import Claim, Level
 from monitor.decide.drift import tier_levels
 from monitor.decide.measure import Measured
 from monitor.decide.prepare import Prepared
-from monitor.stats.kolmogorov_smirnov_p_value import two_sample_ks_p_value
+from monitor.stats.kolmogorov_smirnov import two_sample_ks_p_value
 from monitor.types import IncidentKind, Tier
 
 KS_P_VALUE = 0.05

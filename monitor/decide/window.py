@@ -21,7 +21,7 @@ from monitor.decide.stuck import stuck_claim
 from monitor.decide.textbook import textbook_claims
 from monitor.decide.verdict import by_weight, calm_below, reason_of, worst_verdict
 from monitor.findings import ColumnResult, Finding, WindowResult
-from monitor.stats.columns import Counts, Reals
+from monitor.stats.columnar import Counts, Reals
 from monitor.types import IncidentKind, Scale, Verdict
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.decide import Prepared
-from monitor.stats.columns import Reals
-from monitor.stats.psi_threshold import effective_size, tier_threshold
-from monitor.stats.seasonal_mixture import mixture_size
+from monitor.stats.columnar import Reals
+from monitor.stats.natural_movement import mixture_size
+from monitor.stats.psi_bounds import effective_size, tier_threshold
 from monitor.types import Scale
 
 

@@ -8,8 +8,8 @@ from monitor.decide.textbook import KS_P_VALUE
 from monitor.planning.answers import FalseAlarms
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.planning.share_alarms import expected_share_alarms
-from monitor.stats.benjamini_hochberg import psi_p_value
-from monitor.stats.psi_threshold import distance_lower_bound
+from monitor.stats.false_discovery import psi_p_value
+from monitor.stats.psi_bounds import distance_lower_bound
 from monitor.types import Scale
 
 MONTH_MINUTES = 30 * 24 * 60

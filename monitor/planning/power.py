@@ -5,8 +5,8 @@ import math
 from scipy.special import chndtr
 
 from monitor.planning.comparison import Comparison
-from monitor.stats.population_stability import PSEUDOCOUNT
-from monitor.stats.psi_threshold import chance_level
+from monitor.stats.psi import PSEUDOCOUNT
+from monitor.stats.psi_bounds import chance_level
 from monitor.types import Tier
 
 POWER = 0.9

@@ -6,7 +6,7 @@ from monitor.decide import prepare
 from monitor.planning.traffic import reference_traffic
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
-from monitor.stats.psi_threshold import tier_threshold
+from monitor.stats.psi_bounds import tier_threshold
 from monitor.types import Scale
 
 BINS = 10  # deciles: what most numeric columns are compared in

@@ -5,7 +5,7 @@ from scipy.stats import binom
 
 from monitor.decide import Prepared
 from monitor.decide.shares import judged_shares, tolerances
-from monitor.stats.share_shift import share_shift
+from monitor.stats.proportions import share_shift
 from monitor.types import Scale
 
 

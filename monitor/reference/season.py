@@ -9,7 +9,7 @@ import numpy.typing as npt
 from monitor.reference.movement import grouped_blocks
 from monitor.reference.profile import ColumnReference, Movement
 from monitor.reference.time_blocks import TimeBlocks
-from monitor.stats.seasonal_mixture import HourlyBlocks, seasonal_movement
+from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
 from monitor.types import HOUR_MILLIS, Season
 
 DAY_MILLIS = 24 * HOUR_MILLIS

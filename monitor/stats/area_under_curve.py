@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columns import Counts, Reals, Starts, column_lengths
-from monitor.stats.paired_shares import ONE_COLUMN, paired_shares
+from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, column_lengths, paired_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columns import Counts
+from monitor.stats.columnar import Counts
 
 
 def decile_bins(counts_of_cells: Counts, *, bins: int = 10, minimum_share: float = 0.01) -> npt.NDArray[np.intp]:

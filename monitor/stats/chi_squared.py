@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
 
-from monitor.stats.columns import Counts, Reals, Starts
-from monitor.stats.paired_shares import ONE_COLUMN, paired_totals, require_one_column
+from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, paired_totals, require_one_column
 
 Mask = npt.NDArray[np.bool_]
 

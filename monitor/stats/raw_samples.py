@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from monitor.errors import EmptySampleError
 from monitor.stats.binning import decile_bins, rare_merge
-from monitor.stats.columns import Reals
+from monitor.stats.columnar import Reals
 
 Integers = npt.NDArray[np.int64]
 Label = str | int | float

@@ -3,8 +3,7 @@
 import numpy as np
 
 from monitor.errors import BinMismatchError
-from monitor.stats.columns import Counts, Reals, Starts, column_lengths
-from monitor.stats.paired_shares import ONE_COLUMN, matched_shares, require_one_column
+from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, column_lengths, matched_shares, require_one_column
 
 CLIPPED_BELOW, CLIPPED_ABOVE = 0.01, 0.99
 

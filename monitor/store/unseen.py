@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.stats.frequent_values import FrequentValues, merged_values
+from monitor.stats.heavy_hitters import FrequentValues, merged_values
 from monitor.store.schema import series, unseen_value
 from monitor.types import ALL_SEGMENT, HOUR_MILLIS
 

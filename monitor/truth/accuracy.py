@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.clock import iso_utc
 from monitor.findings import Finding, WindowResult
 from monitor.spec import AccuracySpec
-from monitor.stats.proportion import Interval, wilson_interval
+from monitor.stats.proportions import Interval, wilson_interval
 from monitor.truth.lasting_errors import LastingErrors, StepTruths, lasting_errors
 from monitor.types import IncidentKind, Scale, Tier, Verdict
 

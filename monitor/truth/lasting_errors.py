@@ -1,7 +1,7 @@
 """Whether the errors of a window's latest predictions are proven more than allowed, however often it is asked.
 
 A window is judged anew with every step, so an interval around its share of errors, at whatever confidence, is past the
-edge by chance sooner or later. The e-detector of `monitor.stats.shiryaev_roberts` may be asked at every step: with one
+edge by chance sooner or later. The e-detector of `monitor.stats.e_detector` may be asked at every step: with one
 "bin" of errors whose share may be *allowed* at most, it is wrong once in ``1 / (1 - confidence)`` steps or more rarely
 on average even when the share of errors stands exactly there. It is asked of the steps inside the window only, which
 makes it smaller, never larger. And it sees a step that went wrong before the whole window has.
@@ -13,8 +13,7 @@ from math import exp, log
 
 import numpy as np
 
-from monitor.stats.shiryaev_roberts import e_detector, log_statistics_of_panes
-from monitor.stats.tolerance_band import ToleranceBand
+from monitor.stats.e_detector import ToleranceBand, e_detector, log_statistics_of_panes
 
 LOG_ODDS = (0.0625, 0.125, 0.25, 0.5, 1.0)
 """How much larger the log odds of an error may have become; each serves changes from 0.7 to 1.4 times its size."""

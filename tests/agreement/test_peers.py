@@ -13,13 +13,15 @@ import pytest
 
 from benchmarks.detection.peer_run import ROOT, SILENT
 from monitor.stats.chi_squared import chi_squared_test
-from monitor.stats.hellinger import hellinger_distance
-from monitor.stats.jensen_shannon import jensen_shannon_distance
+from monitor.stats.divergences import (
+    hellinger_distance,
+    jensen_shannon_distance,
+    kullback_leibler_divergence,
+    l_infinity_distance,
+    total_variation_distance,
+)
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
-from monitor.stats.kullback_leibler import kullback_leibler_divergence
-from monitor.stats.l_infinity import l_infinity_distance
-from monitor.stats.population_stability import population_stability_index
-from monitor.stats.total_variation import total_variation_distance
+from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import wasserstein_distance
 
 Sample = npt.NDArray[np.float64]

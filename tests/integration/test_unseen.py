@@ -15,7 +15,7 @@ from monitor.health import Health
 from monitor.maintain.drop import drop_expired
 from monitor.maintain.loop import Maintainer
 from monitor.settings import Settings
-from monitor.stats.frequent_values import FrequentValues, frequent_values
+from monitor.stats.heavy_hitters import FrequentValues, frequent_values
 from monitor.store.flush import FlushContents, write_flush
 from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.schema import input_offset, unseen_value

@@ -10,18 +10,22 @@ from hypothesis import strategies as st
 
 from monitor.stats.area_under_curve import area_under_curve
 from monitor.stats.chi_squared import chi_squared_test, chi_squared_tests
-from monitor.stats.columns import coarsen
-from monitor.stats.hellinger import hellinger_distance, hellinger_distances
-from monitor.stats.jensen_shannon import (
+from monitor.stats.columnar import coarsen
+from monitor.stats.divergences import (
+    hellinger_distance,
+    hellinger_distances,
     jensen_shannon_distance,
     jensen_shannon_distances,
     jensen_shannon_divergence,
     jensen_shannon_divergences,
+    kullback_leibler_divergence,
+    kullback_leibler_divergences,
+    l_infinity_distance,
+    l_infinity_distances,
+    total_variation_distance,
+    total_variation_distances,
 )
-from monitor.stats.kullback_leibler import kullback_leibler_divergence, kullback_leibler_divergences
-from monitor.stats.l_infinity import l_infinity_distance, l_infinity_distances
-from monitor.stats.population_stability import population_stability_index
-from monitor.stats.total_variation import total_variation_distance, total_variation_distances
+from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import relative_widths, wasserstein_distance, wasserstein_distances
 from tests.property.test_statistics_of_counts import columns, joined
 

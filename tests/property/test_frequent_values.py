@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.pending import Pending
-from monitor.stats.frequent_values import EXAMPLES, FrequentValues, frequent_values, merged_values
+from monitor.stats.heavy_hitters import EXAMPLES, FrequentValues, frequent_values, merged_values
 from tests.factories import encoded, prediction_event
 from tests.fake_records import Bench
 

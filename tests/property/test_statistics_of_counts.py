@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.stats.binning import decile_bins, rare_merge
-from monitor.stats.columns import coarsen
+from monitor.stats.columnar import coarsen
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, kolmogorov_smirnov_distances
-from monitor.stats.population_stability import population_stability_index, population_stability_indexes
-from monitor.stats.proportion import newcombe_difference, wilson_interval
-from monitor.stats.psi_threshold import proven_lower_bound, tier_threshold
+from monitor.stats.proportions import newcombe_difference, wilson_interval
+from monitor.stats.psi import population_stability_index, population_stability_indexes
+from monitor.stats.psi_bounds import proven_lower_bound, tier_threshold
 
 EXAMPLES = settings(max_examples=60, deadline=None)
 count = st.one_of(st.integers(0, 3), st.integers(0, 10**9))

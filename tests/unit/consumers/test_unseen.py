@@ -11,7 +11,7 @@ from consumers.unseen import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, Value
 from monitor.decide.labels import values_label
 from monitor.reference.cells import ColumnCells, ColumnRole, Slot
 from monitor.spec import ColumnKind
-from monitor.stats.frequent_values import FrequentValues
+from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import SeriesKey
 from tests.factories import COUNTRIES, START, encoded, layout, prediction_event
 from tests.fake_records import Bench

@@ -9,7 +9,7 @@ from monitor.decide.drift import psi_lower_bounds
 from monitor.decide.measure import measure
 from monitor.findings import WindowResult
 from monitor.reference.movement import column_movements
-from monitor.stats.psi_threshold import proven_lower_bound
+from monitor.stats.psi_bounds import proven_lower_bound
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier, Verdict
 from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 

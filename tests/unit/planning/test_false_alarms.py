@@ -8,8 +8,8 @@ import pytest
 from monitor.planning.comparison import comparisons_at
 from monitor.planning.false_alarms import false_alarms, no_change_probability, textbook_probability
 from monitor.planning.share_alarms import share_alarm_probability
-from monitor.stats.population_stability import population_stability_indexes
-from monitor.stats.share_shift import share_shift
+from monitor.stats.proportions import share_shift
+from monitor.stats.psi import population_stability_indexes
 from monitor.types import Scale
 from tests.unit.decide.streams import HOUR, prepared_of
 from tests.unit.planning.windows import EVEN, Column

@@ -13,7 +13,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.reference.spec_description import TableColumns, spec_description
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
-from monitor.stats.psi_threshold import tier_threshold
+from monitor.stats.psi_bounds import tier_threshold
 
 START = 1_780_272_000_000
 SPEC = parse_spec(

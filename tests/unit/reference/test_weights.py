@@ -15,7 +15,7 @@ from monitor.reference.numeric_cells import interquartile_range, numeric_cells
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.weights import read_weights, scaled_weights
 from monitor.spec import ColumnKind
-from monitor.stats.psi_threshold import tier_threshold
+from monitor.stats.psi_bounds import tier_threshold
 
 START = 1_780_272_000_000
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, ncx2
 
-from monitor.stats.benjamini_hochberg import benjamini_hochberg, psi_p_value
-from monitor.stats.psi_threshold import effective_size, tier_threshold
+from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
+from monitor.stats.psi_bounds import effective_size, tier_threshold
 
 
 def test_the_published_example_rejects_four() -> None:

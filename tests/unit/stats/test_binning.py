@@ -5,7 +5,7 @@ import pytest
 
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.binning import decile_bins, rare_merge
-from monitor.stats.columns import coarsen
+from monitor.stats.columnar import coarsen
 
 
 def test_a_thousand_equal_cells_make_ten_equal_bins() -> None:

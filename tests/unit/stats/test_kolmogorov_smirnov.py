@@ -8,8 +8,7 @@ from scipy.special import ndtr
 from scipy.stats import ks_2samp, kstwo
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, kolmogorov_smirnov_distances
-from monitor.stats.kolmogorov_smirnov_p_value import two_sample_ks_p_value
+from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, kolmogorov_smirnov_distances, two_sample_ks_p_value
 from tests.unit.stats.samples import SAMPLES, cells_of
 
 

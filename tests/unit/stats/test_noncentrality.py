@@ -5,7 +5,7 @@ import pytest
 from scipy.special import chndtr, chndtrix
 from scipy.stats import norm
 
-from monitor.stats.noncentrality import noncentrality
+from monitor.stats.psi_bounds import noncentrality
 
 
 @pytest.mark.parametrize("probability", [0.9, 0.999, 1 - 1e-5, 1 - 1e-7])

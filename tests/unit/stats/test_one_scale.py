@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from monitor.stats.hellinger import hellinger_distance
-from monitor.stats.jensen_shannon import jensen_shannon_distance, jensen_shannon_divergence
-from monitor.stats.kullback_leibler import kullback_leibler_divergence
-from monitor.stats.population_stability import population_stability_index
-from monitor.stats.total_variation import total_variation_distance
+from monitor.stats.divergences import (
+    hellinger_distance,
+    jensen_shannon_distance,
+    jensen_shannon_divergence,
+    kullback_leibler_divergence,
+    total_variation_distance,
+)
+from monitor.stats.psi import population_stability_index
 
 EDGES = np.linspace(-9.0, 10.0, 1901)
 

@@ -10,12 +10,15 @@ from scipy.stats import chi2_contingency, entropy
 
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.chi_squared import chi_squared_test
-from monitor.stats.hellinger import hellinger_distance
-from monitor.stats.jensen_shannon import jensen_shannon_distance, jensen_shannon_divergence
-from monitor.stats.kullback_leibler import kullback_leibler_divergence
-from monitor.stats.l_infinity import l_infinity_distance
-from monitor.stats.population_stability import population_stability_index
-from monitor.stats.total_variation import total_variation_distance
+from monitor.stats.divergences import (
+    hellinger_distance,
+    jensen_shannon_distance,
+    jensen_shannon_divergence,
+    kullback_leibler_divergence,
+    l_infinity_distance,
+    total_variation_distance,
+)
+from monitor.stats.psi import population_stability_index
 from tests.unit.stats.samples import SAMPLES, Integers, deciles_of
 
 # What §8 asks for; sums of some ten terms under 1 differ by 1e-15 at most.

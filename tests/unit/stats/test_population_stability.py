@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.population_stability import population_stability_index, population_stability_indexes
+from monitor.stats.psi import population_stability_index, population_stability_indexes
 
 # So many observations that rounding to whole counts and the pseudocount vanish beside the tolerances below.
 MANY = 10**12

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from monitor.errors import EmptySampleError
-from monitor.stats.proportion import newcombe_difference, newcombe_distance_bound, wilson_interval
+from monitor.stats.proportions import newcombe_difference, newcombe_distance_bound, wilson_interval
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])

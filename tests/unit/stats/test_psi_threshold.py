@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
 from monitor.errors import EmptySampleError
-from monitor.stats.psi_threshold import (
+from monitor.stats.psi_bounds import (
     distance_lower_bound,
     effective_size,
     proven_lower_bound,

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from monitor.stats.columns import Counts, Reals
-from monitor.stats.population_stability import population_stability_indexes
-from monitor.stats.psi_threshold import tier_threshold
+from monitor.stats.columnar import Counts, Reals
+from monitor.stats.psi import population_stability_indexes
+from monitor.stats.psi_bounds import tier_threshold
 
 EDGES = np.concatenate([[-np.inf], ndtri(np.arange(1, 10) / 10), [np.inf]])
 DECILES = np.full(10, 0.1)

@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from monitor.stats.natural_movement import natural_movement
-from monitor.stats.seasonal_mixture import HourlyBlocks, mixture_shares, mixture_size, seasonal_movement
+from monitor.stats.natural_movement import (
+    HourlyBlocks,
+    mixture_shares,
+    mixture_size,
+    natural_movement,
+    seasonal_movement,
+)
 
 HOURS = 24
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from monitor.errors import EmptySampleError
-from monitor.stats.proportion import newcombe_difference
-from monitor.stats.share_shift import half_share_exceeds, share_shift, share_tolerance
+from monitor.stats.proportions import half_share_exceeds, newcombe_difference, share_shift, share_tolerance
 
 
 def test_the_tolerance_is_a_percent_or_a_quarter() -> None:

@@ -5,15 +5,16 @@ import pytest
 from scipy.special import logsumexp, ndtr, ndtri
 
 from monitor.errors import BinMismatchError
-from monitor.stats.shiryaev_roberts import (
+from monitor.stats.e_detector import (
     EDetector,
+    ToleranceBand,
     after_pane,
     e_detector,
     initial_state,
     log_statistic,
     log_statistics_of_panes,
+    tolerance_band,
 )
-from monitor.stats.tolerance_band import ToleranceBand, tolerance_band
 
 ONE = np.array([0])
 EDGES = np.concatenate([[-np.inf], ndtri(np.arange(1, 10) / 10), [np.inf]])

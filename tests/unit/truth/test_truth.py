@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.spec import AccuracySpec
-from monitor.stats.proportion import wilson_interval
+from monitor.stats.proportions import wilson_interval
 from monitor.truth.accuracy import REFERENCE_CONFIDENCE, PerformanceCounts, is_mature, judge_accuracy
 from monitor.truth.age_buckets import AgeBucket, age_bucket
 from monitor.truth.comparison import ComparisonRules, is_correct

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc, chndtr
 
-from monitor.stats.columns import Reals
-from monitor.stats.psi_threshold import effective_size
+from monitor.stats.columnar import Reals
+from monitor.stats.psi_bounds import effective_size
 
 
 def psi_p_value(

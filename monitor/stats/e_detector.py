@@ -1,23 +1,4 @@
-r"""A lasting change, noticed as early as it is proven: a Shiryaev–Roberts e-detector over panes (``rule: anytime``).
-
-Null: whatever happened before, the events of a pane fall into bin *j* independently with a share inside the bin's
-tolerance band :math:`[l_j, u_j]`. Against it stand alternatives: one bin, one side of its band, a share *r* with odds
-that are some times those of the band's edge *e*. An event multiplies the evidence of an alternative by *r/e* in the
-bin and by :math:`(1-r)/(1-e)` elsewhere: 1 on average at the edge, less inside the band, more past it. With
-:math:`E_t` the product over a pane,
-
-.. math:: R_t = (1 + R_{t-1}) \, E_t, \qquad M_t = \sum_k w_k R_t^{(k)}, \qquad \sum_k w_k = 1
-
-and under the null E[M at any time it is stopped] is at most the expected number of panes until then. So an alarm at
-:math:`M_t \ge C` is false once in C panes or more rarely on average, however often it is looked at. Beginning later,
-or taking several panes as one, only makes M smaller: the panes of a window may be judged without those before it.
-
-A column that wanders past its band is a change to it, and so are events that repeat each other.
-
-References:
-    Shin, Ramdas & Rinaldo (2024), *E-detectors: a nonparametric framework for sequential change detection*,
-    arXiv 2203.03532: e-SR detectors, their mixtures, and the run length. Shiryaev (1963), Roberts (1966).
-"""
+"""The Shiryaev–Roberts e-detector of a lasting change, and the band of small changes that it tolerates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +7,41 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import BinMismatchError
-from monitor.stats.columns import Counts, Reals, Starts, column_lengths
-from monitor.stats.tolerance_band import ToleranceBand
+from monitor.stats.columnar import Counts, Reals, Starts, column_lengths
+from monitor.stats.proportions import share_tolerance, wilson_interval
 
 ODDS_RATIOS = (1.25, 1.6, 2.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToleranceBand:
+    """Lowest and highest share of each bin, shape ``(bins of all columns,)``; 0 and 1 in a column without reference."""
+
+    low: Reals
+    high: Reals
+
+
+def tolerance_band(reference: Counts, *, starts: Starts, confidence: float = 0.999) -> ToleranceBand:
+    r"""Return :math:`[l_j - \delta_j, u_j + \delta_j]` for each bin.
+
+    :math:`(l_j, u_j)` is Wilson's interval of the bin's reference share, for that share is known from a sample only;
+    :math:`\delta_j = \max(0.01, p_j / 4)` is what missing and invalid values are allowed too.
+
+    Args:
+        reference: Shape ``(bins of all columns,)``.
+        starts: Shape ``(columns,)``. First bin of each column.
+        confidence: Of Wilson's interval.
+
+    Raises:
+        BinMismatchError: *starts* does not fit *reference*.
+    """
+    totals = np.repeat(np.add.reduceat(reference, starts), column_lengths(starts, len(reference)))
+    low, high = np.zeros(len(reference)), np.ones(len(reference))
+    for place, (count, total) in enumerate(zip(reference.tolist(), totals.tolist(), strict=True)):
+        if total > 0:
+            known, tolerance = wilson_interval(count, total, confidence=confidence), share_tolerance(count / total)
+            low[place], high[place] = max(known.low - tolerance, 0.0), min(known.high + tolerance, 1.0)
+    return ToleranceBand(low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

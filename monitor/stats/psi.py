@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from monitor.stats.columns import Counts, Reals, Starts
-from monitor.stats.paired_shares import paired_shares, require_one_column, require_pseudocount
+from monitor.stats.columnar import Counts, Reals, Starts, paired_shares, require_one_column, require_pseudocount
 
 PSEUDOCOUNT = 0.5
 
