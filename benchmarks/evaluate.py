@@ -20,7 +20,7 @@ from monitor.store.migrate import upgrade
 from monitor.store.schema import input_offset, pane
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, SeriesKey
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from tests.services.postgres import PostgresServer
 
 COLUMNS = 20

@@ -23,7 +23,7 @@ from monitor.settings import Settings
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import cells, dead_letter, input_offset, pane, prediction_ledger, series, unseen_value
-from monitor.windows.codec import decode_counts
+from monitor.windows.pane_codec import decode_counts
 
 PaneKey = tuple[int, str, str, str, int, int]
 """Model id, version, segment tag and value, cells id, start of the span (ms)."""

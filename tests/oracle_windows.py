@@ -29,7 +29,7 @@ from monitor.store.schema import (
     series,
     spec,
 )
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from tests.oracle import Counted
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer

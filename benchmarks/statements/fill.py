@@ -13,7 +13,7 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import prediction_ledger
 from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, week_start
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, IncidentKind, Tier, Verdict
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from tests.integration.counted_model import CountedModel, apply_counted_model
 
 DAY_MILLIS = 24 * HOUR_MILLIS

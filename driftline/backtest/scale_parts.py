@@ -11,7 +11,7 @@ from monitor.clock import iso_utc
 from monitor.evaluate.results import EvaluationKind
 from monitor.spec import ModelSpec
 from monitor.types import ALL_SEGMENT, Scale, Verdict, span_text
-from monitor.windows.due import step_millis
+from monitor.windows.sliding import step_millis
 
 ALARMING = frozenset({Verdict.WARNING, Verdict.ALERT, Verdict.CRITICAL})
 _LETTERS = {

@@ -25,7 +25,7 @@ from monitor.store.scale_progress import read_progress
 from monitor.store.watermarks import read_partitions
 from monitor.truth.accuracy import PerformanceCounts
 from monitor.types import TopicRole
-from monitor.windows.counts_cache import CountsCache
+from monitor.windows.count_cache import CountsCache
 from monitor.windows.watermark import watermark_of
 
 log = structlog.get_logger()

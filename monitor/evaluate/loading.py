@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from monitor.errors import DriftlineError
 from monitor.store.panes import pane_counts
-from monitor.windows.codec import decode_counts
-from monitor.windows.counts_cache import Counts, CountsCache, RowIds, narrowed, total
-from monitor.windows.cutting import PaneRow
+from monitor.windows.count_cache import Counts, CountsCache, RowIds, narrowed, total
+from monitor.windows.pane_codec import decode_counts
+from monitor.windows.sliding import PaneRow
 
 ROWS_AT_ONCE = 512  # of up to some 20 kB: a catch-up reads few statements and holds little
 

@@ -13,8 +13,7 @@ from monitor.store.counted_series import CountedHours, counted_series, write_hou
 from monitor.store.pane_marks import delete_marks, read_marks
 from monitor.store.revisions_due import DueStretch, add_due
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Scale
-from monitor.windows.due import length_millis, next_end, step_millis
-from monitor.windows.filling import filled_from
+from monitor.windows.sliding import filled_from, length_millis, next_end, step_millis
 
 MARKS_AT_ONCE = 5_000
 Pane = tuple[int, int]

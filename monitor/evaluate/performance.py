@@ -19,7 +19,7 @@ from monitor.store.performance import (
 )
 from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.types import Scale
-from monitor.windows.due import length_millis, step_millis
+from monitor.windows.sliding import length_millis, step_millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

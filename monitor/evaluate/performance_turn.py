@@ -10,7 +10,7 @@ from monitor.evaluate.results import EvaluationKind, StoredEvaluation
 from monitor.store.counted_series import CountedSeries, counted_series
 from monitor.store.performance import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
 from monitor.types import Scale, SeriesKey
-from monitor.windows.due import ends_covering
+from monitor.windows.sliding import ends_covering
 
 MINUTES_AT_ONCE = 5000
 

@@ -9,8 +9,8 @@ from monitor.store.counted_series import CountedSeries, series_counted_after
 from monitor.store.panes import SearchFrom, first_stretches, pane_rows
 from monitor.store.scale_progress import Progress
 from monitor.types import MINUTE_MILLIS, Scale
-from monitor.windows.cutting import PaneRow
-from monitor.windows.due import (
+from monitor.windows.sliding import (
+    PaneRow,
     Stretch,
     ends_with_events,
     first_end_with_events,

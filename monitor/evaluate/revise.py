@@ -22,7 +22,7 @@ from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.due import last_end, length_millis
+from monitor.windows.sliding import last_end, length_millis
 
 REVISIONS_AT_ONCE = 500
 DUE_AT_ONCE = 5_000

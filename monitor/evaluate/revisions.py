@@ -13,9 +13,16 @@ from monitor.store.evaluations import LastRevision
 from monitor.store.revisions_due import DueStretch
 from monitor.store.scale_progress import Progress
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.cutting import PaneRow
-from monitor.windows.due import ends_reading, last_end, length_millis, next_end, step_millis
-from monitor.windows.filling import is_filling, previous_is_filling
+from monitor.windows.sliding import (
+    PaneRow,
+    ends_reading,
+    is_filling,
+    last_end,
+    length_millis,
+    next_end,
+    previous_is_filling,
+    step_millis,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from monitor.truth.lasting_errors import StepTruths
 from monitor.types import Scale
-from monitor.windows.due import length_millis, step_millis
+from monitor.windows.sliding import length_millis, step_millis
 
 
 class TruthSteps:

@@ -25,7 +25,7 @@ from monitor.store.evaluations import (
 from monitor.store.panes import series_began
 from monitor.store.scale_progress import write_progress
 from monitor.types import OTHER_VERSIONS, Scale, SeriesKey, Verdict
-from monitor.windows.counts_cache import CountsCache
+from monitor.windows.count_cache import CountsCache
 
 TRIES = 5
 

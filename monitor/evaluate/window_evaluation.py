@@ -21,10 +21,16 @@ from monitor.evaluate.loading import StepSums
 from monitor.findings import WindowResult
 from monitor.types import Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
-from monitor.windows.counts_cache import Counts, CountsCache, RowIds, total
-from monitor.windows.cutting import PaneRow, SpanCutError, StepRows, WindowRows
-from monitor.windows.due import length_millis
-from monitor.windows.filling import is_filling, previous_is_filling
+from monitor.windows.count_cache import Counts, CountsCache, RowIds, total
+from monitor.windows.sliding import (
+    PaneRow,
+    SpanCutError,
+    StepRows,
+    WindowRows,
+    is_filling,
+    length_millis,
+    previous_is_filling,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,7 @@ def evaluate_windows(
 ) -> Iterator[EvaluatedWindow]:
     """Yield the windows of one series that end at *ends*, scale by scale; *rows* hold all they need, sorted by start.
 
-    *since*: the moment from which the series is complete, see `monitor.windows.filling`.
+    *since*: the moment from which the series is complete, see `monitor.windows.sliding`.
 
     Raises:
         PaneRowsReplaced: A compaction came between; list the rows again.

@@ -10,7 +10,7 @@ from monitor.store.counted_series import series_counted_after
 from monitor.store.pane_marks import oldest_marked
 from monitor.store.scale_progress import Progress, read_progress
 from monitor.types import MINUTE_MILLIS
-from monitor.windows.spans import SPANS, ScaleProgress, compactable_before, settled_until
+from monitor.windows.compaction import SPANS, ScaleProgress, compactable_before, settled_until
 from monitor.windows.watermark import WatermarkRules
 
 BUCKETS_AT_ONCE = 50

@@ -21,9 +21,9 @@ from monitor.store.live_blocks import (
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import base_of
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
-from monitor.windows.codec import decode_counts
-from monitor.windows.counts_cache import total
-from monitor.windows.cutting import PaneRow
+from monitor.windows.count_cache import total
+from monitor.windows.pane_codec import decode_counts
+from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
 
 ROWS_AT_ONCE_MILLIS = 6 * 3_600_000

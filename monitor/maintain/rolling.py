@@ -25,8 +25,8 @@ from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.series import whole_series
 from monitor.store.suspect_times import suspect_times
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Stage
-from monitor.windows.codec import decode_counts
-from monitor.windows.cutting import PaneRow
+from monitor.windows.pane_codec import decode_counts
+from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
 
 HOURS_NEEDED = 24  # a whole cycle of the day, or the reference would be of its calm part alone

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from monitor.failpoint import reach
 from monitor.store.schema import pane
 from monitor.types import MINUTE_MILLIS
-from monitor.windows.codec import decode_counts, encode_counts
-from monitor.windows.counts_cache import total
+from monitor.windows.count_cache import total
+from monitor.windows.pane_codec import decode_counts, encode_counts
 
 
 @dataclass(frozen=True, slots=True)

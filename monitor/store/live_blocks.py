@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.store.schema import live_block, series
-from monitor.windows.codec import decode_counts, encode_counts
+from monitor.windows.pane_codec import decode_counts, encode_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

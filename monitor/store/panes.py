@@ -7,9 +7,7 @@ import sqlalchemy as sa
 
 from monitor.store.schema import pane
 from monitor.types import MINUTE_MILLIS
-from monitor.windows.cutting import PaneRow
-from monitor.windows.due import Stretch
-from monitor.windows.filling import filled_from
+from monitor.windows.sliding import PaneRow, Stretch, filled_from
 
 LONGEST_SPAN_MILLIS = 60 * MINUTE_MILLIS
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

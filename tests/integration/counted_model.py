@@ -18,7 +18,7 @@ from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, SeriesKey
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 
 START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
 

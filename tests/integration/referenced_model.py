@@ -22,7 +22,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.schema import pane
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, SeriesKey
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.counted_model import START, set_watermark
 

@@ -29,7 +29,7 @@ from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.schema import dedup, input_offset, joined, pane, pane_mark
 from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS
-from monitor.windows.codec import decode_counts
+from monitor.windows.pane_codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.counted_model import START, CountedModel, apply_counted_model, set_watermark, write_pane
 

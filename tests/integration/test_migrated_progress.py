@@ -9,7 +9,7 @@ from monitor.evaluate import Evaluator
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluated_until, evaluation, pane_mark, scale_progress, series
 from monitor.types import MINUTE_MILLIS
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from tests.integration.counted_model import START, CountedModel, apply_counted_model
 from tests.integration.test_evaluate import (
     RULES,

@@ -27,7 +27,7 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import pane
 from monitor.store.series import ensure_series
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
-from monitor.windows.codec import encode_counts
+from monitor.windows.pane_codec import encode_counts
 from tests.integration.counted_model import set_watermark
 
 START = 1_780_272_000_000

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import CorruptPaneError
-from monitor.windows.codec import decode_counts, encode_counts
-from monitor.windows.counts_cache import total
+from monitor.windows.count_cache import total
+from monitor.windows.pane_codec import decode_counts, encode_counts
 
 LIMITS = (2**8 - 1, 2**16 - 1, 2**32 - 1, 2**62)
 counts_lists = st.sampled_from(LIMITS).flatmap(

@@ -5,11 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.codec import decode_counts, encode_counts
-from monitor.windows.counts_cache import narrowed, total
-from monitor.windows.cutting import PaneRow, StepRows
-from monitor.windows.due import Stretch, ends_covering, ends_reading, ends_with_events, first_end_with_events
-from monitor.windows.spans import SPANS, ScaleProgress, bucket_start, compactable_before
+from monitor.windows.compaction import SPANS, ScaleProgress, bucket_start, compactable_before
+from monitor.windows.count_cache import narrowed, total
+from monitor.windows.pane_codec import decode_counts, encode_counts
+from monitor.windows.sliding import (
+    PaneRow,
+    StepRows,
+    Stretch,
+    ends_covering,
+    ends_reading,
+    ends_with_events,
+    first_end_with_events,
+)
 
 scales = st.builds(
     lambda step, halves: Scale(length=2 * step * halves, step=step), st.integers(1, 7), st.integers(1, 4)

@@ -17,7 +17,7 @@ from monitor.store.evaluations import LastRevision
 from monitor.store.revisions_due import DueStretch
 from monitor.store.scale_progress import Progress
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.cutting import PaneRow
+from monitor.windows.sliding import PaneRow
 
 TEN = Scale(length=10, step=1)
 LONG = Scale(length=240, step=20)

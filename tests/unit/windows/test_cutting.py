@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.types import MINUTE_MILLIS, Scale
-from monitor.windows.cutting import PaneRow, SpanCutError, StepRows
+from monitor.windows.sliding import PaneRow, SpanCutError, StepRows
 
 FOUR = Scale(length=4, step=2)
 

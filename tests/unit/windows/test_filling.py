@@ -1,7 +1,7 @@
 """A window that reaches back before its series began is filling."""
 
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.filling import filled_from, is_filling, previous_is_filling
+from monitor.windows.sliding import filled_from, is_filling, previous_is_filling
 
 HOUR = 60 * MINUTE_MILLIS
 FOUR_HOURS, TEN_MINUTES = Scale(240, 20), Scale(10, 1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.types import MINUTE_MILLIS, Scale
-from monitor.windows.due import length_millis, next_end
+from monitor.windows.sliding import length_millis, next_end
 
 SPANS = (1, 10, 60)
 

@@ -1,21 +1,85 @@
-"""Cuts one series' pane rows into windows: which rows are in the halves and in the previous window, exactly.
-
-::
-
-    previous_start          start          middle          end
-    |------- previous -------|-- first half --|-- second half --|
-    |step|step|step|step|step|step|step|step|step|step|step|step|
-
-Everything is made of whole steps, so each step's rows are found once and shared by every window that holds it.
-"""
+"""Sliding windows of event time: which ends are due, which panes a window is made of, and whether it is filled."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor.errors import DriftlineError
 from monitor.types import MINUTE_MILLIS, Scale, Window
-from monitor.windows.due import step_millis
+
+_HOUR_MILLIS = 60 * MINUTE_MILLIS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stretch:
+    """Half-open ``[start, stop)`` of event time (ms) in which there are events."""
+
+    start: int
+    stop: int
+
+
+def step_millis(scale: Scale) -> int:
+    """Return the distance of window ends in milliseconds."""
+    return scale.step * MINUTE_MILLIS
+
+
+def length_millis(scale: Scale) -> int:
+    """Return the length of a window in milliseconds."""
+    return scale.length * MINUTE_MILLIS
+
+
+def next_end(scale: Scale, moment: int) -> int:
+    """Return the first window end strictly after *moment*."""
+    step = step_millis(scale)
+    return (moment // step + 1) * step
+
+
+def last_end(scale: Scale, moment: int) -> int:
+    """Return the last window end not after *moment*."""
+    step = step_millis(scale)
+    return moment // step * step
+
+
+def ends_with_events(scale: Scale, stretches: Iterable[Stretch], *, after: int | None, until: int) -> Iterator[int]:
+    """Yield, ascending, each window end in ``(after, until]`` whose window overlaps one of *stretches*.
+
+    Args:
+        stretches: Sorted by start; they may overlap.
+        after: None: from the first stretch on.
+    """
+    length, step = length_millis(scale), step_millis(scale)
+    end = None if after is None else next_end(scale, after)
+    for stretch in stretches:
+        first = next_end(scale, stretch.start)
+        end = first if end is None else max(end, first)
+        # the window [end - length, end) overlaps while its start lies before the stretch's stop
+        while end < stretch.stop + length and end <= until:
+            yield end
+            end += step
+
+
+def first_end_with_events(scale: Scale, stretch: Stretch, *, after: int | None) -> int:
+    """Return the first window end after *after* that overlaps *stretch*, the first that such a window can reach."""
+    first = next_end(scale, stretch.start)
+    return first if after is None else max(first, next_end(scale, after))
+
+
+def ends_covering(scale: Scale, minutes: Iterable[int], *, until: int) -> frozenset[int]:
+    """Return every window end up to *until* whose window holds one of *minutes* (starts, ms)."""
+    return _ends_within(scale, minutes, length_millis(scale), until=until)
+
+
+def ends_reading(scale: Scale, minutes: Iterable[int], *, until: int) -> frozenset[int]:
+    """Return every window end up to *until* whose window, or the disjoint one before, holds one of *minutes*."""
+    return _ends_within(scale, minutes, 2 * length_millis(scale), until=until)
+
+
+def _ends_within(scale: Scale, minutes: Iterable[int], reach: int, *, until: int) -> frozenset[int]:
+    step = step_millis(scale)
+    ends: set[int] = set()
+    for chunk in {minute // step * step for minute in minutes}:  # a window holds a whole step or nothing of it
+        ends.update(range(chunk + step, min(chunk + reach, until) + 1, step))
+    return frozenset(ends)
 
 
 class SpanCutError(DriftlineError):
@@ -121,3 +185,24 @@ class StepRows:
                     f"of a {self._scale} window"
                 )
         self._uncut.add(cut)
+
+
+def filled_from(first_pane_start: int) -> int:
+    """Return the moment (ms) from which a series counts as complete: the hour of its first pane.
+
+    The whole hour, because compaction moves a first pane's start to it; so the answer does not depend on when that was.
+    """
+    return first_pane_start // _HOUR_MILLIS * _HOUR_MILLIS
+
+
+def is_filling(window: Window, *, since: int) -> bool:
+    """Return whether *window* starts before *since* (`filled_from`).
+
+    Windows of up to an hour are always judged: what moves so fast is in the column's natural movement.
+    """
+    return window.scale.length > 60 and window.start < since
+
+
+def previous_is_filling(window: Window, *, since: int) -> bool:
+    """Return whether the disjoint window before *window* starts before *since*."""
+    return is_filling(Window(window.scale, window.start), since=since)
