@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from monitor.clock import cpu_seconds, monotonic_seconds, now_millis
 from monitor.evaluate import Evaluator, evaluation_rules
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.settings import load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine

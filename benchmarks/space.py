@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.maintain.compact import Compactor
 from monitor.maintain.drop import EVALUATIONS, make_weeks_ahead
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.settings import load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consumers.decode.decoded import INVALID, Column, Indices
-from monitor.reference.cells import ColumnCells, Slot, canonical_category
+from monitor.reference.layout import ColumnCells, Slot, canonical_category
 
 MEMO_CAP = 10_000  # unseen values must not fill the memory, in number
 LONGEST_REMEMBERED = 200  # nor in length: a category may be as long as a message

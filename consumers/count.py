@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from consumers.categories import CategoryCodes
 from consumers.decode.decoded import Column, ColumnName, Floats, Indices, Integers
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnSpan, Slot
+from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnSpan, Slot
 from monitor.spec import ColumnKind
 
 Counts = npt.NDArray[np.uint32]

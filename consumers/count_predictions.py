@@ -16,7 +16,7 @@ from consumers.pending import Pending, SampledPredictions
 from consumers.records import RecordBatch
 from consumers.unseen import UnseenKey, ValueTally, hour_of
 from consumers.version_places import VersionPlaces
-from monitor.reference.cells import canonical_category
+from monitor.reference.layout import canonical_category
 from monitor.spec import ModelSpec, Task
 from monitor.store.configuration import AppliedModel
 from monitor.types import ALL_SEGMENT

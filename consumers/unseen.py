@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from monitor.reference.cells import canonical_category
+from monitor.reference.layout import canonical_category
 from monitor.stats.heavy_hitters import FrequentValues, frequent_values
 from monitor.store.unseen import VALUES_NAMED
 from monitor.types import HOUR_MILLIS, SeriesKey

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.findings import Finding, WindowResult
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
+from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.store import schema

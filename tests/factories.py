@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import iso_utc
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, encode_layout
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.spec_file import parse_spec

@@ -15,7 +15,7 @@ from consumers.pending import Pending
 from consumers.records import batches_by_role
 from consumers.timings import Timings
 from consumers.version_places import VersionPlaces
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration

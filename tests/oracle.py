@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import xxhash
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicPartition
 
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, Slot
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.settings import Settings
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel, load_configuration

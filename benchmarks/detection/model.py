@@ -5,8 +5,8 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.detection.stream import LABEL, SCORE, TIME, TRUTH, Stream
+from monitor.reference.arrow_columns import natural_kind
 from monitor.reference.build import build_profile
-from monitor.reference.column_values import natural_kind
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ColumnKind, ModelSpec

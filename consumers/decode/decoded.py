@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import InvalidMessage
-from monitor.reference.cells import ColumnRole
+from monitor.reference.layout import ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel
 from monitor.types import DeadLetterReason, ModelKey

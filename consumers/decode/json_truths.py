@@ -19,7 +19,7 @@ from consumers.decode.plain_json import json_object
 from consumers.decode.routing import Directory
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
-from monitor.reference.cells import canonical_category
+from monitor.reference.layout import canonical_category
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.time_units import EARLIEST_MILLIS
 

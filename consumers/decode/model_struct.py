@@ -11,7 +11,7 @@ from consumers.decode.decoded import ColumnName
 from consumers.decode.fields import LONGEST_NAME, Scalar
 from consumers.decode.routing import DEFAULT_NAMESPACE
 from consumers.decode.times import Timestamp
-from monitor.reference.cells import ColumnRole
+from monitor.reference.layout import ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel
 

@@ -16,7 +16,7 @@ from consumers.decode.packed_floats import float_column, float_columns
 from consumers.decode.slow_prediction import bare_prediction, prediction_of
 from consumers.decode.times import all_millis
 from monitor.errors import InvalidMessage
-from monitor.reference.cells import ColumnRole
+from monitor.reference.layout import ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.configuration import AppliedModel
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 from consumers.decode.decoded import INVALID, Column, Predictions, Refusal
 from consumers.decode.json_predictions import PredictionDecoder
 from consumers.learn.event_sample import SampledEvent
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, canonical_category
 from monitor.reference.description import PREDICTION_PREFIX
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, canonical_category
 from monitor.spec import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
 

@@ -10,7 +10,7 @@ from driftline.backtest.report import ColumnPart
 from driftline.backtest.report_curves import PsiTrack
 from driftline.backtest.scale_parts import ALARMING, input_windows
 from driftline.backtest.tracks import Floats
-from monitor.reference.cells import ColumnRole
+from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.types import IncidentKind, Scale, Tier

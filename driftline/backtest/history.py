@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
 from monitor.errors import SpecError
-from monitor.reference.cells import CellsLayout, ColumnRole
-from monitor.reference.column_values import Texts, UncountableColumn, epoch_millis, numbers, texts
+from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_millis, numbers, texts
+from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.spec import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.types import MINUTE_MILLIS

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from driftline.backtest.outcome import BacktestOutcome
 from driftline.backtest.report import ScalePart
 from monitor.clock import iso_utc
-from monitor.reference.agreement import uncalibrated_lengths
+from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.spec_actions import ActionMode

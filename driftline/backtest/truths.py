@@ -10,7 +10,7 @@ import pyarrow as pa
 from consumers.identity import digest_text, prediction_digests, sampled
 from driftline.backtest.history import identities
 from monitor.errors import SpecError
-from monitor.reference.column_values import UncountableColumn, epoch_millis, texts
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts
 from monitor.spec import ModelSpec
 from monitor.store.inbox import InboxRow
 from monitor.types import PartitionKey

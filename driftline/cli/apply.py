@@ -10,7 +10,7 @@ from rich.console import Console
 from driftline.cli.database import opened_database
 from driftline.cli.spec_and_reference import read_reference, read_spec_text
 from monitor.clock import iso_utc
-from monitor.reference.agreement import uncalibrated_lengths
+from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.spec import ModelSpec

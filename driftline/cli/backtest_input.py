@@ -13,10 +13,9 @@ from driftline.cli.exits import WrongUseError
 from driftline.cli.spec_and_reference import read_reference, read_spec_text
 from monitor.clock import iso_utc, to_millis
 from monitor.errors import SpecError
-from monitor.reference.column_values import UncountableColumn, epoch_millis
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, read_table
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.table import read_table
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.types import MINUTE_MILLIS, span_text

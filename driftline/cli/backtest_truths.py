@@ -10,7 +10,7 @@ from driftline.backtest import TruthTable, identities, truths_of
 from driftline.cli.exits import WrongUseError
 from monitor.durations import millis, parse_duration
 from monitor.errors import SpecError
-from monitor.reference.table import read_table
+from monitor.reference.arrow_columns import read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

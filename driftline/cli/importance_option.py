@@ -6,7 +6,7 @@ from pathlib import Path
 
 from driftline.cli.exits import WrongUseError
 from monitor.errors import SpecError
-from monitor.reference.importance import importance_problems, importance_shares
+from monitor.reference.rows import importance_problems, importance_shares
 
 _HEADER = ["column", "importance"]
 IMPORTANCE_HELP = "COLUMN=NUMBER, or a JSON or CSV file of column and importance; may be repeated."

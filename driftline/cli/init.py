@@ -8,8 +8,8 @@ import typer
 from driftline.cli.importance_option import IMPORTANCE_HELP
 from driftline.cli.new_spec import NewSpec, listed, read_scales, spec_files, write_new_spec
 from driftline.cli.proposal import Request
-from monitor.reference.table import read_table
-from monitor.reference.usable_rows import usable_rows
+from monitor.reference.arrow_columns import read_table
+from monitor.reference.rows import usable_rows
 from monitor.spec import Task
 
 

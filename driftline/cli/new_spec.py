@@ -16,7 +16,7 @@ from monitor.errors import SpecError
 from monitor.planning.reference_size import too_few_rows
 from monitor.reference.build import build_profile
 from monitor.reference.profile import encode_profile
-from monitor.reference.usable_rows import UsableRows
+from monitor.reference.rows import UsableRows
 from monitor.spec import ScaleSpec, WindowSpec
 from monitor.spec_file import parse_spec
 

@@ -8,9 +8,9 @@ import typer
 
 from driftline.cli.console import print_table
 from monitor.planning.reference_size import few_rows
-from monitor.reference.cells import ColumnRole, Slot
+from monitor.reference.checks import Remark, remarks
+from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.reference.remarks import Remark, remarks
 from monitor.spec import ModelSpec
 from monitor.types import MINUTE_MILLIS, span_text
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import SpecError
-from monitor.reference.column_cells import uncountable_reason
-from monitor.reference.column_values import UncountableColumn, epoch_millis, is_number, natural_kind, texts
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_number, natural_kind, texts
+from monitor.reference.cell_choice import uncountable_reason
 from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
 from monitor.spec import ColumnKind, ScaleSpec, SegmentSpec, Task
 

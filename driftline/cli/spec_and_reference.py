@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from monitor.errors import SpecError
-from monitor.reference.agreement import disagreements
+from monitor.reference.checks import disagreements
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ModelSpec
 

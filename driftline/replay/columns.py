@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitor.errors import SpecError
-from monitor.reference.column_values import UncountableColumn, epoch_millis
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

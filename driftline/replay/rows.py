@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from driftline.replay.columns import require_columns
 from monitor.errors import SpecError
-from monitor.reference.table import read_table
+from monitor.reference.arrow_columns import read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from monitor.decide.claim import Claim, Level
 from monitor.decide.order import ComparisonOrder
 from monitor.decide.sample import Sample
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.spec import ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
 from monitor.types import IncidentKind, Tier

@@ -2,7 +2,7 @@
 
 import math
 
-from monitor.reference.cells import ColumnCells
+from monitor.reference.layout import ColumnCells
 from monitor.spec import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import span_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitor.reference.cells import CellsLayout, Slot
+from monitor.reference.layout import CellsLayout, Slot
 from monitor.spec import ColumnKind
 
 Indexes = npt.NDArray[np.intp]

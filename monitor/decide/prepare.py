@@ -12,7 +12,7 @@ from monitor.decide.sample import Sample, sample_of
 from monitor.decide.season import Hours, SeasonalReference, seasonal_reference
 from monitor.decide.widths import cell_widths
 from monitor.errors import BinMismatchError
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
 from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts, Reals

@@ -8,9 +8,9 @@ from monitor.decide.measure import column_distances, column_psi
 from monitor.decide.prepare import Prepared, prepare
 from monitor.decide.sample import INVALID, MISSING, UNSEEN, Sample
 from monitor.errors import EmptySampleError
-from monitor.reference.cells import ColumnRole
+from monitor.reference.counting import rebinned_counts
+from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.rebinned import rebinned_counts
 from monitor.spec import ColumnKind, ModelSpec
 from monitor.stats.psi_bounds import chance_level
 

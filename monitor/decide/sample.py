@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from monitor.decide.order import ComparisonOrder
 from monitor.errors import BinMismatchError
-from monitor.reference.cells import Slot
+from monitor.reference.layout import Slot
 from monitor.stats.columnar import Counts
 
 SHARES = ("missing", "invalid", "unseen", "far")

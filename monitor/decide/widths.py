@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitor.decide.order import ComparisonOrder
-from monitor.reference.cells import CellsLayout, ColumnCells
+from monitor.reference.layout import CellsLayout, ColumnCells
 from monitor.spec import ColumnKind
 from monitor.stats.columnar import Counts, Reals
 from monitor.stats.wasserstein import relative_widths

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from monitor.reference.live_counts import ROLLING_DAYS, CoarseOrder, block_minutes_of
 from monitor.reference.profile import ReferenceProfile
+from monitor.reference.rolling import ROLLING_DAYS, CoarseOrder, block_minutes_of
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.counted_series import series_counted_after
 from monitor.store.live_blocks import (

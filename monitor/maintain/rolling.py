@@ -12,10 +12,17 @@ import sqlalchemy as sa
 
 from monitor.clock import iso_utc
 from monitor.maintain.live_blocks import BaseReference, base_reference
-from monitor.reference.approval import Approval, Interval, LiveHour, approve_hours
-from monitor.reference.live_counts import ROLLING_DAYS
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.rolling import LiveBlocks, LiveSums, rolling_profile
+from monitor.reference.rolling import (
+    ROLLING_DAYS,
+    Approval,
+    Interval,
+    LiveBlocks,
+    LiveHour,
+    LiveSums,
+    approve_hours,
+    rolling_profile,
+)
 from monitor.serving_periods import periods
 from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel

@@ -9,9 +9,9 @@ from monitor.planning.comparison import comparisons_at
 from monitor.planning.reference_size import few_rows
 from monitor.planning.scale_plan import column_plan_of
 from monitor.planning.traffic import Traffic
-from monitor.reference.cells import ColumnRole, Slot
+from monitor.reference.checks import constant_value, remarks
+from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.remarks import constant_value, remarks
 from monitor.spec import ModelSpec
 
 

@@ -1,17 +1,29 @@
-"""Builds a reference profile from a table: cells, counts, bins, time blocks, natural movement, accuracy."""
+"""Builds a reference profile from a table."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from monitor.errors import SpecError
-from monitor.reference.accuracy import agreeing_rows
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells
-from monitor.reference.column_cells import column_cells, weights_of_valid
-from monitor.reference.column_reference import column_reference
-from monitor.reference.column_values import Numbers, UncountableColumn, epoch_millis, natural_kind
-from monitor.reference.count_reference import (
+from monitor.reference.arrow_columns import (
+    Numbers,
+    Texts,
+    UncountableColumn,
+    epoch_millis,
+    natural_kind,
+    numbers,
+    texts,
+)
+from monitor.reference.cell_choice import (
+    QUANTILE_CELLS,
+    column_cells,
+    interquartile_range,
+    latency_cells,
+    weights_of_valid,
+)
+from monitor.reference.counting import (
     ColumnPlaces,
     Indices,
     Integers,
@@ -21,16 +33,102 @@ from monitor.reference.count_reference import (
     numeric_places,
 )
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
-from monitor.reference.numeric_cells import QUANTILE_CELLS, interquartile_range, latency_cells
+from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
+from monitor.reference.movement import TimeBlocks, column_movements, share_variances, time_blocks
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.reference.season import SeasonHours, season_hours
-from monitor.reference.time_blocks import TimeBlocks, time_blocks
-from monitor.reference.weights import RowWeights
+from monitor.reference.rows import RowWeights
+from monitor.reference.season import SeasonHours, season_hours, with_season
 from monitor.spec import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
+from monitor.types import Season
 
 BINS_AT_MOST = 31  # 30 categories and the rare ones
 _TWO_HOURS = 120  # as if there were such a window: its halves are hours, so time blocks lie inside an hour
+
+
+def column_reference(
+    cells: ColumnCells,
+    *,
+    bins: Indices,
+    by_block: Integers,
+    blocks: TimeBlocks | None,
+    lengths: tuple[int, ...],
+    season: Season | None,
+    iqr: float,
+) -> ColumnReference:
+    """Return the column's bins and how it moves by itself.
+
+    Args:
+        bins: Shape ``(cells,)``. PSI bin of each cell.
+        by_block: Shape ``(blocks, bins + SLOTS)``.
+        blocks: None without time stamps; *by_block* then has no rows.
+        lengths: Window lengths in minutes, halves included.
+        season: By whose hours movement is looked at besides; None: there are no hour profiles.
+    """
+    groups = by_block.shape[1] - SLOTS
+    shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
+    far = [groups + slot for slot in (Slot.FAR_LOW, Slot.FAR_HIGH)]
+    # Far values are counted a second time; without them a block's row sums up to its events.
+    totals = by_block.sum(axis=1) - by_block[:, far].sum(axis=1)
+    bin_counts = binned(cells, by_block)
+    starts = () if blocks is None else blocks.starts
+    minutes = 0 if blocks is None else blocks.minutes
+    reference = ColumnReference(
+        name=cells.name,
+        bins=tuple(bins.tolist()),
+        movement=column_movements(starts=starts, block_minutes=minutes, bin_counts=bin_counts, lengths=lengths),
+        share_variance=share_variances(
+            starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
+        ),
+        iqr=iqr,
+    )
+    if season is None or blocks is None:
+        return reference
+    return with_season(reference, bin_counts=bin_counts, blocks=blocks, lengths=lengths, season=season)
+
+
+def binned(cells: ColumnCells, counts: Integers) -> Integers:
+    """Return PSI's bins of *counts*, shape ``(…, bins + SLOTS)``: what is outside the range counts at its ends.
+
+    A reference from a table has nothing there; live time may.
+    """
+    groups = counts.shape[-1] - SLOTS
+    found = counts[..., :groups]
+    if cells.kind is not ColumnKind.NUMERIC:
+        return found
+    found = found.copy()
+    found[..., 0] += counts[..., groups + Slot.BELOW]
+    found[..., -1] += counts[..., groups + Slot.ABOVE]
+    return found
+
+
+def agreeing_rows(
+    table: pa.Table, *, description: ReferenceDescription, weights: RowWeights | None = None
+) -> tuple[int, int]:
+    """Return how many rows have both a prediction and a truth, and in how many of them the two agree.
+
+    The prediction is the label; without one, `positive` from the threshold of the score on, else `negative`.
+    Regressions have no such count, nor have references without truths: (0, 0). Weighed rows count by their weight.
+    """
+    if description.truth is None or not (description.label or description.score):
+        return 0, 0
+    truths = _spelled(texts(table[description.truth]))
+    if description.label is not None:
+        predicted = _spelled(texts(table[description.label]))
+    else:
+        scores = numbers(table[description.score])
+        predicted = np.full(scores.values.size, description.negative, dtype=object)
+        # Where a score is missing the comparison is False either way; the next line takes it out.
+        predicted[scores.values >= description.threshold] = description.positive
+        predicted[scores.missing | scores.invalid] = None
+    labelled = (truths != None) & (predicted != None)  # noqa: E711  # elementwise, on arrays of objects
+    counted = np.ones(len(table)) if weights is None else weights.values
+    return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
+
+
+def _spelled(found: Texts) -> npt.NDArray[np.object_]:
+    """Return shape ``(rows,)``: each row's text, None where it has none."""
+    return np.array([*found.categories, None], dtype=object)[found.codes]
 
 
 @dataclass(frozen=True, slots=True)

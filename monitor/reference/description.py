@@ -1,9 +1,10 @@
-"""Which columns of a reference table mean what."""
+"""Which columns of a table, or of a stored profile, are what."""
 
 from dataclasses import dataclass
 
-from monitor.reference.cells import ColumnRole
-from monitor.spec import ColumnKind
+from monitor.reference.layout import ColumnRole
+from monitor.reference.profile import ReferenceProfile
+from monitor.spec import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import Season
 
 PREDICTION_PREFIX = "prediction."
@@ -69,3 +70,74 @@ class ReferenceDescription:
         return tuple(
             dict.fromkeys([*(each.source for each in self.counted), *(name for name in others if name is not None)])
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumns:
+    """Names in the table of what is no feature; None where nothing was said."""
+
+    score: str | None = None
+    label: str | None = None
+    value: str | None = None
+    truth: str | None = None
+    timestamp: str | None = None
+
+
+def spec_description(
+    spec: ModelSpec, columns: TableColumns, *, known: tuple[str, ...]
+) -> tuple[ReferenceDescription, tuple[str, ...]]:
+    """Return the description of a table with the columns *known*, and the problems that it has.
+
+    Features have the names of the spec. A part of the prediction that the spec counts and *columns* does not name is
+    in the column ``prediction.score`` or ``score`` (label, value).
+    """
+    problems: list[str] = []
+
+    def part(name: str, *, counted: bool, said: str | None) -> str | None:
+        if not counted:
+            if said is not None:
+                problems.append(f"--{name} {said}: expected none, for the spec says prediction.{name}: false")
+            return None
+        found = said or next((each for each in (PREDICTION_PREFIX + name, name) if each in known), None)
+        if found is None:
+            problems.append(f"--{name}: expected the column with the prediction's {name}, found none")
+        return found
+
+    description = ReferenceDescription(
+        features=tuple((name, column.kind) for name, column in spec.columns.items()),
+        score=part("score", counted=spec.prediction.score, said=columns.score),
+        label=part("label", counted=spec.prediction.label, said=columns.label),
+        value=part("value", counted=spec.prediction.value, said=columns.value),
+        truth=columns.truth,
+        timestamp=columns.timestamp,
+        lengths=tuple(each.length for each in spec.scales),
+        threshold=spec.prediction.threshold,
+        positive=spec.truth.positive,
+        negative=spec.truth.negative,
+        season=Season.HOUR_OF_WEEK if spec.drift.seasonality == "hour_of_week" else Season.HOUR_OF_DAY,
+    )
+    problems += [
+        f"column {name!r}: expected one of {', '.join(known)}; found none"
+        for name in description.sources
+        if name not in known
+    ]
+    return description, tuple(problems)
+
+
+def spec_of_profile(profile: ReferenceProfile, *, model: str) -> ModelSpec:
+    """Return a spec with the profile's columns, every one monitored, and the defaults for all else."""
+    roles = {column.role for column in profile.layout.columns}
+    features = [column for column in profile.layout.columns if column.role is ColumnRole.FEATURE]
+    value = ColumnRole.VALUE in roles
+    return ModelSpec(
+        model=model,
+        task=Task.REGRESSION if value else Task.BINARY,
+        reference=model,
+        columns={column.name: ColumnSpec(kind=column.kind) for column in features},
+        prediction=PredictionSpec(
+            score=ColumnRole.SCORE in roles,
+            # A profile of features alone is none that `driftline` writes, but it can be looked at all the same.
+            label=ColumnRole.LABEL in roles or not (value or ColumnRole.SCORE in roles),
+            value=value,
+        ),
+    )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import zstandard
 
 from monitor.errors import SpecError
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.types import Season
 
 PROFILE_FORMAT = 1

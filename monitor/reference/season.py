@@ -6,9 +6,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from monitor.reference.movement import grouped_blocks
+from monitor.reference.movement import TimeBlocks, grouped_blocks
 from monitor.reference.profile import ColumnReference, Movement
-from monitor.reference.time_blocks import TimeBlocks
 from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
 from monitor.types import HOUR_MILLIS, Season
 

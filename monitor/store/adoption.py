@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.errors import SpecError
-from monitor.reference.agreement import disagreements
+from monitor.reference.checks import disagreements
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec

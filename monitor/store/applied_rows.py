@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.errors import SpecError
-from monitor.reference.cells import CellsLayout, encode_layout
+from monitor.reference.layout import CellsLayout, encode_layout
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.store.schema import cells, configuration, model, reference, spec
 from monitor.types import MINUTE_MILLIS, ModelKey

@@ -7,8 +7,8 @@ import msgspec
 import sqlalchemy as sa
 
 from monitor.errors import SpecError
-from monitor.reference.agreement import disagreements
-from monitor.reference.cells import CellsLayout, decode_layout
+from monitor.reference.checks import disagreements
+from monitor.reference.layout import CellsLayout, decode_layout
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from monitor.reference.approval import Interval
+from monitor.reference.rolling import Interval
 from monitor.store.schema import evaluation, incident, performance_evaluation, series
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, Verdict
 

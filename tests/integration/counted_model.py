@@ -8,7 +8,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from monitor.clock import to_datetime
-from monitor.reference.cells import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
+from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.store.applied_rows import reference_digest

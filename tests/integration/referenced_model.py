@@ -9,12 +9,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from monitor.evaluate import EvaluationRules, Evaluator
+from monitor.reference.arrow_columns import Numbers
 from monitor.reference.build import build_profile
-from monitor.reference.cells import SLOTS, CellsLayout
-from monitor.reference.column_values import Numbers
-from monitor.reference.count_reference import counts_on_cells, numeric_places
+from monitor.reference.counting import counts_on_cells, numeric_places
+from monitor.reference.description import TableColumns, spec_description
+from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.spec_description import TableColumns, spec_description
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import AppliedModel, apply_spec, load_configuration

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from monitor.findings import ColumnResult, WindowResult
 from monitor.packed_result import encode_result
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, encode_layout
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.spec import ColumnKind
 from monitor.store.engine import make_engine
 from monitor.store.evaluation_history import shown_evaluations

@@ -16,7 +16,7 @@ from driftline.cli.reference.build import build
 from driftline.cli.reference.learn import learn
 from monitor.clock import iso_utc
 from monitor.errors import SpecError, UnavailableError
-from monitor.reference.cells import Slot
+from monitor.reference.layout import Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ColumnKind, Task
 from monitor.spec_file import read_spec

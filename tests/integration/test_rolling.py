@@ -15,7 +15,7 @@ from monitor.maintain.live_blocks import LiveBlockKeeper, base_reference
 from monitor.maintain.loop import Maintainer
 from monitor.maintain.rolling import RollingReference, build_rolling
 from monitor.maintain.rolling_adoption import adopt_rolling_when_due
-from monitor.reference.live_counts import CoarseOrder
+from monitor.reference.rolling import CoarseOrder
 from monitor.settings import Settings
 from monitor.store.adoption import Adopted
 from monitor.store.configuration import load_reference

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from monitor.decide import conclude_window, decide_window, examine_window, prepare
 from monitor.packed_result import decode_result, encode_result
-from monitor.reference.cells import CellsLayout
+from monitor.reference.layout import CellsLayout
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.unit.decide.streams import HOUR, count, layout_of, profile_of, spec_of
 

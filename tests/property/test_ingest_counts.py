@@ -13,7 +13,7 @@ from consumers.count import Counter
 from consumers.decisions import Patience, decide
 from consumers.decode.times import all_millis
 from consumers.recent_identities import RecentIdentities
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec import ColumnKind
 from monitor.store.dedup import SeenIdentities
 from monitor.types import DeadLetterReason

@@ -14,12 +14,12 @@ from driftline.cli.profile_report import built_remarks, column_lines, print_prof
 from driftline.cli.spec_and_reference import read_spec_text
 from monitor.errors import SpecError
 from monitor.planning.reference_size import too_few_rows
+from monitor.reference.arrow_columns import read_table
 from monitor.reference.build import build_profile
+from monitor.reference.checks import Remark
+from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile, encode_profile
-from monitor.reference.remarks import Remark
-from monitor.reference.spec_description import TableColumns, spec_description
-from monitor.reference.table import read_table
-from monitor.reference.usable_rows import usable_rows
+from monitor.reference.rows import usable_rows
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 

@@ -10,8 +10,8 @@ from driftline.cli.exits import WrongUseError
 from driftline.cli.spec_and_reference import read_spec_text
 from monitor.maintain.rolling import build_rolling
 from monitor.planning import Traffic, reference_traffic
+from monitor.reference.description import spec_of_profile
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.reference.spec_of_profile import spec_of_profile
 from monitor.settings import Settings, load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec

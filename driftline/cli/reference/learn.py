@@ -20,10 +20,9 @@ from driftline.cli.reference.build import reference_of, refuse_existing, show_bu
 from driftline.cli.spec_and_reference import read_spec_text
 from monitor.clock import now_millis
 from monitor.errors import SpecError
-from monitor.reference.description import PREDICTION_PREFIX
+from monitor.reference.description import PREDICTION_PREFIX, TableColumns
 from monitor.reference.profile import encode_profile
-from monitor.reference.spec_description import TableColumns
-from monitor.reference.usable_rows import UsableRows
+from monitor.reference.rows import UsableRows
 from monitor.settings import Settings, load_settings
 from monitor.spec import ModelSpec, Task
 from monitor.spec_file import parse_spec

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monitor.reference.cells import CellsLayout, ColumnRole, Slot
+from monitor.reference.layout import CellsLayout, ColumnRole, Slot
 from monitor.types import DeadLetterReason, SeriesKey
 from tests.factories import START, encoded, layout, numeric_cells, prediction_event
 from tests.fake_records import Bench, FakeRecord, configuration

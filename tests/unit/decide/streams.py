@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.decide import Prepared, prepare
-from monitor.reference.categorical_cells import categorical_cells
-from monitor.reference.cells import CellsLayout, ColumnCells, ColumnRole, Slot
-from monitor.reference.column_values import Texts
-from monitor.reference.numeric_cells import numeric_cells
+from monitor.reference.arrow_columns import Texts
+from monitor.reference.cell_choice import categorical_cells, numeric_cells
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
 from monitor.spec import ColumnKind, ModelSpec
 from monitor.stats.binning import decile_bins, rare_merge

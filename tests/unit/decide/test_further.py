@@ -8,7 +8,7 @@ from scipy.stats import chi2_contingency, entropy, wasserstein_distance
 from monitor.decide import decide_window
 from monitor.findings import ColumnResult, FurtherStatistics, WindowResult
 from monitor.packed_result import decode_result, encode_result
-from monitor.reference.numeric_cells import interquartile_range
+from monitor.reference.cell_choice import interquartile_range
 from monitor.spec import FurtherStatistic
 from tests.unit.decide.streams import HOUR, Table, count, prepared_of
 from tests.unit.decide.test_numbers import SAMPLES

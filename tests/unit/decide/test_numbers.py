@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from monitor.decide import decide_window
-from monitor.reference.cells import Slot
+from monitor.reference.layout import Slot
 from tests.unit.decide.streams import HOUR, count, prepared_of
 
 SAMPLES = {

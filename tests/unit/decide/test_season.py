@@ -6,9 +6,9 @@ import pytest
 
 from monitor.decide import Prepared, WindowHours, decide_window, prepare, season_hour
 from monitor.findings import WindowResult
+from monitor.reference.arrow_columns import numbers
 from monitor.reference.build import build_profile
-from monitor.reference.column_values import numbers
-from monitor.reference.count_reference import counts_on_cells, numeric_places
+from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import decode_profile, encode_profile
 from monitor.spec import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task

@@ -8,7 +8,7 @@ import pytest
 from monitor.decide import decide_window, prepare
 from monitor.decide.labels import bin_label, cell_label, percent, span_words
 from monitor.findings import index_text
-from monitor.reference.cells import ColumnCells, ColumnRole
+from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
 from monitor.spec import ColumnKind
 from tests.unit.decide.streams import HOUR, count, layout_of, profile_of, spec_of

@@ -9,8 +9,8 @@ from monitor.planning import Traffic
 from monitor.planning.reference_sight import ReferenceSight, reference_sight
 from monitor.planning.reference_size import few_rows, rows_for_scales, too_few_rows
 from monitor.reference.build import build_profile
+from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.spec_description import TableColumns, spec_description
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.stats.psi_bounds import tier_threshold

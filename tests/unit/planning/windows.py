@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from monitor.decide import Prepared, decide_window, prepare
 from monitor.findings import Finding
-from monitor.reference.cells import SLOTS, CellsLayout
+from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.types import IncidentKind, Tier

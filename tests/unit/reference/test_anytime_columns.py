@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from monitor.errors import SpecError
-from monitor.reference.agreement import anytime_problems, disagreements
 from monitor.reference.build import build_profile
+from monitor.reference.checks import anytime_problems, disagreements
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ColumnKind, ModelSpec

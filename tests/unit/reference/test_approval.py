@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.reference.approval import Interval, LiveHour, approve_hours
+from monitor.reference.rolling import Interval, LiveHour, approve_hours
 from monitor.types import HOUR_MILLIS
 
 H = HOUR_MILLIS

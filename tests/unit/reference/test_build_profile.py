@@ -8,10 +8,10 @@ import pyarrow.parquet
 import pytest
 
 from monitor.errors import SpecError
+from monitor.reference.arrow_columns import natural_kind
 from monitor.reference.build import build_profile
-from monitor.reference.cells import SLOTS, ColumnRole, Slot
-from monitor.reference.column_values import natural_kind
 from monitor.reference.description import ReferenceDescription
+from monitor.reference.layout import SLOTS, ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
 from monitor.spec import ColumnKind
 from tests.services.datasets import CENSUS_REFERENCE

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.reference.categorical_cells import categorical_cells
-from monitor.reference.cells import Slot
-from monitor.reference.column_values import UncountableColumn, epoch_millis, natural_kind, numbers, texts
-from monitor.reference.count_reference import categorical_places, counts_on_cells
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, natural_kind, numbers, texts
+from monitor.reference.cell_choice import categorical_cells
+from monitor.reference.counting import categorical_places, counts_on_cells
+from monitor.reference.layout import Slot
 from monitor.spec import ColumnKind
 
 

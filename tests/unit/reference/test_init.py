@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from driftline.cli.init import init
 from driftline.cli.spec_text import quoted
 from monitor.errors import SpecError
-from monitor.reference.agreement import disagreements, uncalibrated_lengths
+from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ColumnKind, ModelSpec, Task
 from monitor.spec_file import read_spec

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import EmptySampleError
-from monitor.reference.cells import SLOTS, ColumnCells, Slot
-from monitor.reference.column_values import Numbers
-from monitor.reference.count_reference import counts_on_cells, numeric_places
-from monitor.reference.numeric_cells import interquartile_range, latency_cells, numeric_cells
+from monitor.reference.arrow_columns import Numbers
+from monitor.reference.cell_choice import interquartile_range, latency_cells, numeric_cells
+from monitor.reference.counting import counts_on_cells, numeric_places
+from monitor.reference.layout import SLOTS, ColumnCells, Slot
 from monitor.stats.binning import decile_bins
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

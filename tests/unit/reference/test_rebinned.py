@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from monitor.decide.reference_difference import reference_difference
 from monitor.reference.build import build_profile
-from monitor.reference.cells import SLOTS, Slot
-from monitor.reference.description import ReferenceDescription
+from monitor.reference.counting import rebinned_counts
+from monitor.reference.description import ReferenceDescription, spec_of_profile
+from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.rebinned import rebinned_counts
-from monitor.reference.spec_of_profile import spec_of_profile
 from monitor.spec import ColumnKind
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.reference.build import build_profile
+from monitor.reference.checks import remarks
 from monitor.reference.description import ReferenceDescription
-from monitor.reference.remarks import remarks
 from monitor.spec import ColumnKind
 
 START = 1_780_272_000_000

@@ -6,15 +6,13 @@ import pyarrow as pa
 import pytest
 
 from monitor.decide import decide_window, prepare
+from monitor.reference.arrow_columns import epoch_millis, numbers, texts
 from monitor.reference.build import build_profile
-from monitor.reference.cells import SLOTS, Slot
-from monitor.reference.column_values import epoch_millis, numbers, texts
-from monitor.reference.count_reference import categorical_places, counts_on_cells, numeric_places
-from monitor.reference.description import ReferenceDescription
-from monitor.reference.live_counts import CoarseOrder, block_minutes_of
+from monitor.reference.counting import categorical_places, counts_on_cells, numeric_places
+from monitor.reference.description import ReferenceDescription, spec_of_profile
+from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.rolling import LiveBlocks, LiveSums, rolling_profile
-from monitor.reference.spec_of_profile import spec_of_profile
+from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
 from monitor.spec import ColumnKind
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season
 

@@ -7,7 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from monitor.errors import SpecError
-from monitor.reference.table import read_table
+from monitor.reference.arrow_columns import read_table
 
 
 def test_parquet_and_csv_hold_the_same_rows(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from monitor.reference import time_blocks as module
-from monitor.reference.time_blocks import time_blocks
+from monitor.reference import movement as module
+from monitor.reference.movement import time_blocks
 from monitor.types import MINUTE_MILLIS
 
 DEFAULT_LENGTHS = (10, 30, 60, 240, 1440, 10080)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.reference.arrow_columns import UncountableColumn
 from monitor.reference.build import build_profile
-from monitor.reference.cells import SLOTS
-from monitor.reference.column_values import UncountableColumn
-from monitor.reference.count_reference import whole_counts
+from monitor.reference.cell_choice import interquartile_range, numeric_cells
+from monitor.reference.counting import whole_counts
 from monitor.reference.description import ReferenceDescription
-from monitor.reference.numeric_cells import interquartile_range, numeric_cells
+from monitor.reference.layout import SLOTS
 from monitor.reference.profile import ReferenceProfile
-from monitor.reference.weights import read_weights, scaled_weights
+from monitor.reference.rows import read_weights, scaled_weights
 from monitor.spec import ColumnKind
 from monitor.stats.psi_bounds import tier_threshold
 

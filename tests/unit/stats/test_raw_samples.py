@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp, wasserstein_distance
 
 from driftline import stats
 from monitor.errors import EmptySampleError
-from monitor.reference.numeric_cells import numeric_cells
+from monitor.reference.cell_choice import numeric_cells
 from monitor.stats.binning import decile_bins
 from tests.unit.stats.samples import SAMPLES, Integers, Values
 

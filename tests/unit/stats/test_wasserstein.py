@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import wasserstein_distance as raw_distance
 
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.reference.numeric_cells import interquartile_range
+from monitor.reference.cell_choice import interquartile_range
 from monitor.stats.wasserstein import relative_widths, wasserstein_distance, wasserstein_distances
 from tests.unit.stats.samples import SAMPLES, Values, cells_of
 

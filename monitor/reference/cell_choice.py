@@ -1,13 +1,17 @@
-"""Cells of a numeric column: quantiles of the reference, with a cell of its own for each heavy value."""
+"""How the cells of a column are chosen: edges of numbers, frequent categories."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from monitor.errors import EmptySampleError
-from monitor.reference.cells import ColumnCells, ColumnRole
+from monitor.reference.arrow_columns import Numbers, Texts, UncountableColumn, is_number, numbers, texts
+from monitor.reference.description import CountedColumn
+from monitor.reference.layout import ColumnCells, ColumnRole
+from monitor.reference.rows import RowWeights
 from monitor.spec import ColumnKind
 
 QUANTILE_CELLS = 1000
@@ -16,6 +20,9 @@ LATENCY_DECADES = range(-1, 5)  # 0.1 ms to 100 s
 LATENCY_CELLS_PER_DECADE = 20
 
 Reals = npt.NDArray[np.float64]
+
+MAXIMUM_CATEGORIES = 1000
+LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +141,64 @@ def _far_bounds(sample: _Distribution) -> tuple[float, float]:
     low, high = sample.quantile(0.01), sample.quantile(0.99)
     width = (high - low) or sample.largest - float(sample.distinct[0])
     return low - FAR_WIDTHS * width, high + FAR_WIDTHS * width
+
+
+def categorical_cells(texts: Texts, *, name: str, role: ColumnRole = ColumnRole.FEATURE) -> ColumnCells:
+    """Return one cell per category, in the order of their texts.
+
+    Raises:
+        EmptySampleError: There are no categories.
+        UncountableColumn: There are more than `MAXIMUM_CATEGORIES`. None is silently called unseen; the message says
+            what such columns usually are.
+    """
+    found = texts.categories
+    if not found:
+        raise EmptySampleError(f"{name}: a column without categories has no cells")
+    if len(found) > MAXIMUM_CATEGORIES:
+        raise UncountableColumn(
+            f"expected at most {MAXIMUM_CATEGORIES} categories, found {len(found)}{_likely_cause(found)}"
+        )
+    return ColumnCells(name=name, kind=ColumnKind.CATEGORICAL, role=role, categories=found)
+
+
+def _likely_cause(found: tuple[str, ...]) -> str:
+    looked_at = found[:: max(1, len(found) // LOOKED_AT)]  # of a million one by one would take seconds
+    other = [text for text in looked_at if not is_number(text)]
+    if len(other) <= len(looked_at) // 2:
+        example = f", but {other[0]!r} is none" if other else ""
+        return f" (mixed types? {len(looked_at) - len(other)} of {len(looked_at)} are numbers{example})"
+    return f" (an identifier or free text? for example {found[0]!r})"
+
+
+def column_cells(
+    values: pa.ChunkedArray, column: CountedColumn, weights: RowWeights | None = None
+) -> tuple[Numbers | Texts, ColumnCells]:
+    """Return the values of *column* and its cells.
+
+    Raises:
+        UncountableColumn: It cannot be counted; says why, without its name.
+    """
+    found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
+    if np.all(found.missing | found.invalid):
+        missing, invalid = int(found.missing.sum()), int(found.invalid.sum())
+        raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
+    if isinstance(found, Texts):
+        return found, categorical_cells(found, name=column.name, role=column.role)
+    cells = numeric_cells(found.valid, name=column.name, role=column.role, weights=weights_of_valid(found, weights))
+    if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
+        raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
+    return found, cells
+
+
+def weights_of_valid(found: Numbers, weights: RowWeights | None) -> npt.NDArray[np.float64] | None:
+    """Return the weights of the finite values; None without weights."""
+    return None if weights is None else weights.values[~(found.missing | found.invalid)]
+
+
+def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:
+    """Return why *column* cannot be counted, in the words of `build_profile`; None when it can."""
+    try:
+        column_cells(values, column)
+    except UncountableColumn as error:
+        return str(error)
+    return None
