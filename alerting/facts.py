@@ -45,7 +45,7 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
         tier: Worst endured finding of the kind; NONE when there is none.
         calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
         findings: The endured findings of the kind, worst first, at most `FINDINGS_KEPT`.
-        moved: Of drift: every column to list, most certain first; see `monitor.decide.moved`.
+        moved: Of drift: every column to list, most certain first; see `monitor.detection.verdict`.
         unjudged: Columns with too few values here: the window says nothing about theirs.
     """
 

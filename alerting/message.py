@@ -8,7 +8,7 @@ import msgspec
 from alerting.guard import PREDICTION_ROLES
 from alerting.incident_state import Decision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
-from monitor.decide.labels import values_label
+from monitor.detection.explanation import values_label
 from monitor.findings import VERSIONS, Finding
 from monitor.serving_periods import Period
 from monitor.spec_actions import AlertingSpec

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.planning import Plan, Traffic, plan_of
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.reference.build import build_profile

@@ -15,9 +15,16 @@ from scipy.special import ndtr
 
 from benchmarks.accuracy_figures import STEP_TRUTHS, WINDOW_STEPS, allowed_errors, truths_until_proven
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
-from monitor.decide.drift import tier_levels
-from monitor.decide.shares import FAR_MINIMUM, MINIMUM, RELATIVE, UNSEEN_CRITICAL, UNSEEN_WARNING
-from monitor.decide.stuck import HELD_SHARE, STUCK_SHARE
+from monitor.detection.drift_rule import tier_levels
+from monitor.detection.quality_rule import (
+    FAR_MINIMUM,
+    HELD_SHARE,
+    MINIMUM,
+    RELATIVE,
+    STUCK_SHARE,
+    UNSEEN_CRITICAL,
+    UNSEEN_WARNING,
+)
 from monitor.durations import duration_text
 from monitor.planning.answers import Noticed
 from monitor.planning.comparison import Comparison

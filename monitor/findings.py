@@ -92,7 +92,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         events: Events counted in the window.
         calm_below: For each tier that drift (or, of a performance window, performance) can hold open: True when every
             column's PSI and D, or the accuracy itself, is past the closing threshold; None when inconclusive.
-        moved: Columns to list once drift is found, most certain first: see `monitor.decide.moved`.
+        moved: Columns to list once drift is found, most certain first: see `monitor.detection.verdict`.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
         reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
             ``blind``, ``compacted``, ``immature``, ``not_measured``; else empty.

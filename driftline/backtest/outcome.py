@@ -8,7 +8,7 @@ import msgspec
 from alerting.incident_state import Decision, IncidentState
 from alerting.message import UNSEEN, sentence_of
 from driftline.backtest.tracks import PsiTracks
-from monitor.decide.labels import values_label
+from monitor.detection.explanation import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.findings import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues

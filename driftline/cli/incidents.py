@@ -7,7 +7,7 @@ import typer
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
-from monitor.decide.labels import values_label
+from monitor.detection.explanation import values_label
 from monitor.settings import load_settings
 from monitor.store.incident_story import IncidentHead, IncidentStory, list_heads, stories_of
 

@@ -6,7 +6,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 import structlog
 
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.evaluate.marks import take_marks
 from monitor.evaluate.performance import PerformanceRules

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from monitor.decide import (
+from monitor.detection import (
     Examined,
     Prepared,
     WindowHours,

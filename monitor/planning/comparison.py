@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide import Prepared
+from monitor.detection import Prepared
 from monitor.stats.columnar import Reals
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from monitor.decide import Prepared
-from monitor.decide.textbook import KS_P_VALUE
+from monitor.detection import Prepared
+from monitor.detection.textbook_rule import KS_P_VALUE
 from monitor.planning.answers import FalseAlarms
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.planning.share_alarms import expected_share_alarms

@@ -1,7 +1,7 @@
 """The whole plan of one spec at one traffic."""
 
-from monitor.decide import Prepared, prepare
-from monitor.decide.drift import tier_levels
+from monitor.detection import Prepared, prepare
+from monitor.detection.drift_rule import tier_levels
 from monitor.errors import SpecError
 from monitor.planning.advice import advice_of
 from monitor.planning.answers import Noticed, Plan, ShiftPlan

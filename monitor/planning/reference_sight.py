@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.planning.answers import ColumnPlan
 from monitor.planning.comparison import comparisons_at
 from monitor.planning.reference_size import few_rows

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.planning.traffic import reference_traffic
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec

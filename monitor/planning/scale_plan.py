@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from monitor.decide import Prepared
-from monitor.decide.drift import tier_levels
+from monitor.detection import Prepared
+from monitor.detection.drift_rule import tier_levels
 from monitor.planning.answers import ColumnPlan, Needed, ScalePlan
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.planning.false_alarms import evaluations_a_month

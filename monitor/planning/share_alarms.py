@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.stats import binom
 
-from monitor.decide import Prepared
-from monitor.decide.shares import judged_shares, tolerances
+from monitor.detection import Prepared
+from monitor.detection.quality_rule import judged_shares, tolerances
 from monitor.stats.proportions import share_shift
 from monitor.types import Scale
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.decide import Prepared
+from monitor.detection import Prepared
 from monitor.planning.answers import FalseAlarms, ScalePlan
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.planning.traffic import Traffic

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.clock import iso_utc
-from monitor.decide import decide_window
+from monitor.detection import decide_window
 from monitor.findings import WindowResult
 from monitor.spec import FurtherStatistic
 from monitor.store.evaluation_history import shown_evaluations
@@ -16,7 +16,7 @@ from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, ModelKey, SeriesKey, Verdict
 from tests.factories import START, apply_credit_model
 from tests.integration.test_cli import document, run
-from tests.unit.decide.streams import HOUR, count, prepared_of
+from tests.unit.detection.streams import HOUR, count, prepared_of
 
 END = START // (60 * MINUTE_MILLIS) * 60 * MINUTE_MILLIS
 STEP = HOUR.step * MINUTE_MILLIS

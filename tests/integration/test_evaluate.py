@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.decide import decide_window, prepare
+from monitor.detection import decide_window, prepare
 from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
 from monitor.packed_result import decode_result, encode_result
 from monitor.store.configuration import load_reference

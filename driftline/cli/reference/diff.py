@@ -7,7 +7,7 @@ import typer
 
 from driftline.cli.console import AsJson, print_json, print_table
 from driftline.cli.reference.given import given_reference
-from monitor.decide.reference_difference import ColumnDifference, reference_difference
+from monitor.detection.reference_diff import ColumnDifference, reference_difference
 
 
 def diff(

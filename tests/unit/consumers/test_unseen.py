@@ -8,7 +8,7 @@ import numpy as np
 
 from consumers.categories import CategoryCodes
 from consumers.unseen import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, ValueTally, hour_of, value_text
-from monitor.decide.labels import values_label
+from monitor.detection.explanation import values_label
 from monitor.reference.layout import ColumnCells, ColumnRole, Slot
 from monitor.spec import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues

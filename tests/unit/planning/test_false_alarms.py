@@ -11,7 +11,7 @@ from monitor.planning.share_alarms import share_alarm_probability
 from monitor.stats.proportions import share_shift
 from monitor.stats.psi import population_stability_indexes
 from monitor.types import Scale
-from tests.unit.decide.streams import HOUR, prepared_of
+from tests.unit.detection.streams import HOUR, prepared_of
 from tests.unit.planning.windows import EVEN, Column
 
 

@@ -9,7 +9,7 @@ from monitor.planning.comparison import comparisons_at
 from monitor.planning.noticing import first_noticed, noticed_at_scale
 from monitor.planning.shift import psi_of_shift
 from monitor.types import Scale, Tier
-from tests.unit.decide.streams import HOUR
+from tests.unit.detection.streams import HOUR
 from tests.unit.planning.windows import EVEN, Column, drift_tier, mean_shift, psi_of
 
 RUNS = 600

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.decide import decide_window, prepare
+from monitor.detection import decide_window, prepare
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
 from monitor.planning.comparison import reference_sizes
@@ -15,7 +15,7 @@ from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec import ColumnKind
 from monitor.types import MINUTE_MILLIS, Season, Verdict
-from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
+from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}
 START = 1_780_272_000_000

@@ -8,7 +8,7 @@ import pytest
 from monitor.planning.comparison import Comparison, comparisons_at
 from monitor.planning.power import proving_probability, values_needed
 from monitor.types import Tier
-from tests.unit.decide.streams import HOUR
+from tests.unit.detection.streams import HOUR
 from tests.unit.planning.windows import Column, drift_tier, shares_with
 
 TIERS = {Tier.WARNING: 0.1, Tier.ALERT: 0.2, Tier.CRITICAL: 0.3}

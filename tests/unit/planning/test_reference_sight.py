@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.planning import Traffic
 from monitor.planning.reference_sight import ReferenceSight, reference_sight
 from monitor.planning.reference_size import few_rows, rows_for_scales, too_few_rows

@@ -8,13 +8,13 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from monitor.decide import Prepared, decide_window, prepare
+from monitor.detection import Prepared, decide_window, prepare
 from monitor.findings import Finding
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec import ModelSpec
 from monitor.types import IncidentKind, Tier
-from tests.unit.decide.streams import HOUR, layout_of, profile_of, spec_of
+from tests.unit.detection.streams import HOUR, layout_of, profile_of, spec_of
 
 BINS = 10
 EVEN = np.full(BINS, 1.0 / BINS)

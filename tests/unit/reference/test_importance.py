@@ -7,7 +7,7 @@ import pytest
 
 from driftline.cli.exits import WrongUseError
 from driftline.cli.importance_option import read_importance
-from monitor.decide import prepare
+from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.spec_file import parse_spec
 from tests.factories import profile, spec_text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.decide.reference_difference import reference_difference
+from monitor.detection.reference_diff import reference_difference
 from monitor.reference.build import build_profile
 from monitor.reference.counting import rebinned_counts
 from monitor.reference.description import ReferenceDescription, spec_of_profile

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.decide import decide_window, prepare
+from monitor.detection import decide_window, prepare
 from monitor.reference.arrow_columns import epoch_millis, numbers, texts
 from monitor.reference.build import build_profile
 from monitor.reference.counting import categorical_places, counts_on_cells, numeric_places

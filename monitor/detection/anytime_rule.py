@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitor.decide.claim import Claim, Level
-from monitor.decide.order import ComparisonOrder
-from monitor.decide.sample import Sample
+from monitor.detection.comparison import ComparisonOrder, Sample
+from monitor.detection.evidence import Claim, Level
 from monitor.reference.layout import CellsLayout
 from monitor.spec import ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitor.decide import Prepared, prepare
+from monitor.detection import Prepared, prepare
 from monitor.reference.arrow_columns import Texts
 from monitor.reference.cell_choice import categorical_cells, numeric_cells
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot

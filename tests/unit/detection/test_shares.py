@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monitor.decide import Prepared, decide_window
+from monitor.detection import Prepared, decide_window
 from monitor.findings import Finding, WindowResult
 from monitor.types import IncidentKind, Tier, Verdict
-from tests.unit.decide.streams import HOUR, count, prepared_of
+from tests.unit.detection.streams import HOUR, count, prepared_of
 
 Change = Callable[[np.ndarray], object]
 EVENTS = 1000

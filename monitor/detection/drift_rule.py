@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from monitor.decide.claim import Claim, Level
-from monitor.decide.measure import Half, Measured, column_psi
-from monitor.decide.prepare import Mask, Prepared, ScaleMovement
-from monitor.decide.sample import Sample
+from monitor.detection.comparison import Sample
+from monitor.detection.evidence import Claim, Level
+from monitor.detection.measurements import Half, Measured, column_psi
+from monitor.detection.prepared import Mask, Prepared, ScaleMovement
 from monitor.spec import TierSpec
 from monitor.stats.columnar import Reals
 from monitor.stats.psi_bounds import (

@@ -5,13 +5,13 @@ import pytest
 from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
 from scipy.stats import chi2_contingency, entropy, wasserstein_distance
 
-from monitor.decide import decide_window
+from monitor.detection import decide_window
 from monitor.findings import ColumnResult, FurtherStatistics, WindowResult
 from monitor.packed_result import decode_result, encode_result
 from monitor.reference.cell_choice import interquartile_range
 from monitor.spec import FurtherStatistic
-from tests.unit.decide.streams import HOUR, Table, count, prepared_of
-from tests.unit.decide.test_numbers import SAMPLES
+from tests.unit.detection.streams import HOUR, Table, count, prepared_of
+from tests.unit.detection.test_numbers import SAMPLES
 
 ALL = [each.value for each in FurtherStatistic]
 CITIES = ["berlin", "paris", "rome", "vienna"]

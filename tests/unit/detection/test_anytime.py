@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.decide import Prepared, decide_window, watches_panes
+from monitor.detection import Prepared, decide_window, watches_panes
 from monitor.findings import WindowResult
 from monitor.types import Scale, Tier
-from tests.unit.decide.streams import count, prepared_of
+from tests.unit.detection.streams import count, prepared_of
 
 TEN, HOUR = Scale(10, 1), Scale(60, 5)
 SCALES = {"scales": [{"length": "10m", "step": "1m"}, {"length": "1h", "step": "5m"}]}

@@ -1,23 +1,70 @@
-"""Everything about a decision that does not change from window to window."""
+"""What does not change from window to window: the reference as arrays, its widths, the family of tests."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.decide.anytime import AnytimeWatch, anytime_watch
-from monitor.decide.family import FamilyOfTests, family_of
-from monitor.decide.order import ComparisonOrder, comparison_order
-from monitor.decide.sample import Sample, sample_of
-from monitor.decide.season import Hours, SeasonalReference, seasonal_reference
-from monitor.decide.widths import cell_widths
+from monitor.detection.anytime_rule import AnytimeWatch, anytime_watch
+from monitor.detection.comparison import ComparisonOrder, Sample, comparison_order, sample_of
+from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_reference
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
 from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts, Reals
+from monitor.stats.wasserstein import relative_widths
 
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyOfTests:
+    """Everything that is tested of one model at one evaluation time; versions are not counted.
+
+    Attributes:
+        tests: Of one series at one scale.
+        scales: Of the spec.
+        segments: Series of one version: the whole, and each value of each tag with `other`.
+    """
+
+    tests: int
+    scales: int
+    segments: int
+
+    @property
+    def size(self) -> int:
+        """How many tests share the error probability, at least 1."""
+        return max(self.tests, 1) * self.scales * self.segments
+
+
+def family_of(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask) -> FamilyOfTests:
+    """Return the family of *spec*; the masks have shape ``(columns,)``, as in `Prepared`."""
+    # Of each column PSI, missing and invalid; of numeric ones D and far; of all that can be unseen, unseen.
+    return FamilyOfTests(
+        tests=int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum()),
+        scales=len(spec.scales),
+        segments=1 + sum(len(each.values) + 1 for each in spec.segments),
+    )
+
+
+def cell_widths(layout: CellsLayout, order: ComparisonOrder, reference: Counts) -> Reals:
+    """Return the widths as of `relative_widths`, shape ``(compared,)``; NaN for categorical columns.
+
+    Args:
+        reference: Shape ``(compared,)``. The reference's counts, in the order of comparison.
+    """
+    low = np.concatenate([_bounds(column)[:-1] for column in layout.columns])
+    high = np.concatenate([_bounds(column)[1:] for column in layout.columns])
+    return relative_widths(reference, low=low, high=high, starts=order.columns)
+
+
+def _bounds(column: ColumnCells) -> Reals:
+    """Return where the compared cells of *column* begin and end; categories have no extent."""
+    if column.kind is ColumnKind.CATEGORICAL:
+        return np.zeros(column.cells + 1)
+    # What is below the minimum or above the maximum counts as if it were there.
+    return np.array([column.edges[0], *column.edges, column.maximum, column.maximum])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

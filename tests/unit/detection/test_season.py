@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.decide import Prepared, WindowHours, decide_window, prepare, season_hour
+from monitor.detection import Prepared, WindowHours, decide_window, prepare, season_hour
 from monitor.findings import WindowResult
 from monitor.reference.arrow_columns import numbers
 from monitor.reference.build import build_profile

@@ -4,9 +4,9 @@
 where the window before is loaded only when it matters.
 """
 
-from monitor.decide.prepare import Prepared, prepare
-from monitor.decide.season import WindowHours, season_hour
-from monitor.decide.window import (
+from monitor.detection.prepared import Prepared, prepare
+from monitor.detection.seasonal import WindowHours, season_hour
+from monitor.detection.window import (
     Examined,
     conclude_window,
     decide_window,

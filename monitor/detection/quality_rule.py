@@ -1,11 +1,13 @@
-"""Shares of missing, invalid, unseen and far values, and fields that are gone (statistics §5, far: §3.5)."""
+"""Data quality of a window: missing, invalid, unseen and far values, columns that are stuck."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide.claim import Claim, Level
-from monitor.decide.measure import Measured
-from monitor.decide.prepare import Mask, Prepared
-from monitor.decide.sample import MISSING, SHARES, UNSEEN, Sample
+from monitor.detection.comparison import MISSING, SHARES, UNSEEN, Sample
+from monitor.detection.evidence import Claim, Level
+from monitor.detection.measurements import Measured
+from monitor.detection.prepared import Mask, Prepared
 from monitor.stats.columnar import Reals
 from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
 from monitor.types import IncidentKind, Tier
@@ -15,6 +17,9 @@ FAR_MINIMUM = 0.05
 UNSEEN_WARNING, UNSEEN_CRITICAL = 0.001, 0.05
 # Share of the reference up to which a column that is missing in a whole window is a field that is gone.
 OFTEN_MISSING = 0.5
+
+STUCK_SHARE = 0.99
+HELD_SHARE = 0.5
 
 
 def share_claims(prepared: Prepared, measured: Measured) -> tuple[Claim, ...]:
@@ -137,3 +142,58 @@ def _in_halves(prepared: Prepared, measured: Measured, *, column: int, kind: int
 def _shares_of(sample: Sample) -> Reals:
     shares: Reals = sample.shares / np.maximum(sample.totals, 1)
     return shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaviestCell:
+    """The cell that holds most of a half's values: its index among the compared counts, and its shares."""
+
+    cell: int
+    share: float
+    reference_share: float
+
+
+def heaviest_cell(prepared: Prepared, measured: Measured, *, column: int) -> HeaviestCell | None:
+    """Return the heaviest cell of the second half, None without values; BELOW and ABOVE are cells too."""
+    start = int(prepared.order.columns[column])
+    half, reference = measured.halves[1].sample, measured.halves[1].reference
+    n, m = int(half.n[column]), float(reference.n[column])
+    if n == 0 or m == 0:
+        return None
+    stop = start + len(prepared.bins[column]) + 2 * int(prepared.numeric[column])
+    cell = start + int(np.argmax(half.cells[start:stop]))
+    return HeaviestCell(cell=cell, share=int(half.cells[cell]) / n, reference_share=float(reference.cells[cell]) / m)
+
+
+def stuck_claim(prepared: Prepared, measured: Measured, drift: Claim) -> Claim | None:
+    """Return what a proven *drift* of a column really is, when the second half holds one value: a stuck field.
+
+    Only a drift that is proven already can be stuck: the hour of the day, too, stands still for a whole window, and
+    it is the natural movement in the drift's proof that knows this. The second half as a whole is the endurance.
+    """
+    found = heaviest_cell(prepared, measured, column=drift.column)
+    if found is None or found.share < STUCK_SHARE or found.reference_share >= HELD_SHARE:
+        return None
+    if int(measured.halves[1].sample.n[drift.column]) < prepared.min_events // 2 or _is_outside(prepared, drift, found):
+        return None
+    alert, warning = (
+        Level(tier=tier, threshold=STUCK_SHARE, in_halves=True, needs_previous=needs_previous)
+        for tier, needs_previous in ((Tier.ALERT, True), (Tier.WARNING, False))
+    )
+    return Claim(
+        kind=IncidentKind.DATA_QUALITY,
+        column=drift.column,
+        statistic="stuck",
+        value=found.share,
+        bound=found.share,
+        levels=(alert, warning),
+        shown=warning,
+    )
+
+
+def _is_outside(prepared: Prepared, drift: Claim, found: HeaviestCell) -> bool:
+    """Return whether the cell is BELOW or ABOVE, where many values look like one."""
+    if not prepared.numeric[drift.column]:
+        return False
+    start = int(prepared.order.columns[drift.column])
+    return found.cell in (start, start + len(prepared.bins[drift.column]) + 1)

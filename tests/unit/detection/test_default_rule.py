@@ -4,14 +4,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.decide import Prepared, conclude_window, decide_window, examine_window, prepare
-from monitor.decide.drift import psi_lower_bounds
-from monitor.decide.measure import measure
+from monitor.detection import Prepared, conclude_window, decide_window, examine_window, prepare
+from monitor.detection.drift_rule import psi_lower_bounds
+from monitor.detection.measurements import measure
 from monitor.findings import WindowResult
 from monitor.reference.movement import column_movements
 from monitor.stats.psi_bounds import proven_lower_bound
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier, Verdict
-from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
+from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 GENERATOR_SEED = 70
 

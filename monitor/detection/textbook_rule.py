@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from monitor.decide.claim import Claim, Level
-from monitor.decide.drift import tier_levels
-from monitor.decide.measure import Measured
-from monitor.decide.prepare import Prepared
+from monitor.detection.drift_rule import tier_levels
+from monitor.detection.evidence import Claim, Level
+from monitor.detection.measurements import Measured
+from monitor.detection.prepared import Prepared
 from monitor.stats.kolmogorov_smirnov import two_sample_ks_p_value
 from monitor.types import IncidentKind, Tier
 

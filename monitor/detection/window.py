@@ -8,18 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide.anytime import PaneCounts, anytime_claims, with_anytime
-from monitor.decide.claim import Claim, Level, Settled, settle
-from monitor.decide.drift import PreviousWindow, drift_claims, psi_lower_bounds
-from monitor.decide.measure import Measured, column_results, measure, unjudged_results
-from monitor.decide.moved import moved_columns
-from monitor.decide.prepare import Prepared
-from monitor.decide.season import WindowHours
-from monitor.decide.sentence import finding_sentence, inconclusive_sentence, window_sentence
-from monitor.decide.shares import share_claims, share_shown_before
-from monitor.decide.stuck import stuck_claim
-from monitor.decide.textbook import textbook_claims
-from monitor.decide.verdict import by_weight, calm_below, reason_of, worst_verdict
+from monitor.detection.anytime_rule import PaneCounts, anytime_claims, with_anytime
+from monitor.detection.drift_rule import PreviousWindow, drift_claims, psi_lower_bounds
+from monitor.detection.evidence import Claim, Level, Settled, settle
+from monitor.detection.explanation import finding_sentence, inconclusive_sentence, window_sentence
+from monitor.detection.measurements import Measured, column_results, measure, unjudged_results
+from monitor.detection.prepared import Prepared
+from monitor.detection.quality_rule import share_claims, share_shown_before, stuck_claim
+from monitor.detection.seasonal import WindowHours
+from monitor.detection.textbook_rule import textbook_claims
+from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
 from monitor.findings import ColumnResult, Finding, WindowResult
 from monitor.stats.columnar import Counts, Reals
 from monitor.types import IncidentKind, Scale, Verdict

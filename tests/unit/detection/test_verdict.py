@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.decide import Prepared, decide_window, prepare
+from monitor.detection import Prepared, decide_window, prepare
 from monitor.errors import BinMismatchError
 from monitor.findings import WindowResult
 from monitor.packed_result import decode_result, encode_result
@@ -12,7 +12,7 @@ from monitor.reference.cell_choice import latency_cells
 from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.reference.movement import column_movements
 from monitor.types import Scale, Tier, Verdict
-from tests.unit.decide.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
+from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 REFERENCE = {"a": np.random.default_rng(90).normal(size=20_000), "b": np.random.default_rng(91).normal(size=20_000)}
 

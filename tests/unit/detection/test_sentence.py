@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from monitor.decide import decide_window, prepare
-from monitor.decide.labels import bin_label, cell_label, percent, span_words
+from monitor.detection import decide_window, prepare
+from monitor.detection.explanation import bin_label, cell_label, percent, span_words
 from monitor.findings import index_text
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
 from monitor.spec import ColumnKind
-from tests.unit.decide.streams import HOUR, count, layout_of, profile_of, spec_of
+from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 
 # Points at 0 and 61; between and after them intervals.
 EDGES = (0.0, math.nextafter(0.0, 1.0), 61.0, math.nextafter(61.0, 100.0), 78.0)

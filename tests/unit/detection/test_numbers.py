@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from monitor.decide import decide_window
+from monitor.detection import decide_window
 from monitor.reference.layout import Slot
-from tests.unit.decide.streams import HOUR, count, prepared_of
+from tests.unit.detection.streams import HOUR, count, prepared_of
 
 SAMPLES = {
     "normal": lambda generator, n: generator.normal(size=n),

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.decide.measure import column_distances, column_psi
-from monitor.decide.prepare import Prepared, prepare
-from monitor.decide.sample import INVALID, MISSING, UNSEEN, Sample
+from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
+from monitor.detection.measurements import column_distances, column_psi
+from monitor.detection.prepared import Prepared, prepare
 from monitor.errors import EmptySampleError
 from monitor.reference.counting import rebinned_counts
 from monitor.reference.layout import ColumnRole

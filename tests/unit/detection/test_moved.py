@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from monitor.decide import decide_window
+from monitor.detection import decide_window
 from monitor.findings import WindowResult
 from monitor.types import Verdict
-from tests.unit.decide.streams import HOUR, count, prepared_of
+from tests.unit.detection.streams import HOUR, count, prepared_of
 
 NAMES = tuple(f"x{number:02d}" for number in range(20))
 PREPARED = prepared_of(

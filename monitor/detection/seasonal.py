@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from monitor.decide.order import ComparisonOrder
-from monitor.decide.sample import Sample
+from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec import DriftSpec
 from monitor.stats.columnar import Reals
