@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from monitor.performance.error_detector import StepTruths, lasting_errors
+from monitor.performance.verdict import REFERENCE_CONFIDENCE
 from monitor.spec import AccuracySpec
 from monitor.stats.proportions import wilson_interval
-from monitor.truth.accuracy import REFERENCE_CONFIDENCE
-from monitor.truth.lasting_errors import StepTruths, lasting_errors
 
 STREAMS = 100
 STEP_TRUTHS, WINDOW_STEPS = 100, 10

@@ -1,7 +1,7 @@
 """What the database must hold of truths and deployments: their topics read from offset 0, folded and joined slowly.
 
-The counterpart of `tests.oracle`, and as independent: nothing of `consumers` or `monitor.truth` is used. What joins is
-recomputed from the ledger of the recount, not from the database's.
+The counterpart of `tests.oracle`, and as independent: nothing of `consumers` or `monitor.performance` is used.
+What joins is recomputed from the ledger of the recount, not from the database's.
 """
 
 import json

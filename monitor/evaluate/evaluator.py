@@ -17,13 +17,13 @@ from monitor.evaluate.rules import EvaluationRules
 from monitor.evaluate.turn import WindowTurn
 from monitor.evaluate.window_evaluation import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
+from monitor.performance.verdict import PerformanceCounts
 from monitor.reference.profile import stand_in
 from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
 from monitor.store.scale_progress import read_progress
 from monitor.store.watermarks import read_partitions
-from monitor.truth.accuracy import PerformanceCounts
 from monitor.types import TopicRole
 from monitor.windows.count_cache import CountsCache
 from monitor.windows.watermark import watermark_of

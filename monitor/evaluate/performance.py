@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from monitor.evaluate.truth_steps import TruthSteps
 from monitor.packed_result import encode_result
+from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.spec import ModelSpec, Task
 from monitor.store.evaluations import sampled_of, step_sampled_of
 from monitor.store.performance import (
@@ -17,7 +18,6 @@ from monitor.store.performance import (
     newest_mature_end,
     truths_by_step,
 )
-from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.types import Scale
 from monitor.windows.sliding import length_millis, step_millis
 

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from monitor.truth.lasting_errors import StepTruths
+from monitor.performance.error_detector import StepTruths
 from monitor.types import Scale
 from monitor.windows.sliding import length_millis, step_millis
 

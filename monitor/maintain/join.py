@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.durations import millis
+from monitor.performance.label_join import TruthKey, contribution, in_force, next_look_seconds, pane_changes
+from monitor.performance.verdict import ComparisonRules, comparison_rules
 from monitor.store.configuration import Configuration
 from monitor.store.truths import (
     JoinPlace,
@@ -20,10 +22,6 @@ from monitor.store.truths import (
     take_inbox,
     write_joined,
 )
-from monitor.truth.comparison import ComparisonRules, comparison_rules
-from monitor.truth.contribution import contribution, pane_changes
-from monitor.truth.fold import TruthKey, in_force
-from monitor.truth.probing import next_look_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.packed_result import encode_result, pack_result
+from monitor.performance.error_detector import StepTruths
+from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
 from monitor.store.stored_results import ACCURACY_COLUMNS, stored_result
-from monitor.truth.accuracy import JudgedAccuracy, PerformanceCounts
-from monitor.truth.lasting_errors import StepTruths
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
 
 SUMMED_SPANS = (60, 10)  # minutes of `performance_sum`, the longest first

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.clock import to_datetime, to_millis
-from monitor.truth.contribution import Contribution, JoinedKey, LedgerPrediction, PaneChange
-from monitor.truth.fold import TruthEvent, TruthKey
+from monitor.performance.label_join import Contribution, JoinedKey, LedgerPrediction, PaneChange, TruthEvent, TruthKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

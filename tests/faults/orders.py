@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
 from monitor.maintain.join import join_rules
+from monitor.performance.label_join import age_bucket
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.schema import performance_pane, series
-from monitor.truth.age_buckets import age_bucket
 from tests.factories import START, encoded, prediction_event
 from tests.integration.test_ingest import ingesting, records, wait_until
 from tests.services.kafka import KafkaBroker

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from consumers import claims
 from monitor.maintain import JoinRules, join_truths
+from monitor.performance.verdict import ComparisonRules
 from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth
-from monitor.truth.comparison import ComparisonRules
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
 from tests.oracle_rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic

@@ -5,10 +5,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from monitor.performance.label_join import PaneChange, PerformancePaneKey
 from monitor.store.performance import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes
-from monitor.truth.contribution import PaneChange, PerformancePaneKey
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS
 from tests.integration.counted_model import START, apply_counted_model
 

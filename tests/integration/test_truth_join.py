@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from monitor.maintain import JoinRules, join_batches, join_truths
+from monitor.performance.label_join import age_bucket
+from monitor.performance.verdict import ComparisonRules
 from monitor.store.schema import (
     joined,
     performance_due,
@@ -18,8 +20,6 @@ from monitor.store.schema import (
     truth,
     truth_inbox,
 )
-from monitor.truth.age_buckets import age_bucket
-from monitor.truth.comparison import ComparisonRules
 from tests.integration.counted_model import START, CountedModel, apply_counted_model
 
 HORIZON = 3_600_000

@@ -1,17 +1,51 @@
-"""Judges the labelled accuracy of one window: its interval, and whether a floor or a drop is proven."""
+"""Labelled accuracy of one window: right or wrong, its interval, whether a floor or a drop is proven."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.clock import iso_utc
 from monitor.findings import Finding, WindowResult
-from monitor.spec import AccuracySpec
+from monitor.performance.error_detector import LastingErrors, StepTruths, lasting_errors
+from monitor.spec import AccuracySpec, ModelSpec, Task
 from monitor.stats.proportions import Interval, wilson_interval
-from monitor.truth.lasting_errors import LastingErrors, StepTruths, lasting_errors
 from monitor.types import IncidentKind, Scale, Tier, Verdict
 
 REFERENCE_CONFIDENCE = 0.95
 """Of the interval around the reference's accuracy: it is measured once, and the allowed drop comes on top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRules:
+    """How a model's predictions become labels; *regression*: nothing is right or wrong."""
+
+    threshold: float
+    positive: str
+    negative: str
+    regression: bool
+
+
+def comparison_rules(spec: ModelSpec) -> ComparisonRules:
+    """Return the rules that *spec* spells."""
+    return ComparisonRules(
+        threshold=spec.prediction.threshold,
+        positive=spec.truth.positive,
+        negative=spec.truth.negative,
+        regression=spec.task is Task.REGRESSION,
+    )
+
+
+def predicted_label(*, label: str | None, score: float | None, rules: ComparisonRules) -> str | None:
+    """Return the label that was sent, else the one the score stands for; None without either."""
+    if label is not None:
+        return label
+    if score is None:
+        return None
+    return rules.positive if score >= rules.threshold else rules.negative
+
+
+def is_correct(*, label: str | None, score: float | None, truth: str, rules: ComparisonRules) -> bool:
+    """Return whether the prediction agrees with *truth*; always False for a regression, whose metrics come later."""
+    return not rules.regression and predicted_label(label=label, score=score, rules=rules) == truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +89,7 @@ def judge_accuracy(
 
     Critical: it is proven that accuracy has fallen under ``floor``. Warning: that it has fallen by more than ``drop``
     from the reference's, taken at the lower end of its own interval. Both are asked of the latest *steps*, as
-    `monitor.truth.lasting_errors` tells; the interval describes the window and decides nothing.
+    `monitor.performance.error_detector` tells; the interval describes the window and decides nothing.
 
     Args:
         steps: Of the window, in order of time; without those whose truths are not in yet.

@@ -2,13 +2,18 @@
 
 import pytest
 
+from monitor.performance.error_detector import StepTruths, lasting_errors
+from monitor.performance.label_join import AgeBucket, age_bucket, next_look_seconds
+from monitor.performance.verdict import (
+    REFERENCE_CONFIDENCE,
+    ComparisonRules,
+    PerformanceCounts,
+    is_correct,
+    is_mature,
+    judge_accuracy,
+)
 from monitor.spec import AccuracySpec
 from monitor.stats.proportions import wilson_interval
-from monitor.truth.accuracy import REFERENCE_CONFIDENCE, PerformanceCounts, is_mature, judge_accuracy
-from monitor.truth.age_buckets import AgeBucket, age_bucket
-from monitor.truth.comparison import ComparisonRules, is_correct
-from monitor.truth.lasting_errors import StepTruths, lasting_errors
-from monitor.truth.probing import next_look_seconds
 from monitor.types import Scale, Tier, Verdict
 
 RULES = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=False)

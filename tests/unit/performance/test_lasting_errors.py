@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.truth.lasting_errors import StepTruths, lasting_errors
+from monitor.performance.error_detector import StepTruths, lasting_errors
 
 MINUTE = 60_000
 ALLOWED = 0.13  # 0.10 in the reference and a drop of 0.03

@@ -1,7 +1,7 @@
 """Which steps of a window are judged: those whose truths are in."""
 
 from monitor.evaluate.truth_steps import TruthSteps
-from monitor.truth.lasting_errors import StepTruths
+from monitor.performance.error_detector import StepTruths
 from monitor.types import MINUTE_MILLIS, Scale
 
 START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
