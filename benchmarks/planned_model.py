@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from monitor.detection import prepare
 from monitor.planning import Plan, Traffic, plan_of
-from monitor.planning.comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile

@@ -26,11 +26,10 @@ from monitor.detection.quality_rule import (
     UNSEEN_WARNING,
 )
 from monitor.durations import duration_text
-from monitor.planning.answers import Noticed
-from monitor.planning.comparison import Comparison
-from monitor.planning.power import MOST_VALUES, POWER, values_needed
-from monitor.planning.scale_plan import LEVELS, TRUE_PSI
-from monitor.planning.shift import BINS, psi_of_shift
+from monitor.planning.column_comparison import Comparison
+from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
+from monitor.planning.results import Noticed
+from monitor.planning.situation import BINS, psi_of_shift
 from monitor.spec import DriftSpec, WindowSpec
 from monitor.types import Tier
 

@@ -13,7 +13,7 @@ from driftline.cli.profile_report import built_remarks, column_lines, print_prof
 from driftline.cli.proposal import Request, propose
 from driftline.cli.spec_text import spec_text
 from monitor.errors import SpecError
-from monitor.planning.reference_size import too_few_rows
+from monitor.planning.reference_report import too_few_rows
 from monitor.reference.build import build_profile
 from monitor.reference.profile import encode_profile
 from monitor.reference.rows import UsableRows

@@ -5,7 +5,7 @@ from textwrap import fill
 import typer
 
 from driftline.cli.console import print_table
-from monitor.planning.answers import Needed, Noticed, Plan, ScalePlan
+from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
 
 
 def print_plan(plan: Plan) -> None:

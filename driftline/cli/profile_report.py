@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from driftline.cli.console import print_table
-from monitor.planning.reference_size import few_rows
+from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile

@@ -3,8 +3,7 @@
 `plan_of` gives everything at once; the thresholds in it are those of the rule itself, called, not written again.
 """
 
-from monitor.planning.answers import Plan
 from monitor.planning.plan import plan_of
-from monitor.planning.traffic import Traffic, reference_traffic
+from monitor.planning.results import Plan, Traffic, reference_traffic
 
 __all__ = ["Plan", "Traffic", "plan_of", "reference_traffic"]

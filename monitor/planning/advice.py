@@ -1,11 +1,165 @@
-"""What to change, each with its figures: everything that keeps a spec from seeing what it is meant to see."""
+"""What to change in a spec: scales and columns."""
 
-from monitor.planning.advice_columns import column_advice
-from monitor.planning.advice_family import family_advice
-from monitor.planning.advice_reference import reference_advice
-from monitor.planning.advice_scales import scale_advice
-from monitor.planning.answers import Advice
+import math
+from collections.abc import Iterator
+
+from monitor.planning.advice_budget import family_advice, reference_advice
+from monitor.planning.power import MOST_VALUES, events_needed
+from monitor.planning.results import Advice, ColumnPlan, ScalePlan
 from monitor.planning.situation import Situation
+from monitor.types import Tier, span_text
+
+NAMED_AT_MOST = 5
+
+
+def scale_advice(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about `windows.scales` and `windows.min_events`."""
+    yield from _never_concluding(situation)
+    yield from _saying_little(situation)
+
+
+def shortest_concluding(min_events: int, events_per_minute: float) -> int:
+    """Return a short window (minutes) that holds *min_events* on average: whole even minutes, hours or days."""
+    minutes = min_events / events_per_minute
+    unit = 2 if minutes <= 120 else 60 if minutes <= 2 * 1440 else 1440
+    return max(2, unit * math.ceil(minutes / unit))
+
+
+def _never_concluding(situation: Situation) -> Iterator[Advice]:
+    silent = [each for each in situation.scales if not each.concludes]
+    if not silent:
+        return
+    minimum, pace = situation.prepared.min_events, situation.traffic.events_per_minute
+    names = ", ".join(each.scale for each in silent)
+    events = ", ".join(f"{each.events:,.0f}" for each in silent)
+    shortest = span_text(shortest_concluding(minimum, pace))
+    everything = len(silent) == len(situation.scales)
+    remedy = "every window will be inconclusive: add a longer scale" if everything else "drop what is shorter"
+    yield Advice(
+        about="windows.scales",
+        problem=f"{names} can never conclude: {events} events in a window on average, {minimum:,} are needed",
+        remedy=f"{remedy}; the shortest window that holds {minimum:,} at this traffic is {shortest}",
+    )
+
+
+def _saying_little(situation: Situation) -> Iterator[Advice]:
+    critical = situation.prepared.drift.tiers.critical
+    for plan in situation.concluding:
+        column = plan.column(plan.typical)
+        if not column.blunt or column.proven_from is None:
+            continue
+        needed = events_needed(
+            situation.prepared, situation.comparison(plan, plan.typical), psi=critical, level=Tier.WARNING
+        )
+        seen = f"the typical column `{column.column}` proves a warning only from an observed PSI of"
+        if needed is None:
+            yield Advice(
+                about="windows.scales",
+                problem=(
+                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, whatever the traffic: "
+                    "columns move so much by themselves, or the reference is too small"
+                ),
+                remedy="drop the scale, or take a longer reference or windows that hold a whole cycle of the columns",
+            )
+        else:
+            yield Advice(
+                about="windows.min_events",
+                problem=(
+                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, with {plan.events:,.0f} "
+                    "events in a window"
+                ),
+                remedy=(
+                    f"drop the scale, or raise min_events to {needed:,}, so that windows too small to see a true PSI "
+                    f"of {critical:g} (critical) are inconclusive instead of OK"
+                ),
+            )
+
+
+def column_advice(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about judged columns."""
+    yield from _of_one_bin(situation)
+    yield from _seldom_there(situation)
+    yield from _blunt(situation)
+
+
+def _of_one_bin(situation: Situation) -> Iterator[Advice]:
+    names = [each.column for each in situation.scales[0].columns if each.bins < 2]
+    if names:
+        yield Advice(
+            about="columns",
+            problem=f"PSI can prove nothing of {_named(names)}: a single bin, the reference hardly varies",
+            remedy="only missing, invalid, unseen and far values are judged there; `monitor: false` if not even these",
+        )
+
+
+def _seldom_there(situation: Situation) -> Iterator[Advice]:
+    concluding = situation.concluding
+    if not concluding:
+        return
+    longest = concluding[-1]
+    rare = [each for each in longest.columns if not each.concludes]
+    if rare:
+        shown = [f"{each.column}` ({each.values:,.0f}" for each in rare]
+        yield Advice(
+            about="columns",
+            problem=(
+                f"too few values in even the longest window that concludes ({longest.scale}): "
+                f"`{'), `'.join(shown[:NAMED_AT_MOST])}){_rest(shown)}; {situation.prepared.min_events:,} are needed"
+            ),
+            remedy="add a longer scale, or `monitor: false`; their missing and invalid values are judged all the same",
+        )
+
+
+def _blunt(situation: Situation) -> Iterator[Advice]:
+    """Columns that prove nothing under the critical tier at a scale where the typical column does."""
+    blunt: dict[str, list[tuple[ScalePlan, ColumnPlan]]] = {}
+    for plan in situation.concluding:
+        if plan.column(plan.typical).blunt:
+            continue  # the scale itself is told about
+        for column in plan.columns:
+            if column.blunt and column.concludes and column.bins > 1:
+                blunt.setdefault(column.column, []).append((plan, column))
+    for name, found in list(blunt.items())[:NAMED_AT_MOST]:
+        numbers = ", ".join(f"{column.proven_from:.2f} at {plan.scale}" for plan, column in found)
+        by_nature = all(_threshold_at_most_values(situation, *each) > _critical(situation) for each in found)
+        why = "whatever the traffic, for it moves so much by itself" if by_nature else "with so few events"
+        yield Advice(
+            about=f"columns.{name}",
+            problem=f"its PSI is proven only from {numbers} on, {why}",
+            remedy=_where_better(situation, name, by_nature=by_nature),
+        )
+    if len(blunt) > NAMED_AT_MOST:
+        names = list(blunt)[NAMED_AT_MOST:]
+        yield Advice(about="columns", problem=f"the same is true of {_named(names)}", remedy="see `--json` for each")
+
+
+def _critical(situation: Situation) -> float:
+    return situation.prepared.drift.tiers.critical
+
+
+def _threshold_at_most_values(situation: Situation, plan: ScalePlan, column: ColumnPlan) -> float:
+    comparison = situation.comparison(plan, column.column)
+    return comparison.threshold(situation.prepared.drift.tiers.warning, MOST_VALUES)
+
+
+def _where_better(situation: Situation, name: str, *, by_nature: bool) -> str:
+    better = [
+        f"{plan.column(name).proven_from:.2f} at {plan.scale}"
+        for plan in situation.concluding
+        if plan.column(name).concludes and not plan.column(name).blunt
+    ]
+    if better:
+        return f"leave it to longer scales, where less is proven: from {', '.join(better)} on"
+    more = "a longer reference shows how it moves at longer scales" if by_nature else "a longer scale holds more of it"
+    return f"{more}; or `monitor: false`, which leaves alpha to the rest"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(f"`{each}`" for each in names[:NAMED_AT_MOST]) + _rest(names)
+
+
+def _rest(shown: list[str]) -> str:
+    return f" and {len(shown) - NAMED_AT_MOST} more" if len(shown) > NAMED_AT_MOST else ""
 
 
 def advice_of(situation: Situation) -> tuple[Advice, ...]:

@@ -4,14 +4,11 @@ from monitor.detection import Prepared, prepare
 from monitor.detection.drift_rule import tier_levels
 from monitor.errors import SpecError
 from monitor.planning.advice import advice_of
-from monitor.planning.answers import Noticed, Plan, ShiftPlan
-from monitor.planning.comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.planning.false_alarms import false_alarms
-from monitor.planning.noticing import first_noticed
-from monitor.planning.scale_plan import LEVELS, by_proof, scale_plan_of, typical_of
-from monitor.planning.shift import psi_of_shift
-from monitor.planning.situation import Situation
-from monitor.planning.traffic import Traffic
+from monitor.planning.power import LEVELS, by_proof, first_noticed, scale_plan_of, typical_of
+from monitor.planning.results import Noticed, Plan, ShiftPlan, Traffic
+from monitor.planning.situation import Situation, psi_of_shift
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
 

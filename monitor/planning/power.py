@@ -1,16 +1,87 @@
-"""How likely a window proves what is true of a column, and how many events that takes."""
+"""Statistical power: events needed, detection delay, per column and scale."""
 
 import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from scipy.special import chndtr
 
-from monitor.planning.comparison import Comparison
+from monitor.detection import Prepared
+from monitor.detection.drift_rule import tier_levels
+from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.false_alarms import evaluations_a_month
+from monitor.planning.results import ColumnPlan, Needed, ScalePlan
+from monitor.planning.situation import psi_of_shift
 from monitor.stats.psi import PSEUDOCOUNT
 from monitor.stats.psi_bounds import chance_level
-from monitor.types import Tier
+from monitor.types import Scale, Tier
+
+RESOLUTION = 1 / 256
 
 POWER = 0.9
 MOST_VALUES = 1 << 30
+
+TRUE_PSI = (0.15, 0.2, 0.3, 0.5)
+LEVELS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticing:
+    """Minutes from the shift to the end of the window that shows it, at the most; and that window's scale."""
+
+    minutes: float
+    scale: Scale
+
+
+def first_noticed(
+    comparisons: Iterable[Comparison], *, sigmas: float, level: Tier, tier: float, events_per_minute: float
+) -> Noticing | None:
+    """Return when the quickest of *comparisons* (one a scale) reaches *level*; None when none ever does."""
+    found = (
+        noticed_at_scale(each, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
+        for each in comparisons
+    )
+    return min((each for each in found if each is not None), key=lambda each: each.minutes, default=None)
+
+
+def noticed_at_scale(
+    comparison: Comparison, *, sigmas: float, level: Tier, tier: float, events_per_minute: float
+) -> Noticing | None:
+    """Return when a shift of *sigmas* reaches *level* at this scale with a probability of 90 %, or None.
+
+    ::
+
+        |-------- previous --------|--------- window ---------|
+                          shift ^-- share of it is enough for a warning (no previous window needed)
+          shift ^-- for alert and critical the window is full and so much of the previous one has to be shifted
+
+    The window that is enough ends up to one step later than it might; where it is too early, later ones only help.
+    """
+    n = comparison.values(comparison.scale.length * events_per_minute)
+
+    def reached(share: float) -> bool:
+        if level is Tier.WARNING:
+            return _alone(comparison, sigmas=sigmas, tier=tier, n=n, share=share) >= POWER
+        before = proving_probability(comparison, psi=psi_of_shift(sigmas, share=share), tier=tier, n=n)
+        return before * _alone(comparison, sigmas=sigmas, tier=tier, n=n, share=1.0) >= POWER
+
+    if n <= 0 or not reached(1.0):
+        return None
+    low, high = 0.0, 1.0
+    while high - low > RESOLUTION:
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    whole_windows = high if level is Tier.WARNING else 1.0 + high
+    return Noticing(minutes=whole_windows * comparison.scale.length + comparison.scale.step, scale=comparison.scale)
+
+
+def _alone(comparison: Comparison, *, sigmas: float, tier: float, n: float, share: float) -> float:
+    """Return how likely the window proves *tier* in the whole and both halves, its last *share* being shifted."""
+    whole = proving_probability(comparison, psi=psi_of_shift(sigmas, share=share), tier=tier, n=n)
+    halves = [psi_of_shift(sigmas, share=min(max(part, 0.0), 1.0)) for part in (2 * share - 1, 2 * share)]
+    for psi in halves:
+        whole *= half_probability(comparison, psi=psi, tier=tier, n=n)
+    return whole
 
 
 def proving_probability(comparison: Comparison, *, psi: float, tier: float, n: float) -> float:
@@ -73,3 +144,82 @@ def _shrunk(psi: float, comparison: Comparison, n: float) -> float:
 
 def _upper_tail(value: float, *, bins: int, noncentrality: float) -> float:
     return 1.0 - float(chndtr(value, bins - 1, noncentrality))
+
+
+def scale_plan_of(prepared: Prepared, scale: Scale, *, events_per_minute: float) -> ScalePlan:
+    """Return what *scale* can see; at least one column has to be judged."""
+    events = scale.length * events_per_minute
+    ranked = by_proof(prepared, comparisons_at(prepared, scale), events=events)
+    typical, worst = typical_of(prepared, ranked, events=events), ranked[0]
+    return ScalePlan(
+        scale=str(scale),
+        length=scale.length,
+        step=scale.step,
+        events=events,
+        concludes=events >= prepared.min_events,
+        evaluations=evaluations_a_month(scale),
+        typical=typical.column,
+        worst=worst.column,
+        needed=_needed(prepared, typical),
+        needed_by_worst=_needed(prepared, worst),
+        columns=tuple(column_plan_of(prepared, each, events=events) for each in ranked),
+    )
+
+
+def by_proof(prepared: Prepared, comparisons: Sequence[Comparison], *, events: float) -> tuple[Comparison, ...]:
+    """Return *comparisons* with that first whose warning takes the largest PSI in a window of *events*.
+
+    Columns with too few values there, and then those of a single bin, come last: PSI says nothing about them.
+    """
+    tier = prepared.drift.tiers.warning
+
+    def order(each: Comparison) -> tuple[bool, bool, float, str]:
+        n = each.values(events)
+        return (each.bins < 2, n < prepared.min_events, -each.threshold(tier, n), each.column)
+
+    return tuple(sorted(comparisons, key=order))
+
+
+def typical_of(prepared: Prepared, ranked: Sequence[Comparison], *, events: float) -> Comparison:
+    """Return the one in the middle (the worse of two) of those that PSI judges, or else of those that it could."""
+    several_bins = [each for each in ranked if each.bins > 1]
+    judged = [each for each in several_bins if each.values(events) >= prepared.min_events]
+    able = judged or several_bins or ranked
+    return able[(len(able) - 1) // 2]
+
+
+def events_needed(prepared: Prepared, comparison: Comparison, *, psi: float, level: Tier) -> int | None:
+    """Return the events in a window that reach *level* with 90 %: what the values need, never under `min_events`."""
+    tier = dict(tier_levels(prepared.drift.tiers))[level]
+    values = values_needed(comparison, psi=psi, level=level, tier=tier)
+    return None if values is None else math.ceil(max(values, prepared.min_events) / comparison.valid_share)
+
+
+def _needed(prepared: Prepared, comparison: Comparison) -> tuple[Needed, ...]:
+    return tuple(
+        Needed(
+            tier=level.name.lower(),
+            psi=psi,
+            events=events_needed(prepared, comparison, psi=psi, level=level),
+        )
+        for level in LEVELS
+        for psi in TRUE_PSI
+    )
+
+
+def column_plan_of(prepared: Prepared, comparison: Comparison, *, events: float) -> ColumnPlan:
+    """Return what one column shows at one scale in a window of *events*."""
+    n = comparison.values(events)
+    proven_from = comparison.threshold(prepared.drift.tiers.warning, n)
+    return ColumnPlan(
+        column=comparison.column,
+        bins=comparison.bins,
+        values=n,
+        concludes=n >= prepared.min_events,
+        kappa=comparison.kappa,
+        nu=comparison.nu,
+        status=comparison.status,
+        moves=1.0 + comparison.kappa / (1.0 / n + 1.0 / comparison.m),
+        proven_from=proven_from if math.isfinite(proven_from) else None,
+        blunt=proven_from > prepared.drift.tiers.critical,
+    )

@@ -10,7 +10,7 @@ from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from driftline.cli.reference.given import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
-from monitor.planning.reference_size import too_few_rows
+from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings
 from monitor.store.adoption import Adopted, adopt_reference
 from monitor.types import MINUTE_MILLIS

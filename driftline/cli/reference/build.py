@@ -13,7 +13,7 @@ from driftline.cli.importance_option import IMPORTANCE_HELP, read_importance
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.spec_and_reference import read_spec_text
 from monitor.errors import SpecError
-from monitor.planning.reference_size import too_few_rows
+from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
 from monitor.reference.build import build_profile
 from monitor.reference.checks import Remark

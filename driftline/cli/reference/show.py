@@ -10,8 +10,8 @@ from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.exits import WrongUseError
 from driftline.cli.reference.given import REFERENCE_HELP, GivenReference, given_reference
 from monitor.planning import Traffic
-from monitor.planning.answers import ColumnPlan
-from monitor.planning.reference_sight import ColumnSight, ReferenceSight, reference_sight
+from monitor.planning.reference_report import ColumnSight, ReferenceSight, reference_sight
+from monitor.planning.results import ColumnPlan
 
 UNKNOWN_TRAFFIC = 100.0  # events a minute
 

@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.planning.comparison import comparisons_at
-from monitor.planning.false_alarms import false_alarms, no_change_probability, textbook_probability
-from monitor.planning.share_alarms import share_alarm_probability
+from monitor.planning.column_comparison import comparisons_at
+from monitor.planning.false_alarms import (
+    false_alarms,
+    no_change_probability,
+    share_alarm_probability,
+    textbook_probability,
+)
 from monitor.stats.proportions import share_shift
 from monitor.stats.psi import population_stability_indexes
 from monitor.types import Scale

@@ -9,7 +9,7 @@ import pytest
 from monitor.detection import decide_window, prepare
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
-from monitor.planning.comparison import reference_sizes
+from monitor.planning.column_comparison import reference_sizes
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile

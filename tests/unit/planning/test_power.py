@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.planning.comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.planning.power import proving_probability, values_needed
 from monitor.types import Tier
 from tests.unit.detection.streams import HOUR

@@ -6,8 +6,7 @@ import pytest
 
 from monitor.detection import prepare
 from monitor.planning import Traffic
-from monitor.planning.reference_sight import ReferenceSight, reference_sight
-from monitor.planning.reference_size import few_rows, rows_for_scales, too_few_rows
+from monitor.planning.reference_report import ReferenceSight, few_rows, reference_sight, rows_for_scales, too_few_rows
 from monitor.reference.build import build_profile
 from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile
