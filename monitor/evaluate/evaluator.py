@@ -8,14 +8,13 @@ import structlog
 
 from monitor.detection import prepare
 from monitor.errors import SpecError
+from monitor.evaluate.accuracy import PerformanceRules
+from monitor.evaluate.accuracy_due import judge_performance
+from monitor.evaluate.batch import WindowTurn
 from monitor.evaluate.marks import take_marks
-from monitor.evaluate.performance import PerformanceRules
-from monitor.evaluate.performance_turn import judge_performance
-from monitor.evaluate.results import EvaluationBatch, StoredEvaluation, by_end
+from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEvaluation, by_end
 from monitor.evaluate.revise import revise
-from monitor.evaluate.rules import EvaluationRules
-from monitor.evaluate.turn import WindowTurn
-from monitor.evaluate.window_evaluation import ModelDecision
+from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.verdict import PerformanceCounts
 from monitor.reference.profile import stand_in

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from monitor.evaluate.plan import ProgressOf
+from monitor.evaluate.schedule import ProgressOf
 from monitor.store.counted_series import CountedHours, counted_series, write_hours
 from monitor.store.pane_marks import delete_marks, read_marks
 from monitor.store.revisions_due import DueStretch, add_due

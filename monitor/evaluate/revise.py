@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitor.evaluate.loading import PaneRowsReplaced
-from monitor.evaluate.plan import SeriesWindows
+from monitor.evaluate.batch import TRIES, Judged, WindowTurn
+from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.revisions import (
     ReadingEnds,
@@ -16,7 +16,7 @@ from monitor.evaluate.revisions import (
     reads,
     seconds_left,
 )
-from monitor.evaluate.turn import TRIES, Judged, WindowTurn
+from monitor.evaluate.schedule import SeriesWindows
 from monitor.store.counted_series import counted_series
 from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began

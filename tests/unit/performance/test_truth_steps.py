@@ -1,6 +1,6 @@
 """Which steps of a window are judged: those whose truths are in."""
 
-from monitor.evaluate.truth_steps import TruthSteps
+from monitor.evaluate.accuracy import TruthSteps
 from monitor.performance.error_detector import StepTruths
 from monitor.types import MINUTE_MILLIS, Scale
 

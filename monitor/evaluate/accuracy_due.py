@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from monitor.evaluate.performance import JudgedWindow, PerformanceRules, judge_windows
-from monitor.evaluate.plan import ProgressOf
+from monitor.evaluate.accuracy import JudgedWindow, PerformanceRules, judge_windows
 from monitor.evaluate.results import EvaluationKind, StoredEvaluation
+from monitor.evaluate.schedule import ProgressOf
 from monitor.store.counted_series import CountedSeries, counted_series
 from monitor.store.performance import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
 from monitor.types import Scale, SeriesKey

@@ -17,7 +17,7 @@ from monitor.detection import (
     season_hour,
     watches_panes,
 )
-from monitor.evaluate.loading import StepSums
+from monitor.evaluate.pane_loading import StepSums
 from monitor.findings import WindowResult
 from monitor.types import Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind

@@ -1,17 +1,17 @@
-"""The steps of one model's turn: each judges, stores, and returns what it judged."""
+"""One step of a model's turn: judges due windows, stores them, returns what it judged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import sqlalchemy as sa
 
-from monitor.evaluate.loading import PaneRowsReplaced
-from monitor.evaluate.other_versions import with_too_many_versions
-from monitor.evaluate.plan import Batch, ProgressOf, SeriesWindows, advanced, next_batch
-from monitor.evaluate.results import EvaluationKind, StoredEvaluation
+from monitor.evaluate.pane_loading import PaneRowsReplaced
+from monitor.evaluate.results import EvaluationKind, EvaluationRules, StoredEvaluation
 from monitor.evaluate.revisions import may_drive
-from monitor.evaluate.rules import EvaluationRules
-from monitor.evaluate.window_evaluation import EvaluatedWindow, ModelDecision, evaluate_windows
+from monitor.evaluate.schedule import Batch, ProgressOf, SeriesWindows, advanced, next_batch
+from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
+from monitor.findings import VERSIONS, Finding
 from monitor.store.configuration import AppliedModel
 from monitor.store.counted_series import CountedHours, CountedSeries, write_hours
 from monitor.store.evaluations import (
@@ -24,10 +24,45 @@ from monitor.store.evaluations import (
 )
 from monitor.store.panes import series_began
 from monitor.store.scale_progress import write_progress
-from monitor.types import OTHER_VERSIONS, Scale, SeriesKey, Verdict
+from monitor.types import OTHER_VERSIONS, IncidentKind, Scale, SeriesKey, Tier, Verdict
 from monitor.windows.count_cache import CountsCache
 
 TRIES = 5
+
+
+def with_too_many_versions(window: EvaluatedWindow, *, cap: int) -> EvaluatedWindow:
+    """Return *window*, of the whole of version `other`, with a data-quality finding when it has events at all.
+
+    What its columns say stays: they are a mixture, whose drift is drift of the mixture.
+    """
+    result = window.result
+    if not result.events:
+        return window
+    sentence = (
+        f"Too many versions: more than {cap} had events within a week; the {result.events:,} events of the others in"
+        " this window are counted together as version `other`."
+    )
+    finding = Finding(
+        kind=IncidentKind.DATA_QUALITY,
+        column="",
+        statistic=VERSIONS,
+        tier=Tier.WARNING,
+        endured=True,
+        value=float(cap + 1),
+        bound=float(cap + 1),
+        threshold=float(cap),
+        sentence=sentence,
+    )
+    calm = result.verdict in (Verdict.OK, Verdict.INCONCLUSIVE)
+    changed = msgspec.structs.replace(
+        result,
+        verdict=Verdict.WARNING if calm else result.verdict,
+        findings=(finding, *result.findings) if calm else (*result.findings, finding),
+        quality_calm=False,
+        reason="",
+        sentence=sentence if calm else f"{result.sentence} {sentence}",
+    )
+    return replace(window, result=changed)
 
 
 @dataclass(frozen=True, slots=True)
