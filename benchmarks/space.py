@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from monitor.evaluate import Evaluator, evaluation_rules
-from monitor.maintain.compact import Compactor
-from monitor.maintain.drop import EVALUATIONS, make_weeks_ahead
+from monitor.maintain.retention import EVALUATIONS, Compactor, make_weeks_ahead
 from monitor.reference.layout import CellsLayout
 from monitor.settings import load_settings
 from monitor.store.configuration import load_configuration

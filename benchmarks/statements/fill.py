@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from alerting.incident_state import IncidentState, Status, encode_state
 from monitor.findings import ColumnResult, WindowResult, nothing_moved_sentence
-from monitor.maintain.drop import EVALUATIONS, WEEKS_AHEAD
+from monitor.maintain.retention import EVALUATIONS, WEEKS_AHEAD
 from monitor.packed_result import pack_result
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import prediction_ledger

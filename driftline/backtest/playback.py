@@ -17,7 +17,7 @@ from driftline.backtest.tracks import PsiTracks
 from driftline.backtest.truths import TruthTable
 from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.maintain.join import join_batches, join_rules
+from monitor.maintain.label_join import join_batches, join_rules
 from monitor.settings import Settings
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.configuration import AppliedModel, Configuration

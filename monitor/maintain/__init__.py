@@ -1,6 +1,6 @@
 """Keeps the state in order beside ingest and alerter: join truths, compact panes, drop what is past its retention."""
 
-from monitor.maintain.join import JoinReport, JoinRules, join_batches, join_rules, join_truths
+from monitor.maintain.label_join import JoinReport, JoinRules, join_batches, join_rules, join_truths
 from monitor.maintain.loop import run_maintain
 
 __all__ = ["JoinReport", "JoinRules", "join_batches", "join_rules", "join_truths", "run_maintain"]

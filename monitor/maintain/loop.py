@@ -10,11 +10,10 @@ import structlog
 from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError, SpecError, UnavailableError
 from monitor.health import Health
-from monitor.maintain.compact import Compactor
-from monitor.maintain.drop import Walk, drop_expired
-from monitor.maintain.join import JoinRules, join_batches, join_rules
+from monitor.maintain.label_join import JoinRules, join_batches, join_rules
 from monitor.maintain.live_blocks import LiveBlockKeeper
-from monitor.maintain.rolling_adoption import adopt_rolling_when_due
+from monitor.maintain.retention import Compactor, Walk, drop_expired
+from monitor.maintain.rolling_reference import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation

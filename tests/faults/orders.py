@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
-from monitor.maintain.join import join_rules
+from monitor.maintain.label_join import join_rules
 from monitor.performance.label_join import age_bucket
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration

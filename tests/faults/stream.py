@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
-from monitor.maintain.join import join_rules
+from monitor.maintain.label_join import join_rules
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from tests.factories import START, credit_event, encoded

@@ -13,7 +13,7 @@ from alerting.advance import advance_model
 from consumers.learn import LearnRequest, learn_events
 from monitor.clock import iso_utc
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.maintain.drop import drop_expired
+from monitor.maintain.retention import drop_expired
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.clock import to_millis
-from monitor.maintain.drop import drop_expired
+from monitor.maintain.retention import drop_expired
 from monitor.store.schema import incident, outbox, pane, series
 from monitor.types import MINUTE_MILLIS
 from tests.factories import apply_model, encoded, prediction_event

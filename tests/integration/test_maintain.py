@@ -18,8 +18,7 @@ from sqlalchemy import Engine
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.health import Health
 from monitor.maintain import run_maintain
-from monitor.maintain.compact import Compactor
-from monitor.maintain.drop import drop_expired
+from monitor.maintain.retention import Compactor, drop_expired
 from monitor.settings import Settings
 from monitor.store.compaction import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.engine import driver_connection
@@ -163,7 +162,7 @@ def test_a_flush_during_a_compaction_keeps_its_minutes(engine: Engine, monkeypat
             write(engine, counted, range(30, 32), deltas=1)
         return buckets_to_merge(*arguments, **named)
 
-    monkeypatch.setattr("monitor.maintain.compact.buckets_to_merge", listed_late)
+    monkeypatch.setattr("monitor.maintain.retention.buckets_to_merge", listed_late)
     compact(engine, counted, 12 * HOUR)
     assert set(spans(engine)) == {1}
 

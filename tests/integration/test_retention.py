@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.findings import WindowResult
-from monitor.maintain.drop import DAY_MILLIS, Chunks, Walk, drop_expired
+from monitor.maintain.retention import DAY_MILLIS, Chunks, Walk, drop_expired
 from monitor.packed_result import pack_result
 from monitor.settings import Settings
 from monitor.store import retention

@@ -10,11 +10,10 @@ from sqlalchemy import Engine
 
 from monitor.clock import now_millis, to_datetime
 from monitor.health import Health
-from monitor.maintain.compact import Compactor
 from monitor.maintain.live_blocks import LiveBlockKeeper, base_reference
 from monitor.maintain.loop import Maintainer
-from monitor.maintain.rolling import RollingReference, build_rolling
-from monitor.maintain.rolling_adoption import adopt_rolling_when_due
+from monitor.maintain.retention import Compactor
+from monitor.maintain.rolling_reference import RollingReference, adopt_rolling_when_due, build_rolling
 from monitor.reference.rolling import CoarseOrder
 from monitor.settings import Settings
 from monitor.store.adoption import Adopted

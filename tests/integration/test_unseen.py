@@ -12,8 +12,8 @@ from alerting.advance import advance_model
 from driftline.cli.incidents import incidents
 from monitor.errors import OffsetFenced
 from monitor.health import Health
-from monitor.maintain.drop import drop_expired
 from monitor.maintain.loop import Maintainer
+from monitor.maintain.retention import drop_expired
 from monitor.settings import Settings
 from monitor.stats.heavy_hitters import FrequentValues, frequent_values
 from monitor.store.flush import FlushContents, write_flush

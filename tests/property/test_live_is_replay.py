@@ -19,7 +19,7 @@ from consumers.flush import Flusher
 from consumers.pending import Pending
 from monitor.clock import to_datetime
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.maintain.compact import Compactor
+from monitor.maintain.retention import Compactor
 from monitor.store.configuration import load_configuration
 from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model

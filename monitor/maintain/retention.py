@@ -1,7 +1,7 @@
-"""Drops what is past its retention: in event time what events filled, by the database's clock what people did."""
+"""Compacts panes as far as no window may still cut inside a longer span, and drops what is past its retention."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,6 +10,9 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from monitor.settings import Settings
+from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.configuration import AppliedModel
+from monitor.store.counted_series import series_counted_after
 from monitor.store.database_clock import database_now_millis
 from monitor.store.dead_letters import drop_old_letters
 from monitor.store.incident_retention import (
@@ -18,6 +21,7 @@ from monitor.store.incident_retention import (
     drop_old_deployments,
     drop_old_incidents,
 )
+from monitor.store.pane_marks import oldest_marked
 from monitor.store.refused_counts import drop_old_counts
 from monitor.store.retention import (
     ROWS_AT_ONCE,
@@ -33,6 +37,7 @@ from monitor.store.retention import (
     drop_stray_evaluations,
     newest_event_time,
 )
+from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import evaluation, performance_evaluation, prediction_ledger
 from monitor.store.series_retention import remove_empty_series
 from monitor.store.time_partitions import (
@@ -44,6 +49,13 @@ from monitor.store.time_partitions import (
     unpacked_weeks,
     week_start,
 )
+from monitor.types import MINUTE_MILLIS
+from monitor.windows.compaction import SPANS, ScaleProgress, compactable_before, settled_until
+from monitor.windows.watermark import WatermarkRules
+
+log = structlog.get_logger()
+
+BUCKETS_AT_ONCE = 50
 
 DAY_MILLIS = 86_400_000
 CHUNKS_AT_ONCE = 100  # of one table in a round: half a million rows; the rest follows in the next
@@ -52,7 +64,96 @@ DAYS_OF_A_WEEK = 8  # with the day that the week may be longer by the hour
 LOCK_NOT_AVAILABLE, STATEMENT_ENDED = "55P03", "57014"
 
 EVALUATIONS = (evaluation, performance_evaluation)
-log = structlog.get_logger()
+
+
+class Compactor:
+    """Compacts models again and again; remembers how far it has come, so that a round reads what is new.
+
+    What a late delta left behind is found by a new compactor: one is made when the process starts and every day.
+    """
+
+    def __init__(self, rules: WatermarkRules) -> None:
+        self._rules = rules
+        self._done: dict[tuple[int, int], int] = {}  # by model and span
+
+    def compact(self, engine: sa.Engine, applied: AppliedModel, *, watermark: int, open_from: int | None = None) -> int:
+        """Merge every span of *applied* that is complete under *watermark* (ms); return how many rows were replaced.
+
+        *open_from*: from here on partitions may still bring events; None: none may, below the lateness.
+        """
+        replaced = 0
+        sizes = {each.cells_id: each.layout.size for each in applied.cells}
+        for span in SPANS:
+            with engine.connect() as connection:
+                before = self._before(connection, applied, span=span, watermark=watermark, open_from=open_from)
+                ranges = self._ranges(connection, applied, span=span, before=before)
+            while ranges:
+                with engine.begin() as connection:
+                    buckets = buckets_to_merge(connection, ranges, span=span, limit=BUCKETS_AT_ONCE)
+                    merged = sum(
+                        merge_bucket(connection, each, span=span, size=sizes[each.cells_id]) for each in buckets
+                    )
+                    # A flush may have come since: who read a pane of it reads its mark now, and leaves both alone.
+                    if before > self._before(connection, applied, span=span, watermark=watermark, open_from=open_from):
+                        connection.rollback()
+                        return replaced
+                replaced += merged
+                # Nothing merged though there is something: another process has these rows and does it.
+                if len(buckets) < BUCKETS_AT_ONCE or not merged:
+                    break
+            self._done[(applied.model_id, span)] = before
+        return replaced
+
+    def _before(
+        self, connection: sa.Connection, applied: AppliedModel, *, span: int, watermark: int, open_from: int | None
+    ) -> int:
+        size = span * MINUTE_MILLIS
+        marked = oldest_marked(connection, applied.model_id)
+        limits = [limit for limit in (open_from, marked) if limit is not None]
+        before = model_compactable_before(
+            applied,
+            read_progress(connection, applied.model_id).values(),
+            span=span,
+            watermark=watermark,
+            open_from=min(limits, default=None),
+            rules=self._rules,
+        )
+        return before // size * size
+
+    def _ranges(self, connection: sa.Connection, applied: AppliedModel, *, span: int, before: int) -> list[SeriesRange]:
+        """Return what is new below *before*, of series that have panes there."""
+        since = self._done.get((applied.model_id, span), 0)
+        if before <= since:
+            return []
+        counted = series_counted_after(connection, applied.model_id, since)
+        return [SeriesRange(series_id, since, before) for series_id in counted]
+
+
+def model_compactable_before(
+    applied: AppliedModel,
+    progress: Iterable[Progress],
+    *,
+    span: int,
+    watermark: int,
+    open_from: int | None,
+    rules: WatermarkRules,
+) -> int:
+    """Return the event time (ms) before which a model's rows may be summed into spans of *span* minutes."""
+    known = {each.length: each for each in progress}
+    settled = []
+    for scale in applied.spec.scales:
+        until = -1
+        if (of_scale := known.get(scale.length)) is not None:
+            until = settled_until(
+                scale,
+                evaluated_until=of_scale.evaluated_until,
+                final_until=of_scale.final_until,
+                watermark=watermark,
+                allowed_lateness=rules.allowed_lateness,
+            )
+        settled.append(ScaleProgress(scale, until))
+    limit = compactable_before(settled, span=span, open_from=open_from)
+    return watermark if limit is None else min(limit, watermark)
 
 
 @dataclass

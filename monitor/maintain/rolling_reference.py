@@ -1,8 +1,4 @@
-"""The rolling reference: the approved hours of the last seven days of the version in production, built when asked for.
-
-Nothing is stored until it is adopted: what is approved can be taken back by an incident that opens later, so the
-answer of this moment is the only one to trust, and every stored reference is one that windows were judged with.
-"""
+"""The rolling reference: built from approved live hours when asked for, adopted daily where the spec says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,10 +21,13 @@ from monitor.reference.rolling import (
 )
 from monitor.serving_periods import periods
 from monitor.spec import ModelSpec
+from monitor.store.adoption import Adopted, adopt_reference
 from monitor.store.configuration import AppliedModel
 from monitor.store.deployment_history import deployments_history
+from monitor.store.engine import snapshot
 from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.panes import pane_counts, pane_rows
+from monitor.store.references import reference_in_force
 from monitor.store.series import whole_series
 from monitor.store.suspect_times import suspect_times
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Stage
@@ -37,6 +36,8 @@ from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
 
 HOURS_NEEDED = 24  # a whole cycle of the day, or the reference would be of its calm part alone
+
+EVERY_MILLIS = 24 * HOUR_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,3 +221,37 @@ def _approved_blocks(
     ]
     counts = np.array([each.counts for each in kept], dtype=np.int64).reshape(len(kept), base.order.size)
     return LiveBlocks(minutes=base.minutes, starts=tuple(each.start for each in kept), counts=counts)
+
+
+def adopt_rolling_when_due(
+    engine: sa.Engine, applied: AppliedModel, *, watermark: int, rules: WatermarkRules, now: int
+) -> Adopted | None:
+    """Adopt the rolling reference of *applied* when its spec wants it and its time has come; None when not.
+
+    Its time has come when the reference in force, whichever it is, has been so for a day; and never while an incident
+    of the version in production is open: whoever looks into it must find the reference that opened it. Where another
+    decision came between, that one stays.
+
+    Args:
+        watermark: Event time (ms) up to which the model's panes are complete.
+        now: Wall clock (ms).
+    """
+    if applied.spec.reference_policy != "rolling":
+        return None
+    with snapshot(engine) as connection:
+        current = reference_in_force(connection, applied.model_id)
+        since = None if current is None else current.row.in_force_since
+        if since is None or now < since + EVERY_MILLIS:
+            return None
+        rolling = build_rolling(connection, applied, watermark=watermark, rules=rules)
+    if rolling.profile is None or rolling.incident_open:
+        return None
+    with engine.begin() as connection:
+        adopted = adopt_reference(
+            connection,
+            model_id=applied.model_id,
+            profile=rolling.profile,
+            base_id=rolling.base_id,
+            after_version=applied.spec_version,
+        )
+    return adopted if adopted.changed else None
