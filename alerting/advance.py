@@ -22,11 +22,11 @@ from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS
 from monitor.serving_periods import Period
 from monitor.settings import Settings
 from monitor.store.actions import ActionKind, ActionState, granted_actions, insert_action
-from monitor.store.comparison import newest_conclusive_result
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
-from monitor.store.deployment_history import Deployment, deployments_history
+from monitor.store.deployments import Deployment, deployments_history
 from monitor.store.endpoints import ensure_endpoints
+from monitor.store.evaluations import newest_conclusive_result
 from monitor.store.incidents import (
     IncidentRow,
     LockedModel,

@@ -6,7 +6,7 @@ from alerting.incident_state import Decision, IncidentState
 from alerting.message import UNSEEN
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.configuration import AppliedModel
-from monitor.store.unseen import unseen_values
+from monitor.store.unseen_values import unseen_values
 from monitor.types import MINUTE_MILLIS
 
 

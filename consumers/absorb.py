@@ -23,8 +23,7 @@ from consumers.timings import Timings
 from consumers.version_places import VersionPlaces
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
-from monitor.store.deployments import DeploymentRow
-from monitor.store.inbox import InboxRow
+from monitor.store.flush import DeploymentRow, InboxRow
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
 

@@ -13,7 +13,7 @@ from consumers.partition import PartitionState
 from monitor.clock import monotonic_seconds
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
-from monitor.store.dedup import load_identities
+from monitor.store.duplicates import load_identities
 from monitor.store.model_intake import load_intake, stopped_models
 from monitor.store.offsets import (
     BrokerPartition,
@@ -27,7 +27,7 @@ from monitor.store.offsets import (
     unaccounted_partitions,
 )
 from monitor.store.outage import named_outage
-from monitor.store.watermarks import newest_event_time
+from monitor.store.topics import newest_event_time
 from monitor.types import PartitionKey, TopicRole
 
 TOPICS_SECONDS = 2.0

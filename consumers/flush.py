@@ -15,11 +15,11 @@ from monitor.store.ledger import LedgerRows, ensure_weeks
 from monitor.store.model_versions import claim_versions
 from monitor.store.outage import named_outage
 from monitor.store.pane_marks import NewMark
-from monitor.store.panes_append import PaneDelta
+from monitor.store.panes import PaneDelta
 from monitor.store.refused_counts import KeptBytes, RefusedCount
 from monitor.store.series import ensure_series
 from monitor.store.time_partitions import week_start
-from monitor.store.unseen import UnseenDelta
+from monitor.store.unseen_values import UnseenDelta
 from monitor.types import SeriesKey, TopicRole
 
 FOREIGN_KEY_VIOLATION = "23503"

@@ -12,7 +12,7 @@ from consumers.continuity import Hole
 from consumers.dead_letter_limit import DeadLetterLimit, RecentRecords, decode_recent
 from consumers.model_intake import ModelIntakes
 from consumers.recent_identities import RecentIdentities
-from monitor.store.dedup import SeenIdentities
+from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
 
 

@@ -11,8 +11,7 @@ from consumers.records import RecordBatch
 from consumers.unseen import UnseenKey, ValueTally
 from consumers.version_places import Claims
 from monitor.store.dead_letters import DeadLetter
-from monitor.store.deployments import DeploymentRow
-from monitor.store.inbox import InboxRow
+from monitor.store.flush import DeploymentRow, InboxRow
 from monitor.store.refused_counts import RefusedKey
 from monitor.types import ModelKey, PartitionKey, SeriesKey
 

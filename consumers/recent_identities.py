@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.store.dedup import SeenIdentities
+from monitor.store.duplicates import SeenIdentities
 
 Offsets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]

@@ -8,7 +8,7 @@ import structlog
 from consumers.kafka import Cluster
 from monitor.clock import monotonic_seconds
 from monitor.store.outage import named_outage
-from monitor.store.timestamp_types import write_timestamp_types
+from monitor.store.topics import write_timestamp_types
 from monitor.types import TimestampType
 
 ASK_SECONDS = 60.0

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from monitor.reference.layout import canonical_category
 from monitor.stats.heavy_hitters import FrequentValues, frequent_values
-from monitor.store.unseen import VALUES_NAMED
+from monitor.store.unseen_values import VALUES_NAMED
 from monitor.types import HOUR_MILLIS, SeriesKey
 
 LONGEST_VALUE = 100

@@ -13,12 +13,12 @@ from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.store import schema
-from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.scale_progress import Progress, read_progress, write_progress
 from monitor.store.schema import deployment
 from monitor.store.series import ensure_series
+from monitor.store.specs import reference_digest
 from monitor.types import MINUTE_MILLIS, IncidentKind, Scale, SeriesKey, Stage, Tier, Verdict
 
 SCALE = Scale(length=10, step=5)

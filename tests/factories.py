@@ -16,9 +16,9 @@ from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encod
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
 from monitor.spec_file import parse_spec
-from monitor.store.applied_rows import reference_digest
 from monitor.store.schema import cells as cells_table
 from monitor.store.schema import configuration, model, reference, spec
+from monitor.store.specs import reference_digest
 
 START = 1_780_272_000_000  # 2026-06-01T00:00:00Z
 COUNTRIES = ("AT", "CH", "DE")

@@ -19,7 +19,7 @@ from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
-from monitor.store.dedup import SeenIdentities
+from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import PartitionCounters, StoredOffset
 from monitor.store.refused_counts import KeptBytes
 from monitor.types import PartitionKey, TopicRole

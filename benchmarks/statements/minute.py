@@ -16,15 +16,14 @@ from monitor.health import Health
 from monitor.maintain.loop import Maintainer
 from monitor.settings import load_settings
 from monitor.store.configuration import load_configuration, read_generation
-from monitor.store.dedup import SeenIdentities
-from monitor.store.flush import FlushContents, write_flush
-from monitor.store.inbox import InboxRow
+from monitor.store.duplicates import SeenIdentities
+from monitor.store.flush import FlushContents, InboxRow, write_flush
 from monitor.store.ledger import LedgerRows
 from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.pane_marks import NewMark
-from monitor.store.panes_append import PaneDelta
+from monitor.store.panes import PaneDelta
 from monitor.store.schema import series
-from monitor.store.status import model_statuses
+from monitor.store.views.status import model_statuses
 from monitor.types import MINUTE_MILLIS, PartitionKey
 
 

@@ -7,7 +7,7 @@ from driftline.backtest.report_curves import AccuracyPart, AccuracyPoint
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec import ModelSpec
-from monitor.store.performance import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import span_text
 
 HOUR = 60

@@ -16,7 +16,7 @@ from driftline.backtest.truths import TruthTable
 from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel
-from monitor.store.dedup import SeenIdentities
+from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.types import PartitionKey, TopicRole
 

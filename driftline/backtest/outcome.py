@@ -12,7 +12,7 @@ from monitor.detection.explanation import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.findings import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.store.performance import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict
 
 

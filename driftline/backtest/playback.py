@@ -20,11 +20,11 @@ from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.label_join import join_batches, join_rules
 from monitor.settings import Settings
 from monitor.stats.heavy_hitters import FrequentValues
+from monitor.store.accuracy_evaluations import final_performances
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.store.incident_story import StoryAction, stories_of
-from monitor.store.performance import final_performances
-from monitor.store.progress import read_progress
-from monitor.store.unseen import unseen_values
+from monitor.store.unseen_values import unseen_values
+from monitor.store.views.incidents import StoryAction, stories_of
+from monitor.store.views.progress import read_progress
 from monitor.types import MINUTE_MILLIS, IncidentKind
 
 ROWS_AT_ONCE = 50_000

@@ -12,7 +12,7 @@ from driftline.backtest.history import identities
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts
 from monitor.spec import ModelSpec
-from monitor.store.inbox import InboxRow
+from monitor.store.flush import InboxRow
 from monitor.types import PartitionKey
 
 _SOURCE = PartitionKey("backtest-truths", 0)

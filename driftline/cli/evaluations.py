@@ -14,7 +14,7 @@ from monitor.clock import to_millis
 from monitor.durations import minutes, parse_duration
 from monitor.findings import ColumnResult, FurtherStatistics
 from monitor.settings import load_settings
-from monitor.store.evaluation_history import ShownEvaluation, known_models, shown_evaluations
+from monitor.store.views.evaluations import ShownEvaluation, known_models, shown_evaluations
 from monitor.types import ALL_SEGMENT, ModelKey, span_text
 
 # Headings of the further statistics, in the order in which they are shown.

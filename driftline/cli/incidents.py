@@ -9,7 +9,7 @@ from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from monitor.detection.explanation import values_label
 from monitor.settings import load_settings
-from monitor.store.incident_story import IncidentHead, IncidentStory, list_heads, stories_of
+from monitor.store.views.incidents import IncidentHead, IncidentStory, list_heads, stories_of
 
 
 def incidents(

@@ -10,7 +10,7 @@ from driftline.cli.console import AsJson, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from monitor.settings import load_settings
-from monitor.store.model_names import model_named, model_names
+from monitor.store.configuration import model_named, model_names
 from monitor.store.model_removal import StoredPart, remove_model, stored_parts, withdraw_model
 
 PAUSE_SECONDS = 2.0

@@ -9,9 +9,8 @@ from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from driftline.cli.model_removal import remove
 from monitor.settings import load_settings
-from monitor.store.configuration import Configuration, load_configuration
+from monitor.store.configuration import Configuration, load_configuration, model_named, model_names
 from monitor.store.model_intake import StoppedModel, resume_model, stopped_models
-from monitor.store.model_names import model_named, model_names
 
 app = typer.Typer(no_args_is_help=True, help="Show the applied models, let a stopped one go on, or remove one.")
 app.command("remove")(remove)

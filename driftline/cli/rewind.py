@@ -13,9 +13,9 @@ from driftline.cli.exits import WrongUseError
 from driftline.cli.moments import moment_option
 from monitor.errors import UnavailableError
 from monitor.settings import load_settings
+from monitor.store.configuration import model_named, model_names
 from monitor.store.database_clock import database_now_millis
 from monitor.store.incidents import lock_model
-from monitor.store.model_names import model_named, model_names
 from monitor.store.offsets import list_offsets
 from monitor.store.rewind import ModelRewind, model_rewind, rewind_model, rewind_partition, supported_event_time
 from monitor.types import PartitionKey, span_text

@@ -16,8 +16,8 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.model_intake import stopped_models
 from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.refused_counts import discovered_models, refused_totals
-from monitor.store.status import ModelStatus, model_statuses
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
+from monitor.store.views.status import ModelStatus, model_statuses
 from monitor.types import TimestampType, TopicRole, span_text
 from monitor.windows.watermark import PartitionState, WatermarkRules, watermark_of, watermark_rules
 

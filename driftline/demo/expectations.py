@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from driftline.demo.acts import CANARY, STABLE, Act, TimeLine
 from driftline.demo.receiver import Delivery
-from monitor.store.incident_story import IncidentStory
+from monitor.store.views.incidents import IncidentStory
 from monitor.types import IncidentKind, Tier
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"

@@ -8,7 +8,7 @@ from driftline.demo.acts import DAY, TimeLine
 from driftline.demo.expectations import Outcome, columns_of
 from driftline.demo.receiver import Delivery
 from monitor.clock import iso_utc
-from monitor.store.incident_story import IncidentStory
+from monitor.store.views.incidents import IncidentStory
 from monitor.types import Tier
 
 

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from driftline.demo.story import Story
 from monitor.settings import Settings
-from monitor.store.incident_story import IncidentStory, stories_of
 from monitor.store.offsets import list_offsets
-from monitor.store.progress import Progress, read_progress, windows_evaluated
+from monitor.store.views.incidents import IncidentStory, stories_of
+from monitor.store.views.progress import Progress, read_progress, windows_evaluated
 from monitor.types import MINUTE_MILLIS, PartitionKey, Scale, TopicRole
 
 

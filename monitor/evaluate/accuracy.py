@@ -12,14 +12,14 @@ from monitor.packed_result import encode_result
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.spec import ModelSpec, Task
-from monitor.store.evaluations import sampled_of, step_sampled_of
-from monitor.store.performance import (
+from monitor.store.accuracy_evaluations import (
     LastPerformance,
     NewPerformance,
     last_performances,
     newest_mature_end,
     truths_by_step,
 )
+from monitor.store.evaluations import sampled_of, step_sampled_of
 from monitor.types import Scale
 from monitor.windows.sliding import length_millis, step_millis
 

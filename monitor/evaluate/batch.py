@@ -13,7 +13,6 @@ from monitor.evaluate.schedule import Batch, ProgressOf, SeriesWindows, advanced
 from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
 from monitor.findings import VERSIONS, Finding
 from monitor.store.configuration import AppliedModel
-from monitor.store.counted_series import CountedHours, CountedSeries, write_hours
 from monitor.store.evaluations import (
     LastRevision,
     NewEvaluation,
@@ -24,6 +23,7 @@ from monitor.store.evaluations import (
 )
 from monitor.store.panes import series_began
 from monitor.store.scale_progress import write_progress
+from monitor.store.series import CountedHours, CountedSeries, write_hours
 from monitor.types import OTHER_VERSIONS, IncidentKind, Scale, SeriesKey, Tier, Verdict
 from monitor.windows.count_cache import CountsCache
 

@@ -22,7 +22,7 @@ from monitor.spec import ModelSpec
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
 from monitor.store.scale_progress import read_progress
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
 from monitor.types import TopicRole
 from monitor.windows.count_cache import CountsCache
 from monitor.windows.watermark import watermark_of

@@ -17,10 +17,10 @@ from monitor.evaluate.revisions import (
     seconds_left,
 )
 from monitor.evaluate.schedule import SeriesWindows
-from monitor.store.counted_series import counted_series
 from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
+from monitor.store.series import counted_series
 from monitor.types import MINUTE_MILLIS, Scale, Window
 from monitor.windows.sliding import last_end, length_millis
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.store.counted_series import CountedSeries, series_counted_after
 from monitor.store.panes import SearchFrom, first_stretches, pane_rows
 from monitor.store.scale_progress import Progress
+from monitor.store.series import CountedSeries, series_counted_after
 from monitor.types import MINUTE_MILLIS, Scale
 from monitor.windows.sliding import (
     PaneRow,

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import ROLLING_DAYS, CoarseOrder, block_minutes_of
 from monitor.store.configuration import AppliedModel, load_reference
-from monitor.store.counted_series import series_counted_after
 from monitor.store.live_blocks import (
     BlockKey,
     LiveBlock,
@@ -20,6 +19,7 @@ from monitor.store.live_blocks import (
 )
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import base_of
+from monitor.store.series import series_counted_after
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
 from monitor.windows.count_cache import total
 from monitor.windows.pane_codec import decode_counts

@@ -20,8 +20,8 @@ from monitor.store.configuration import AppliedModel, Configuration, load_config
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
-from monitor.store.unseen import merge_unseen
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
+from monitor.store.unseen_values import merge_unseen
 from monitor.types import TopicRole
 from monitor.windows.watermark import PartitionState, open_from, watermark_of, watermark_rules
 

@@ -10,23 +10,20 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from monitor.settings import Settings
-from monitor.store.compaction import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.configuration import AppliedModel
-from monitor.store.counted_series import series_counted_after
 from monitor.store.database_clock import database_now_millis
 from monitor.store.dead_letters import drop_old_letters
-from monitor.store.incident_retention import (
-    INCIDENTS_AT_ONCE,
-    drop_old_deliveries,
-    drop_old_deployments,
-    drop_old_incidents,
-)
 from monitor.store.pane_marks import oldest_marked
+from monitor.store.panes import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.refused_counts import drop_old_counts
 from monitor.store.retention import (
+    INCIDENTS_AT_ONCE,
     ROWS_AT_ONCE,
     drop_old_dedup,
+    drop_old_deliveries,
+    drop_old_deployments,
     drop_old_flushes,
+    drop_old_incidents,
     drop_old_joined,
     drop_old_marks,
     drop_old_panes,
@@ -36,10 +33,11 @@ from monitor.store.retention import (
     drop_old_unseen,
     drop_stray_evaluations,
     newest_event_time,
+    remove_empty_series,
 )
 from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import evaluation, performance_evaluation, prediction_ledger
-from monitor.store.series_retention import remove_empty_series
+from monitor.store.series import series_counted_after
 from monitor.store.time_partitions import (
     WEEK_MILLIS,
     add_weeks,

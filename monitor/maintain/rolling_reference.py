@@ -21,15 +21,15 @@ from monitor.reference.rolling import (
 )
 from monitor.serving_periods import periods
 from monitor.spec import ModelSpec
-from monitor.store.adoption import Adopted, adopt_reference
 from monitor.store.configuration import AppliedModel
-from monitor.store.deployment_history import deployments_history
+from monitor.store.deployments import deployments_history
 from monitor.store.engine import snapshot
+from monitor.store.incidents import suspect_times
 from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import reference_in_force
 from monitor.store.series import whole_series
-from monitor.store.suspect_times import suspect_times
+from monitor.store.specs import Adopted, adopt_reference
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Stage
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.sliding import PaneRow

@@ -1,4 +1,4 @@
-"""The applied models: specs, cells and references, and the generation that says when they changed."""
+"""The applied models: their names, specs, cells and references, and the generation that says when they changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from monitor.reference.layout import CellsLayout, decode_layout
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
-from monitor.store.applied_rows import (
+from monitor.store.schema import cells, configuration, model, reference, spec
+from monitor.store.specs import (
     SpecRow,
     cells_in_force,
     known_reference,
@@ -25,8 +26,26 @@ from monitor.store.applied_rows import (
     store_reference,
     write_spec,
 )
-from monitor.store.schema import cells, configuration, model, reference, spec
 from monitor.types import ModelKey
+
+DEFAULT_NAMESPACE = "default"
+
+
+def model_named(connection: sa.Connection, text: str) -> int | None:
+    """Return the id of the model whose key is written *text*; None when there is none.
+
+    Names may hold slashes; a model of that very name in the default namespace comes first.
+    """
+    plain = sa.and_(model.c.namespace == DEFAULT_NAMESPACE, model.c.name == text)
+    written = sa.func.concat(model.c.namespace, "/", model.c.name) == text
+    query = sa.select(model.c.id).where(sa.or_(plain, written)).order_by(sa.case((plain, 0), else_=1)).limit(1)
+    return connection.execute(query).scalar()
+
+
+def model_names(connection: sa.Connection) -> tuple[str, ...]:
+    """Return how every model is written, sorted."""
+    rows = connection.execute(sa.select(model.c.namespace, model.c.name).order_by(model.c.namespace, model.c.name))
+    return tuple(each.name if each.namespace == DEFAULT_NAMESPACE else f"{each.namespace}/{each.name}" for each in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from monitor.store.model_names import DEFAULT_NAMESPACE
+from monitor.store.configuration import DEFAULT_NAMESPACE
 from monitor.store.retention import ROWS_AT_ONCE
 from monitor.store.schema import dead_letter, model
 from monitor.types import DeadLetterReason, ModelKey, PartitionKey

@@ -1,50 +1,37 @@
-"""The deployments' history as it arrives from its topic."""
+"""The deployments' history of a model: which version stood in which stage since when."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from monitor.store.schema import deployment
-from monitor.types import PartitionKey, Stage
+from monitor.types import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentRow:
-    """One deployment event; *manifest* is its JSON object, *traffic* a share."""
+class Deployment:
+    """One deployment event: from *event_time* (ms) on, *version* stands in *stage*."""
 
-    model_id: int
     version: str
     event_time: int
     stage: Stage
-    traffic: float | None
-    manifest: bytes | None
-    source: PartitionKey
-    offset: int
+    traffic: float | None = None
 
 
-def append_deployments(
-    connection: sa.Connection, rows: Sequence[DeploymentRow], incarnations: Mapping[PartitionKey, int]
-) -> None:
-    """Append *rows*; one that is there already (same topic and incarnation, partition, offset) stays as it is."""
-    if rows:
-        connection.execute(
-            insert(deployment).on_conflict_do_nothing(),
-            [
-                {
-                    "model_id": each.model_id,
-                    "version": each.version,
-                    "event_time": each.event_time,
-                    "stage": each.stage.value,
-                    "traffic": each.traffic,
-                    "manifest": None if each.manifest is None else msgspec.json.decode(each.manifest),
-                    "topic": each.source.topic,
-                    "incarnation": incarnations.get(each.source, 0),
-                    "partition": each.source.partition,
-                    "offset": each.offset,
-                }
-                for each in rows
-            ],
+def deployments_history(connection: sa.Connection, model_id: int) -> tuple[Deployment, ...]:
+    """Return every deployment event of the model in order of event time; of equal times in order of arrival."""
+    rows = connection.execute(
+        sa.select(deployment.c.version, deployment.c.event_time, deployment.c.stage, deployment.c.traffic)
+        .where(deployment.c.model_id == model_id)
+        .order_by(
+            deployment.c.event_time,
+            deployment.c.incarnation,
+            deployment.c.topic,
+            deployment.c.partition,
+            deployment.c.offset,
         )
+    )
+    return tuple(
+        Deployment(version=row.version, event_time=row.event_time, stage=Stage(row.stage), traffic=row.traffic)
+        for row in rows
+    )

@@ -1,17 +1,40 @@
 """Evaluated windows: appended, never changed; a window evaluated again is its next revision."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from monitor.errors import CorruptResultError
 from monitor.findings import WindowResult
-from monitor.packed_result import encode_result, pack_result
-from monitor.store.schema import cells, evaluation, series
-from monitor.store.stored_results import column_names, stored_result
-from monitor.types import Verdict
+from monitor.packed_result import decode_result, encode_result, pack_result, unpack_result
+from monitor.store.schema import cells, evaluation, performance_evaluation, series
+from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
+
+# What a query selects, next to a join of `cells`, for `stored_result` to read.
+RESULT_COLUMNS = (evaluation.c.packed, evaluation.c.result, cells.c.column_names)
+ACCURACY_COLUMNS = (performance_evaluation.c.packed, performance_evaluation.c.result)
+
+
+def stored_result(packed: bytes | None, text: str | None, names: Sequence[str] | None = None) -> WindowResult:
+    """Return the result that a row holds, *names* being the `column_names` of its cells, if it has any.
+
+    Raises:
+        CorruptResultError: It holds none.
+    """
+    if packed is not None:
+        return unpack_result(packed, () if names is None else names)
+    if text is not None:
+        return decode_result(text)
+    raise CorruptResultError("stored result: expected packed bytes or the text of the version before, found neither")
+
+
+def column_names(connection: sa.Connection, cells_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Return the names of the columns of each of these cells; empty for those that do not say them."""
+    query = sa.select(cells.c.id, cells.c.column_names).where(cells.c.id == sa.func.any(sorted(cells_ids)))
+    return {row.id: tuple(row.column_names or ()) for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,3 +240,31 @@ def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEv
         )
         for row in connection.execute(query)
     )
+
+
+def newest_conclusive_result(
+    connection: sa.Connection, key: SeriesKey, *, length: int, first_end: int, last_end: int
+) -> WindowResult | None:
+    """Return what the newest conclusive window of *key* that ends in ``[first_end, last_end]`` was first judged.
+
+    Args:
+        length: Window length in minutes.
+        first_end, last_end: Event times in milliseconds.
+    """
+    row = connection.execute(
+        sa.select(*RESULT_COLUMNS)
+        .join(series, series.c.id == evaluation.c.series_id)
+        .outerjoin(cells, cells.c.id == evaluation.c.cells_id)
+        .where(
+            series.c.model_id == key.model_id,
+            series.c.version == key.version,
+            series.c.segment_tag == ALL_SEGMENT,
+            series.c.segment_value == ALL_SEGMENT,
+            evaluation.c.length == length,
+            evaluation.c.window_end.between(first_end, last_end),
+            evaluation.c.verdict != Verdict.INCONCLUSIVE.value,
+        )
+        .order_by(evaluation.c.window_end.desc(), evaluation.c.spec_version.desc(), evaluation.c.revision)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else stored_result(row.packed, row.result, row.column_names)

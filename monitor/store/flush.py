@@ -1,27 +1,97 @@
 """One flush: offsets, panes, unseen values, ledger, inbox, identities, dead letters, deployments in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+import psycopg
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import ConfigurationChanged
 from monitor.failpoint import reach
 from monitor.store.configuration import read_generation
+from monitor.store.copy_text import copy_field, copy_lines
 from monitor.store.dead_letters import DeadLetter, append_dead_letters
-from monitor.store.dedup import SeenIdentities, append_identities, forget_identities
-from monitor.store.deployments import DeploymentRow, append_deployments
+from monitor.store.duplicates import SeenIdentities, append_identities, forget_identities
 from monitor.store.engine import driver_connection
-from monitor.store.inbox import InboxRow, append_truths
 from monitor.store.ledger import LedgerRows, append_predictions
 from monitor.store.model_intake import IntakeRow, save_intake
 from monitor.store.offsets import PartitionMove, move_offset
 from monitor.store.pane_marks import NewMark, append_marks
-from monitor.store.panes_append import PaneDelta, append_panes
+from monitor.store.panes import PaneDelta, append_panes
 from monitor.store.refused_counts import KeptBytes, RefusedCount, add_discovered, add_refused
-from monitor.store.schema import flush
-from monitor.store.unseen import UnseenDelta, append_unseen
-from monitor.types import ModelKey, PartitionKey
+from monitor.store.schema import deployment, flush
+from monitor.store.unseen_values import UnseenDelta, append_unseen
+from monitor.types import ModelKey, PartitionKey, Stage
+
+_COLUMNS = 'model_id, prediction_hash, known_at, value, prediction_time, topic, partition, "offset", incarnation'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """One truth; *value* None withdraws; times are epoch milliseconds; *prediction_hash* 32 hexadecimal digits."""
+
+    model_id: int
+    prediction_hash: str
+    known_at: int
+    value: str | None
+    prediction_time: int | None
+    source: PartitionKey
+    offset: int
+
+
+def append_truths(
+    connection: psycopg.Connection, rows: Iterable[InboxRow], incarnations: Mapping[PartitionKey, int]
+) -> None:
+    """COPY *rows* into the inbox; *incarnations* of their topics, 0 where there is none."""
+    lines = (
+        f"{each.model_id}\t{each.prediction_hash}\t{each.known_at}\t{copy_field(each.value)}\t"
+        f"{copy_field(None if each.prediction_time is None else str(each.prediction_time))}\t"
+        f"{copy_field(each.source.topic)}\t{each.source.partition}\t{each.offset}\t"
+        f"{incarnations.get(each.source, 0)}"
+        for each in rows
+    )
+    copy_lines(connection, f"COPY truth_inbox ({_COLUMNS}) FROM STDIN", lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRow:
+    """One deployment event; *manifest* is its JSON object, *traffic* a share."""
+
+    model_id: int
+    version: str
+    event_time: int
+    stage: Stage
+    traffic: float | None
+    manifest: bytes | None
+    source: PartitionKey
+    offset: int
+
+
+def append_deployments(
+    connection: sa.Connection, rows: Sequence[DeploymentRow], incarnations: Mapping[PartitionKey, int]
+) -> None:
+    """Append *rows*; one that is there already (same topic and incarnation, partition, offset) stays as it is."""
+    if rows:
+        connection.execute(
+            insert(deployment).on_conflict_do_nothing(),
+            [
+                {
+                    "model_id": each.model_id,
+                    "version": each.version,
+                    "event_time": each.event_time,
+                    "stage": each.stage.value,
+                    "traffic": each.traffic,
+                    "manifest": None if each.manifest is None else msgspec.json.decode(each.manifest),
+                    "topic": each.source.topic,
+                    "incarnation": incarnations.get(each.source, 0),
+                    "partition": each.source.partition,
+                    "offset": each.offset,
+                }
+                for each in rows
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

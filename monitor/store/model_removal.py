@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from monitor.errors import UnavailableError
-from monitor.store.applied_rows import lock_configuration
 from monitor.store.schema import configuration, metadata, model, series, spec
+from monitor.store.specs import lock_configuration
 from monitor.types import ModelKey
 
 ROWS_AT_ONCE = 5000

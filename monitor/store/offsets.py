@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
-from monitor.store.incarnations import incarnation_of
 from monitor.store.model_intake import forget_intake
 from monitor.store.schema import dedup, input_offset
+from monitor.store.topics import incarnation_of
 from monitor.types import PartitionKey, TimestampType, TopicRole
 
 ResumeAt = Literal["stored", "earliest", "latest"]

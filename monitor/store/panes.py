@@ -1,15 +1,48 @@
-"""Pane rows as the evaluation reads them: what is where, the counts of given rows, sums of events."""
+"""Pane rows: appended, read with their counts, merged into longer spans."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+import psycopg
 import sqlalchemy as sa
 
+from monitor.failpoint import reach
 from monitor.store.schema import pane
 from monitor.types import MINUTE_MILLIS
+from monitor.windows.count_cache import total
+from monitor.windows.pane_codec import decode_counts, encode_counts
 from monitor.windows.sliding import PaneRow, Stretch, filled_from
 
 LONGEST_SPAN_MILLIS = 60 * MINUTE_MILLIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaneDelta:
+    """What one flush adds to the minute at *start* (ms) of one series; *counts* in the order of its cells' layout."""
+
+    series_id: int
+    cells_id: int
+    start: int
+    events: int
+    sampled: int
+    counts: npt.NDArray[np.integer]
+
+
+def append_panes(connection: psycopg.Connection, deltas: Iterable[PaneDelta]) -> None:
+    """COPY *deltas* as rows of one minute."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY pane (series_id, cells_id, start, span, events, sampled, counts) FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["int4", "int4", "int8", "int2", "int8", "int8", "bytea"])
+        for each in deltas:
+            copy.write_row(
+                (each.series_id, each.cells_id, each.start, 1, each.events, each.sampled, encode_counts(each.counts))
+            )
 
 
 def pane_rows(connection: sa.Connection, *, series_id: int, start: int, stop: int) -> tuple[PaneRow, ...]:
@@ -94,3 +127,88 @@ def events_by_step(
         .order_by(at)
     )
     return tuple(StepEvents(*row) for row in connection.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRange:
+    """Event time ``[since, before)`` (ms) of one series whose rows may be compacted."""
+
+    series_id: int
+    since: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Rows of one series and cells that start in one aligned span; *rows* is how many there are."""
+
+    series_id: int
+    cells_id: int
+    start: int
+    rows: int
+
+
+def buckets_to_merge(
+    connection: sa.Connection, ranges: Sequence[SeriesRange], *, span: int, limit: int
+) -> tuple[Bucket, ...]:
+    """Return aligned spans of *span* minutes that lie wholly in their range and have several rows, oldest first."""
+    query = sa.text(
+        """
+        SELECT wanted.series_id, pane.cells_id, pane.start - pane.start % :size AS bucket, count(*)
+        FROM unnest(CAST(:series_ids AS integer[]), CAST(:sinces AS bigint[]), CAST(:befores AS bigint[]))
+            AS wanted (series_id, since, before)
+        JOIN pane ON pane.series_id = wanted.series_id AND pane.start >= wanted.since AND pane.start < wanted.before
+        WHERE pane.span <= :span
+        GROUP BY wanted.series_id, pane.cells_id, bucket HAVING count(*) > 1
+        ORDER BY bucket, wanted.series_id LIMIT :limit
+        """
+    )
+    size = span * MINUTE_MILLIS
+    parameters = {
+        "series_ids": [each.series_id for each in ranges],
+        "sinces": [each.since // size * size for each in ranges],
+        "befores": [each.before // size * size for each in ranges],
+        "size": size,
+        "span": span,
+        "limit": limit,
+    }
+    return tuple(Bucket(*row) for row in connection.execute(query, parameters))
+
+
+def merge_bucket(connection: sa.Connection, bucket: Bucket, *, span: int, size: int) -> int:
+    """Replace the rows of *bucket* (vectors of *size* counts) by their sum; return how many were replaced.
+
+    Rows another process works on are left out: the sum of the others is right by itself, and they follow next time.
+    A row that a later, longer span already covers is not in the bucket. The caller commits.
+    """
+    stop = bucket.start + span * MINUTE_MILLIS
+    query = (
+        sa.select(pane.c.id, pane.c.events, pane.c.sampled, pane.c.counts)
+        .where(
+            pane.c.series_id == bucket.series_id,
+            pane.c.cells_id == bucket.cells_id,
+            pane.c.start >= bucket.start,
+            pane.c.start < stop,
+            pane.c.span <= span,
+        )
+        .order_by(pane.c.id)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(query).all()
+    if len(rows) < 2:
+        return 0
+    merged = total((decode_counts(row.counts, size=size) for row in rows), size=size)
+    connection.execute(sa.delete(pane).where(pane.c.id == sa.func.any([row.id for row in rows])))
+    reach("compaction.rows_deleted")
+    connection.execute(
+        sa.insert(pane).values(
+            series_id=bucket.series_id,
+            cells_id=bucket.cells_id,
+            start=bucket.start,
+            span=span,
+            events=sum(row.events for row in rows),
+            sampled=sum(row.sampled for row in rows),
+            counts=encode_counts(merged),
+        )
+    )
+    return len(rows)

@@ -1,14 +1,9 @@
-"""Deletes rows that are past their retention, some thousand at once, each statement by an index.
-
-Every function deletes at most *limit* rows of the oldest and returns how many; the caller commits and calls again while
-there are more. Dropping whole weeks is in `time_partitions`. Ages are taken from `now()`, the transaction's beginning:
-with `clock_timestamp()`, which is another at each row, Postgres uses no index.
-"""
+"""Deletes what is past its retention: rows, series of which nothing is left, resolved incidents with all of theirs."""
 
 import sqlalchemy as sa
 
 from monitor.store.database_clock import database_now_millis
-from monitor.store.schema import input_offset
+from monitor.store.schema import evaluated_until, input_offset, metadata, series
 from monitor.types import HOUR_MILLIS, TopicRole
 
 ROWS_AT_ONCE = 5000
@@ -86,6 +81,73 @@ _DEDUP = sa.text(
     """
 )
 
+SERIES_AT_ONCE = 100
+_FORGOTTEN = (evaluated_until,)  # say how far a series' evaluation is, which keeps none alive
+_HOLDERS = tuple(
+    table.name
+    for table in metadata.sorted_tables
+    if table not in _FORGOTTEN and any(key.column.table is series for key in table.foreign_keys)
+)
+# With LIMIT each is a look into an index; an EXISTS without is answered for all series at once, by reading the tables.
+_NOTHING_LEFT = " AND ".join(
+    f"(SELECT 1 FROM {name} WHERE {name}.series_id = series.id LIMIT 1) IS NULL"  # noqa: S608  # constants
+    for name in _HOLDERS
+)
+_LOOK = sa.text(
+    f"""
+    SELECT id, empty_since IS NOT NULL AS marked, {_NOTHING_LEFT} AS empty,
+           coalesce(empty_since < now() - make_interval(days => :days), false) AS over
+    FROM series WHERE id > :after AND created_at < now() - make_interval(days => :days)
+    ORDER BY id LIMIT :limit
+    """  # noqa: S608  # constants
+)
+_MARK = sa.text(
+    "UPDATE series SET empty_since = CASE WHEN id = ANY(:empty) THEN clock_timestamp() END WHERE id = ANY(:changed)"
+)
+_LOCK = sa.text("SELECT id FROM series WHERE id = ANY(:ids) ORDER BY id FOR UPDATE SKIP LOCKED")
+_REMOVE = sa.text(f"DELETE FROM series WHERE id = ANY(:ids) AND {_NOTHING_LEFT}")  # noqa: S608  # constants
+
+INCIDENTS_AT_ONCE = 200
+
+# One with a delivery that is still to be made stays until it is made. Open ones stay however old they are.
+_RESOLVED = sa.text(
+    """
+    SELECT id FROM incident
+    WHERE status = 'resolved' AND changed_at < now() - make_interval(days => :days)
+      AND NOT EXISTS (SELECT FROM outbox WHERE outbox.incident_id = incident.id AND outbox.state = 'pending')
+      AND NOT EXISTS (
+        SELECT FROM action JOIN outbox ON outbox.action_id = action.id
+        WHERE action.incident_id = incident.id AND outbox.state = 'pending'
+      )
+    ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    """
+)
+_OF_INCIDENTS = (
+    "DELETE FROM outbox WHERE incident_id = ANY(CAST(:ids AS uuid[]))",
+    "DELETE FROM outbox WHERE action_id IN (SELECT id FROM action WHERE incident_id = ANY(CAST(:ids AS uuid[])))",
+    "DELETE FROM action WHERE incident_id = ANY(CAST(:ids AS uuid[]))",
+    "DELETE FROM transition WHERE incident_id = ANY(CAST(:ids AS uuid[]))",
+    "DELETE FROM incident WHERE id = ANY(CAST(:ids AS uuid[]))",
+)
+_DELIVERIES = sa.text(
+    """
+    DELETE FROM outbox WHERE id = ANY(ARRAY(
+        SELECT id FROM outbox
+        WHERE closed_at < now() - make_interval(days => :days)
+          AND incident_id IS NULL AND action_id IS NULL
+        ORDER BY closed_at LIMIT :limit
+    ))
+    """
+)
+_DEPLOYMENTS = sa.text(
+    """
+    DELETE FROM deployment AS old USING deployment AS newer
+    WHERE newer.event_time >= :since AND newer.event_time < :before
+      AND old.model_id = newer.model_id AND old.version = newer.version AND old.stage = newer.stage
+      AND (old.event_time, old.id) < (newer.event_time, newer.id)
+    """
+)
+
 
 def newest_event_time(connection: sa.Connection) -> int | None:
     """Return the largest event time of any prediction, at most the database's clock; None before the first.
@@ -154,3 +216,49 @@ def drop_stray_evaluations(
         f"SELECT ctid FROM {default} WHERE window_end < :before ORDER BY window_end LIMIT :limit))"
     )
     return connection.execute(statement, {"before": before, "limit": limit}).rowcount
+
+
+def remove_empty_series(
+    connection: sa.Connection, *, after: int, days: int, limit: int = SERIES_AT_ONCE
+) -> tuple[int, int]:
+    """Look at the *limit* series that follow *after* (an id); remove those that had nothing for *days*.
+
+    Returns:
+        How many were removed, and the id to go on after; 0: begin again.
+    """
+    # Of a series that has nothing Postgres thinks it has as much as others, and would read a table for one row of it.
+    connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+    rows = connection.execute(_LOOK, {"after": after, "days": days, "limit": limit}).all()
+    changed = [row.id for row in rows if row.marked != row.empty]
+    if changed:
+        connection.execute(_MARK, {"empty": [row.id for row in rows if row.empty], "changed": changed})
+    removed = 0
+    if over := [row.id for row in rows if row.over and row.empty]:
+        # Locked first: whoever wrote to one of them before is seen by the next statement, whoever comes later waits.
+        ids = connection.execute(_LOCK, {"ids": over}).scalars().all()
+        for table in _FORGOTTEN:
+            connection.execute(sa.delete(table).where(table.c.series_id == sa.func.any(list(ids))))
+        removed = connection.execute(_REMOVE, {"ids": ids}).rowcount
+    return removed, rows[-1].id if len(rows) == limit else 0
+
+
+def drop_old_incidents(connection: sa.Connection, *, days: int, limit: int = INCIDENTS_AT_ONCE) -> int:
+    """Delete incidents that were resolved *days* ago, with their steps, actions and deliveries; return how many."""
+    found = connection.execute(_RESOLVED, {"days": days, "limit": limit}).scalars().all()
+    if found:
+        for statement in _OF_INCIDENTS:
+            connection.execute(sa.text(statement), {"ids": [str(each) for each in found]})
+    return len(found)
+
+
+def drop_old_deliveries(connection: sa.Connection, *, days: int, limit: int = 5000) -> int:
+    """Delete deliveries that were closed *days* ago and are of no incident, such as tests; return how many."""
+    return connection.execute(_DELIVERIES, {"days": days, "limit": limit}).rowcount
+
+
+def drop_old_deployments(connection: sa.Connection, *, since: int, before: int) -> int:
+    """Delete deployment events that a later one in ``[since, before)`` (event time, ms) replaced; return how many.
+
+    Where a version stood in each stage at *before* stays known, and all that happened since.
+    """
+    return connection.execute(_DEPLOYMENTS, {"since": since, "before": before}).rowcount

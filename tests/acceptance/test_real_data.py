@@ -22,8 +22,8 @@ from monitor.packed_result import decode_result, encode_result
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec_file import read_spec
 from monitor.store.engine import make_engine
+from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation, performance_evaluation, performance_pane
-from monitor.store.stored_results import stored_result
 from monitor.types import MINUTE_MILLIS
 from tests.acceptance.census_backtest import accuracies_of, census_backtest, evaluations_of
 from tests.acceptance.roles import Roles

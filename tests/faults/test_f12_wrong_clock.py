@@ -19,7 +19,7 @@ from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import list_offsets
 from monitor.store.schema import dead_letter, evaluation, incident, input_offset, pane, scale_progress
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, watermark_of
 from tests.factories import START, apply_model, encoded, prediction_event

@@ -15,7 +15,7 @@ from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import pause_partition, resume_partition
 from monitor.store.schema import evaluation
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
 from monitor.windows.watermark import Watermark, WatermarkRules, watermark_of
 from tests.factories import START, apply_model, encoded, prediction_event

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from consumers.observe import observe_flush
 from monitor.store.schema import dead_letter_count, discovered_model, model_version, series, unseen_value
-from monitor.store.unseen import VALUES_NAMED
+from monitor.store.unseen_values import VALUES_NAMED
 from monitor.types import DeadLetterReason
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.fake_records import Bench

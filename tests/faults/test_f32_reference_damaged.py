@@ -24,7 +24,7 @@ from monitor.spec_file import parse_spec
 from monitor.store import schema
 from monitor.store.configuration import apply_spec, load_reference
 from monitor.store.database_clock import database_now_millis
-from monitor.store.evaluation_history import shown_evaluations
+from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import MINUTE_MILLIS, ModelKey, Verdict
 from monitor.windows.watermark import WatermarkRules
 from tests.factories import apply_model, profile, spec_text

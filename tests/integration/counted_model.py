@@ -11,12 +11,12 @@ from monitor.clock import to_datetime
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.spec import ColumnKind
-from monitor.store.applied_rows import reference_digest
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.engine import driver_connection
 from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
 from monitor.store.series import ensure_series
+from monitor.store.specs import reference_digest
 from monitor.types import MINUTE_MILLIS, SeriesKey
 from monitor.windows.pane_codec import encode_counts
 

@@ -8,10 +8,10 @@ from sqlalchemy import Engine
 
 from monitor.errors import SpecError
 from monitor.reference.profile import ReferenceProfile
-from monitor.store.adoption import adopt_reference
 from monitor.store.configuration import load_reference
+from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation
-from monitor.store.stored_results import stored_result
+from monitor.store.specs import adopt_reference
 from monitor.types import MINUTE_MILLIS, Verdict
 from tests.integration.counted_model import START
 from tests.integration.referenced_model import (

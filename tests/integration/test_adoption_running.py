@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from driftline.cli.reference.build import build
 from monitor.clock import iso_utc, now_millis
 from monitor.reference.profile import decode_profile, encode_profile
+from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, configuration, evaluation, pane
-from monitor.store.stored_results import stored_result
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Verdict
 from tests.acceptance.roles import Roles
 from tests.services.kafka import KafkaBroker

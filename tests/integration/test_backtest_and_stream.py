@@ -31,12 +31,11 @@ from monitor.settings import Settings
 from monitor.spec import ColumnKind, ModelSpec
 from monitor.spec_file import parse_spec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
-from monitor.store.dedup import SeenIdentities
+from monitor.store.duplicates import SeenIdentities
 from monitor.store.engine import make_engine
-from monitor.store.evaluations import final_evaluations
+from monitor.store.evaluations import final_evaluations, stored_result
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
-from monitor.store.stored_results import stored_result
 from monitor.types import PartitionKey, TopicRole
 from tests.fake_records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database

@@ -10,9 +10,9 @@ from monitor.clock import iso_utc
 from monitor.detection import decide_window
 from monitor.findings import WindowResult
 from monitor.spec import FurtherStatistic
-from monitor.store.evaluation_history import shown_evaluations
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.series import ensure_series
+from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import MINUTE_MILLIS, ModelKey, SeriesKey, Verdict
 from tests.factories import START, apply_credit_model
 from tests.integration.test_cli import document, run

@@ -20,11 +20,11 @@ from monitor.health import Health
 from monitor.maintain import run_maintain
 from monitor.maintain.retention import Compactor, drop_expired
 from monitor.settings import Settings
-from monitor.store.compaction import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.engine import driver_connection
 from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.pane_marks import NewMark, append_marks
+from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.schema import dedup, input_offset, joined, pane, pane_mark
 from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS
@@ -184,7 +184,7 @@ def test_rows_another_process_works_on_are_left_out(engine: Engine) -> None:
 
 KILLED = """
 import sys, sqlalchemy as sa
-from monitor.store.compaction import Bucket, SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 engine = sa.create_engine(sys.argv[1])
 with engine.begin() as connection:
     ranges = [SeriesRange(int(sys.argv[2]), 0, 2**50)]

@@ -12,11 +12,11 @@ from monitor.packed_result import encode_result
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.spec import ColumnKind
 from monitor.store.engine import make_engine
-from monitor.store.evaluation_history import shown_evaluations
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluation
 from monitor.store.time_partitions import add_weeks, time_partitions, week_start
+from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import MINUTE_MILLIS, ModelKey, Verdict
 from tests.services.postgres import PostgresServer
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.errors import SpecError, UnavailableError
-from monitor.store.applied_rows import model_id_of
 from monitor.store.configuration import load_configuration, read_generation
 from monitor.store.model_removal import _CONDITIONS, remove_model, stored_parts, withdraw_model
 from monitor.store.schema import dead_letter, metadata, model, pane, series
 from monitor.store.series import ensure_series
+from monitor.store.specs import model_id_of
 from monitor.types import ModelKey, SeriesKey
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.stored_rows import store_everywhere

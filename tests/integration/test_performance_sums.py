@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.performance.label_join import PaneChange, PerformancePaneKey
-from monitor.store.performance import truths_by_step
+from monitor.store.accuracy_evaluations import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS

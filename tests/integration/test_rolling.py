@@ -16,12 +16,12 @@ from monitor.maintain.retention import Compactor
 from monitor.maintain.rolling_reference import RollingReference, adopt_rolling_when_due, build_rolling
 from monitor.reference.rolling import CoarseOrder
 from monitor.settings import Settings
-from monitor.store.adoption import Adopted
 from monitor.store.configuration import load_reference
 from monitor.store.engine import snapshot
 from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.schema import deployment, evaluation, incident, live_block, pane, reference, scale_progress, spec
 from monitor.store.series import ensure_series
+from monitor.store.specs import Adopted
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
 from tests.integration.counted_model import START, set_watermark
 from tests.integration.referenced_model import (

@@ -20,7 +20,7 @@ from monitor.store.flush import FlushContents, write_flush
 from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.schema import input_offset, unseen_value
 from monitor.store.series import ensure_series
-from monitor.store.unseen import UnseenDelta, append_unseen, merge_unseen, unseen_values
+from monitor.store.unseen_values import UnseenDelta, append_unseen, merge_unseen, unseen_values
 from monitor.types import MINUTE_MILLIS, IncidentKind, PartitionKey, SeriesKey
 from tests.alerting_story import SCALE, ScriptedEvaluator, apply_story, body_of, webhook
 

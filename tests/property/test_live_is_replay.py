@@ -25,7 +25,7 @@ from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import input_offset, metadata
-from monitor.store.watermarks import read_partitions
+from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, open_from
 from tests.factories import START, apply_model, encoded, prediction_event

@@ -12,7 +12,7 @@ from driftline.cli.reference.given import REFERENCE_HELP, ROLLING, GivenReferenc
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings
-from monitor.store.adoption import Adopted, adopt_reference
+from monitor.store.specs import Adopted, adopt_reference
 from monitor.types import MINUTE_MILLIS
 
 

@@ -15,13 +15,12 @@ from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.settings import Settings, load_settings
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
-from monitor.store.configuration import load_configuration
+from monitor.store.configuration import load_configuration, model_named, model_names
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import snapshot
-from monitor.store.model_names import model_named, model_names
 from monitor.store.references import ReferenceRow, StoredReference, reference_by_id, reference_in_force
-from monitor.store.traffic import recent_events_per_minute
-from monitor.store.watermarks import read_partitions
+from monitor.store.series import recent_events_per_minute
+from monitor.store.topics import read_partitions
 from monitor.types import TopicRole
 from monitor.windows.watermark import watermark_of, watermark_rules
 

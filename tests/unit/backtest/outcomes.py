@@ -16,7 +16,7 @@ from monitor.evaluate.results import EvaluationKind
 from monitor.findings import ColumnResult, Finding
 from monitor.spec import ModelSpec
 from monitor.spec_file import parse_spec
-from monitor.store.performance import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 from tests.factories import START, spec_text
 

@@ -14,7 +14,7 @@ from driftline.backtest.summary import report_of
 from driftline.backtest.words import REFUSALS, explained_action
 from monitor.findings import Finding
 from monitor.performance.verdict import PerformanceCounts
-from monitor.store.performance import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.factories import START, profile
 from tests.unit.backtest.outcomes import A_DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window

@@ -7,7 +7,7 @@ import pytest
 from driftline.demo.acts import CANARY, HOUR, STABLE, time_line
 from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, Outcome, failed_expectations
 from driftline.demo.receiver import Delivery
-from monitor.store.incident_story import IncidentHead, IncidentStory, StoryAction, StoryStep
+from monitor.store.views.incidents import IncidentHead, IncidentStory, StoryAction, StoryStep
 from monitor.types import IncidentKind, ModelKey, Tier
 
 LINE = time_line(0)

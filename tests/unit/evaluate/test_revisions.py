@@ -12,10 +12,10 @@ from monitor.evaluate.revisions import (
     reads,
     seconds_left,
 )
-from monitor.store.counted_series import CountedHours
 from monitor.store.evaluations import LastRevision
 from monitor.store.revisions_due import DueStretch
 from monitor.store.scale_progress import Progress
+from monitor.store.series import CountedHours
 from monitor.types import MINUTE_MILLIS, Scale, Window
 from monitor.windows.sliding import PaneRow
 

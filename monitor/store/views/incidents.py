@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
-from monitor.store.unseen import unseen_values
+from monitor.store.unseen_values import unseen_values
 from monitor.types import HOUR_MILLIS, IncidentKind, ModelKey, Tier
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from monitor.store.performance import OUTPUT
+from monitor.store.accuracy_evaluations import OUTPUT
+from monitor.store.evaluations import RESULT_COLUMNS, stored_result
 from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import (
     cells,
@@ -18,7 +19,6 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.store.stored_results import RESULT_COLUMNS, stored_result
 from monitor.types import IncidentKind, Stage, Tier, Verdict
 
 

@@ -1,16 +1,47 @@
-"""Reads the partitions' rows from which watermarks are computed."""
+"""Input topics: incarnations of a name, who dates the records, and the partitions' rows that watermarks come from."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from monitor.clock import to_millis
 from monitor.store.schema import input_offset
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, TimestampType, TopicRole
 from monitor.windows.watermark import PartitionState
 
+_ADD = sa.text(
+    """
+    INSERT INTO topic_incarnation (topic, topic_id, number)
+    SELECT :topic, :topic_id, coalesce(max(number) + 1, 0) FROM topic_incarnation WHERE topic = :topic
+    ON CONFLICT (topic, topic_id) DO NOTHING
+    """
+)
+_NUMBER = sa.text("SELECT number FROM topic_incarnation WHERE topic = :topic AND topic_id = :topic_id")
+
 _NOW_MILLIS = sa.cast(sa.func.floor(sa.extract("epoch", sa.func.clock_timestamp()) * 1000), sa.BigInteger)
+
+
+def incarnation_of(connection: sa.Connection, topic: str, topic_id: str) -> int:
+    """Return the number of the incarnation of *topic* that Kafka calls *topic_id*; one never seen is the next one.
+
+    Numbers rise in the order in which the incarnations were first read, so they order what stands at equal offsets.
+    """
+    names = {"topic": topic, "topic_id": topic_id}
+    if (known := connection.execute(_NUMBER, names).scalar()) is None:
+        connection.execute(_ADD, names)
+        known = connection.execute(_NUMBER, names).scalar_one()
+    return int(known)
+
+
+def write_timestamp_types(connection: sa.Connection, types: Mapping[str, TimestampType]) -> None:
+    """Store the timestamp type of each topic in the rows of its partitions; what is stored already is not touched."""
+    for topic, found in sorted(types.items()):
+        connection.execute(
+            sa.update(input_offset)
+            .where(input_offset.c.topic == topic, input_offset.c.timestamp_type != found.value)
+            .values(timestamp_type=found.value)
+        )
 
 
 def read_partitions(

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from monitor.packed_result import encode_result, pack_result
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
+from monitor.store.evaluations import ACCURACY_COLUMNS, stored_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
-from monitor.store.stored_results import ACCURACY_COLUMNS, stored_result
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
 
 SUMMED_SPANS = (60, 10)  # minutes of `performance_sum`, the longest first

@@ -1,0 +1,1 @@
+"""Read models for people (status, stories): nothing of the hot path imports them."""
