@@ -9,7 +9,7 @@ from alerting.guard import Refusal
 from alerting.incident_state import NAMESPACE, IncidentState
 from alerting.message import ModelName
 from monitor.clock import iso_utc
-from monitor.findings import Finding
+from monitor.results import Finding
 from monitor.types import MINUTE_MILLIS, ModelKey, Scale
 
 

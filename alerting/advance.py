@@ -16,10 +16,9 @@ from alerting.proposals import Granted, NewestResult, Proposals
 from alerting.serving import gone_versions, serving_period
 from alerting.unseen_told import unseen_to_tell
 from monitor.clock import monotonic_seconds
-from monitor.durations import millis
-from monitor.findings import WindowResult
+from monitor.deployments import Period
 from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
-from monitor.serving_periods import Period
+from monitor.results import WindowResult
 from monitor.settings import Settings
 from monitor.store.actions import ActionKind, ActionState, granted_actions, insert_action
 from monitor.store.configuration import AppliedModel
@@ -38,6 +37,7 @@ from monitor.store.incidents import (
 )
 from monitor.store.outbox import Effect, append_effects
 from monitor.types import SeriesKey
+from monitor.units import millis
 
 log = structlog.get_logger()
 

@@ -6,8 +6,8 @@ from uuid import uuid5
 from alerting.incident_state import NAMESPACE
 from alerting.message import Message, ToldAction, encode_message
 from alerting.proposals import Granted
-from monitor.spec import ModelSpec
-from monitor.spec_actions import ActionSpec, ReceiverSpec
+from monitor.spec.actions import ActionSpec, ReceiverSpec
+from monitor.spec.model import ModelSpec
 from monitor.store.actions import ActionKind, ActionRow
 from monitor.store.endpoints import EndpointSpec
 from monitor.store.outbox import Effect, EffectKind

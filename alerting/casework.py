@@ -7,10 +7,10 @@ from typing import Protocol
 from alerting.facts import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
 from alerting.incident import Rules, retire, transition
 from alerting.incident_state import Decision, Identity, IncidentState, Step
-from monitor.durations import millis
-from monitor.findings import VERSIONS
-from monitor.spec import ModelSpec
+from monitor.results import VERSIONS
+from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey
+from monitor.units import millis
 
 DAY_MILLIS = 24 * HOUR_MILLIS
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.findings import Finding, WindowResult
+from monitor.results import Finding, WindowResult
 from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 
 FINDINGS_KEPT = 20

@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from alerting.serving import ever_deployed, rollback_targets, serving_period
-from monitor.durations import millis
-from monitor.findings import Finding
-from monitor.serving_periods import DeploymentEvent, Period
-from monitor.spec_actions import ActionMode, RetrainingSpec, RollbackSpec
+from monitor.deployments import DeploymentEvent, Period
+from monitor.results import Finding
+from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
 from monitor.types import IncidentKind, Tier
+from monitor.units import millis
 
 PREDICTION_ROLES = ("score", "label", "value")
 IMPORTANT_INPUTS = 2

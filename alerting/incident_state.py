@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from alerting.facts import worst_first
-from monitor.findings import Finding
+from monitor.results import Finding
 from monitor.types import IncidentKind, ModelKey, Tier
 
 NAMESPACE = UUID("6f0b1b5e-5d0c-5c39-9c57-3d2f6f1d7c11")  # never to change: every id is derived under it

@@ -8,10 +8,10 @@ import msgspec
 from alerting.guard import PREDICTION_ROLES
 from alerting.incident_state import Decision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
+from monitor.deployments import Period
 from monitor.detection.explanation import values_label
-from monitor.findings import VERSIONS, Finding
-from monitor.serving_periods import Period
-from monitor.spec_actions import AlertingSpec
+from monitor.results import VERSIONS, Finding
+from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 

@@ -16,13 +16,13 @@ from alerting.casework import Asking, Casework
 from alerting.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
 from alerting.incident_state import IncidentState
 from alerting.serving import rollback_targets, serving_period
-from monitor.durations import millis
-from monitor.findings import WindowResult
-from monitor.serving_periods import DeploymentEvent
-from monitor.spec import ModelSpec
-from monitor.spec_actions import ActionMode
+from monitor.deployments import DeploymentEvent
+from monitor.results import WindowResult
+from monitor.spec.actions import ActionMode
+from monitor.spec.model import ModelSpec
 from monitor.store.actions import ActionKind, ActionRow, ActionState
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
+from monitor.units import millis
 
 NewestResult = Callable[[str, int, int, int], WindowResult | None]
 """(version, window length in minutes, first end, last end) -> its newest conclusive result among these ends."""

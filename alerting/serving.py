@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from monitor.serving_periods import DeploymentEvent, Period, periods
+from monitor.deployments import DeploymentEvent, Period, periods
 from monitor.types import Stage
 
 

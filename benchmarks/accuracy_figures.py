@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.performance.error_detector import StepTruths, lasting_errors
 from monitor.performance.verdict import REFERENCE_CONFIDENCE
-from monitor.spec import AccuracySpec
+from monitor.spec.model import AccuracySpec
 from monitor.stats.proportions import wilson_interval
 
 STREAMS = 100

@@ -13,7 +13,7 @@ from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 
 COLUMNS, ROWS = 20, 20_000
 ONE_TEST = 1e-5

@@ -25,13 +25,13 @@ from monitor.detection.quality_rule import (
     UNSEEN_CRITICAL,
     UNSEEN_WARNING,
 )
-from monitor.durations import duration_text
 from monitor.planning.column_comparison import Comparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
 from monitor.planning.results import Noticed
 from monitor.planning.situation import BINS, psi_of_shift
-from monitor.spec import DriftSpec, WindowSpec
+from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.types import Tier
+from monitor.units import duration_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 _BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from consumers.categories import CategoryCodes
 from consumers.decode.decoded import Column, ColumnName, Floats, Indices, Integers
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnSpan, Slot
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 Counts = npt.NDArray[np.uint32]
 NUMBER = ColumnKind.NUMERIC

@@ -17,7 +17,7 @@ from consumers.records import RecordBatch
 from consumers.unseen import UnseenKey, ValueTally, hour_of
 from consumers.version_places import VersionPlaces
 from monitor.reference.layout import canonical_category
-from monitor.spec import ModelSpec, Task
+from monitor.spec.model import ModelSpec, Task
 from monitor.store.configuration import AppliedModel
 from monitor.types import ALL_SEGMENT
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from consumers.decode.decoded import Indices, Integers
 from consumers.distinct import distinct
-from monitor.spec import SegmentSpec
+from monitor.spec.model import SegmentSpec
 from monitor.types import MINUTE_MILLIS, SeriesKey
 
 OTHER = "other"

@@ -14,8 +14,8 @@ from consumers.partition import PartitionState
 from consumers.records import RecordBatch
 from monitor.clock import iso_utc
 from monitor.store.configuration import AppliedModel
-from monitor.time_units import EARLIEST_MILLIS
 from monitor.types import DeadLetterReason, ModelKey
+from monitor.units import EARLIEST_MILLIS
 
 NOBODYS_FAULT = frozenset({DeadLetterReason.UNKNOWN_MODEL, DeadLetterReason.SPEC_UNREADABLE})
 """Reasons that speak against no producer: what is missing here is a decision or a repair of the operator's."""

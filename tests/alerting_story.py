@@ -8,10 +8,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.findings import Finding, WindowResult
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
-from monitor.spec import ColumnKind
+from monitor.results import Finding, WindowResult
+from monitor.spec.model import ColumnKind
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.evaluations import NewEvaluation, insert_evaluations

@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from monitor.clock import iso_utc
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
-from monitor.spec import ColumnKind
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ColumnKind
 from monitor.store.schema import cells as cells_table
 from monitor.store.schema import configuration, model, reference, spec
 from monitor.store.specs import reference_digest

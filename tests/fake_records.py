@@ -17,7 +17,7 @@ from consumers.timings import Timings
 from consumers.version_places import VersionPlaces
 from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
 from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import PartitionCounters, StoredOffset

@@ -20,7 +20,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicP
 
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.settings import Settings
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import cells, dead_letter, input_offset, pane, prediction_ledger, series, unseen_value
 from monitor.windows.pane_codec import decode_counts

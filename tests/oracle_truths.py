@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from confluent_kafka import Message
 
 from monitor.settings import Settings
-from monitor.spec import Task
+from monitor.spec.model import Task
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import (
     dead_letter,

@@ -19,7 +19,7 @@ from driftline.backtest import (
 from monitor.clock import cpu_seconds
 from monitor.evaluate import EvaluationKind
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import Tier, Verdict
 
 _OPEN = ExitStack()

@@ -9,7 +9,7 @@ from monitor.reference.arrow_columns import natural_kind
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 
 
 def spec_of(stream: Stream, *, scales: tuple[tuple[int, int], ...] = (), anytime: bool = False) -> ModelSpec:

@@ -6,9 +6,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from alerting.incident_state import IncidentState, Status, encode_state
-from monitor.findings import ColumnResult, WindowResult, nothing_moved_sentence
 from monitor.maintain.retention import EVALUATIONS, WEEKS_AHEAD
-from monitor.packed_result import pack_result
+from monitor.result_codec import pack_result
+from monitor.results import ColumnResult, WindowResult, nothing_moved_sentence
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import prediction_ledger
 from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, week_start

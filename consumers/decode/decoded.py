@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel
 from monitor.types import DeadLetterReason, ModelKey
 

@@ -10,8 +10,8 @@ from consumers.decode.plain_json import json_object
 from consumers.decode.routing import DEFAULT_NAMESPACE
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
-from monitor.time_units import EARLIEST_MILLIS
 from monitor.types import ModelKey
+from monitor.units import EARLIEST_MILLIS
 
 
 @dataclass(frozen=True, slots=True)

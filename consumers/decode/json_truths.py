@@ -21,7 +21,7 @@ from consumers.decode.times import Timestamp, before_calendar, millis_of, time_f
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import canonical_category
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.time_units import EARLIEST_MILLIS
+from monitor.units import EARLIEST_MILLIS
 
 
 class _TruthEvent(msgspec.Struct, gc=False):

@@ -12,7 +12,7 @@ from consumers.decode.fields import LONGEST_NAME, Scalar
 from consumers.decode.routing import DEFAULT_NAMESPACE
 from consumers.decode.times import Timestamp
 from monitor.reference.layout import ColumnRole
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]

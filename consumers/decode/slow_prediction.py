@@ -9,7 +9,7 @@ from consumers.decode.fields import malformed, name_field, number, scalar
 from consumers.decode.model_struct import EventShape, Prediction
 from consumers.decode.times import time_field
 from monitor.errors import InvalidMessage
-from monitor.spec import ModelSpec, Task
+from monitor.spec.model import ModelSpec, Task
 from monitor.types import DeadLetterReason
 
 _MISSING = object()

@@ -13,7 +13,7 @@ from consumers.decode.fields import malformed
 from consumers.decode.packed_times import packed_millis
 from monitor.clock import iso_utc
 from monitor.errors import InvalidMessage
-from monitor.time_units import EARLIEST_MILLIS, LATEST_MILLIS, reading
+from monitor.units import EARLIEST_MILLIS, LATEST_MILLIS, reading
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -17,7 +17,7 @@ from consumers.decode.slow_prediction import bare_prediction, prediction_of
 from consumers.decode.times import all_millis
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel
 
 _OUTPUTS, _SCORES = attrgetter("outputs"), attrgetter("scores")

@@ -11,7 +11,7 @@ from consumers.decode.json_predictions import PredictionDecoder
 from consumers.learn.event_sample import SampledEvent
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, canonical_category
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedCells, AppliedModel, Configuration
 
 TIMESTAMP_COLUMN = PREDICTION_PREFIX + "timestamp"

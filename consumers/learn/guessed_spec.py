@@ -6,7 +6,7 @@ from typing import Any
 
 from consumers.decode.plain_json import json_object
 from monitor.errors import InvalidMessage, SpecError
-from monitor.spec import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
+from monitor.spec.model import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import ModelKey
 
 COLUMNS_AT_MOST = 2000

@@ -16,7 +16,7 @@ from consumers.learn.topic_log import TopicLog
 from consumers.records import Record, RecordBatch, batches_by_role
 from consumers.refuse import Bodies, bodies_of
 from monitor.settings import Settings
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import ModelKey, PartitionKey, TopicRole
 
 OnProgress = Callable[[int, int], None]

@@ -6,7 +6,7 @@ from driftline.backtest.outcome import BacktestOutcome
 from driftline.backtest.report_curves import AccuracyPart, AccuracyPoint
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import span_text
 

@@ -12,7 +12,7 @@ from driftline.backtest.scale_parts import ALARMING, input_windows
 from driftline.backtest.tracks import Floats
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import IncidentKind, Scale, Tier
 
 TRACKS_SHOWN = 6

@@ -13,7 +13,7 @@ from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_millis, numbers, texts
 from monitor.reference.layout import CellsLayout, ColumnRole
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.types import MINUTE_MILLIS
 

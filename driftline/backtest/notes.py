@@ -7,8 +7,8 @@ from driftline.backtest.report import ScalePart
 from monitor.clock import iso_utc
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
-from monitor.spec_actions import ActionMode
+from monitor.spec.actions import ActionMode
+from monitor.spec.model import ModelSpec
 from monitor.types import span_text
 
 DAY_MILLIS = 86_400_000

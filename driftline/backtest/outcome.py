@@ -10,7 +10,7 @@ from alerting.message import UNSEEN, sentence_of
 from driftline.backtest.tracks import PsiTracks
 from monitor.detection.explanation import values_label
 from monitor.evaluate.results import EvaluationKind
-from monitor.findings import Finding, WindowResult
+from monitor.results import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict

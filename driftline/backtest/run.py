@@ -11,8 +11,8 @@ from driftline.backtest.playback import OnProgress, Playback
 from driftline.backtest.truths import TruthTable
 from monitor.errors import SpecError
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
-from monitor.spec_actions import ActionMode, ActionSpec
+from monitor.spec.actions import ActionMode, ActionSpec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
 from monitor.store.engine import UNLIMITED, make_engine
 

@@ -9,7 +9,7 @@ from driftline.backtest.outcome import BacktestOutcome, JudgedWindow
 from driftline.backtest.report import ScalePart, SegmentPart
 from monitor.clock import iso_utc
 from monitor.evaluate.results import EvaluationKind
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, Scale, Verdict, span_text
 from monitor.windows.sliding import step_millis
 

@@ -15,7 +15,7 @@ from driftline.backtest.scale_parts import ALARMING, alarming_runs, input_window
 from driftline.backtest.told import HOUR_MILLIS, messages_of, open_millis
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import MINUTE_MILLIS, IncidentKind, Verdict
 
 WEEK_DAYS = 7

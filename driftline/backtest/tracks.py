@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from driftline.backtest.buckets import TimeBuckets
-from monitor.findings import ColumnResult
+from monitor.results import ColumnResult
 from monitor.types import Scale
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from consumers.identity import digest_text, prediction_digests, sampled
 from driftline.backtest.history import identities
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.store.flush import InboxRow
 from monitor.types import PartitionKey
 

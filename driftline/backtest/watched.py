@@ -11,8 +11,8 @@ from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
 from driftline.backtest.tracks import PsiTracks
 from monitor.clock import cpu_seconds
 from monitor.evaluate import EndEvaluation, EvaluationBatch, EvaluationKind, Evaluator, StoredEvaluation
-from monitor.findings import Finding, WindowResult
-from monitor.spec import ModelSpec
+from monitor.results import Finding, WindowResult
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.types import ALL_SEGMENT
 

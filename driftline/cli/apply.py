@@ -13,8 +13,8 @@ from monitor.clock import iso_utc
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import Applied, apply_spec, load_reference
 from monitor.types import span_text
 

@@ -16,8 +16,8 @@ from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, read_table
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.types import MINUTE_MILLIS, span_text
 
 

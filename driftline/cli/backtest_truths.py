@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from driftline.backtest import TruthTable, identities, truths_of
 from driftline.cli.exits import WrongUseError
-from monitor.durations import millis, parse_duration
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import read_table
+from monitor.units import millis, parse_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError
 from monitor.clock import to_millis
-from monitor.durations import minutes, parse_duration
-from monitor.findings import ColumnResult, FurtherStatistics
+from monitor.results import ColumnResult, FurtherStatistics
 from monitor.settings import load_settings
 from monitor.store.views.evaluations import ShownEvaluation, known_models, shown_evaluations
 from monitor.types import ALL_SEGMENT, ModelKey, span_text
+from monitor.units import minutes, parse_duration
 
 # Headings of the further statistics, in the order in which they are shown.
 _FURTHER = {

@@ -10,7 +10,7 @@ from driftline.cli.new_spec import NewSpec, listed, read_scales, spec_files, wri
 from driftline.cli.proposal import Request
 from monitor.reference.arrow_columns import read_table
 from monitor.reference.rows import usable_rows
-from monitor.spec import Task
+from monitor.spec.model import Task
 
 
 def init(

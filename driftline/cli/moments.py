@@ -4,7 +4,7 @@ from datetime import datetime
 
 from driftline.cli.exits import WrongUseError
 from monitor.clock import to_millis
-from monitor.durations import millis, parse_duration
+from monitor.units import millis, parse_duration
 
 
 def moment_option(option: str, text: str | None) -> int | None:

@@ -17,8 +17,8 @@ from monitor.planning.reference_report import too_few_rows
 from monitor.reference.build import build_profile
 from monitor.reference.profile import encode_profile
 from monitor.reference.rows import UsableRows
-from monitor.spec import ScaleSpec, WindowSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ScaleSpec, WindowSpec
 
 SCHEMA_FILE = "spec.schema.json"
 

@@ -11,7 +11,7 @@ from driftline.cli.plan_text import print_plan
 from driftline.cli.spec_and_reference import read_reference, read_spec_text
 from monitor.planning import Traffic, plan_of, reference_traffic
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
 
 
 def plan(

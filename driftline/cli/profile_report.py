@@ -11,7 +11,7 @@ from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.types import MINUTE_MILLIS, span_text
 
 

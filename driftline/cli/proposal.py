@@ -10,7 +10,7 @@ from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_number, natural_kind, texts
 from monitor.reference.cell_choice import uncountable_reason
 from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
-from monitor.spec import ColumnKind, ScaleSpec, SegmentSpec, Task
+from monitor.spec.model import ColumnKind, ScaleSpec, SegmentSpec, Task
 
 IDENTITY_NAMES = ("id", "prediction_id")
 LEDGER_ROWS_PER_DAY = 1_000_000

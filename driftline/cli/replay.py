@@ -22,8 +22,8 @@ from driftline.replay.rows import read_rows
 from driftline.replay.sending import Pace, PacedSender, Sent
 from monitor.clock import iso_utc
 from monitor.settings import Settings, load_settings
-from monitor.spec import ModelSpec
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine, require_database
 from monitor.store.offsets import list_offsets

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 
 
 def schema_text() -> str:

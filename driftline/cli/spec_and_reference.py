@@ -5,7 +5,7 @@ from pathlib import Path
 from monitor.errors import SpecError
 from monitor.reference.checks import disagreements
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 
 
 def read_spec_text(path: Path) -> str:

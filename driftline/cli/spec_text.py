@@ -3,9 +3,9 @@
 import yaml
 
 from driftline.cli.proposal import Proposal
-from monitor.durations import duration_text
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec, Task
+from monitor.spec.model import ColumnKind, ModelSpec, Task
+from monitor.units import duration_text
 
 COMMENT_COLUMN = 48
 

@@ -24,7 +24,7 @@ from driftline.replay.sending import Pace, PacedSender
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.errors import DriftlineError
 from monitor.settings import Settings, load_settings
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
 from monitor.store.engine import make_engine
 from monitor.types import Scale
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.reference.layout import CellsLayout
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
 from monitor.types import IncidentKind, Tier
 

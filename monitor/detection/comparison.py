@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, Slot
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.columnar import Counts
 
 Indexes = npt.NDArray[np.intp]

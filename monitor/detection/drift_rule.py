@@ -9,7 +9,7 @@ from monitor.detection.comparison import Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.detection.measurements import Half, Measured, column_psi
 from monitor.detection.prepared import Mask, Prepared, ScaleMovement
-from monitor.spec import TierSpec
+from monitor.spec.model import TierSpec
 from monitor.stats.columnar import Reals
 from monitor.stats.psi_bounds import (
     chance_level,

@@ -10,9 +10,9 @@ from monitor.detection.evidence import Level, Settled
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.detection.quality_rule import heaviest_cell, reference_share_of
-from monitor.findings import Finding, index_text, nothing_moved_sentence
 from monitor.reference.layout import ColumnCells
-from monitor.spec import ColumnKind
+from monitor.results import Finding, index_text, nothing_moved_sentence
+from monitor.spec.model import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import IncidentKind, Tier, span_text
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
 from monitor.detection.prepared import Prepared, ScaleMovement
 from monitor.detection.seasonal import Hours, WindowHours
-from monitor.findings import ColumnResult, FurtherStatistics
-from monitor.spec import FurtherStatistic
+from monitor.results import ColumnResult, FurtherStatistics
+from monitor.spec.model import FurtherStatistic
 from monitor.stats.chi_squared import chi_squared_tests
 from monitor.stats.columnar import Counts, Reals
 from monitor.stats.divergences import (

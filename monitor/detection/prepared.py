@@ -11,7 +11,7 @@ from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_refere
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
-from monitor.spec import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
+from monitor.spec.model import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts, Reals
 from monitor.stats.wasserstein import relative_widths
 

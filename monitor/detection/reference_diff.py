@@ -11,7 +11,7 @@ from monitor.errors import EmptySampleError
 from monitor.reference.counting import rebinned_counts
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.stats.psi_bounds import chance_level
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec import DriftSpec
+from monitor.spec.model import DriftSpec
 from monitor.stats.columnar import Reals
 from monitor.stats.natural_movement import mixture_shares, mixture_size
 from monitor.types import HOUR_MILLIS, Season

@@ -4,7 +4,7 @@ import numpy as np
 
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
-from monitor.findings import Finding
+from monitor.results import Finding
 from monitor.stats.columnar import Reals
 from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
 from monitor.types import IncidentKind, Tier, Verdict

@@ -18,7 +18,7 @@ from monitor.detection.quality_rule import share_claims, share_shown_before, stu
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_claims
 from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
-from monitor.findings import ColumnResult, Finding, WindowResult
+from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.stats.columnar import Counts, Reals
 from monitor.types import IncidentKind, Scale, Verdict
 

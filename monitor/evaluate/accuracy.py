@@ -8,10 +8,10 @@ from itertools import accumulate
 
 import sqlalchemy as sa
 
-from monitor.packed_result import encode_result
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
-from monitor.spec import ModelSpec, Task
+from monitor.result_codec import encode_result
+from monitor.spec.model import ModelSpec, Task
 from monitor.store.accuracy_evaluations import (
     LastPerformance,
     NewPerformance,

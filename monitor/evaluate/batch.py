@@ -11,7 +11,7 @@ from monitor.evaluate.results import EvaluationKind, EvaluationRules, StoredEval
 from monitor.evaluate.revisions import may_drive
 from monitor.evaluate.schedule import Batch, ProgressOf, SeriesWindows, advanced, next_batch
 from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
-from monitor.findings import VERSIONS, Finding
+from monitor.results import VERSIONS, Finding
 from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import (
     LastRevision,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 
-from monitor.findings import WindowResult
+from monitor.results import WindowResult
 from monitor.settings import Settings
 from monitor.types import Scale, SeriesKey
 from monitor.windows.watermark import Watermark, WatermarkRules, watermark_rules

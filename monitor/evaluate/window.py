@@ -18,7 +18,7 @@ from monitor.detection import (
     watches_panes,
 )
 from monitor.evaluate.pane_loading import StepSums
-from monitor.findings import WindowResult
+from monitor.results import WindowResult
 from monitor.types import Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
 from monitor.windows.count_cache import Counts, CountsCache, RowIds, total

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.durations import millis
 from monitor.performance.label_join import TruthKey, contribution, in_force, next_look_seconds, pane_changes
 from monitor.performance.verdict import ComparisonRules, comparison_rules
 from monitor.store.configuration import Configuration
@@ -22,6 +21,7 @@ from monitor.store.truths import (
     take_inbox,
     write_joined,
 )
+from monitor.units import millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from monitor.clock import iso_utc
+from monitor.deployments import periods
 from monitor.maintain.live_blocks import BaseReference, base_reference
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import (
@@ -19,8 +20,7 @@ from monitor.reference.rolling import (
     approve_hours,
     rolling_profile,
 )
-from monitor.serving_periods import periods
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import AppliedModel
 from monitor.store.deployments import deployments_history
 from monitor.store.engine import snapshot

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.clock import iso_utc
-from monitor.findings import Finding, WindowResult
 from monitor.performance.error_detector import LastingErrors, StepTruths, lasting_errors
-from monitor.spec import AccuracySpec, ModelSpec, Task
+from monitor.results import Finding, WindowResult
+from monitor.spec.model import AccuracySpec, ModelSpec, Task
 from monitor.stats.proportions import Interval, wilson_interval
 from monitor.types import IncidentKind, Scale, Tier, Verdict
 

@@ -10,7 +10,7 @@ from monitor.planning.power import LEVELS, by_proof, first_noticed, scale_plan_o
 from monitor.planning.results import Noticed, Plan, ShiftPlan, Traffic
 from monitor.planning.situation import Situation, psi_of_shift
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 
 SIGMAS = (0.3, 0.5, 0.7, 1.0)
 

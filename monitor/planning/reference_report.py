@@ -10,7 +10,7 @@ from monitor.planning.results import ColumnPlan, Traffic, reference_traffic
 from monitor.reference.checks import constant_value, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 from monitor.stats.psi_bounds import tier_threshold
 from monitor.types import Scale
 

@@ -9,7 +9,7 @@ from monitor.detection import Prepared
 from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.planning.results import FalseAlarms, ScalePlan, Traffic
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 
 BINS = 10
 

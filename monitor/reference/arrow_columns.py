@@ -13,8 +13,8 @@ import pyarrow.parquet
 
 from monitor.errors import DriftlineError, SpecError
 from monitor.reference.layout import canonical_category
-from monitor.spec import ColumnKind
-from monitor.time_units import EARLIEST_MILLIS, reading
+from monitor.spec.model import ColumnKind
+from monitor.units import EARLIEST_MILLIS, reading
 
 LATEST_OF_FILES = 10_000_000_000_000  # 2286-11-20; a later time in a file stands for "never" or "not known"
 

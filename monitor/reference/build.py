@@ -38,7 +38,7 @@ from monitor.reference.movement import TimeBlocks, column_movements, share_varia
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.rows import RowWeights
 from monitor.reference.season import SeasonHours, season_hours, with_season
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
 from monitor.types import Season
 

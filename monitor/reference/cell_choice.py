@@ -12,7 +12,7 @@ from monitor.reference.arrow_columns import Numbers, Texts, UncountableColumn, i
 from monitor.reference.description import CountedColumn
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.rows import RowWeights
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 QUANTILE_CELLS = 1000
 FAR_WIDTHS = 3.0

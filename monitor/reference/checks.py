@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.types import MINUTE_MILLIS, span_text
 
 AGAIN = "run `driftline init` again"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from monitor.reference.arrow_columns import Numbers, Texts
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 Indices = npt.NDArray[np.intp]
 Integers = npt.NDArray[np.int64]

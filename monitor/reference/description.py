@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
+from monitor.spec.model import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import Season
 
 PREDICTION_PREFIX = "prediction."

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 
 class Slot(IntEnum):

@@ -12,7 +12,7 @@ from monitor.reference.layout import SLOTS, ColumnCells, ColumnRole
 from monitor.reference.movement import TimeBlocks, live_block_minutes
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.season import SeasonHours, season_hours
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.binning import merge_small, rare_merge
 from monitor.types import HOUR_MILLIS, Season
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from monitor.packed_result import encode_result, pack_result
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
+from monitor.result_codec import encode_result, pack_result
 from monitor.store.evaluations import ACCURACY_COLUMNS, stored_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
 from monitor.types import ALL_SEGMENT, MINUTE_MILLIS

@@ -10,8 +10,8 @@ from monitor.errors import SpecError
 from monitor.reference.checks import disagreements
 from monitor.reference.layout import CellsLayout, decode_layout
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.schema import cells, configuration, model, reference, spec
 from monitor.store.specs import (
     SpecRow,

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.errors import CorruptResultError
-from monitor.findings import WindowResult
-from monitor.packed_result import decode_result, encode_result, pack_result, unpack_result
+from monitor.result_codec import decode_result, encode_result, pack_result, unpack_result
+from monitor.results import WindowResult
 from monitor.store.schema import cells, evaluation, performance_evaluation, series
 from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from monitor.clock import to_millis
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.schema import model, reference, spec
 from monitor.types import ModelKey
 

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
 from monitor.evaluate import EvaluationKind
-from monitor.packed_result import encode_result
 from monitor.reference.profile import decode_profile
-from monitor.spec_file import read_spec
+from monitor.result_codec import encode_result
+from monitor.spec.file import read_spec
 
 
 def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int, delay_millis: int) -> BacktestOutcome:

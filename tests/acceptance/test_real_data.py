@@ -17,10 +17,10 @@ from driftline.backtest import BacktestOutcome
 from driftline.backtest.page import page_of
 from driftline.backtest.summary import report_of
 from driftline.cli.init import init
-from monitor.findings import ColumnResult
-from monitor.packed_result import decode_result, encode_result
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec_file import read_spec
+from monitor.result_codec import decode_result, encode_result
+from monitor.results import ColumnResult
+from monitor.spec.file import read_spec
 from monitor.store.engine import make_engine
 from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation, performance_evaluation, performance_pane

@@ -15,12 +15,12 @@ from alerting.deliver import Delivery
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.findings import WindowResult
 from monitor.health import Health
 from monitor.maintain.loop import Maintainer
 from monitor.reference.profile import encode_profile
+from monitor.results import WindowResult
 from monitor.settings import Settings
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
 from monitor.store import schema
 from monitor.store.configuration import apply_spec, load_reference
 from monitor.store.database_clock import database_now_millis

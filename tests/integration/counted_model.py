@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from monitor.clock import to_datetime
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
 from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.engine import driver_connection
 from monitor.store.pane_marks import NewMark, append_marks

@@ -15,8 +15,8 @@ from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import AppliedModel, apply_spec, load_configuration
 from monitor.store.incidents import lock_model
 from monitor.store.schema import pane

@@ -13,7 +13,7 @@ from driftline.cli.apply import apply
 from driftline.cli.init import init
 from monitor.errors import SchemaVersionError, SpecError, UnavailableError
 from monitor.reference.profile import decode_profile
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
 from monitor.store.configuration import Configuration, load_configuration, load_reference
 from monitor.types import MINUTE_MILLIS
 from tests.services.postgres import PostgresServer

@@ -19,8 +19,8 @@ from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns
 from driftline.backtest.report import decode_report
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ModelSpec
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
+from monitor.spec.model import ModelSpec
 from monitor.types import IncidentKind, Tier, Verdict
 
 START, ROWS, HOUR = 1_780_272_000_000, 24_000, 3_600_000

@@ -23,13 +23,13 @@ from driftline.replay.record import TimedRecord, in_event_time
 from monitor.clock import now_millis
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain import join_rules, join_truths
-from monitor.packed_result import encode_result
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
+from monitor.result_codec import encode_result
 from monitor.settings import Settings
-from monitor.spec import ColumnKind, ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
 from monitor.store.duplicates import SeenIdentities
 from monitor.store.engine import make_engine

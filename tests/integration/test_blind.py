@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.evaluate import Evaluator
-from monitor.packed_result import decode_result
+from monitor.result_codec import decode_result
 from monitor.store.model_intake import IntakeRow, blind_spans, resume_model, save_intake, stopped_models
 from monitor.store.schema import evaluation, input_offset
 from monitor.types import MINUTE_MILLIS, PartitionKey

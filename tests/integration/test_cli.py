@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.findings import WindowResult
-from monitor.packed_result import encode_result
+from monitor.result_codec import encode_result
+from monitor.results import WindowResult
 from monitor.store.schema import (
     action,
     dead_letter,

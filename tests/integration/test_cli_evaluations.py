@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from monitor.clock import iso_utc
 from monitor.detection import decide_window
-from monitor.findings import WindowResult
-from monitor.spec import FurtherStatistic
+from monitor.results import WindowResult
+from monitor.spec.model import FurtherStatistic
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.series import ensure_series
 from monitor.store.views.evaluations import shown_evaluations

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from monitor.detection import decide_window, prepare
 from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
-from monitor.packed_result import decode_result, encode_result
+from monitor.result_codec import decode_result, encode_result
 from monitor.store.configuration import load_reference
 from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from monitor.findings import ColumnResult, WindowResult
-from monitor.packed_result import encode_result
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
-from monitor.spec import ColumnKind
+from monitor.result_codec import encode_result
+from monitor.results import ColumnResult, WindowResult
+from monitor.spec.model import ColumnKind
 from monitor.store.engine import make_engine
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.migrate import upgrade

@@ -18,8 +18,8 @@ from monitor.clock import iso_utc
 from monitor.errors import SpecError, UnavailableError
 from monitor.reference.layout import Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ColumnKind, Task
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
+from monitor.spec.model import ColumnKind, Task
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 

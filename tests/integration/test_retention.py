@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.findings import WindowResult
 from monitor.maintain.retention import DAY_MILLIS, Chunks, Walk, drop_expired
-from monitor.packed_result import pack_result
+from monitor.result_codec import pack_result
+from monitor.results import WindowResult
 from monitor.settings import Settings
 from monitor.store import retention
 from monitor.store.database_clock import database_now_millis

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from alerting.advance import advance_model
 from monitor.clock import to_datetime
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.packed_result import decode_result
+from monitor.result_codec import decode_result
 from monitor.settings import Settings
 from monitor.store.engine import driver_connection
 from monitor.store.incidents import lock_model

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.evaluate import Evaluator
-from monitor.findings import VERSIONS
+from monitor.results import VERSIONS
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Verdict
 from tests.integration.counted_model import START, apply_counted_model, write_panes

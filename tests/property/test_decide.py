@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.detection import conclude_window, decide_window, examine_window, prepare
-from monitor.packed_result import decode_result, encode_result
 from monitor.reference.layout import CellsLayout
+from monitor.result_codec import decode_result, encode_result
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 

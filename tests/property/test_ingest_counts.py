@@ -14,7 +14,7 @@ from consumers.decisions import Patience, decide
 from consumers.decode.times import all_millis
 from consumers.recent_identities import RecentIdentities
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.store.duplicates import SeenIdentities
 from monitor.types import DeadLetterReason
 from tests.factories import START, credit_event, encoded, numeric_cells, prediction_event

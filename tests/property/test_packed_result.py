@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import CorruptResultError
-from monitor.findings import (
+from monitor.number_codec import pack_integers, pack_numbers, unpack_integers, unpack_numbers
+from monitor.result_codec import decode_result, encode_result, pack_result, unpack_result
+from monitor.results import (
     ColumnResult,
     Finding,
     FurtherStatistics,
     WindowResult,
     nothing_moved_sentence,
 )
-from monitor.packed_numbers import pack_integers, pack_numbers, unpack_integers, unpack_numbers
-from monitor.packed_result import decode_result, encode_result, pack_result, unpack_result
 from monitor.types import IncidentKind, Tier, Verdict
 
 NUMBERS = st.none() | st.just(0.0) | st.floats(min_value=-1e300, max_value=1e300, allow_nan=False)

@@ -7,8 +7,8 @@ import pytest
 
 from driftline.cli.schema import schema_text
 from monitor.errors import SpecError
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec, read_spec
+from monitor.spec.file import parse_spec, read_spec
+from monitor.spec.model import ModelSpec
 
 VALID = """
 model: fraud

@@ -20,8 +20,8 @@ from monitor.reference.checks import Remark
 from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.reference.rows import usable_rows
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 
 
 def build(

@@ -13,8 +13,8 @@ from monitor.planning import Traffic, reference_traffic
 from monitor.reference.description import spec_of_profile
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.settings import Settings, load_settings
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.configuration import load_configuration, model_named, model_names
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import snapshot

@@ -24,8 +24,8 @@ from monitor.reference.description import PREDICTION_PREFIX, TableColumns
 from monitor.reference.profile import encode_profile
 from monitor.reference.rows import UsableRows
 from monitor.settings import Settings, load_settings
-from monitor.spec import ModelSpec, Task
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec, Task
 from monitor.types import ModelKey
 
 _NEW = "Only without --spec:"

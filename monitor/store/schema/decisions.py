@@ -26,7 +26,7 @@ evaluation = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=True),
     wall("evaluated_at"),
-    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.packed_result; null: `result` has it as JSON
+    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.result_codec; null: `result` has it as JSON
     sa.UniqueConstraint("series_id", "length", "window_end", "cells_id", "spec_version", "revision"),
     postgresql_partition_by="RANGE (window_end)",
 )
@@ -51,7 +51,7 @@ performance_evaluation = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=True),
     wall("evaluated_at"),
-    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.packed_result; null: `result` has it as JSON
+    sa.Column("packed", sa.LargeBinary, nullable=True),  # by monitor.result_codec; null: `result` has it as JSON
     sa.UniqueConstraint("series_id", "output", "length", "window_end", "spec_version", "revision"),
     postgresql_partition_by="RANGE (window_end)",
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.findings import WindowResult
+from monitor.results import WindowResult
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
 from monitor.store.schema import cells, evaluation, model, series
 from monitor.types import ALL_SEGMENT, ModelKey

@@ -8,7 +8,7 @@ from alerting.casework import DAY_MILLIS, Casework, states_by_case
 from alerting.incident import transition
 from alerting.incident_state import IncidentState, Reason
 from alerting.message import _cause
-from monitor.findings import VERSIONS
+from monitor.results import VERSIONS
 from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Tier
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from alerting.serving import gone_versions, rollback_targets, serving_period
-from monitor.serving_periods import Period, periods
+from monitor.deployments import Period, periods
 from monitor.types import Stage
 
 

@@ -7,7 +7,7 @@
 from alerting.facts import WindowFacts
 from alerting.incident import Rules, transition
 from alerting.incident_state import Decision, Identity, IncidentState
-from monitor.findings import Finding
+from monitor.results import Finding
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 
 T0 = 1_750_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)

@@ -13,9 +13,9 @@ from driftline.backtest.outcome import (
 )
 from driftline.backtest.tracks import PsiTracks
 from monitor.evaluate.results import EvaluationKind
-from monitor.findings import ColumnResult, Finding
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.results import ColumnResult, Finding
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
 from tests.factories import START, spec_text

@@ -8,7 +8,7 @@ from driftline.backtest.column_parts import column_parts, psi_tracks
 from driftline.backtest.outcome import TextbookWord
 from driftline.backtest.scale_parts import alarming_runs, scale_parts, segment_parts
 from driftline.backtest.tracks import PsiTracks
-from monitor.findings import ColumnResult
+from monitor.results import ColumnResult
 from monitor.types import IncidentKind, SeriesKey, Tier, Verdict
 from tests.factories import START
 from tests.unit.backtest.outcomes import (

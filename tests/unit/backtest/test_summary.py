@@ -12,8 +12,8 @@ from driftline.backtest.phrases import days_text, headline, hours_text, percent_
 from driftline.backtest.report import BacktestReport, decode_report, encode_report
 from driftline.backtest.summary import report_of
 from driftline.backtest.words import REFUSALS, explained_action
-from monitor.findings import Finding
 from monitor.performance.verdict import PerformanceCounts
+from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.factories import START, profile

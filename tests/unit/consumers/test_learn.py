@@ -13,8 +13,8 @@ from consumers.learn.event_sample import EventSample, SampledEvent
 from consumers.learn.event_table import TIMESTAMP_COLUMN, event_table
 from consumers.learn.guessed_spec import guessed_spec
 from monitor.errors import SpecError
-from monitor.spec import ColumnKind, Task
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ColumnKind, Task
 from monitor.types import ModelKey, PartitionKey
 from tests.factories import START, encoded, prediction_event, spec_text
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.clock import iso_utc
-from monitor.time_units import EARLIEST_MILLIS, LATEST_MILLIS, reading
 from monitor.types import DeadLetterReason
+from monitor.units import EARLIEST_MILLIS, LATEST_MILLIS, reading
 from tests.factories import START, encoded, prediction_event
 from tests.fake_records import Bench
 

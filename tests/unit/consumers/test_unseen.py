@@ -10,7 +10,7 @@ from consumers.categories import CategoryCodes
 from consumers.unseen import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, ValueTally, hour_of, value_text
 from monitor.detection.explanation import values_label
 from monitor.reference.layout import ColumnCells, ColumnRole, Slot
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import SeriesKey
 from tests.factories import COUNTRIES, START, encoded, layout, prediction_event

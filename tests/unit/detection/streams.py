@@ -11,7 +11,7 @@ from monitor.reference.arrow_columns import Texts
 from monitor.reference.cell_choice import categorical_cells, numeric_cells
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.stats.binning import decile_bins, rare_merge
 from monitor.types import Scale
 

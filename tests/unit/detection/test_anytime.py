@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.detection import Prepared, decide_window, watches_panes
-from monitor.findings import WindowResult
+from monitor.results import WindowResult
 from monitor.types import Scale, Tier
 from tests.unit.detection.streams import count, prepared_of
 

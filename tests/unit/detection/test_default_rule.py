@@ -7,8 +7,8 @@ import pytest
 from monitor.detection import Prepared, conclude_window, decide_window, examine_window, prepare
 from monitor.detection.drift_rule import psi_lower_bounds
 from monitor.detection.measurements import measure
-from monitor.findings import WindowResult
 from monitor.reference.movement import column_movements
+from monitor.results import WindowResult
 from monitor.stats.psi_bounds import proven_lower_bound
 from monitor.types import MINUTE_MILLIS, IncidentKind, Tier, Verdict
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of

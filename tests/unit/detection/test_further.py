@@ -6,10 +6,10 @@ from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
 from scipy.stats import chi2_contingency, entropy, wasserstein_distance
 
 from monitor.detection import decide_window
-from monitor.findings import ColumnResult, FurtherStatistics, WindowResult
-from monitor.packed_result import decode_result, encode_result
 from monitor.reference.cell_choice import interquartile_range
-from monitor.spec import FurtherStatistic
+from monitor.result_codec import decode_result, encode_result
+from monitor.results import ColumnResult, FurtherStatistics, WindowResult
+from monitor.spec.model import FurtherStatistic
 from tests.unit.detection.streams import HOUR, Table, count, prepared_of
 from tests.unit.detection.test_numbers import SAMPLES
 

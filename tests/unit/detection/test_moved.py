@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitor.detection import decide_window
-from monitor.findings import WindowResult
+from monitor.results import WindowResult
 from monitor.types import Verdict
 from tests.unit.detection.streams import HOUR, count, prepared_of
 

@@ -5,13 +5,13 @@ import pyarrow as pa
 import pytest
 
 from monitor.detection import Prepared, WindowHours, decide_window, prepare, season_hour
-from monitor.findings import WindowResult
 from monitor.reference.arrow_columns import numbers
 from monitor.reference.build import build_profile
 from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import decode_profile, encode_profile
-from monitor.spec import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
+from monitor.results import WindowResult
+from monitor.spec.model import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Verdict
 
 START = 1_780_272_000_000 // (24 * HOUR_MILLIS) * (24 * HOUR_MILLIS)

@@ -7,10 +7,10 @@ import pytest
 
 from monitor.detection import decide_window, prepare
 from monitor.detection.explanation import bin_label, cell_label, percent, span_words
-from monitor.findings import index_text
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
-from monitor.spec import ColumnKind
+from monitor.results import index_text
+from monitor.spec.model import ColumnKind
 from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 
 # Points at 0 and 61; between and after them intervals.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.detection import Prepared, decide_window
-from monitor.findings import Finding, WindowResult
+from monitor.results import Finding, WindowResult
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.unit.detection.streams import HOUR, count, prepared_of
 

@@ -6,11 +6,11 @@ import pytest
 
 from monitor.detection import Prepared, decide_window, prepare
 from monitor.errors import BinMismatchError
-from monitor.findings import WindowResult
-from monitor.packed_result import decode_result, encode_result
 from monitor.reference.cell_choice import latency_cells
 from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.reference.movement import column_movements
+from monitor.result_codec import decode_result, encode_result
+from monitor.results import WindowResult
 from monitor.types import Scale, Tier, Verdict
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 

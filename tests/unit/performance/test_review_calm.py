@@ -4,7 +4,7 @@ import pytest
 
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.verdict import PerformanceCounts, judge_accuracy
-from monitor.spec import AccuracySpec
+from monitor.spec.model import AccuracySpec
 from monitor.types import Scale, Verdict
 
 REFERENCE = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)

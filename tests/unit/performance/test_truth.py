@@ -12,7 +12,7 @@ from monitor.performance.verdict import (
     is_mature,
     judge_accuracy,
 )
-from monitor.spec import AccuracySpec
+from monitor.spec.model import AccuracySpec
 from monitor.stats.proportions import wilson_interval
 from monitor.types import Scale, Tier, Verdict
 

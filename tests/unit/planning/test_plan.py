@@ -13,7 +13,7 @@ from monitor.planning.column_comparison import reference_sizes
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.types import MINUTE_MILLIS, Season, Verdict
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 

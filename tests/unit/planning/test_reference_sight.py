@@ -10,8 +10,8 @@ from monitor.planning.reference_report import ReferenceSight, few_rows, referenc
 from monitor.reference.build import build_profile
 from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ModelSpec
 from monitor.stats.psi_bounds import tier_threshold
 
 START = 1_780_272_000_000

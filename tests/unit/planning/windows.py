@@ -9,10 +9,10 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from monitor.detection import Prepared, decide_window, prepare
-from monitor.findings import Finding
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
-from monitor.spec import ModelSpec
+from monitor.results import Finding
+from monitor.spec.model import ModelSpec
 from monitor.types import IncidentKind, Tier
 from tests.unit.detection.streams import HOUR, layout_of, profile_of, spec_of
 

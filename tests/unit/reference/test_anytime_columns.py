@@ -9,8 +9,8 @@ from monitor.reference.build import build_profile
 from monitor.reference.checks import anytime_problems, disagreements
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind, ModelSpec
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ColumnKind, ModelSpec
 
 EVENTS_A_MINUTE = 60
 MINUTES = 6 * 60

@@ -13,7 +13,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.layout import SLOTS, ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from tests.services.datasets import CENSUS_REFERENCE
 
 START = 1_780_272_000_000

@@ -10,7 +10,7 @@ from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, nat
 from monitor.reference.cell_choice import categorical_cells
 from monitor.reference.counting import categorical_places, counts_on_cells
 from monitor.reference.layout import Slot
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 
 def _column(values: list[object], kind: pa.DataType | None = None) -> pa.ChunkedArray:

@@ -9,7 +9,7 @@ from driftline.cli.exits import WrongUseError
 from driftline.cli.importance_option import read_importance
 from monitor.detection import prepare
 from monitor.errors import SpecError
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
 from tests.factories import profile, spec_text
 
 FEATURES = ("age", "amount", "a=b")

@@ -17,8 +17,8 @@ from driftline.cli.spec_text import quoted
 from monitor.errors import SpecError
 from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ColumnKind, ModelSpec, Task
-from monitor.spec_file import read_spec
+from monitor.spec.file import read_spec
+from monitor.spec.model import ColumnKind, ModelSpec, Task
 
 ROWS = 4000
 START = 1_780_272_000_000

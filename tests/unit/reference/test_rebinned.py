@@ -12,7 +12,7 @@ from monitor.reference.counting import rebinned_counts
 from monitor.reference.description import ReferenceDescription, spec_of_profile
 from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -14,8 +14,8 @@ from driftline.cli.init import init
 from driftline.cli.reference.build import build
 from monitor.errors import SpecError
 from monitor.reference.profile import ReferenceProfile, decode_profile
-from monitor.spec import ColumnKind
-from monitor.spec_file import parse_spec
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ColumnKind
 
 START = 1_780_272_000_000
 ROWS = 3000

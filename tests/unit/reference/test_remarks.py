@@ -6,7 +6,7 @@ import pyarrow as pa
 from monitor.reference.build import build_profile
 from monitor.reference.checks import remarks
 from monitor.reference.description import ReferenceDescription
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 
 START = 1_780_272_000_000
 LENGTHS = (10, 60, 1440)

@@ -13,7 +13,7 @@ from monitor.reference.description import ReferenceDescription, spec_of_profile
 from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season
 
 DAY = 86_400_000

@@ -14,7 +14,7 @@ from monitor.reference.description import ReferenceDescription
 from monitor.reference.layout import SLOTS
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rows import read_weights, scaled_weights
-from monitor.spec import ColumnKind
+from monitor.spec.model import ColumnKind
 from monitor.stats.psi_bounds import tier_threshold
 
 START = 1_780_272_000_000

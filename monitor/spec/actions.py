@@ -1,13 +1,21 @@
-"""The parts of a model's spec that say who is told and what may be done."""
+"""The parts of a model's spec that say who is notified and what may be done, and what every part is made of."""
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from monitor.durations import Duration
-from monitor.strict import Name, Strict
+from monitor.units import Duration
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    """Frozen; an unknown key is an error, not a silent no-op."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ReceiverSpec(Strict):

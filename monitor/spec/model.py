@@ -1,4 +1,4 @@
-"""The model spec a user writes in YAML: columns, windows, rule, performance; `monitor.spec_actions` has the rest."""
+"""The model spec a user writes in YAML: columns, windows, rule, performance; `monitor.spec.actions` has the rest."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -6,10 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from monitor.durations import Duration, minutes
-from monitor.spec_actions import ActionMode, ActionsSpec, AlertingSpec
-from monitor.strict import Name, Share, Strict
+from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Name, Share, Strict
 from monitor.types import ModelKey, Scale
+from monitor.units import Duration, minutes
 
 
 class Task(StrEnum):

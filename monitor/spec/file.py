@@ -6,7 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from monitor.errors import SpecError
-from monitor.spec import ModelSpec
+from monitor.spec.model import ModelSpec
 
 
 def parse_spec(text: str, *, source: str) -> ModelSpec:

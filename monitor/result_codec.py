@@ -13,8 +13,7 @@ import msgspec
 import zstandard
 
 from monitor.errors import CorruptResultError
-from monitor.findings import ColumnResult, Finding, FurtherStatistics, WindowResult, nothing_moved_sentence
-from monitor.packed_numbers import (
+from monitor.number_codec import (
     Integers,
     can_be_packed,
     pack_integers,
@@ -23,6 +22,7 @@ from monitor.packed_numbers import (
     unpack_integers,
     unpack_numbers,
 )
+from monitor.results import ColumnResult, Finding, FurtherStatistics, WindowResult, nothing_moved_sentence
 from monitor.types import Verdict
 
 _PLAIN, _COMPRESSED = b"\x00", b"\x01"

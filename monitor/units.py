@@ -1,13 +1,24 @@
-"""Durations as people write them: `90s`, `10m`, `24h`, `7d`."""
+"""Durations as people write them (`90s`, `10m`, `24h`, `7d`), and which unit a whole number of event time is in."""
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PATTERN = re.compile(r"^(\d+)\s*([smhd])$")
+
+EARLIEST_MILLIS = 100_000_000_000  # 1973-03-03T09:46:40Z
+LATEST_MILLIS = 253_402_300_799_999  # the year 9999 ends
+
+_UNITS_OF_NUMBERS = (  # name, first value, milliseconds in one unit as numerator and denominator
+    ("nanoseconds", 10**17, 1, 1_000_000),
+    ("microseconds", LATEST_MILLIS + 1, 1, 1000),
+    ("milliseconds", EARLIEST_MILLIS, 1, 1),
+    ("seconds", 10**8, 1000, 1),
+)
+_BEYOND = 10**20
 
 
 def parse_duration(value: object) -> timedelta:
@@ -49,3 +60,20 @@ def minutes(value: timedelta) -> int:
 def millis(value: timedelta) -> int:
     """Return milliseconds."""
     return int(value.total_seconds() * 1000)
+
+
+class Reading(NamedTuple):
+    """The unit that a number reads as, and the time it then is in epoch milliseconds."""
+
+    unit: str
+    millis: int
+
+
+def reading(value: int) -> Reading | None:
+    """Return what *value* reads as; None: no unit fits."""
+    if value >= _BEYOND:
+        return None
+    for name, first, numerator, denominator in _UNITS_OF_NUMBERS:
+        if value >= first:
+            return Reading(name, value * numerator // denominator)
+    return None

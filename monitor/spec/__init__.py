@@ -1,0 +1,1 @@
+"""The spec a user writes in YAML."""
