@@ -5,8 +5,8 @@ import resource
 import sys
 from collections.abc import Sequence
 
-from consumers.kafka_input import InputConsumer
-from consumers.kafka_values import Rebalance
+from consumers.kafka.consumer import InputConsumer
+from consumers.kafka.settings import Rebalance
 from monitor.clock import cpu_seconds, monotonic_seconds
 from monitor.settings import load_settings
 from monitor.types import PartitionKey

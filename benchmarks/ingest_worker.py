@@ -7,8 +7,8 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from consumers.ingest import run_ingest
-from consumers.timings import Timings
+from consumers.telemetry import Timings
+from consumers.worker import run_ingest
 from monitor.clock import cpu_seconds, monotonic_seconds
 from monitor.logs import configure_logging
 from monitor.settings import load_settings

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 import structlog
 
-from consumers.absorb import Absorber
-from consumers.burials import Burials
-from consumers.decisions import DecidingClock
-from consumers.timings import Timings
+from consumers.admission import DecidingClock
+from consumers.dead_letters import Burials
+from consumers.processing import Absorber
+from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
 from monitor.clock import monotonic_seconds
 from monitor.settings import Settings

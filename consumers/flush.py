@@ -5,7 +5,7 @@ from operator import itemgetter
 
 import sqlalchemy as sa
 
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from consumers.pending import Pending, SampledPredictions
 from consumers.version_places import VersionPlaces
 from monitor.errors import RefusedByDatabaseError, VersionsRefused

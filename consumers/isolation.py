@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consumers.flush import Flusher
 from consumers.model_intake import IntakeStop
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from consumers.pending import Pending
 from monitor.errors import RefusedByDatabaseError
 from monitor.types import ModelKey

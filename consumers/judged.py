@@ -5,12 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from consumers.dead_letter_limit import DeadLetterLimit
-from consumers.decisions import largest_time
-from consumers.decode.decoded import Indices, Integers, Refusal
+from consumers.admission import DeadLetterLimit, largest_time
+from consumers.decode.columns import Indices, Integers, Refusal
 from consumers.decode.times import before_calendar
 from consumers.model_intake import NO_MODEL, IntakeStop
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from consumers.records import RecordBatch
 from monitor.clock import iso_utc
 from monitor.store.configuration import AppliedModel

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from consumers.dead_letter_limit import DeadLetterLimit, Mask, RecentRecords, decode_recent
+from consumers.admission import DeadLetterLimit, Mask, RecentRecords, decode_recent
 from monitor.store.model_intake import UNTIL_END, IntakeRow
 from monitor.types import PartitionKey
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from consumers.count import Counts
+from consumers.histogram import Counts
 from consumers.records import RecordBatch
-from consumers.unseen import UnseenKey, ValueTally
+from consumers.unseen_values import UnseenKey, ValueTally
 from consumers.version_places import Claims
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.flush import DeploymentRow, InboxRow

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from consumers.claims import Claims
+from consumers.assignment import Claims
 from consumers.continuity import Hole, holes_before
-from consumers.holes import SecondReading
-from consumers.partition import PartitionState
+from consumers.kafka.second_reading import SecondReading
+from consumers.partition_state import PartitionState
 from consumers.records import RecordBatch
 from monitor.errors import UnavailableError
 from monitor.types import PartitionKey

@@ -17,7 +17,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Record(Protocol):
-    """What is needed of a Kafka message; `consumers.kafka.Message` is one."""
+    """What is needed of a Kafka message; `consumers.kafka.admin.Message` is one."""
 
     def topic(self) -> str: ...
     def partition(self) -> int: ...

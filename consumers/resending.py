@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 import structlog
 
-from consumers.kafka import TopicProducer
+from consumers.kafka.producer import TopicProducer
 from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from consumers.distinct import distinct
+from consumers.identities import distinct
 from monitor.clock import monotonic_seconds
 from monitor.store.model_versions import PlacedVersions, VersionClaims
 from monitor.types import HOUR_MILLIS, OTHER_VERSIONS

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consumers.kafka import TopicProducer
+from consumers.kafka.producer import TopicProducer
 from monitor.clock import monotonic_seconds
 from monitor.store.configuration import Configuration
 from monitor.types import ModelKey

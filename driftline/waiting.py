@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 
-from consumers.required_topics import require_topics
+from consumers.kafka.topics import require_topics
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from consumers.absorb import Absorber
-from consumers.burials import Burials
-from consumers.dead_letter_limit import DeadLetterLimit
-from consumers.partition import PartitionState
+from consumers.admission import DeadLetterLimit
+from consumers.dead_letters import Burials
+from consumers.partition_state import PartitionState
 from consumers.pending import Pending
+from consumers.processing import Absorber
 from consumers.records import batches_by_role
-from consumers.timings import Timings
+from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
 from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings

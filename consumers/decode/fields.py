@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from consumers.decode.decoded import INVALID, INVALID_NUMBER
+from consumers.decode.columns import INVALID, INVALID_NUMBER
 from monitor.errors import InvalidMessage
 from monitor.types import DeadLetterReason
 

@@ -1,5 +1,6 @@
-"""Which applied model a record is about."""
+"""Which applied model a record is about, in JSON as msgspec or, bare NaN and Infinity included, as Python reads it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +8,37 @@ from typing import Any
 import msgspec
 
 from consumers.decode.fields import LONGEST_NAME, malformed, shown, text_problem
-from consumers.decode.plain_json import json_object
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import DeadLetterReason, ModelKey
 
 DEFAULT_NAMESPACE = "default"
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the object in *body*.
+
+    Raises:
+        InvalidMessage: Not UTF-8, not JSON, not an object, or nested too deeply.
+    """
+    if not body:
+        raise malformed("body", "a JSON object", None)
+    try:
+        document = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise malformed("body", f"a JSON object ({type(error).__name__}: {error})"[:200], body[:60]) from error
+    if not isinstance(document, dict):
+        raise malformed("body", "a JSON object", document)
+    if b"\\u" in body:
+        _refuse_lone_surrogates(document, body)
+    return document
+
+
+def _refuse_lone_surrogates(document: dict[str, Any], body: bytes) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise malformed("body", "strings of whole characters (no lone surrogates)", body[:60]) from error
 
 
 class _Address(msgspec.Struct, gc=False):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consumers.decode.fields import malformed
-from consumers.decode.packed_times import packed_millis
+from consumers.decode.msgpack_arrays import packed_millis
 from monitor.clock import iso_utc
 from monitor.errors import InvalidMessage
 from monitor.units import EARLIEST_MILLIS, LATEST_MILLIS, reading

@@ -8,12 +8,11 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, Floats, Indices, Integers, Predictions
-from consumers.decode.event_fields import EventFields
+from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, Floats, Indices, Integers, Predictions
+from consumers.decode.event_struct import EventFields, EventShape, PlainPrediction, Prediction
 from consumers.decode.fields import number
-from consumers.decode.model_struct import EventShape, PlainPrediction, Prediction
-from consumers.decode.packed_floats import float_column, float_columns
-from consumers.decode.slow_prediction import bare_prediction, prediction_of
+from consumers.decode.lenient import bare_prediction, prediction_of
+from consumers.decode.msgpack_arrays import float_column, float_columns
 from consumers.decode.times import all_millis
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole

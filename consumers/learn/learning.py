@@ -6,15 +6,14 @@ from typing import cast
 
 import pyarrow as pa
 
+from consumers.dead_letters import Bodies, bodies_of
 from consumers.decode.event_heads import EventHead, event_heads
-from consumers.identity import identity_hashes, prediction_digests
-from consumers.kafka_input import Message
-from consumers.learn.event_sample import EventSample, SampledEvent
-from consumers.learn.event_table import event_table
-from consumers.learn.guessed_spec import guessed_spec
-from consumers.learn.topic_log import TopicLog
+from consumers.identities import identity_hashes, prediction_digests
+from consumers.kafka.consumer import Message
+from consumers.learn.sample import EventSample, SampledEvent, event_table
+from consumers.learn.spec_inference import guessed_spec
+from consumers.learn.topic_reader import TopicLog
 from consumers.records import Record, RecordBatch, batches_by_role
-from consumers.refuse import Bodies, bodies_of
 from monitor.settings import Settings
 from monitor.spec.model import ModelSpec
 from monitor.types import ModelKey, PartitionKey, TopicRole
@@ -73,7 +72,7 @@ class Census:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedEvents:
-    """The table (see `consumers.learn.event_table`), what it was decoded with, and what became of the records.
+    """The table (see `consumers.learn.sample`), what it was decoded with, and what became of the records.
 
     Attributes:
         spec: None where there are no events and none was given.

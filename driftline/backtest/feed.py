@@ -3,13 +3,13 @@
 import numpy as np
 import sqlalchemy as sa
 
-from consumers.count_predictions import PredictionCounter
-from consumers.decisions import Mask, Patience, decide
-from consumers.decode.decoded import Predictions
+from consumers.admission import Mask, Patience, decide
+from consumers.decode.columns import Predictions
 from consumers.flush import Flusher
-from consumers.identity import Digests, identity_hashes, prediction_digests
-from consumers.partition import PartitionState
+from consumers.identities import Digests, identity_hashes, prediction_digests
+from consumers.partition_state import PartitionState
 from consumers.pending import Pending
+from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from driftline.backtest.history import History
 from driftline.backtest.truths import TruthTable

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from consumers.decode.decoded import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
+from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_millis, numbers, texts
 from monitor.reference.layout import CellsLayout, ColumnRole

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from consumers.identity import digest_text, prediction_digests, sampled
+from consumers.identities import digest_text, prediction_digests, sampled
 from driftline.backtest.history import identities
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from consumers.kafka import TopicProducer, unavailable
+from consumers.kafka.admin import unavailable
+from consumers.kafka.producer import TopicProducer
 from consumers.resending import send_letters
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database

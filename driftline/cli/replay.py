@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from consumers.kafka import EmbeddedBroker, describe_topics
-from consumers.required_topics import require_topics
+from consumers.kafka.admin import describe_topics
+from consumers.kafka.embedded import EmbeddedBroker
+from consumers.kafka.topics import require_topics
 from driftline.cli.console import AsJson, print_json
 from driftline.cli.exits import WrongUseError
 from driftline.cli.moments import moment_option, span_option

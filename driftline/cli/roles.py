@@ -30,7 +30,7 @@ def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
     """Count events from Kafka into Postgres. Start as many as you like; they share the partitions."""
 
     def loop(settings: Settings, stop: threading.Event, health: Health) -> None:
-        from consumers.ingest import run_ingest
+        from consumers.worker import run_ingest
 
         run_ingest(settings, stop=stop, health=health)
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 import typer
 
-from consumers.timestamp_types import create_time_notice
+from consumers.kafka.topics import create_time_notice
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.dead_letters import refused_text

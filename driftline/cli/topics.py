@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from consumers.kafka import Cluster, TopicPlan, create_topics
-from consumers.timestamp_types import LOG_APPEND_TIME, create_time_notice
+from consumers.kafka.admin import Cluster, TopicPlan, create_topics
+from consumers.kafka.topics import LOG_APPEND_TIME, create_time_notice
 from driftline.cli.console import AsJson, print_json, print_table
 from monitor.settings import load_settings
 from monitor.types import TimestampType

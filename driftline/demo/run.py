@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from consumers.kafka import EmbeddedBroker
+from consumers.kafka.embedded import EmbeddedBroker
 from driftline.demo.acts import MODEL, time_line
 from driftline.demo.children import Children, run_to_end
 from driftline.demo.expectations import Counts, Outcome, failed_expectations

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumers.kafka import EmbeddedBroker
+from consumers.kafka.embedded import EmbeddedBroker
 from driftline.embedded_postgres import embedded_postgres, remove_directory
 from monitor.settings import Settings
 

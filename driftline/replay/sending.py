@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from consumers.kafka import TopicProducer, unavailable
+from consumers.kafka.admin import unavailable
+from consumers.kafka.producer import TopicProducer
 from driftline.replay.record import TimedRecord
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.settings import Settings

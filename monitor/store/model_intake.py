@@ -23,7 +23,7 @@ class IntakeRow:
     """One model in one partition.
 
     Attributes:
-        recent_bad: Which of its last thousand records there were bad, as `consumers.dead_letter_limit` encodes them.
+        recent_bad: Which of its last thousand records there were bad, as `consumers.admission` encodes them.
         forgiven_until: Bad records before this offset do not speak against it.
         stopped_reason: Why its records are dead letters from then on; None: they are counted.
         blind_since, blind_until: Event times (ms) between which its records are missing; None: not, or not yet.

@@ -27,7 +27,7 @@ PART = 60
 FAR_MILLIS = 40 * 86_400_000  # past the horizon of every truth
 PROGRAM = """
 import signal, sys, threading
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.settings import Settings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

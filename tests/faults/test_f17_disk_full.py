@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from consumers.ingest import run_ingest
-from consumers.timings import Timings
+from consumers.telemetry import Timings
+from consumers.worker import run_ingest
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import make_engine

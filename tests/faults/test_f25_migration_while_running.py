@@ -43,7 +43,7 @@ require_current_schema(make_engine(sys.argv[1]))
 """
 INGEST = """
 import signal, sys, threading
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.settings import Settings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

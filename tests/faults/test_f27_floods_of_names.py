@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
-from consumers.observe import observe_flush
+from consumers.telemetry import observe_flush
 from monitor.store.schema import dead_letter_count, discovered_model, model_version, series, unseen_value
 from monitor.store.unseen_values import VALUES_NAMED
 from monitor.types import DeadLetterReason

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from consumers import claims
+from consumers import assignment as claims
 from monitor.maintain import JoinRules, join_truths
 from monitor.performance.verdict import ComparisonRules
 from monitor.store.offsets import list_offsets, paused_partitions, resume_partition

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.errors import DriftlineError, RecordsUnaccounted
 from monitor.health import Health
 from monitor.store.offsets import (

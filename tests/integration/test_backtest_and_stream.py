@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from consumers.absorb import Absorber
-from consumers.burials import Burials
+from consumers.dead_letters import Burials
 from consumers.flush import Flusher
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from consumers.pending import Pending
+from consumers.processing import Absorber
 from consumers.records import batches_by_role
-from consumers.timings import Timings
+from consumers.telemetry import Timings
 from driftline.backtest import BacktestOutcome, HistoryColumns, run_backtest, truths_of
 from driftline.replay.columns import ReplayColumns
 from driftline.replay.events import Replayed, prediction_records, truth_records

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from sqlalchemy import Engine
 
-from consumers.kafka_input import InputConsumer, Received
+from consumers.kafka.consumer import InputConsumer, Received
 from monitor.store.offsets import StoredOffset
 from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.integration.test_ingest import (

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from confluent_kafka import Producer
 from sqlalchemy import Engine
 
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.offsets import list_offsets, resume_partition

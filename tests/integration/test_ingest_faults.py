@@ -15,8 +15,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 from sqlalchemy import Engine
 
-from consumers.kafka_input import InputConsumer
-from consumers.observe import observe_lag
+from consumers.kafka.consumer import InputConsumer
+from consumers.telemetry import observe_lag
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.metrics import LAG_RECORDS
@@ -44,7 +44,7 @@ from tests.services.topics import TopicNames
 ASKED_BEFORE_LOCK = 2  # to discover a partition, and to claim it
 PROGRAM = """
 import signal, sys, threading
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.settings import Settings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -5,8 +5,8 @@ import random
 import pytest
 from sqlalchemy import Engine
 
-from consumers.kafka import Cluster
-from consumers.kafka_values import unavailable
+from consumers.kafka.admin import Cluster
+from consumers.kafka.settings import unavailable
 from monitor.settings import Settings
 from tests.factories import apply_credit_model
 from tests.integration.test_ingest import (
@@ -34,7 +34,7 @@ def test_partitions_given_back_and_claimed_again_are_counted_once(
 ) -> None:
     """Before flushes and between them the broker says "no such topic" or nothing; then it is the same topic again."""
     apply_credit_model(engine)
-    monkeypatch.setattr("consumers.claims.TOPICS_SECONDS", 0.1)
+    monkeypatch.setattr("consumers.assignment.TOPICS_SECONDS", 0.1)
     chance, ids, answers = random.Random(5), Cluster.ids, {"none": 0, "silent": 0}
 
     def forgetful(cluster: Cluster, names: list[str], *, timeout_seconds: float = 10.0) -> dict[str, str] | None:

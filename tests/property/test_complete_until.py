@@ -17,7 +17,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from monitor.windows.watermark import PartitionState as Row
 from monitor.windows.watermark import WatermarkRules, watermark_of
 from tests.fake_records import fresh_state

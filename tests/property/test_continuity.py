@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.continuity import Hole, holes_before
-from consumers.partition import PartitionState
+from consumers.partition_state import PartitionState
 from monitor.store.offsets import PartitionMove
 from tests.fake_records import fresh_state
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers import dead_letter_limit
-from consumers.dead_letter_limit import DeadLetterLimit, RecentRecords, decode_recent
+from consumers import admission as dead_letter_limit
+from consumers.admission import DeadLetterLimit, RecentRecords, decode_recent
 
 REMEMBERED = dead_letter_limit.REMEMBERED
 RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 700)), min_size=1, max_size=8)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.count import Counter
-from consumers.decisions import Patience, decide
+from consumers.admission import Patience, decide
 from consumers.decode.times import all_millis
-from consumers.recent_identities import RecentIdentities
+from consumers.histogram import Counter
+from consumers.identities import RecentIdentities
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec.model import ColumnKind
 from monitor.store.duplicates import SeenIdentities

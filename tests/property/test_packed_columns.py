@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.decode.packed_floats import float_column, float_columns
-from consumers.decode.packed_times import packed_millis
+from consumers.decode.msgpack_arrays import float_column, float_columns, packed_millis
 from consumers.decode.times import all_millis, millis_of
 
 numbers = st.none() | st.floats(allow_nan=False)

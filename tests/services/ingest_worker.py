@@ -5,7 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
-from consumers.ingest import run_ingest
+from consumers.worker import run_ingest
 from monitor.logs import configure_logging
 from monitor.settings import Settings
 

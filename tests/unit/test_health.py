@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from consumers.broker_silence import seconds_of_silence
+from consumers.kafka.silence import seconds_of_silence
 from monitor.health import Health
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from consumers.learn import LearnedEvents, LearnRequest, learn_events
-from consumers.learn.event_table import TIMESTAMP_COLUMN
+from consumers.learn.sample import TIMESTAMP_COLUMN
 from driftline.cli.console import AsJson, moment
 from driftline.cli.exits import WrongUseError
 from driftline.cli.importance_option import IMPORTANCE_HELP

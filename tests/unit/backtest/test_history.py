@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from consumers.decode.decoded import INVALID, INVALID_NUMBER
+from consumers.decode.columns import INVALID, INVALID_NUMBER
 from driftline.backtest import HistoryColumns, TruthTable, history_of, truths_of
 from driftline.backtest.history import History
 from monitor.errors import SpecError

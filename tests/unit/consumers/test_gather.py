@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers import gather
-from consumers.gather import PAUSE_SECONDS, UnreadBody, gathered
+from consumers.kafka import gather
+from consumers.kafka.gather import PAUSE_SECONDS, UnreadBody, gathered
 from tests.fake_records import Bench
 
 LIMIT = 100  # of one message's body

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.decode.event_heads import EventHead, event_heads
-from consumers.learn.event_sample import EventSample, SampledEvent
-from consumers.learn.event_table import TIMESTAMP_COLUMN, event_table
-from consumers.learn.guessed_spec import guessed_spec
+from consumers.learn.sample import TIMESTAMP_COLUMN, EventSample, SampledEvent, event_table
+from consumers.learn.spec_inference import guessed_spec
 from monitor.errors import SpecError
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ColumnKind, Task

@@ -1,7 +1,7 @@
 """While a service is away nothing is fetched: ends known from before it confirm nothing afterwards."""
 
-from consumers.ingest import IngestWorker
-from consumers.timings import Timings
+from consumers.telemetry import Timings
+from consumers.worker import IngestWorker
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings

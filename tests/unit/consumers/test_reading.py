@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from consumers.claims import Claims
+from consumers.assignment import Claims
 from consumers.continuity import Hole
-from consumers.holes import SecondReading
-from consumers.partition import PartitionState
+from consumers.kafka.second_reading import SecondReading
+from consumers.partition_state import PartitionState
 from consumers.reading import Reading
 from consumers.records import batches_by_role
 from monitor.errors import UnavailableError

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from consumers.categories import CategoryCodes
-from consumers.unseen import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, ValueTally, hour_of, value_text
+from consumers.histogram import CategoryCodes
+from consumers.unseen_values import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, ValueTally, hour_of, value_text
 from monitor.detection.explanation import values_label
 from monitor.reference.layout import ColumnCells, ColumnRole, Slot
 from monitor.spec.model import ColumnKind

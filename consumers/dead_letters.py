@@ -1,0 +1,190 @@
+"""Records that are refused, and which of them are kept as dead letters: what a producer sends fills no disk."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from consumers.decode.columns import Refusal
+from consumers.judged import Judged
+from consumers.pending import Pending, RefusedTally
+from consumers.records import Headers, Record, RecordBatch
+from monitor.clock import now_millis
+from monitor.settings import Settings
+from monitor.store.dead_letters import DeadLetter
+from monitor.store.refused_counts import NAMES_LISTED, NO_NAME, OTHER_NAMES, KeptBytes, RefusedKey
+from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey, PartitionKey
+
+JSON_TYPE = "application/json"
+
+ROW_BYTES = 300  # of a dead letter besides key, body and headers: a flood of short records must not be cheap
+TO_COME_BACK = frozenset({DeadLetterReason.PARKED, DeadLetterReason.MODEL_STOPPED, DeadLetterReason.SPEC_UNREADABLE})
+"""Well-formed as far as we know: they are to be counted once somebody has decided, so more of them is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bodies:
+    """What is to be decoded: one body per record (empty where refused), and the namespaces that headers name.
+
+    *size*: bytes of the bodies that the batch holds until it is flushed; those too large are not among them.
+    """
+
+    contents: list[bytes]
+    size: int
+    namespaces: list[str] | None
+    refused: dict[int, Refusal]
+
+
+def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
+    """Return the batch's bodies; records too large or of another content type are refused unread."""
+    contents = [each.value() or b"" for each in batch.records]
+    refused: dict[int, Refusal] = {}
+    size = sum(map(len, contents))
+    if size > max_message_bytes and max(map(len, contents)) > max_message_bytes:
+        for index, content in enumerate(contents):
+            if len(content) > max_message_bytes:
+                sentence = f"body: expected at most {max_message_bytes} bytes, found {len(content)}"
+                refused[index] = Refusal(index=index, reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
+                contents[index] = b""
+                size -= len(content)
+    headers = [each.headers() for each in batch.records]
+    namespaces = _namespaces(headers, contents, refused) if any(headers) else None
+    return Bodies(contents=contents, size=size, namespaces=namespaces, refused=refused)
+
+
+def _namespaces(
+    headers: Sequence[Headers | None], contents: list[bytes], refused: dict[int, Refusal]
+) -> list[str] | None:
+    namespaces = [""] * len(headers)
+    for index, of_record in enumerate(headers):
+        for name, value in of_record or ():
+            lowered = name.lower()
+            if lowered == "namespace" and value:
+                namespaces[index] = value.decode(errors="replace")
+            elif lowered == "content-type" and index not in refused:
+                found = (value or b"").decode(errors="replace")
+                if found.partition(";")[0].strip().lower() not in ("", JSON_TYPE):
+                    sentence = f"header content-type: expected none or {JSON_TYPE}, found {found[:80]!r}"
+                    refused[index] = Refusal(index=index, reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
+                    contents[index] = b""
+    return namespaces if any(namespaces) else None
+
+
+def dead_letter(record: Record, refusal: Refusal, *, keep_bytes: int) -> DeadLetter:
+    """Return the dead letter of a refused *record*, its body cut to *keep_bytes*, none of it when too large."""
+    body = record.value()
+    kept = None if body is None or refusal.reason is DeadLetterReason.TOO_LARGE else body[:keep_bytes]
+    return DeadLetter(
+        source=PartitionKey(record.topic(), record.partition()),
+        offset=record.offset(),
+        key=None if record.key() is None else (record.key() or b"")[:keep_bytes],
+        value=kept,
+        headers=tuple(
+            (name, None if value is None else value[:keep_bytes].decode("latin-1"))
+            for name, value in record.headers() or ()
+        ),
+        size=len(body or b""),
+        truncated=kept is not None and len(kept) < len(body or b""),
+        reason=refusal.reason,
+        sentence=refusal.sentence,
+        model=refusal.model,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Bytes of dead letters that an hour may keep: of one reason and model, of one whose records are to come back, of
+    all together."""
+
+    each: int
+    to_come_back: int
+    total: int
+
+    def of(self, reason: DeadLetterReason) -> int:
+        return self.to_come_back if reason in TO_COME_BACK else self.each
+
+
+class Burials:
+    """Keeps dead letters while there is room in the hour; counts all of them, under a bounded number of names."""
+
+    def __init__(self, settings: Settings, *, clock_millis: Callable[[], int] = now_millis) -> None:
+        self._policy = settings.unknown_model
+        self._keep_bytes = settings.dead_letter_bytes
+        self._room = Room(
+            each=settings.dead_letter_bytes_per_hour,
+            to_come_back=settings.parked_bytes_per_hour,
+            total=settings.dead_letter_total_bytes_per_hour,
+        )
+        self._clock = clock_millis
+        self._hour = -1
+        self._kept: dict[RefusedKey, int] = {}
+        self._total = 0
+        self._names: set[ModelKey] = set()
+
+    def know(self, names: Iterable[ModelKey]) -> None:
+        """Take over which names of models that nobody applied are listed already."""
+        self._names = set(names)
+
+    def bury(self, judged: Judged, pending: Pending) -> None:
+        """Put the refused records of *judged* into *pending*."""
+        if not judged.refused:
+            return
+        hour = self._clock() // HOUR_MILLIS
+        if hour != self._hour:  # the database's own hour is what counts: it says so with the next flush
+            self._hour, self._total = hour, 0
+            self._kept.clear()
+        records = judged.batch.records
+        for row in sorted(judged.refused):
+            refusal = self._by_policy(judged.refused[row])
+            record = records[row]
+            key = (refusal.reason, self._label(refusal, pending.discovered))
+            tally = pending.refused.get(key)
+            if tally is None:
+                tally = pending.refused[key] = RefusedTally()
+            tally.records += 1
+            tally.bytes += len(record.value() or b"")
+            if self._has_room(key, tally, pending):
+                letter = dead_letter(record, refusal, keep_bytes=self._keep_bytes)
+                size = _kept_bytes(letter)
+                tally.kept += 1
+                tally.kept_bytes += size
+                pending.kept_bytes += size
+                pending.dead_letters.append(letter)
+
+    def flushed(self, kept: KeptBytes) -> None:
+        """A flush was committed, and this is what the hour keeps now, of all workers."""
+        self._kept |= kept.by_key
+        self._total = max(self._total, kept.total)
+
+    def _has_room(self, key: RefusedKey, tally: RefusedTally, pending: Pending) -> bool:
+        reason = key[0]
+        if reason is DeadLetterReason.UNKNOWN_MODEL and self._policy == "discover":
+            return False
+        if self._total + pending.kept_bytes >= self._room.total:
+            return False
+        return self._kept.get(key, 0) + tally.kept_bytes < self._room.of(reason)
+
+    def _by_policy(self, refusal: Refusal) -> Refusal:
+        if refusal.reason is DeadLetterReason.UNKNOWN_MODEL and self._policy == "park":
+            sentence = f"{refusal.sentence}; it is counted once the model is applied"
+            return replace(refusal, reason=DeadLetterReason.PARKED, sentence=sentence)
+        return refusal
+
+    def _label(self, refusal: Refusal, discovered: "Counter[ModelKey]") -> ModelKey:
+        """Return under which of a bounded number of names a refusal is counted."""
+        key = refusal.model
+        if key is None:
+            return NO_NAME
+        if refusal.reason not in (DeadLetterReason.UNKNOWN_MODEL, DeadLetterReason.PARKED):
+            return key  # an applied model
+        if key not in self._names:
+            if len(self._names) < NAMES_LISTED:
+                self._names.add(key)
+            else:
+                key = OTHER_NAMES
+        discovered[key] += 1
+        return key
+
+
+def _kept_bytes(letter: DeadLetter) -> int:
+    headers = sum(len(name) + len(value or "") for name, value in letter.headers)
+    return ROW_BYTES + len(letter.value or b"") + len(letter.key or b"") + headers

@@ -1,0 +1,132 @@
+"""Identities of predictions: hashes, the ledger's sample, duplicates among recent offsets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from monitor.store.duplicates import SeenIdentities
+from monitor.types import ModelKey
+
+Digests = npt.NDArray[np.uint64]
+_HALF = 1 << 64
+
+Offsets = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+_MERGE_AT = 16_384  # recent identities that are worth sorting into the others
+
+
+def distinct(names: Sequence[str]) -> frozenset[str]:
+    """Return the distinct *names*; where all are one, as usual with versions, none has to be hashed."""
+    if not names:
+        return frozenset()
+    return frozenset(names[:1] if names.count(names[0]) == len(names) else names)
+
+
+def prediction_digests(key: ModelKey, ids: Sequence[str]) -> Digests:
+    """Return XXH3-128 of ``namespace \\x1f model \\x1f id``; shape ``(ids, 2)``: high and low half."""
+    prefix = f"{key.namespace}\x1f{key.name}\x1f"
+    digest = xxhash.xxh3_128_digest
+    joined = b"".join([digest((prefix + each).encode()) for each in ids])
+    return np.frombuffer(joined, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def digest_text(digest: Digests) -> str:
+    """Return one digest, shape ``(2,)``, as 32 hexadecimal digits."""
+    return f"{int(digest[0]):016x}{int(digest[1]):016x}"
+
+
+def identity_hashes(digests: Digests, versions: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Return 8-byte hashes of the identities (namespace, model, version, id)."""
+    seeds: dict[str, int] = {each: xxhash.xxh3_64_intdigest(each.encode()) for each in distinct(versions)}
+    if len(seeds) == 1:
+        return digests[:, 1] ^ np.uint64(next(iter(seeds.values())))
+    return digests[:, 1] ^ np.fromiter((seeds[each] for each in versions), np.uint64, len(versions))
+
+
+def sampled(digests: Digests, rate: float) -> npt.NDArray[np.bool_]:
+    """Return which digests are under *rate* of 2^128: the same ids wherever and whenever they are read."""
+    limit = int(rate * (1 << 128))
+    if limit >= 1 << 128:
+        return np.ones(len(digests), dtype=np.bool_)
+    high, low = np.uint64(limit // _HALF), np.uint64(limit % _HALF)
+    below: npt.NDArray[np.bool_] = (digests[:, 0] < high) | ((digests[:, 0] == high) & (digests[:, 1] < low))
+    return below
+
+
+class RecentIdentities:
+    """Duplicate: the same identity among the preceding *horizon* offsets of the partition.
+
+    Arrays instead of a dict: 24 bytes an identity instead of a hundred. `old` is sorted rarely, `recent` with every
+    batch; a hit is looked up in the log of both, in offset order, so an identity that is too long ago is no duplicate.
+    """
+
+    def __init__(self, seen: SeenIdentities, *, horizon: int) -> None:
+        self._horizon = horizon
+        self._log: list[tuple[Offsets, Hashes]] = [(seen.offsets, seen.hashes)]
+        self._old_sorted = np.sort(seen.hashes)
+        self._merged = 1  # entries of the log that are in old
+        self._stored = 1  # entries of the log that are flushed
+        self._recent_sorted = np.zeros(0, dtype=np.uint64)
+
+    def duplicates(self, offsets: Offsets, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Return which of these records (in offset order) are duplicates, and remember them all."""
+        found = np.zeros(len(hashes), dtype=np.bool_)
+        ordered = np.sort(hashes)
+        seen = _is_in(ordered, self._old_sorted) | _is_in(ordered, self._recent_sorted)
+        seen[1:] |= ordered[1:] == ordered[:-1]
+        if seen.any():
+            self._mark(found, offsets, hashes, np.unique(ordered[seen]))
+        self._log.append((offsets, hashes))
+        # stable: two sorted runs are merged, a quarter of the cost of sorting them anew
+        self._recent_sorted = np.sort(np.concatenate([self._recent_sorted, ordered]), kind="stable")
+        return found
+
+    def _mark(self, found: npt.NDArray[np.bool_], offsets: Offsets, hashes: Hashes, candidates: Hashes) -> None:
+        last: dict[int, int] = {}
+        for log_offsets, log_hashes in self._log:
+            hit = _is_in(log_hashes, candidates)
+            last.update(zip(log_hashes[hit].tolist(), log_offsets[hit].tolist(), strict=True))
+        for index in np.nonzero(_is_in(hashes, candidates))[0].tolist():
+            identity, offset = int(hashes[index]), int(offsets[index])
+            before = last.get(identity)
+            found[index] = before is not None and offset - before <= self._horizon
+            last[identity] = offset
+
+    def unstored(self) -> SeenIdentities:
+        """Return what was seen since the last `keep`."""
+        pending = self._log[self._stored :]
+        return SeenIdentities(
+            offsets=np.concatenate([np.zeros(0, np.int64), *(each[0] for each in pending)]),
+            hashes=np.concatenate([np.zeros(0, np.uint64), *(each[1] for each in pending)]),
+        )
+
+    def keep(self) -> None:
+        """Take what was seen as flushed."""
+        self._stored = len(self._log)
+        if len(self._recent_sorted) >= _MERGE_AT:
+            self._merge()
+
+    def forget_unstored(self) -> None:
+        """Go back to the last `keep`."""
+        del self._log[self._stored :]
+        recent = [each[1] for each in self._log[self._merged :]]
+        self._recent_sorted = np.sort(np.concatenate([np.zeros(0, np.uint64), *recent]))
+
+    def _merge(self) -> None:
+        offsets = np.concatenate([each[0] for each in self._log])
+        hashes = np.concatenate([each[1] for each in self._log])
+        recent = offsets >= offsets[-1] - self._horizon
+        self._log = [(offsets[recent], hashes[recent])]
+        self._old_sorted = np.sort(self._log[0][1])
+        self._merged = self._stored = 1
+        self._recent_sorted = np.zeros(0, dtype=np.uint64)
+
+
+def _is_in(wanted: Hashes, ordered: Hashes) -> npt.NDArray[np.bool_]:
+    if not len(ordered):
+        return np.zeros(len(wanted), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    found: npt.NDArray[np.bool_] = ordered[place] == wanted
+    return found

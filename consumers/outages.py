@@ -1,0 +1,76 @@
+"""The services that ingest waits for, and how long until it tries again."""
+
+from collections.abc import Callable, Collection
+
+import sqlalchemy as sa
+
+from consumers.kafka.admin import Cluster
+from consumers.kafka.consumer import InputConsumer
+from monitor.clock import monotonic_seconds
+from monitor.errors import RefusedByDatabaseError, UnavailableError
+from monitor.health import Health
+from monitor.store.outage import named_outage, require_writable
+from monitor.types import PartitionKey
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
+
+
+class ServiceOutages:
+    """Pauses the partitions that *held* names while a service is away; each further failure doubles the wait."""
+
+    def __init__(
+        self,
+        health: Health,
+        engine: sa.Engine,
+        cluster: Cluster,
+        consumer: InputConsumer,
+        *,
+        held: Callable[[], Collection[PartitionKey]],
+    ) -> None:
+        self._health = health
+        self._engine = engine
+        self._cluster = cluster
+        self._consumer = consumer
+        self._held = held
+        self._away: set[str] = set()
+        self.wait_seconds = FIRST_WAIT_SECONDS
+        self._waiting_until = 0.0
+
+    def __contains__(self, service: str) -> bool:
+        return service in self._away
+
+    def over(self, now: float) -> bool:
+        """Whether it is time to try (again) at *now*."""
+        return now >= self._waiting_until
+
+    def ask(self) -> None:
+        """Ask the services that are away: what is due now may need neither, and would say nothing about them.
+
+        Raises:
+            UnavailableError: One still is.
+        """
+        if "postgres" in self._away:
+            with named_outage(self._engine, "asking whether it is back"), self._engine.connect() as connection:
+                require_writable(connection)
+        if "kafka" in self._away:
+            self._cluster.topics([])
+
+    def begin(self, error: UnavailableError | RefusedByDatabaseError) -> None:
+        """A service failed, for the first time or once more."""
+        if not self._away:
+            self._consumer.pause(self._held())
+        self._away.add(error.service)
+        self._health.away(error.service, str(error))
+        self._waiting_until = monotonic_seconds() + self.wait_seconds
+        self.wait_seconds = min(2 * self.wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def end(self, *services: str) -> None:
+        """*services* answer, all of them by default."""
+        if not self._away:
+            return
+        for service in services or tuple(self._away):
+            self._health.back(service)
+            self._away.discard(service)
+        if not self._away:
+            self._consumer.resume(self._held())
+            self.wait_seconds = FIRST_WAIT_SECONDS

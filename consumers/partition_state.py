@@ -1,0 +1,234 @@
+"""One partition that is ours: where the flushed state ends, what unflushed records add, up to where it is complete."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from consumers.admission import DeadLetterLimit, RecentRecords, decode_recent
+from consumers.continuity import Hole
+from consumers.identities import RecentIdentities
+from consumers.model_intake import ModelIntakes
+from monitor.store.duplicates import SeenIdentities
+from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
+
+
+class Confirmation:
+    """Up to which event time one partition has nothing more to bring, although it has no event that says so.
+
+    A *sample* is the newest event time that any partition has counted. A producer that sends in order has sent
+    everything before it by then, wherever it falls, and the broker has it some seconds later: a partition that is read
+    to its end after those seconds holds nothing older that was not counted.
+
+    One whose records never pause is never seen at its end, though it may have no event that counts. There the end that
+    a later answer of the broker named will do, once the position has passed it: an answer is later if it names another
+    end than was known when the seconds were over.
+    """
+
+    def __init__(self, *, settle_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
+        self._sample: tuple[int, float] | None = None
+        self._known_end: int | None = None  # when the seconds were over
+        self._later_end: int | None = None
+
+    @property
+    def wants_sample(self) -> bool:
+        """Return whether there is nothing to be confirmed."""
+        return self._sample is None
+
+    def sample(self, event_time: int, *, now: float) -> None:
+        """Remember *event_time* (ms), which was read before *now* (monotonic seconds)."""
+        self.forget()
+        self._sample = (event_time, now)
+
+    def forget(self) -> None:
+        """Begin anew: perhaps the broker was not heard since the sample was taken."""
+        self._sample = self._known_end = self._later_end = None
+
+    def due(self, *, now: float, at_end: bool, position: int, fetched_end: int) -> int | None:
+        """Return the event time (ms) that is confirmed by what was read until *now*; None: nothing yet.
+
+        Args:
+            now: Monotonic seconds.
+            at_end: Everything that was there at the client's last fetch is read.
+            position: Everything before is read.
+            fetched_end: Where the partition ended at the client's last fetch; negative: not known.
+        """
+        if self._sample is None:
+            return None
+        event_time, taken_at = self._sample
+        if now - taken_at < self._settle_seconds:
+            return None
+        if self._known_end is None:
+            self._known_end = fetched_end
+        if self._later_end is None and fetched_end >= 0 and fetched_end != self._known_end:
+            self._later_end = fetched_end
+        passed = self._later_end is not None and position >= self._later_end
+        return event_time if at_end or passed else None
+
+    def written(self, event_time: int | None) -> None:
+        """What `due` returned is stored; the next sample may be taken."""
+        if event_time is not None:
+            self.forget()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is stored of a partition, or would be after the next flush.
+
+    *recent*: bad among them are dead letters that no model can be blamed for.
+    """
+
+    next_offset: int
+    max_event_time: int | None
+    recent: RecentRecords
+
+
+class PartitionState:
+    """Running state; `stored` is in Postgres, `now` includes the unflushed records."""
+
+    def __init__(
+        self,
+        row: StoredOffset,
+        seen: SeenIdentities,
+        *,
+        horizon: int,
+        intakes: ModelIntakes | None = None,
+        settle_seconds: float = 5.0,
+    ) -> None:
+        self.key = row.key
+        self.role = row.role
+        self.epoch = row.epoch
+        self.topic_id = row.topic_id
+        self.incarnation = row.incarnation
+        self.forgiven_until = row.forgiven_until
+        self.seen = RecentIdentities(seen, horizon=horizon)
+        self.intakes = intakes or ModelIntakes(row.key, (), end=0)
+        self.stored = Position(
+            next_offset=row.next_offset,
+            max_event_time=row.max_event_time,
+            recent=decode_recent(row.recent_bad),
+        )
+        self.now = self.stored
+        self.counters = PartitionCounters()
+        self.end_offset = -1  # where the broker last said that the partition ends; known only while it flows
+        self.fetched_end = -1  # where it ended at the client's last fetch, of which records may wait to be consumed
+        self.confirmation = Confirmation(settle_seconds=settle_seconds)
+        self.confirmed_event_time: int | None = None  # what the next flush or heartbeat says
+        self.flowing = False  # the client was told to read it from our position on
+        self.refusals = 0  # readings in a row that did not follow our position
+        self._holes: dict[int, int] = {}  # start -> stop; accepted since the last flush
+        self._written_at, self._written_at_end = -math.inf, False
+
+    @property
+    def at_end(self) -> bool:
+        """Every record that was there at the client's last fetch has been read."""
+        return self.flowing and self.end_offset >= max(self.now.next_offset, self.fetched_end)
+
+    @property
+    def moved(self) -> bool:
+        return self.now.next_offset != self.stored.next_offset
+
+    @property
+    def skipped(self) -> int:
+        """Offsets of accepted holes that the next flush passes over."""
+        return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
+
+    def halt(self) -> None:
+        """The client reads it no more: what it said of the end was of that reading."""
+        self.flowing = False
+        self.end_offset = self.fetched_end = -1
+
+    def look(self, *, fetched_end: int, now: float) -> None:
+        """Before a flush or a heartbeat (*now* in monotonic seconds): is it still at its end, what does that confirm?
+
+        *fetched_end*: where the partition ended at the client's last fetch.
+        """
+        self.fetched_end = fetched_end
+        self.confirmed_event_time = self.confirmation.due(
+            now=now, at_end=self.at_end, position=self.now.next_offset, fetched_end=fetched_end
+        )
+
+    def said(self) -> None:
+        """What `look` confirmed is stored."""
+        self.confirmation.written(self.confirmed_event_time)
+        self.confirmed_event_time = None
+
+    def unknown_holes(self, holes: Iterable[Hole]) -> tuple[Hole, ...]:
+        """Return those of *holes* that were not accepted yet."""
+        return tuple(hole for hole in holes if self._holes.get(hole.start) != hole.stop)
+
+    def accept(self, holes: Iterable[Hole]) -> None:
+        """Pass over *holes*: the broker has no records there."""
+        self._holes |= {hole.start: hole.stop for hole in holes}
+        self.now = replace(self.now, next_offset=self._over_holes(self.now.next_offset))
+
+    def _over_holes(self, offset: int) -> int:
+        while offset in self._holes:
+            offset = self._holes[offset]
+        return offset
+
+    def advance(
+        self, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], max_event_time: int | None
+    ) -> None:
+        """Take in records up to the last of *offsets*; *bad* marks those that no model can be blamed for."""
+        self.now = Position(
+            next_offset=self._over_holes(int(offsets[-1]) + 1),
+            max_event_time=max_event_time,
+            recent=self.now.recent.after(bad & (offsets >= self.forgiven_until)),
+        )
+
+    def notice(self, limit: DeadLetterLimit) -> str | None:
+        """Return what to say while over *limit* of the records cannot be laid to any model; None: nothing."""
+        recent = self.now.recent
+        if not recent.is_past(limit):
+            return None
+        return (
+            f"{self.key}: {len(recent.bad):,} of the last {recent.length:,} records name no model or cannot be read;"
+            " they are dead letters and nothing stops: see `driftline dead-letters list`"
+        )
+
+    def add(self, **counts: int) -> None:
+        """Add to the counters by name."""
+        self.counters = replace(
+            self.counters, **{name: getattr(self.counters, name) + count for name, count in counts.items()}
+        )
+
+    def move(self) -> PartitionMove:
+        """Return this partition's part of a flush."""
+        return PartitionMove(
+            key=self.key,
+            epoch=self.epoch,
+            incarnation=self.incarnation,
+            first_offset=self.stored.next_offset,
+            next_offset=self.now.next_offset,
+            max_event_time=self.now.max_event_time,
+            confirmed_event_time=self.confirmed_event_time,
+            caught_up=self.at_end,
+            counters=replace(self.counters, skipped=self.skipped),
+            recent_bad=self.now.recent.encoded(),
+        )
+
+    def says_more(self, *, now: float, every_seconds: float) -> bool:
+        """Return whether a heartbeat would tell more than a flush within *every_seconds* before *now* has told."""
+        return self.at_end != self._written_at_end or now - self._written_at >= every_seconds
+
+    def keep(self, *, now: float) -> None:
+        """The flush was committed *now* (monotonic seconds)."""
+        self.stored = self.now
+        self._holes = {start: stop for start, stop in self._holes.items() if start >= self.now.next_offset}
+        self._written_at, self._written_at_end = now, self.at_end
+        self.said()
+        self.counters = PartitionCounters()
+        self.seen.keep()
+        self.intakes.keep()
+
+    def roll_back(self) -> None:
+        """Forget the unflushed records; they will be counted again, the holes among them stay accepted."""
+        self.now = replace(self.stored, next_offset=self._over_holes(self.stored.next_offset))
+        self.confirmed_event_time = None
+        self.counters = PartitionCounters()
+        self.seen.forget_unstored()
+        self.intakes.roll_back()
