@@ -1,8 +1,4 @@
-"""The alerter as a process: wake-ups through Faust, a sweep for what no wake-up announced, deliveries.
-
-Sweep and deliveries stand beside the Faust app and are no timers in it: they go on while the broker is away, and Faust
-starts its timers only after its first rebalance.
-"""
+"""The alerter as a process: wake-ups through Faust, a sweep for what no wake-up announced, deliveries."""
 
 import os
 import random
@@ -13,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from alerting.deliver import Delivery
-from alerting.due_models import DueModels
-from alerting.listener import Listener
+from alerting.delivery.deliver import Delivery
+from alerting.faust_listener import Listener
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
+from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError
 from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.health import Health
@@ -26,7 +22,38 @@ from monitor.store.engine import StatementLimits, make_engine
 
 log = structlog.get_logger()
 
+ALL_MODELS = None
+
 STOP_LOOK_SECONDS = 0.2
+
+
+class DueModels:
+    """Names gathered by one thread and taken by another; many wake-ups of one model are one look."""
+
+    def __init__(self, *, sweep_seconds: float) -> None:
+        self._sweep_seconds = sweep_seconds
+        self._condition = threading.Condition()
+        self._names: set[str] = set()
+        self._next_sweep = monotonic_seconds()  # the first look is at all of them
+
+    def wake(self, name: str) -> None:
+        """Remember *name*."""
+        with self._condition:
+            self._names.add(name)
+            self._condition.notify()
+
+    def take(self, *, timeout_seconds: float) -> frozenset[str] | None:
+        """Return the gathered names, `ALL_MODELS` when a sweep is due, nothing after *timeout_seconds*."""
+        with self._condition:
+            until_sweep = self._next_sweep - monotonic_seconds()
+            if not self._names and until_sweep > 0:
+                self._condition.wait(min(timeout_seconds, until_sweep))
+            names = frozenset(self._names)
+            self._names.clear()
+            if monotonic_seconds() < self._next_sweep:
+                return names
+            self._next_sweep = monotonic_seconds() + self._sweep_seconds
+            return ALL_MODELS
 
 
 class AlerterFailed(DriftlineError):

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 import structlog
 
-from alerting.advance import Evaluator, advance_model
-from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
+from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
+from alerting.model_turn import Evaluator, advance_model
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings

@@ -3,8 +3,8 @@
 import msgspec
 import structlog
 
-from alerting.classify import Attempt, Outcome
-from alerting.message import Message
+from alerting.delivery.retry import Attempt, Outcome
+from alerting.notifications.message import Message
 from monitor.store.outbox import Lease
 
 logger = structlog.get_logger()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import httpx2
 
-from alerting.classify import Attempt, Outcome, answer_outcome, failure_outcome, retry_after_seconds
-from alerting.signing import read_secret, signed_headers
-from alerting.target_address import TargetRefused, TargetUnresolved, checked_address
+from alerting.delivery.address_guard import TargetRefused, TargetUnresolved, checked_address
+from alerting.delivery.retry import Attempt, Outcome, answer_outcome, failure_outcome, retry_after_seconds
+from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import monotonic_seconds
 from monitor.errors import SettingsError
 from monitor.store.outbox import Lease

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from functools import cache
 
-from alerting.guard import Refusal
+from alerting.actions.guard import Refusal
 from benchmarks.detection.episodes import Alarm, Episode
 from benchmarks.detection.judged import Judged, Rules
 from benchmarks.detection.stream import IDENTITY, LABEL, MINUTE, SCORE, TIME, TRUTH, TRUTH_TIME, ChangeKind, Stream

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.incident_state import IncidentState, Status, encode_state
+from alerting.incidents.state import IncidentState, Status, encode_state
 from monitor.maintain.retention import EVALUATIONS, WEEKS_AHEAD
 from monitor.result_codec import pack_result
 from monitor.results import ColumnResult, WindowResult, nothing_moved_sentence

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.advance import advance_model
-from alerting.deliver import Delivery, endpoints_with_work, expire
+from alerting.delivery.deliver import Delivery, endpoints_with_work, expire
+from alerting.model_turn import advance_model
 from alerting.receivers.webhook import WebhookSettings
 from benchmarks.statements.explained import Explained, explaining
 from monitor.evaluate import Evaluator, evaluation_rules

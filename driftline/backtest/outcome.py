@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerting.incident_state import Decision, IncidentState
-from alerting.message import UNSEEN, sentence_of
+from alerting.incidents.state import Decision, IncidentState
+from alerting.notifications.message import UNSEEN, sentence_of
 from driftline.backtest.tracks import PsiTracks
 from monitor.detection.explanation import values_label
 from monitor.evaluate.results import EvaluationKind

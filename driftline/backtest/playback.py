@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.advance import advance_model
-from alerting.incident_state import Decision, IncidentState
-from alerting.message import UNSEEN
+from alerting.incidents.state import Decision, IncidentState
+from alerting.model_turn import advance_model
+from alerting.notifications.message import UNSEEN
 from driftline.backtest.buckets import TimeBuckets, time_buckets
 from driftline.backtest.feed import TOPIC, Feed
 from driftline.backtest.history import History

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerting.incident_state import Step
+from alerting.incidents.state import Step
 from driftline.backtest.outcome import RaisedIncident, RaisedStep
 from monitor.types import Tier
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import sqlalchemy as sa
 
-from alerting.casework import Casework, rules_of
+from alerting.incidents.tracker import Casework, rules_of
 from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
 from driftline.backtest.tracks import PsiTracks
 from monitor.clock import cpu_seconds

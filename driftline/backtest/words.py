@@ -1,6 +1,6 @@
 """Reasons as sentences for people who never read the code."""
 
-from alerting.guard import Refusal
+from alerting.actions.guard import Refusal
 
 REFUSALS = {
     Refusal.MODE_OFF: "the spec turns this action off",

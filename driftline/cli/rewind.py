@@ -5,8 +5,8 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 
-from alerting.incident_state import decode_state, encode_state
-from alerting.rewind import rewound
+from alerting.incidents.rewind import rewound
+from alerting.incidents.state import decode_state, encode_state
 from driftline.cli.console import AsJson, moment, print_json, print_table
 from driftline.cli.database import opened_database
 from driftline.cli.exits import WrongUseError

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.deliver import Delivery
+from alerting.delivery.deliver import Delivery
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
 from monitor.evaluate import EvaluationRules, Evaluator

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.advance import AdvanceReport, advance_model
+from alerting.model_turn import AdvanceReport, advance_model
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.actions import ActionKind, ActionState, actions_of_model, granted_actions

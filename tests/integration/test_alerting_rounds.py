@@ -6,7 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.deliver import Delivery
+from alerting.delivery.deliver import Delivery
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
 from monitor.evaluate import Evaluator, evaluation_rules

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Engine
 
-from alerting.advance import advance_model
-from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
+from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
+from alerting.model_turn import advance_model
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
 from monitor.health import Health
@@ -158,7 +158,7 @@ def rounds_of(engine: Engine, sender: Delivery) -> Rounds:
 SENDER = """
 import os, sys
 import sqlalchemy as sa
-from alerting.deliver import Delivery, deliver_to_endpoint, endpoints_with_work
+from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work
 from alerting.receivers.webhook import WebhookSettings
 engine = sa.create_engine(sys.argv[1])
 webhook = WebhookSettings(timeout_seconds=30.0, allow_private=True, environment=os.environ)

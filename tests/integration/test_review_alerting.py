@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.deliver import deliver_to_endpoint, endpoints_with_work, expire
-from alerting.guard import rollback_decision
+from alerting.actions.guard import rollback_decision
+from alerting.delivery.deliver import deliver_to_endpoint, endpoints_with_work, expire
 from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.database_clock import database_now_millis

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.advance import advance_model
+from alerting.model_turn import advance_model
 from driftline.cli.incidents import incidents
 from monitor.errors import OffsetFenced
 from monitor.health import Health

@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.facts import WindowFacts
-from alerting.incident_state import Decision, Step, encode_state
+from alerting.incidents.observation import WindowFacts
+from alerting.incidents.state import Decision, Step, encode_state
 from tests.unit.alerting.timeline import line, play
 
 LETTERS = st.text(alphabet=".~wac?", max_size=40)

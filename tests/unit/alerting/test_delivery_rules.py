@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from alerting.backoff import retry_delay_seconds
-from alerting.classify import Outcome, answer_outcome, failure_outcome, retry_after_seconds
-from alerting.signing import read_secret, signed_headers
-from alerting.target_address import TargetRefused, address_refusal, checked_address
+from alerting.delivery.address_guard import TargetRefused, address_refusal, checked_address
+from alerting.delivery.retry import Outcome, answer_outcome, failure_outcome, retry_after_seconds, retry_delay_seconds
+from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import now_millis
 from monitor.errors import SettingsError
 from monitor.store.outbox import EffectKind

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
+from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
 from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
 from monitor.types import MINUTE_MILLIS, IncidentKind, Stage, Tier
 from tests.unit.alerting.timeline import T0, finding

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from alerting.incident_state import Reason, Status, Step, decode_state, encode_state, incident_id
+from alerting.incidents.state import Reason, Status, Step, decode_state, encode_state, incident_id
 from monitor.types import MINUTE_MILLIS, Tier
 from tests.unit.alerting.timeline import T0, WHO, line, play, steps
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from alerting.casework import DAY_MILLIS, Casework, states_by_case
-from alerting.incident import transition
-from alerting.incident_state import IncidentState, Reason
-from alerting.message import _cause
+from alerting.incidents.state import IncidentState, Reason
+from alerting.incidents.tracker import DAY_MILLIS, Casework, states_by_case
+from alerting.incidents.transition import transition
+from alerting.notifications.message import _cause
 from monitor.results import VERSIONS
 from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Tier
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import msgspec
 
-from alerting.casework import Casework, states_by_case
-from alerting.incident import retire
-from alerting.incident_state import IncidentState, Reason, Step
+from alerting.incidents.state import IncidentState, Reason, Step
+from alerting.incidents.tracker import Casework, states_by_case
+from alerting.incidents.transition import retire
 from monitor.types import MINUTE_MILLIS, IncidentKind
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding, line, play, steps
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from alerting.listener import Listener
+from alerting.faust_listener import Listener
 from monitor.health import Health
 from monitor.settings import Settings
 

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.facts import WindowFacts
-from alerting.incident import Rules, transition
-from alerting.incident_state import Hold, Identity, IncidentState, Reason, Status, Step
-from alerting.rewind import rewound
+from alerting.incidents.observation import WindowFacts
+from alerting.incidents.rewind import rewound
+from alerting.incidents.state import Hold, Identity, IncidentState, Reason, Status, Step
+from alerting.incidents.transition import Rules, transition
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 
 NOW = 1_790_000_000_000

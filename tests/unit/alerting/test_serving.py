@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerting.serving import gone_versions, rollback_targets, serving_period
+from alerting.actions.rollback_targets import gone_versions, rollback_targets, serving_period
 from monitor.deployments import Period, periods
 from monitor.types import Stage
 

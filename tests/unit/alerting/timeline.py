@@ -4,9 +4,9 @@
 ``?`` inconclusive, a space no window at all.
 """
 
-from alerting.facts import WindowFacts
-from alerting.incident import Rules, transition
-from alerting.incident_state import Decision, Identity, IncidentState
+from alerting.incidents.observation import WindowFacts
+from alerting.incidents.state import Decision, Identity, IncidentState
+from alerting.incidents.transition import Rules, transition
 from monitor.results import Finding
 from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
 

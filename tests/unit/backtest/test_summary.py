@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerting.guard import Refusal
+from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookWord
 from driftline.backtest.phrases import days_text, headline, hours_text, percent_text, rate_text, subline
 from driftline.backtest.report import BacktestReport, decode_report, encode_report

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-import alerting.wakeups  # noqa: F401  # sets how Faust's thread crashes
+import alerting.faust_listener  # noqa: F401  # sets how Faust's thread crashes
 from monitor.logs import configure_logging
 
 CRASHES = """

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 import structlog
 
-from alerting.backoff import BREAKER_FAILURES, BREAKER_SECONDS, retry_delay_seconds
-from alerting.classify import Attempt, Outcome
-from alerting.outcome_notice import tell_of_failed_action
+from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, Outcome, retry_delay_seconds
+from alerting.notifications.outbox_rows import tell_of_failed_action
 from alerting.receivers.log import write_log_line
 from alerting.receivers.webhook import WebhookSettings, post_webhook
 from monitor.clock import monotonic_seconds

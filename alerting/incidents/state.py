@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from alerting.facts import worst_first
+from alerting.incidents.observation import worst_first
 from monitor.results import Finding
 from monitor.types import IncidentKind, ModelKey, Tier
 

@@ -7,14 +7,20 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
-from alerting.announce import action_effect, action_endpoint, action_told, endpoints_of, notifications
-from alerting.casework import Casework, EndEvaluations, EndOutcome, rules_of, states_by_case
-from alerting.facts import DECIDED_KINDS
-from alerting.incident_state import Decision, IncidentState, Step, decode_state, encode_state
-from alerting.message import Told, message, sentence_of
-from alerting.proposals import Granted, NewestResult, Proposals
-from alerting.serving import gone_versions, serving_period
-from alerting.unseen_told import unseen_to_tell
+from alerting.actions.proposals import Granted, NewestResult, Proposals
+from alerting.actions.rollback_targets import gone_versions, serving_period
+from alerting.incidents.observation import DECIDED_KINDS
+from alerting.incidents.state import Decision, IncidentState, Step, decode_state, encode_state
+from alerting.incidents.tracker import Casework, EndEvaluations, EndOutcome, rules_of, states_by_case
+from alerting.notifications.message import Told, message, sentence_of
+from alerting.notifications.outbox_rows import (
+    action_effect,
+    action_endpoint,
+    action_told,
+    endpoints_of,
+    notifications,
+    unseen_to_tell,
+)
 from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
 from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED

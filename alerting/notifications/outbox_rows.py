@@ -1,19 +1,41 @@
-"""Turns what was decided into outbox rows: one message per model, window end and receiver; one request per action."""
+"""Decisions as outbox rows: one message per model, window end and receiver; one request per action."""
 
 from collections.abc import Sequence
 from uuid import uuid5
 
-from alerting.incident_state import NAMESPACE
-from alerting.message import Message, ToldAction, encode_message
-from alerting.proposals import Granted
+import sqlalchemy as sa
+
+from alerting.actions.proposals import Granted
+from alerting.incidents.state import NAMESPACE, Decision, IncidentState
+from alerting.notifications.message import UNSEEN, Message, ToldAction, action_outcome, encode_message
 from monitor.spec.actions import ActionSpec, ReceiverSpec
 from monitor.spec.model import ModelSpec
-from monitor.store.actions import ActionKind, ActionRow
-from monitor.store.endpoints import EndpointSpec
-from monitor.store.outbox import Effect, EffectKind
-from monitor.types import Tier
+from monitor.stats.heavy_hitters import FrequentValues
+from monitor.store.actions import ActionKind, ActionRow, action_by_id
+from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.endpoints import EndpointSpec, ensure_endpoints
+from monitor.store.outbox import Effect, EffectKind, append_effects
+from monitor.store.unseen_values import unseen_values
+from monitor.types import MINUTE_MILLIS, Tier
 
 NOTIFICATION_LIFETIME_MILLIS = 24 * 3600 * 1000
+
+
+def unseen_to_tell(
+    connection: sa.Connection, applied: AppliedModel, decision: Decision, state: IncidentState
+) -> dict[str, FrequentValues]:
+    """Return by column what was unseen in the hours of the decision's window, of the columns that were found so."""
+    columns = {each.column for each in state.findings if each.statistic == UNSEEN}
+    if not (applied.spec.alerting.tell_values and columns):
+        return {}
+    return unseen_values(
+        connection,
+        model_id=applied.model_id,
+        version=decision.version,
+        since=decision.window_end - decision.length * MINUTE_MILLIS,
+        until=decision.window_end,
+        columns=columns,
+    )
 
 
 def receiver_endpoint(spec: ModelSpec, receiver: ReceiverSpec) -> EndpointSpec:
@@ -98,3 +120,25 @@ def action_effect(granted: Granted, *, endpoint_id: int, event_type: str) -> Eff
         body=granted.body,
         not_after=granted.not_after,
     )
+
+
+def tell_of_failed_action(connection: sa.Connection, action_id: str, *, event_type: str, now_millis: int) -> None:
+    """Append one message per receiver in the same transaction that closed the action."""
+    row = action_by_id(connection, action_id)
+    models = {each.model_id: each for each in load_configuration(connection).models}
+    applied = models.get(row.model_id)
+    if applied is None:
+        return
+    body = action_outcome(
+        model=applied.key,
+        alerting=applied.spec.alerting,
+        action=action_told(row),
+        event_type=event_type,
+        window_end=row.window_end,
+        now_millis=now_millis,
+    )
+    endpoints = ensure_endpoints(connection, endpoints_of(applied.spec))
+    effects = notifications(
+        body, spec=applied.spec, endpoints=endpoints, subject=(event_type, action_id), now_millis=now_millis
+    )
+    append_effects(connection, effects, now_millis=now_millis)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from alerting.actions import (
+from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
+from alerting.actions.requests import (
     Request,
     action_id,
     encode_request,
@@ -12,10 +13,9 @@ from alerting.actions import (
     retraining_request,
     rollback_request,
 )
-from alerting.casework import Asking, Casework
-from alerting.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
-from alerting.incident_state import IncidentState
-from alerting.serving import rollback_targets, serving_period
+from alerting.actions.rollback_targets import rollback_targets, serving_period
+from alerting.incidents.state import IncidentState
+from alerting.incidents.tracker import Asking, Casework
 from monitor.deployments import DeploymentEvent
 from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode

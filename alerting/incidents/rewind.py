@@ -2,7 +2,7 @@
 
 import msgspec
 
-from alerting.incident_state import Hold, IncidentState
+from alerting.incidents.state import Hold, IncidentState
 
 
 def rewound(state: IncidentState, *, to: int) -> IncidentState:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerting.guard import PREDICTION_ROLES
-from alerting.incident_state import Decision, IncidentState, Reason, Step
+from alerting.actions.guard import PREDICTION_ROLES
+from alerting.incidents.state import Decision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
 from monitor.deployments import Period
 from monitor.detection.explanation import values_label

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from alerting.facts import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
-from alerting.incident import Rules, retire, transition
-from alerting.incident_state import Decision, Identity, IncidentState, Step
+from alerting.incidents.observation import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
+from alerting.incidents.state import Decision, Identity, IncidentState, Step
+from alerting.incidents.transition import Rules, retire, transition
 from monitor.results import VERSIONS
 from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from alerting.facts import WindowFacts
-from alerting.incident_state import (
+from alerting.incidents.observation import WindowFacts
+from alerting.incidents.state import (
     Decision,
     Hold,
     Identity,

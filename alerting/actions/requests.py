@@ -5,9 +5,9 @@ from uuid import uuid5
 
 import msgspec
 
-from alerting.guard import Refusal
-from alerting.incident_state import NAMESPACE, IncidentState
-from alerting.message import ModelName
+from alerting.actions.guard import Refusal
+from alerting.incidents.state import NAMESPACE, IncidentState
+from alerting.notifications.message import ModelName
 from monitor.clock import iso_utc
 from monitor.results import Finding
 from monitor.types import MINUTE_MILLIS, ModelKey, Scale

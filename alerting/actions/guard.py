@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from alerting.serving import ever_deployed, rollback_targets, serving_period
+from alerting.actions.rollback_targets import ever_deployed, rollback_targets, serving_period
 from monitor.deployments import DeploymentEvent, Period
 from monitor.results import Finding
 from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec

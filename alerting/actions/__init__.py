@@ -1,0 +1,1 @@
+"""Retraining and rollback: may it run now, and what is asked."""

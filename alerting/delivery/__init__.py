@@ -1,0 +1,1 @@
+"""How effects get to their receivers."""
