@@ -1,25 +1,33 @@
-"""One role as a process: logs, /metrics, signals, waiting for its services, its loop, and an end within seconds."""
+"""One role as a process: signals, waiting for its services, its loop."""
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
+import sqlalchemy as sa
 import structlog
 
+from consumers.kafka.topics import require_topics
 from driftline.dead_man import dead_man
-from driftline.observe import observed
-from driftline.waiting import wait_for_database, wait_for_kafka
+from driftline.health_server import observed
+from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.logs import LogFormat, configure_logging, log_uncaught
 from monitor.settings import Settings, load_settings
+from monitor.store.engine import make_engine, require_database
+from monitor.store.migrate import require_current_schema
+from monitor.store.outage import named_outage
 from monitor.store.statements import (
     cancel_statements,
     cut_connections,
     cut_silent_connections,
     refuse_connections,
 )
+
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 15.0
 
 Loop = Callable[[Settings, threading.Event, Health], None]
 
@@ -30,6 +38,51 @@ CUT_SECONDS = 2.0  # and then when the server, which does not answer, was cut of
 WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 15.0
 FORCED_CODE = 1
+
+
+def wait_for_database(settings: Settings, *, stop: threading.Event, health: Health) -> bool:
+    """Return True once Postgres answers with this program's schema, False when *stop* was set before.
+
+    Raises:
+        SchemaVersionError: It answers with another schema; waiting would not change it.
+    """
+    engine = make_engine(settings.database_url, pool_size=1)
+    try:
+        return _wait(lambda: _require_schema(engine), service="postgres", stop=stop, health=health)
+    finally:
+        engine.dispose()
+
+
+def _require_schema(engine: sa.Engine) -> None:
+    require_database(engine)
+    with named_outage(engine, "reading the schema's version"):  # it may go away between the two
+        require_current_schema(engine)
+
+
+def wait_for_kafka(settings: Settings, *, stop: threading.Event, health: Health) -> bool:
+    """Return True once Kafka answers and has the topics, False when *stop* was set before."""
+    return _wait(lambda: require_topics(settings), service="kafka", stop=stop, health=health)
+
+
+def _wait(attempt: Callable[[], None], *, service: str, stop: threading.Event, health: Health) -> bool:
+    for wait_seconds in _back_off():
+        try:
+            attempt()
+        except UnavailableError as error:
+            health.away(service, str(error))
+            if stop.wait(wait_seconds):
+                return False
+        else:
+            health.back(service)
+            return not stop.is_set()
+    raise AssertionError("the back-off has no end")
+
+
+def _back_off() -> Iterator[float]:
+    seconds = _FIRST_WAIT_SECONDS
+    while True:
+        yield seconds
+        seconds = min(seconds * 2, _LONGEST_WAIT_SECONDS)
 
 
 def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:

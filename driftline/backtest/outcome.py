@@ -7,7 +7,7 @@ import msgspec
 
 from alerting.incidents.state import Decision, IncidentState
 from alerting.notifications.message import UNSEEN, sentence_of
-from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.psi_history import PsiTracks
 from monitor.detection.explanation import values_label
 from monitor.evaluate.results import EvaluationKind
 from monitor.results import Finding, WindowResult

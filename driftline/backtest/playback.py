@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from alerting.incidents.state import Decision, IncidentState
 from alerting.model_turn import advance_model
 from alerting.notifications.message import UNSEEN
-from driftline.backtest.buckets import TimeBuckets, time_buckets
 from driftline.backtest.feed import TOPIC, Feed
 from driftline.backtest.history import History
+from driftline.backtest.observer import TextbookIncidents, WatchedEvaluator
 from driftline.backtest.outcome import BacktestOutcome, ProposedAction, Taken, raised_incidents
-from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.psi_history import PsiTracks, TimeBuckets, time_buckets
 from driftline.backtest.truths import TruthTable
-from driftline.backtest.watched import TextbookIncidents, WatchedEvaluator
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.label_join import join_batches, join_rules
 from monitor.settings import Settings

@@ -14,8 +14,8 @@ def main() -> None:
     except ForeignPackageError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_WRONG_USE)
-    from driftline.cli.commands import app
-    from driftline.cli.exits import exit_code_of
+    from driftline.cli.app import app
+    from driftline.cli.exit_codes import exit_code_of
     from monitor.errors import DriftlineError
 
     try:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from driftline.cli.database import opened_database
-from driftline.cli.spec_and_reference import read_reference, read_spec_text
+from driftline.cli.options import opened_database, read_reference, read_spec_text
 from monitor.clock import iso_utc
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile

@@ -12,13 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, backtest_history
 from driftline.backtest.page import page_of
-from driftline.backtest.report import encode_report
-from driftline.backtest.summary import report_of
-from driftline.cli.backtest_input import BacktestInput, Request, read_input
+from driftline.backtest.report.build import report_of
+from driftline.backtest.report.schema import encode_report
+from driftline.cli.backtest_input import BacktestInput, Request, TruthOptions, read_input
 from driftline.cli.backtest_text import print_report
-from driftline.cli.backtest_truths import TruthOptions
-from driftline.cli.console import AsJson
-from driftline.cli.exits import WrongUseError
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.output import AsJson
 from monitor.clock import iso_utc
 from monitor.logs import configure_logging
 

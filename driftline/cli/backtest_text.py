@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from driftline.backtest.phrases import (
+from driftline.backtest.report.schema import BacktestReport, IncidentPart
+from driftline.backtest.report.wording import (
     RULE_NAMES,
     columns_text,
     comparison,
     counted,
     days_text,
+    explained_inconclusive,
     headline,
     hours_text,
     kind_text,
@@ -21,9 +23,6 @@ from driftline.backtest.phrases import (
     percent_text,
     subline,
 )
-from driftline.backtest.report import BacktestReport
-from driftline.backtest.report_incidents import IncidentPart
-from driftline.backtest.words import explained_inconclusive
 
 INCIDENTS_SHOWN = 4
 ACTIONS_SHOWN = 3

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from driftline.cli.console import json_line, own_command
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
+from driftline.cli.output import json_line, own_command
 from driftline.demo.acts import time_line
+from driftline.demo.expectations import print_summary, summary_document
 from driftline.demo.run import STORY_START, Shown, run_demo
 from driftline.demo.stack import EmbeddedStack
-from driftline.demo.summary import print_summary, summary_document
 from driftline.demo.view import StoryView
 
 _LOOK_AGAIN = ("status", "incidents", "incidents ID", "partitions list", "dead-letters list")

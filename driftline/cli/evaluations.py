@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from driftline.cli.console import AsJson, moment, print_json, print_table
-from driftline.cli.database import opened_database
-from driftline.cli.exits import WrongUseError
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import opened_database
+from driftline.cli.output import AsJson, moment, print_json, print_table
 from monitor.clock import to_millis
 from monitor.results import ColumnResult, FurtherStatistics
 from monitor.settings import load_settings

@@ -1,16 +1,144 @@
-"""`driftline init`: a spec and a reference profile from a table of past predictions."""
+"""`driftline init`: a spec from a table or from the topic."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from pydantic import ValidationError
 
-from driftline.cli.importance_option import IMPORTANCE_HELP
-from driftline.cli.new_spec import NewSpec, listed, read_scales, spec_files, write_new_spec
-from driftline.cli.proposal import Request
+from driftline.cli.options import IMPORTANCE_HELP, read_importance
+from driftline.cli.output import print_json
+from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
+from driftline.cli.spec_proposal import Request, propose
+from driftline.cli.spec_template import spec_text
+from monitor.errors import SpecError
+from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
-from monitor.reference.rows import usable_rows
-from monitor.spec.model import Task
+from monitor.reference.build import build_profile
+from monitor.reference.profile import encode_profile
+from monitor.reference.rows import UsableRows, usable_rows
+from monitor.spec.file import parse_spec
+from monitor.spec.model import ScaleSpec, Task, WindowSpec
+
+SCHEMA_FILE = "spec.schema.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecFiles:
+    """Where spec and profile go."""
+
+    spec: Path
+    profile: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSpec:
+    """What is not proposed but said.
+
+    Attributes:
+        reference: Name of the table, for the profile.
+        importance: As the option says it.
+    """
+
+    model: str
+    namespace: str
+    reference: str
+    files: SpecFiles
+    importance: list[str] | None = None
+
+
+def spec_files(output: Path | None, model: str, *, force: bool) -> SpecFiles:
+    """Return where the spec and the profile of *model* go.
+
+    Raises:
+        SpecError: A file is there and not to be overwritten.
+    """
+    name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in model)
+    path = output or Path(f"{name}.yaml")
+    if path.is_dir():
+        path = path / f"{name}.yaml"
+    files = SpecFiles(spec=path, profile=path.with_suffix(".reference"))
+    problems = tuple(
+        f"{each}: expected no such file, found one; --force overwrites it, `driftline reference build` keeps the spec"
+        for each in (files.spec, files.profile)
+        if each.exists()
+    )
+    if problems and not force:
+        raise SpecError("a new spec", problems)
+    return files
+
+
+def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json: bool) -> None:
+    """Propose a spec for *rows*, write it and its profile, and say so.
+
+    Raises:
+        SpecError: Columns, options or rows cannot be used; every problem at once. Nothing was written.
+    """
+    proposal, files = propose(rows.table, request), new.files
+    shares = read_importance(new.importance, features=tuple(name for name, _ in proposal.description.features))
+    profile = build_profile(rows.table, description=proposal.description, source=new.reference, weights=rows.weights)
+    profile = msgspec.structs.replace(profile, importance=shares)
+    text = spec_text(
+        proposal,
+        profile=profile,
+        model=new.model,
+        namespace=new.namespace,
+        reference=files.profile.name,
+        schema=SCHEMA_FILE if (files.spec.parent / SCHEMA_FILE).is_file() else None,
+    )
+    spec = parse_spec(text, source=str(files.spec))
+    if refusal := too_few_rows(spec, profile):
+        raise SpecError(request.source, (refusal,))
+    write_profile(encode_profile(profile), files.profile)
+    files.spec.write_text(text, encoding="utf-8")
+    said = built_remarks(profile, spec, notes=(*rows.notes, *proposal.notes))
+    if as_json:
+        print_json(
+            {
+                "spec": str(files.spec),
+                "reference": str(files.profile),
+                "rows": profile.rows,
+                "task": proposal.task,
+                "sample_rate": proposal.sample_rate,
+                "correct": profile.correct,
+                "labelled": profile.labelled,
+                "columns": column_lines(profile),
+                "notes": [each.text for each in said],
+            }
+        )
+        return
+    print_profile(profile, lengths=proposal.description.lengths, remarks=said)
+    typer.echo(f"Wrote {files.spec} and {files.profile}.")
+    typer.echo(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
+
+
+def listed(values: list[str] | None) -> tuple[str, ...]:
+    """Return the names in options like ``a,b,c`` that may be repeated."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def read_scales(text: str | None) -> tuple[ScaleSpec, ...]:
+    """Return windows written as ``10m/1m,1h/5m``; the default ones for None.
+
+    Raises:
+        SpecError: A pair is none; every problem at once.
+    """
+    if text is None:
+        return WindowSpec().scales
+    pairs = [each.strip().partition("/") for each in text.split(",")]
+    document = {"scales": [{"length": length, "step": step} for length, _, step in pairs]}
+    try:
+        return WindowSpec.model_validate(document).scales
+    except ValidationError as error:
+        # A pair that is wrong is left out of the tuple, which then is too short as well: no problem of its own.
+        said = tuple(
+            f"--scales {text}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+            if each["type"] != "too_short"
+        )
+        raise SpecError("--scales", said) from error
 
 
 def init(

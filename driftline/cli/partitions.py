@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.console import AsJson, print_json
-from driftline.cli.database import opened_database
-from driftline.cli.exits import WrongUseError
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import opened_database
+from driftline.cli.output import AsJson, print_json
 from driftline.cli.rewind import rewind
 from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings

@@ -1,17 +1,150 @@
-"""`driftline plan`: what a spec will see at a model's traffic, before there is anything to judge."""
+"""`driftline plan`: what a spec can see before any event."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
-from driftline.cli.console import AsJson, print_json
-from driftline.cli.exits import WrongUseError
-from driftline.cli.plan_text import print_plan
-from driftline.cli.spec_and_reference import read_reference, read_spec_text
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import read_reference, read_spec_text
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.planning import Traffic, plan_of, reference_traffic
+from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
+
+
+def print_plan(plan: Plan) -> None:
+    """Print *plan*: what comes in, false alarms, each scale, events needed, time to notice, advice."""
+    traffic = plan.traffic
+    typer.echo(
+        f"{plan.model}: {traffic.events_per_minute:,.4g} events a minute ({traffic.source}), taken as even all day."
+    )
+    if plan.rule == "textbook":
+        typer.echo("The spec says `rule: textbook`; apart from its false alarms this is the plan of the default rule.")
+    _print_false_alarms(plan)
+    _print_scales(plan)
+    _print_needed(plan)
+    _print_shifts(plan)
+    typer.echo()
+    typer.echo("What to change" if plan.advice else "What to change: nothing.")
+    for each in plan.advice:
+        sentence = f"{each.about}: {each.problem}. Then: {each.remedy}."
+        typer.echo(fill(sentence, 110, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False))
+
+
+def _print_false_alarms(plan: Plan) -> None:
+    alarms = plan.false_alarms
+    print_table(
+        f"False alarms: windows in 30 days, of {alarms.evaluations:,} of one version",
+        ("when", "expected"),
+        [
+            ("nothing changes, the columns move as in the reference", _rate(alarms.no_change)),
+            ("every test of every column sits exactly at its tier", f"at most {_rate(alarms.at_the_boundary)}"),
+            ("textbook rule, nothing changes or moves at all", _rate(alarms.textbook)),
+        ],
+        notes=(_unmeasured(plan), _what_alpha_means(plan)),
+        empty="no scale concludes, so none",
+    )
+
+
+def _unmeasured(plan: Plan) -> str:
+    judging = [each for each in plan.scales if each.concludes]
+    if all(column.status == "measured" for each in judging for column in each.columns if column.concludes):
+        return ""
+    return (
+        "As far as the reference shows it: below, a movement that is not `measured` may be larger than it is taken for."
+    )
+
+
+def _what_alpha_means(plan: Plan) -> str:
+    shared = f"{plan.tests} tests of {plan.columns} columns, {len(plan.scales)} scales and {plan.segments} series"
+    return (
+        f"Alpha {plan.alpha:g} speaks of this alone: per evaluation time, shared by {shared},"
+        f" {plan.alpha_of_one_test:.2g} a test. Windows overlap, so they come in bursts; without overlap it is"
+        f" {_rate(plan.false_alarms.at_the_boundary_disjoint)}. That both halves must agree makes all of it fewer."
+    )
+
+
+def _print_scales(plan: Plan) -> None:
+    rows, notes = [], []
+    for scale in plan.scales:
+        for name in dict.fromkeys((scale.typical, scale.worst)):
+            column = scale.column(name)
+            rows.append(
+                (
+                    scale.scale,
+                    f"{scale.events:,.0f}",
+                    "yes" if scale.concludes else f"never: under {plan.min_events:,}",
+                    f"{'worst' if name == scale.worst else 'typical'} `{name}`",
+                    f"{column.kappa:.2g}",
+                    f"{column.nu:.1f}",
+                    f"×{column.moves:.1f}",
+                    column.status,
+                    "never" if column.proven_from is None else f"{column.proven_from:.2f}",
+                )
+            )
+            notes.append("")
+    print_table(
+        "Scales: a warning is proven from which observed PSI on",
+        ("scale", "events", "concludes", "column", "kappa", "nu", "moves", "movement", "PSI from"),
+        rows,
+        empty="none",
+    )
+
+
+def _print_needed(plan: Plan) -> None:
+    first = plan.scales[0].needed
+    levels = {each.psi for each in first}
+    for tier in dict.fromkeys(each.tier for each in first):
+        print_table(
+            f"Events in a window for {tier}, by the typical column's true PSI (90 %; ✓: this traffic has them)",
+            ("scale", "events", *(f"PSI {psi:g}" for psi in sorted(levels))),
+            [(each.scale, f"{each.events:,.0f}", *_needed_cells(each, tier)) for each in plan.scales],
+            empty="none",
+        )
+
+
+def _needed_cells(scale: ScalePlan, tier: str) -> list[str]:
+    def cell(needed: Needed) -> str:
+        if needed.events is None:
+            return "never"
+        return f"{needed.events:,}{' ✓' if needed.events <= scale.events else '  '}"
+
+    return [cell(each) for each in scale.needed if each.tier == tier]
+
+
+def _print_shifts(plan: Plan) -> None:
+    tiers = [each.tier for each in plan.shifts[0].typical]
+    print_table(
+        "Time to notice a sudden shift of a column's mean (90 %, by the scale that is first)",
+        ("shift", "PSI", "column", *tiers),
+        [
+            (f"{each.sigmas:g} sigma", f"{each.psi:.2f}", which, *map(_moment, noticed))
+            for each in plan.shifts
+            for which, noticed in (("typical", each.typical), ("worst", each.worst))
+        ],
+        empty="none",
+    )
+
+
+def _moment(noticed: Noticed) -> str:
+    return "never" if noticed.minutes is None else f"{_duration(noticed.minutes)} ({noticed.scale})"
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"
+
+
+def _rate(value: float) -> str:
+    if value == 0.0:
+        return "0"
+    if value < 0.001:
+        return "under 0.001"
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
 def plan(

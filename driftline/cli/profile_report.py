@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from driftline.cli.console import print_table
+from driftline.cli.output import print_table
 from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot

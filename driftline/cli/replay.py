@@ -13,14 +13,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from consumers.kafka.admin import describe_topics
 from consumers.kafka.embedded import EmbeddedBroker
 from consumers.kafka.topics import require_topics
-from driftline.cli.console import AsJson, print_json
-from driftline.cli.exits import WrongUseError
-from driftline.cli.moments import moment_option, span_option
-from driftline.replay.columns import ReplayColumns, event_times, require_columns
-from driftline.replay.events import Replayed, prediction_records, truth_records
-from driftline.replay.record import TimedRecord, in_event_time
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import moment_option, span_option
+from driftline.cli.output import AsJson, print_json
+from driftline.replay.events import (
+    ReplayColumns,
+    Replayed,
+    TimedRecord,
+    event_times,
+    in_event_time,
+    prediction_records,
+    require_columns,
+    truth_records,
+)
 from driftline.replay.rows import read_rows
-from driftline.replay.sending import Pace, PacedSender, Sent
+from driftline.replay.sender import Pace, PacedSender, Sent
 from monitor.clock import iso_utc
 from monitor.settings import Settings, load_settings
 from monitor.spec.file import read_spec

@@ -7,10 +7,9 @@ import typer
 
 from alerting.incidents.rewind import rewound
 from alerting.incidents.state import decode_state, encode_state
-from driftline.cli.console import AsJson, moment, print_json, print_table
-from driftline.cli.database import opened_database
-from driftline.cli.exits import WrongUseError
-from driftline.cli.moments import moment_option
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import moment_option, opened_database
+from driftline.cli.output import AsJson, moment, print_json, print_table
 from monitor.errors import UnavailableError
 from monitor.settings import load_settings
 from monitor.store.configuration import model_named, model_names

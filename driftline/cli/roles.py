@@ -1,4 +1,4 @@
-"""`driftline ingest | alerter | maintain`: one role, one process, until SIGTERM."""
+"""`driftline ingest`, `alerter`, `maintain` and `up`: the roles, one by one or all."""
 
 import threading
 from enum import StrEnum
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from driftline.role import run_role
+from driftline.supervisor import supervise
 from monitor.health import Health
-from monitor.settings import Settings
+from monitor.settings import Settings, load_settings
 
 
 class LogFormat(StrEnum):
@@ -57,3 +58,13 @@ def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
         run_maintain(settings, stop=stop, health=health)
 
     run_role("maintain", loop, log_format=log_format.value)
+
+
+def up(
+    ingest: Annotated[int, typer.Option(min=1, help="Ingest processes; they share the partitions.")] = 1,
+    grace_seconds: Annotated[
+        float, typer.Option(min=0, help="How long roles may take to stop before they are killed.")
+    ] = 9.0,
+) -> None:
+    """Run ingest, alerter and maintain on this machine; restart what crashes; stop all on Ctrl-C or SIGTERM."""
+    supervise(load_settings(), ingest_workers=ingest, grace_seconds=grace_seconds)

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 import typer
 
 from consumers.kafka.topics import create_time_notice
-from driftline.cli.console import AsJson, moment, print_json, print_table
-from driftline.cli.database import opened_database
 from driftline.cli.dead_letters import refused_text
 from driftline.cli.models import model_troubles
+from driftline.cli.options import opened_database
+from driftline.cli.output import AsJson, moment, print_json, print_table
 from monitor.settings import Settings, load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis

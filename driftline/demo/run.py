@@ -12,15 +12,12 @@ import sqlalchemy as sa
 
 from consumers.kafka.embedded import EmbeddedBroker
 from driftline.demo.acts import MODEL, time_line
-from driftline.demo.children import Children, run_to_end
 from driftline.demo.expectations import Counts, Outcome, failed_expectations
 from driftline.demo.receiver import Receiver, receiving
-from driftline.demo.spec_text import SCALES, SECRET_VARIABLE, demo_spec
-from driftline.demo.stack import EmbeddedStack, embedded_stack
+from driftline.demo.stack import SCALES, SECRET_VARIABLE, Children, EmbeddedStack, demo_spec, embedded_stack, run_to_end
 from driftline.demo.story import DEPLOYMENTS, Story, reference_table, story_records, write_story
-from driftline.demo.view import Frame, StoryView
-from driftline.demo.watch import Look, look, positions, what_is_left
-from driftline.replay.sending import Pace, PacedSender
+from driftline.demo.view import Frame, Look, StoryView, look, positions, what_is_left
+from driftline.replay.sender import Pace, PacedSender
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.errors import DriftlineError
 from monitor.settings import Settings, load_settings

@@ -1,14 +1,152 @@
-"""Postgres and a broker without installation, in a temporary directory and this process."""
+"""The demo's Postgres, broker, roles and spec."""
 
+import ctypes
+import os
+import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from consumers.kafka.embedded import EmbeddedBroker
 from driftline.embedded_postgres import embedded_postgres, remove_directory
+from driftline.own_process import own_process, own_process_environment
+from monitor.errors import DriftlineError
 from monitor.settings import Settings
+
+SECRET_VARIABLE = "DEMO_WEBHOOK_SECRET"
+SCALES = "4h/20m,12h/1h"
+
+_REST = """
+alerting:
+  owner: risk-team                              # who answers; needed for rollbacks
+  runbook: https://example.org/runbooks/credit  # a link; needed for rollbacks
+  close_after: 2                                # better windows in a row, without overlap, that close an incident
+  keep_firing_for: 1h                           # a new start this soon re-opens the same incident
+  # Only for the demo: its events lie years in the past and pass a thousand times as fast as they happened. With the
+  # default (10m, or twice the step) nothing would be sent of windows that old, which is right everywhere else.
+  freshness: 36500d
+  receivers:
+    - name: team
+      type: webhook
+      url: {url}/team
+      secret_env: {secret}
+      from_tier: warning
+
+actions:
+  retraining:                                   # on drift or performance of tier alert
+    mode: auto                                  # the default is dry_run: recorded, not sent
+    url: {url}/retraining
+    secret_env: {secret}
+    cooldown: 24h                               # between two requests
+    deadline: 30m                               # a request not delivered by then is dead
+  rollback:                                     # to the last healthy version, on critical evidence
+    mode: auto
+    url: {url}/rollback
+    secret_env: {secret}
+    cooldown: 24h                               # between two rollbacks
+    deadline: 5m                                # a request not delivered by then is dead
+    keys: 2                                     # independent evidence must agree
+    min_healthy: 1h                             # how long the target must have served well
+    look_back: 7d                               # a version change this recent can be the cause
+"""
+
+_PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 10.0
+_COMMAND_SECONDS = 120.0
+
+
+def demo_spec(proposed: str, *, url: str) -> str:
+    """Return the spec in *proposed*, as `driftline init` wrote it, with the demo's floor, receivers and actions."""
+    judged, found, _ = proposed.partition("\nalerting:")
+    floor = "  floor: null "
+    assert found, "init's spec has an alerting section"
+    assert floor in judged, "init's spec has an accuracy floor"
+    return judged.replace(floor, "  floor: 0.7  ", 1) + _REST.format(url=url, secret=SECRET_VARIABLE)
+
+
+def run_to_end(*arguments: str, directory: Path) -> None:
+    """Run `driftline ARGUMENTS` in *directory*.
+
+    Raises:
+        DriftlineError: It failed; with what it said.
+    """
+    done = subprocess.run(
+        own_process(*arguments),
+        cwd=directory,
+        env={**os.environ, **own_process_environment()},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DriftlineError(f"driftline {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr.strip()}")
+
+
+class Children:
+    """The running roles, each with its log in *directory*."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start `driftline ARGUMENTS` under *name*."""
+        with self.log(name).open("ab") as output:
+            self._running[name] = subprocess.Popen(
+                own_process(*arguments),
+                cwd=self._directory,
+                env={**os.environ, **own_process_environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the demo only, which then ends them in order
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509  it makes one system call
+            )
+
+    def require_alive(self) -> None:
+        """Return when every child still runs.
+
+        Raises:
+            DriftlineError: One ended; with the last lines of its log.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
+                raise DriftlineError(f"{name} ended with exit code {process.returncode}:\n" + "\n".join(lines))
+
+    def log(self, name: str) -> Path:
+        """Return where the lines of *name* go."""
+        return self._directory / f"{name}.log"
+
+    def end(self) -> None:
+        """Ask all to stop, and kill what does not within the grace period."""
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._running.values():
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Return what makes a child end with us even if we are killed; Linux only."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+    return ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from driftline.demo.acts import CANARY, DAY, HOUR, MODEL, STABLE, TimeLine
-from driftline.demo.applicants import Applicants, Times, draw_applicants
-from driftline.demo.scoring import canary_score, labels, outcomes, stable_score
-from driftline.replay.record import TimedRecord, in_event_time
+from driftline.demo.population import Applicants, Times, canary_score, draw_applicants, labels, outcomes, stable_score
+from driftline.replay.events import TimedRecord, in_event_time
 from monitor.clock import iso_utc
 from monitor.types import Stage, TopicRole
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from driftline.replay.columns import require_columns
+from driftline.replay.events import require_columns
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import read_table
 

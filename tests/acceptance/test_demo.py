@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from driftline.backtest import BacktestOutcome
 from driftline.backtest.page import page_of
-from driftline.backtest.summary import report_of
+from driftline.backtest.report.build import report_of
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.result_codec import decode_result, encode_result

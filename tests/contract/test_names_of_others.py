@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
 from tests.services.processes import die_with_parent, last_lines
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
-from driftline.backtest.report import decode_report
+from driftline.backtest.report.schema import decode_report
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import read_spec

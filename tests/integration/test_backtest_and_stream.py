@@ -17,9 +17,14 @@ from consumers.processing import Absorber
 from consumers.records import batches_by_role
 from consumers.telemetry import Timings
 from driftline.backtest import BacktestOutcome, HistoryColumns, run_backtest, truths_of
-from driftline.replay.columns import ReplayColumns
-from driftline.replay.events import Replayed, prediction_records, truth_records
-from driftline.replay.record import TimedRecord, in_event_time
+from driftline.replay.events import (
+    ReplayColumns,
+    Replayed,
+    TimedRecord,
+    in_event_time,
+    prediction_records,
+    truth_records,
+)
 from monitor.clock import now_millis
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain import join_rules, join_truths

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
 from tests.unit.cli.test_exits import run
 
 

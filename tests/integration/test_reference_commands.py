@@ -13,13 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from driftline.cli.apply import apply
-from driftline.cli.exits import WrongUseError
+from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import init
 from driftline.cli.reference.adopt import adopt
 from driftline.cli.reference.build import build
-from driftline.cli.reference.diff import diff
-from driftline.cli.reference.listing import list_stored
-from driftline.cli.reference.show import show
+from driftline.cli.reference.list import list_stored
+from driftline.cli.reference.show import diff, show
 from monitor.clock import now_millis
 from monitor.errors import SpecError
 from monitor.reference.profile import decode_profile, encode_profile

@@ -11,7 +11,7 @@ from typing import Literal, Self
 import psycopg
 from psycopg import sql
 
-from driftline.postgres_programs import (
+from driftline.embedded_postgres import (
     SUPERUSER,
     give_directory,
     initialise,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from driftline.postgres_programs import Identity
+from driftline.embedded_postgres import Identity
 
 # Below the range that Linux and macOS give to outgoing connections, so that a port
 # is still free when a killed service comes back to it.

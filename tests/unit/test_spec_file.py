@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.cli.schema import schema_text
+from driftline.cli.setup import schema_text
 from monitor.errors import SpecError
 from monitor.spec.file import parse_spec, read_spec
 from monitor.spec.model import ModelSpec

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib.resources import files
 from xml.etree.ElementTree import Element
 
-from driftline.backtest.page.elements import Content, element, sentence, written
-from driftline.backtest.page.lines import accuracy_chart, psi_chart
+from driftline.backtest.page.charts import accuracy_chart, psi_chart
+from driftline.backtest.page.html import Content, element, sentence, written
 from driftline.backtest.page.tables import (
     actions_table,
     columns_table,
@@ -15,7 +15,8 @@ from driftline.backtest.page.tables import (
     segments_table,
 )
 from driftline.backtest.page.timeline import bucket_text, timeline
-from driftline.backtest.phrases import (
+from driftline.backtest.report.schema import BacktestReport
+from driftline.backtest.report.wording import (
     counted,
     days_text,
     headline,
@@ -25,7 +26,6 @@ from driftline.backtest.phrases import (
     rate_text,
     subline,
 )
-from driftline.backtest.report import BacktestReport
 
 _PLACES = ("<!--title-->", "<!--content-->")
 

@@ -3,20 +3,26 @@
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from driftline.backtest.page.elements import Content, element, sentence
-from driftline.backtest.phrases import (
+from driftline.backtest.page.html import Content, element, sentence
+from driftline.backtest.report.schema import (
+    ActionPart,
+    BacktestReport,
+    ColumnPart,
+    IncidentPart,
+    ScalePart,
+    SegmentPart,
+)
+from driftline.backtest.report.wording import (
     RULE_NAMES,
     columns_text,
     comparison,
     counted,
+    explained_inconclusive,
     kind_text,
     moment_text,
     open_text,
     percent_text,
 )
-from driftline.backtest.report import BacktestReport, ColumnPart, ScalePart, SegmentPart
-from driftline.backtest.report_incidents import ActionPart, IncidentPart
-from driftline.backtest.words import explained_inconclusive
 
 COLUMNS_SHOWN, ACTIONS_SHOWN, INCIDENTS_SHOWN, STEPS_SHOWN = 30, 50, 200, 100
 Cell = Content | list[Content]

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
-from driftline.backtest.page.elements import element
-from driftline.backtest.page.time_axis import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
-from driftline.backtest.phrases import kind_text, moment_text
-from driftline.backtest.report import BacktestReport
-from driftline.backtest.report_incidents import IncidentPart, StepPart
+from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
+from driftline.backtest.page.html import element
+from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
+from driftline.backtest.report.wording import kind_text, moment_text
 from monitor.types import MINUTE_MILLIS
 
 LANE, STRIP, TRAFFIC = 26, 15, 54

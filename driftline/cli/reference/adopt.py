@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.console import AsJson, moment, print_json
-from driftline.cli.database import opened_database
-from driftline.cli.exits import WrongUseError
-from driftline.cli.reference.given import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import opened_database
+from driftline.cli.output import AsJson, moment, print_json
+from driftline.cli.reference.resolve import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings

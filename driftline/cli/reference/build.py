@@ -8,10 +8,9 @@ import msgspec
 import pyarrow as pa
 import typer
 
-from driftline.cli.console import AsJson, print_json
-from driftline.cli.importance_option import IMPORTANCE_HELP, read_importance
+from driftline.cli.options import IMPORTANCE_HELP, read_importance, read_spec_text
+from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
-from driftline.cli.spec_and_reference import read_spec_text
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table

@@ -4,10 +4,9 @@ import typer
 
 from driftline.cli.reference.adopt import adopt
 from driftline.cli.reference.build import build
-from driftline.cli.reference.diff import diff
 from driftline.cli.reference.learn import learn
-from driftline.cli.reference.listing import list_stored
-from driftline.cli.reference.show import show
+from driftline.cli.reference.list import list_stored
+from driftline.cli.reference.show import diff, show
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -9,15 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from consumers.learn import LearnedEvents, LearnRequest, learn_events
 from consumers.learn.sample import TIMESTAMP_COLUMN
-from driftline.cli.console import AsJson, moment
-from driftline.cli.exits import WrongUseError
-from driftline.cli.importance_option import IMPORTANCE_HELP
-from driftline.cli.moments import moment_option, span_option
-from driftline.cli.new_spec import NewSpec, listed, read_scales, spec_files, write_new_spec
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_new_spec
+from driftline.cli.options import IMPORTANCE_HELP, moment_option, read_spec_text, span_option
+from driftline.cli.output import AsJson, moment
 from driftline.cli.profile_report import write_profile
-from driftline.cli.proposal import Request, ledger_rate
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
-from driftline.cli.spec_and_reference import read_spec_text
+from driftline.cli.spec_proposal import Request, ledger_rate
 from monitor.clock import now_millis
 from monitor.errors import SpecError
 from monitor.reference.description import PREDICTION_PREFIX, TableColumns

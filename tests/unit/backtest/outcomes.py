@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from driftline.backtest.buckets import time_buckets
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
@@ -11,7 +10,7 @@ from driftline.backtest.outcome import (
     RaisedStep,
     TextbookWord,
 )
-from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.psi_history import PsiTracks, time_buckets
 from monitor.evaluate.results import EvaluationKind
 from monitor.results import ColumnResult, Finding
 from monitor.spec.file import parse_spec

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from driftline.backtest.buckets import BUCKETS_AT_MOST, time_buckets
-from driftline.backtest.column_parts import column_parts, psi_tracks
 from driftline.backtest.outcome import TextbookWord
-from driftline.backtest.scale_parts import alarming_runs, scale_parts, segment_parts
-from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.psi_history import BUCKETS_AT_MOST, PsiTracks, time_buckets
+from driftline.backtest.report.counts import alarming_runs, column_parts, psi_tracks, scale_parts, segment_parts
 from monitor.results import ColumnResult
 from monitor.types import IncidentKind, SeriesKey, Tier, Verdict
 from tests.factories import START

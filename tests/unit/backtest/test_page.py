@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from driftline.backtest.page import page_of
-from driftline.backtest.page.elements import element, printable, sentence, written
-from driftline.backtest.page.time_axis import LEFT, RIGHT, TICKS_AT_MOST, WIDTH, TimeAxis
-from driftline.backtest.report import BacktestReport
-from driftline.backtest.summary import report_of
+from driftline.backtest.page.charts import LEFT, RIGHT, TICKS_AT_MOST, WIDTH, TimeAxis
+from driftline.backtest.page.html import element, printable, sentence, written
+from driftline.backtest.report.build import report_of
+from driftline.backtest.report.schema import BacktestReport
 from monitor.types import Tier, Verdict
 from tests.factories import START, profile
 from tests.unit.backtest.outcomes import DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window

@@ -8,10 +8,18 @@ import pytest
 
 from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookWord
-from driftline.backtest.phrases import days_text, headline, hours_text, percent_text, rate_text, subline
-from driftline.backtest.report import BacktestReport, decode_report, encode_report
-from driftline.backtest.summary import report_of
-from driftline.backtest.words import REFUSALS, explained_action
+from driftline.backtest.report.build import report_of
+from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
+from driftline.backtest.report.wording import (
+    REFUSALS,
+    days_text,
+    explained_action,
+    headline,
+    hours_text,
+    percent_text,
+    rate_text,
+    subline,
+)
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalPerformance

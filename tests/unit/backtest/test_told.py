@@ -1,6 +1,6 @@
 """What people would have heard, and how long incidents were open."""
 
-from driftline.backtest.told import OpenSpan, is_page, messages_of, open_millis, open_spans, times_begun
+from driftline.backtest.report.paging_load import OpenSpan, is_page, messages_of, open_millis, open_spans, times_begun
 from monitor.types import IncidentKind, Tier
 from tests.factories import START
 from tests.unit.backtest.outcomes import HOUR, incident, step

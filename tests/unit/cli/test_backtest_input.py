@@ -8,9 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftline.cli.backtest import backtest
-from driftline.cli.backtest_input import BacktestInput, Request, read_input
-from driftline.cli.backtest_truths import TruthOptions
-from driftline.cli.exits import WrongUseError
+from driftline.cli.backtest_input import BacktestInput, Request, TruthOptions, read_input
+from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import init
 from monitor.errors import DriftlineError, SpecError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from driftline.cli.exits import ExitCode, WrongUseError, exit_code_of
+from driftline.cli.exit_codes import ExitCode, WrongUseError, exit_code_of
 from monitor.errors import (
     DriftlineError,
     OffsetFenced,

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from driftline.observe import observed
+from driftline.health_server import observed
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from tests.services.processes import free_port

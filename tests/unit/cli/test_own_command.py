@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from driftline.cli.console import own_command
+from driftline.cli.output import own_command
 
 
 @pytest.fixture

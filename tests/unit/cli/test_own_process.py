@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from driftline import cli, own_packages
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
 from driftline.own_process import own_process_environment
 from driftline.supervisor import role_children
 from monitor.settings import load_settings
@@ -35,7 +35,7 @@ def test_one_file_starts_python() -> None:
         for path in (ROOT / package).rglob("*.py")
         if re.search(r"sys\.executable|multiprocessing|ProcessPoolExecutor", path.read_text(encoding="utf-8"))
     }
-    assert naming == {"driftline/own_process.py", "driftline/cli/console.py"}
+    assert naming == {"driftline/own_process.py", "driftline/cli/output.py"}
 
 
 @pytest.mark.parametrize(

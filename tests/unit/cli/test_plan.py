@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from driftline.cli.exits import WrongUseError
+from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import init
 from driftline.cli.plan import plan
 from monitor.errors import SpecError

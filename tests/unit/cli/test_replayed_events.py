@@ -6,9 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from driftline.replay.columns import ReplayColumns, event_times, require_columns
-from driftline.replay.events import Replayed, prediction_records, truth_records
-from driftline.replay.record import in_event_time
+from driftline.replay.events import (
+    ReplayColumns,
+    Replayed,
+    event_times,
+    in_event_time,
+    prediction_records,
+    require_columns,
+    truth_records,
+)
 from monitor.errors import SpecError
 from monitor.types import ModelKey, TopicRole
 

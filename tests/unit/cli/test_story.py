@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from driftline.demo.acts import CANARY, DAY, HOUR, MODEL, STABLE, time_line
-from driftline.demo.applicants import INCOME_SPREAD, income_fall
+from driftline.demo.population import INCOME_SPREAD, income_fall
 from driftline.demo.run import SEED, STORY_START
 from driftline.demo.story import CANARY_SHARE, Story, reference_table, story_records, write_story
 from monitor.types import TopicRole

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from driftline.cli.exits import WrongUseError
-from driftline.cli.importance_option import read_importance
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import read_importance
 from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.spec.file import parse_spec

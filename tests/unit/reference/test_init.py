@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from driftline.cli.init import init
-from driftline.cli.spec_text import quoted
+from driftline.cli.spec_template import quoted
 from monitor.errors import SpecError
 from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile

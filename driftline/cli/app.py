@@ -9,7 +9,7 @@ import typer.core
 import typer.main
 
 from driftline import __version__
-from driftline.cli.exits import ExitCode
+from driftline.cli.exit_codes import ExitCode
 
 HELP = """
 Watches machine-learning models in production: prediction events on Kafka in; drift, delayed accuracy, alerts,
@@ -44,14 +44,14 @@ _ENTRIES = {
     "demo": _Entry("demo", "demo", _TRY),
     "replay": _Entry("replay", "replay", _TRY),
     "backtest": _Entry("backtest", "backtest", _TRY),
-    "topics": _Entry("topics", "app", _SET_UP),
-    "migrate": _Entry("migrate", "migrate", _SET_UP),
+    "topics": _Entry("setup", "app", _SET_UP),
+    "migrate": _Entry("setup", "migrate", _SET_UP),
     "init": _Entry("init", "init", _SET_UP),
     "reference": _Entry("reference.group", "app", _SET_UP),
     "plan": _Entry("plan", "plan", _SET_UP),
-    "schema": _Entry("schema", "schema", _SET_UP),
+    "schema": _Entry("setup", "schema", _SET_UP),
     "apply": _Entry("apply", "apply", _SET_UP),
-    "up": _Entry("up", "up", _RUN),
+    "up": _Entry("roles", "up", _RUN),
     "ingest": _Entry("roles", "ingest", _RUN),
     "alerter": _Entry("roles", "alerter", _RUN),
     "maintain": _Entry("roles", "maintain", _RUN),

@@ -1,25 +1,153 @@
-"""From what a backtest found to the document that it writes; pure."""
+"""From a backtest's outcome to its document."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from driftline import __version__
-from driftline.backtest.accuracy_part import accuracy_part
-from driftline.backtest.column_parts import column_parts, monitored_columns, psi_tracks
-from driftline.backtest.incident_parts import action_parts, incident_part
-from driftline.backtest.notes import notes_of
-from driftline.backtest.outcome import BacktestOutcome, JudgedWindow, RaisedIncident
-from driftline.backtest.report import BacktestReport, HistoryPart, RuleFigures, RulePart, ToldPart
-from driftline.backtest.report_curves import ChartsPart
-from driftline.backtest.scale_parts import ALARMING, alarming_runs, input_windows, scale_parts, segment_parts
-from driftline.backtest.told import HOUR_MILLIS, messages_of, open_millis
+from driftline.backtest.outcome import BacktestOutcome, JudgedWindow, ProposedAction, RaisedIncident, RaisedStep
+from driftline.backtest.report.counts import (
+    ALARMING,
+    alarming_runs,
+    column_parts,
+    input_windows,
+    monitored_columns,
+    psi_tracks,
+    scale_parts,
+    segment_parts,
+)
+from driftline.backtest.report.paging_load import (
+    HOUR_MILLIS,
+    is_page,
+    messages_of,
+    open_millis,
+    open_spans,
+    times_begun,
+)
+from driftline.backtest.report.schema import (
+    AccuracyPart,
+    AccuracyPoint,
+    ActionPart,
+    BacktestReport,
+    ChartsPart,
+    HistoryPart,
+    IncidentPart,
+    RuleFigures,
+    RulePart,
+    StepPart,
+    ToldPart,
+)
+from driftline.backtest.report.wording import explained_action, notes_of
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import MINUTE_MILLIS, IncidentKind, Verdict
+from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.types import MINUTE_MILLIS, IncidentKind, Verdict, span_text
+
+HOUR = 60
 
 WEEK_DAYS = 7
 COLUMNS_NAMED = 5
+
+
+def accuracy_part(outcome: BacktestOutcome, *, spec: ModelSpec, profile: ReferenceProfile) -> AccuracyPart | None:
+    """Return what is known of accuracy; None where no truths were given."""
+    if outcome.truths == 0:
+        return None
+    windows = Counter(each.length for each in outcome.accuracies)
+    version, length = _shown(outcome)
+    return AccuracyPart(
+        labelled=outcome.labelled,
+        correct=outcome.correct,
+        accuracy=outcome.correct / outcome.labelled if outcome.labelled else None,
+        reference_accuracy=profile.correct / profile.labelled if profile.labelled else None,
+        floor=spec.accuracy.floor,
+        drop=spec.accuracy.drop,
+        windows={str(each): windows[each.length] for each in spec.scales},
+        version=version,
+        scale=span_text(length) if length else "",
+        points=_points(outcome, version=version, length=length),
+    )
+
+
+def _shown(outcome: BacktestOutcome) -> tuple[str, int]:
+    """Return version and length of the windows that are drawn: of the last version, the length nearest to an hour."""
+    measured = [each for each in outcome.accuracies if each.accuracy is not None]
+    if not measured:
+        return "", 0
+    version = max(measured, key=lambda each: each.window_end).version
+    lengths = {each.length for each in measured if each.version == version}
+    return version, min(lengths, key=lambda each: abs(each - HOUR))
+
+
+def _points(outcome: BacktestOutcome, *, version: str, length: int) -> tuple[AccuracyPoint, ...]:
+    last: dict[int, FinalPerformance] = {}
+    for each in outcome.accuracies:
+        if (each.version, each.length) == (version, length) and each.accuracy is not None:
+            last[outcome.tracks.buckets.of_end(each.window_end)] = each
+    return tuple(
+        AccuracyPoint(
+            end=iso_utc(each.window_end),
+            accuracy=round(each.accuracy, 5),
+            low=round(each.low, 5),
+            high=round(each.high, 5),
+        )
+        for _, each in sorted(last.items())
+        if each.accuracy is not None and each.low is not None and each.high is not None
+    )
+
+
+def incident_part(incident: RaisedIncident, *, until: int) -> IncidentPart:
+    """Return *incident*, which is looked at when the history ends (*until*, ms)."""
+    worst = max(incident.steps, key=lambda each: each.tier)  # the first of the worst
+    columns = [finding.column for step in incident.steps for finding in step.findings if finding.column]
+    return IncidentPart(
+        id=incident.id,
+        kind=incident.kind.value,
+        version=incident.version,
+        tier=worst.tier.name.lower(),
+        opened=iso_utc(incident.first_end),
+        closed=None if incident.resolved_end is None else iso_utc(incident.resolved_end),
+        open_hours=round(sum(s.stop - s.start for s in open_spans(incident, until=until)) / HOUR_MILLIS, 2),
+        reopened=times_begun(incident) - 1,
+        scale=span_text(incident.steps[0].length),
+        columns=tuple(dict.fromkeys(columns)),
+        sentence=worst.findings[0].sentence if worst.findings else worst.sentence,
+        findings=tuple(each.sentence for each in worst.findings),
+        steps=tuple(_step_part(each) for each in incident.steps),
+    )
+
+
+def _step_part(step: RaisedStep) -> StepPart:
+    return StepPart(
+        at=iso_utc(step.known),
+        window_end=iso_utc(step.end),
+        scale=span_text(step.length) if step.length else "",
+        step=step.step,
+        reason=step.reason,
+        tier=step.tier.name.lower(),
+        told=step.told,
+        page=is_page(step),
+        sentence=step.sentence,
+    )
+
+
+def action_parts(outcome: BacktestOutcome) -> tuple[ActionPart, ...]:
+    """Return what would have been asked of other systems and what would have been refused, in order of time."""
+    return tuple(_action_part(each) for each in sorted(outcome.actions, key=lambda each: (each.end, each.kind)))
+
+
+def _action_part(action: ProposedAction) -> ActionPart:
+    refused = action.state == "refused"
+    return ActionPart(
+        incident=action.incident_id,
+        at=iso_utc(action.end),
+        action=action.kind,
+        outcome="refused" if refused else "asked",
+        reason=action.reason,
+        explanation=explained_action(action.reason, refused=refused),
+        from_version=action.from_version,
+        to_version=action.to_version,
+    )
 
 
 def report_of(outcome: BacktestOutcome, *, spec: ModelSpec, profile: ReferenceProfile, source: str) -> BacktestReport:

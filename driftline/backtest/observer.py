@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from alerting.incidents.tracker import Casework, rules_of
 from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
-from driftline.backtest.tracks import PsiTracks
+from driftline.backtest.psi_history import PsiTracks
 from monitor.clock import cpu_seconds
 from monitor.evaluate import EndEvaluation, EvaluationBatch, EvaluationKind, Evaluator, StoredEvaluation
 from monitor.results import Finding, WindowResult

@@ -2,7 +2,7 @@
 
 import yaml
 
-from driftline.cli.proposal import Proposal
+from driftline.cli.spec_proposal import Proposal
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec, Task
 from monitor.units import duration_text

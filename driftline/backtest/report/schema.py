@@ -1,14 +1,124 @@
-"""The document that a backtest writes: `driftline backtest --json`, and all that its page shows.
-
-Names here are stable: fields are added, never renamed. Times are RFC 3339 in UTC; a share is between 0 and 1.
-"""
+"""The JSON document of a backtest."""
 
 import msgspec
 
-from driftline.backtest.report_curves import AccuracyPart, ChartsPart
-from driftline.backtest.report_incidents import ActionPart, IncidentPart
-
 FORMAT = 1
+
+
+class AccuracyPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Accuracy of one window, and its interval."""
+
+    end: str
+    accuracy: float
+    low: float
+    high: float
+
+
+class AccuracyPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the truths showed.
+
+    Attributes:
+        labelled, correct, accuracy: Over all predictions that met their truth.
+        reference_accuracy: None where the reference has no truths.
+        windows: Mature windows by scale.
+        scale, points: The scale that the chart shows, and its last windows by bucket.
+    """
+
+    labelled: int
+    correct: int
+    accuracy: float | None
+    reference_accuracy: float | None
+    floor: float | None
+    drop: float | None
+    windows: dict[str, int]
+    version: str
+    scale: str
+    points: tuple[AccuracyPoint, ...]
+
+
+class PsiTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """One column's PSI at one scale, the largest of the windows that ended in each bucket; None: none was judged."""
+
+    column: str
+    version: str
+    scale: str
+    psi: tuple[float | None, ...]
+    proven: tuple[float | None, ...]
+
+
+class ChartsPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers by bucket of time: *buckets* of *bucket_minutes* each, from *start* on."""
+
+    start: str
+    bucket_minutes: int
+    buckets: int
+    traffic: tuple[int, ...]
+    psi: tuple[PsiTrack, ...]
+
+
+class StepPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an incident.
+
+    Attributes:
+        at: When it would have been decided; *window_end*: end of the window that it was decided on.
+        told: People would have been told; *page*: at tier alert or critical, and not of an improvement.
+    """
+
+    at: str
+    window_end: str
+    scale: str
+    step: str
+    reason: str
+    tier: str
+    told: bool
+    page: bool
+    sentence: str
+
+
+class ActionPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incident would have asked of another system.
+
+    Attributes:
+        outcome: ``asked`` or ``refused``.
+        reason: Of a closed list; *explanation* is for people.
+    """
+
+    incident: str
+    at: str
+    action: str
+    outcome: str
+    reason: str
+    explanation: str
+    from_version: str
+    to_version: str | None
+
+
+class IncidentPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident.
+
+    Attributes:
+        tier: The worst that it reached.
+        opened, closed: Ends of windows; *closed* None: open when the history ended.
+        open_hours: Hours in which it was open, without the breaks before it opened again.
+        scale: The window length that opened it.
+        columns: Those that it named, the one it was opened for first.
+        sentence: Why, from the step at which it was worst.
+        findings: One sentence for each column and statistic of that step, worst first.
+    """
+
+    id: str
+    kind: str
+    version: str
+    tier: str
+    opened: str
+    closed: str | None
+    open_hours: float
+    reopened: int
+    scale: str
+    columns: tuple[str, ...]
+    sentence: str
+    findings: tuple[str, ...]
+    steps: tuple[StepPart, ...]
 
 
 class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from driftline.cli.database import opened_database
-from driftline.cli.exits import WrongUseError
-from driftline.cli.spec_and_reference import read_spec_text
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.options import opened_database, read_spec_text
 from monitor.maintain.rolling_reference import build_rolling
 from monitor.planning import Traffic, reference_traffic
 from monitor.reference.description import spec_of_profile

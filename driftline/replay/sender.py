@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consumers.kafka.admin import unavailable
 from consumers.kafka.producer import TopicProducer
-from driftline.replay.record import TimedRecord
+from driftline.replay.events import TimedRecord
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.settings import Settings
 from monitor.types import PartitionKey, TopicRole

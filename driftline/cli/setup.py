@@ -1,16 +1,54 @@
-"""`driftline topics create`: the topics that Driftline reads and writes."""
+"""`driftline migrate`, `topics`: what an installation needs before the roles start."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from consumers.kafka.admin import Cluster, TopicPlan, create_topics
 from consumers.kafka.topics import LOG_APPEND_TIME, create_time_notice
-from driftline.cli.console import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.settings import load_settings
+from monitor.spec.model import ModelSpec
+from monitor.store.engine import make_engine, require_database, shown_url
+from monitor.store.migrate import head, upgrade
+from monitor.store.outage import named_outage
 from monitor.types import TimestampType
 
 app = typer.Typer(no_args_is_help=True, help="Create the topics in Kafka.")
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of `ModelSpec`, as committed in docs/spec.schema.json."""
+    return json.dumps(ModelSpec.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option(help="Write it here instead of to the terminal.")] = None,
+) -> None:
+    """Print the JSON Schema of the model spec, for editors and other tools.
+
+    Beside a spec under the name spec.schema.json it is found by `driftline init`, which then writes the line that
+    editors look for.
+    """
+    if output is None:
+        typer.echo(schema_text(), nl=False)
+    else:
+        output.write_text(schema_text(), encoding="utf-8")
+
+
+def migrate() -> None:
+    """Create or upgrade the tables in Postgres. Run it once at first and at every upgrade; twice does no harm."""
+    url = load_settings().database_url
+    engine = make_engine(url, pool_size=1)
+    try:
+        require_database(engine)
+        with named_outage(engine, "migrating"):
+            upgrade(url)
+    finally:
+        engine.dispose()
+    typer.echo(f"{shown_url(url)}: schema is {head()}")
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""From a backtest's outcome to its document."""

@@ -1,0 +1,228 @@
+"""Headlines, notes and reasons of a backtest's report in words."""
+
+from collections.abc import Iterator
+
+from alerting.actions.guard import Refusal
+from driftline.backtest.outcome import BacktestOutcome
+from driftline.backtest.report.schema import BacktestReport, IncidentPart, RuleFigures, ScalePart
+from monitor.clock import iso_utc
+from monitor.reference.checks import uncalibrated_lengths
+from monitor.reference.profile import ReferenceProfile
+from monitor.spec.actions import ActionMode
+from monitor.spec.model import ModelSpec
+from monitor.types import span_text
+
+REFUSALS = {
+    Refusal.MODE_OFF: "the spec turns this action off",
+    Refusal.ACTIONS_DISABLED: "the global switch holds every action",
+    Refusal.MODEL_HELD: "the model's switch holds its actions",
+    Refusal.DATA_QUALITY_INCIDENT: "a broken field is repaired upstream, not by a new or an older model",
+    Refusal.DATA_QUALITY_OPEN: "a field is broken at the same time: first that",
+    Refusal.KIND_NEVER_ACTS: "incidents of this kind never act",
+    Refusal.TIER_BELOW_ALERT: "asked from tier alert on",
+    Refusal.TIER_BELOW_CRITICAL: "asked from tier critical on",
+    Refusal.STALE: "the window is too old to act on",
+    Refusal.ALREADY_RUNNING: "one is under way already",
+    Refusal.COOLDOWN: "the last one is not long enough ago",
+    Refusal.INPUT_DRIFT_ONLY: "only inputs moved: the older version would see the same ones",
+    Refusal.NO_VERSION_CHANGE: "no version changed lately that could be the cause (a backtest knows no deployments)",
+    Refusal.SUPERSEDED: "the version does not serve any more",
+    Refusal.PROMOTION_ALREADY_ROLLED_BACK: "this promotion was rolled back already",
+    Refusal.NO_KNOWN_TARGET: "no healthy version is known to go back to",
+    Refusal.TARGET_FLAGGED: "the version to go back to has an incident of its own",
+    Refusal.FIRST_KEY_MISSING: "neither the prediction nor important inputs are proven to have moved critically",
+    Refusal.SECOND_KEY_MISSING: "a second piece of evidence is missing: truths, or the older version beside it",
+}
+
+INCONCLUSIVE = {
+    "filling": "not full yet",
+    "too_few_events": "too few events",
+    "no_events": "no events",
+    "no_reference": "no reference",
+    "new_cells": "new cells, filling",
+    "compacted": "compacted history",
+    "immature": "truths missing",
+    "not_measured": "not measured",
+}
+
+DAY_MILLIS = 86_400_000
+MOSTLY = 0.5
+
+
+def explained_action(reason: str, *, refused: bool) -> str:
+    """Return why an action was refused, or for what it was asked."""
+    if refused:
+        return REFUSALS[Refusal(reason)]
+    kind, _, tier = reason.rpartition("_")
+    return f"{kind.replace('_', ' ')} incident at tier {tier}"
+
+
+def explained_inconclusive(reason: str) -> str:
+    """Return why a window could not be judged."""
+    return INCONCLUSIVE.get(reason, reason.replace("_", " "))
+
+
+def headline(report: BacktestReport) -> str:
+    """Return what came out in one sentence; that nothing did is good news."""
+    told, days = report.told, days_text(report.history.days)
+    if not told.incidents:
+        return f"Nothing would have been raised in {days}."
+    sent = [
+        counted(told.pages, "page") if told.pages else "",
+        counted(told.warnings, "warning") if told.warnings else "",
+    ]
+    messages = " and ".join(each for each in sent if each) or "no message"
+    return f"{counted(told.incidents, 'incident')} in {days} would have sent {messages}."
+
+
+def subline(report: BacktestReport) -> str:
+    """Return which windows the headline rests on: silence of windows that could not be judged is no good news."""
+    windows = sum(each.windows for each in report.scales)
+    judged = sum(each.judged for each in report.scales)
+    if not judged:
+        return f"None of {windows:,} windows could be judged, so this says nothing about the model."
+    text = f"{judged:,} of {counted(windows, 'window')} could be judged"
+    silent = [each.scale for each in report.scales if not each.judged]
+    return f"{text}; no window of {' and '.join(silent)}." if silent else f"{text}."
+
+
+def counted(count: int, noun: str) -> str:
+    """Return *count* with its noun: '1 page', '1,200 pages'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def days_text(days: float) -> str:
+    """Return a span of days: '6.9 days', '21 days', '5 hours'."""
+    if days < 1:
+        return f"{days * 24:.1f} hours"
+    return f"{days:.1f} days" if days < 10 else f"{days:.0f} days"
+
+
+def hours_text(hours: float) -> str:
+    """Return a span of hours: '25 min', '3.4 h', '2.1 days'."""
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def rate_text(rate: float) -> str:
+    """Return a rate a week: '0', '0.3', '12'."""
+    if rate == 0:
+        return "0"
+    return f"{rate:.2f}" if rate < 0.1 else f"{rate:.1f}" if rate < 10 else f"{rate:,.0f}"
+
+
+def percent_text(share: float) -> str:
+    """Return a share in percent; what is not nothing is never rounded to nothing, nor what is not all to all."""
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    if 99.9 < value < 100:
+        return ">99.9 %"
+    return f"{value:.1f} %" if 0 < value < 10 or 99 <= value < 100 else f"{value:.0f} %"
+
+
+def moment_text(at: str) -> str:
+    """Return an RFC 3339 time to the minute: '2026-06-04 12:40'."""
+    return at[:16].replace("T", " ")
+
+
+def columns_text(columns: tuple[str, ...], *, at_most: int = 3) -> str:
+    """Return the first columns by name and how many more there are."""
+    rest = len(columns) - at_most
+    return ", ".join(columns[:at_most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def kind_text(kind: str) -> str:
+    """Return the kind of an incident: 'data quality'."""
+    return kind.replace("_", " ")
+
+
+def open_text(incident: IncidentPart) -> str:
+    """Return how long the incident was open, and whether it still was at the end."""
+    again = f", {counted(incident.reopened, 're-opening')}" if incident.reopened else ""
+    still = ", still open at the end" if incident.closed is None else ""
+    return hours_text(incident.open_hours) + again + still
+
+
+def comparison(figures: RuleFigures) -> tuple[tuple[str, str], ...]:
+    """Return what is compared of a rule: heading and value."""
+    return (
+        ("alarming windows", f"{figures.alarming:,} of {figures.windows:,} ({percent_text(figures.alarming_share)})"),
+        ("alarms a week, scale by scale", rate_text(figures.runs_per_week)),
+        ("incidents", f"{figures.incidents:,}"),
+        ("time in an incident", percent_text(figures.open_share)),
+        ("pages a week", rate_text(figures.pages_per_week)),
+        ("warnings a week", rate_text(figures.warnings_per_week)),
+    )
+
+
+RULE_NAMES = {"default": "this spec", "textbook": "textbook rule"}
+
+
+def notes_of(
+    outcome: BacktestOutcome, *, spec: ModelSpec, profile: ReferenceProfile, scales: tuple[ScalePart, ...]
+) -> tuple[str, ...]:
+    """Return the notes, the most important first."""
+    return (
+        *_silent_scales(outcome, scales, min_events=spec.windows.min_events),
+        *_overlap(outcome, profile),
+        *_calibration(spec, profile),
+        *_history(outcome),
+        *_rules(spec),
+    )
+
+
+def _silent_scales(outcome: BacktestOutcome, scales: tuple[ScalePart, ...], *, min_events: int) -> Iterator[str]:
+    for scale in scales:
+        if scale.windows == 0:
+            yield f"{scale.scale}: no window ended in the history."
+            continue
+        reason, count = max(scale.inconclusive.items(), key=lambda each: each[1], default=("", 0))
+        if count < MOSTLY * scale.windows:
+            continue
+        share = "no window" if scale.judged == 0 else f"only {scale.judged:,} of {scale.windows:,} windows"
+        if reason == "filling":
+            yield (
+                f"{scale.scale}: {share} could be judged, for a window counts from when it is full and the history"
+                f" has {outcome.days:.1f} days; what this scale would see is not shown here."
+            )
+        elif reason == "too_few_events":
+            yield (
+                f"{scale.scale}: {share} could be judged; the others have under {min_events:,} events"
+                f" (typically {scale.typical_events:,}). `driftline plan` says what would."
+            )
+
+
+def _overlap(outcome: BacktestOutcome, profile: ReferenceProfile) -> Iterator[str]:
+    if profile.start is None or profile.end is None:
+        return
+    start, end = max(outcome.first, profile.start), min(outcome.last, profile.end)
+    if end > start:
+        yield (
+            f"The reference was taken from {iso_utc(profile.start)} to {iso_utc(profile.end)}, which overlaps this"
+            f" history by {(end - start) / DAY_MILLIS:.1f} days: there it is compared with itself."
+        )
+
+
+def _calibration(spec: ModelSpec, profile: ReferenceProfile) -> Iterator[str]:
+    if lengths := uncalibrated_lengths(spec, profile):
+        shown = ", ".join(span_text(each) for each in lengths)
+        yield (
+            f"Uncalibrated at {shown}: the reference does not show how much columns move by themselves there, so these"
+            " scales alarm more often than they should; `driftline init --timestamp` learns it."
+        )
+
+
+def _history(outcome: BacktestOutcome) -> Iterator[str]:
+    if outcome.days < 7:
+        yield f"Rates a week are extrapolated from {outcome.days:.1f} days."
+    if outcome.duplicates:
+        yield f"{outcome.duplicates:,} rows repeat the id of a row shortly before and were not counted, as in ingest."
+
+
+def _rules(spec: ModelSpec) -> Iterator[str]:
+    if spec.drift.rule == "textbook":
+        yield "The spec says `rule: textbook`, so there is nothing to compare it with."
+    if spec.actions.rollback.mode is not ActionMode.OFF:
+        yield "A table of predictions holds no deployments, so no rollback can find the change of version it needs."

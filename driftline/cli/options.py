@@ -1,0 +1,168 @@
+"""Options that commands share, and what they read."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from driftline.cli.exit_codes import WrongUseError
+from monitor.clock import to_millis
+from monitor.errors import SpecError
+from monitor.reference.checks import disagreements
+from monitor.reference.profile import ReferenceProfile, decode_profile
+from monitor.reference.rows import importance_problems, importance_shares
+from monitor.settings import Settings
+from monitor.spec.model import ModelSpec
+from monitor.store.engine import StatementLimits, make_engine, require_database
+from monitor.store.migrate import require_current_schema
+from monitor.store.outage import named_outage
+from monitor.units import millis, parse_duration
+
+_HEADER = ["column", "importance"]
+IMPORTANCE_HELP = "COLUMN=NUMBER, or a JSON or CSV file of column and importance; may be repeated."
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Engine]:
+    """Give an engine on a database that answers and has this program's schema.
+
+    Raises:
+        UnavailableError: No answer, at first or later; says where and what to do.
+        RefusedByDatabaseError: A statement of the command is refused.
+        SchemaVersionError: Another schema; says which and what to do.
+    """
+    limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
+    engine = make_engine(settings.database_url, pool_size=1, limits=limits)
+    try:
+        require_database(engine)
+        with named_outage(engine, "running this command"):
+            require_current_schema(engine)
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def moment_option(option: str, text: str | None) -> int | None:
+    """Return epoch milliseconds of a time with its zone, None for None.
+
+    Raises:
+        WrongUseError: Not a time, or without a zone.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WrongUseError(f"{option}: expected a time like 2026-06-01T00:00:00Z, found {text!r}") from error
+    if moment.tzinfo is None:
+        raise WrongUseError(f"{option}: expected a time with its zone, like 2026-06-01T00:00:00Z, found {text!r}")
+    return to_millis(moment)
+
+
+def span_option(option: str, text: str | None) -> int | None:
+    """Return the milliseconds of a span like 5m, None for None.
+
+    Raises:
+        WrongUseError: Not a span.
+    """
+    if text is None:
+        return None
+    try:
+        return millis(parse_duration(text))
+    except ValueError as error:
+        raise WrongUseError(f"{option}: {error}") from error
+
+
+def read_importance(given: list[str] | None, *, features: tuple[str, ...]) -> dict[str, float]:
+    """Return the importance of features as shares; a later option wins over an earlier one.
+
+    Raises:
+        SpecError: A file cannot be read, or entries name no feature or are no number of 0 or more; all at once.
+        WrongUseError: An option is neither COLUMN=NUMBER nor a file.
+    """
+    raw: dict[str, float] = {}
+    for each in given or ():
+        name, separator, number = each.rpartition("=")
+        if separator and not Path(each).is_file():
+            raw[name] = _number(number, f"--importance {each}")
+        else:
+            raw |= _read_file(Path(each))
+    if problems := importance_problems(raw, features=features):
+        raise SpecError("--importance", problems)
+    return importance_shares(raw)
+
+
+def _number(text: object, place: str) -> float:
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise WrongUseError(f"{place}: expected a number, found {text!r}")
+    try:
+        return float(text)
+    except ValueError as error:
+        raise WrongUseError(f"{place}: expected a number, found {text!r}") from error
+
+
+def _read_file(path: Path) -> dict[str, float]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        found = error.strerror if isinstance(error, OSError) else error
+        raise WrongUseError(
+            f"--importance {path}: expected COLUMN=NUMBER or a JSON or CSV file, found: {found}"
+        ) from error
+    pairs = _from_json(text, path) if path.suffix.lower() == ".json" else _from_csv(text, path)
+    return {name: _number(number, f"{path}: {name}") for name, number in pairs.items()}
+
+
+def _from_json(text: str, path: Path) -> dict[str, object]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise WrongUseError(f"{path}: expected JSON, found: {error}") from error
+    if isinstance(found, list) and all(isinstance(each, dict) and {*_HEADER} <= each.keys() for each in found):
+        return {str(each["column"]): each["importance"] for each in found}
+    if isinstance(found, dict):
+        return found
+    raise WrongUseError(f'{path}: expected {{"column": 0.3, …}} or [{{"column": …, "importance": …}}, …]')
+
+
+def _from_csv(text: str, path: Path) -> dict[str, object]:
+    rows = [row for row in csv.reader(text.splitlines()) if row]
+    if not rows or [cell.strip() for cell in rows[0]] != _HEADER or any(len(r) != 2 for r in rows):
+        raise WrongUseError(f"{path}: expected the header column,importance and two fields a line")
+    return {name.strip(): number.strip() for name, number in rows[1:]}
+
+
+def read_spec_text(path: Path) -> str:
+    """Return the text of the spec file at *path*.
+
+    Raises:
+        SpecError: The file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        found = error.strerror if isinstance(error, OSError) else error
+        problem = f"expected a YAML file in UTF-8, found: {found}; `driftline init` writes one"
+        raise SpecError(str(path), (problem,)) from error
+
+
+def read_reference(path: Path, spec: ModelSpec) -> ReferenceProfile:
+    """Return the profile that *spec*, the file at *path*, names relative to itself.
+
+    Raises:
+        SpecError: It cannot be read, is no profile, or does not agree with the spec; every problem is named.
+    """
+    place = path.parent / spec.reference
+    try:
+        encoded = place.read_bytes()
+    except OSError as error:
+        problem = f"reference: expected a profile at {place}, found: {error.strerror}; `driftline init` writes one"
+        raise SpecError(str(path), (problem,)) from error
+    profile = decode_profile(encoded, source=str(place))
+    if problems := disagreements(spec, profile):
+        raise SpecError(str(path), problems)
+    return profile
