@@ -4,18 +4,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from consumers.identities import RecentIdentities
 from consumers.records import LOG_APPEND_TIME, RecordBatch
+from monitor.arrays import Int64s, Mask, UInt64s
 from monitor.errors import UnavailableError
 
 REMEMBERED = 1000
-Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
-_NONE: Places = np.zeros(0, dtype=np.int64)
+_NONE: Int64s = np.zeros(0, dtype=np.int64)
 
-Integers = npt.NDArray[np.int64]
 
 NEVER = -(1 << 62)  # before any event time
 
@@ -36,7 +33,7 @@ class RecentRecords:
     """
 
     length: int = 0
-    bad: Places = field(default_factory=lambda: _NONE)
+    bad: Int64s = field(default_factory=lambda: _NONE)
 
     def after(self, bad: Mask) -> "RecentRecords":
         """Return the last thousand records once those of *bad* came."""
@@ -111,10 +108,10 @@ class Decisions:
 
 def decide(
     *,
-    offsets: Integers,
-    timestamps: Integers,
-    times: Integers,
-    hashes: npt.NDArray[np.uint64],
+    offsets: Int64s,
+    timestamps: Int64s,
+    times: Int64s,
+    hashes: UInt64s,
     seen: RecentIdentities,
     max_event_time: int | None,
     patience: Patience,
@@ -154,7 +151,7 @@ class DecidingClock(Protocol):
     def read(self) -> int: ...
 
 
-def held_against(batch: RecordBatch, times: Integers, *, max_future: int, clock: DecidingClock) -> Integers:
+def held_against(batch: RecordBatch, times: Int64s, *, max_future: int, clock: DecidingClock) -> Int64s:
     """Return the moment (ms) that each event time of *batch* may be at most *max_future* ahead of.
 
     That is the record's Kafka timestamp; the database's clock where that is earlier and the producer dated the record.
@@ -172,7 +169,7 @@ def held_against(batch: RecordBatch, times: Integers, *, max_future: int, clock:
     return bounds
 
 
-def largest_time(times: Integers, before: int | None) -> int | None:
+def largest_time(times: Int64s, before: int | None) -> int | None:
     """Return the largest of *times* and *before*; None when there is neither."""
     if not len(times):
         return before

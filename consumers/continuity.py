@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from monitor.arrays import Int64s
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -14,7 +15,7 @@ class Hole:
     stop: int
 
 
-def holes_before(offsets: npt.NDArray[np.int64], expected: int) -> tuple[Hole, ...] | None:
+def holes_before(offsets: Int64s, expected: int) -> tuple[Hole, ...] | None:
     """Return the holes between *expected* and the last of *offsets*, in order; None: they do not rise from there.
 
     Args:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from consumers.decode.columns import INVALID, Column, ColumnName, Floats, Indices, Integers
+from consumers.decode.columns import INVALID, Column, ColumnName
+from monitor.arrays import Float64s, Indices, Int64s, UInt32s
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnSpan, Slot, canonical_category
 from monitor.spec.model import ColumnKind
 
@@ -15,7 +15,6 @@ MEMO_CAP = 10_000  # unseen values must not fill the memory, in number
 LONGEST_REMEMBERED = 200  # nor in length: a category may be as long as a message
 _NO_ROWS: Indices = np.empty(0, dtype=np.intp)
 
-Counts = npt.NDArray[np.uint32]
 NUMBER = ColumnKind.NUMERIC
 
 # Measured nanoseconds, only to choose: an edge searched in sorted values, a value sorted, a value searched in the
@@ -31,11 +30,11 @@ class CategoryCodes:
         self._known = {category: index for index, category in enumerate(cells.categories)}
         self._memo = _Memo(self._known, self._cells)
 
-    def places(self, values: Column) -> npt.NDArray[np.int64]:
+    def places(self, values: Column) -> Int64s:
         """Return the place of each of *values*; shape ``(values,)``."""
         return np.fromiter(map(self._memo.__getitem__, values), np.int64, len(values))
 
-    def unseen_rows(self, places: npt.NDArray[np.int64]) -> Indices:
+    def unseen_rows(self, places: Int64s) -> Indices:
         """Return the indices of *places*, as `places` gave them, that are the unseen slot.
 
         Looks only once an unseen value has ever come in: until then there is nothing to find, and nothing to pay.
@@ -76,8 +75,8 @@ class _Memo(dict[Any, int]):
 
 @dataclass(frozen=True, slots=True)
 class _NumericColumn:
-    queries: Floats
-    edges: Floats
+    queries: Float64s
+    edges: Float64s
     maximum: float
     far_low: float
     far_high: float
@@ -101,7 +100,7 @@ class Counter:
         self._codes = {i: CategoryCodes(c) for i, c in enumerate(layout.columns) if c.kind is not NUMBER}
 
     def count(
-        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[UInt32s]
     ) -> list[UnseenRows]:
         """Add the values of each group's rows to its target vector (shape ``(layout.size,)``), the cheaper way.
 
@@ -122,7 +121,7 @@ class Counter:
         return self.count_by_values(columns, groups, targets)
 
     def count_by_edges(
-        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[UInt32s]
     ) -> list[UnseenRows]:
         """For few large groups: sort each group's column and search the edges in it."""
         unseen: list[UnseenRows] = []
@@ -141,7 +140,7 @@ class Counter:
         return unseen
 
     def count_by_values(
-        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[Counts]
+        self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[UInt32s]
     ) -> list[UnseenRows]:
         """For many small groups: search each value in the edges once, then add each group's hits."""
         unseen: list[UnseenRows] = []
@@ -164,7 +163,7 @@ class Counter:
                 target[slot] += np.uint32(np.count_nonzero(mask[rows]))
         return unseen
 
-    def _categorical_places(self, index: int, column: Column, unseen: list[UnseenRows]) -> Integers:
+    def _categorical_places(self, index: int, column: Column, unseen: list[UnseenRows]) -> Int64s:
         codes = self._codes[index]
         places = codes.places(column)
         rows = codes.unseen_rows(places)
@@ -180,7 +179,7 @@ def _numeric(cells: ColumnCells) -> _NumericColumn:
     return _NumericColumn(queries, edges, cells.maximum, cells.far_low, cells.far_high)
 
 
-def _add_sorted(values: Floats, column: _NumericColumn, span: ColumnSpan, target: Counts) -> None:
+def _add_sorted(values: Float64s, column: _NumericColumn, span: ColumnSpan, target: UInt32s) -> None:
     # values: numbers, then +inf (invalid), then NaN (missing), as np.sort leaves them
     positions = np.searchsorted(values, column.queries)
     cells = len(column.edges)
@@ -197,7 +196,7 @@ def _add_sorted(values: Floats, column: _NumericColumn, span: ColumnSpan, target
     target[span.slots : span.stop] += slots
 
 
-def _places(values: Floats, column: _NumericColumn, span: ColumnSpan) -> Integers:
+def _places(values: Float64s, column: _NumericColumn, span: ColumnSpan) -> Int64s:
     places = np.searchsorted(column.edges, values, side="right") + (span.start - 1)
     places[values < column.edges[0]] = span.slots + Slot.BELOW
     places[values > column.maximum] = span.slots + Slot.ABOVE

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import xxhash
 
+from monitor.arrays import Int64s, Mask, UInt64s
 from monitor.store.duplicates import SeenIdentities
 from monitor.types import ModelKey
 
-Digests = npt.NDArray[np.uint64]
 _HALF = 1 << 64
 
-Offsets = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
 _MERGE_AT = 16_384  # recent identities that are worth sorting into the others
 
 
@@ -24,7 +21,7 @@ def distinct(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names[:1] if names.count(names[0]) == len(names) else names)
 
 
-def prediction_digests(key: ModelKey, ids: Sequence[str]) -> Digests:
+def prediction_digests(key: ModelKey, ids: Sequence[str]) -> UInt64s:
     """Return XXH3-128 of ``namespace \\x1f model \\x1f id``; shape ``(ids, 2)``: high and low half."""
     prefix = f"{key.namespace}\x1f{key.name}\x1f"
     digest = xxhash.xxh3_128_digest
@@ -32,12 +29,12 @@ def prediction_digests(key: ModelKey, ids: Sequence[str]) -> Digests:
     return np.frombuffer(joined, dtype=">u8").reshape(-1, 2).astype(np.uint64)
 
 
-def digest_text(digest: Digests) -> str:
+def digest_text(digest: UInt64s) -> str:
     """Return one digest, shape ``(2,)``, as 32 hexadecimal digits."""
     return f"{int(digest[0]):016x}{int(digest[1]):016x}"
 
 
-def identity_hashes(digests: Digests, versions: Sequence[str]) -> npt.NDArray[np.uint64]:
+def identity_hashes(digests: UInt64s, versions: Sequence[str]) -> UInt64s:
     """Return 8-byte hashes of the identities (namespace, model, version, id)."""
     seeds: dict[str, int] = {each: xxhash.xxh3_64_intdigest(each.encode()) for each in distinct(versions)}
     if len(seeds) == 1:
@@ -45,13 +42,13 @@ def identity_hashes(digests: Digests, versions: Sequence[str]) -> npt.NDArray[np
     return digests[:, 1] ^ np.fromiter((seeds[each] for each in versions), np.uint64, len(versions))
 
 
-def sampled(digests: Digests, rate: float) -> npt.NDArray[np.bool_]:
+def sampled(digests: UInt64s, rate: float) -> Mask:
     """Return which digests are under *rate* of 2^128: the same ids wherever and whenever they are read."""
     limit = int(rate * (1 << 128))
     if limit >= 1 << 128:
         return np.ones(len(digests), dtype=np.bool_)
     high, low = np.uint64(limit // _HALF), np.uint64(limit % _HALF)
-    below: npt.NDArray[np.bool_] = (digests[:, 0] < high) | ((digests[:, 0] == high) & (digests[:, 1] < low))
+    below: Mask = (digests[:, 0] < high) | ((digests[:, 0] == high) & (digests[:, 1] < low))
     return below
 
 
@@ -64,13 +61,13 @@ class RecentIdentities:
 
     def __init__(self, seen: SeenIdentities, *, horizon: int) -> None:
         self._horizon = horizon
-        self._log: list[tuple[Offsets, Hashes]] = [(seen.offsets, seen.hashes)]
+        self._log: list[tuple[Int64s, UInt64s]] = [(seen.offsets, seen.hashes)]
         self._old_sorted = np.sort(seen.hashes)
         self._merged = 1  # entries of the log that are in old
         self._stored = 1  # entries of the log that are flushed
         self._recent_sorted = np.zeros(0, dtype=np.uint64)
 
-    def duplicates(self, offsets: Offsets, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    def duplicates(self, offsets: Int64s, hashes: UInt64s) -> Mask:
         """Return which of these records (in offset order) are duplicates, and remember them all."""
         found = np.zeros(len(hashes), dtype=np.bool_)
         ordered = np.sort(hashes)
@@ -83,7 +80,7 @@ class RecentIdentities:
         self._recent_sorted = np.sort(np.concatenate([self._recent_sorted, ordered]), kind="stable")
         return found
 
-    def _mark(self, found: npt.NDArray[np.bool_], offsets: Offsets, hashes: Hashes, candidates: Hashes) -> None:
+    def _mark(self, found: Mask, offsets: Int64s, hashes: UInt64s, candidates: UInt64s) -> None:
         last: dict[int, int] = {}
         for log_offsets, log_hashes in self._log:
             hit = _is_in(log_hashes, candidates)
@@ -124,9 +121,9 @@ class RecentIdentities:
         self._recent_sorted = np.zeros(0, dtype=np.uint64)
 
 
-def _is_in(wanted: Hashes, ordered: Hashes) -> npt.NDArray[np.bool_]:
+def _is_in(wanted: UInt64s, ordered: UInt64s) -> Mask:
     if not len(ordered):
         return np.zeros(len(wanted), dtype=np.bool_)
     place = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    found: npt.NDArray[np.bool_] = ordered[place] == wanted
+    found: Mask = ordered[place] == wanted
     return found

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from consumers.admission import DeadLetterLimit, largest_time
-from consumers.decode.columns import Indices, Integers, Refusal
+from consumers.decode.columns import Refusal
 from consumers.decode.times import before_calendar
 from consumers.model_intake import NO_MODEL, IntakeStop
 from consumers.partition_state import PartitionState
 from consumers.records import RecordBatch
+from monitor.arrays import Indices, Int64s
 from monitor.clock import iso_utc
 from monitor.store.configuration import AppliedModel
 from monitor.types import DeadLetterReason, ModelKey
@@ -45,7 +45,7 @@ class Judged:
             elif refusal.reason not in NOBODYS_FAULT:
                 self.unattributed[row] = True
 
-    def well_formed(self, model: AppliedModel, rows: Indices, times: Integers) -> None:
+    def well_formed(self, model: AppliedModel, rows: Indices, times: Int64s) -> None:
         """*rows* are records of *model* at *times*."""
         self._models[model.model_id] = model.key
         self.good[rows], self.times[rows], self.model_ids[rows] = True, times, model.model_id
@@ -68,7 +68,7 @@ class Judged:
         for row in np.flatnonzero(self.good & (self.times < EARLIEST_MILLIS)).tolist():
             self._refuse(row, DeadLetterReason.MALFORMED, before_calendar("timestamp", int(self.times[row])).sentence)
 
-    def refuse_future(self, bounds: Integers, *, max_future_seconds: int) -> None:
+    def refuse_future(self, bounds: Int64s, *, max_future_seconds: int) -> None:
         """Refuse event times too far ahead of *bounds*, the moment (ms) that each is held against."""
         for row in np.flatnonzero(self.good & (self.times > bounds + max_future_seconds * 1000)).tolist():
             by_clock = int(bounds[row]) != int(self.batch.timestamps[row])
@@ -80,9 +80,7 @@ class Judged:
             )
             self._refuse(row, DeadLetterReason.FUTURE, sentence)
 
-    def refuse_stopped(
-        self, rows: npt.NDArray[np.intp], state: PartitionState, *, limit: DeadLetterLimit, disorder: int
-    ) -> None:
+    def refuse_stopped(self, rows: Indices, state: PartitionState, *, limit: DeadLetterLimit, disorder: int) -> None:
         """Take the records of one partition into its models' intakes; refuse those of models that stand still."""
         bad = ~self.good[rows]
 

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from consumers.admission import DeadLetterLimit, Mask, RecentRecords, decode_recent
+from consumers.admission import DeadLetterLimit, RecentRecords, decode_recent
+from monitor.arrays import Indices, Int64s, Mask
 from monitor.store.model_intake import UNTIL_END, IntakeRow
 from monitor.types import PartitionKey
 
 NO_MODEL = -1  # in columns of model ids: no applied model can be blamed for the record
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,9 @@ class ModelIntakes:
 
     def take(
         self,
-        model_ids: Integers,
+        model_ids: Int64s,
         bad: Mask,
-        offsets: Integers,
+        offsets: Int64s,
         *,
         limit: DeadLetterLimit,
         stop: Callable[[int], IntakeStop],
@@ -153,7 +152,7 @@ def _stopped(intake: _Intake, stop: IntakeStop) -> _Intake:
     return replace(intake, stopped_reason=stop.reason, blind_since=stop.blind_since, blind_until=None)
 
 
-def _by_model(model_ids: Integers) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+def _by_model(model_ids: Int64s) -> Iterator[tuple[int, Indices]]:
     """Yield each model's rows, rising."""
     if not len(model_ids):
         return

@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from consumers.admission import DeadLetterLimit, RecentRecords, decode_recent
 from consumers.continuity import Hole
 from consumers.identities import RecentIdentities
 from consumers.model_intake import ModelIntakes
+from monitor.arrays import Int64s, Mask
 from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
 
@@ -170,9 +168,7 @@ class PartitionState:
             offset = self._holes[offset]
         return offset
 
-    def advance(
-        self, *, offsets: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], max_event_time: int | None
-    ) -> None:
+    def advance(self, *, offsets: Int64s, bad: Mask, max_event_time: int | None) -> None:
         """Take in records up to the last of *offsets*; *bad* marks those that no model can be blamed for."""
         self.now = Position(
             next_offset=self._over_holes(int(offsets[-1]) + 1),

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from consumers.histogram import Counts
 from consumers.records import RecordBatch
 from consumers.unseen_values import UnseenKey, ValueTally
 from consumers.version_places import Claims
+from monitor.arrays import UInt32s
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.flush import DeploymentRow, InboxRow
 from monitor.store.refused_counts import RefusedKey
@@ -20,7 +20,7 @@ from monitor.types import ModelKey, PartitionKey, SeriesKey
 class OpenPane:
     """Counts of one series in one minute, growing."""
 
-    counts: Counts
+    counts: UInt32s
     events: int = 0
     sampled: int = 0
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from consumers.decode.columns import INVALID, Column, Indices, Integers, Mask, Predictions
+from consumers.decode.columns import INVALID, Column, Predictions
 from consumers.decode.fields import LONGEST_NAME
 from consumers.histogram import Counter, UnseenRows
-from consumers.identities import Digests, digest_text, distinct, sampled
+from consumers.identities import digest_text, distinct, sampled
 from consumers.pending import Pending, SampledPredictions
 from consumers.records import RecordBatch
 from consumers.unseen_values import UnseenKey, ValueTally, hour_of
 from consumers.version_places import VersionPlaces
+from monitor.arrays import Indices, Int64s, Mask, UInt64s
 from monitor.reference.layout import canonical_category
 from monitor.spec.model import ModelSpec, SegmentSpec, Task
 from monitor.store.configuration import AppliedModel
@@ -43,7 +44,7 @@ class Grouping:
 def group_rows(
     model_id: int,
     versions: Sequence[str],
-    times: Integers,
+    times: Int64s,
     tags: Sequence[Sequence[str | None]],
     segments: Sequence[SegmentSpec],
 ) -> Grouping:
@@ -74,7 +75,7 @@ def group_rows(
 class _Lookup(Sequence[tuple[SeriesKey, ...]]):
     """The series of each row by its version's code, without a list of all."""
 
-    def __init__(self, of_code: list[tuple[SeriesKey, ...]], codes: Integers) -> None:
+    def __init__(self, of_code: list[tuple[SeriesKey, ...]], codes: Int64s) -> None:
         self._of_code, self._codes = of_code, codes
 
     def __len__(self) -> int:
@@ -85,8 +86,8 @@ class _Lookup(Sequence[tuple[SeriesKey, ...]]):
 
 
 def _segment(
-    model_id: int, versions: list[str], codes: Integers, segment: SegmentSpec, column: Sequence[str | None]
-) -> tuple[list[SeriesKey], Integers]:
+    model_id: int, versions: list[str], codes: Int64s, segment: SegmentSpec, column: Sequence[str | None]
+) -> tuple[list[SeriesKey], Int64s]:
     values = [*segment.values, OTHER] if OTHER not in segment.values else list(segment.values)
     place: dict[str | None, int] = {value: index for index, value in enumerate(values)}
     other = place[OTHER]
@@ -95,7 +96,7 @@ def _segment(
     return keys, np.where(of_row < 0, -1, codes * len(values) + of_row)
 
 
-def _groups(keys: list[SeriesKey], codes: Integers, starts: Integers) -> list[Group]:
+def _groups(keys: list[SeriesKey], codes: Int64s, starts: Int64s) -> list[Group]:
     if len(keys) == 1 and len(starts) and (starts == starts[0]).all() and codes[0] >= 0:
         return [Group(series=keys[0], start=int(starts[0]), rows=np.arange(len(starts)))]
     chosen = np.nonzero(codes >= 0)[0]
@@ -116,7 +117,7 @@ class PredictionCounter:
         self._counters: dict[int, Counter] = {}
         self._places = places
 
-    def count(self, found: Predictions, digests: Digests, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
+    def count(self, found: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
         """Add those of *found* that *keep* marks (both of one length, as *digests*) to *pending*."""
         kept = found if keep.all() else _subset(found, np.nonzero(keep)[0])
         digests = digests if kept is found else digests[keep]
@@ -200,7 +201,7 @@ def _subset(found: Predictions, chosen: Indices) -> Predictions:
 
 
 def _sample(
-    kept: Predictions, digests: Digests, chosen: Indices, grouping: Grouping, batch: RecordBatch
+    kept: Predictions, digests: UInt64s, chosen: Indices, grouping: Grouping, batch: RecordBatch
 ) -> list[SampledPredictions]:
     codes = batch.codes[kept.rows[chosen]]
     return [
@@ -210,7 +211,7 @@ def _sample(
 
 
 def _sample_of_partition(
-    kept: Predictions, digests: Digests, chosen: Indices, grouping: Grouping, batch: RecordBatch, code: int
+    kept: Predictions, digests: UInt64s, chosen: Indices, grouping: Grouping, batch: RecordBatch, code: int
 ) -> SampledPredictions:
     at = chosen.tolist()
     scores = [_finite(each) for each in kept.scores[chosen].tolist()]

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from consumers.admission import DeadLetterLimit, DecidingClock, Integers, Patience, decide, held_against, largest_time
+from consumers.admission import DeadLetterLimit, DecidingClock, Patience, decide, held_against, largest_time
 from consumers.dead_letters import Bodies, Burials, bodies_of
 from consumers.decode.columns import Predictions
 from consumers.decode.deployments import DeploymentDecoder
 from consumers.decode.predictions import PredictionDecoder
 from consumers.decode.truths import TruthDecoder
-from consumers.identities import Digests, digest_text, identity_hashes, prediction_digests, sampled
+from consumers.identities import digest_text, identity_hashes, prediction_digests, sampled
 from consumers.judged import Judged
 from consumers.partition_state import PartitionState
 from consumers.pending import Pending
@@ -19,6 +18,7 @@ from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
+from monitor.arrays import Indices, Int64s, UInt64s
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.flush import DeploymentRow, InboxRow
@@ -76,7 +76,7 @@ class Absorber:
         count = len(batch.records)
         judged = Judged(batch, {refusal.index: refusal for refusal in decoded.refused} | bodies.refused)
         hashes, extra = np.zeros(count, dtype=np.uint64), np.zeros(count, dtype=np.int64)
-        digests: list[tuple[Predictions, Digests]] = []
+        digests: list[tuple[Predictions, UInt64s]] = []
         for found in decoded.models:
             of_model = prediction_digests(found.model.key, found.ids)
             digests.append((found, of_model))
@@ -183,7 +183,7 @@ class Absorber:
                 newest = largest_time(judged.times[rows[judged.good[rows]]], states[key].now.max_event_time)
                 _finish(judged, rows, newest, states[key])
 
-    def _judge(self, judged: Judged, states: Mapping[PartitionKey, PartitionState]) -> Integers:
+    def _judge(self, judged: Judged, states: Mapping[PartitionKey, PartitionState]) -> Int64s:
         """Refuse what is out of all time, and then what comes after its model stopped in the partition.
 
         Return the moment (ms) that each event time was held against.
@@ -198,7 +198,7 @@ class Absorber:
         return bounds
 
 
-def _finish(judged: Judged, rows: npt.NDArray[np.intp], max_event_time: int | None, state: PartitionState) -> None:
+def _finish(judged: Judged, rows: Indices, max_event_time: int | None, state: PartitionState) -> None:
     bad = ~judged.good[rows]
     state.add(records=len(rows), dead=int(np.count_nonzero(bad)))
     state.advance(

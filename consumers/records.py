@@ -6,11 +6,10 @@ from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Indices, Int64s, Mask
 from monitor.types import PartitionKey, TopicRole
 
-Integers = npt.NDArray[np.int64]
 LOG_APPEND_TIME = 2  # the broker dated the record; else its producer did, or nobody
 NO_TIMESTAMP = 1 << 62  # a record without one can never be called future
 Headers = Sequence[tuple[str, bytes | None]]
@@ -40,18 +39,18 @@ class RecordBatch:
 
     role: TopicRole
     partitions: tuple[PartitionKey, ...]
-    codes: npt.NDArray[np.intp]
-    offsets: Integers
-    timestamps: Integers
+    codes: Indices
+    offsets: Int64s
+    timestamps: Int64s
     records: Sequence[Record]
 
-    def of_partition(self, code: int) -> npt.NDArray[np.intp]:
+    def of_partition(self, code: int) -> Indices:
         """Return the indices of one partition's records."""
         if len(self.partitions) == 1:
             return np.arange(len(self.records), dtype=np.intp)
         return np.nonzero(self.codes == code)[0]
 
-    def only(self, keep: npt.NDArray[np.bool_]) -> "RecordBatch | None":
+    def only(self, keep: Mask) -> "RecordBatch | None":
         """Return the records that *keep* marks and the partitions they are of, None when there are none."""
         if keep.all():
             return self
@@ -103,7 +102,7 @@ def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) ->
     )
 
 
-def _places(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[PartitionKey, ...], npt.NDArray[np.intp]]:
+def _places(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[PartitionKey, ...], Indices]:
     """Return the distinct partitions, and for each record the index of its own."""
     if len(set(topics)) == 1:
         distinct_numbers, codes = np.unique(np.fromiter(numbers, np.int64, len(numbers)), return_inverse=True)

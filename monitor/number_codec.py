@@ -6,7 +6,8 @@ Rounding is arithmetic that IEEE 754 fixes, so every machine stores the same byt
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from monitor.arrays import Float64s, Int64s
 
 # A list of integers: one that all of them are, or two bytes (bits of each above the lowest, bytes of the lowest), the
 # lowest, and the bits.
@@ -62,7 +63,7 @@ def _value(kind: int, values: Iterator[float]) -> float | None:
     return -next(values) if kind == _NEGATIVE else next(values)
 
 
-def _codes(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _codes(values: Float64s) -> tuple[Int64s, Int64s]:
     """Return the kinds of *values* and, for each number, the place of its six digits among all such: 9·10⁵ a decade."""
     kinds = np.full(values.shape, _NUMBER)
     kinds[values < 0], kinds[values == 0], kinds[np.isnan(values)] = _NEGATIVE, _ZERO, _ABSENT
@@ -76,18 +77,16 @@ def _codes(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.
     return kinds, decade * _CODES_PER_DECADE + digits - _FIRST
 
 
-def _digits(size: npt.NDArray[np.float64], decade: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _digits(size: Float64s, decade: Int64s) -> Int64s:
     power = _DIGITS - 1 - decade
-    digits: npt.NDArray[np.int64] = np.rint(
-        size * _POWERS[np.maximum(power, 0)] / _POWERS[np.maximum(-power, 0)]
-    ).astype(np.int64)
+    digits: Int64s = np.rint(size * _POWERS[np.maximum(power, 0)] / _POWERS[np.maximum(-power, 0)]).astype(np.int64)
     return digits
 
 
-def _values_of(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _values_of(codes: Int64s) -> Float64s:
     decade, digits = codes // _CODES_PER_DECADE, codes % _CODES_PER_DECADE + _FIRST
     power = _DIGITS - 1 - decade
-    values: npt.NDArray[np.float64] = digits * _POWERS[np.maximum(-power, 0)] / _POWERS[np.maximum(power, 0)]
+    values: Float64s = digits * _POWERS[np.maximum(-power, 0)] / _POWERS[np.maximum(power, 0)]
     return values
 
 

@@ -1,20 +1,10 @@
 """Predictions whose error rate changes while their inputs do not, and truths that come later."""
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from benchmarks.detection.stream import (
-    IDENTITY,
-    LABEL,
-    MINUTE,
-    TRUTH,
-    TRUTH_TIME,
-    Change,
-    ChangeKind,
-    Times,
-    time_column,
-)
+from benchmarks.detection.stream import IDENTITY, LABEL, MINUTE, TRUTH, TRUTH_TIME, Change, ChangeKind, time_column
+from monitor.arrays import Float32s, Int64s
 
 ERROR_RATE = 0.1
 DELAY = 30 * MINUTE
@@ -22,8 +12,8 @@ DELAY = 30 * MINUTE
 
 def truth_columns(
     random: np.random.Generator,
-    times: Times,
-    scores: npt.NDArray[np.float32],
+    times: Int64s,
+    scores: Float32s,
     *,
     change: Change | None,
     arrives: bool,

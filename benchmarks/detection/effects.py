@@ -3,14 +3,15 @@
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.detection.columns import CATEGORIES, CATEGORY, Values
-from benchmarks.detection.stream import HOUR, Change, ChangeKind, Times
+from benchmarks.detection.columns import CATEGORIES, CATEGORY
+from benchmarks.detection.stream import HOUR, Change, ChangeKind
+from monitor.arrays import Float32s, Int64s
 
 RAMP = 6 * HOUR
 NEW_CATEGORY = "indigo"
 
 
-def changed_numbers(values: Values, times: Times, change: Change, random: np.random.Generator) -> pa.Array:
+def changed_numbers(values: Float32s, times: Int64s, change: Change, random: np.random.Generator) -> pa.Array:
     """Return the numbers of a column after *change* was done to it.
 
     Args:
@@ -34,7 +35,9 @@ def changed_numbers(values: Values, times: Times, change: Change, random: np.ran
     raise ValueError(f"expected a change of numbers, found {change.kind}")
 
 
-def changed_categories(codes: np.ndarray, times: Times, change: Change | None, random: np.random.Generator) -> pa.Array:
+def changed_categories(
+    codes: np.ndarray, times: Int64s, change: Change | None, random: np.random.Generator
+) -> pa.Array:
     """Return a column of categories, *codes* being indices into `CATEGORIES`, after a new one came up if any did."""
     names = (*CATEGORIES, NEW_CATEGORY)
     if change is not None:
@@ -48,6 +51,6 @@ def fits(change: Change, distribution: str) -> bool:
     return (change.kind is ChangeKind.NEW_CATEGORY) == (distribution == CATEGORY)
 
 
-def _during(times: Times, change: Change) -> np.ndarray:
+def _during(times: Int64s, change: Change) -> np.ndarray:
     stop = np.iinfo(np.int64).max if change.stop is None else change.stop
     return (times >= change.start) & (times < stop)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.stats import chi2
 
 from benchmarks.detection.episodes import Episode
-from benchmarks.detection.stream import DAY, HOUR, Change, Times
+from benchmarks.detection.stream import DAY, HOUR, Change
+from monitor.arrays import Int64s
 
 CONFIDENCE = 0.95
 
@@ -60,7 +61,7 @@ class Found:
     episodes: int
 
 
-def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Times) -> Found:
+def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Int64s) -> Found:
     """Return what became of *change*.
 
     Args:
@@ -81,7 +82,7 @@ def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Times) ->
     )
 
 
-def _events_until(end: int | None, arrivals: Times) -> float:
+def _events_until(end: int | None, arrivals: Int64s) -> float:
     return math.inf if end is None else float(np.searchsorted(arrivals, end, side="left"))
 
 
@@ -173,6 +174,6 @@ def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "inverted_cdf"))
 
 
-def days_of(times: Times) -> float:
+def days_of(times: Int64s) -> float:
     """Return how many days lie between the first and the last of *times* (ms, increasing)."""
     return float((times[-1] - times[0]) / DAY)

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 
 from benchmarks.detection.stream import DAY, MINUTE
-
-Reals = npt.NDArray[np.float64]
+from monitor.arrays import Float64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,7 @@ class Movement:
         """Whether the mean never moves."""
         return self.cycle == 0.0 and self.wander == 0.0
 
-    def means(self, random: np.random.Generator, *, start: int, minutes: int) -> Reals:
+    def means(self, random: np.random.Generator, *, start: int, minutes: int) -> Float64s:
         """Return shape ``(minutes,)``: the mean in each minute from *start* (ms) on, the wander begun at random."""
         at = np.arange(minutes, dtype=np.int64) * MINUTE + start
         cycle = self.cycle * np.sin(2.0 * np.pi * (at % DAY) / DAY)

@@ -11,8 +11,9 @@ from benchmarks.detection.concept import truth_columns
 from benchmarks.detection.effects import changed_categories, changed_numbers, fits
 from benchmarks.detection.movement import Movement
 from benchmarks.detection.scoring import model_scores
-from benchmarks.detection.stream import DAY, HOUR, MINUTE, SCORE, TIME, Change, ChangeKind, Stream, Times, time_column
+from benchmarks.detection.stream import DAY, HOUR, MINUTE, SCORE, TIME, Change, ChangeKind, Stream, time_column
 from benchmarks.detection.traffic import Traffic, minute_of
+from monitor.arrays import Int64s
 
 START = 1_780_272_000_000  # 2026-06-01T00:00:00Z, where every synthetic reference begins
 
@@ -133,7 +134,7 @@ def _column(
     random: np.random.Generator,
     *,
     number: int,
-    times: Times,
+    times: Int64s,
     start: int,
     minutes: int,
     change: Change | None,

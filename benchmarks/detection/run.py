@@ -8,7 +8,8 @@ from benchmarks.detection.measures import Run, days_of, false_alarms_of, found_o
 from benchmarks.detection.model import profile_of, spec_of
 from benchmarks.detection.plan import OwnJob
 from benchmarks.detection.recipe import make_stream
-from benchmarks.detection.stream import TRUTH_TIME, ChangeKind, Stream, Times, times_of
+from benchmarks.detection.stream import TRUTH_TIME, ChangeKind, Stream, times_of
+from monitor.arrays import Int64s
 
 
 def own_runs(job: OwnJob) -> list[Run]:
@@ -41,7 +42,7 @@ def run_of(stream: Stream, judged: Judged) -> Run:
     )
 
 
-def arrivals_of(stream: Stream) -> Times:
+def arrivals_of(stream: Stream) -> Int64s:
     """Return when each event since the change's start could be known (ms, increasing): itself, for errors its truth."""
     if stream.change is None:
         return np.empty(0, dtype=np.int64)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+
+from monitor.arrays import Int64s
 
 TIME, SCORE, LABEL, TRUTH, TRUTH_TIME, IDENTITY = "at", "score", "label", "truth", "truth_at", "id"
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-Times = npt.NDArray[np.int64]
 
 
 class ChangeKind(StrEnum):
@@ -82,11 +82,11 @@ class Stream:
         return TRUTH in self.current.column_names
 
 
-def times_of(table: pa.Table, name: str = TIME) -> Times:
+def times_of(table: pa.Table, name: str = TIME) -> Int64s:
     """Return a column of times as epoch milliseconds, shape ``(rows,)``."""
     return np.ascontiguousarray(table[name].cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 
-def time_column(times: Times) -> pa.Array:
+def time_column(times: Int64s) -> pa.Array:
     """Return epoch milliseconds as ``timestamp[ms, UTC]``."""
     return pa.array(times, type=pa.int64()).cast(pa.timestamp("ms", tz="UTC"))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.detection.stream import DAY, MINUTE, Times
+from benchmarks.detection.stream import DAY, MINUTE
+from monitor.arrays import Int64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class Traffic:
     per_minute: float = 100.0
     ratio: float = 1.0
 
-    def times(self, *, start: int, minutes: int) -> Times:
+    def times(self, *, start: int, minutes: int) -> Int64s:
         """Return event times (ms, increasing): evenly inside each minute, noon being busiest.
 
         The number of events in a minute is its expected number, rounded so that the sum stays right.
@@ -29,6 +29,6 @@ class Traffic:
         return np.repeat(at, counts) + (place * MINUTE + MINUTE // 2) // np.repeat(counts, counts)
 
 
-def minute_of(times: Times, *, start: int) -> npt.NDArray[np.int64]:
+def minute_of(times: Int64s, *, start: int) -> Int64s:
     """Return for each time the number of its minute since *start*."""
     return (times - start) // MINUTE

@@ -5,18 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
 from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel
 from monitor.types import DeadLetterReason, ModelKey
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
 
 
 class _Invalid:
@@ -29,7 +24,7 @@ class _Invalid:
 INVALID: Final = _Invalid()
 INVALID_NUMBER: Final = float("inf")  # strict JSON cannot spell it, so it is free to mean "not a number"
 
-Column = Floats | Sequence[Any]
+Column = Float64s | Sequence[Any]
 """Numeric: float64, NaN is missing, infinite is invalid. Categorical: raw scalars, None is missing, or `INVALID`."""
 
 
@@ -87,14 +82,14 @@ class Predictions:
     rows: Indices
     ids: Sequence[str]
     versions: Sequence[str]
-    times: Integers
+    times: Int64s
     names: tuple[ColumnName, ...]
     columns: tuple[Column, ...]
     tags: tuple[Sequence[str | None], ...]
-    scores: Floats
+    scores: Float64s
     labels: Sequence[Any]
-    values: Floats
-    extra: Integers | None
+    values: Float64s
+    extra: Int64s | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

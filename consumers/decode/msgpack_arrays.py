@@ -9,14 +9,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from consumers.decode.columns import Floats
+from monitor.arrays import AnyUnsigned, Float64s, Int64s
 
 _FLOAT_BYTES = 9
 _ENCODER = msgspec.msgpack.Encoder()
 
-Integers = npt.NDArray[np.int64]
 
 _WHOLE, _FRACTION = (0xD6FF, ">u4", 6), (0xD7FF, ">u8", 10)  # marker, value, bytes of both
 _RUNS_AT_MOST = 40
@@ -24,7 +22,7 @@ _SECONDS_BITS = np.uint64(34)
 _SECONDS_MASK = np.uint64((1 << 34) - 1)
 
 
-def float_column(values: Sequence[float | None]) -> Floats:
+def float_column(values: Sequence[float | None]) -> Float64s:
     """Return *values* (floats or None, nothing else: a text would be read as a number) as an array, None as NaN."""
     packed = _ENCODER.encode(values)
     start = array_head_bytes(len(values))
@@ -33,7 +31,7 @@ def float_column(values: Sequence[float | None]) -> Floats:
     return np.ndarray((len(values),), ">f8", packed, start + 1, (_FLOAT_BYTES,)).astype(np.float64)
 
 
-def float_columns(rows: Sequence[tuple[Any, ...]], indices: Sequence[int]) -> Floats:
+def float_columns(rows: Sequence[tuple[Any, ...]], indices: Sequence[int]) -> Float64s:
     """Return the values (floats or None) at *indices* of each of *rows*, shape ``(indices, rows)``, None as NaN."""
     count = len(indices)
     if not count or not rows:
@@ -62,7 +60,7 @@ def array_head_bytes(length: int) -> int:
     return 1 if length < 1 << 4 else 3 if length < 1 << 16 else 5
 
 
-def packed_millis(moments: Sequence[datetime | int]) -> Integers | None:
+def packed_millis(moments: Sequence[datetime | int]) -> Int64s | None:
     """Return epoch milliseconds (rounded down) of times from 1970 to 2514.
 
     None: some are integers or other times, or whole seconds and others change too often to be read in runs.
@@ -70,7 +68,7 @@ def packed_millis(moments: Sequence[datetime | int]) -> Integers | None:
     if not moments:
         return np.empty(0, dtype=np.int64)
     packed, place = _ENCODER.encode(moments), array_head_bytes(len(moments))
-    parts: list[Integers] = []
+    parts: list[Int64s] = []
     left, form = len(moments), _FRACTION
     for _ in range(_RUNS_AT_MOST):
         run = _run(packed, place, left, *form)
@@ -84,7 +82,7 @@ def packed_millis(moments: Sequence[datetime | int]) -> Integers | None:
     return None
 
 
-def _run(packed: bytes, place: int, left: int, marker: int, value: str, width: int) -> npt.NDArray[np.unsignedinteger]:
+def _run(packed: bytes, place: int, left: int, marker: int, value: str, width: int) -> AnyUnsigned:
     """Return the values of the times of one form that stand at *place*, at most *left*."""
     room = min(left, (len(packed) - place) // width)
     if room == 0:
@@ -95,7 +93,7 @@ def _run(packed: bytes, place: int, left: int, marker: int, value: str, width: i
     return np.ndarray((length,), value, packed, place + 2, (width,))
 
 
-def _millis(run: npt.NDArray[np.unsignedinteger]) -> Integers:
+def _millis(run: AnyUnsigned) -> Int64s:
     values = run.astype(np.uint64)
     if run.dtype.itemsize == 4:
         return (values * np.uint64(1000)).astype(np.int64)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from consumers.decode.fields import malformed
 from consumers.decode.msgpack_arrays import packed_millis
+from monitor.arrays import Int64s
 from monitor.clock import iso_utc
 from monitor.errors import InvalidMessage
 from monitor.units import EARLIEST_MILLIS, LATEST_MILLIS, reading
@@ -25,7 +25,7 @@ Timestamp = (
 )
 
 
-def all_millis(moments: Sequence[datetime | int]) -> npt.NDArray[np.int64]:
+def all_millis(moments: Sequence[datetime | int]) -> Int64s:
     """Return `millis_of` of each."""
     packed = packed_millis(moments)
     return packed if packed is not None else np.fromiter(map(millis_of, moments), np.int64, len(moments))

@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, Floats, Indices, Integers, Predictions
+from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, Predictions
 from consumers.decode.event_struct import EventFields, EventShape, PlainPrediction, Prediction
 from consumers.decode.fields import number
 from consumers.decode.lenient import bare_prediction, prediction_of
 from consumers.decode.msgpack_arrays import float_column, float_columns
 from consumers.decode.times import all_millis
+from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
 from monitor.spec.model import ColumnKind
@@ -112,7 +113,7 @@ def predictions_of(
     )
 
 
-def _numbers_among_scalars(raw: list[Any]) -> Floats:
+def _numbers_among_scalars(raw: list[Any]) -> Float64s:
     return float_column([INVALID_NUMBER if each is INVALID else number(each) for each in raw])
 
 
@@ -124,7 +125,7 @@ def _tags(shape: EventShape, events: Sequence[Any]) -> tuple[list[str | None], .
     return tuple([getattr(each, f"t{index}") for each in found] for index in range(len(shape.tags)))
 
 
-def _extra(shape: EventShape, features: Sequence[tuple[Any, ...]], slow_extra: dict[int, int]) -> Integers | None:
+def _extra(shape: EventShape, features: Sequence[tuple[Any, ...]], slow_extra: dict[int, int]) -> Int64s | None:
     if not shape.extras and not slow_extra:
         return None
     counts = np.zeros(len(features), dtype=np.int64)

@@ -3,16 +3,17 @@
 import numpy as np
 import sqlalchemy as sa
 
-from consumers.admission import Mask, Patience, decide
+from consumers.admission import Patience, decide
 from consumers.decode.columns import Predictions
 from consumers.flush import Flusher
-from consumers.identities import Digests, identity_hashes, prediction_digests
+from consumers.identities import identity_hashes, prediction_digests
 from consumers.partition_state import PartitionState
 from consumers.pending import Pending
 from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from driftline.backtest.history import History
 from driftline.backtest.truths import TruthTable
+from monitor.arrays import Mask, UInt64s
 from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel
@@ -86,7 +87,7 @@ class Feed:
         """Commit the truths that were known *until* then (ms), after the last prediction."""
         self._flush(Pending(), moment=until)
 
-    def _identified(self, found: Predictions, batch: RecordBatch) -> tuple[Digests, Mask, int | None]:
+    def _identified(self, found: Predictions, batch: RecordBatch) -> tuple[UInt64s, Mask, int | None]:
         """Return the predictions' digests (0 without ids), which ingest would count, and the newest time of these."""
         count = len(found.rows)
         if self._history.ids is None:

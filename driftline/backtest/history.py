@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, ColumnName, Floats, Predictions
+from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, ColumnName, Predictions
+from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_millis, numbers, texts
 from monitor.reference.layout import CellsLayout, ColumnRole
@@ -56,16 +56,16 @@ class History:
         versions: In order of their texts; *version_codes*: which one each row is of.
     """
 
-    times: npt.NDArray[np.int64]
+    times: Int64s
     ids: pa.ChunkedArray | None
     versions: tuple[str, ...]
-    version_codes: npt.NDArray[np.intp]
+    version_codes: Indices
     names: tuple[ColumnName, ...]
     columns: tuple[Column, ...]
     tags: tuple[Sequence[str | None], ...]
-    scores: Floats
+    scores: Float64s
     labels: Sequence[Any]
-    values: Floats
+    values: Float64s
 
     def chunks(self, *, minutes: int, rows: int) -> Iterator[slice]:
         """Yield consecutive rows that lie in one stretch of *minutes* of event time, at most *rows* of them."""
@@ -154,9 +154,7 @@ def identities(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([str(each) for each in column.to_pylist()], pa.large_string())])
 
 
-def _versions(
-    table: pa.Table, columns: HistoryColumns, order: npt.NDArray[np.intp], problems: list[str]
-) -> Texts | None:
+def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems: list[str]) -> Texts | None:
     if columns.version is None:
         nothing = np.zeros(len(order), dtype=np.bool_)
         return Texts((columns.only_version,), np.zeros(len(order), np.intp), nothing, nothing)
@@ -186,9 +184,7 @@ def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
             return columns.latency
 
 
-def _column(
-    table: pa.Table, source: str | None, name: ColumnName, order: npt.NDArray[np.intp], problems: list[str]
-) -> Column:
+def _column(table: pa.Table, source: str | None, name: ColumnName, order: Indices, problems: list[str]) -> Column:
     if source is None or pa.types.is_null(table[source].type):
         return np.full(len(order), np.nan) if name.kind is ColumnKind.NUMERIC else [None] * len(order)
     if name.kind is ColumnKind.NUMERIC:
@@ -220,6 +216,6 @@ def _read(reading: Any, source: str, problems: list[str]) -> Any:
         return None
 
 
-def _tag(table: pa.Table, source: str, order: npt.NDArray[np.intp]) -> list[str | None]:
+def _tag(table: pa.Table, source: str, order: Indices) -> list[str | None]:
     found = table[source].to_pylist()
     return [None if found[index] is None else str(found[index]) for index in order.tolist()]

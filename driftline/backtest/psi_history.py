@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float32s
 from monitor.results import ColumnResult
 from monitor.types import MINUTE_MILLIS, Scale
 
 BUCKETS_AT_MOST = 360
 _MINUTES = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440)
 
-Floats = npt.NDArray[np.float32]
 _PSI, _PROVEN = 0, 1
 
 
@@ -51,7 +50,7 @@ class PsiTracks:
     def __init__(self, buckets: TimeBuckets) -> None:
         self.buckets = buckets
         self.names: tuple[str, ...] = ()
-        self._kept: dict[tuple[str, Scale], Floats] = {}
+        self._kept: dict[tuple[str, Scale], Float32s] = {}
 
     def add(self, version: str, scale: Scale, *, end: int, columns: tuple[ColumnResult, ...]) -> None:
         """Take in the numbers of one window that ended at *end* (ms)."""
@@ -71,14 +70,14 @@ class PsiTracks:
         """Every version and scale that had a judged column, in order."""
         return tuple(sorted(self._kept))
 
-    def psi(self, version: str, scale: Scale) -> Floats:
+    def psi(self, version: str, scale: Scale) -> Float32s:
         """Return the largest PSI; shape ``(columns, buckets)``, NaN where nothing was measured."""
-        found: Floats = self._kept[version, scale][_PSI]
+        found: Float32s = self._kept[version, scale][_PSI]
         return found
 
-    def proven(self, version: str, scale: Scale) -> Floats:
+    def proven(self, version: str, scale: Scale) -> Float32s:
         """Return the largest proven lower bound; NaN where PSI passed no tier."""
-        found: Floats = self._kept[version, scale][_PROVEN]
+        found: Float32s = self._kept[version, scale][_PROVEN]
         return found
 
 

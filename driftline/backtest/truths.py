@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from consumers.identities import digest_text, prediction_digests, sampled
 from driftline.backtest.history import identities
+from monitor.arrays import Indices, Int64s
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts
 from monitor.spec.model import ModelSpec
@@ -27,10 +27,10 @@ class TruthTable:
         values: The distinct values; *codes*: which one each truth has.
     """
 
-    known_at: npt.NDArray[np.int64]
+    known_at: Int64s
     ids: pa.ChunkedArray
     values: tuple[str, ...]
-    codes: npt.NDArray[np.intp]
+    codes: Indices
 
     def known_until(self, moment: int) -> int:
         """Return how many truths were known at *moment* (ms)."""

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from driftline.demo.acts import DAY, TimeLine
+from monitor.arrays import Float64s, Int64s, Mask, Strings
 from monitor.types import MINUTE_MILLIS
-
-Floats = npt.NDArray[np.float64]
-Times = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.str_]
 
 EVENTS_PER_MINUTE = 3.6
 INCOME_MEDIAN, INCOME_SPREAD = 3200.0, 0.45
@@ -29,23 +25,23 @@ _EMPLOYMENT = {"employed": 0.0, "self_employed": 0.3, "retired": -0.2, "unemploy
 class Applicants:
     """One array per column, shape ``(applicants,)``, in order of time (epoch ms)."""
 
-    times: Times
-    income: Floats
-    debt_ratio: Floats
-    age: npt.NDArray[np.int64]
-    loan_amount: Floats
-    history_months: npt.NDArray[np.int64]
-    purpose: Texts
-    region: Texts
-    employment: Texts
+    times: Int64s
+    income: Float64s
+    debt_ratio: Float64s
+    age: Int64s
+    loan_amount: Float64s
+    history_months: Int64s
+    purpose: Strings
+    region: Strings
+    employment: Strings
 
 
-def daylight(times: Times) -> Floats:
+def daylight(times: Int64s) -> Float64s:
     """Return where each time stands in its day: -1 at 2 in the morning, 1 at 2 in the afternoon (UTC)."""
     return np.sin(2 * np.pi * ((times % DAY) / DAY - 8 / 24))
 
 
-def arrivals(random: np.random.Generator, *, start: int, end: int) -> Times:
+def arrivals(random: np.random.Generator, *, start: int, end: int) -> Int64s:
     """Return when applications come in: a Poisson process, three times as busy by day as by night."""
     minutes = np.arange(start, end, MINUTE_MILLIS, dtype=np.int64)
     counts = random.poisson(EVENTS_PER_MINUTE * (1 + 0.5 * daylight(minutes)))
@@ -54,7 +50,7 @@ def arrivals(random: np.random.Generator, *, start: int, end: int) -> Times:
     return times
 
 
-def income_fall(times: Times, line: TimeLine) -> Floats:
+def income_fall(times: Int64s, line: TimeLine) -> Float64s:
     """Return how far incomes have fallen at each time, in spreads: a slow ramp down, a plateau, back again."""
     corners = (line.ramp_start, line.ramp_end, line.fade_start, line.fade_end)
     return np.interp(times, corners, (0.0, INCOME_FALL, INCOME_FALL, 0.0))
@@ -81,31 +77,31 @@ def draw_applicants(random: np.random.Generator, *, start: int, end: int, line: 
     )
 
 
-def _choices(random: np.random.Generator, shares: dict[str, float], count: int) -> Texts:
+def _choices(random: np.random.Generator, shares: dict[str, float], count: int) -> Strings:
     return random.choice(np.array(list(shares)), count, p=list(shares.values()))
 
 
-def default_probability(who: Applicants) -> Floats:
+def default_probability(who: Applicants) -> Float64s:
     """Return each applicant's true probability of default; version 3.2.0 knows it exactly."""
     return _sigmoid(_logit(who, debt_weight=1.1, history_weight=-0.8))
 
 
-def stable_score(who: Applicants, *, income_known: npt.NDArray[np.bool_]) -> Floats:
+def stable_score(who: Applicants, *, income_known: Mask) -> Float64s:
     """Return the scores of version 3.2.0; an unknown income counts as the median one."""
     return _sigmoid(_logit(who, debt_weight=1.1, history_weight=-0.8, income_known=income_known))
 
 
-def canary_score(who: Applicants) -> Floats:
+def canary_score(who: Applicants) -> Float64s:
     """Return the scores of version 3.3.0, trained with the history's sign turned round and the intercept lost."""
     return _sigmoid(_logit(who, debt_weight=1.1, history_weight=0.8) + 2.3)
 
 
-def labels(scores: Floats) -> npt.NDArray[np.str_]:
+def labels(scores: Float64s) -> Strings:
     """Return what the scores mean."""
     return np.where(scores >= THRESHOLD, POSITIVE, NEGATIVE)
 
 
-def outcomes(random: np.random.Generator, who: Applicants) -> npt.NDArray[np.str_]:
+def outcomes(random: np.random.Generator, who: Applicants) -> Strings:
     """Return what each applicant did in the end."""
     return np.where(random.random(len(who.times)) < default_probability(who), POSITIVE, NEGATIVE)
 
@@ -115,14 +111,14 @@ def _logit(
     *,
     debt_weight: float,
     history_weight: float,
-    income_known: npt.NDArray[np.bool_] | None = None,
-) -> Floats:
+    income_known: Mask | None = None,
+) -> Float64s:
     income = (np.log(who.income) - np.log(INCOME_MEDIAN)) / INCOME_SPREAD
     if income_known is not None:
         income = np.where(income_known, income, 0.0)
     loan = (np.log(np.maximum(who.loan_amount, 1.0)) - np.log(LOAN_MEDIAN)) / LOAN_SPREAD
     employment = np.array([_EMPLOYMENT[each] for each in who.employment.tolist()])
-    found: Floats = (
+    found: Float64s = (
         -2.1
         - 0.15 * income
         + debt_weight * (who.debt_ratio - 0.286) / 0.16
@@ -134,5 +130,5 @@ def _logit(
     return found
 
 
-def _sigmoid(values: Floats) -> Floats:
+def _sigmoid(values: Float64s) -> Float64s:
     return np.round(1 / (1 + np.exp(-values)), 6)

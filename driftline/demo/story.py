@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from driftline.demo.acts import CANARY, DAY, HOUR, MODEL, STABLE, TimeLine
-from driftline.demo.population import Applicants, Times, canary_score, draw_applicants, labels, outcomes, stable_score
+from driftline.demo.population import Applicants, canary_score, draw_applicants, labels, outcomes, stable_score
 from driftline.replay.events import TimedRecord, in_event_time
+from monitor.arrays import Float64s, Int64s, Mask, Strings
 from monitor.clock import iso_utc
 from monitor.types import Stage, TopicRole
 
@@ -31,18 +31,18 @@ class Story:
 
     line: TimeLine
     who: Applicants
-    canary: npt.NDArray[np.bool_]
+    canary: Mask
     income: tuple[float | str | None, ...]
-    score: npt.NDArray[np.float64]
-    outcome: npt.NDArray[np.str_]
-    known_at: Times
+    score: Float64s
+    outcome: Strings
+    known_at: Int64s
 
     @property
     def predictions(self) -> int:
         return len(self.who.times)
 
     @property
-    def correct(self) -> npt.NDArray[np.bool_]:
+    def correct(self) -> Mask:
         """Whether each prediction came true."""
         return np.asarray(labels(self.score) == self.outcome, dtype=np.bool_)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.arrays import Int64s
 from monitor.clock import iso_utc
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis
@@ -73,9 +73,7 @@ def require_columns(table: pa.Table, names: tuple[str, ...], *, source: str) -> 
         raise SpecError(source, problems)
 
 
-def event_times(
-    table: pa.Table, *, timestamp: str | None, start: int | None, every: int | None, source: str
-) -> npt.NDArray[np.int64]:
+def event_times(table: pa.Table, *, timestamp: str | None, start: int | None, every: int | None, source: str) -> Int64s:
     """Return each row's event time in ms: its *timestamp*, or *start* and *every* so many ms one more.
 
     Raises:
@@ -104,7 +102,7 @@ class Replayed:
 
 
 def prediction_records(
-    table: pa.Table, *, times: npt.NDArray[np.int64], columns: ReplayColumns, replayed: Replayed
+    table: pa.Table, *, times: Int64s, columns: ReplayColumns, replayed: Replayed
 ) -> Iterator[TimedRecord]:
     """Yield one prediction event per row, in order of *times* (shape ``(rows,)``, ms); equal times keep their order."""
     order = np.argsort(times, kind="stable")
@@ -139,7 +137,7 @@ def truth_records(
     identities: Sequence[object],
     truths: Sequence[object],
     *,
-    times: npt.NDArray[np.int64],
+    times: Int64s,
     delay: int,
     model: ModelKey,
 ) -> Iterator[TimedRecord]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import AnyIntegers, Indices
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.reference.layout import CellsLayout
@@ -14,7 +14,7 @@ from monitor.spec.model import ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
 from monitor.types import IncidentKind, Tier
 
-PaneCounts = npt.NDArray[np.integer]
+PaneCounts = AnyIntegers
 """Counts of one pane in a layout's order, in the narrow type in which they are stored."""
 
 STATISTIC = "anytime"
@@ -33,9 +33,9 @@ class AnytimeWatch:
     """
 
     length: int
-    columns: npt.NDArray[np.intp]
-    places: npt.NDArray[np.intp]
-    bins: npt.NDArray[np.intp]
+    columns: Indices
+    places: Indices
+    bins: Indices
     detector: EDetector
     log_run_length: float
 

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Indices, Mask
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, Slot
 from monitor.spec.model import ColumnKind
 from monitor.stats.columnar import Counts
-
-Indexes = npt.NDArray[np.intp]
 
 SHARES = ("missing", "invalid", "unseen", "far")
 MISSING, INVALID, UNSEEN, FAR = range(4)
@@ -35,13 +33,13 @@ class ComparisonOrder:
     """
 
     size: int
-    gather: Indexes
-    columns: Indexes
-    bins: Indexes
-    columns_of_bins: Indexes
-    bins_per_column: Indexes
-    points: npt.NDArray[np.bool_]
-    slots: Indexes
+    gather: Indices
+    columns: Indices
+    bins: Indices
+    columns_of_bins: Indices
+    bins_per_column: Indices
+    points: Mask
+    slots: Indices
 
 
 def comparison_order(layout: CellsLayout, bins: tuple[tuple[int, ...], ...]) -> ComparisonOrder:
@@ -75,7 +73,7 @@ def comparison_order(layout: CellsLayout, bins: tuple[tuple[int, ...], ...]) -> 
     )
 
 
-def _starts(lengths: list[int]) -> Indexes:
+def _starts(lengths: list[int]) -> Indices:
     return np.cumsum([0, *lengths[:-1]], dtype=np.intp)
 
 
@@ -98,7 +96,7 @@ class Sample:
     totals: Counts
 
 
-def sample_of(counts: Counts, *, order: ComparisonOrder, constant: npt.NDArray[np.bool_]) -> Sample:
+def sample_of(counts: Counts, *, order: ComparisonOrder, constant: Mask) -> Sample:
     """Return *counts*, shape ``(order.size,)``, in the order of comparison.
 
     Args:

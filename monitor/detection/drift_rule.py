@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
+from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.detection.measurements import Half, Measured, column_psi
-from monitor.detection.prepared import Mask, Prepared, ScaleMovement
+from monitor.detection.prepared import Prepared, ScaleMovement
 from monitor.spec.model import TierSpec
-from monitor.stats.columnar import Reals
 from monitor.stats.psi_bounds import (
     chance_level,
     distance_lower_bound,
@@ -24,7 +24,7 @@ def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
     return ((Tier.CRITICAL, tiers.critical), (Tier.ALERT, tiers.alert), (Tier.WARNING, tiers.warning))
 
 
-def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Reals:
+def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Float64s:
     """Return the proven bound of each column whose PSI passed the warning tier, NaN of the others.
 
     The non-central chi-squared distribution has its price, so it is asked only where it can matter.
@@ -40,8 +40,8 @@ def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Reals:
 
 
 def _lower_bounds(
-    prepared: Prepared, movement: ScaleMovement, *, reference: Sample, current: Sample, psi: Reals, conclusive: Mask
-) -> Reals:
+    prepared: Prepared, movement: ScaleMovement, *, reference: Sample, current: Sample, psi: Float64s, conclusive: Mask
+) -> Float64s:
     lows = np.full(len(psi), np.nan)
     passed = conclusive & (psi > prepared.drift.tiers.warning)
     if passed.any():
@@ -57,7 +57,7 @@ def _lower_bounds(
     return lows
 
 
-def drift_claims(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[Claim, ...]:
+def drift_claims(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[Claim, ...]:
     """Return at most one claim per monitored column: by PSI, else by the KS distance.
 
     Args:
@@ -88,7 +88,7 @@ class PreviousWindow:
     sample: Sample
 
     @cached_property
-    def psi_low(self) -> Reals:
+    def psi_low(self) -> Float64s:
         """The proven PSI of each column, shape ``(columns,)``; NaN where PSI passed no tier or values are too few."""
         prepared, reference = self.prepared, self.prepared.reference_of(self.measured.previous_hours)
         return _lower_bounds(

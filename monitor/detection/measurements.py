@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
 from monitor.detection.prepared import Prepared, ScaleMovement
 from monitor.detection.seasonal import Hours, WindowHours
 from monitor.results import ColumnResult, FurtherStatistics
 from monitor.spec.model import FurtherStatistic
 from monitor.stats.chi_squared import chi_squared_tests
-from monitor.stats.columnar import Counts, Reals
+from monitor.stats.columnar import Counts
 from monitor.stats.divergences import (
     hellinger_distances,
     jensen_shannon_distances,
@@ -42,7 +42,7 @@ def further_statistics(
     starts = prepared.order.columns_of_bins
     nothing: Numbers = [None] * columns
 
-    def of_bins(name: FurtherStatistic, distances: Callable[..., Reals]) -> Numbers:
+    def of_bins(name: FurtherStatistic, distances: Callable[..., Float64s]) -> Numbers:
         return _numbers(distances(reference.bins, current.bins, starts=starts)) if name in wanted else nothing
 
     jensen_shannon = of_bins(FurtherStatistic.JENSEN_SHANNON, jensen_shannon_distances)
@@ -77,7 +77,7 @@ def further_statistics(
     )
 
 
-def _numbers(values: Reals) -> Numbers:
+def _numbers(values: Float64s) -> Numbers:
     return [None if each != each else each for each in values.tolist()]
 
 
@@ -100,12 +100,12 @@ class Half:
         return self.prepared.sample(self.counts)
 
     @cached_property
-    def psi(self) -> Reals:
+    def psi(self) -> Float64s:
         """PSI of each column, NaN without values."""
         return column_psi(self.prepared, reference=self.reference, current=self.sample)
 
     @cached_property
-    def distances(self) -> Reals:
+    def distances(self) -> Float64s:
         """KS distance of each column, NaN without values."""
         return column_distances(self.prepared, reference=self.reference, current=self.sample).distances
 
@@ -129,11 +129,11 @@ class Measured:
     whole: Sample
     previous_hours: Hours | None
     halves: tuple[Half, Half]
-    psi: Reals
-    distances: Reals
-    distance_bounds: Reals
-    conclusive: npt.NDArray[np.bool_]
-    phi: Reals
+    psi: Float64s
+    distances: Float64s
+    distance_bounds: Float64s
+    conclusive: Mask
+    phi: Float64s
 
 
 def measure(
@@ -177,7 +177,7 @@ def measure(
     )
 
 
-def column_psi(prepared: Prepared, *, reference: Sample, current: Sample) -> Reals:
+def column_psi(prepared: Prepared, *, reference: Sample, current: Sample) -> Float64s:
     """Return the PSI of each column of *current*, NaN without values or reference."""
     return population_stability_indexes(reference.bins, current.bins, starts=prepared.order.columns_of_bins)
 
@@ -188,7 +188,7 @@ def column_distances(prepared: Prepared, *, reference: Sample, current: Sample) 
     return kolmogorov_smirnov_distances(reference.cells, current.cells, point_cells=order.points, starts=order.columns)
 
 
-def column_results(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[ColumnResult, ...]:
+def column_results(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[ColumnResult, ...]:
     """Return the numbers of each column of the layout, as they are stored.
 
     Args:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Mask
 from monitor.detection.anytime_rule import AnytimeWatch, anytime_watch
 from monitor.detection.comparison import ComparisonOrder, Sample, comparison_order, sample_of
 from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_reference
@@ -12,10 +12,8 @@ from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
 from monitor.spec.model import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
-from monitor.stats.columnar import Counts, Reals
+from monitor.stats.columnar import Counts
 from monitor.stats.wasserstein import relative_widths
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ def family_of(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask
     )
 
 
-def cell_widths(layout: CellsLayout, order: ComparisonOrder, reference: Counts) -> Reals:
+def cell_widths(layout: CellsLayout, order: ComparisonOrder, reference: Counts) -> Float64s:
     """Return the widths as of `relative_widths`, shape ``(compared,)``; NaN for categorical columns.
 
     Args:
@@ -59,7 +57,7 @@ def cell_widths(layout: CellsLayout, order: ComparisonOrder, reference: Counts) 
     return relative_widths(reference, low=low, high=high, starts=order.columns)
 
 
-def _bounds(column: ColumnCells) -> Reals:
+def _bounds(column: ColumnCells) -> Float64s:
     """Return where the compared cells of *column* begin and end; categories have no extent."""
     if column.kind is ColumnKind.CATEGORICAL:
         return np.zeros(column.cells + 1)
@@ -78,11 +76,11 @@ class ScaleMovement:
         share_variance: Shape ``(columns, 4)``: of the shares in the order of `SHARES`.
     """
 
-    kappa: Reals
-    nu: Reals
-    kappa_half: Reals
+    kappa: Float64s
+    nu: Float64s
+    kappa_half: Float64s
     statuses: tuple[str, ...]
-    share_variance: Reals
+    share_variance: Float64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +116,7 @@ class Prepared:
     movements: dict[int, ScaleMovement]
     drift: DriftSpec
     min_events: int
-    widths: Reals | None
+    widths: Float64s | None
 
     def sample(self, counts: Counts) -> Sample:
         """Return the counts of one span of time, in the order of comparison.

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import MISSING, SHARES, UNSEEN, Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.detection.measurements import Measured
-from monitor.detection.prepared import Mask, Prepared
-from monitor.stats.columnar import Reals
+from monitor.detection.prepared import Prepared
 from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
 from monitor.types import IncidentKind, Tier
 
@@ -64,11 +64,11 @@ def judged_shares(prepared: Prepared) -> Mask:
     return judged
 
 
-def tolerances(prepared: Prepared) -> Reals:
+def tolerances(prepared: Prepared) -> Float64s:
     """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
     minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
     relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
-    allowed: Reals = np.maximum(minimum, relative * _shares_of(prepared.reference))
+    allowed: Float64s = np.maximum(minimum, relative * _shares_of(prepared.reference))
     return allowed
 
 
@@ -139,8 +139,8 @@ def _in_halves(prepared: Prepared, measured: Measured, *, column: int, kind: int
     return True
 
 
-def _shares_of(sample: Sample) -> Reals:
-    shares: Reals = sample.shares / np.maximum(sample.totals, 1)
+def _shares_of(sample: Sample) -> Float64s:
+    shares: Float64s = sample.shares / np.maximum(sample.totals, 1)
     return shares
 
 

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import DriftSpec
-from monitor.stats.columnar import Reals
 from monitor.stats.natural_movement import mixture_shares, mixture_size
 from monitor.types import HOUR_MILLIS, Season
 
-Hours = npt.NDArray[np.int64]
+Hours = Int64s
 """Events per hour of the season, shape ``(season.hours,)``."""
 
 
@@ -46,10 +45,10 @@ class SeasonalReference:
     """
 
     season: Season
-    columns: npt.NDArray[np.bool_]
-    places: npt.NDArray[np.intp]
-    shares: Reals
-    events: Reals
+    columns: Mask
+    places: Indices
+    shares: Float64s
+    events: Float64s
 
     def mixed(self, reference: Sample, hours: Hours, order: ComparisonOrder) -> Sample:
         """Return *reference* with its seasonal columns mixed of the hours in which a window's events came."""

@@ -2,17 +2,17 @@
 
 import numpy as np
 
+from monitor.arrays import Float64s
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.results import Finding
-from monitor.stats.columnar import Reals
 from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
 from monitor.types import IncidentKind, Tier, Verdict
 
 FALSE_DISCOVERY_RATE = 0.05
 
 
-def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Reals) -> tuple[str, ...]:
+def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[str, ...]:
     """Return the columns whose PSI is past the warning tier, at most one in twenty of them falsely.
 
     Less is asked of each than of a finding, which alone may wake somebody: this is for whoever looks already. First

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.arrays import Float64s
 from monitor.detection.anytime_rule import PaneCounts, anytime_claims, with_anytime
 from monitor.detection.drift_rule import PreviousWindow, drift_claims, psi_lower_bounds
 from monitor.detection.evidence import Claim, Level, Settled, settle
@@ -19,7 +20,7 @@ from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_claims
 from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
 from monitor.results import ColumnResult, Finding, WindowResult
-from monitor.stats.columnar import Counts, Reals
+from monitor.stats.columnar import Counts
 from monitor.types import IncidentKind, Scale, Verdict
 
 
@@ -35,7 +36,7 @@ class Examined:
     scale: Scale
     events: int
     measured: Measured | None
-    psi_low: Reals
+    psi_low: Float64s
     claims: tuple[Claim, ...]
     columns: tuple[ColumnResult, ...]
 

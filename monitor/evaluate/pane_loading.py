@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 
+from monitor.arrays import AnyIntegers
 from monitor.errors import DriftlineError
 from monitor.store.panes import pane_counts
-from monitor.windows.count_cache import Counts, CountsCache, RowIds, narrowed, total
+from monitor.windows.count_cache import CountsCache, RowIds, narrowed, total
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.sliding import PaneRow
 
@@ -25,14 +26,14 @@ class StepSums:
         self._cache = cache
         self._size = size
 
-    def load(self, steps: Iterable[tuple[PaneRow, ...]]) -> dict[RowIds, Counts]:
+    def load(self, steps: Iterable[tuple[PaneRow, ...]]) -> dict[RowIds, AnyIntegers]:
         """Return the counts of each step by the ids of its rows.
 
         Raises:
             PaneRowsReplaced: A row is no longer there.
             CorruptPaneError: A row's counts cannot be decoded.
         """
-        found: dict[RowIds, Counts] = {}
+        found: dict[RowIds, AnyIntegers] = {}
         missing: dict[RowIds, None] = {}
         for step in steps:
             ids = tuple(row.row_id for row in step)
@@ -47,9 +48,9 @@ class StepSums:
             found.update(self._sums(group))
         return found
 
-    def _sums(self, steps: list[RowIds]) -> dict[RowIds, Counts]:
+    def _sums(self, steps: list[RowIds]) -> dict[RowIds, AnyIntegers]:
         rows = self._decoded({row_id for ids in steps for row_id in ids})
-        sums: dict[RowIds, Counts] = {}
+        sums: dict[RowIds, AnyIntegers] = {}
         for ids in steps:
             sums[ids] = (
                 rows[ids[0]] if len(ids) == 1 else narrowed(total((rows[each] for each in ids), size=self._size))
@@ -57,7 +58,7 @@ class StepSums:
             self._cache.put(ids, sums[ids])
         return sums
 
-    def _decoded(self, row_ids: set[int]) -> dict[int, Counts]:
+    def _decoded(self, row_ids: set[int]) -> dict[int, AnyIntegers]:
         known = {each: counts for each in row_ids if (counts := self._cache.get((each,))) is not None}
         unknown = sorted(row_ids - known.keys())
         encoded = pane_counts(self._connection, unknown) if unknown else {}

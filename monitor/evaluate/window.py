@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 
+from monitor.arrays import AnyIntegers, Int64s
 from monitor.detection import (
     Examined,
     Prepared,
@@ -21,7 +21,7 @@ from monitor.evaluate.pane_loading import StepSums
 from monitor.results import WindowResult
 from monitor.types import Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
-from monitor.windows.count_cache import Counts, CountsCache, RowIds, total
+from monitor.windows.count_cache import CountsCache, RowIds, total
 from monitor.windows.sliding import (
     PaneRow,
     SpanCutError,
@@ -118,16 +118,16 @@ class StepHours:
 
     def __init__(self, season: Season) -> None:
         self._season = season
-        self._known: dict[RowIds, npt.NDArray[np.int64]] = {}
+        self._known: dict[RowIds, Int64s] = {}
 
     def of_window(self, window: WindowRows) -> WindowHours:
         """Return the hours of the window's halves and of the window before it."""
         return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
 
-    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> npt.NDArray[np.int64]:
+    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> Int64s:
         return total((self._of_step(step) for step in steps), size=self._season.hours)
 
-    def _of_step(self, step: tuple[PaneRow, ...]) -> npt.NDArray[np.int64]:
+    def _of_step(self, step: tuple[PaneRow, ...]) -> Int64s:
         ids = tuple(row.row_id for row in step)
         if ids not in self._known:
             hours = np.zeros(self._season.hours, dtype=np.int64)
@@ -181,7 +181,7 @@ _SENTENCES = {
 def _decided(
     window: WindowRows,
     decision: ModelDecision,
-    loaded: dict[RowIds, Counts],
+    loaded: dict[RowIds, AnyIntegers],
     sums: StepSums,
     hours: StepHours | None,
     *,
@@ -225,13 +225,13 @@ def _decided(
     return result, concluded(decision.beside, beside)
 
 
-def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, Counts]) -> tuple[Counts, ...]:
+def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, AnyIntegers]) -> tuple[AnyIntegers, ...]:
     if not watches_panes(decision.prepared, window.window.scale):
         return ()
     return tuple(loaded[tuple(row.row_id for row in step)] for step in window.first_half + window.second_half)
 
 
-def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, Counts], size: int) -> npt.NDArray[np.int64]:
+def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, AnyIntegers], size: int) -> Int64s:
     return total((loaded[tuple(row.row_id for row in step)] for step in steps), size=size)
 
 

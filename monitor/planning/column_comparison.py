@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.arrays import Float64s
 from monitor.detection import Prepared
-from monitor.stats.columnar import Reals
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold
 from monitor.types import Scale
@@ -83,7 +83,7 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
     )
 
 
-def reference_sizes(prepared: Prepared, minutes: int) -> Reals:
+def reference_sizes(prepared: Prepared, minutes: int) -> Float64s:
     """Return how many reference values each column of a span of *minutes* is compared with; shape ``(columns,)``.
 
     Columns that follow the hour are compared with the hours of the span alone: the median over the hours in which it

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.errors import DriftlineError, SpecError
 from monitor.reference.layout import canonical_category
 from monitor.spec.model import ColumnKind
@@ -30,12 +30,12 @@ class UncountableColumn(DriftlineError):
 class Numbers:
     """Shape ``(rows,)`` each: *values*, and whether one is *missing* (then its value is NaN) or not finite."""
 
-    values: npt.NDArray[np.float64]
-    missing: npt.NDArray[np.bool_]
-    invalid: npt.NDArray[np.bool_]
+    values: Float64s
+    missing: Mask
+    invalid: Mask
 
     @property
-    def valid(self) -> npt.NDArray[np.float64]:
+    def valid(self) -> Float64s:
         """The finite values."""
         return self.values[~(self.missing | self.invalid)]
 
@@ -45,9 +45,9 @@ class Texts:
     """Canonical *categories* and, shape ``(rows,)``, the index of each row's; -1 where *missing* or *invalid*."""
 
     categories: tuple[str, ...]
-    codes: npt.NDArray[np.intp]
-    missing: npt.NDArray[np.bool_]
-    invalid: npt.NDArray[np.bool_]
+    codes: Indices
+    missing: Mask
+    invalid: Mask
 
 
 def natural_kind(kind: pa.DataType) -> ColumnKind | None:
@@ -94,7 +94,7 @@ def texts(column: pa.ChunkedArray) -> Texts:
     return Texts(categories, codes, missing, ~missing & (codes < 0))
 
 
-def _spelled_texts(found: pa.Array) -> tuple[tuple[str, ...], npt.NDArray[np.intp]]:
+def _spelled_texts(found: pa.Array) -> tuple[tuple[str, ...], Indices]:
     """Return the categories among distinct values, sorted, and the place of each value's; -1 where it has none.
 
     The places have one entry more than there are values: rows without a value point at it.
@@ -111,7 +111,7 @@ def _spelled_texts(found: pa.Array) -> tuple[tuple[str, ...], npt.NDArray[np.int
     return categories, np.array([-1 if text is None else place[text] for text in spelled] + [-1], dtype=np.intp)
 
 
-def epoch_millis(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def epoch_millis(column: pa.ChunkedArray) -> Int64s:
     """Return times as epoch milliseconds; times without a zone are read as UTC.
 
     Raises:
@@ -134,7 +134,7 @@ def epoch_millis(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return _plausible(np.ascontiguousarray(millis.to_numpy(), dtype=np.int64), whole_numbers=False)
 
 
-def _plausible(times: npt.NDArray[np.int64], *, whole_numbers: bool) -> npt.NDArray[np.int64]:
+def _plausible(times: Int64s, *, whole_numbers: bool) -> Int64s:
     """Return *times* when all are from 1973 to 2286; the first other one is named with its row, counted from 1."""
     outside = np.flatnonzero((times < EARLIEST_MILLIS) | (times > LATEST_OF_FILES))
     if not len(outside):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.arrays import Indices, Int64s, Objects
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import (
     Numbers,
@@ -23,15 +23,7 @@ from monitor.reference.cell_choice import (
     latency_cells,
     weights_of_valid,
 )
-from monitor.reference.counting import (
-    ColumnPlaces,
-    Indices,
-    Integers,
-    categorical_places,
-    counts_on_cells,
-    grouped_counts,
-    numeric_places,
-)
+from monitor.reference.counting import ColumnPlaces, categorical_places, counts_on_cells, grouped_counts, numeric_places
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
 from monitor.reference.movement import TimeBlocks, column_movements, share_variances, time_blocks
@@ -50,7 +42,7 @@ def column_reference(
     cells: ColumnCells,
     *,
     bins: Indices,
-    by_block: Integers,
+    by_block: Int64s,
     blocks: TimeBlocks | None,
     lengths: tuple[int, ...],
     season: Season | None,
@@ -87,7 +79,7 @@ def column_reference(
     return with_season(reference, bin_counts=bin_counts, blocks=blocks, lengths=lengths, season=season)
 
 
-def binned(cells: ColumnCells, counts: Integers) -> Integers:
+def binned(cells: ColumnCells, counts: Int64s) -> Int64s:
     """Return PSI's bins of *counts*, shape ``(…, bins + SLOTS)``: what is outside the range counts at its ends.
 
     A reference from a table has nothing there; live time may.
@@ -126,7 +118,7 @@ def agreeing_rows(
     return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
 
 
-def _spelled(found: Texts) -> npt.NDArray[np.object_]:
+def _spelled(found: Texts) -> Objects:
     """Return shape ``(rows,)``: each row's text, None where it has none."""
     return np.array([*found.categories, None], dtype=object)[found.codes]
 
@@ -137,9 +129,9 @@ class _Built:
 
     cells: ColumnCells
     reference: ColumnReference
-    counts: Integers
-    blocks: Integers
-    hours: Integers
+    counts: Int64s
+    blocks: Int64s
+    hours: Int64s
 
 
 def build_profile(
@@ -263,21 +255,21 @@ def _build_column(
     return _Built(cells, reference, counts, by_block, by_hour)
 
 
-def _bins(cells: ColumnCells, counts: Integers) -> Indices:
+def _bins(cells: ColumnCells, counts: Int64s) -> Indices:
     counted = counts[: cells.cells]
     if cells.kind is ColumnKind.CATEGORICAL:
         return rare_merge(counted)
     return np.searchsorted(decile_bins(counted), np.arange(cells.cells), side="right") - 1
 
 
-def _block_counts(places: ColumnPlaces, bins: Indices, blocks: TimeBlocks | None) -> Integers:
+def _block_counts(places: ColumnPlaces, bins: Indices, blocks: TimeBlocks | None) -> Int64s:
     groups = int(bins.max()) + 1
     if blocks is None:
         return np.zeros((0, groups + SLOTS), dtype=np.int64)
     return grouped_counts(places, bins, groups=groups, row_of=blocks.of_row, rows=len(blocks.starts))
 
 
-def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | None) -> Integers:
+def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | None) -> Int64s:
     if hours is None:
         return np.zeros((0, cells.cells + SLOTS), dtype=np.int64)
     every_cell = np.arange(cells.cells)

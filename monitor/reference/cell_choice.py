@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.arrays import AnyNumbers, Float64s
 from monitor.errors import EmptySampleError
 from monitor.reference.arrow_columns import Numbers, Texts, UncountableColumn, is_number, numbers, texts
 from monitor.reference.description import CountedColumn
@@ -19,7 +19,6 @@ FAR_WIDTHS = 3.0
 LATENCY_DECADES = range(-1, 5)  # 0.1 ms to 100 s
 LATENCY_CELLS_PER_DECADE = 20
 
-Reals = npt.NDArray[np.float64]
 
 MAXIMUM_CATEGORIES = 1000
 LOOKED_AT = 10_000
@@ -29,9 +28,9 @@ LOOKED_AT = 10_000
 class _Distribution:
     """Distinct values, rising, and how much of the sample lies at or below each: rows, or weight."""
 
-    distinct: Reals
-    masses: npt.NDArray[np.number]
-    below_or_at: npt.NDArray[np.number]
+    distinct: Float64s
+    masses: AnyNumbers
+    below_or_at: AnyNumbers
 
     @property
     def total(self) -> float:
@@ -47,12 +46,12 @@ class _Distribution:
         index = np.searchsorted(self.below_or_at, math.ceil(wanted) if self.in_rows else wanted)
         return float(self.distinct[min(int(index), self.distinct.size - 1)])
 
-    def quantile_edges(self, cells: int) -> Reals:
+    def quantile_edges(self, cells: int) -> Float64s:
         """Return the value behind each *cells*-th of the sample.
 
         No interpolation: an edge is always a value of the reference, so ties never straddle it.
         """
-        levels: npt.NDArray[np.number] = np.arange(cells) * (self.total / cells)
+        levels: AnyNumbers = np.arange(cells) * (self.total / cells)
         if self.in_rows:
             levels = -(-np.arange(cells, dtype=np.int64) * int(self.total) // cells)
         places = np.searchsorted(self.below_or_at, levels, side="right")
@@ -65,7 +64,7 @@ class _Distribution:
 
 
 def numeric_cells(
-    values: Reals, *, name: str, role: ColumnRole = ColumnRole.FEATURE, weights: Reals | None = None
+    values: Float64s, *, name: str, role: ColumnRole = ColumnRole.FEATURE, weights: Float64s | None = None
 ) -> ColumnCells:
     """Return cells on which the KS distance is exact for up to 1000 distinct values and deciles are sums of cells.
 
@@ -122,13 +121,13 @@ def latency_cells(*, name: str) -> ColumnCells:
     )
 
 
-def interquartile_range(values: Reals, weights: Reals | None = None) -> float:
+def interquartile_range(values: Float64s, weights: Float64s | None = None) -> float:
     """Return q75 - q25 of at least one value, both values of the sample; *weights* as in `numeric_cells`."""
     sample = _distribution(values, weights)
     return sample.quantile(0.75) - sample.quantile(0.25)
 
 
-def _distribution(values: Reals, weights: Reals | None) -> _Distribution:
+def _distribution(values: Float64s, weights: Float64s | None) -> _Distribution:
     if weights is None:
         distinct, counts = np.unique(values + 0.0, return_counts=True)
         return _Distribution(distinct, counts, np.cumsum(counts))
@@ -190,7 +189,7 @@ def column_cells(
     return found, cells
 
 
-def weights_of_valid(found: Numbers, weights: RowWeights | None) -> npt.NDArray[np.float64] | None:
+def weights_of_valid(found: Numbers, weights: RowWeights | None) -> Float64s | None:
     """Return the weights of the finite values; None without weights."""
     return None if weights is None else weights.values[~(found.missing | found.invalid)]
 

@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Indices, Int64s
 from monitor.reference.arrow_columns import Numbers, Texts
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind
 
-Indices = npt.NDArray[np.intp]
-Integers = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.float64]
 NOWHERE = -1
 FAR_SLOTS = 2  # the last ones; what they count is also in a cell or slot before them
 
@@ -31,7 +28,7 @@ class ColumnPlaces:
     cell: Indices
     slot: Indices
     far: Indices
-    weights: Reals | None = None
+    weights: Float64s | None = None
 
 
 def numeric_places(cells: ColumnCells, numbers: Numbers) -> ColumnPlaces:
@@ -62,14 +59,14 @@ def categorical_places(cells: ColumnCells, texts: Texts) -> ColumnPlaces:
     return ColumnPlaces(cell, slot, np.full(cell.size, NOWHERE, dtype=np.intp))
 
 
-def counts_on_cells(cells: ColumnCells, places: ColumnPlaces) -> Integers:
+def counts_on_cells(cells: ColumnCells, places: ColumnPlaces) -> Int64s:
     """Return the column's part of the vector of counts: its cells, then its slots."""
     return grouped_counts(places, np.arange(cells.cells), groups=cells.cells).reshape(-1)
 
 
 def grouped_counts(
     places: ColumnPlaces, group_of_cell: Indices, *, groups: int, row_of: Indices | None = None, rows: int = 1
-) -> Integers:
+) -> Int64s:
     """Return how often each group of cells and each slot was hit.
 
     Args:
@@ -95,11 +92,11 @@ def grouped_counts(
     if places.weights is None:
         return np.bincount(found, minlength=rows * width).astype(np.int64).reshape(rows, width)
     weights = np.concatenate([places.weights[hit] for hit in hit_rows])
-    weighed: Reals = np.bincount(found, weights=weights, minlength=rows * width).astype(np.float64)
+    weighed: Float64s = np.bincount(found, weights=weights, minlength=rows * width).astype(np.float64)
     return whole_counts(weighed.reshape(rows, width))
 
 
-def whole_counts(weighed: Reals) -> Integers:
+def whole_counts(weighed: Float64s) -> Int64s:
     """Return weighed counts, shape ``(rows, groups + SLOTS)``, as integers of the same sums.
 
     What lies below any edge is rounded, not each count: no cumulative share is off by more than half a row, however
@@ -111,7 +108,7 @@ def whole_counts(weighed: Reals) -> Integers:
     return counts
 
 
-def rebinned_counts(profile: ReferenceProfile, layout: CellsLayout) -> Integers:
+def rebinned_counts(profile: ReferenceProfile, layout: CellsLayout) -> Int64s:
     """Return the counts of *profile* on *layout*, shape ``(layout.size,)``; exact where the cells are the same.
 
     Inside a numeric cell the values are taken as even, so a cumulative share is off by at most the share of one cell,
@@ -128,7 +125,7 @@ def rebinned_counts(profile: ReferenceProfile, layout: CellsLayout) -> Integers:
     return counts
 
 
-def _rebinned(source: ColumnCells, counts: Integers, target: ColumnCells) -> Integers:
+def _rebinned(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64s:
     if source == target:
         return counts
     if target.kind is ColumnKind.CATEGORICAL:
@@ -136,7 +133,7 @@ def _rebinned(source: ColumnCells, counts: Integers, target: ColumnCells) -> Int
     return _by_edges(source, counts, target)
 
 
-def _by_name(source: ColumnCells, counts: Integers, target: ColumnCells) -> Integers:
+def _by_name(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64s:
     place = {name: index for index, name in enumerate(target.categories)}
     found = np.zeros(target.cells + SLOTS, dtype=np.int64)
     found[target.cells :] = counts[source.cells :]
@@ -145,7 +142,7 @@ def _by_name(source: ColumnCells, counts: Integers, target: ColumnCells) -> Inte
     return found
 
 
-def _by_edges(source: ColumnCells, counts: Integers, target: ColumnCells) -> Integers:
+def _by_edges(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64s:
     slots = counts[source.cells :]
     cuts = np.array([*target.edges, _behind(target.maximum), target.far_low, _behind(target.far_high)])
     below = _mass_below(source, counts, cuts)
@@ -159,11 +156,11 @@ def _by_edges(source: ColumnCells, counts: Integers, target: ColumnCells) -> Int
     weighed[0, target.cells + Slot.ABOVE] = total - inside[-1]
     weighed[0, target.cells + Slot.FAR_LOW] = far_low
     weighed[0, target.cells + Slot.FAR_HIGH] = total - far_high
-    found: Integers = whole_counts(weighed)[0]
+    found: Int64s = whole_counts(weighed)[0]
     return found
 
 
-def _mass_below(source: ColumnCells, counts: Integers, cuts: Reals) -> Reals:
+def _mass_below(source: ColumnCells, counts: Int64s, cuts: Float64s) -> Float64s:
     """Return how many values lie below each of *cuts*; what is outside the source's range counts at its ends."""
     edges = np.array([*source.edges, _behind(source.maximum)])
     cumulative = np.concatenate([[0], np.cumsum(counts[: source.cells])]).astype(np.float64)
@@ -174,7 +171,7 @@ def _mass_below(source: ColumnCells, counts: Integers, cuts: Reals) -> Reals:
         start, stop = edges[cell] * scale, edges[cell + 1] * scale
         inside = np.clip((cuts * scale - start) / (stop - start), 0.0, 1.0)
     inside = np.where(np.isinf(stop), cuts > edges[cell], inside)  # the largest float of all
-    found: Reals = cumulative[cell] + inside * (cumulative[cell + 1] - cumulative[cell])
+    found: Float64s = cumulative[cell] + inside * (cumulative[cell + 1] - cumulative[cell])
     found += counts[source.cells + Slot.BELOW] * (cuts >= edges[0])
     return found
 

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Indices
 from monitor.spec.model import ColumnKind
 
 
@@ -98,7 +98,7 @@ class CellsLayout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.spans[-1].stop if self.columns else 0
 
     @cached_property
-    def slot_index(self) -> npt.NDArray[np.intp]:
+    def slot_index(self) -> Indices:
         """Shape ``(columns, SLOTS)``: index in the vector of each column's slots."""
         return np.array([np.arange(span.slots, span.stop) for span in self.spans], dtype=np.intp).reshape(-1, SLOTS)
 

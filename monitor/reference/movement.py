@@ -6,8 +6,8 @@ from itertools import chain, count
 from math import gcd
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
 from monitor.reference.profile import Movement
 from monitor.stats.natural_movement import natural_movement, natural_share_movement
 from monitor.types import MINUTE_MILLIS
@@ -15,8 +15,6 @@ from monitor.types import MINUTE_MILLIS
 MAXIMUM_BLOCKS = 50_000
 MAXIMUM_BLOCK_COUNTS = 1 << 26  # 256 MiB of uint32: a profile must fit in memory, however many columns it has
 
-Integers = npt.NDArray[np.integer]
-Sums = npt.NDArray[np.int64]
 ShareVariances = tuple[float, float, float]
 
 
@@ -32,10 +30,10 @@ class TimeBlocks:
 
     minutes: int
     starts: tuple[int, ...]
-    of_row: npt.NDArray[np.intp]
+    of_row: Indices
 
 
-def time_blocks(times: npt.NDArray[np.int64], *, lengths: tuple[int, ...], counts_per_block: int) -> TimeBlocks:
+def time_blocks(times: Int64s, *, lengths: tuple[int, ...], counts_per_block: int) -> TimeBlocks:
     """Return the finest blocks that add up to the window lengths, their halves and previous windows.
 
     The block length is the greatest common divisor of all half lengths. When that makes more than `MAXIMUM_BLOCKS`
@@ -71,14 +69,14 @@ def _block_minutes(lengths: tuple[int, ...]) -> Iterator[int]:
     return chain(divisors, (divisors[-1] << doublings for doublings in count(1)))
 
 
-def _cut(times: npt.NDArray[np.int64], minutes: int) -> TimeBlocks:
+def _cut(times: Int64s, minutes: int) -> TimeBlocks:
     span = minutes * MINUTE_MILLIS
     numbers, of_row = np.unique(times // span, return_inverse=True)
     return TimeBlocks(minutes, tuple((numbers * span).tolist()), of_row)
 
 
 def column_movements(
-    *, starts: tuple[int, ...], block_minutes: int, bin_counts: Integers, lengths: tuple[int, ...]
+    *, starts: tuple[int, ...], block_minutes: int, bin_counts: AnyIntegers, lengths: tuple[int, ...]
 ) -> dict[int, Movement]:
     """Return the movement of one column for each of *lengths* (statistics §3.2).
 
@@ -107,7 +105,12 @@ def column_movements(
 
 
 def share_variances(
-    *, starts: tuple[int, ...], block_minutes: int, slot_counts: Integers, totals: Integers, lengths: tuple[int, ...]
+    *,
+    starts: tuple[int, ...],
+    block_minutes: int,
+    slot_counts: AnyIntegers,
+    totals: AnyIntegers,
+    lengths: tuple[int, ...],
 ) -> dict[int, ShareVariances]:
     """Return the block variance of the missing, invalid and unseen share for each of *lengths*.
 
@@ -131,8 +134,8 @@ def share_variances(
 
 
 def disjoint_blocks(
-    counts: Integers, *, starts: tuple[int, ...], block_minutes: int, length: int, events_column: int | None = None
-) -> Sums:
+    counts: AnyIntegers, *, starts: tuple[int, ...], block_minutes: int, length: int, events_column: int | None = None
+) -> Int64s:
     """Return *counts* summed over the disjoint blocks of `grouped_blocks`.
 
     Args:
@@ -146,7 +149,7 @@ def disjoint_blocks(
     found = grouped_blocks(events, starts=starts, block_minutes=block_minutes, length=length)
     if not len(found.owners):
         return np.zeros((0, counts.shape[1]), dtype=np.int64)
-    sums: Sums = np.add.reduceat(counts[found.kept].astype(np.int64), found.firsts, axis=0)
+    sums: Int64s = np.add.reduceat(counts[found.kept].astype(np.int64), found.firsts, axis=0)
     return sums
 
 
@@ -160,17 +163,15 @@ class GroupedBlocks:
     """
 
     kept: slice
-    owners: npt.NDArray[np.intp]
+    owners: Indices
 
     @property
-    def firsts(self) -> npt.NDArray[np.intp]:
+    def firsts(self) -> Indices:
         """The first time block of each longer one, among those kept."""
         return np.flatnonzero(np.diff(self.owners, prepend=-1))
 
 
-def grouped_blocks(
-    events: npt.NDArray[np.number], *, starts: tuple[int, ...], block_minutes: int, length: int
-) -> GroupedBlocks:
+def grouped_blocks(events: AnyNumbers, *, starts: tuple[int, ...], block_minutes: int, length: int) -> GroupedBlocks:
     """Return the disjoint blocks of *length* minutes, aligned to multiples of it since the epoch.
 
     The first and the last block are left out where the reference covers them in part and they hold under half of

@@ -4,9 +4,9 @@ from functools import cached_property
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
+from monitor.arrays import Int64s, UInt32s
 from monitor.errors import SpecError
 from monitor.reference.layout import CellsLayout
 from monitor.types import Season
@@ -86,12 +86,12 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     importance: dict[str, float] = msgspec.field(default_factory=dict)
 
     @cached_property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Int64s:
         """Shape ``(layout.size,)``; read-only."""
         return np.frombuffer(self.counts_bytes, dtype="<i8")
 
     @cached_property
-    def hours(self) -> npt.NDArray[np.uint32] | None:
+    def hours(self) -> UInt32s | None:
         """Shape ``(hours, layout.size)``, read-only; None without hour profiles."""
         if self.season is None:
             return None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.build import binned, column_reference
 from monitor.reference.layout import SLOTS, ColumnCells, ColumnRole
 from monitor.reference.movement import TimeBlocks, live_block_minutes
@@ -19,11 +19,8 @@ from monitor.types import HOUR_MILLIS, Season
 ROLLING_DAYS = 7
 _TWO_HOURS = 120  # as in a reference from a table: its halves are hours, so blocks lie inside an hour
 
-AnyIntegers = npt.NDArray[np.integer]
 
 MINIMUM_SHARE = 0.01  # of the reference, in every bin: as in one from a table
-
-Integers = npt.NDArray[np.int64]
 
 
 class CoarseOrder:
@@ -50,7 +47,7 @@ class CoarseOrder:
         self.size = start
         self.spans = tuple(spans)
 
-    def coarse(self, counts: AnyIntegers) -> npt.NDArray[np.int64]:
+    def coarse(self, counts: AnyIntegers) -> Int64s:
         """Return *counts*, shape ``(layout.size,)``, summed by bin and slot."""
         # In floats, which hold every count under 2^53 exactly: five times as fast as adding integers one by one.
         return np.bincount(self._index, weights=counts, minlength=self.size).astype(np.int64)
@@ -139,12 +136,12 @@ class LiveSums:
         self.hours: SeasonHours | None = None
         if len(times):
             self.hours = season_hours(times, season=season, block_minutes=block_minutes, counts=base.layout.size)
-        self.total: Integers = np.zeros(base.layout.size, dtype=np.int64)
+        self.total: Int64s = np.zeros(base.layout.size, dtype=np.int64)
         by_hour = 0 if self.hours is None else self.hours.season.hours
-        self.by_hour: Integers = np.zeros((by_hour, base.layout.size), dtype=np.int64)
+        self.by_hour: Int64s = np.zeros((by_hour, base.layout.size), dtype=np.int64)
         self.events = 0
 
-    def add(self, start: int, counts: npt.NDArray[np.integer], *, events: int) -> None:
+    def add(self, start: int, counts: AnyIntegers, *, events: int) -> None:
         """Add one hour's *counts*, shape ``(layout.size,)``."""
         self.total += counts.astype(np.int64)
         self.events += events
@@ -158,7 +155,7 @@ class LiveBlocks:
 
     minutes: int
     starts: tuple[int, ...]
-    counts: Integers
+    counts: Int64s
 
 
 def rolling_profile(
@@ -225,7 +222,7 @@ def rolling_profile(
     )
 
 
-def _by_bin(counts: Integers, bins: npt.NDArray[np.intp]) -> Integers:
+def _by_bin(counts: Int64s, bins: Indices) -> Int64s:
     """Return one column's *counts* (cells, then slots) by bin, then slots."""
     groups = int(bins.max()) + 1
     found = np.zeros(groups + SLOTS, dtype=np.int64)
@@ -234,7 +231,7 @@ def _by_bin(counts: Integers, bins: npt.NDArray[np.intp]) -> Integers:
     return found
 
 
-def _merged_bins(cells: ColumnCells, counts: Integers) -> npt.NDArray[np.intp]:
+def _merged_bins(cells: ColumnCells, counts: Int64s) -> Indices:
     """Return for each bin of the base the bin that it belongs to by now."""
     held = binned(cells, counts).astype(np.int64)
     if held.sum() == 0:
@@ -245,7 +242,7 @@ def _merged_bins(cells: ColumnCells, counts: Integers) -> npt.NDArray[np.intp]:
     return np.searchsorted(starts, np.arange(len(held)), side="right") - 1
 
 
-def _regrouped(by_block: Integers, merged: npt.NDArray[np.intp]) -> Integers:
+def _regrouped(by_block: Int64s, merged: Indices) -> Int64s:
     groups = int(merged.max()) + 1
     found = np.zeros((len(by_block), groups + SLOTS), dtype=np.int64)
     for old, new in enumerate(merged.tolist()):

@@ -5,14 +5,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.arrays import Float64s, Indices
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, numbers
-
-Reals = npt.NDArray[np.float64]
-Groups = npt.NDArray[np.intp]
 
 COPIES_WORTH_A_NOTE = 0.01
 
@@ -25,14 +22,14 @@ class RowWeights:
         values: Shape ``(rows,)``, positive; their sum is `effective_rows`.
     """
 
-    values: Reals
+    values: Float64s
 
     @property
     def effective_rows(self) -> int:
         """The equal rows that these are worth, at least 1."""
         return round(float(self.values.sum()))
 
-    def within(self, groups: Groups) -> "RowWeights":
+    def within(self, groups: Indices) -> "RowWeights":
         """Return the weights scaled anew in each group of rows, to what the group is worth by itself.
 
         Args:
@@ -43,7 +40,7 @@ class RowWeights:
         return replace(self, values=self.values * (sums / np.where(squares > 0.0, squares, 1.0))[groups])
 
 
-def scaled_weights(raw: Reals) -> RowWeights:
+def scaled_weights(raw: Float64s) -> RowWeights:
     r"""Return positive weights in units in which they add up to Kish's effective sample size, rounded.
 
     .. math:: n_\mathrm{eff} = \frac{(\sum w)^2}{\sum w^2}
@@ -63,7 +60,7 @@ def scaled_weights(raw: Reals) -> RowWeights:
     return RowWeights(shares * (effective / shares.sum()))
 
 
-def read_weights(column: pa.ChunkedArray) -> Reals:
+def read_weights(column: pa.ChunkedArray) -> Float64s:
     """Return the weights in a column of a table, shape ``(rows,)``; a row of weight 0 counts for nothing.
 
     Raises:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.movement import TimeBlocks, grouped_blocks
 from monitor.reference.profile import ColumnReference, Movement
 from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
@@ -18,20 +18,16 @@ DECIDING_LENGTH_AT_MOST = 12 * 60  # minutes: in a longer window a daily cycle a
 EXPLAINED = 0.5
 AGAINST_SAMPLING = 0.5
 
-Integers = npt.NDArray[np.integer]
-
 
 @dataclass(frozen=True, slots=True)
 class SeasonHours:
     """Each row's hour of the season, shape ``(rows,)``."""
 
     season: Season
-    of_row: npt.NDArray[np.intp]
+    of_row: Indices
 
 
-def season_hours(
-    times: npt.NDArray[np.int64], *, season: Season | None, block_minutes: int, counts: int
-) -> SeasonHours | None:
+def season_hours(times: Int64s, *, season: Season | None, block_minutes: int, counts: int) -> SeasonHours | None:
     """Return the hours of *times* (ms), None where hour profiles cannot be had or say nothing.
 
     They need 5 days of rows for the hours of the day, 14 for those of the week, time blocks that lie inside an hour,
@@ -45,7 +41,7 @@ def season_hours(
 
 
 def seasonal_movements(
-    *, starts: tuple[int, ...], block_minutes: int, bin_counts: Integers, lengths: tuple[int, ...], season: Season
+    *, starts: tuple[int, ...], block_minutes: int, bin_counts: AnyIntegers, lengths: tuple[int, ...], season: Season
 ) -> dict[int, Movement]:
     """Return the movement of one column against the mixture of its hours, as `column_movements` does without it."""
     bins = bin_counts.shape[1]
@@ -68,7 +64,7 @@ def seasonal_movements(
 def with_season(
     reference: ColumnReference,
     *,
-    bin_counts: Integers,
+    bin_counts: AnyIntegers,
     blocks: TimeBlocks,
     lengths: tuple[int, ...],
     season: Season,
@@ -109,7 +105,7 @@ def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *,
 
 
 def _hourly_blocks(
-    bin_counts: Integers, hours: npt.NDArray[np.int64], *, starts: tuple[int, ...], block_minutes: int, length: int
+    bin_counts: AnyIntegers, hours: Int64s, *, starts: tuple[int, ...], block_minutes: int, length: int
 ) -> HourlyBlocks:
     grouped = grouped_blocks(bin_counts.sum(axis=1), starts=starts, block_minutes=block_minutes, length=length)
     of_block, of_hour = grouped.owners, hours[grouped.kept]

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Mask
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, column_lengths, paired_shares
+from monitor.stats.columnar import ONE_COLUMN, Counts, Starts, column_lengths, paired_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +21,11 @@ class AreaUnderCurve:
 class AreasUnderCurve:
     """The same for many columns of scores: both arrays ``(..., columns)``, NaN where a class is empty."""
 
-    areas: Reals
-    half_widths: Reals
+    areas: Float64s
+    half_widths: Float64s
 
 
-def area_under_curve(
-    positives: Counts, negatives: Counts, *, point_cells: npt.NDArray[np.bool_] | None = None
-) -> AreaUnderCurve:
+def area_under_curve(positives: Counts, negatives: Counts, *, point_cells: Mask | None = None) -> AreaUnderCurve:
     r"""Return the probability that a positive scores higher than a negative, ties counting half.
 
     .. math:: \mathrm{AUC} = \frac{1}{PN} \sum_c \mathrm{pos}_c
@@ -58,9 +56,7 @@ def area_under_curve(
     return AreaUnderCurve(area=float(found.areas[0]), half_width=float(found.half_widths[0]))
 
 
-def areas_under_curve(
-    positives: Counts, negatives: Counts, *, point_cells: npt.NDArray[np.bool_], starts: Starts
-) -> AreasUnderCurve:
+def areas_under_curve(positives: Counts, negatives: Counts, *, point_cells: Mask, starts: Starts) -> AreasUnderCurve:
     """Return area and half-width of every column of a concatenation (a score per class), for one window or many.
 
     Args:

@@ -1,13 +1,13 @@
 """Which cells and categories share a bin: deciles of the reference, and one bin for what is rare."""
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Indices
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.columnar import Counts
 
 
-def decile_bins(counts_of_cells: Counts, *, bins: int = 10, minimum_share: float = 0.01) -> npt.NDArray[np.intp]:
+def decile_bins(counts_of_cells: Counts, *, bins: int = 10, minimum_share: float = 0.01) -> Indices:
     """Return the first cell of each bin, the bins being the deciles of the reference.
 
     Every decile cuts at the cell edge nearest to it. A cell that holds a whole decile or more (zeros, a flag)
@@ -48,7 +48,7 @@ def decile_bins(counts_of_cells: Counts, *, bins: int = 10, minimum_share: float
     return merge_small(np.array(inside, dtype=np.intp), counts_of_cells, minimum_share * float(total))
 
 
-def rare_merge(category_counts: Counts, *, minimum_share: float = 0.01, maximum: int = 30) -> npt.NDArray[np.intp]:
+def rare_merge(category_counts: Counts, *, minimum_share: float = 0.01, maximum: int = 30) -> Indices:
     """Return the bin of each category: its own, or the last one for all that are rare.
 
     Rare is what holds under *minimum_share* of the reference or comes after the *maximum* most frequent
@@ -80,7 +80,7 @@ def rare_merge(category_counts: Counts, *, minimum_share: float = 0.01, maximum:
     return groups
 
 
-def merge_small(starts: npt.NDArray[np.intp], counts: Counts, minimum: float) -> npt.NDArray[np.intp]:
+def merge_small(starts: Indices, counts: Counts, minimum: float) -> Indices:
     """Return the first cells of neighbouring bins so merged that each holds *minimum*, the smallest going first.
 
     Args:

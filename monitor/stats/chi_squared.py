@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc
 
-from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, paired_totals, require_one_column
-
-Mask = npt.NDArray[np.bool_]
+from monitor.arrays import Float64s, Indices, Mask
+from monitor.stats.columnar import ONE_COLUMN, Counts, Starts, paired_totals, require_one_column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +22,9 @@ class ChiSquared:
 class ChiSquaredTests:
     """The same for many columns: arrays ``(..., columns)``; NaN, and no freedom, where a side is empty."""
 
-    statistics: Reals
-    freedoms: npt.NDArray[np.intp]
-    p_values: Reals
+    statistics: Float64s
+    freedoms: Indices
+    p_values: Float64s
 
 
 def chi_squared_test(reference: Counts, current: Counts, *, minimum_expected: float = 5.0) -> ChiSquared:
@@ -110,7 +108,7 @@ def chi_squared_tests(
     )
 
 
-def _thin_cells(expected: Reals, *, starts: Starts, lengths: npt.NDArray[np.intp], minimum: float) -> Mask:
+def _thin_cells(expected: Float64s, *, starts: Starts, lengths: Indices, minimum: float) -> Mask:
     """Return which cells are merged: those under the *minimum*, and the first smallest other where they stay under."""
     thin = expected < minimum
     together = np.add.reduceat(expected * thin, starts, axis=-1)

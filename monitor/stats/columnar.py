@@ -3,23 +3,22 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.errors import BinMismatchError, EmptySampleError
 
-Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Counts = Int64s | Float64s
 """Observations per bin or cell. Real-valued only where a reference is a weighted mixture of profiles."""
 
-Starts = npt.NDArray[np.intp] | npt.NDArray[np.int64]
+Starts = Indices | Int64s
 """First index of each column (or bin) in a concatenation, beginning with 0 and strictly increasing."""
 
-Reals = npt.NDArray[np.float64]
 
 ONE_COLUMN = np.zeros(1, dtype=np.intp)
 """Starts of an array that is one column."""
 
 
-def column_lengths(starts: Starts, size: int) -> npt.NDArray[np.intp]:
+def column_lengths(starts: Starts, size: int) -> Indices:
     """Return how many entries each column has in a concatenation of *size* entries.
 
     Raises:
@@ -57,16 +56,16 @@ class PairedShares:
         measured: Shape ``(..., columns)``. Both sides of the column have observations.
     """
 
-    reference: Reals
-    current: Reals
-    measured: npt.NDArray[np.bool_]
+    reference: Float64s
+    current: Float64s
+    measured: Mask
     starts: Starts
 
-    def sums(self, terms: Reals) -> Reals:
+    def sums(self, terms: Float64s) -> Float64s:
         """Return the sum of *terms* over the bins of each column, NaN (not measured) where a side is empty."""
         return np.where(self.measured, np.add.reduceat(terms, self.starts, axis=-1), np.nan)
 
-    def maxima(self, terms: Reals) -> Reals:
+    def maxima(self, terms: Float64s) -> Float64s:
         """Return the largest of *terms* in each column, NaN (not measured) where a side is empty."""
         return np.where(self.measured, np.maximum.reduceat(terms, self.starts, axis=-1), np.nan)
 
@@ -87,8 +86,8 @@ def paired_shares(reference: Counts, current: Counts, *, starts: Starts, pseudoc
     added = pseudocount * lengths
     # Without a pseudocount a column may hold nothing: 0 / 1 instead of 0 / 0.
     reference_divisors, current_divisors = (np.where(total > 0, total, 1.0) for total in (m + added, n + added))
-    p: Reals = (reference + pseudocount) / np.repeat(reference_divisors, lengths, axis=-1)
-    q: Reals = (current + pseudocount) / np.repeat(current_divisors, lengths, axis=-1)
+    p: Float64s = (reference + pseudocount) / np.repeat(reference_divisors, lengths, axis=-1)
+    q: Float64s = (current + pseudocount) / np.repeat(current_divisors, lengths, axis=-1)
     return PairedShares(reference=p, current=q, measured=(m > 0) & (n > 0), starts=starts)
 
 
@@ -102,8 +101,8 @@ def matched_shares(reference: Counts, current: Counts, *, starts: Starts) -> Pai
     """
     lengths, m, n = paired_totals(reference, current, starts=starts)
     measured = (m > 0) & (n > 0)
-    p: Reals = reference * np.repeat(np.where(measured, 1.0 / np.where(measured, m, 1), 0.0), lengths, axis=-1)
-    q: Reals = current * np.repeat(np.where(measured, 1.0 / np.where(measured, n, 1), 0.0), lengths, axis=-1)
+    p: Float64s = reference * np.repeat(np.where(measured, 1.0 / np.where(measured, m, 1), 0.0), lengths, axis=-1)
+    q: Float64s = current * np.repeat(np.where(measured, 1.0 / np.where(measured, n, 1), 0.0), lengths, axis=-1)
     return PairedShares(reference=p, current=q, measured=measured, starts=starts)
 
 
@@ -130,7 +129,7 @@ def require_pseudocount(pseudocount: float) -> None:
         raise ValueError(f"pseudocount must be positive, found {pseudocount}")
 
 
-def paired_totals(reference: Counts, current: Counts, *, starts: Starts) -> tuple[npt.NDArray[np.intp], Counts, Counts]:
+def paired_totals(reference: Counts, current: Counts, *, starts: Starts) -> tuple[Indices, Counts, Counts]:
     """Return each column's number of bins, and its observations m (reference) and n (current).
 
     Raises:

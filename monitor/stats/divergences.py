@@ -3,15 +3,8 @@
 import numpy as np
 from scipy.special import xlog1py
 
-from monitor.stats.columnar import (
-    ONE_COLUMN,
-    Counts,
-    Reals,
-    Starts,
-    paired_shares,
-    require_one_column,
-    require_pseudocount,
-)
+from monitor.arrays import Float64s
+from monitor.stats.columnar import ONE_COLUMN, Counts, Starts, paired_shares, require_one_column, require_pseudocount
 
 
 def jensen_shannon_divergence(reference: Counts, current: Counts) -> float:
@@ -74,7 +67,7 @@ def jensen_shannon_distance(reference: Counts, current: Counts) -> float:
     return float(np.sqrt(jensen_shannon_divergence(reference, current)))
 
 
-def jensen_shannon_divergences(reference: Counts, current: Counts, *, starts: Starts) -> Reals:
+def jensen_shannon_divergences(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
     """Return the divergence of every column of a concatenation, for one window or many.
 
     Args:
@@ -96,7 +89,7 @@ def jensen_shannon_divergences(reference: Counts, current: Counts, *, starts: St
     return shares.sums(0.25 * both * (xlog1py(1.0 + t, t) + xlog1py(1.0 - t, -t)))
 
 
-def jensen_shannon_distances(reference: Counts, current: Counts, *, starts: Starts) -> Reals:
+def jensen_shannon_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
     """Return the distance of every column; arguments, shapes and errors as of `jensen_shannon_divergences`."""
     return np.asarray(np.sqrt(jensen_shannon_divergences(reference, current, starts=starts)), dtype=np.float64)
 
@@ -132,7 +125,7 @@ def kullback_leibler_divergence(reference: Counts, current: Counts, *, pseudocou
 
 def kullback_leibler_divergences(
     reference: Counts, current: Counts, *, pseudocount: float = 0.5, starts: Starts
-) -> Reals:
+) -> Float64s:
     """Return the divergence of every column of a concatenation, for one window or many.
 
     Args:
@@ -188,7 +181,7 @@ def hellinger_distance(reference: Counts, current: Counts) -> float:
     return float(hellinger_distances(reference, current, starts=ONE_COLUMN)[0])
 
 
-def hellinger_distances(reference: Counts, current: Counts, *, starts: Starts) -> Reals:
+def hellinger_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
     """Return the distance of every column of a concatenation, for one window or many.
 
     Args:
@@ -239,7 +232,7 @@ def total_variation_distance(reference: Counts, current: Counts) -> float:
     return float(total_variation_distances(reference, current, starts=ONE_COLUMN)[0])
 
 
-def total_variation_distances(reference: Counts, current: Counts, *, starts: Starts) -> Reals:
+def total_variation_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
     """Return the distance of every column of a concatenation, for one window or many.
 
     Args:
@@ -283,7 +276,7 @@ def l_infinity_distance(reference: Counts, current: Counts) -> float:
     return float(l_infinity_distances(reference, current, starts=ONE_COLUMN)[0])
 
 
-def l_infinity_distances(reference: Counts, current: Counts, *, starts: Starts) -> Reals:
+def l_infinity_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
     """Return the distance of every column of a concatenation, for one window or many.
 
     Args:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import Float64s, Mask
 from monitor.errors import BinMismatchError
-from monitor.stats.columnar import Counts, Reals, Starts, column_lengths
+from monitor.stats.columnar import Counts, Starts, column_lengths
 from monitor.stats.proportions import share_tolerance, wilson_interval
 
 ODDS_RATIOS = (1.25, 1.6, 2.5)
@@ -17,8 +17,8 @@ ODDS_RATIOS = (1.25, 1.6, 2.5)
 class ToleranceBand:
     """Lowest and highest share of each bin, shape ``(bins of all columns,)``; 0 and 1 in a column without reference."""
 
-    low: Reals
-    high: Reals
+    low: Float64s
+    high: Float64s
 
 
 def tolerance_band(reference: Counts, *, starts: Starts, confidence: float = 0.999) -> ToleranceBand:
@@ -55,10 +55,10 @@ class EDetector:
         watched: Shape ``(columns,)``. The column has a reference, so that there are alternatives.
     """
 
-    inside: Reals
-    outside: Reals
-    log_weights: Reals
-    watched: npt.NDArray[np.bool_]
+    inside: Float64s
+    outside: Float64s
+    log_weights: Float64s
+    watched: Mask
     starts: Starts
 
 
@@ -66,7 +66,7 @@ class EDetector:
 class EDetectorState:
     """What is remembered from pane to pane: log R of each alternative and bin, −inf before the first pane."""
 
-    log_statistics: Reals
+    log_statistics: Float64s
 
 
 def e_detector(
@@ -123,12 +123,12 @@ def after_pane(detector: EDetector, state: EDetectorState, counts: Counts) -> ED
     return EDetectorState(log_statistics=np.where(counted[0], grown, state.log_statistics))
 
 
-def log_statistic(detector: EDetector, state: EDetectorState) -> Reals:
+def log_statistic(detector: EDetector, state: EDetectorState) -> Float64s:
     """Return log M of each column, shape ``(columns,)``; past log C it is an alarm. NaN where not watched."""
     return _mixture(detector, state.log_statistics)
 
 
-def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Reals:
+def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Float64s:
     """Return log M after each pane, as if the first one were the first there is.
 
     Args:
@@ -148,17 +148,17 @@ def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Reals:
     return _mixture(detector, total + np.logaddexp.accumulate(begun, axis=-3))
 
 
-def _log_evidence(detector: EDetector, panes: Counts) -> tuple[Reals, npt.NDArray[np.bool_]]:
+def _log_evidence(detector: EDetector, panes: Counts) -> tuple[Float64s, Mask]:
     """Return log E of every pane, shape ``(..., panes, alternatives, bins)``, and where its column has events."""
     bins = detector.inside.shape[-1]
     if panes.ndim < 2 or panes.shape[-1] != bins:
         raise BinMismatchError(f"expected counts of {bins} bins, found shape {panes.shape}")
     lengths = column_lengths(detector.starts, bins)
     events = np.repeat(np.add.reduceat(panes, detector.starts, axis=-1), lengths, axis=-1)
-    log_evidence: Reals = panes[..., np.newaxis, :] * detector.inside + events[..., np.newaxis, :] * detector.outside
+    log_evidence: Float64s = panes[..., np.newaxis, :] * detector.inside + events[..., np.newaxis, :] * detector.outside
     return log_evidence, events[..., np.newaxis, :] > 0
 
 
-def _mixture(detector: EDetector, log_statistics: Reals) -> Reals:
+def _mixture(detector: EDetector, log_statistics: Float64s) -> Float64s:
     weighted = np.logaddexp.reduce(log_statistics + detector.log_weights, axis=-2)
     return np.where(detector.watched, np.logaddexp.reduceat(weighted, detector.starts, axis=-1), np.nan)

@@ -1,10 +1,9 @@
 """Which of many columns to list as moved: p-values at the tier's edge, false discoveries bounded."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc, chndtr
 
-from monitor.stats.columnar import Reals
+from monitor.arrays import Float64s, Mask
 from monitor.stats.psi_bounds import effective_size
 
 
@@ -36,7 +35,7 @@ def psi_p_value(
     return max(boundary, movement)
 
 
-def benjamini_hochberg(p_values: Reals, *, q: float) -> npt.NDArray[np.bool_]:
+def benjamini_hochberg(p_values: Float64s, *, q: float) -> Mask:
     r"""Return which hypotheses are rejected with an expected share of at most *q* false ones.
 
     Rejected are the *k* smallest p-values with the largest *k* for which :math:`p_{(k)} \le k q / K`.

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import kolmogorov
 
+from monitor.arrays import Float64s, Mask
 from monitor.errors import BinMismatchError, EmptySampleError
-from monitor.stats.columnar import Counts, Reals, Starts, matched_shares
+from monitor.stats.columnar import Counts, Starts, matched_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,11 @@ class KolmogorovSmirnov:
 class KolmogorovSmirnovDistances:
     """The same for many columns: both arrays ``(..., columns)``, NaN where a side is empty."""
 
-    distances: Reals
-    error_bounds: Reals
+    distances: Float64s
+    error_bounds: Float64s
 
 
-def kolmogorov_smirnov(reference: Counts, current: Counts, *, point_cells: npt.NDArray[np.bool_]) -> KolmogorovSmirnov:
+def kolmogorov_smirnov(reference: Counts, current: Counts, *, point_cells: Mask) -> KolmogorovSmirnov:
     r"""Return the largest gap of the two cumulative shares at cell edges, and its error bound.
 
     .. math:: D = \max_c |F_m(c) - G_n(c)|, \qquad
@@ -74,7 +74,7 @@ def kolmogorov_smirnov(reference: Counts, current: Counts, *, point_cells: npt.N
 
 
 def kolmogorov_smirnov_distances(
-    reference: Counts, current: Counts, *, point_cells: npt.NDArray[np.bool_], starts: Starts
+    reference: Counts, current: Counts, *, point_cells: Mask, starts: Starts
 ) -> KolmogorovSmirnovDistances:
     """Return distance and bound of every column of a concatenation, for one window or many.
 

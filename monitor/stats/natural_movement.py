@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from monitor.arrays import AnyNumbers, Float64s, Indices, Int64s
 from monitor.errors import BinMismatchError
-from monitor.stats.columnar import Counts, Reals
+from monitor.stats.columnar import Counts
 from monitor.stats.psi import population_stability_indexes
 
 
@@ -63,9 +63,7 @@ def natural_movement(
     return movement_of_blocks(psi, n=n[usable], m=m[usable], freedom=freedom)
 
 
-def movement_of_blocks(
-    psi: Reals, *, n: npt.NDArray[np.number], m: npt.NDArray[np.number], freedom: int
-) -> NaturalMovement:
+def movement_of_blocks(psi: Float64s, *, n: AnyNumbers, m: AnyNumbers, freedom: int) -> NaturalMovement:
     """Return the movement that at least two usable blocks show; formula and sources as in `natural_movement`.
 
     Args:
@@ -79,8 +77,8 @@ def movement_of_blocks(
 
 
 def natural_share_movement(
-    counts: npt.NDArray[np.int64],
-    totals: npt.NDArray[np.int64],
+    counts: Int64s,
+    totals: Int64s,
     *,
     minimum_events: int = 50,
     minimum_blocks: int = 5,
@@ -119,7 +117,7 @@ def natural_share_movement(
     return max(0.0, float(np.mean(gap * gap / (share * (1.0 - share)) - 1.0 / n - 1.0 / (events - n))))
 
 
-def mixture_size(weights: Reals, profile_events: Counts) -> Reals:
+def mixture_size(weights: Float64s, profile_events: Counts) -> Float64s:
     r"""Return how many independent events the mixture of profiles is worth.
 
     .. math:: m = 1 / \sum_h (w_h^2 / m_h)
@@ -135,14 +133,14 @@ def mixture_size(weights: Reals, profile_events: Counts) -> Reals:
     """
     used = weights > 0.0
     squares = weights[used] ** 2
-    size: Reals = 1.0 / np.tensordot(squares, 1.0 / profile_events[used], axes=1)
+    size: Float64s = 1.0 / np.tensordot(squares, 1.0 / profile_events[used], axes=1)
     return size
 
 
-def mixture_shares(weights: Reals, profile_shares: Reals) -> Reals:
+def mixture_shares(weights: Float64s, profile_shares: Float64s) -> Float64s:
     r"""Return :math:`q = \sum_h w_h q_h`, shape ``(bins,)``, from shape ``(profiles, bins)``."""
     used = np.flatnonzero(weights)
-    shares: Reals = weights[used] @ profile_shares[used]
+    shares: Float64s = weights[used] @ profile_shares[used]
     return shares
 
 
@@ -156,9 +154,9 @@ class HourlyBlocks:
         counts: Shape ``(pairs, B)``.
     """
 
-    blocks: npt.NDArray[np.intp]
-    hours: npt.NDArray[np.intp]
-    counts: npt.NDArray[np.int64]
+    blocks: Indices
+    hours: Indices
+    counts: Int64s
 
 
 def seasonal_movement(

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from monitor.stats.columnar import Counts, Reals, Starts, paired_shares, require_one_column, require_pseudocount
+from monitor.arrays import Float64s
+from monitor.stats.columnar import Counts, Starts, paired_shares, require_one_column, require_pseudocount
 
 PSEUDOCOUNT = 0.5
 
@@ -47,7 +48,7 @@ def population_stability_index(reference: Counts, current: Counts, *, pseudocoun
 
 def population_stability_indexes(
     reference: Counts, current: Counts, *, pseudocount: float = PSEUDOCOUNT, starts: Starts
-) -> Reals:
+) -> Float64s:
     """Return the index of every column of a concatenation, for one window or many.
 
     Args:

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri, chndtr, chndtrinc, chndtrix, ndtri
 
+from monitor.arrays import Float64s
 from monitor.errors import EmptySampleError
-from monitor.stats.columnar import Reals
 
 _STEPS = 12
 _ROUNDING = 1e-15  # of a probability near 1, with some room
 
 
-def noncentrality(values: Reals, freedom: Reals, probability: float) -> Reals:
+def noncentrality(values: Float64s, freedom: Float64s, probability: float) -> Float64s:
     r"""Return λ with :math:`F(x; f, \lambda) = p` for each value, at least 0.
 
     The root of a variable has nearly the variance 1 whatever λ, so that :math:`\Phi^{-1}(F)` falls by nearly 1 where
@@ -40,16 +40,16 @@ def noncentrality(values: Reals, freedom: Reals, probability: float) -> Reals:
         gap = _gap(values, freedom, root, wanted)
         if np.all(np.abs(gap) <= precision):
             break
-    found: Reals = root**2
+    found: Float64s = root**2
     missed = ~(np.abs(gap) <= precision)
     if missed.any():
         found[missed] = chndtrinc(values[missed], freedom[missed], probability)
     return found
 
 
-def _gap(values: Reals, freedom: Reals, root: Reals, wanted: float) -> Reals:
+def _gap(values: Float64s, freedom: Float64s, root: Float64s, wanted: float) -> Float64s:
     with np.errstate(all="ignore"):
-        gap: Reals = ndtri(chndtr(values, freedom, root**2)) - wanted
+        gap: Float64s = ndtri(chndtr(values, freedom, root**2)) - wanted
     return gap
 
 
@@ -132,7 +132,7 @@ def tier_thresholds(
     kappa: npt.ArrayLike,
     nu: npt.ArrayLike,
     alpha: float,
-) -> Reals:
+) -> Float64s:
     """Return `tier_threshold` of many columns in one call; NaN where a column has no events."""
     _require_probability(alpha)
     freedom, size = np.asarray(bins) - 1.0, _effective_sizes(n, m, kappa)
@@ -201,7 +201,7 @@ def proven_lower_bounds(
     kappa: npt.ArrayLike,
     nu: npt.ArrayLike,
     alpha: float,
-) -> Reals:
+) -> Float64s:
     """Return `proven_lower_bound` of many columns in one call; NaN where *psi* is, or a column has no events."""
     _require_probability(alpha)
     observed, freedom, size = np.broadcast_arrays(
@@ -240,7 +240,7 @@ def _movement_level(bins: int, size: float, nu: float | None, alpha: float) -> f
     return freedom / size / spread * float(chdtri(spread, alpha))
 
 
-def _effective_sizes(n: npt.ArrayLike, m: npt.ArrayLike, kappa: npt.ArrayLike) -> Reals:
+def _effective_sizes(n: npt.ArrayLike, m: npt.ArrayLike, kappa: npt.ArrayLike) -> Float64s:
     current, reference = np.asarray(n, dtype=np.float64), np.asarray(m, dtype=np.float64)
     sampled = np.where((current > 0) & (reference > 0), current * reference, np.nan)
     return np.asarray(sampled / (current + reference + np.asarray(kappa) * sampled), dtype=np.float64)

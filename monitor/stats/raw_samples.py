@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.errors import EmptySampleError
 from monitor.stats.binning import decile_bins, rare_merge
-from monitor.stats.columnar import Reals
 
-Integers = npt.NDArray[np.int64]
 Label = str | int | float
 LABEL_TYPES = (str, int, float, np.integer, np.floating, np.bool_)
 
@@ -21,9 +20,9 @@ LABEL_TYPES = (str, int, float, np.integer, np.floating, np.bool_)
 class DecileCounts:
     """Two samples on the deciles of the reference; all arrays ``(bins,)`` but *edges*, ``(bins + 1,)``, −∞ to ∞."""
 
-    reference: Integers
-    current: Integers
-    edges: Reals
+    reference: Int64s
+    current: Int64s
+    edges: Float64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +35,8 @@ class CategoryCounts:
         unseen: Current values with a label that the reference never had; in no bin.
     """
 
-    reference: Integers
-    current: Integers
+    reference: Int64s
+    current: Int64s
     categories: tuple[tuple[Label, ...], ...]
     unseen: int
 
@@ -46,10 +45,10 @@ class CategoryCounts:
 class ValueCounts:
     """Two samples with a cell for each value: *reference*, *current*, *point_cells* ``(cells,)``, *edges* one more."""
 
-    reference: Integers
-    current: Integers
-    edges: Reals
-    point_cells: npt.NDArray[np.bool_]
+    reference: Int64s
+    current: Int64s
+    edges: Float64s
+    point_cells: Mask
 
 
 def decile_counts(
@@ -203,7 +202,7 @@ def value_counts(reference: npt.ArrayLike, current: npt.ArrayLike) -> ValueCount
     return ValueCounts(reference=held, current=found, edges=np.repeat(values, 2), point_cells=np.arange(cells) % 2 == 0)
 
 
-def _finite_numbers(values: npt.ArrayLike, side: str) -> Reals:
+def _finite_numbers(values: npt.ArrayLike, side: str) -> Float64s:
     numbers = np.asarray(values, dtype=np.float64)
     _require_sample(numbers.shape, side)
     if unusable := int(np.count_nonzero(~np.isfinite(numbers))):
@@ -239,7 +238,7 @@ def _require_share(minimum_share: float) -> None:
         raise ValueError(f"minimum_share must lie in [0, 1), found {minimum_share}")
 
 
-def _summed(counts: Integers, groups: npt.NDArray[np.intp], *, bins: int) -> Integers:
+def _summed(counts: Int64s, groups: Indices, *, bins: int) -> Int64s:
     sums = np.zeros(bins, dtype=np.int64)
     np.add.at(sums, groups, counts)
     return sums

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from monitor.arrays import Float64s
 from monitor.errors import BinMismatchError
-from monitor.stats.columnar import ONE_COLUMN, Counts, Reals, Starts, column_lengths, matched_shares, require_one_column
+from monitor.stats.columnar import ONE_COLUMN, Counts, Starts, column_lengths, matched_shares, require_one_column
 
 CLIPPED_BELOW, CLIPPED_ABOVE = 0.01, 0.99
 
 
-def wasserstein_distance(reference: Counts, current: Counts, *, edges: Reals) -> float:
+def wasserstein_distance(reference: Counts, current: Counts, *, edges: Float64s) -> float:
     r"""Return how far the values had to move on average, as a share of the reference's interquartile range.
 
     .. math:: W_1 = \frac{1}{\mathrm{IQR}} \int_{x_{01}}^{x_{99}} |F_m(x) - G_n(x)| \, dx
@@ -48,7 +49,7 @@ def wasserstein_distance(reference: Counts, current: Counts, *, edges: Reals) ->
     return float(wasserstein_distances(reference, current, widths=widths, starts=ONE_COLUMN)[0])
 
 
-def wasserstein_distances(reference: Counts, current: Counts, *, widths: Reals, starts: Starts) -> Reals:
+def wasserstein_distances(reference: Counts, current: Counts, *, widths: Float64s, starts: Starts) -> Float64s:
     """Return the distance of every column of a concatenation, for one window or many.
 
     Args:
@@ -79,7 +80,7 @@ def wasserstein_distances(reference: Counts, current: Counts, *, widths: Reals, 
     return 0.5 * shares.sums(heights)
 
 
-def relative_widths(reference: Counts, *, low: Reals, high: Reals, starts: Starts) -> Reals:
+def relative_widths(reference: Counts, *, low: Float64s, high: Float64s, starts: Starts) -> Float64s:
     """Return the widths of all cells in interquartile ranges of their column, 0 outside the clipping percentiles.
 
     They do not change from window to window. Percentiles are taken at cell edges, outwards; quartiles inside a cell
@@ -104,7 +105,7 @@ def relative_widths(reference: Counts, *, low: Reals, high: Reals, starts: Start
         return np.concatenate([_relative_widths(reference[each], low[each], high[each]) for each in columns])
 
 
-def _relative_widths(reference: Counts, low: Reals, high: Reals) -> Reals:
+def _relative_widths(reference: Counts, low: Float64s, high: Float64s) -> Float64s:
     cumulative = np.cumsum(reference, dtype=np.float64)
     m = cumulative[-1]
     if m <= 0:
@@ -120,7 +121,7 @@ def _relative_widths(reference: Counts, low: Reals, high: Reals) -> Reals:
     return widths
 
 
-def _quantile(rank: float, reference: Counts, cumulative: Counts, low: Reals, high: Reals) -> float:
+def _quantile(rank: float, reference: Counts, cumulative: Counts, low: Float64s, high: Float64s) -> float:
     """Return the value with *rank* observations below it."""
     cell = int(np.searchsorted(cumulative, rank, side="left"))
     inside = (rank - (cumulative[cell] - reference[cell])) / reference[cell]

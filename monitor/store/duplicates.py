@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 
+from monitor.arrays import Int64s, UInt64s
 from monitor.store.schema import dedup
 from monitor.types import PartitionKey
 
@@ -15,8 +15,8 @@ from monitor.types import PartitionKey
 class SeenIdentities:
     """Offsets (int64, rising) and hashes (uint64) of records, one hash per offset."""
 
-    offsets: npt.NDArray[np.int64]
-    hashes: npt.NDArray[np.uint64]
+    offsets: Int64s
+    hashes: UInt64s
 
 
 def append_identities(

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from monitor.arrays import AnyIntegers
 from monitor.store.schema import live_block, series
 from monitor.windows.pane_codec import decode_counts, encode_counts
 
@@ -26,7 +25,7 @@ class LiveBlock:
     """One block from *start* (ms) on, its counts by bin and slot of each column."""
 
     start: int
-    counts: npt.NDArray[np.integer]
+    counts: AnyIntegers
 
 
 def newest_block(connection: sa.Connection, key: BlockKey) -> int | None:

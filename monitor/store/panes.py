@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import psycopg
 import sqlalchemy as sa
 
+from monitor.arrays import AnyIntegers
 from monitor.failpoint import reach
 from monitor.store.schema import pane
 from monitor.types import MINUTE_MILLIS
@@ -27,7 +26,7 @@ class PaneDelta:
     start: int
     events: int
     sampled: int
-    counts: npt.NDArray[np.integer]
+    counts: AnyIntegers
 
 
 def append_panes(connection: psycopg.Connection, deltas: Iterable[PaneDelta]) -> None:

@@ -4,9 +4,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.integer]
+from monitor.arrays import AnyIntegers, Int64s
+
 RowIds = tuple[int, ...]
 
 
@@ -20,16 +20,16 @@ class CountsCache:
     def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._entries: OrderedDict[RowIds, Counts] = OrderedDict()
+        self._entries: OrderedDict[RowIds, AnyIntegers] = OrderedDict()
 
-    def get(self, ids: RowIds) -> Counts | None:
+    def get(self, ids: RowIds) -> AnyIntegers | None:
         """Return the counts of *ids*, None when they are not kept."""
         found = self._entries.get(ids)
         if found is not None:
             self._entries.move_to_end(ids)
         return found
 
-    def put(self, ids: RowIds, counts: Counts) -> None:
+    def put(self, ids: RowIds, counts: AnyIntegers) -> None:
         """Keep *counts*; they must not be written to afterwards."""
         if ids in self._entries:
             return
@@ -49,7 +49,7 @@ class CountsCache:
         return self._bytes
 
 
-def total(parts: Iterable[Counts], *, size: int) -> npt.NDArray[np.int64]:
+def total(parts: Iterable[AnyIntegers], *, size: int) -> Int64s:
     """Return the sum of *parts* (each of *size* counts, any unsigned type) as int64."""
     result = np.zeros(size, dtype=np.int64)
     for part in parts:
@@ -57,6 +57,6 @@ def total(parts: Iterable[Counts], *, size: int) -> npt.NDArray[np.int64]:
     return result
 
 
-def narrowed(counts: npt.NDArray[np.int64]) -> Counts:
+def narrowed(counts: Int64s) -> AnyIntegers:
     """Return non-negative *counts* in the narrowest unsigned type that holds them."""
     return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

@@ -1,9 +1,9 @@
 """Encoding of one pane's counts: the narrowest unsigned type that holds them, zstd level 1."""
 
 import numpy as np
-import numpy.typing as npt
 import zstandard
 
+from monitor.arrays import AnyIntegers, AnyUnsigned
 from monitor.errors import CorruptPaneError
 
 _TYPES = (np.dtype("<u1"), np.dtype("<u2"), np.dtype("<u4"), np.dtype("<u8"))
@@ -12,14 +12,14 @@ _COMPRESSOR = zstandard.ZstdCompressor(level=1, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
 
 
-def encode_counts(counts: npt.NDArray[np.integer]) -> bytes:
+def encode_counts(counts: AnyIntegers) -> bytes:
     """Return non-negative *counts* (any integer type, one dimension) as one type byte and the compressed rest."""
     largest = int(counts.max(initial=0))
     code = next(index for index, limit in enumerate(_LIMITS) if largest <= limit)
     return bytes((code,)) + _COMPRESSOR.compress(counts.astype(_TYPES[code]).tobytes())
 
 
-def decode_counts(encoded: bytes, *, size: int) -> npt.NDArray[np.unsignedinteger]:
+def decode_counts(encoded: bytes, *, size: int) -> AnyUnsigned:
     """Return the counts that `encode_counts` wrote, in their narrow type.
 
     Raises:

@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +16,7 @@ from driftline.backtest import BacktestOutcome
 from driftline.backtest.page import page_of
 from driftline.backtest.report.build import report_of
 from driftline.cli.init import init
+from monitor.arrays import Float64s, Int64s, Strings
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.result_codec import decode_result, encode_result
 from monitor.results import ColumnResult
@@ -38,8 +38,7 @@ START_MILLIS = 1_780_272_000_000
 ROWS = 208_892
 TRUTH_DELAY_HOURS = 6
 SOURCES = {"prediction.score": "predicted_probability", "prediction.label": "prediction"}
-Values = npt.NDArray[np.float64] | npt.NDArray[np.str_]
-Codes = npt.NDArray[np.int64]
+Values = Float64s | Strings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -294,7 +293,7 @@ def _check_distances(census: Census, rows: slice, found: dict[str, ColumnResult]
         assert low * (1 - 5e-6) - 1e-9 <= exact <= (low + bound) * (1 + 5e-6) + 1e-9, name
 
 
-def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Codes, Codes, int]]:
+def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Int64s, Int64s, int]]:
     """Return for each column: counts of the reference per bin, the bin of each analysed row (-1: none), bins."""
     found = {}
     for column, reference in zip(profile.layout.columns, profile.columns, strict=True):
@@ -313,7 +312,7 @@ def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Codes,
     return found
 
 
-def _psi(reference: Codes, current: Codes) -> float:
+def _psi(reference: Int64s, current: Int64s) -> float:
     """Textbook PSI with half an observation added to each bin, straight from numpy."""
     p, q = reference + 0.5, current + 0.5
     p, q = p / p.sum(), q / q.sum()

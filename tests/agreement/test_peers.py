@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from benchmarks.detection.peer_run import ROOT, SILENT
+from monitor.arrays import Float64s, Int64s
 from monitor.stats.chi_squared import chi_squared_test
 from monitor.stats.divergences import (
     hellinger_distance,
@@ -24,8 +24,6 @@ from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
 from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import wasserstein_distance
 
-Sample = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 NO_PSEUDOCOUNT = 1e-13  # peers add nothing where no bin is empty; this moves a PSI by less than 1e-12
 CATEGORIES = ("a", "b", "c", "d", "e")
 REFERENCE_SHARES = (0.3, 0.25, 0.2, 0.15, 0.1)
@@ -39,12 +37,12 @@ def categories(shares: tuple[float, ...], size: int) -> list[str]:
     return [*random.choice(CATEGORIES, size, p=shares).tolist(), *(CATEGORIES * 5)]
 
 
-def numbers(seed: int, size: int, *, slope: float) -> Sample:
+def numbers(seed: int, size: int, *, slope: float) -> Float64s:
     """Return numbers between 0 and 1 that leave no bin empty, later ones more often with a steeper *slope*."""
     return np.random.default_rng(seed).beta(1.0 + slope, 1.0, size)
 
 
-def whole_numbers(seed: int, size: int, *, mean: float) -> Sample:
+def whole_numbers(seed: int, size: int, *, mean: float) -> Float64s:
     """Return Poisson numbers, and one each from 0 to 24, so that all values are known."""
     values = np.random.default_rng(seed).poisson(mean, size).clip(0, 24)
     return np.concatenate([values, np.arange(25)]).astype(np.float64)
@@ -81,18 +79,18 @@ def answers(python: Path) -> tuple[Answer, ...]:
     return tuple(json.loads(done.stdout))
 
 
-def clipped(reference: Sample, current: Sample) -> tuple[Sample, Sample]:
+def clipped(reference: Float64s, current: Float64s) -> tuple[Float64s, Float64s]:
     """Return both samples with what is outside the reference's 1st to 99th percentile moved to there."""
     low, high = np.quantile(reference, [0.01, 0.99], method="inverted_cdf")
     return reference.clip(low, high), current.clip(low, high)
 
 
-def on_categories(sample: list[str]) -> Counts:
+def on_categories(sample: list[str]) -> Int64s:
     """Return how often each of CATEGORIES is in *sample*."""
     return np.array([sample.count(each) for each in CATEGORIES])
 
 
-def on_edges(reference: Sample, current: Sample, edges: Sample) -> tuple[Counts, Counts]:
+def on_edges(reference: Float64s, current: Float64s, edges: Float64s) -> tuple[Int64s, Int64s]:
     """Return the counts of both on *edges*; what is outside of them is one bin more, as NannyML has it."""
     counts = [np.histogram(each, edges)[0] for each in (reference, current)]
     outside = [len(each) - int(found.sum()) for each, found in zip((reference, current), counts, strict=True)]

@@ -3,11 +3,11 @@
 import threading
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from monitor.arrays import Float64s
 from monitor.clock import now_millis, to_datetime
 from monitor.health import Health
 from monitor.maintain.live_blocks import LiveBlockKeeper, base_reference
@@ -39,16 +39,15 @@ from tests.integration.referenced_model import (
 DAY = 1440  # minutes
 EVENTS = 20
 ROLLING_SPEC = SPEC + "reference_policy: rolling\n"
-Values = npt.NDArray[np.float64]
 
 
-def stream(minutes: range, *, seed: int = 1, mean: float = 0.0) -> list[tuple[int, Values]]:
+def stream(minutes: range, *, seed: int = 1, mean: float = 0.0) -> list[tuple[int, Float64s]]:
     """Twenty events a minute: (start in ms, values)."""
     random = np.random.default_rng(seed)
     return [(START + minute * MINUTE_MILLIS, random.normal(mean, size=EVENTS)) for minute in minutes]
 
 
-def write(engine: Engine, model: ReferencedModel, panes: list[tuple[int, Values]], *, version: str = "1") -> None:
+def write(engine: Engine, model: ReferencedModel, panes: list[tuple[int, Float64s]], *, version: str = "1") -> None:
     applied = model.applied(engine)
     with engine.begin() as connection:
         key = SeriesKey(model.model_id, version)

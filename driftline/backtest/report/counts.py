@@ -8,8 +8,9 @@ from statistics import median_low
 import numpy as np
 
 from driftline.backtest.outcome import BacktestOutcome, JudgedWindow
-from driftline.backtest.psi_history import Floats, TimeBuckets
+from driftline.backtest.psi_history import TimeBuckets
 from driftline.backtest.report.schema import ColumnPart, PsiTrack, ScalePart, SegmentPart
+from monitor.arrays import Float32s
 from monitor.clock import iso_utc
 from monitor.evaluate.results import EvaluationKind
 from monitor.reference.layout import ColumnRole
@@ -135,7 +136,7 @@ def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> d
     return found
 
 
-def _rounded(values: Floats) -> tuple[float | None, ...]:
+def _rounded(values: Float32s) -> tuple[float | None, ...]:
     return tuple(None if np.isnan(each) else round(each, 4) for each in values.tolist())
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
+from monitor.arrays import Float64s, Int64s
 from monitor.detection import Prepared, decide_window, prepare
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
@@ -18,7 +18,6 @@ from tests.unit.detection.streams import HOUR, layout_of, profile_of, spec_of
 
 BINS = 10
 EVEN = np.full(BINS, 1.0 / BINS)
-Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class Column:
             windows={"scales": [{"length": "1h", "step": "5m"}], "min_events": self.min_events},
         )
 
-    def profile(self, reference: npt.NDArray[np.int64]) -> ReferenceProfile:
+    def profile(self, reference: Int64s) -> ReferenceProfile:
         half = self.kappa if self.kappa_half is None else self.kappa_half
         movement = {
             60: Movement(kappa=self.kappa, nu=BINS - 1.0, status="measured"),
@@ -62,25 +61,25 @@ class Column:
             yield prepare(spec, self.profile(generator.multinomial(self.rows, EVEN)))
 
 
-def with_slots(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def with_slots(cells: Int64s) -> Int64s:
     return np.concatenate([cells, np.zeros(SLOTS, dtype=np.int64)])
 
 
-def psi_of(shares: Shares) -> float:
+def psi_of(shares: Float64s) -> float:
     return float(np.sum((shares - EVEN) * np.log(shares / EVEN)))
 
 
-def mean_shift(sigmas: float) -> Shares:
+def mean_shift(sigmas: float) -> Float64s:
     """Return the shares of ten even bins of a normal column after a shift of its mean."""
     return np.diff(ndtr(ndtri(np.linspace(0.0, 1.0, BINS + 1)) - sigmas))
 
 
-def spread_shift(factor: float) -> Shares:
+def spread_shift(factor: float) -> Float64s:
     """Return the same after its standard deviation grew by *factor*."""
     return np.diff(ndtr(ndtri(np.linspace(0.0, 1.0, BINS + 1)) / (1.0 + factor)))
 
 
-def one_grows(excess: float) -> Shares:
+def one_grows(excess: float) -> Float64s:
     """Return even shares of which one has grown."""
     return np.concatenate([[0.1 + excess], np.full(BINS - 1, (0.9 - excess) / (BINS - 1))])
 
@@ -88,7 +87,7 @@ def one_grows(excess: float) -> Shares:
 SHAPES = {"mean": (mean_shift, 3.0), "spread": (spread_shift, 20.0), "one grows": (one_grows, 0.85)}
 
 
-def shares_with(shape: str, psi: float) -> Shares:
+def shares_with(shape: str, psi: float) -> Float64s:
     """Return shares whose PSI against even ones is exactly *psi*."""
     make, most = SHAPES[shape]
     return make(brentq(lambda strength: psi_of(make(strength)) - psi, 1e-6, most, xtol=1e-12))
@@ -97,9 +96,9 @@ def shares_with(shape: str, psi: float) -> Shares:
 def drift_tier(
     prepared: Prepared,
     *,
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    previous: npt.NDArray[np.int64] | None = None,
+    first: Int64s,
+    second: Int64s,
+    previous: Int64s | None = None,
 ) -> Tier:
     """Return the tier of the drift finding that endures."""
     result = decide_window(

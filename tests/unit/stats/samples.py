@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Values = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from monitor.arrays import Float64s, Int64s, Mask
 
 # Each draws n values from a generator; 1.0 moves them by a shift that people would want to hear of, 0.0 not at all.
-SAMPLES: dict[str, Callable[[np.random.Generator, int, float], Values]] = {
+SAMPLES: dict[str, Callable[[np.random.Generator, int, float], Float64s]] = {
     "normal": lambda g, n, moved: g.normal(0.2 * moved, 1.0, n),
     "lognormal(2)": lambda g, n, moved: g.lognormal(0.3 * moved, 2.0, n),
     "Pareto(1.1)": lambda g, n, moved: g.pareto(1.1, n) * (1.0 + 0.3 * moved),
@@ -25,13 +23,13 @@ SAMPLES: dict[str, Callable[[np.random.Generator, int, float], Values]] = {
 class Counted(NamedTuple):
     """Two samples on the same cells."""
 
-    reference: Integers
-    current: Integers
-    point_cells: npt.NDArray[np.bool_]
-    edges: Values
+    reference: Int64s
+    current: Int64s
+    point_cells: Mask
+    edges: Float64s
 
 
-def cells_of(reference: Values, current: Values, cells: int) -> Counted:
+def cells_of(reference: Float64s, current: Float64s, cells: int) -> Counted:
     """Count both samples on quantile cells of the reference, as the profile does.
 
     A value heavier than one cell gets a point cell; so does every value when there are few. Values outside
@@ -54,7 +52,7 @@ def cells_of(reference: Values, current: Values, cells: int) -> Counted:
     return Counted(counts[0], counts[1], np.append(np.isin(edges, points), False), edges[[0, *range(len(edges)), -1]])
 
 
-def deciles_of(reference: Values, current: Values) -> tuple[Integers, Integers]:
+def deciles_of(reference: Float64s, current: Float64s) -> tuple[Int64s, Int64s]:
     """Count both samples on the reference's deciles, fewer where values tie."""
     edges = np.unique(np.quantile(reference, np.arange(1, 10) / 10))
     counts = [np.bincount(np.searchsorted(edges, each), minlength=len(edges) + 1) for each in (reference, current)]

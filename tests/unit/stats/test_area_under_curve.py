@@ -7,12 +7,13 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
+from monitor.arrays import Float64s
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.area_under_curve import area_under_curve, areas_under_curve
-from tests.unit.stats.samples import SAMPLES, Values, cells_of
+from tests.unit.stats.samples import SAMPLES, cells_of
 
 
-def exact_area(positives: Values, negatives: Values) -> float:
+def exact_area(positives: Float64s, negatives: Float64s) -> float:
     """Return the area by Mann and Whitney's ranks, ties counting half."""
     ranks = rankdata(np.concatenate([positives, negatives]))[: len(positives)]
     pairs = len(positives) * len(negatives)

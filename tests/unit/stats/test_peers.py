@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
 from scipy.stats import chi2_contingency, entropy
 
+from monitor.arrays import Int64s
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.chi_squared import chi_squared_test
 from monitor.stats.divergences import (
@@ -19,21 +20,21 @@ from monitor.stats.divergences import (
     total_variation_distance,
 )
 from monitor.stats.psi import population_stability_index
-from tests.unit.stats.samples import SAMPLES, Integers, deciles_of
+from tests.unit.stats.samples import SAMPLES, deciles_of
 
 # What §8 asks for; sums of some ten terms under 1 differ by 1e-15 at most.
 AGREEMENT = 1e-9
 
 
 @pytest.fixture(params=[(name, moved) for name in SAMPLES for moved in (0.0, 1.0)], ids=lambda each: f"{each[0]}")
-def counts(request: pytest.FixtureRequest) -> tuple[Integers, Integers]:
+def counts(request: pytest.FixtureRequest) -> tuple[Int64s, Int64s]:
     """Give reference and current counts on the reference's deciles."""
     name, moved = request.param
     generator = np.random.default_rng(22)
     return deciles_of(SAMPLES[name](generator, 8000, 0.0), SAMPLES[name](generator, 1500, moved))
 
 
-def test_the_peers_have_the_same_numbers(counts: tuple[Integers, Integers]) -> None:
+def test_the_peers_have_the_same_numbers(counts: tuple[Int64s, Int64s]) -> None:
     """scipy's functions, and the formulas Evidently and NannyML print, give our numbers to 1e-9."""
     reference, current = counts
     p, q = reference / reference.sum(), current / current.sum()
@@ -50,7 +51,7 @@ def test_the_peers_have_the_same_numbers(counts: tuple[Integers, Integers]) -> N
     assert l_infinity_distance(reference, current) == pytest.approx(chebyshev(p, q), abs=AGREEMENT)
 
 
-def test_logarithms_agree_once_the_pseudocount_is_added(counts: tuple[Integers, Integers]) -> None:
+def test_logarithms_agree_once_the_pseudocount_is_added(counts: tuple[Int64s, Int64s]) -> None:
     """KL is scipy's entropy of reference over current plus ½ each, and the two directions add up to the PSI."""
     reference, current = counts
     forward = kullback_leibler_divergence(reference, current)
@@ -59,7 +60,7 @@ def test_logarithms_agree_once_the_pseudocount_is_added(counts: tuple[Integers, 
     assert population_stability_index(reference, current) == pytest.approx(forward + backward, abs=AGREEMENT)
 
 
-def test_chi_squared_is_that_of_the_table_of_both_samples(counts: tuple[Integers, Integers]) -> None:
+def test_chi_squared_is_that_of_the_table_of_both_samples(counts: tuple[Int64s, Int64s]) -> None:
     """Where no cell is thin, statistic, freedom and p-value are those of scipy's contingency table."""
     reference, current = counts
     found = chi_squared_test(reference, current)
@@ -90,7 +91,7 @@ def test_no_bin_in_common_is_the_furthest_apart() -> None:
         chi_squared_test,
     ],
 )
-def test_empty_sides_and_other_bins_are_refused(statistic: Callable[[Integers, Integers], object]) -> None:
+def test_empty_sides_and_other_bins_are_refused(statistic: Callable[[Int64s, Int64s], object]) -> None:
     """No observations, or histograms on different bins, have no number."""
     with pytest.raises(EmptySampleError, match="current 0"):
         statistic(np.array([1, 2]), np.array([0, 0]))

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance
 
 from driftline import stats
+from monitor.arrays import Float64s, Int64s
 from monitor.errors import EmptySampleError
 from monitor.reference.cell_choice import numeric_cells
 from monitor.stats.binning import decile_bins
-from tests.unit.stats.samples import SAMPLES, Integers, Values
+from tests.unit.stats.samples import SAMPLES
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 SAMPLE = st.lists(FINITE | st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=60)
 LABELS = st.lists(st.sampled_from(["a", "b", "c", "d", 1, 2]), min_size=1, max_size=60)
 
 
-def monitored(reference: Values, current: Values) -> tuple[Integers, Integers]:
+def monitored(reference: Float64s, current: Float64s) -> tuple[Int64s, Int64s]:
     """Count both samples as the monitor does: on the cells of a profile, BELOW and ABOVE in the outer bins."""
     edges = np.array(numeric_cells(reference, name="x").edges)
     cells = [

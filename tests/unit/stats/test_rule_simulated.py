@@ -7,7 +7,8 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from monitor.stats.columnar import Counts, Reals
+from monitor.arrays import Float64s
+from monitor.stats.columnar import Counts
 from monitor.stats.psi import population_stability_indexes
 from monitor.stats.psi_bounds import tier_threshold
 
@@ -16,7 +17,7 @@ DECILES = np.full(10, 0.1)
 M = 20_000
 
 # Shares of the deciles of a unit normal after a change of size t.
-CHANGES: dict[str, Callable[[float], Reals]] = {
+CHANGES: dict[str, Callable[[float], Float64s]] = {
     "mean": lambda t: np.diff(ndtr(EDGES - t)),
     "wider": lambda t: np.diff(ndtr(EDGES / (1.0 + t))),
     "narrower": lambda t: np.diff(ndtr(EDGES * (1.0 + t))),
@@ -24,7 +25,7 @@ CHANGES: dict[str, Callable[[float], Reals]] = {
 }
 
 
-def changed(change: str, *, psi: float) -> Reals:
+def changed(change: str, *, psi: float) -> Float64s:
     """Return shares whose PSI against the deciles is exactly *psi*."""
 
     def excess(size: float) -> float:

@@ -8,13 +8,14 @@ from scipy.integrate import quad
 from scipy.special import ndtr, ndtri
 from scipy.stats import wasserstein_distance as raw_distance
 
+from monitor.arrays import Float64s
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.reference.cell_choice import interquartile_range
 from monitor.stats.wasserstein import relative_widths, wasserstein_distance, wasserstein_distances
-from tests.unit.stats.samples import SAMPLES, Values, cells_of
+from tests.unit.stats.samples import SAMPLES, cells_of
 
 
-def clipped_distance(reference: Values, current: Values) -> float:
+def clipped_distance(reference: Float64s, current: Float64s) -> float:
     """Return scipy's distance of the raw samples, moved into the reference's 1st to 99th percentile, per IQR."""
     low, high = np.quantile(reference, [0.01, 0.99])
     return raw_distance(np.clip(reference, low, high), np.clip(current, low, high)) / interquartile_range(reference)
