@@ -43,7 +43,7 @@ require_current_schema(make_engine(sys.argv[1]))
 """
 INGEST = """
 import signal, sys, threading
-from consumers.worker import run_ingest
+from consumers.ingest import run_ingest
 from monitor.settings import Settings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -83,7 +83,8 @@ def program_of_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages of the program of before."""
     directory = tmp_path_factory.mktemp("program-of-before")
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(directory, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none to choose
+        archive.extractall(directory)
     return directory
 
 
