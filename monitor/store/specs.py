@@ -11,6 +11,7 @@ from monitor.reference.layout import CellsLayout, encode_layout
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
+from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import cells, configuration, model, reference, spec
 from monitor.types import MINUTE_MILLIS, ModelKey
 
@@ -98,10 +99,10 @@ def place_cells(connection: sa.Connection, model_id: int, layout: CellsLayout) -
         return PlacedCells(newest.id, newest.effective_from, are_new=False)
     effective_from = 0
     if newest is not None:
-        now = connection.execute(sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).scalar_one()
+        now = database_now_millis(connection)
         # Two minutes on: every worker has read the new generation in a flush before the first such pane begins.
         # Never before the newest ones, which may be waiting for their own minute still.
-        effective_from = max((int(now) // MINUTE_MILLIS + 2) * MINUTE_MILLIS, newest.effective_from + MINUTE_MILLIS)
+        effective_from = max((now // MINUTE_MILLIS + 2) * MINUTE_MILLIS, newest.effective_from + MINUTE_MILLIS)
     cells_id = connection.execute(
         sa.insert(cells)
         .values(

@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from monitor.clock import to_millis
+from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, TimestampType, TopicRole
 from monitor.windows.watermark import PartitionState
@@ -18,8 +19,6 @@ _ADD = sa.text(
     """
 )
 _NUMBER = sa.text("SELECT number FROM topic_incarnation WHERE topic = :topic AND topic_id = :topic_id")
-
-_NOW_MILLIS = sa.cast(sa.func.floor(sa.extract("epoch", sa.func.clock_timestamp()) * 1000), sa.BigInteger)
 
 
 def incarnation_of(connection: sa.Connection, topic: str, topic_id: str) -> int:
@@ -66,13 +65,9 @@ def read_partitions(
 
 def newest_event_time(connection: sa.Connection, role: TopicRole) -> int | None:
     """Return the largest event time (ms) that any partition of *role* has counted, now at most; None: no event yet."""
-    newest = sa.func.max(input_offset.c.max_event_time)
-    found: int | None = connection.execute(
-        sa.select(sa.case((newest.is_not(None), sa.func.least(newest, _NOW_MILLIS)))).where(
-            input_offset.c.role == role.value
-        )
-    ).scalar()
-    return found
+    newest = sa.select(sa.func.max(input_offset.c.max_event_time)).where(input_offset.c.role == role.value)
+    found: int | None = connection.execute(newest).scalar()
+    return None if found is None else min(found, database_now_millis(connection))
 
 
 def _millis(moment: datetime | None) -> int | None:
