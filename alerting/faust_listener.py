@@ -78,7 +78,7 @@ def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
     """Return the Faust app: one agent on the wake-ups, no tables, no web; *directory* holds its (empty) state."""
     app = faust.App(
         consumer_group(settings),
-        broker=[f"kafka://{each.strip()}" for each in settings.kafka_bootstrap.split(",")],
+        broker=[f"kafka://{part.strip()}" for part in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
         consumer_auto_offset_reset="latest",  # what lies further back is found by the sweep
         store="memory://",
@@ -109,7 +109,7 @@ async def topic_is_there(settings: Settings) -> bool:
             "sasl_plain_password": settings.kafka_sasl_password,
         }
     client = AIOKafkaClient(
-        bootstrap_servers=[each.strip() for each in settings.kafka_bootstrap.split(",")],
+        bootstrap_servers=[part.strip() for part in settings.kafka_bootstrap.split(",")],
         security_protocol=settings.kafka_security_protocol,
         ssl_context=_ssl_context(settings),
         request_timeout_ms=5000,

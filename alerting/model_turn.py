@@ -171,8 +171,8 @@ class _Turn:
     def _count(self, ends: Sequence[EndEvaluations]) -> None:
         """Move the metrics; a batch that is rolled back afterwards counts again, which a counter of work may."""
         model = str(self._applied.key)
-        for each in (one for end in ends for one in end.evaluations):
-            WINDOWS_EVALUATED.labels(model, each.result.verdict.value).inc()
+        for evaluation in (one for end in ends for one in end.evaluations):
+            WINDOWS_EVALUATED.labels(model, evaluation.result.verdict.value).inc()
         for kind in DECIDED_KINDS:
             INCIDENTS_OPEN.labels(model, kind.value).set(self._casework.open_count(kind))
 
@@ -192,7 +192,7 @@ class _Turn:
                 window_end=decision.window_end,
                 incident=decision.incident_id,
             )
-        granted = [each for asking in outcome.asking for each in self._proposals.ask(asking)]
+        granted = [action for asking in outcome.asking for action in self._proposals.ask(asking)]
         told = [
             Told(
                 decision=decision,
@@ -220,7 +220,7 @@ class _Turn:
             if insert_action(self._connection, refused):
                 ACTIONS.labels(refused.kind.value, refused.state.value).inc()
                 log.info("action.refused", model=str(self._applied.key), kind=refused.kind.value, reason=refused.reason)
-        fresh = [each for each in self._granted if insert_action(self._connection, each.row)]
+        fresh = [action for action in self._granted if insert_action(self._connection, action.row)]
         if not self._told:
             return 0
         endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec))
@@ -230,15 +230,15 @@ class _Turn:
 
     def _requests(self, granted: Sequence[Granted], endpoints: dict[str, int]) -> list[Effect]:
         effects = []
-        for each in granted:
-            row = each.row
+        for action in granted:
+            row = action.row
             ACTIONS.labels(row.kind.value, row.state.value).inc()
             log.info(
                 "action.granted", model=str(self._applied.key), kind=row.kind.value, state=row.state.value, id=row.id
             )
             if row.state is ActionState.DISPATCHING:
                 endpoint_id = endpoints[action_endpoint(self._spec, row.kind).name]
-                effects.append(action_effect(each, endpoint_id=endpoint_id, event_type=EVENT_TYPES[row.kind]))
+                effects.append(action_effect(action, endpoint_id=endpoint_id, event_type=EVENT_TYPES[row.kind]))
         return effects
 
     def _messages(self, endpoints: dict[str, int]) -> list[Effect]:
@@ -250,12 +250,12 @@ class _Turn:
                 window_end=window_end,
                 now_millis=self._now,
                 told=told,
-                actions=[action_told(each.row) for each in granted],
+                actions=[action_told(action.row) for action in granted],
             )
             subject = [
                 str(window_end),
-                *sorted(f"{each.decision.incident_id} {each.decision.step.value}" for each in told),
-                *sorted(each.row.id for each in granted),
+                *sorted(f"{notice.decision.incident_id} {notice.decision.step.value}" for notice in told),
+                *sorted(action.row.id for action in granted),
             ]
             effects += notifications(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)
         return effects

@@ -57,7 +57,7 @@ def measure(directory: Path, *, rows: int, truths: bool, textbook: bool) -> dict
     report = json.loads((directory / "fraud.backtest.json").read_text())
     return {
         "rows": rows,
-        "windows": sum(each["windows"] for each in report["scales"]),
+        "windows": sum(scale["windows"] for scale in report["scales"]),
         "wall_seconds": round(wall, 1),
         "cpu_seconds_without_postgres": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
         "peak_mib": round(after.ru_maxrss / 1024),

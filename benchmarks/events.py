@@ -25,12 +25,12 @@ def columns(rows: int, *, seed: int) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     for number, name in enumerate(FLOATS):
         drawn = random.normal(10 * number, 3, rows) if number % 2 else random.lognormal(1, 0.8, rows)
-        found[name] = [round(each, 4) for each in drawn.tolist()]
+        found[name] = [round(value, 4) for value in drawn.tolist()]
     found["visits"] = random.poisson(6, rows).tolist()
     found["age_days"] = random.integers(0, 4000, rows).tolist()
     for name, values in _VALUES.items():
         found[name] = random.choice(values, rows).tolist()
-    found["score"] = [round(each, 6) for each in random.beta(2, 5, rows).tolist()]
+    found["score"] = [round(value, 6) for value in random.beta(2, 5, rows).tolist()]
     return found
 
 

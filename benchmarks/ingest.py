@@ -60,7 +60,9 @@ def main() -> None:
             PostgresServer(directory / "pg") as server,
         ):
             produce(broker, arguments.events, console)
-            rounds = [run_round(directory, broker, server, arguments.events, each) for each in range(arguments.rounds)]
+            rounds = [
+                run_round(directory, broker, server, arguments.events, index) for index in range(arguments.rounds)
+            ]
             evaluation = None if arguments.skip_evaluation else measure_evaluation(directory, server)
     show(console, rounds)
     if evaluation:
@@ -191,11 +193,17 @@ def show(console: Console, rounds: list[tuple[Measured, Measured, Measured]]) ->
     """Print one table for all rounds."""
     table = Table("run", "events/s", "CPU µs/event", "ratio to bare CPU", "split µs", "memory MB (10 % → end)")
     for number, measurements in enumerate(rounds):
-        for each in measurements:
-            ratio = f"{each.ratio_to_bare:.2f}" if each.ratio_to_bare else ""
-            split = " ".join(f"{part} {value:.2f}" for part, value in (each.split or {}).items())
-            memory = " → ".join(f"{value:.0f}" for value in (each.memory_at_tenth, each.memory_at_end) if value)
-            name, speed, cost = each.name, f"{each.events_per_second:,.0f}", f"{each.cpu_per_event:.2f}"
+        for measurement in measurements:
+            ratio = f"{measurement.ratio_to_bare:.2f}" if measurement.ratio_to_bare else ""
+            split = " ".join(f"{part} {value:.2f}" for part, value in (measurement.split or {}).items())
+            memory = " → ".join(
+                f"{value:.0f}" for value in (measurement.memory_at_tenth, measurement.memory_at_end) if value
+            )
+            name, speed, cost = (
+                measurement.name,
+                f"{measurement.events_per_second:,.0f}",
+                f"{measurement.cpu_per_event:.2f}",
+            )
             table.add_row(f"{number + 1}: {name}", speed, cost, ratio, split, memory)
     console.print(table)
 

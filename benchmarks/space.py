@@ -91,11 +91,11 @@ def main() -> None:
             for columns in arguments.columns:
                 found += measure_model(directory, server, columns=columns)
     if arguments.json:
-        print(json.dumps([{"table": each.table, "unit": each.unit, "bytes": round(each.bytes)} for each in found]))
+        print(json.dumps([{"table": value.table, "unit": value.unit, "bytes": round(value.bytes)} for value in found]))
         return
     print("| Table | What | Bytes |\n|---|---|---|")
-    for each in found:
-        print(f"| `{each.table}` | {each.unit} | {each.bytes:,.0f} |")
+    for value in found:
+        print(f"| `{value.table}` | {value.unit} | {value.bytes:,.0f} |")
 
 
 def measure_rows(server: PostgresServer, *, rows: int = ROWS) -> Iterator[Space]:

@@ -41,7 +41,7 @@ def defaults() -> str:
     """What a spec says when it says nothing, and what is fixed."""
     drift, windows = DriftSpec(), WindowSpec()
     tiers = ", ".join(f"{tier.name.lower()} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
-    scales = ", ".join(f"{duration_text(each.length)}/{duration_text(each.step)}" for each in windows.scales)
+    scales = ", ".join(f"{duration_text(scale.length)}/{duration_text(scale.step)}" for scale in windows.scales)
     return _table(
         ("", "Default", "Set by"),
         [
@@ -268,7 +268,7 @@ def _when(noticed: Noticed) -> str:
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = "") -> str:
     lines = [headings, ["---"] * len(headings), *rows]
-    text = "\n".join(f"| {' | '.join(each)} |" for each in lines)
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{text}\n\n{note}" if note else text
 
 

@@ -77,7 +77,7 @@ class Claims:
         topics = self._cluster.topics(sorted(self._roles))
         self._topic_ids = {name: topic.topic_id for name, topic in topics.items()}
         with named_outage(self._engine, "reading offsets"), self._engine.begin() as connection:
-            read_before = {each.key.topic for each in list_offsets(connection)}
+            read_before = {offset.key.topic for offset in list_offsets(connection)}
             for topic in topics.values():
                 start_at = "earliest" if topic.name in read_before else self._settings.start_at
                 for partition in range(topic.partitions):
@@ -87,7 +87,7 @@ class Claims:
     def assign(self, keys: Sequence[PartitionKey]) -> None:
         """The group gave us *keys*; `claim` takes them over."""
         self.assigned |= set(keys)
-        log.info("partitions.assigned", partitions=[str(each) for each in keys])
+        log.info("partitions.assigned", partitions=[str(key) for key in keys])
 
     def release(self, keys: Sequence[PartitionKey]) -> None:
         """*keys* are no longer ours."""
@@ -99,7 +99,7 @@ class Claims:
             self.unaccounted.pop(key, None)
             self._not_before.pop(key, None)
             self._to_stop.pop(key, None)
-        log.info("partitions.released", partitions=[str(each) for each in keys])
+        log.info("partitions.released", partitions=[str(key) for key in keys])
 
     def fenced(self, key: PartitionKey) -> None:
         """Somebody else moved *key*, or our own commit did unseen: drop it, look again a little later."""

@@ -36,7 +36,7 @@ class Bodies:
 
 def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
     """Return the batch's bodies; records too large or of another content type are refused unread."""
-    contents = [each.value() or b"" for each in batch.records]
+    contents = [record.value() or b"" for record in batch.records]
     refused: dict[int, Refusal] = {}
     size = sum(map(len, contents))
     if size > max_message_bytes and max(map(len, contents)) > max_message_bytes:
@@ -46,7 +46,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
                 refused[index] = Refusal(index=index, reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
                 contents[index] = b""
                 size -= len(content)
-    headers = [each.headers() for each in batch.records]
+    headers = [record.headers() for record in batch.records]
     namespaces = _namespaces(headers, contents, refused) if any(headers) else None
     return Bodies(contents=contents, size=size, namespaces=namespaces, refused=refused)
 

@@ -57,7 +57,7 @@ class Flusher:
             UnavailableError: Postgres did not answer; whether the commit arrived is unknown.
             RefusedByDatabaseError: Postgres refuses what is in it, and would again.
         """
-        moved = [each for each in states if each.moved]
+        moved = [state for state in states if state.moved]
         try:
             return self._write(pending, moved, generation)
         except RefusedByDatabaseError as error:
@@ -137,10 +137,10 @@ class Flusher:
             worker=self._worker,
             generation=generation,
             horizon=self._horizon,
-            moves=tuple(each.move() for each in moved),
+            moves=tuple(partition.move() for partition in moved),
             panes=panes,
             marks=_marks(pending, known),
-            predictions=tuple(_ledger_rows(each, known) for each in pending.predictions),
+            predictions=tuple(_ledger_rows(prediction, known) for prediction in pending.predictions),
             truths=tuple(pending.truths),
             deployments=tuple(pending.deployments),
             dead_letters=tuple(pending.dead_letters),
@@ -161,12 +161,16 @@ class Flusher:
             ),
             discovered=dict(pending.discovered),
             intakes=tuple(row for state in moved for row in state.intakes.unstored()),
-            identities={each.key: each.seen.unstored() for each in moved if each.role is TopicRole.PREDICTIONS},
+            identities={
+                partition.key: partition.seen.unstored()
+                for partition in moved
+                if partition.role is TopicRole.PREDICTIONS
+            },
         )
 
 
 def _ledger_rows(block: SampledPredictions, known: Mapping[SeriesKey, int]) -> LedgerRows:
-    ids = {keys: tuple(sorted(known[each] for each in keys)) for keys in set(block.series)}
+    ids = {keys: tuple(sorted(known[key] for key in keys)) for keys in set(block.series)}
     return LedgerRows(
         model_id=block.model_id,
         source=block.source,

@@ -95,7 +95,7 @@ class Counter:
 
     def __init__(self, layout: CellsLayout) -> None:
         self.layout = layout
-        self.names = tuple(ColumnName(each.role, each.name, each.kind) for each in layout.columns)
+        self.names = tuple(ColumnName(column.role, column.name, column.kind) for column in layout.columns)
         self._numeric = {i: _numeric(c) for i, c in enumerate(layout.columns) if c.kind is NUMBER}
         self._codes = {i: CategoryCodes(c) for i, c in enumerate(layout.columns) if c.kind is not NUMBER}
 
@@ -113,7 +113,7 @@ class Counter:
             The rows with an unseen category, of each column that has any, whether they are in a group or not.
         """
         rows, members = len(columns[0]) if columns else 0, sum(map(len, groups))
-        edges = sum(len(each.edges) for each in self._numeric.values())
+        edges = sum(len(column.edges) for column in self._numeric.values())
         by_edge = len(groups) * (edges * _EDGE + len(self._numeric) * _FIXED) + members * len(self._numeric) * _SORTED
         by_value = (rows * _SEARCHED + members * _HIT) * len(self._numeric)
         if by_edge < by_value:
@@ -156,7 +156,7 @@ class Counter:
                 finite = np.isfinite(values)
                 far.append((span.slots + Slot.FAR_LOW, finite & (values < numeric.far_low)))
                 far.append((span.slots + Slot.FAR_HIGH, finite & (values > numeric.far_high)))
-        far = [each for each in far if each[1].any()]
+        far = [column for column in far if column[1].any()]
         for rows, target in zip(groups, targets, strict=True):
             np.add.at(target, places[:, rows].ravel(), np.uint32(1))
             for slot, mask in far:

@@ -25,7 +25,7 @@ def prediction_digests(key: ModelKey, ids: Sequence[str]) -> UInt64s:
     """Return XXH3-128 of ``namespace \\x1f model \\x1f id``; shape ``(ids, 2)``: high and low half."""
     prefix = f"{key.namespace}\x1f{key.name}\x1f"
     digest = xxhash.xxh3_128_digest
-    joined = b"".join([digest((prefix + each).encode()) for each in ids])
+    joined = b"".join([digest((prefix + row_id).encode()) for row_id in ids])
     return np.frombuffer(joined, dtype=">u8").reshape(-1, 2).astype(np.uint64)
 
 
@@ -36,10 +36,10 @@ def digest_text(digest: UInt64s) -> str:
 
 def identity_hashes(digests: UInt64s, versions: Sequence[str]) -> UInt64s:
     """Return 8-byte hashes of the identities (namespace, model, version, id)."""
-    seeds: dict[str, int] = {each: xxhash.xxh3_64_intdigest(each.encode()) for each in distinct(versions)}
+    seeds: dict[str, int] = {name: xxhash.xxh3_64_intdigest(name.encode()) for name in distinct(versions)}
     if len(seeds) == 1:
         return digests[:, 1] ^ np.uint64(next(iter(seeds.values())))
-    return digests[:, 1] ^ np.fromiter((seeds[each] for each in versions), np.uint64, len(versions))
+    return digests[:, 1] ^ np.fromiter((seeds[version] for version in versions), np.uint64, len(versions))
 
 
 def sampled(digests: UInt64s, rate: float) -> Mask:
@@ -95,8 +95,8 @@ class RecentIdentities:
         """Return what was seen since the last `keep`."""
         pending = self._log[self._stored :]
         return SeenIdentities(
-            offsets=np.concatenate([np.zeros(0, np.int64), *(each[0] for each in pending)]),
-            hashes=np.concatenate([np.zeros(0, np.uint64), *(each[1] for each in pending)]),
+            offsets=np.concatenate([np.zeros(0, np.int64), *(logged[0] for logged in pending)]),
+            hashes=np.concatenate([np.zeros(0, np.uint64), *(logged[1] for logged in pending)]),
         )
 
     def keep(self) -> None:
@@ -108,12 +108,12 @@ class RecentIdentities:
     def forget_unstored(self) -> None:
         """Go back to the last `keep`."""
         del self._log[self._stored :]
-        recent = [each[1] for each in self._log[self._merged :]]
+        recent = [logged[1] for logged in self._log[self._merged :]]
         self._recent_sorted = np.sort(np.concatenate([np.zeros(0, np.uint64), *recent]))
 
     def _merge(self) -> None:
-        offsets = np.concatenate([each[0] for each in self._log])
-        hashes = np.concatenate([each[1] for each in self._log])
+        offsets = np.concatenate([logged[0] for logged in self._log])
+        hashes = np.concatenate([logged[1] for logged in self._log])
         recent = offsets >= offsets[-1] - self._horizon
         self._log = [(offsets[recent], hashes[recent])]
         self._old_sorted = np.sort(self._log[0][1])

@@ -68,7 +68,7 @@ def refused_models(
             return tried(model_ids[:half]) + tried(model_ids[half:])
         return ()
 
-    found = sorted(models_in(pending) | {each for each, key in names.items() if key in _letters_models(pending)})
+    found = sorted(models_in(pending) | {name for name, key in names.items() if key in _letters_models(pending)})
     return tried(found) if found else ()
 
 

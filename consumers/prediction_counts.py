@@ -69,7 +69,7 @@ def group_rows(
         for index, code in enumerate(segment_codes.tolist()):
             if code >= 0:
                 per_row[index].append(segment_keys[code])
-    return Grouping(groups=tuple(groups), series_of_row=[tuple(each) for each in per_row])
+    return Grouping(groups=tuple(groups), series_of_row=[tuple(counts) for counts in per_row])
 
 
 class _Lookup(Sequence[tuple[SeriesKey, ...]]):
@@ -91,7 +91,7 @@ def _segment(
     values = [*segment.values, OTHER] if OTHER not in segment.values else list(segment.values)
     place: dict[str | None, int] = {value: index for index, value in enumerate(values)}
     other = place[OTHER]
-    of_row = np.fromiter((-1 if each is None else place.get(each, other) for each in column), np.int64, len(codes))
+    of_row = np.fromiter((-1 if name is None else place.get(name, other) for name in column), np.int64, len(codes))
     keys = [SeriesKey(model_id, version, segment.tag, value) for version in versions for value in values]
     return keys, np.where(of_row < 0, -1, codes * len(values) + of_row)
 
@@ -151,13 +151,13 @@ class PredictionCounter:
             if in_ledger is not None:
                 pane.sampled += int(np.count_nonzero(in_ledger[group.rows]))
             panes.append(pane)
-        unseen = counter.count(columns, [each.rows for each in groups], [each.counts for each in panes])
+        unseen = counter.count(columns, [group.rows for group in groups], [group.counts for group in panes])
         if unseen:
             _tally_unseen(counter, unseen, columns, groups, pending)
 
     def _counter(self, model: AppliedModel, cells_id: int) -> Counter:
         if cells_id not in self._counters:
-            layout = next(each.layout for each in model.cells if each.cells_id == cells_id)
+            layout = next(cell.layout for cell in model.cells if cell.cells_id == cells_id)
             self._counters[cells_id] = Counter(layout)
         return self._counters[cells_id]
 
@@ -166,7 +166,7 @@ def _tally_unseen(
     counter: Counter, unseen: Sequence[UnseenRows], columns: Sequence[Column], groups: Sequence[Group], pending: Pending
 ) -> None:
     """Name the unseen values of each whole version; an event is in one such group, and in those of its segments."""
-    whole = [each for each in groups if each.series.segment_tag == ALL_SEGMENT]
+    whole = [group for group in groups if group.series.segment_tag == ALL_SEGMENT]
     for found in unseen:
         values, name = columns[found.index], counter.layout.columns[found.index].name
         marked = np.zeros(len(values), dtype=np.bool_)
@@ -191,8 +191,8 @@ def _subset(found: Predictions, chosen: Indices) -> Predictions:
         versions=pick(found.versions),
         times=found.times[chosen],
         names=found.names,
-        columns=tuple(pick(each) for each in found.columns),
-        tags=tuple(pick(each) for each in found.tags),
+        columns=tuple(pick(decoded) for decoded in found.columns),
+        tags=tuple(pick(tag) for tag in found.tags),
         scores=found.scores[chosen],
         labels=pick(found.labels),
         values=found.values[chosen],
@@ -214,7 +214,7 @@ def _sample_of_partition(
     kept: Predictions, digests: UInt64s, chosen: Indices, grouping: Grouping, batch: RecordBatch, code: int
 ) -> SampledPredictions:
     at = chosen.tolist()
-    scores = [_finite(each) for each in kept.scores[chosen].tolist()]
+    scores = [_finite(score) for score in kept.scores[chosen].tolist()]
     return SampledPredictions(
         model_id=kept.model.model_id,
         source=batch.partitions[code],
@@ -224,7 +224,7 @@ def _sample_of_partition(
         event_times=kept.times[chosen].tolist(),
         scores=scores,
         labels=[_label(kept.labels[index], score, kept.model.spec) for index, score in zip(at, scores, strict=True)],
-        values=[_finite(each) for each in kept.values[chosen].tolist()],
+        values=[_finite(value) for value in kept.values[chosen].tolist()],
         offsets=batch.offsets[kept.rows[chosen]].tolist(),
     )
 

@@ -122,9 +122,9 @@ class Absorber:
         judged.one_by_one((truth.row, truth.model, truth.known_at) for truth in truths)
         self._finish_timed(judged, states)
         of_model: dict[ModelKey, list[int]] = {}
-        for index, each in enumerate(truths):
-            if each.row not in judged.refused:
-                of_model.setdefault(each.model.key, []).append(index)
+        for index, truth in enumerate(truths):
+            if truth.row not in judged.refused:
+                of_model.setdefault(truth.model.key, []).append(index)
         rows: list[tuple[int, InboxRow]] = []
         for key, indices in of_model.items():
             digests = prediction_digests(key, [truths[index].prediction_id for index in indices])
@@ -155,21 +155,21 @@ class Absorber:
         judged = Judged(batch, {refusal.index: refusal for refusal in refusals} | bodies.refused)
         judged.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in found)
         self._finish_timed(judged, states)
-        for each in found:
-            if each.row in judged.refused:
+        for value in found:
+            if value.row in judged.refused:
                 continue
-            source = batch.partitions[int(batch.codes[each.row])]
+            source = batch.partitions[int(batch.codes[value.row])]
             states[source].add(counted=1)
             pending.deployments.append(
                 DeploymentRow(
-                    model_id=each.model.model_id,
-                    version=each.version,
-                    event_time=each.event_time,
-                    stage=each.stage,
-                    traffic=each.traffic,
-                    manifest=each.manifest,
+                    model_id=value.model.model_id,
+                    version=value.version,
+                    event_time=value.event_time,
+                    stage=value.stage,
+                    traffic=value.traffic,
+                    manifest=value.manifest,
                     source=source,
-                    offset=int(batch.offsets[each.row]),
+                    offset=int(batch.offsets[value.row]),
                 )
             )
         self._burials.bury(judged, pending)

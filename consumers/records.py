@@ -68,13 +68,13 @@ class RecordBatch:
 
     def without(self, keys: Collection[PartitionKey]) -> "RecordBatch | None":
         """Return the records of other partitions than *keys*, None when there are none."""
-        stays = np.array([each not in keys for each in self.partitions], dtype=np.bool_)
+        stays = np.array([partition not in keys for partition in self.partitions], dtype=np.bool_)
         return self.only(stays[self.codes])
 
 
 def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -> list[RecordBatch]:
     """Return *records* as one batch per role; *roles* by topic."""
-    topics = [each.topic() for each in records]
+    topics = [record.topic() for record in records]
     found = set(topics)
     if len({roles[topic] for topic in found}) == 1:
         return [_batch(roles[topics[0]], topics, records)]
@@ -89,14 +89,14 @@ def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -
 
 def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) -> RecordBatch:
     count = len(records)
-    partitions, codes = _places(topics, [each.partition() for each in records])
-    timestamps = np.fromiter([each.timestamp()[1] for each in records], np.int64, count)
+    partitions, codes = _places(topics, [record.partition() for record in records])
+    timestamps = np.fromiter([record.timestamp()[1] for record in records], np.int64, count)
     timestamps[timestamps < 0] = NO_TIMESTAMP
     return RecordBatch(
         role=role,
         partitions=partitions,
         codes=codes,
-        offsets=np.fromiter([each.offset() for each in records], np.int64, count),
+        offsets=np.fromiter([record.offset() for record in records], np.int64, count),
         timestamps=timestamps,
         records=records,
     )
@@ -106,7 +106,7 @@ def _places(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[Partit
     """Return the distinct partitions, and for each record the index of its own."""
     if len(set(topics)) == 1:
         distinct_numbers, codes = np.unique(np.fromiter(numbers, np.int64, len(numbers)), return_inverse=True)
-        return tuple(PartitionKey(topics[0], each) for each in distinct_numbers.tolist()), codes.astype(np.intp)
+        return tuple(PartitionKey(topics[0], number) for number in distinct_numbers.tolist()), codes.astype(np.intp)
     places = list(zip(topics, numbers, strict=True))
     distinct = sorted(set(places))
     code_of = {place: code for code, place in enumerate(distinct)}

@@ -46,7 +46,7 @@ def value_text(value: Any) -> str:
     """Return a value as it is named: at most 100 characters, what cannot be printed (or stored) spelled out."""
     text = canonical_category(value)[: LONGEST_VALUE + 1]
     if not text.isprintable():  # a space without a break, an escape of the terminal, half of a surrogate pair
-        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+        text = "".join(name if name.isprintable() else name.encode("unicode_escape").decode() for name in text)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

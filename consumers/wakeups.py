@@ -30,7 +30,7 @@ class Wakeups:
 
     def know(self, configuration: Configuration) -> None:
         """Take over the models' names."""
-        self._keys = {each.model_id: each.key for each in configuration.models}
+        self._keys = {model.model_id: model.key for model in configuration.models}
 
     def changed(self, model_ids: set[int]) -> None:
         """These models got new panes."""

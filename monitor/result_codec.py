@@ -35,7 +35,7 @@ _VERDICTS = tuple(Verdict)
 _CALIBRATIONS = ("", "uncalibrated", "estimated")
 _INCONCLUSIVE = ("", "no_reference", "too_few_events")
 _NUMBERS = ("psi", "ks", "ks_bound", "phi")
-_FURTHER = tuple(each for each in FurtherStatistics.__struct_fields__ if each != "chi_squared_freedom")
+_FURTHER = tuple(field for field in FurtherStatistics.__struct_fields__ if field != "chi_squared_freedom")
 _SHARES = ("missing", "invalid", "unseen")
 _OF_ALL = 6  # lists of integers about every column, before those of columns that are judged
 _numbers_of, _further_of, _shares_of = attrgetter(*_NUMBERS), attrgetter(*_FURTHER), attrgetter(*_SHARES)
@@ -68,14 +68,14 @@ def pack_result(result: WindowResult, names: Sequence[str]) -> bytes:
     A result whose columns are others brings its own names.
     """
     columns = result.columns
-    own = tuple(each.name for each in columns)
-    proven = {each.column for each in result.findings}
+    own = tuple(column.name for column in columns)
+    proven = {finding.column for finding in result.findings}
     in_full = {
-        at: each
-        for at, each in enumerate(columns)
-        if each.psi_low is not None or each.name in proven or not _fits(each, result.events)
+        at: column
+        for at, column in enumerate(columns)
+        if column.psi_low is not None or column.name in proven or not _fits(column, result.events)
     }
-    rounded = [each for at, each in enumerate(columns) if at not in in_full]
+    rounded = [column for at, column in enumerate(columns) if at not in in_full]
     packed = _Packed(
         verdict=_VERDICTS.index(result.verdict),
         events=result.events,
@@ -114,7 +114,7 @@ def unpack_result(packed: bytes, names: Sequence[str]) -> WindowResult:
 
 def encode_result(result: WindowResult) -> bytes:
     """Return the canonical JSON of *result* as it is stored: equal texts are equal results, and reading them is too."""
-    names = tuple(each.name for each in result.columns)
+    names = tuple(column.name for column in result.columns)
     return msgspec.json.encode(unpack_result(pack_result(result, names), names))
 
 
@@ -174,36 +174,43 @@ def _fits(column: ColumnResult, events: int) -> bool:
     if column.calibration not in _CALIBRATIONS or column.inconclusive not in _INCONCLUSIVE:
         return False
     numbers = _numbers_of(column) if column.further is None else (*_numbers_of(column), *_further_of(column.further))
-    if column.inconclusive and any(each is not None for each in (*numbers, column.further)):
+    if column.inconclusive and any(number is not None for number in (*numbers, column.further)):
         return False
     if not all(map(can_be_packed, numbers)):
         return False
-    return all(each == 0 or (events > 0 and round(each * events) / events == each) for each in _shares_of(column))
+    return all(share == 0 or (events > 0 and round(share * events) / events == share) for share in _shares_of(column))
 
 
 def _pack_columns(columns: Sequence[ColumnResult], events: int) -> tuple[Integers, ...]:
-    counts = [[round(each * events) for each in _shares_of(column)] for column in columns]
+    counts = [[round(share * events) for share in _shares_of(column)] for column in columns]
     # A column's values and its slots are all of the events, but where a slot is counted apart.
     rest = [column.n + sum(slots) - events for column, slots in zip(columns, counts, strict=True)]
     calibrations = [_CALIBRATIONS.index(column.calibration) for column in columns]
     inconclusive = [_INCONCLUSIVE.index(column.inconclusive) for column in columns]
-    packed = [pack_integers(each) for each in (rest, *zip(*counts, strict=True), calibrations, inconclusive)]
+    packed = [
+        pack_integers(packed_list) for packed_list in (rest, *zip(*counts, strict=True), calibrations, inconclusive)
+    ]
     judged = [column for column in columns if not column.inconclusive]
     packed += pack_numbers([_numbers_of(column) for column in judged])
     further = [column.further for column in judged]
-    if any(each is not None for each in further):
+    if any(further_statistics is not None for further_statistics in further):
         none = FurtherStatistics()
-        freedoms = [None if each is None else each.chi_squared_freedom for each in further]
-        packed.append(pack_integers([each is not None for each in further]))
-        packed.append(pack_integers([-1 if each is None else each for each in freedoms]))
-        packed += pack_numbers([_further_of(none if each is None else each) for each in further])
+        freedoms = [
+            None if further_statistics is None else further_statistics.chi_squared_freedom
+            for further_statistics in further
+        ]
+        packed.append(pack_integers([further_statistics is not None for further_statistics in further]))
+        packed.append(pack_integers([-1 if freedom is None else freedom for freedom in freedoms]))
+        packed += pack_numbers(
+            [_further_of(none if further_statistics is None else further_statistics) for further_statistics in further]
+        )
     return tuple(packed)
 
 
 def _unpack_columns(found: _Packed, names: Sequence[str]) -> list[ColumnResult]:
     size, events = len(names), found.events
     rest, missing, invalid, unseen, calibrations, inconclusive = (
-        unpack_integers(each, size) for each in found.numbers[:_OF_ALL]
+        unpack_integers(number, size) for number in found.numbers[:_OF_ALL]
     )
     judged = sum(word == 0 for word in inconclusive)
     stop = _OF_ALL + 2 * len(_NUMBERS)
@@ -239,12 +246,12 @@ def _unpack_columns(found: _Packed, names: Sequence[str]) -> list[ColumnResult]:
 def _unpack_further(packed: Sequence[Integers], size: int) -> list[FurtherStatistics | None]:
     if not packed:
         return [None] * size
-    asked, freedoms = (unpack_integers(each, size) for each in packed[:2])
+    asked, freedoms = (unpack_integers(packed_list, size) for packed_list in packed[:2])
     numbers = unpack_numbers(packed[2:], size)
     return [
         FurtherStatistics(
             chi_squared_freedom=None if freedoms[at] < 0 else freedoms[at],
-            **dict(zip(_FURTHER, (each[at] for each in numbers), strict=True)),
+            **dict(zip(_FURTHER, (number[at] for number in numbers), strict=True)),
         )
         if asked[at]
         else None

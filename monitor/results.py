@@ -110,7 +110,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def of_kind(self, kind: IncidentKind) -> tuple[Finding, ...]:
         """Return the endured findings of *kind*."""
-        return tuple(each for each in self.findings if each.kind is kind and each.endured)
+        return tuple(finding for finding in self.findings if finding.kind is kind and finding.endured)
 
 
 def index_text(value: float) -> str:

@@ -137,8 +137,8 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them and names each problem
     except ValidationError as error:
         problems = "\n".join(
-            f"  - DRIFTLINE_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}, found {each['input']!r}"
-            for each in error.errors()
+            f"  - DRIFTLINE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}, found {problem['input']!r}"
+            for problem in error.errors()
         )
         raise SettingsError(f"settings: {error.error_count()} problem(s)\n{problems}") from error
     except ValueError as error:

@@ -245,17 +245,20 @@ class ScriptedEvaluator:
                 self._add(end, one)
 
     def _add(self, end: int, one: Played) -> None:
-        for index, each in enumerate(self.ends):
-            if each.window_end == end:
-                self.ends[index] = PlayedEnd(end, (*each.evaluations, one))
+        for index, window in enumerate(self.ends):
+            if window.window_end == end:
+                self.ends[index] = PlayedEnd(end, (*window.evaluations, one))
                 return
         self.ends.append(PlayedEnd(end, (one,)))
-        self.ends.sort(key=lambda each: each.window_end)
+        self.ends.sort(key=lambda window: window.window_end)
 
     def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> PlayedBatch:
         """Return the next ends after the stored progress of this model and move it, in the caller's transaction."""
         keys = {
-            each.series for end in self.ends for each in end.evaluations if each.series.model_id == applied.model_id
+            evaluation.series
+            for end in self.ends
+            for evaluation in end.evaluations
+            if evaluation.series.model_id == applied.model_id
         }
         ids = ensure_series(connection, keys)
         known = read_progress(connection, applied.model_id).get(SCALE.length)
@@ -265,10 +268,10 @@ class ScriptedEvaluator:
             for end in self.ends
             if done is None or end.window_end > done
         ]
-        due = [each for each in mine if each.evaluations]
+        due = [window for window in mine if window.evaluations]
         now = due[: self.at_once]
         judged = [one for end in now for one in end.evaluations if one.kind == "inputs"]
-        insert_evaluations(connection, [_stored(applied, ids[each.series], each) for each in judged])
+        insert_evaluations(connection, [_stored(applied, ids[conclusion.series], conclusion) for conclusion in judged])
         if now:
             moved = Progress(length=SCALE.length, evaluated_until=now[-1].window_end, final_until=-1)
             write_progress(connection, applied.model_id, [moved])

@@ -73,7 +73,7 @@ def profile(cells: CellsLayout | None = None) -> ReferenceProfile:
     counts = np.zeros(found.size, dtype="<i8")
     for column, span in zip(found.columns, found.spans, strict=True):
         counts[span.start : span.start + column.cells] = 1
-    columns = tuple(ColumnReference(name=each.name, bins=tuple(range(each.cells))) for each in found.columns)
+    columns = tuple(ColumnReference(name=decoded.name, bins=tuple(range(decoded.cells))) for decoded in found.columns)
     return ReferenceProfile(layout=found, rows=1, counts_bytes=counts.tobytes(), columns=columns)
 
 

@@ -129,7 +129,7 @@ class Bench:
         )
         self.pending = Pending()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
-        self.states = {each.key: each for each in states}
+        self.states = {state.key: state for state in states}
         self.next = 0
         self.limit = DeadLetterLimit(share=chosen.dead_letter_share, minimum=chosen.dead_letter_minimum)
         self._flushed: Counter[str] = Counter()

@@ -59,7 +59,7 @@ def recount_topics(
     """Return what the prediction *topics* come to, read to their ends; panes summed over *span_minutes*."""
     chosen = settings or Settings()
     with engine.connect() as connection:
-        models = {(each.key.namespace, each.key.name): each for each in load_configuration(connection).models}
+        models = {(model.key.namespace, model.key.name): model for model in load_configuration(connection).models}
     found = Counted()
     for topic in topics:
         for partition in partitions_of(bootstrap, topic):
@@ -351,6 +351,6 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
 
 def _layout_sizes(connection: sa.Connection) -> dict[int, int]:
     models = load_configuration(connection).models
-    sizes = {each.cells_id: each.layout.size for model in models for each in model.cells}
+    sizes = {cell.cells_id: cell.layout.size for model in models for cell in model.cells}
     assert set(connection.execute(sa.select(cells.c.id)).scalars()) == set(sizes)
     return sizes

@@ -82,7 +82,7 @@ def recount_truths(
 ) -> CountedTruths:
     """Return what the topics *truths* and *deployments* come to beside the recounted *predictions*."""
     with engine.connect() as connection:
-        models = {(each.key.namespace, each.key.name): each for each in load_configuration(connection).models}
+        models = {(model.key.namespace, model.key.name): model for model in load_configuration(connection).models}
     found = CountedTruths()
     for topics, take in ((truths, _take_truth), (deployments, _take_deployment)):
         for topic in topics:

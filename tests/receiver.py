@@ -55,7 +55,7 @@ class Receiver:
 
     @property
     def identifiers(self) -> set[str]:
-        return {each.identifier for each in self.requests}
+        return {request.identifier for request in self.requests}
 
     def answer(self, received: Received) -> Answer:
         """Record one request and return what it gets."""

@@ -123,7 +123,7 @@ def rollback_decision(
     if proposal.window_end - judged.start > millis(rules.look_back) or not _has_predecessor(history, judged):
         return Refusal.NO_VERSION_CHANGE
     counted = _counted(proposal.earlier, rules.mode)
-    if any(each.from_version == judged.version and each.window_end >= judged.start for each in counted):
+    if any(action.from_version == judged.version and action.window_end >= judged.start for action in counted):
         return Refusal.PROMOTION_ALREADY_ROLLED_BACK
     if refusal := _too_soon(proposal, mode=rules.mode, cooldown=millis(rules.cooldown)):
         return refusal
@@ -151,28 +151,28 @@ def _wrong_kind(proposal: Proposal) -> Refusal | None:
 
 def _counted(earlier: Sequence[PastAction], mode: ActionMode) -> list[PastAction]:
     """Return what holds the next one back: a dry run holds back dry runs, never the real thing."""
-    return [each for each in earlier if mode is ActionMode.DRY_RUN or each.state != "dry_run"]
+    return [action for action in earlier if mode is ActionMode.DRY_RUN or action.state != "dry_run"]
 
 
 def _too_soon(proposal: Proposal, *, mode: ActionMode, cooldown: int) -> Refusal | None:
     counted = _counted(proposal.earlier, mode)
-    if any(each.state == "dispatching" for each in counted):
+    if any(action.state == "dispatching" for action in counted):
         return Refusal.ALREADY_RUNNING
     # What was accepted is unjudged until then, what failed or expired a human's matter.
-    if any(proposal.now_millis - each.decided_at < cooldown for each in counted):
+    if any(proposal.now_millis - action.decided_at < cooldown for action in counted):
         return Refusal.COOLDOWN
     return None
 
 
 def _prediction_shifted(evidence: RollbackEvidence) -> bool:
-    return any(each.tier >= Tier.CRITICAL and each.role in PREDICTION_ROLES for each in evidence.drift)
+    return any(finding.tier >= Tier.CRITICAL and finding.role in PREDICTION_ROLES for finding in evidence.drift)
 
 
 def _important_inputs_shifted(evidence: RollbackEvidence) -> bool:
     shifted = {
-        each.column: each.importance or 0.0
-        for each in evidence.drift
-        if each.tier >= Tier.CRITICAL and each.role not in PREDICTION_ROLES
+        finding.column: finding.importance or 0.0
+        for finding in evidence.drift
+        if finding.tier >= Tier.CRITICAL and finding.role not in PREDICTION_ROLES
     }
     return len(shifted) >= IMPORTANT_INPUTS and sum(shifted.values()) >= IMPORTANT_SHARE
 
@@ -186,7 +186,7 @@ def _inputs_alone(evidence: RollbackEvidence, *, keys: int) -> bool:
 
 def _has_predecessor(history: Sequence[DeploymentEvent], judged: Period) -> bool:
     """Return whether another version was deployed before; a model's first version is no change of version."""
-    return any(each.version != judged.version and each.event_time < judged.start for each in history)
+    return any(event.version != judged.version and event.event_time < judged.start for event in history)
 
 
 def _target(
@@ -195,7 +195,7 @@ def _target(
     known = rollback_targets(history, judged, min_healthy=min_healthy)
     if not known:
         return Refusal.NO_KNOWN_TARGET
-    return next((each for each in known if each not in evidence.flagged), Refusal.TARGET_FLAGGED)
+    return next((name for name in known if name not in evidence.flagged), Refusal.TARGET_FLAGGED)
 
 
 def _missing_key(evidence: RollbackEvidence, *, target: str, keys: int) -> Refusal | None:

@@ -65,7 +65,7 @@ class Proposals:
             granted.append(self._rollback(asking))
         if asking.state.tier >= Tier.ALERT:
             granted.append(self._retraining(asking))
-        return [each for each in granted if each is not None]
+        return [action for action in granted if action is not None]
 
     def _retraining(self, asking: Asking) -> Granted | None:
         rules = self.spec.actions.retraining
@@ -119,7 +119,7 @@ class Proposals:
             actions_enabled=self.actions_enabled,
             held=self.held,
             data_quality_open=self.casework.quality_open(at=asking.facts.end),
-            earlier=[each for each in self.earlier if each.kind is kind],
+            earlier=[action for action in self.earlier if action.kind is kind],
         )
 
     def _evidence(self, asking: Asking) -> RollbackEvidence:
@@ -136,11 +136,15 @@ class Proposals:
     def _flagged(self) -> frozenset[str]:
         # What was taken away while it was bad is no better for having gone.
         suspects = [state for state in self.casework.states.values() if state.is_open or state.retired]
-        bad = {each.version for each in suspects if each.kind is IncidentKind.PERFORMANCE or each.tier >= Tier.CRITICAL}
+        bad = {
+            suspect.version
+            for suspect in suspects
+            if suspect.kind is IncidentKind.PERFORMANCE or suspect.tier >= Tier.CRITICAL
+        }
         back = {
-            each.from_version
-            for each in self.earlier
-            if each.kind is ActionKind.ROLLBACK and each.state is not ActionState.DRY_RUN
+            action.from_version
+            for action in self.earlier
+            if action.kind is ActionKind.ROLLBACK and action.state is not ActionState.DRY_RUN
         }
         return frozenset(bad | back)
 
@@ -149,7 +153,7 @@ class Proposals:
         judged = serving_period(self.history, drift.version)
         if judged is None:
             return frozenset()
-        columns = {each.column for each in drift.findings if each.tier >= Tier.CRITICAL}
+        columns = {finding.column for finding in drift.findings if finding.tier >= Tier.CRITICAL}
         lengths = [length for length, hold in drift.holds.items() if hold.tier >= Tier.CRITICAL]
         targets = rollback_targets(self.history, judged, min_healthy=millis(self.spec.actions.rollback.min_healthy))
         clear = set()
@@ -158,13 +162,13 @@ class Proposals:
                 self.newest_result(target, length, judged.start - length * MINUTE_MILLIS, window_end)
                 for length in lengths
             ]
-            seen = [each for each in results if each is not None]
-            if seen and not any(_shows(each, columns) for each in seen):
+            seen = [result for result in results if result is not None]
+            if seen and not any(_shows(result, columns) for result in seen):
                 clear.add(target)
         return frozenset(clear)
 
     def _attempt(self, state: IncidentState, kind: ActionKind) -> int:
-        return 1 + sum(each.incident_id == state.id and each.kind is kind for each in self.earlier)
+        return 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
 
     def _grant(
         self,
@@ -216,4 +220,4 @@ class Proposals:
 
 
 def _shows(result: WindowResult, columns: set[str]) -> bool:
-    return any(each.column in columns for each in result.of_kind(IncidentKind.DRIFT))
+    return any(finding.column in columns for finding in result.of_kind(IncidentKind.DRIFT))

@@ -80,7 +80,7 @@ def request_reason(state: IncidentState, *, window_end: int, length: int) -> Req
     worst = findings[0]
     return RequestReason(
         kind=state.kind.value,
-        columns=tuple(dict.fromkeys(each.column for each in findings if each.column)),
+        columns=tuple(dict.fromkeys(finding.column for finding in findings if finding.column)),
         statistic=worst.statistic,
         value=worst.value,
         bound=worst.bound,
@@ -102,8 +102,8 @@ def retraining_request(
     dry_run: bool,
 ) -> RetrainingRequest:
     """Return the request; it trains on the longest scale's span, or on all since the incident began if longer."""
-    longest = max(each.length for each in scales) * MINUTE_MILLIS
-    shortest = min(each.length for each in scales) * MINUTE_MILLIS
+    longest = max(scale.length for scale in scales) * MINUTE_MILLIS
+    shortest = min(scale.length for scale in scales) * MINUTE_MILLIS
     start = min(window_end - longest, state.opened_end - shortest)
     return RetrainingRequest(
         type="model.retrain.requested",

@@ -8,22 +8,22 @@ from monitor.types import Stage
 
 def serving_period(history: Sequence[DeploymentEvent], version: str) -> Period | None:
     """Return the period in which *version* takes traffic now, as canary or in production; None when it does not."""
-    for each in periods(history):
-        if each.version == version and each.end is None and each.stage in (Stage.CANARY, Stage.PRODUCTION):
-            return each
+    for period in periods(history):
+        if period.version == version and period.end is None and period.stage in (Stage.CANARY, Stage.PRODUCTION):
+            return period
     return None
 
 
 def ever_deployed(history: Sequence[DeploymentEvent], version: str) -> bool:
     """Return whether the history knows of *version* at all."""
-    return any(each.version == version for each in history)
+    return any(event.version == version for event in history)
 
 
 def gone_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[str]:
     """Return the versions that were deployed and stand in no stage any more at *at* (ms)."""
-    past = [each for each in history if each.event_time <= at]
-    standing = {each.version for each in periods(past) if each.end is None}
-    return frozenset(each.version for each in past) - standing
+    past = [event for event in history if event.event_time <= at]
+    standing = {period.version for period in periods(past) if period.end is None}
+    return frozenset(event.version for event in past) - standing
 
 
 def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_healthy: int) -> tuple[str, ...]:
@@ -32,15 +32,15 @@ def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_
     For a canary that is the version in production beside it; for a version in production those before it, last first.
     A version that was retired since exists no more.
     """
-    newest = {each.version: each.stage for each in history}
+    newest = {event.version: event.stage for event in history}
     found: list[str] = []
-    for each in reversed(periods(history)):
-        if each.stage is not Stage.PRODUCTION or each.version == judged.version or each.start >= judged.start:
+    for period in reversed(periods(history)):
+        if period.stage is not Stage.PRODUCTION or period.version == judged.version or period.start >= judged.start:
             continue
-        beside = each.end is None
-        if (judged.stage is Stage.CANARY and not beside) or newest[each.version] is Stage.RETIRED:
+        beside = period.end is None
+        if (judged.stage is Stage.CANARY and not beside) or newest[period.version] is Stage.RETIRED:
             continue
-        healthy_until = judged.start if each.end is None else min(each.end, judged.start)
-        if healthy_until - each.start >= min_healthy and each.version not in found:
-            found.append(each.version)
+        healthy_until = judged.start if period.end is None else min(period.end, judged.start)
+        if healthy_until - period.start >= min_healthy and period.version not in found:
+            found.append(period.version)
     return tuple(found)

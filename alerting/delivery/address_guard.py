@@ -9,7 +9,7 @@ from monitor.errors import DriftlineError
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _METADATA = frozenset(
-    ipaddress.ip_address(each) for each in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
+    ipaddress.ip_address(value) for value in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
 )
 
 
@@ -54,9 +54,9 @@ def checked_address(url: str, *, allow_private: bool) -> str:
         found = socket.getaddrinfo(parts.hostname, parts.port or 0, type=socket.SOCK_STREAM)
     except OSError as error:
         raise TargetUnresolved(f"{parts.hostname}: no address: {error.strerror}") from error
-    addresses = [str(each[4][0]).partition("%")[0] for each in found]
-    for each in addresses:
+    addresses = [str(address[4][0]).partition("%")[0] for address in found]
+    for address in addresses:
         # 0177.0.0.1, 2130706433 and the like were spelled out by the resolver before this check
-        if refusal := address_refusal(ipaddress.ip_address(each), allow_private=allow_private):
-            raise TargetRefused(f"{parts.hostname} is {each}, {refusal}")
+        if refusal := address_refusal(ipaddress.ip_address(address), allow_private=allow_private):
+            raise TargetRefused(f"{parts.hostname} is {address}, {refusal}")
     return addresses[0]

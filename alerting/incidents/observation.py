@@ -64,7 +64,7 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     def leaves_open(self, findings: Sequence[Finding]) -> bool:
         """Return whether the window cannot say if one of *findings*, of an earlier window, has gone."""
-        return any(each.statistic in OF_VALUES and each.column in self.unjudged for each in findings)
+        return any(finding.statistic in OF_VALUES and finding.column in self.unjudged for finding in findings)
 
 
 def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -85,11 +85,11 @@ def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
         end=evaluation.window_end,
         length=evaluation.scale.length,
         step=evaluation.scale.step,
-        tier=max((each.tier for each in findings), default=Tier.NONE),
+        tier=max((finding.tier for finding in findings), default=Tier.NONE),
         calm=_calm(kind, evaluation.kind, result),
         findings=findings[:FINDINGS_KEPT],
         moved=result.moved[:FINDINGS_KEPT] if kind is IncidentKind.DRIFT else (),
-        unjudged=frozenset(each.name for each in result.columns if each.inconclusive),
+        unjudged=frozenset(column.name for column in result.columns if column.inconclusive),
     )
 
 

@@ -103,15 +103,15 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def moved(self) -> tuple[str, ...]:
         """Columns that moved in the newest window of each scale that still holds it, most certain first."""
-        return tuple(dict.fromkeys(each for hold in self.holds.values() if hold.tier for each in hold.moved))
+        return tuple(dict.fromkeys(name for hold in self.holds.values() if hold.tier for name in hold.moved))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Findings of every scale that still holds it, worst first, one per column and statistic."""
-        found = worst_first([each for hold in self.holds.values() if hold.tier for each in hold.findings])
+        found = worst_first([finding for hold in self.holds.values() if hold.tier for finding in hold.findings])
         unique: dict[tuple[str, str], Finding] = {}
-        for each in found:
-            unique.setdefault((each.column, each.statistic), each)
+        for value in found:
+            unique.setdefault((value.column, value.statistic), value)
         return tuple(unique.values())
 
 

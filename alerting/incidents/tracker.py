@@ -72,8 +72,8 @@ class Casework:
         steps = self._retire(gone, end.window_end)
         asking: dict[CaseKey, Asking] = {}
         judged = sorted(
-            (each for each in _judged(end.evaluations) if each.series.version not in gone),
-            key=lambda each: (each.series.version, each.scale.length),
+            (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in gone),
+            key=lambda evaluation: (evaluation.series.version, evaluation.scale.length),
         )
         for kind in DECIDED_KINDS:
             for evaluation in judged:
@@ -159,7 +159,7 @@ def _silence(state: IncidentState) -> int:
 
 def _judged(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
     """Return what moves incidents: first judgements of whole versions; revisions and segments are only shown."""
-    return [each for each in evaluations if each.driving and each.series.segment_tag == ALL_SEGMENT]
+    return [row for row in evaluations if row.driving and row.series.segment_tag == ALL_SEGMENT]
 
 
 def _asking(before: Asking | None, state: IncidentState, facts: WindowFacts, *, fresh: bool) -> Asking:
@@ -176,10 +176,10 @@ def rules_of(spec: ModelSpec) -> Rules:
         keep_firing_for=millis(alerting.keep_firing_for),
         freshness=None if alerting.freshness is None else millis(alerting.freshness),
         truth_delay=millis(spec.truth.horizon),
-        lengths=frozenset(each.length for each in spec.scales),
+        lengths=frozenset(scale.length for scale in spec.scales),
     )
 
 
 def states_by_case(states: Sequence[IncidentState]) -> Mapping[CaseKey, IncidentState]:
     """Return the states by version and kind."""
-    return {CaseKey(each.version, each.kind): each for each in states}
+    return {CaseKey(state.version, state.kind): state for state in states}

@@ -156,7 +156,7 @@ def _begin(
 
 def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[IncidentState, Step, Reason]:
     # A scale that the spec gave up is never seen calm: it must not hold the incident for ever.
-    holds = {each: hold for each, hold in state.holds.items() if rules.lengths is None or each in rules.lengths}
+    holds = {length: hold for length, hold in state.holds.items() if rules.lengths is None or length in rules.lengths}
     given_up = len(holds) < len(state.holds)
     hold = holds.get(facts.length)
     if facts.tier:
@@ -165,7 +165,7 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[I
         hold = _calmed(hold, facts, facts.calm, close_after=rules.close_after)
     if hold is not None:
         holds[facts.length] = hold
-    tier = max((each.tier for each in holds.values()), default=Tier.NONE)
+    tier = max((open_hold.tier for open_hold in holds.values()), default=Tier.NONE)
     moved = msgspec.structs.replace(
         state,
         tier=tier or state.tier,

@@ -138,8 +138,8 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
     findings = state.findings
     length = decision.length * MINUTE_MILLIS
     cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, told.changed)
-    named = [_values_named(each, told.unseen) for each in findings]
-    if any(each.statistic == UNSEEN for each in findings) and not any(named):
+    named = [_values_named(finding, told.unseen) for finding in findings]
+    if any(finding.statistic == UNSEEN for finding in findings) and not any(named):
         step = f"{step} `driftline incidents {state.id[:8]}` names the values."
     return ToldIncident(
         id=state.id,
@@ -148,8 +148,10 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
         step=decision.step.value,
         tier=tier_name(decision.tier),
         tier_before=tier_name(decision.tier_before),
-        what=tuple(_finding_told(each, values) for each, values in zip(findings, named, strict=True))[:FINDINGS_TOLD],
-        also_moved=tuple(each for each in state.moved if each not in {one.column for one in findings[:FINDINGS_TOLD]}),
+        what=tuple(_finding_told(finding, values) for finding, values in zip(findings, named, strict=True))[
+            :FINDINGS_TOLD
+        ],
+        also_moved=tuple(name for name in state.moved if name not in {one.column for one in findings[:FINDINGS_TOLD]}),
         since=iso_utc(state.first_end - length),
         since_version=None
         if told.changed is None
@@ -181,11 +183,11 @@ def _finding_told(finding: Finding, values: str) -> ToldFinding:
 
 def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
     """Return the likely cause and the next step."""
-    columns = ", ".join(dict.fromkeys(each.column for each in state.findings if each.column))
+    columns = ", ".join(dict.fromkeys(finding.column for finding in state.findings if finding.column))
     version = (
         "" if changed is None else f"version {state.version}, in {changed.stage.value} since {iso_utc(changed.start)}"
     )
-    if state.findings and all(each.statistic == VERSIONS for each in state.findings):
+    if state.findings and all(finding.statistic == VERSIONS for finding in state.findings):
         return (
             "more versions are alive than the spec counts by themselves",
             "Send a release in `version`, not a request or a host; if they are releases, raise `versions` in the spec.",
@@ -196,7 +198,7 @@ def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
         if version:
             return version, "Compare with the version before; roll back if that one is better."
         return "inputs and truths no longer relate as in the reference", "Retrain on recent data, check the truths."
-    inputs = [each for each in state.findings if each.role not in PREDICTION_ROLES]
+    inputs = [finding for finding in state.findings if finding.role not in PREDICTION_ROLES]
     if inputs or not state.findings:
         return f"the inputs moved: {columns}", "Look at the columns; retrain if the change stays."
     if version:
@@ -214,11 +216,11 @@ def message(
     actions: Sequence[ToldAction],
 ) -> Message:
     """Return the one message of this model and window end; the loudest incident speaks first."""
-    ordered = sorted(told, key=lambda each: (-each.loudness, each.state.kind, each.state.version))
-    incidents = tuple(incident_told(model, each) for each in ordered)
-    loudest = max((each.loudness for each in ordered), default=Tier.NONE)
+    ordered = sorted(told, key=lambda notice: (-notice.loudness, notice.state.kind, notice.state.version))
+    incidents = tuple(incident_told(model, notice) for notice in ordered)
+    loudest = max((notice.loudness for notice in ordered), default=Tier.NONE)
     event = f"model.incident.{ordered[0].decision.step.value}" if ordered else "model.action.requested"
-    said = [each.sentence for each in incidents] or [_action_sentence(model, each) for each in actions]
+    said = [incident.sentence for incident in incidents] or [_action_sentence(model, action) for action in actions]
     return Message(
         type=event,
         timestamp=iso_utc(now_millis),

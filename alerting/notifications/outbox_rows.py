@@ -25,7 +25,7 @@ def unseen_to_tell(
     connection: sa.Connection, applied: AppliedModel, decision: Decision, state: IncidentState
 ) -> dict[str, FrequentValues]:
     """Return by column what was unseen in the hours of the decision's window, of the columns that were found so."""
-    columns = {each.column for each in state.findings if each.statistic == UNSEEN}
+    columns = {finding.column for finding in state.findings if finding.statistic == UNSEEN}
     if not (applied.spec.alerting.tell_values and columns):
         return {}
     return unseen_values(
@@ -56,8 +56,8 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     """Return every endpoint the spec names."""
     actions = [action_endpoint(spec, kind) for kind in ActionKind]
     return (
-        *(receiver_endpoint(spec, each) for each in spec.alerting.receivers),
-        *(each for each in actions if each.url is not None),
+        *(receiver_endpoint(spec, receiver) for receiver in spec.alerting.receivers),
+        *(action for action in actions if action.url is not None),
     )
 
 
@@ -125,7 +125,7 @@ def action_effect(granted: Granted, *, endpoint_id: int, event_type: str) -> Eff
 def tell_of_failed_action(connection: sa.Connection, action_id: str, *, event_type: str, now_millis: int) -> None:
     """Append one message per receiver in the same transaction that closed the action."""
     row = action_by_id(connection, action_id)
-    models = {each.model_id: each for each in load_configuration(connection).models}
+    models = {model.model_id: model for model in load_configuration(connection).models}
     applied = models.get(row.model_id)
     if applied is None:
         return

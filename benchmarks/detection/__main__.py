@@ -55,13 +55,13 @@ def main() -> int:
         console.print(*(f"Left out, {sentence}" for sentence in absent), sep="\n", style="yellow")
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
     if arguments.only:
-        jobs = [each for each in jobs if arguments.only in job_name(each)]
+        jobs = [job for job in jobs if arguments.only in job_name(job)]
     answers = work(jobs, processes=arguments.processes, console=console, kept=KEPT, resume=arguments.resume)
     outcome = _outcome(answers, short=arguments.short, published=arguments.published)
     _show(outcome, console)
     if arguments.published and not (arguments.only or arguments.without_peers):
         _write(outcome, console)
-    return 1 if any(not each.met for each in outcome.reached) else 0
+    return 1 if any(not target.met for target in outcome.reached) else 0
 
 
 def _absent() -> list[str]:
@@ -90,25 +90,25 @@ def _jobs(*, short: bool, published: bool, peers: bool) -> list[Job]:
 
 def _outcome(answers: Sequence[Answer], *, short: bool, published: bool) -> Outcome:
     runs: dict[str, list[Run]] = {}
-    for each in answers:
-        if isinstance(each, list):
-            runs.setdefault(each[0].stream, []).extend(each)
+    for answer in answers:
+        if isinstance(answer, list):
+            runs.setdefault(answer[0].stream, []).extend(answer)
     return Outcome(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         published=published,
         short=short,
         runs=runs,
-        compared=[each for each in answers if isinstance(each, Compared)],
+        compared=[answer for answer in answers if isinstance(answer, Compared)],
     )
 
 
 def _show(outcome: Outcome, console: Console) -> None:
     table = Table("stream", "measure", "must be at most", "measured", "95 % bound", "runs", "")
-    for each in outcome.reached:
-        bound = "" if each.bound is None else f"{each.bound:.3g}"
-        verdict = "met" if each.met else "[red]MISSED[/red]"
-        measured, limit = f"{each.measured:,.4g}", f"{each.limit:,g}"
-        table.add_row(each.stream, each.measure, limit, measured, bound, str(each.runs), verdict)
+    for target in outcome.reached:
+        bound = "" if target.bound is None else f"{target.bound:.3g}"
+        verdict = "met" if target.met else "[red]MISSED[/red]"
+        measured, limit = f"{target.measured:,.4g}", f"{target.limit:,g}"
+        table.add_row(target.stream, target.measure, limit, measured, bound, str(target.runs), verdict)
     console.print(table)
     for timed in outcome.compared:
         if timed.own_cpu_seconds and timed.report_cpu_seconds:
@@ -117,7 +117,7 @@ def _show(outcome: Outcome, console: Console) -> None:
 
 def _cpu_sentence(timed: Compared, *, own: float) -> str:
     evidently = sum(timed.report_cpu_seconds) / len(timed.report_cpu_seconds)
-    scipy = next(each.cpu_seconds or 0.0 for each in timed.methods if each.method == "scipy KS, Bonferroni")
+    scipy = next(method.cpu_seconds or 0.0 for method in timed.methods if method.method == "scipy KS, Bonferroni")
     return (
         f"CPU of one window of {timed.window_minutes} minutes: ours {own * 1e3:.1f} ms; Evidently's report "
         f"{evidently * 1e3:,.0f} ms ({evidently / own:,.0f} times); scipy's KS of every column {scipy * 1e3:,.0f} ms "

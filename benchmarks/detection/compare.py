@@ -59,7 +59,7 @@ class Compared:
 def compared(job: PeerJob | RealJob) -> Compared:
     """Return *job*'s stream as judged by Driftline, by the textbook rule and by every peer."""
     if isinstance(job, RealJob):
-        chosen = next(each for each in REAL_SETS if each.name == job.name)
+        chosen = next(real_set for real_set in REAL_SETS if real_set.name == job.name)
         return _compared(chosen.read(), length=chosen.length, scales=chosen.scales, time_reports=False)
     stream = make_stream(job.recipe, reference_seed=job.seed, current_seed=job.seed)
     length = 4 * HOUR if job.recipe.scales else HOUR  # the shortest scale that holds enough events
@@ -82,7 +82,7 @@ def _compared(stream: Stream, *, length: int, scales: tuple[tuple[int, int], ...
         _of_windows(stream, OURS, own.alarms.get(minutes, ()), cpu_seconds=own.cpu_seconds / max(own.evaluations, 1)),
         _of_incidents(stream, AS_SHIPPED, own, minutes=minutes),
         _of_incidents(stream, TEXTBOOK_INCIDENTS, textbook, minutes=minutes),
-        *(_of_windows(stream, each.peer, each.alarms, cpu_seconds=each.cpu_seconds) for each in answer.judged),
+        *(_of_windows(stream, peer.peer, peer.alarms, cpu_seconds=peer.cpu_seconds) for peer in answer.judged),
     ]
     return Compared(
         stream=stream.name,
@@ -112,14 +112,14 @@ def _of_windows(stream: Stream, method: str, alarms: Sequence[Alarm], *, cpu_sec
         # A peer has one kind of alarm: whatever it flags counts as the right one.
         runs_of(alarms, kind="drift" if stream.change is None else stream.change.kind.expected_incident),
         windows=len(alarms),
-        alarming=sum(bool(each.columns) for each in alarms),
+        alarming=sum(bool(alarm.columns) for alarm in alarms),
         cpu_seconds=cpu_seconds,
     )
 
 
 def _of_incidents(stream: Stream, method: str, judged: Judged, *, minutes: int) -> MethodRun:
     alarms = judged.alarms.get(minutes, ())
-    alarming = sum(bool(each.columns) for each in alarms)
+    alarming = sum(bool(alarm.columns) for alarm in alarms)
     return _method(stream, method, judged.episodes, windows=len(alarms), alarming=alarming, cpu_seconds=None)
 
 
@@ -133,7 +133,7 @@ def _method(
     cpu_seconds: float | None,
 ) -> MethodRun:
     change = stream.change
-    before = [each for each in episodes if change is None or each.opened <= change.start]
+    before = [episode for episode in episodes if change is None or episode.opened <= change.start]
     return MethodRun(
         method=method,
         windows=windows,

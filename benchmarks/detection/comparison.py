@@ -29,12 +29,16 @@ def is_ours(method: str) -> bool:
 
 def methods_of(compared: Sequence[Compared]) -> tuple[str, ...]:
     """Return every method, in the order in which they were run."""
-    return tuple(dict.fromkeys(run.method for each in compared for run in each.methods))
+    return tuple(dict.fromkeys(run.method for comparison in compared for run in comparison.methods))
 
 
 def streams_of(compared: Sequence[Compared], *, changing: bool) -> tuple[str, ...]:
     """Return the names of the streams in which something changes, or of those in which nothing does."""
-    return tuple(dict.fromkeys(each.stream for each in compared if (each.methods[0].found is not None) == changing))
+    return tuple(
+        dict.fromkeys(
+            comparison.stream for comparison in compared if (comparison.methods[0].found is not None) == changing
+        )
+    )
 
 
 def quiet_sum(compared: Sequence[Compared], *, method: str) -> QuietSum:
@@ -42,22 +46,22 @@ def quiet_sum(compared: Sequence[Compared], *, method: str) -> QuietSum:
     runs = runs_by(compared, method=method)
     return QuietSum(
         method=method,
-        windows=sum(each.windows for each in runs),
-        alarming=sum(each.alarming for each in runs),
-        episodes=sum(each.false_episodes for each in runs),
+        windows=sum(run.windows for run in runs),
+        alarming=sum(run.alarming for run in runs),
+        episodes=sum(run.false_episodes for run in runs),
     )
 
 
 def change_sum(compared: Sequence[Compared], *, method: str) -> Detection:
     """Return how *method* found the changes of *compared*, all of one kind."""
-    return detection_of([each.found for each in runs_by(compared, method=method) if each.found is not None])
+    return detection_of([run.found for run in runs_by(compared, method=method) if run.found is not None])
 
 
 def runs_by(compared: Sequence[Compared], *, method: str) -> list[MethodRun]:
     """Return the runs of *method*."""
-    return [run for each in compared for run in each.methods if run.method == method]
+    return [run for comparison in compared for run in comparison.methods if run.method == method]
 
 
 def of_stream(compared: Sequence[Compared], stream: str) -> list[Compared]:
     """Return those of *compared* that are of one kind of stream."""
-    return [each for each in compared if each.stream == stream]
+    return [comparison for comparison in compared if comparison.stream == stream]

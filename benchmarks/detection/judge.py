@@ -72,16 +72,16 @@ def judge(spec: ModelSpec, profile: ReferenceProfile, stream: Stream, *, textboo
 def _judged(
     outcome: BacktestOutcome, incidents: tuple[RaisedIncident, ...], *, cpu: float, textbook: bool = False
 ) -> Judged:
-    first = [each for each in outcome.windows if each.driving]
-    conclusive = [each for each in first if each.verdict is not Verdict.INCONCLUSIVE]
-    alarms: dict[int, list[Alarm]] = {each.scale.length: [] for each in first}
-    for each in conclusive:
-        if each.kind is EvaluationKind.INPUTS and each.end % (each.scale.length * MINUTE) == 0:
-            alarms[each.scale.length].append(Alarm(end=each.end, columns=_columns(each, textbook=textbook)))
+    first = [window for window in outcome.windows if window.driving]
+    conclusive = [window for window in first if window.verdict is not Verdict.INCONCLUSIVE]
+    alarms: dict[int, list[Alarm]] = {window.scale.length: [] for window in first}
+    for window in conclusive:
+        if window.kind is EvaluationKind.INPUTS and window.end % (window.scale.length * MINUTE) == 0:
+            alarms[window.scale.length].append(Alarm(end=window.end, columns=_columns(window, textbook=textbook)))
     return Judged(
         evaluations=len(conclusive),
         inconclusive=len(first) - len(conclusive),
-        episodes=tuple(_episode(each, outcome) for each in incidents),
+        episodes=tuple(_episode(incident, outcome) for incident in incidents),
         alarms={length: tuple(found) for length, found in alarms.items()},
         cpu_seconds=cpu,
     )
@@ -90,22 +90,24 @@ def _judged(
 def _columns(window: JudgedWindow, *, textbook: bool) -> tuple[str, ...]:
     if textbook:
         return () if window.textbook is None else window.textbook.columns
-    return tuple(dict.fromkeys(each.column for each in window.findings))
+    return tuple(dict.fromkeys(finding.column for finding in window.findings))
 
 
 def _episode(incident: RaisedIncident, outcome: BacktestOutcome) -> Episode:
     opening = incident.steps[0]
-    mine = [each for each in outcome.actions if each.incident_id == incident.id]
+    mine = [action for action in outcome.actions if action.incident_id == incident.id]
     # A history has one version, so the guard refuses every rollback for want of an older one. It asks for that only
     # after the evidence: what got so far would have gone back where there is a version to go back to.
     wanted = {Refusal.NO_VERSION_CHANGE.value, Refusal.SUPERSEDED.value}
     return Episode(
         kind=incident.kind.value,
         opened=opening.known,
-        alerted=next((each.known for each in incident.steps if each.tier >= Tier.ALERT), None),
+        alerted=next((step.known for step in incident.steps if step.tier >= Tier.ALERT), None),
         closed=incident.resolved_end,
-        columns=tuple(dict.fromkeys(each.column for each in opening.findings)),
-        rollbacks=sum(each.kind == "rollback" and (each.state != "refused" or each.reason in wanted) for each in mine),
-        retrainings=sum(each.kind == "retraining" and each.state != "refused" for each in mine),
+        columns=tuple(dict.fromkeys(finding.column for finding in opening.findings)),
+        rollbacks=sum(
+            action.kind == "rollback" and (action.state != "refused" or action.reason in wanted) for action in mine
+        ),
+        retrainings=sum(action.kind == "retraining" and action.state != "refused" for action in mine),
         cause=opening.sentence,
     )

@@ -68,10 +68,10 @@ def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Int64s) -
         episodes: In order of opening; those that opened before the change are no answer to it.
         arrivals: Shape ``(events,)``, increasing. When each event since the change's start could be known, in ms.
     """
-    after = [each for each in episodes if each.opened > change.start]
-    right = [each for each in after if each.kind == change.kind.expected_incident]
+    after = [episode for episode in episodes if episode.opened > change.start]
+    right = [episode for episode in after if episode.kind == change.kind.expected_incident]
     first = right[0] if right else None
-    alerted = [each.alerted for each in right if each.alerted is not None]
+    alerted = [episode.alerted for episode in right if episode.alerted is not None]
     return Found(
         warning_events=_events_until(first.opened if first else None, arrivals),
         alert_events=_events_until(min(alerted) if alerted else None, arrivals),
@@ -89,14 +89,14 @@ def _events_until(end: int | None, arrivals: Int64s) -> float:
 def _close_hours(change: Change, right: Sequence[Episode]) -> float | None:
     if change.stop is None:
         return None
-    if not right or any(each.closed is None for each in right):
+    if not right or any(episode.closed is None for episode in right):
         return math.inf
-    return max(each.closed - change.stop for each in right if each.closed is not None) / HOUR
+    return max(episode.closed - change.stop for episode in right if episode.closed is not None) / HOUR
 
 
 def false_alarms_of(change: Change | None, episodes: Sequence[Episode]) -> tuple[Episode, ...]:
     """Return the episodes that nothing justifies: all without a change, else those that opened before it."""
-    return tuple(each for each in episodes if change is None or each.opened <= change.start)
+    return tuple(episode for episode in episodes if change is None or episode.opened <= change.start)
 
 
 def upper_bound(count: int, exposure: float, *, confidence: float = CONFIDENCE) -> float:
@@ -152,15 +152,15 @@ class Detection:
 
 def detection_of(found: Sequence[Found]) -> Detection:
     """Return the measures of *found*, at least one run."""
-    warning = np.array([each.warning_events for each in found])
-    alert = np.array([each.alert_events for each in found])
-    closed = [each.close_hours for each in found if each.close_hours is not None]
+    warning = np.array([value.warning_events for value in found])
+    alert = np.array([value.alert_events for value in found])
+    closed = [value.close_hours for value in found if value.close_hours is not None]
     return Detection(
         runs=len(found),
         recall=float(np.isfinite(warning).mean()),
         alert_recall=float(np.isfinite(alert).mean()),
-        typed=float(np.mean([each.typed for each in found])),
-        named_first=float(np.mean([each.named_first for each in found])),
+        typed=float(np.mean([value.typed for value in found])),
+        named_first=float(np.mean([value.named_first for value in found])),
         median_warning=_quantile(warning, 0.5),
         ninetieth_warning=_quantile(warning, 0.9),
         median_alert=_quantile(alert, 0.5),

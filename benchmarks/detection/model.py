@@ -44,7 +44,7 @@ def profile_of(stream: Stream, spec: ModelSpec) -> ReferenceProfile:
             label=LABEL if LABEL in columns else None,
             truth=TRUTH if TRUTH in columns else None,
             timestamp=TIME,
-            lengths=tuple(each.length for each in spec.scales),
+            lengths=tuple(scale.length for scale in spec.scales),
         ),
         source=stream.name,
     )

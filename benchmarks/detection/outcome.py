@@ -41,10 +41,10 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
         "date": outcome.date,
         "published": outcome.published,
         "short": outcome.short,
-        "targets": [{**asdict(each), "met": each.met} for each in outcome.reached],
+        "targets": [{**asdict(target), "met": target.met} for target in outcome.reached],
         "detection": {name: asdict(found) for name, runs in outcome.runs.items() if (found := detection(runs))},
-        "runs": {name: [asdict(each) for each in runs] for name, runs in outcome.runs.items()},
-        "compared": [asdict(each) for each in outcome.compared],
+        "runs": {name: [asdict(run) for run in runs] for name, runs in outcome.runs.items()},
+        "compared": [asdict(comparison) for comparison in outcome.compared],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_finite(document), indent=1) + "\n", encoding="utf-8")
@@ -52,9 +52,9 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value

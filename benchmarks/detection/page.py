@@ -50,7 +50,7 @@ def write_page(outcome: Outcome, root: Path) -> Path:
 def page_text(outcome: Outcome) -> str:
     """Return the page: the template's prose with the outcome's tables in their places."""
     synthetic, real = _parts(outcome.compared)
-    missed = [each for each in outcome.reached if not each.met]
+    missed = [target for target in outcome.reached if not target.met]
     runs = outcome.runs
     places = {
         "date": outcome.date,
@@ -81,22 +81,24 @@ def page_text(outcome: Outcome) -> str:
 
 
 def _parts(compared: Sequence[Compared]) -> tuple[list[Compared], list[Compared]]:
-    names = {each.name for each in REAL_SETS}
-    return [each for each in compared if each.stream not in names], [each for each in compared if each.stream in names]
+    names = {real_set.name for real_set in REAL_SETS}
+    return [comparison for comparison in compared if comparison.stream not in names], [
+        comparison for comparison in compared if comparison.stream in names
+    ]
 
 
 def _causes(runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     """Yield every false alarm of a quiet stream with what made it, so that nobody has to take a rate on trust."""
     for stream in (*QUIET, *MOVING):
         for run in runs.get(stream, ()):
-            for each in run.false_alarms:
-                tier = "warning" if each.alerted is None else "alert"
-                yield f"- {stream}, seed {run.seed}: {tier}, {each.kind}: {each.cause}"
+            for alarm in run.false_alarms:
+                tier = "warning" if alarm.alerted is None else "alert"
+                yield f"- {stream}, seed {run.seed}: {tier}, {alarm.kind}: {alarm.cause}"
 
 
 def _losses(compared: Sequence[Compared]) -> Iterator[str]:
     """Yield where another method found a change in fewer events, with its false alarms on all quiet streams."""
-    quiet = [each for each in compared if each.stream in streams_of(compared, changing=False)]
+    quiet = [comparison for comparison in compared if comparison.stream in streams_of(compared, changing=False)]
     rates = {method: quiet_sum(quiet, method=method).alarming_share for method in methods_of(compared)}
     for stream in streams_of(compared, changing=True):
         here = of_stream(compared, stream)
@@ -119,16 +121,16 @@ def _losses(compared: Sequence[Compared]) -> Iterator[str]:
 
 def _real_sections(real: Sequence[Compared]) -> Iterator[str]:
     for chosen in REAL_SETS:
-        for each in of_stream(real, chosen.name):
-            own = next(run for run in each.methods if run.method == AS_SHIPPED)
+        for comparison in of_stream(real, chosen.name):
+            own = next(run for run in comparison.methods if run.method == AS_SHIPPED)
             said = [f"- {'alert' if e.alerted else 'warning'}, {e.kind}: {e.cause}" for e in own.episodes]
             incidents = "\n".join(said) if said else "- Driftline raised nothing."
-            yield f"### {chosen.name}\n\n{chosen.told}\n\n{real_table(each)}\n\n{incidents}"
+            yield f"### {chosen.name}\n\n{chosen.told}\n\n{real_table(comparison)}\n\n{incidents}"
 
 
 def _pictures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     synthetic, _ = _parts(outcome.compared)
-    quiet = [each for each in synthetic if each.stream in streams_of(synthetic, changing=False)]
+    quiet = [comparison for comparison in synthetic if comparison.stream in streams_of(synthetic, changing=False)]
     bars = []
     for method in methods_of(synthetic):
         share = quiet_sum(quiet, method=method).alarming_share

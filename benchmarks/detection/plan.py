@@ -97,7 +97,7 @@ class RealJob:
 
 def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
     """Yield every job of Driftline alone, the longest first so that no core waits at the end."""
-    changes = {each.name: each for each in change_recipes()}
+    changes = {recipe.name: recipe for recipe in change_recipes()}
     closing = [over_again(changes[name], hours=3.0, then_days=1.5) for name in CLOSING] if size.closing else []
     for recipe in closing:
         yield from _changing(recipe, size, seeds)

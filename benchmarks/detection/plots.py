@@ -21,7 +21,7 @@ class Bar:
 
 def bar_chart(title: str, bars: Sequence[Bar], *, limit: float | None = None, unit: str = "") -> str:
     """Return an SVG of horizontal bars from zero on, the *limit* as a line across them."""
-    finite = [each.value for each in bars if math.isfinite(each.value)]
+    finite = [bar.value for bar in bars if math.isfinite(bar.value)]
     longest = max([*finite, limit or 0.0, 1e-12])
     room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
     height = TOP + ROW * len(bars) + 14

@@ -34,9 +34,9 @@ def run_of(stream: Stream, judged: Judged) -> Run:
         inconclusive=judged.inconclusive,
         days=days_of(times_of(stream.current)),
         false_alarms=false_alarms,
-        false_alerts=sum(each.alerted is not None for each in false_alarms),
-        rollbacks=sum(each.rollbacks for each in judged.episodes),
-        retrainings=sum(each.retrainings for each in judged.episodes),
+        false_alerts=sum(alarm.alerted is not None for alarm in false_alarms),
+        rollbacks=sum(episode.rollbacks for episode in judged.episodes),
+        retrainings=sum(episode.retrainings for episode in judged.episodes),
         found=None if change is None else found_of(change, judged.episodes, arrivals=arrivals_of(stream)),
         cpu_seconds=judged.cpu_seconds,
     )

@@ -23,7 +23,7 @@ Row = Sequence[str]
 def markdown(header: Row, rows: Iterable[Row]) -> str:
     """Return a table, the first column to the left, the others to the right."""
     lines = [header, [":--", *("--:" for _ in header[1:])], *rows]
-    return "\n".join("| " + " | ".join(each) + " |" for each in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -41,11 +41,11 @@ def percent(share: float) -> str:
 def targets_table(outcome: Outcome) -> str:
     """Return every target, what was measured, and whether it was met."""
     rows = []
-    for each in outcome.reached:
-        digits = 3 if "per 1000" in each.measure or "share" in each.measure else 0
-        bound = "" if each.bound is None else number(each.bound, 3)
-        limit, measured = f"{each.limit:,g}", number(each.measured, digits)
-        rows.append((each.stream, each.measure, limit, measured, bound, "met" if each.met else "**missed**"))
+    for target in outcome.reached:
+        digits = 3 if "per 1000" in target.measure or "share" in target.measure else 0
+        bound = "" if target.bound is None else number(target.bound, 3)
+        limit, measured = f"{target.limit:,g}", number(target.measured, digits)
+        rows.append((target.stream, target.measure, limit, measured, bound, "met" if target.met else "**missed**"))
     return markdown(("stream", "measure", "at most", "measured", "95 % bound", ""), rows)
 
 
@@ -53,8 +53,8 @@ def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
     """Return false alarms of the streams in which nothing changes."""
     rows = []
     for stream, found in runs.items():
-        evaluations, days = sum(each.evaluations for each in found), sum(each.days for each in found)
-        alarms = sum(len(each.false_alarms) for each in found)
+        evaluations, days = sum(value.evaluations for value in found), sum(value.days for value in found)
+        alarms = sum(len(value.false_alarms) for value in found)
         rate = rate_of(alarms, evaluations=evaluations, days=days)
         rows.append(
             (
@@ -62,11 +62,11 @@ def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
                 number(evaluations),
                 number(days, 1),
                 str(alarms),
-                str(sum(each.false_alerts for each in found)),
+                str(sum(value.false_alerts for value in found)),
                 f"{rate.per_thousand:.3f} (≤ {rate.per_thousand_bound:.3f})",
                 f"{rate.per_day:.3f} (≤ {rate.per_day_bound:.3f})",
-                str(sum(each.retrainings for each in found)),
-                str(sum(each.rollbacks for each in found)),
+                str(sum(value.retrainings for value in found)),
+                str(sum(value.rollbacks for value in found)),
             )
         )
     header = ("stream", "evaluations", "model-days", "episodes", "alerts", "per 1000 evaluations", "per model-day",
@@ -93,7 +93,7 @@ def detection_table(runs: Mapping[str, Sequence[Run]]) -> str:
                 percent(measured.named_first),
                 percent(measured.typed),
                 "" if closed is None else number(closed, 1),
-                str(sum(len(each.false_alarms) for each in found)),
+                str(sum(len(value.false_alarms) for value in found)),
             )
         )
     header = ("stream", "runs", "found", "warning after (median / 90 %)", "alerted", "alert after (median / 90 %)",
@@ -107,14 +107,14 @@ def peers_quiet_table(compared: Sequence[Compared]) -> str:
     rows = []
     for method in methods_of(compared):
         cells = [quiet_sum(of_stream(compared, stream), method=method) for stream in streams]
-        shown = [f"{percent(each.alarming_share)} ({each.episodes})" if each.windows else "–" for each in cells]
-        rows.append((_name(method), *shown, str(sum(each.episodes for each in cells))))
+        shown = [f"{percent(cell.alarming_share)} ({cell.episodes})" if cell.windows else "–" for cell in cells]
+        rows.append((_name(method), *shown, str(sum(cell.episodes for cell in cells))))
     return markdown(("method", *streams, "all episodes"), rows)
 
 
 def peers_change_table(compared: Sequence[Compared], streams: Sequence[str]) -> str:
     """Return recall and median delay in events of each method, by stream; streams that were not run are left out."""
-    streams = [each for each in streams if of_stream(compared, each)]
+    streams = [stream for stream in streams if of_stream(compared, stream)]
     if not streams:
         return "None of these streams was run."
     rows = []
@@ -145,7 +145,7 @@ def real_table(compared: Compared) -> str:
 
 def cpu_table(compared: Sequence[Compared]) -> str:
     """Return CPU per window and how many times ours that is."""
-    timed = [each for each in compared if each.own_cpu_seconds and each.report_cpu_seconds]
+    timed = [comparison for comparison in compared if comparison.own_cpu_seconds and comparison.report_cpu_seconds]
     if not timed:
         return "No stream was timed."
     [stream] = timed

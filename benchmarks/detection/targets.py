@@ -95,7 +95,7 @@ def reached(runs: Mapping[str, Sequence[Run]]) -> tuple[Reached, ...]:
 
 def detection(runs: Sequence[Run]) -> Detection | None:
     """Return the measures of detection of *runs*, None where nothing changes."""
-    found = [each.found for each in runs if each.found is not None]
+    found = [run.found for run in runs if run.found is not None]
     return detection_of(found) if found else None
 
 
@@ -111,8 +111,8 @@ def _per_thousand(stream: str, measure: str, limit: float, episodes: Callable[[R
     def value(runs: Sequence[Run]) -> tuple[float, float | None]:
         rate = rate_of(
             sum(map(episodes, runs)),
-            evaluations=sum(each.evaluations for each in runs),
-            days=sum(each.days for each in runs),
+            evaluations=sum(run.evaluations for run in runs),
+            days=sum(run.days for run in runs),
         )
         return rate.per_thousand, rate.per_thousand_bound
 
@@ -124,13 +124,13 @@ def _rollbacks(stream: str) -> Target:
         stream=stream,
         measure="rollbacks",
         limit=0.0,
-        value=lambda runs: (float(sum(each.rollbacks for each in runs)), None),
+        value=lambda runs: (float(sum(run.rollbacks for run in runs)), None),
     )
 
 
 def _no_alarm(stream: str) -> Target:
     def value(runs: Sequence[Run]) -> tuple[float, float | None]:
-        return float(sum(each.found.episodes for each in runs if each.found is not None)), None
+        return float(sum(run.found.episodes for run in runs if run.found is not None)), None
 
     return Target(stream=stream, measure="alarms of a PSI under 0.1", limit=0.0, value=value)
 

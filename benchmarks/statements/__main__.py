@@ -45,16 +45,16 @@ def main() -> None:
                 system.minute()
             engine.dispose()
     _print(console, found, plans=arguments.plans)
-    raise SystemExit(any(each.reads_too_much for each in found))
+    raise SystemExit(any(value.reads_too_much for value in found))
 
 
 def worst(found: list[Explained]) -> list[Explained]:
     """Return each statement once, as it read the most for what came of it, the worst first."""
     by_text: dict[str, Explained] = {}
-    for each in found:
-        known = by_text.get(each.statement)
-        if known is None or _excess(each) > _excess(known):
-            by_text[each.statement] = each
+    for value in found:
+        known = by_text.get(value.statement)
+        if known is None or _excess(value) > _excess(known):
+            by_text[value.statement] = value
     return sorted(by_text.values(), key=_excess, reverse=True)
 
 
@@ -64,14 +64,16 @@ def _excess(explained: Explained) -> float:
 
 def _print(console: Console, found: list[Explained], *, plans: bool) -> None:
     console.print(f"{len(found)} statements, {len(worst(found))} different; read, returned, buffers of the worst:")
-    for each in worst(found)[:25]:
-        mark = "!" if each.reads_too_much else " "
+    for statement in worst(found)[:25]:
+        mark = "!" if statement.reads_too_much else " "
         console.print(
-            f"{mark} {each.read:8,} {each.returned:8,} {each.buffers:8,}  {each.statement[:160]}", soft_wrap=True,
-            markup=False, highlight=False,
-        )  # fmt: skip
-        if plans and each.reads_too_much:
-            console.print(json.dumps(each.plan, indent=1), markup=False, highlight=False)
+            f"{mark} {statement.read:8,} {statement.returned:8,} {statement.buffers:8,}  {statement.statement[:160]}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+        if plans and statement.reads_too_much:
+            console.print(json.dumps(statement.plan, indent=1), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

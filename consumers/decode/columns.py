@@ -111,23 +111,23 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
         return parts[0]
     first = parts[0]
     extra = None
-    if any(each.extra is not None for each in parts):
-        zeros = [np.zeros(len(each.rows), dtype=np.int64) for each in parts]
+    if any(part.extra is not None for part in parts):
+        zeros = [np.zeros(len(part.rows), dtype=np.int64) for part in parts]
         extra = np.concatenate(
-            [each.extra if each.extra is not None else none for each, none in zip(parts, zeros, strict=True)]
+            [part.extra if part.extra is not None else none for part, none in zip(parts, zeros, strict=True)]
         )
     return Predictions(
         model=first.model,
-        rows=np.concatenate([each.rows for each in parts]),
-        ids=_line([each.ids for each in parts]),
-        versions=_line([each.versions for each in parts]),
-        times=np.concatenate([each.times for each in parts]),
+        rows=np.concatenate([part.rows for part in parts]),
+        ids=_line([part.ids for part in parts]),
+        versions=_line([part.versions for part in parts]),
+        times=np.concatenate([part.times for part in parts]),
         names=first.names,
-        columns=tuple(_line([each.columns[i] for each in parts]) for i in range(len(first.columns))),
-        tags=tuple(_line([each.tags[i] for each in parts]) for i in range(len(first.tags))),
-        scores=np.concatenate([each.scores for each in parts]),
-        labels=_line([each.labels for each in parts]),
-        values=np.concatenate([each.values for each in parts]),
+        columns=tuple(_line([part.columns[i] for part in parts]) for i in range(len(first.columns))),
+        tags=tuple(_line([part.tags[i] for part in parts]) for i in range(len(first.tags))),
+        scores=np.concatenate([part.scores for part in parts]),
+        labels=_line([part.labels for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
         extra=extra,
     )
 
@@ -136,6 +136,6 @@ def _line(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     whole: list[Any] = []
-    for each in parts:
-        whole.extend(each)
+    for part in parts:
+        whole.extend(part)
     return whole

@@ -14,7 +14,7 @@ from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import Stage
 
-_STAGES = [each.value for each in Stage]
+_STAGES = [member.value for member in Stage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,12 +35,12 @@ class EventFields(NamedTuple):
 def event_fields(events: Sequence[Any]) -> EventFields:
     """Return the fields of *events*."""
     return EventFields(
-        ids=[each.prediction_id for each in events],
-        versions=[each.version for each in events],
-        moments=[each.timestamp for each in events],
-        features=[each.features for each in events],
-        predictions=[each.prediction for each in events],
-        latencies=[each.latency_ms for each in events],
+        ids=[event.prediction_id for event in events],
+        versions=[event.version for event in events],
+        moments=[event.timestamp for event in events],
+        features=[event.features for event in events],
+        predictions=[event.prediction for event in events],
+        latencies=[event.latency_ms for event in events],
     )
 
 
@@ -50,7 +50,7 @@ def wrong_names(fields: EventFields) -> Iterator[tuple[int, InvalidMessage]]:
     The struct counts characters; only what is not ASCII can have more bytes.
     """
     together = "".join(fields.ids)
-    bad_versions = {each for each in distinct(fields.versions) if text_problem(each)}
+    bad_versions = {name for name in distinct(fields.versions) if text_problem(name)}
     if together.isascii() and "\x00" not in together and not bad_versions:
         return
     for index, (name, version) in enumerate(zip(fields.ids, fields.versions, strict=True)):
@@ -113,28 +113,28 @@ def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: boo
     """Return the shape of *model*'s events; unknown names other than *extras* are refused (and read slowly)."""
     names = column_names(model)
     categorical = {
-        each.name for each in names if each.role is ColumnRole.FEATURE and each.kind is ColumnKind.CATEGORICAL
+        name.name for name in names if name.role is ColumnRole.FEATURE and name.kind is ColumnKind.CATEGORICAL
     }
     # In the order of the reference, which producers often share: msgspec looks for a name behind the last one first.
-    features = tuple(dict.fromkeys(each.name for each in names if each.role is ColumnRole.FEATURE))
+    features = tuple(dict.fromkeys(name.name for name in names if name.role is ColumnRole.FEATURE))
     kinds = [Scalar if name in categorical else float | None for name in features]
     fields: list[tuple[str, Any, Any]] = [(f"f{index}", kind, None) for index, kind in enumerate(kinds)]
     fields += [(f"x{index}", Raw | UnsetType, UNSET) for index in range(len(extras))]
     features_type = msgspec.defstruct(
         "Features",
         fields,
-        rename=_renamed((each[0] for each in fields), (*features, *extras)),
+        rename=_renamed((field[0] for field in fields), (*features, *extras)),
         gc=False,
         forbid_unknown_fields=True,
     )
-    tags = tuple(each.tag for each in model.spec.segments)
+    tags = tuple(segment.tag for segment in model.spec.segments)
     tags_type = None
     if tags:
         tag_fields = [(f"t{index}", str | None, None) for index in range(len(tags))]
         tags_type = msgspec.defstruct(
             "Tags",
             tag_fields,
-            rename=_renamed((each[0] for each in tag_fields), tags),
+            rename=_renamed((field[0] for field in tag_fields), tags),
             gc=False,
             forbid_unknown_fields=not all(map(readable, tags)),
         )
@@ -144,7 +144,7 @@ def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: boo
         features=features,
         numbers=tuple(index for index, name in enumerate(features) if name not in categorical),
         categorical=frozenset(categorical),
-        array_order=tuple(each.name for each in newest.columns if each.role is ColumnRole.FEATURE),
+        array_order=tuple(column.name for column in newest.columns if column.role is ColumnRole.FEATURE),
         tags=tags,
         extras=extras,
         plain=plain,
@@ -156,7 +156,7 @@ def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: boo
 
 def readable(name: str) -> bool:
     """Return whether msgspec can read a field of this name; events with another one are read slowly."""
-    return not any(each in '\\"' or each < " " for each in name)
+    return not any(character in '\\"' or character < " " for character in name)
 
 
 def _renamed(fields: Iterable[str], names: Sequence[str]) -> dict[str, str]:
@@ -185,5 +185,5 @@ def _event_type(
 
 
 def column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
-    layouts = [each.layout for each in reversed(model.cells)]
+    layouts = [cell.layout for cell in reversed(model.cells)]
     return tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))

@@ -107,7 +107,7 @@ def _score_among(scores: Any, label: object, spec: ModelSpec) -> float | None:
         return number(scores.get(spec.truth.positive))
     if isinstance(label, str) and label in scores:
         return number(scores[label])
-    found = [each for each in map(number, scores.values()) if each is not None]
+    found = [score for score in map(number, scores.values()) if score is not None]
     return max(found, default=None)
 
 

@@ -118,9 +118,9 @@ class PredictionDecoder:
         for start in range(0, len(bodies), CHUNK):
             part = slice(start, start + CHUNK)
             found, not_read = self._chunk(bodies[part], namespaces[part] if namespaces else None)
-            for each in found:
-                models.setdefault(each.model.model_id, []).append(each if not start else later(each, start))
-            refused += [replace(each, index=each.index + start) for each in not_read]
+            for value in found:
+                models.setdefault(value.model.model_id, []).append(value if not start else later(value, start))
+            refused += [replace(refusal, index=refusal.index + start) for refusal in not_read]
         return DecodedPredictions(models=tuple(map(joined, models.values())), refused=tuple(refused))
 
     def _chunk(
@@ -137,7 +137,7 @@ class PredictionDecoder:
         for group in groups:
             group.decoder.learn()
             self._guess = group.decoder
-        return models, sorted(refused, key=lambda each: each.index)
+        return models, sorted(refused, key=lambda refusal: refusal.index)
 
     def _one_model(self, bodies: Sequence[bytes]) -> list[_Group] | None:
         # The common case: the batch is of the model that the last one was of, and nothing but that.
@@ -147,7 +147,7 @@ class PredictionDecoder:
         if found.refused and len(self._models) > 1:
             return None  # a refused one may be another model's
         namespace = self._guess.model.key.namespace
-        if namespace != DEFAULT_NAMESPACE and {each.namespace for each in found.events if each} != {namespace}:
+        if namespace != DEFAULT_NAMESPACE and {event.namespace for event in found.events if event} != {namespace}:
             return None
         return [_Group(self._guess, range(len(bodies)), found)]
 

@@ -61,7 +61,7 @@ class Directory:
     """The applied models by name."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._models: Mapping[ModelKey, AppliedModel] = {each.key: each for each in configuration.models}
+        self._models: Mapping[ModelKey, AppliedModel] = {model.key: model for model in configuration.models}
         self._unreadable = {unreadable.key: unreadable.problem for unreadable in configuration.unreadable}
         self._known = ", ".join(map(str, sorted(self._models)[:10])) or "none"
 

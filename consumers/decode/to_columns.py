@@ -35,9 +35,9 @@ def whole_predictions(
     ):
         return predictions, refused
     whole = []
-    for index, each in enumerate(predictions):
+    for index, prediction in enumerate(predictions):
         try:
-            whole.append(_whole(each, model))
+            whole.append(_whole(prediction, model))
         except (InvalidMessage, msgspec.MsgspecError, ValueError) as error:
             refused[index] = error
             whole.append(Prediction())
@@ -71,10 +71,10 @@ def predictions_of(
     Args:
         slow_extra: How many unknown names the events had that were read slowly, by index.
     """
-    scores = float_column([each.score for each in parts])
+    scores = float_column([part.score for part in parts])
     scores[(scores < 0) | (scores > 1)] = INVALID_NUMBER
-    labels = [each.label for each in parts]
-    values = float_column([each.value for each in parts])
+    labels = [part.label for part in parts]
+    values = float_column([part.value for part in parts])
     latency = float_column(fields.latencies)
     latency[latency < 0] = INVALID_NUMBER
     by_role: dict[ColumnRole, Column] = {
@@ -114,15 +114,15 @@ def predictions_of(
 
 
 def _numbers_among_scalars(raw: list[Any]) -> Float64s:
-    return float_column([INVALID_NUMBER if each is INVALID else number(each) for each in raw])
+    return float_column([INVALID_NUMBER if event is INVALID else number(event) for event in raw])
 
 
 def _tags(shape: EventShape, events: Sequence[Any]) -> tuple[list[str | None], ...]:
     if shape.tags_type is None:
         return ()
     absent = shape.tags_type()
-    found = [each.tags or absent for each in events]
-    return tuple([getattr(each, f"t{index}") for each in found] for index in range(len(shape.tags)))
+    found = [event.tags or absent for event in events]
+    return tuple([getattr(refusal, f"t{index}") for refusal in found] for index in range(len(shape.tags)))
 
 
 def _extra(shape: EventShape, features: Sequence[tuple[Any, ...]], slow_extra: dict[int, int]) -> Int64s | None:

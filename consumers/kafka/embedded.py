@@ -18,7 +18,7 @@ class EmbeddedBroker:
     def __init__(self) -> None:
         self._holder = Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 0})
         brokers = self._holder.list_topics(timeout=ANSWER_SECONDS).brokers.values()
-        self.bootstrap = ",".join(f"{each.host}:{each.port}" for each in brokers)
+        self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
     def create_topics(self, names: Sequence[str]) -> None:
         """Make the topics: being asked for is what makes them."""

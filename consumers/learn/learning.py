@@ -115,11 +115,11 @@ def learn_events(
         log.close()
     events, spec, table = reading.sample.events(), request.spec, pa.table({})
     if events:
-        spec = spec or guessed_spec((each.body for each in events), key=request.model, source=source)
+        spec = spec or guessed_spec((event.body for event in events), key=request.model, source=source)
         decoded = event_table(events, spec)
         table = decoded.table
-        for each in decoded.refused:
-            reading.refuse(each.sentence)
+        for refusal in decoded.refused:
+            reading.refuse(refusal.sentence)
     return LearnedEvents(
         table=table,
         spec=spec,
@@ -144,7 +144,7 @@ def _newest_event(log: TopicLog, settings: Settings, *, read_at: int | None) -> 
 def _read_all(log: TopicLog, reading: "_Reading", settings: Settings, on_progress: OnProgress) -> None:
     since = None if reading.start is None else reading.start - settings.max_future_seconds * 1000
     stretches = log.stretches(since=since)
-    records = sum(each.stop - each.start for each in stretches.values())
+    records = sum(stretch.stop - stretch.start for stretch in stretches.values())
     for messages in log.read(stretches, finished=reading.is_past):
         reading.take(messages)
         on_progress(reading.census.read, records)
@@ -213,7 +213,7 @@ class _Reading:
 
 
 def _unpacked(messages: list[Message], settings: Settings) -> tuple[RecordBatch, Bodies]:
-    roles = {str(each.topic()): TopicRole.PREDICTIONS for each in messages}
+    roles = {str(message.topic()): TopicRole.PREDICTIONS for message in messages}
     # The client's messages answer what is needed of a record; its type stubs allow more.
     (batch,) = batches_by_role(cast("list[Record]", messages), roles)
     return batch, bodies_of(batch, max_message_bytes=settings.max_message_bytes)

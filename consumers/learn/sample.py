@@ -90,9 +90,9 @@ def event_table(events: Sequence[SampledEvent], spec: ModelSpec) -> EventTable:
     Numbers that are none are NaN (invalid), absent ones null (missing). A category that is none is null too: a column
     of texts has no other place for it.
     """
-    namespaces = [each.namespace for each in events]
+    namespaces = [event.namespace for event in events]
     decoder = PredictionDecoder(Configuration(0, (_model(spec),)))
-    decoded = decoder.decode([each.body for each in events], namespaces if any(namespaces) else None)
+    decoded = decoder.decode([event.body for event in events], namespaces if any(namespaces) else None)
     columns = dict(_columns(decoded.models[0])) if decoded.models else {}
     return EventTable(table=pa.table(columns), refused=decoded.refused)
 
@@ -138,5 +138,5 @@ def _numbers(column: Column) -> pa.Array:
 
 def _texts(column: Column) -> pa.Array:
     return pa.array(
-        [None if each is None or each is INVALID else canonical_category(each) for each in column], pa.string()
+        [None if value is None or value is INVALID else canonical_category(value) for value in column], pa.string()
     )

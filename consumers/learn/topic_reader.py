@@ -57,7 +57,10 @@ class TopicLog:
     def tails(self) -> dict[PartitionKey, Stretch]:
         """Return the last few records of each partition; errors as of `stretches`."""
         whole = self.stretches(since=None)
-        return {key: Stretch(max(each.start, each.stop - TAIL_RECORDS), each.stop) for key, each in whole.items()}
+        return {
+            key: Stretch(max(stretch.start, stretch.stop - TAIL_RECORDS), stretch.stop)
+            for key, stretch in whole.items()
+        }
 
     def read(
         self, stretches: Mapping[PartitionKey, Stretch], *, finished: Callable[[PartitionKey], bool] = lambda _: False
@@ -71,7 +74,7 @@ class TopicLog:
             UnavailableError: The broker fell silent.
         """
         left = dict(stretches)
-        self._consumer.read_from({key: each.start for key, each in left.items()})
+        self._consumer.read_from({key: stretch.start for key, stretch in left.items()})
         self._consumer.resume(list(left))  # whoever was paused in an earlier reading still is
         heard, complaints = monotonic_seconds(), "no records came"
         while left:

@@ -85,8 +85,8 @@ class History:
             versions=[self.versions[code] for code in self.version_codes[chosen].tolist()],
             times=self.times[chosen],
             names=self.names,
-            columns=tuple(each[chosen] for each in self.columns),
-            tags=tuple(each[chosen] for each in self.tags),
+            columns=tuple(column[chosen] for column in self.columns),
+            tags=tuple(tag[chosen] for tag in self.tags),
             scores=self.scores[chosen],
             labels=self.labels[chosen],
             values=self.values[chosen],
@@ -109,14 +109,14 @@ def history_of(
         SpecError: Columns that are not there or hold something else; all of them at once.
     """
     problems: list[str] = []
-    names = tuple(ColumnName(each.role, each.name, each.kind) for each in layout.columns)
+    names = tuple(ColumnName(column.role, column.name, column.kind) for column in layout.columns)
     sources = {name: _source(name, columns) for name in names}
     wanted = [columns.timestamp, columns.identity, columns.version, *sources.values()]
-    wanted += [each.tag for each in spec.segments]
+    wanted += [segment.tag for segment in spec.segments]
     known = ", ".join(table.column_names)
-    for each in dict.fromkeys(wanted):
-        if each is not None and each not in table.column_names:
-            problems.append(f"column {each!r}: expected one of {known}; found none")
+    for fromkey in dict.fromkeys(wanted):
+        if fromkey is not None and fromkey not in table.column_names:
+            problems.append(f"column {fromkey!r}: expected one of {known}; found none")
     for role, option in ((ColumnRole.SCORE, "score"), (ColumnRole.LABEL, "label"), (ColumnRole.VALUE, "value")):
         if any(name.role is role for name in names) and getattr(columns, option) is None:
             problems.append(f"--{option}: expected the column with the prediction's {option}, found none")
@@ -128,7 +128,7 @@ def history_of(
     counted = tuple(_column(table, sources[name], name, order, problems) for name in names)
     # The ledger keeps every part of the prediction, counted or not.
     of_prediction = {
-        each.role: _column(table, _source(each, columns), each, order, problems) for each in _PREDICTION_PARTS
+        part.role: _column(table, _source(part, columns), part, order, problems) for part in _PREDICTION_PARTS
     }
     if problems or times is None or versions is None:
         raise SpecError(source, tuple(problems))
@@ -139,7 +139,7 @@ def history_of(
         version_codes=versions.codes,
         names=names,
         columns=counted,
-        tags=tuple(_tag(table, each.tag, order) for each in spec.segments),
+        tags=tuple(_tag(table, segment.tag, order) for segment in spec.segments),
         scores=np.asarray(of_prediction[ColumnRole.SCORE]),
         labels=list(of_prediction[ColumnRole.LABEL]),
         values=np.asarray(of_prediction[ColumnRole.VALUE]),
@@ -151,7 +151,7 @@ def identities(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return column.cast(pa.large_string())
-    return pa.chunked_array([pa.array([str(each) for each in column.to_pylist()], pa.large_string())])
+    return pa.chunked_array([pa.array([str(value) for value in column.to_pylist()], pa.large_string())])
 
 
 def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems: list[str]) -> Texts | None:

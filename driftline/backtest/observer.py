@@ -43,16 +43,21 @@ class WatchedEvaluator:
         batch = self._evaluator.evaluate_model(connection, applied, now_millis=now_millis, limit_ends=ENDS_AT_ONCE)
         self.cpu_seconds += cpu_seconds() - began
         for end in batch.ends:
-            for each in end.evaluations:
-                self.windows.append(self._judged(each))
-                if each.kind is EvaluationKind.INPUTS and each.series.segment_tag == ALL_SEGMENT:
-                    self._tracks.add(each.series.version, each.scale, end=each.window_end, columns=each.result.columns)
+            for evaluation in end.evaluations:
+                self.windows.append(self._judged(evaluation))
+                if evaluation.kind is EvaluationKind.INPUTS and evaluation.series.segment_tag == ALL_SEGMENT:
+                    self._tracks.add(
+                        evaluation.series.version,
+                        evaluation.scale,
+                        end=evaluation.window_end,
+                        columns=evaluation.result.columns,
+                    )
             if self._textbook is not None:
                 self._textbook.feed(end)
         return batch
 
     def _judged(self, found: StoredEvaluation) -> JudgedWindow:
-        findings = (each for each in found.result.findings if each.endured)
+        findings = (finding for finding in found.result.findings if finding.endured)
         return JudgedWindow(
             series=found.series,
             scale=found.scale,
@@ -63,7 +68,7 @@ class WatchedEvaluator:
             reason=found.result.reason,
             events=found.result.events,
             # A long incident would keep the same long sentences for each of its thousands of windows.
-            findings=tuple(msgspec.structs.replace(each, sentence="") for each in findings),
+            findings=tuple(msgspec.structs.replace(finding, sentence="") for finding in findings),
             result=found.result if self._keep_results else None,
             textbook=None if found.beside is None else self._word(found.beside),
         )
@@ -74,7 +79,7 @@ class WatchedEvaluator:
 
 
 def _columns(findings: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.column for each in findings if each.endured))
+    return tuple(dict.fromkeys(finding.column for finding in findings if finding.endured))
 
 
 class TextbookIncidents:
@@ -86,7 +91,11 @@ class TextbookIncidents:
 
     def feed(self, end: EndEvaluation) -> None:
         """Work one window end."""
-        judged = tuple(replace(each, result=each.beside) for each in end.evaluations if each.beside is not None)
+        judged = tuple(
+            replace(evaluation, result=evaluation.beside)
+            for evaluation in end.evaluations
+            if evaluation.beside is not None
+        )
         self._casework.now_millis = end.window_end
         outcome = self._casework.feed(EndEvaluation(end.window_end, judged))
         self.taken += [Taken(decision=decision, state=state, known=end.window_end) for decision, state in outcome.steps]

@@ -151,10 +151,10 @@ class Taken:
 def raised_incidents(taken: Sequence[Taken], *, model: ModelKey) -> tuple[RaisedIncident, ...]:
     """Return the incidents that took these steps, in order of their first window."""
     by_id: dict[str, list[Taken]] = {}
-    for each in taken:
-        by_id.setdefault(each.state.id, []).append(each)
+    for action in taken:
+        by_id.setdefault(action.state.id, []).append(action)
     found = [_incident(steps, model) for steps in by_id.values()]
-    return tuple(sorted(found, key=lambda each: (each.first_end, each.kind, each.version)))
+    return tuple(sorted(found, key=lambda value: (value.first_end, value.kind, value.version)))
 
 
 def _incident(taken: list[Taken], model: ModelKey) -> RaisedIncident:
@@ -166,12 +166,12 @@ def _incident(taken: list[Taken], model: ModelKey) -> RaisedIncident:
         worst=last.worst,
         first_end=last.first_end,
         resolved_end=last.resolved_end,
-        steps=tuple(_step(each, model) for each in taken),
+        steps=tuple(_step(action, model) for action in taken),
     )
 
 
 def _step(taken: Taken, model: ModelKey) -> RaisedStep:
-    decision, findings = taken.decision, tuple(_named(each, taken.unseen) for each in taken.state.findings)
+    decision, findings = taken.decision, tuple(_named(finding, taken.unseen) for finding in taken.state.findings)
     return RaisedStep(
         end=decision.window_end,
         length=decision.length,

@@ -102,7 +102,7 @@ class Playback:
             self._taken.append(Taken(decision=decision, state=state, known=known, unseen=unseen))
 
     def _unseen(self, decision: Decision, state: IncidentState) -> dict[str, FrequentValues]:
-        columns = {each.column for each in state.findings if each.statistic == UNSEEN}
+        columns = {finding.column for finding in state.findings if finding.statistic == UNSEEN}
         if not columns:
             return {}
         with self._engine.connect() as connection:
@@ -134,7 +134,7 @@ class Playback:
             windows=tuple(self._watched.windows),
             incidents=raised_incidents(self._taken, model=key),
             textbook=None if self._textbook is None else raised_incidents(self._textbook.taken, model=key),
-            actions=tuple(_action(each) for story in stories for each in story.actions),
+            actions=tuple(_action(action) for story in stories for action in story.actions),
             accuracies=accuracies,
             traffic=_traffic(self._history, self._buckets),
             tracks=self._tracks,
@@ -145,7 +145,7 @@ class Playback:
 def _minutes_at_once(model: AppliedModel) -> int:
     """Return how much event time one flush may hold: an hour, less where panes are wide."""
     panes = PANE_BYTES_AT_ONCE // (4 * model.cells[-1].layout.size)
-    series = 1 + sum(len(each.values) + 1 for each in model.spec.segments)
+    series = 1 + sum(len(segment.values) + 1 for segment in model.spec.segments)
     return max(1, min(60, panes // series))
 
 

@@ -57,11 +57,11 @@ class PsiTracks:
         if not columns:
             return
         if not self.names:
-            self.names = tuple(each.name for each in columns)
+            self.names = tuple(column.name for column in columns)
         key = (version, scale)
         if key not in self._kept:
             self._kept[key] = np.full((2, len(self.names), self.buckets.count), np.nan, dtype=np.float32)
-        found = np.array([[_number(each.psi) for each in columns], [_number(each.psi_low) for each in columns]])
+        found = np.array([[_number(column.psi) for column in columns], [_number(column.psi_low) for column in columns]])
         at = self._kept[key][:, :, self.buckets.of_end(end)]
         np.fmax(at, found, out=at, casting="same_kind")
 

@@ -75,10 +75,10 @@ def truths_of(
     Raises:
         SpecError: Columns that are not there or hold something else.
     """
-    absent = [each for each in (identity, truth, known) if each not in table.column_names]
+    absent = [name for name in (identity, truth, known) if name not in table.column_names]
     if absent:
         found = ", ".join(table.column_names)
-        raise SpecError(source, tuple(f"column {each!r}: expected one of {found}; found none" for each in absent))
+        raise SpecError(source, tuple(f"column {name!r}: expected one of {found}; found none" for name in absent))
     column = truth
     try:
         spelled = texts(table[truth])

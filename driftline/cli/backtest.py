@@ -106,11 +106,11 @@ def _require_places(*places: Path, inputs: tuple[Path, ...]) -> None:
     for place in places:
         if not place.parent.is_dir():
             raise WrongUseError(f"{place}: expected a directory to write into, found none at {place.parent}")
-        if place.is_dir() or place.resolve() in {each.resolve() for each in inputs}:
+        if place.is_dir() or place.resolve() in {path.resolve() for path in inputs}:
             raise WrongUseError(
                 f"{place}: expected a file to write to, found {'a directory' if place.is_dir() else 'an input'}"
             )
-    if len({each.resolve() for each in places}) < len(places):
+    if len({place.resolve() for place in places}) < len(places):
         raise WrongUseError(f"--html and --out: expected two files, found {places[0]} twice")
 
 

@@ -213,11 +213,13 @@ def _part(table: pa.Table, name: str, said: str | None, *, counted: bool) -> str
         if said is not None:
             raise WrongUseError(f"--{name} {said}: expected none, for the spec says prediction.{name}: false")
         return None
-    return said or next((each for each in (PREDICTION_PREFIX + name, name) if each in table.column_names), None)
+    return said or next(
+        (candidate for candidate in (PREDICTION_PREFIX + name, name) if candidate in table.column_names), None
+    )
 
 
 def _require_a_window(history: History, spec: ModelSpec, request: Request) -> None:
-    shortest = min(each.length for each in spec.scales)
+    shortest = min(scale.length for scale in spec.scales)
     first, last = int(history.times[0]), int(history.times[-1])
     if last - first < shortest * MINUTE_MILLIS:
         raise WrongUseError(

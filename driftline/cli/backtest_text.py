@@ -40,7 +40,7 @@ def print_report(report: BacktestReport, console: Console) -> None:
         f"\n{moment_text(history.first)} to {moment_text(history.last)} UTC ({days_text(history.days)})\n",
         sep="",
     )
-    good = not report.told.incidents and any(each.judged for each in report.scales)
+    good = not report.told.incidents and any(scale.judged for scale in report.scales)
     console.print(Text(headline(report), style="bold green" if good else "bold"))
     console.print(Text(subline(report), style="dim"))
     _print_rules(report, console)
@@ -58,8 +58,8 @@ def _table(*headings: str, left: int = 1) -> Table:
 
 def _print_rules(report: BacktestReport, console: Console) -> None:
     inputs = " (inputs)" if report.accuracy is not None else ""
-    table = _table("", *(RULE_NAMES.get(each.rule, each.rule) + inputs for each in report.rules))
-    for rows in zip(*(comparison(each) for each in report.rules), strict=True):
+    table = _table("", *(RULE_NAMES.get(rule.rule, rule.rule) + inputs for rule in report.rules))
+    for rows in zip(*(comparison(rule) for rule in report.rules), strict=True):
         table.add_row(rows[0][0], *(value for _, value in rows))
     console.print()
     console.print(table)
@@ -68,14 +68,16 @@ def _print_rules(report: BacktestReport, console: Console) -> None:
 def _print_incidents(report: BacktestReport, console: Console) -> None:
     if not report.incidents:
         return
-    shown = sorted(report.incidents, key=lambda each: (-_TIERS[each.tier], each.opened))[:INCIDENTS_SHOWN]
+    shown = sorted(report.incidents, key=lambda incident: (-_TIERS[incident.tier], incident.opened))[:INCIDENTS_SHOWN]
     more = len(report.incidents) - len(shown)
     console.print()
     console.print(Text("Incidents" + (f", the worst {len(shown)} of {len(report.incidents)}" if more else ""), "bold"))
-    for each in sorted(shown, key=lambda each: each.opened):
-        console.print(_incident_line(each, several=len(report.history.versions) > 1))
+    for incident in sorted(shown, key=lambda incident: incident.opened):
+        console.print(_incident_line(incident, several=len(report.history.versions) > 1))
         console.print(
-            Text(fill(each.sentence, max(console.width, 60), initial_indent="    ", subsequent_indent="    "), "dim")
+            Text(
+                fill(incident.sentence, max(console.width, 60), initial_indent="    ", subsequent_indent="    "), "dim"
+            )
         )
 
 
@@ -95,19 +97,19 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
     textbook = ["textbook"] if beside else []
     table = _table("scale", "windows", "judged", "alarming", *textbook, "opened", "not judged")
     table.columns[-1].justify = "left"
-    for each in report.scales:
-        alarming = each.warning + each.alert + each.critical
+    for scale in report.scales:
+        alarming = scale.warning + scale.alert + scale.critical
         reasons = (
-            f"{explained_inconclusive(reason)} {percent_text(count / each.windows)}"
-            for reason, count in each.inconclusive.items()
+            f"{explained_inconclusive(reason)} {percent_text(count / scale.windows)}"
+            for reason, count in scale.inconclusive.items()
         )
         table.add_row(
-            f"{each.scale}/{each.step}",
-            f"{each.windows:,}",
-            percent_text(each.judged / each.windows) if each.windows else "-",
+            f"{scale.scale}/{scale.step}",
+            f"{scale.windows:,}",
+            percent_text(scale.judged / scale.windows) if scale.windows else "-",
             f"{alarming:,}",
-            *([f"{each.textbook_alarming:,}"] if beside else []),
-            str(each.incidents),
+            *([f"{scale.textbook_alarming:,}"] if beside else []),
+            str(scale.incidents),
             ", ".join(reasons),
         )
     console.print()
@@ -115,15 +117,15 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
 
 
 def _print_rest(report: BacktestReport, console: Console) -> None:
-    columns = [each for each in report.columns if each.windows]
-    named = [f"{each.name} ({counted(each.windows, 'window')})" for each in columns]
+    columns = [column for column in report.columns if column.windows]
+    named = [f"{column.name} ({counted(column.windows, 'window')})" for column in columns]
     lines = []
     if named:
         lines.append(("Columns", columns_text(tuple(named), at_most=COLUMNS_SHOWN)))
     if report.accuracy is not None and report.accuracy.accuracy is not None:
         lines.append(("Accuracy", f"{report.accuracy.accuracy:.4f} of {report.accuracy.labelled:,} truths"))
-    lines += [("Actions", each) for each in _actions(report)]
-    lines += [("Note", each) for each in report.notes]
+    lines += [("Actions", action) for action in _actions(report)]
+    lines += [("Note", note) for note in report.notes]
     console.print()
     before = ""
     for name, line in lines:
@@ -133,8 +135,8 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
 
 
 def _actions(report: BacktestReport) -> Iterable[str]:
-    for each in report.actions[:ACTIONS_SHOWN]:
-        word = "would be asked" if each.outcome == "asked" else "refused"
-        yield f"{each.action} {word} at {moment_text(each.at)}: {each.explanation}"
+    for action in report.actions[:ACTIONS_SHOWN]:
+        word = "would be asked" if action.outcome == "asked" else "refused"
+        yield f"{action.action} {word} at {moment_text(action.at)}: {action.explanation}"
     if len(report.actions) > ACTIONS_SHOWN:
         yield f"and {counted(len(report.actions) - ACTIONS_SHOWN, 'more action')}"

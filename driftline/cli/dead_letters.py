@@ -44,16 +44,16 @@ def show(
         found = list_dead_letters(connection, DeadLetterFilter(topic, reason, model), limit=limit)
         totals = refused_totals(connection)
     if as_json:
-        print_json({"dead_letters": [_document(each) for each in found], "refused": totals})
+        print_json({"dead_letters": [_document(value) for value in found], "refused": totals})
         return
     print_table(
         "Dead letters",
         ("id", "record", "model", "reason", "bytes", "sent again (UTC)"),
         [
-            (each.id, _place(each), each.letter.model, each.letter.reason, each.letter.size, _sent_again(each))
-            for each in found
+            (value.id, _place(value), value.letter.model, value.letter.reason, value.letter.size, _sent_again(value))
+            for value in found
         ],
-        notes=[each.letter.sentence for each in found],
+        notes=[value.letter.sentence for value in found],
         empty="none",
     )
     if totals:
@@ -91,9 +91,9 @@ def replay(
             letters = dead_letters_to_replay(connection, chosen, limit=limit)
         _send(settings, letters)
         with engine.begin() as connection:
-            mark_replayed(connection, [each.id for each in letters])
+            mark_replayed(connection, [letter.id for letter in letters])
     if as_json:
-        print_json({"sent": [each.id for each in letters]})
+        print_json({"sent": [letter.id for letter in letters]})
     else:
         typer.echo(f"Sent {len(letters):,} again.")
 

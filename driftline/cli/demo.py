@@ -68,8 +68,8 @@ def _print_verdict(console: Console, shown: Shown) -> None:
         console.print(f"Look around: `{own_command()} demo --keep`.", markup=False, soft_wrap=True)
         return
     console.print("[bold red]The story did not come out:[/bold red]")
-    for each in shown.failed:
-        console.print(f"  - {each}", markup=False, highlight=False)
+    for name in shown.failed:
+        console.print(f"  - {name}", markup=False, highlight=False)
 
 
 def _keep(console: Console, stack: EmbeddedStack) -> None:

@@ -72,16 +72,16 @@ def evaluations(
             limit=limit,
         )
     if as_json:
-        print_json({"model": str(key), "evaluations": [_document(each) for each in found]})
+        print_json({"model": str(key), "evaluations": [_document(value) for value in found]})
         return
     _print_list(found)
     if end is not None:
-        for each in found:
-            _print_columns(each)
+        for value in found:
+            _print_columns(value)
 
 
 def _document(evaluation: ShownEvaluation) -> dict[str, object]:
-    head = {each.name: getattr(evaluation, each.name) for each in fields(evaluation) if each.name != "result"}
+    head = {field.name: getattr(evaluation, field.name) for field in fields(evaluation) if field.name != "result"}
     # As stored: what is not there was 0, empty or not measured.
     return {**head, **msgspec.to_builtins(evaluation.result)}
 
@@ -92,16 +92,16 @@ def _print_list(found: tuple[ShownEvaluation, ...]) -> None:
         ("version", "scale", "until (UTC)", "revision", "events", "verdict"),
         [
             (
-                each.version,
-                span_text(each.length),
-                moment(each.window_end),
-                each.revision,
-                each.result.events,
-                each.result.verdict,
+                value.version,
+                span_text(value.length),
+                moment(value.window_end),
+                value.revision,
+                value.result.events,
+                value.result.verdict,
             )
-            for each in found
+            for value in found
         ],
-        notes=[each.result.sentence for each in found],
+        notes=[value.result.sentence for value in found],
         empty="none; look at `driftline status` how far evaluation has come",
     )
 
@@ -109,14 +109,18 @@ def _print_list(found: tuple[ShownEvaluation, ...]) -> None:
 def _print_columns(evaluation: ShownEvaluation) -> None:
     columns = evaluation.result.columns
     asked = [
-        name for name in _FURTHER if any(each.further and getattr(each.further, name) is not None for each in columns)
+        name
+        for name in _FURTHER
+        if any(column.further and getattr(column.further, name) is not None for column in columns)
     ]
     headings = ("column", "values", "PSI", "at least", "KS", "KS max", "moves", "missing", "invalid", "unseen")
     print_table(
         f"{evaluation.version}, {span_text(evaluation.length)} until {moment(evaluation.window_end)}",
         (*headings, *(_FURTHER[name] for name in asked)),
-        [(*_numbers(each), *_further(each.further, asked)) for each in columns],
-        notes=[f"not judged: {each.inconclusive.replace('_', ' ')}" if each.inconclusive else "" for each in columns],
+        [(*_numbers(column), *_further(column.further, asked)) for column in columns],
+        notes=[
+            f"not judged: {column.inconclusive.replace('_', ' ')}" if column.inconclusive else "" for column in columns
+        ],
         empty=f"no numbers: {evaluation.result.reason.replace('_', ' ')}",
     )
 
@@ -127,9 +131,9 @@ def _numbers(column: ColumnResult) -> tuple[object, ...]:
     return (
         column.name,
         column.n,
-        *(_decimal(each) for each in measured),
+        *(_decimal(value) for value in measured),
         None if column.phi is None else f"x{column.phi:.1f}",
-        *(_decimal(each) for each in (column.missing, column.invalid, column.unseen)),
+        *(_decimal(value) for value in (column.missing, column.invalid, column.unseen)),
     )
 
 

@@ -27,7 +27,7 @@ def incidents(
             return
         found = stories_of(connection, id_prefix=incident_id)
     if len(found) != 1:
-        many = ", ".join(each.incident.id for each in found) or "none"
+        many = ", ".join(value.incident.id for value in found) or "none"
         raise WrongUseError(f"incident {incident_id}: expected the beginning of one id, found {many}")
     _show_story(found[0], as_json=as_json)
 
@@ -42,18 +42,18 @@ def _show_list(heads: tuple[IncidentHead, ...], *, as_json: bool) -> None:
         headings,
         [
             (
-                each.id[:8],
-                each.model,
-                each.version,
-                each.kind,
-                each.tier.name.lower(),
-                each.status,
-                moment(each.first_end),
-                moment(each.resolved_end),
+                head.id[:8],
+                head.model,
+                head.version,
+                head.kind,
+                head.tier.name.lower(),
+                head.status,
+                moment(head.first_end),
+                moment(head.resolved_end),
             )
-            for each in heads
+            for head in heads
         ],
-        notes=[each.sentence for each in heads],
+        notes=[head.sentence for head in heads],
         empty="none",
     )
 
@@ -65,8 +65,8 @@ def _show_story(story: IncidentStory, *, as_json: bool) -> None:
     head = story.incident
     typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.name.lower()}, {head.status} ({head.id})")
     typer.echo(head.sentence)
-    for each in story.unseen:
-        typer.echo(f"Unseen in `{each.column}` meanwhile ({each.events:,} events): {values_label(each.values)}.")
+    for unseen in story.unseen:
+        typer.echo(f"Unseen in `{unseen.column}` meanwhile ({unseen.events:,} events): {values_label(unseen.values)}.")
     print_table(
         "Steps",
         ("window until (UTC)", "step", "reason", "tier"),

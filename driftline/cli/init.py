@@ -61,9 +61,9 @@ def spec_files(output: Path | None, model: str, *, force: bool) -> SpecFiles:
         path = path / f"{name}.yaml"
     files = SpecFiles(spec=path, profile=path.with_suffix(".reference"))
     problems = tuple(
-        f"{each}: expected no such file, found one; --force overwrites it, `driftline reference build` keeps the spec"
-        for each in (files.spec, files.profile)
-        if each.exists()
+        f"{file}: expected no such file, found one; --force overwrites it, `driftline reference build` keeps the spec"
+        for file in (files.spec, files.profile)
+        if file.exists()
     )
     if problems and not force:
         raise SpecError("a new spec", problems)
@@ -105,7 +105,7 @@ def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json:
                 "correct": profile.correct,
                 "labelled": profile.labelled,
                 "columns": column_lines(profile),
-                "notes": [each.text for each in said],
+                "notes": [remark.text for remark in said],
             }
         )
         return
@@ -127,16 +127,16 @@ def read_scales(text: str | None) -> tuple[ScaleSpec, ...]:
     """
     if text is None:
         return WindowSpec().scales
-    pairs = [each.strip().partition("/") for each in text.split(",")]
+    pairs = [part.strip().partition("/") for part in text.split(",")]
     document = {"scales": [{"length": length, "step": step} for length, _, step in pairs]}
     try:
         return WindowSpec.model_validate(document).scales
     except ValidationError as error:
         # A pair that is wrong is left out of the tuple, which then is too short as well: no problem of its own.
         said = tuple(
-            f"--scales {text}: {each['msg'].removeprefix('Value error, ')}"
-            for each in error.errors()
-            if each["type"] != "too_short"
+            f"--scales {text}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+            if problem["type"] != "too_short"
         )
         raise SpecError("--scales", said) from error
 
@@ -213,4 +213,4 @@ def init(
 
 def _segments(values: list[str] | None) -> tuple[tuple[str, str], ...]:
     """Return (tag, column) pairs; a name alone is both."""
-    return tuple((tag, column or tag) for tag, _, column in (each.partition(":") for each in listed(values)))
+    return tuple((tag, column or tag) for tag, _, column in (name.partition(":") for name in listed(values)))

@@ -85,12 +85,12 @@ def read_importance(given: list[str] | None, *, features: tuple[str, ...]) -> di
         WrongUseError: An option is neither COLUMN=NUMBER nor a file.
     """
     raw: dict[str, float] = {}
-    for each in given or ():
-        name, separator, number = each.rpartition("=")
-        if separator and not Path(each).is_file():
-            raw[name] = _number(number, f"--importance {each}")
+    for given_name in given or ():
+        name, separator, number = given_name.rpartition("=")
+        if separator and not Path(given_name).is_file():
+            raw[name] = _number(number, f"--importance {given_name}")
         else:
-            raw |= _read_file(Path(each))
+            raw |= _read_file(Path(given_name))
     if problems := importance_problems(raw, features=features):
         raise SpecError("--importance", problems)
     return importance_shares(raw)
@@ -122,8 +122,8 @@ def _from_json(text: str, path: Path) -> dict[str, object]:
         found = json.loads(text)
     except ValueError as error:
         raise WrongUseError(f"{path}: expected JSON, found: {error}") from error
-    if isinstance(found, list) and all(isinstance(each, dict) and {*_HEADER} <= each.keys() for each in found):
-        return {str(each["column"]): each["importance"] for each in found}
+    if isinstance(found, list) and all(isinstance(match, dict) and {*_HEADER} <= match.keys() for match in found):
+        return {str(match["column"]): match["importance"] for match in found}
     if isinstance(found, dict):
         return found
     raise WrongUseError(f'{path}: expected {{"column": 0.3, …}} or [{{"column": …, "importance": …}}, …]')

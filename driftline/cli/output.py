@@ -42,9 +42,9 @@ def _plain(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value
 
 
@@ -56,7 +56,7 @@ def print_table(
     *notes* are sentences, one per row, wrapped below it: in a column of their own they would be unreadable.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    listed = [[_cell(each) for each in row] for row in rows]
+    listed = [[_cell(text) for text in row] for row in rows]
     if not listed:
         console.print(Text.assemble((title, "bold"), f": {empty}"))
         return

@@ -29,8 +29,8 @@ def print_plan(plan: Plan) -> None:
     _print_shifts(plan)
     typer.echo()
     typer.echo("What to change" if plan.advice else "What to change: nothing.")
-    for each in plan.advice:
-        sentence = f"{each.about}: {each.problem}. Then: {each.remedy}."
+    for advice in plan.advice:
+        sentence = f"{advice.about}: {advice.problem}. Then: {advice.remedy}."
         typer.echo(fill(sentence, 110, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False))
 
 
@@ -50,8 +50,8 @@ def _print_false_alarms(plan: Plan) -> None:
 
 
 def _unmeasured(plan: Plan) -> str:
-    judging = [each for each in plan.scales if each.concludes]
-    if all(column.status == "measured" for each in judging for column in each.columns if column.concludes):
+    judging = [scale for scale in plan.scales if scale.concludes]
+    if all(column.status == "measured" for scale_plan in judging for column in scale_plan.columns if column.concludes):
         return ""
     return (
         "As far as the reference shows it: below, a movement that is not `measured` may be larger than it is taken for."
@@ -96,12 +96,12 @@ def _print_scales(plan: Plan) -> None:
 
 def _print_needed(plan: Plan) -> None:
     first = plan.scales[0].needed
-    levels = {each.psi for each in first}
-    for tier in dict.fromkeys(each.tier for each in first):
+    levels = {need.psi for need in first}
+    for tier in dict.fromkeys(need.tier for need in first):
         print_table(
             f"Events in a window for {tier}, by the typical column's true PSI (90 %; ✓: this traffic has them)",
             ("scale", "events", *(f"PSI {psi:g}" for psi in sorted(levels))),
-            [(each.scale, f"{each.events:,.0f}", *_needed_cells(each, tier)) for each in plan.scales],
+            [(scale.scale, f"{scale.events:,.0f}", *_needed_cells(scale, tier)) for scale in plan.scales],
             empty="none",
         )
 
@@ -112,18 +112,18 @@ def _needed_cells(scale: ScalePlan, tier: str) -> list[str]:
             return "never"
         return f"{needed.events:,}{' ✓' if needed.events <= scale.events else '  '}"
 
-    return [cell(each) for each in scale.needed if each.tier == tier]
+    return [cell(need) for need in scale.needed if need.tier == tier]
 
 
 def _print_shifts(plan: Plan) -> None:
-    tiers = [each.tier for each in plan.shifts[0].typical]
+    tiers = [column.tier for column in plan.shifts[0].typical]
     print_table(
         "Time to notice a sudden shift of a column's mean (90 %, by the scale that is first)",
         ("shift", "PSI", "column", *tiers),
         [
-            (f"{each.sigmas:g} sigma", f"{each.psi:.2f}", which, *map(_moment, noticed))
-            for each in plan.shifts
-            for which, noticed in (("typical", each.typical), ("worst", each.worst))
+            (f"{shift.sigmas:g} sigma", f"{shift.psi:.2f}", which, *map(_moment, noticed))
+            for shift in plan.shifts
+            for which, noticed in (("typical", shift.typical), ("worst", shift.worst))
         ],
         empty="none",
     )

@@ -64,8 +64,8 @@ def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks:
     )
     if profile.labelled:
         typer.echo(f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,}.")
-    for each in remarks:
-        typer.echo(f"- {each.text}")
+    for remark in remarks:
+        typer.echo(f"- {remark.text}")
 
 
 def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[str, ...]) -> tuple[Remark, ...]:
@@ -73,8 +73,8 @@ def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[st
     small = few_rows(spec, profile)
     said = [*notes, *([small] if small else [])]
     return (
-        *(Remark(None, each) for each in said),
-        *remarks(profile, lengths=[each.length for each in spec.scales]),
+        *(Remark(None, name) for name in said),
+        *remarks(profile, lengths=[scale.length for scale in spec.scales]),
     )
 
 

@@ -137,15 +137,15 @@ def _spec(settings: Settings, path: Path | None, key: ModelKey) -> ModelSpec:
             applied = load_configuration(connection).models
     finally:
         engine.dispose()
-    found = next((each.spec for each in applied if each.key == key), None)
+    found = next((model.spec for model in applied if model.key == key), None)
     if found is None:
-        names = ", ".join(str(each.key) for each in applied) or "none"
+        names = ", ".join(str(model.key) for model in applied) or "none"
         raise WrongUseError(f"model {key}: expected an applied one ({names}), or --spec or --features; found neither")
     return found
 
 
 def _tags(spec: ModelSpec, table: pa.Table) -> tuple[tuple[str, str], ...]:
-    return tuple((each.tag, each.tag) for each in spec.segments if each.tag in table.column_names)
+    return tuple((segment.tag, segment.tag) for segment in spec.segments if segment.tag in table.column_names)
 
 
 def _listed(features: str | None) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ def _kept_by_embedded(settings: Settings) -> int | None:
 
 def _positions(engine: sa.Engine) -> dict[PartitionKey, int]:
     with engine.connect() as connection:
-        return {each.key: each.next_offset for each in list_offsets(connection)}
+        return {offset.key: offset.next_offset for offset in list_offsets(connection)}
 
 
 def _report(sent: Sent, *, as_json: bool) -> None:

@@ -62,7 +62,7 @@ def rewind(
 def _rewind_partition(
     connection: sa.Connection, key: PartitionKey, *, clock: int, asked: int | None, apply: bool, as_json: bool
 ) -> None:
-    known = {each.key: each for each in list_offsets(connection)}
+    known = {offset.key: offset for offset in list_offsets(connection)}
     if key not in known:
         raise WrongUseError(f"{key}: expected one of {', '.join(map(str, known)) or 'none, for none was read yet'}")
     before = known[key].max_event_time
@@ -116,7 +116,10 @@ def _print_model(name: str, changed: ModelRewind, *, to: int, apply: bool) -> No
     print_table(
         f"Windows of {name} after {moment(to)}",
         ("scale", "evaluated until (UTC)", "after it (UTC)"),
-        [(span_text(each.length), moment(each.evaluated_until), moment(each.rewound_to)) for each in changed.scales],
+        [
+            (span_text(scale.length), moment(scale.evaluated_until), moment(scale.rewound_to))
+            for scale in changed.scales
+        ],
         empty="no scale is evaluated further",
     )
     deleted = f"{changed.evaluations:,} evaluations and {changed.accuracy_evaluations:,} of accuracy"

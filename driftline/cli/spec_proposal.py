@@ -82,7 +82,7 @@ def propose(table: pa.Table, request: Request) -> Proposal:
             value=request.value,
             truth=request.truth,
             timestamp=request.timestamp,
-            lengths=tuple(each.scale.length for each in request.scales),
+            lengths=tuple(scale.scale.length for scale in request.scales),
             positive=positive,
             negative=negative,
         ),
@@ -153,7 +153,7 @@ def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | N
     if kind is not ColumnKind.CATEGORICAL or natural_kind(values.type) is ColumnKind.NUMERIC:
         return None
     categories = texts(values).categories
-    other = [each for each in categories if not is_number(each)]
+    other = [category for category in categories if not is_number(category)]
     if len(categories) < MIXED_CATEGORIES or not 0 < len(other) <= len(categories) // 2:
         return None
     return (
@@ -189,7 +189,7 @@ def _sides(table: pa.Table, request: Request, task: Task, findings: _Findings) -
         findings.problems.append(f"task {task}: expected two classes, found {len(classes)}: {', '.join(classes[:5])} …")
         return "1", "0"
     if request.positive is not None:
-        others = [each for each in classes if each != request.positive]
+        others = [class_ for class_ in classes if class_ != request.positive]
         if classes and len(others) == len(classes):
             findings.problems.append(f"--positive {request.positive}: expected one of {', '.join(classes)}")
         return request.positive, others[0] if others else f"not {request.positive}"

@@ -96,10 +96,10 @@ def _segments(proposal: Proposal) -> list[str]:
     if not proposal.segments:
         return [_line(0, "segments", "[]", "- {tag: region, values: [eu, us]}: a series of its own for each"), ""]
     lines = ["segments:" + " " * (COMMENT_COLUMN - 9) + "# a series for each value of a tag; the rest is `other`"]
-    for each in proposal.segments:
+    for segment in proposal.segments:
         lines += [
-            _line(1, "- tag", quoted(each.tag), "key in the tags of the events"),
-            f"    values: [{', '.join(quoted(value) for value in each.values)}]",
+            _line(1, "- tag", quoted(segment.tag), "key in the tags of the events"),
+            f"    values: [{', '.join(quoted(value) for value in segment.values)}]",
         ]
     return [*lines, ""]
 
@@ -110,8 +110,8 @@ def _windows_and_drift(proposal: Proposal) -> list[str]:
         "windows:",
         "  scales:" + " " * (COMMENT_COLUMN - 9) + "# sliding windows: length, and distance of their ends",
         *(
-            f"    - {{length: {duration_text(each.length)}, step: {duration_text(each.step)}}}"
-            for each in proposal.scales
+            f"    - {{length: {duration_text(scale.length)}, step: {duration_text(scale.step)}}}"
+            for scale in proposal.scales
         ),
         _line(1, "min_events", 200, "fewer in a window: inconclusive, neither good nor bad"),
         "",

@@ -79,14 +79,14 @@ def _topic_statuses(
     connection: sa.Connection, settings: Settings, partitions: tuple[StoredOffset, ...]
 ) -> tuple[TopicStatus, ...]:
     now, rules = database_now_millis(connection), watermark_rules(settings)
-    by_key = {each.key: each for each in partitions}
+    by_key = {partition.key: partition for partition in partitions}
     found = []
     by_topic: dict[str, list[PartitionState]] = {}
     for state in read_partitions(connection, role=TopicRole.PREDICTIONS):
         by_topic.setdefault(state.key.topic, []).append(state)
     for topic, states in by_topic.items():
         mark = watermark_of(states, now=now, rules=rules)
-        holder = next((each for each in states if each.key == mark.held_by), None)
+        holder = next((state for state in states if state.key == mark.held_by), None)
         found.append(
             TopicStatus(
                 topic=topic,
@@ -118,16 +118,16 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
         "Last windows",
         ("model", "version", "scale", "until (UTC)", "events", "verdict"),
         [
-            (each.name, v.version, span_text(v.length), moment(v.window_end), v.events, v.verdict)
-            for each in models
-            for v in each.verdicts
+            (model.name, v.version, span_text(v.length), moment(v.window_end), v.events, v.verdict)
+            for model in models
+            for v in model.verdicts
         ],
-        notes=[v.sentence for each in models for v in each.verdicts],
+        notes=[v.sentence for model in models for v in model.verdicts],
         empty="none evaluated yet" if models else "no model is applied; see `driftline init` and `driftline apply`",
     )
     accuracies = [
         (
-            each.name,
+            model.name,
             a.version,
             span_text(a.length),
             moment(a.window_end),
@@ -135,8 +135,8 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
             _share(a.accuracy),
             _interval(a.low, a.high),
         )
-        for each in models
-        for a in each.accuracies
+        for model in models
+        for a in model.accuracies
     ]
     if accuracies:
         headings = ("model", "version", "scale", "until (UTC)", "truths", "accuracy", "interval")
@@ -145,11 +145,11 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
         "Open incidents",
         ("id", "model", "version", "kind", "tier", "since (UTC)"),
         [
-            (i.id[:8], each.name, i.version, i.kind, i.tier.name.lower(), moment(i.first_end))
-            for each in models
-            for i in each.open_incidents
+            (i.id[:8], model.name, i.version, i.kind, i.tier.name.lower(), moment(i.first_end))
+            for model in models
+            for i in model.open_incidents
         ],
-        notes=[i.sentence for each in models for i in each.open_incidents],
+        notes=[i.sentence for model in models for i in model.open_incidents],
         empty="none",
     )
 
@@ -158,8 +158,8 @@ def _print_topics(topics: tuple[TopicStatus, ...]) -> None:
     print_table(
         "Watermark",
         ("topic", "complete until (UTC)", "held by"),
-        [(each.topic, moment(each.watermark), each.held_by) for each in topics],
-        notes=[each.held_because or "" for each in topics],
+        [(topic.topic, moment(topic.watermark), topic.held_by) for topic in topics],
+        notes=[topic.held_because or "" for topic in topics],
         empty="no predictions topic was read yet",
     )
 
@@ -194,21 +194,21 @@ def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine
     """Return the partitions with their counters beside their position."""
     return tuple(
         PartitionLine(
-            topic=each.key.topic,
-            partition=each.key.partition,
-            role=each.role.value,
-            first_offset=each.first_offset,
-            timestamp_type=each.timestamp_type.value,
-            next_offset=each.next_offset,
-            epoch=each.epoch,
-            max_event_time=each.max_event_time,
-            caught_up=each.caught_up,
-            heartbeat_at=each.heartbeat_at,
-            paused_reason=each.paused_reason,
-            **asdict(each.counters),
-            unaccounted=each.unaccounted,
+            topic=partition.key.topic,
+            partition=partition.key.partition,
+            role=partition.role.value,
+            first_offset=partition.first_offset,
+            timestamp_type=partition.timestamp_type.value,
+            next_offset=partition.next_offset,
+            epoch=partition.epoch,
+            max_event_time=partition.max_event_time,
+            caught_up=partition.caught_up,
+            heartbeat_at=partition.heartbeat_at,
+            paused_reason=partition.paused_reason,
+            **asdict(partition.counters),
+            unaccounted=partition.unaccounted,
         )
-        for each in partitions
+        for partition in partitions
     )
 
 
@@ -222,21 +222,21 @@ def print_partitions(partitions: tuple[StoredOffset, ...]) -> None:
         ),
         [
             (
-                each.key,
-                each.first_offset,
-                each.next_offset,
-                each.counters.records,
-                each.counters.skipped,
-                moment(each.max_event_time),
-                "yes" if each.caught_up else "no",
-                each.counters.counted,
-                each.counters.duplicates,
-                each.counters.late,
-                each.counters.dead,
+                partition.key,
+                partition.first_offset,
+                partition.next_offset,
+                partition.counters.records,
+                partition.counters.skipped,
+                moment(partition.max_event_time),
+                "yes" if partition.caught_up else "no",
+                partition.counters.counted,
+                partition.counters.duplicates,
+                partition.counters.late,
+                partition.counters.dead,
             )
-            for each in partitions
+            for partition in partitions
         ],
-        notes=[_note(each) for each in partitions],
+        notes=[_note(partition) for partition in partitions],
         empty="none was read yet; is `driftline ingest` running?",
     )
 

@@ -72,59 +72,59 @@ def _counting(counts: Counts) -> Iterator[str]:
 
 
 def _signatures(deliveries: tuple[Delivery, ...]) -> Iterator[str]:
-    if wrong := sum(not each.verified for each in deliveries):
+    if wrong := sum(not delivery.verified for delivery in deliveries):
         yield f"deliveries: expected every signature to be right, found {wrong} wrong"
 
 
 def _healthy(outcome: Outcome, act: Act) -> Iterator[str]:
-    for each in _opened_in(outcome, act):
-        head = each.incident
+    for incident in _opened_in(outcome, act):
+        head = incident.incident
         yield f"act 1: expected no incident, found {head.kind} of {head.version}: {head.sentence}"
 
 
 def _shift(outcome: Outcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
-    drifts = [each for each in opened if each.incident.kind is IncidentKind.DRIFT]
+    drifts = [incident for incident in opened if incident.incident.kind is IncidentKind.DRIFT]
     if len(drifts) != 1 or len(opened) != 1:
-        kinds = ", ".join(each.incident.kind for each in opened) or "none"
+        kinds = ", ".join(incident.incident.kind for incident in opened) or "none"
         yield f"act 2: expected one drift incident, found {kinds}"
-    for each in drifts:
-        tiers = [step.tier for step in each.steps]
+    for drift in drifts:
+        tiers = [step.tier for step in drift.steps]
         if Tier.WARNING not in tiers or Tier.ALERT not in tiers or tiers.index(Tier.WARNING) > tiers.index(Tier.ALERT):
             yield f"act 2: expected warning, then alert, found {', '.join(tier.name.lower() for tier in tiers)}"
-        columns = columns_of(each, outcome.deliveries)
+        columns = columns_of(drift, outcome.deliveries)
         if "income" not in columns:
             yield f"act 2: expected income among the columns, found {', '.join(columns) or 'none'}"
-        if not _requests(outcome.deliveries, RETRAINING, each.incident.id):
+        if not _requests(outcome.deliveries, RETRAINING, drift.incident.id):
             yield "act 2: expected a verified retraining request, found none"
 
 
 def _break(outcome: Outcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
-    broken = [each for each in opened if each.incident.kind is IncidentKind.DATA_QUALITY]
+    broken = [incident for incident in opened if incident.incident.kind is IncidentKind.DATA_QUALITY]
     if len(broken) != 1 or len(opened) != 1:
-        kinds = ", ".join(each.incident.kind for each in opened) or "none"
+        kinds = ", ".join(incident.incident.kind for incident in opened) or "none"
         yield f"act 3: expected one data_quality incident, found {kinds}"
-    for each in broken:
-        columns = columns_of(each, outcome.deliveries)
+    for incident in broken:
+        columns = columns_of(incident, outcome.deliveries)
         if columns != ("income",):
             yield f"act 3: expected income alone, found {', '.join(columns) or 'none'}"
     asked = [
         action
-        for each in outcome.incidents
-        for action in each.actions
+        for incident in outcome.incidents
+        for action in incident.actions
         if act.start < action.window_end <= act.end and action.state != "refused"
     ]
     if asked:
-        yield f"act 3: expected no action, found {', '.join(each.kind for each in asked)}"
+        yield f"act 3: expected no action, found {', '.join(action.kind for action in asked)}"
 
 
 def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
-    for each in opened:
-        if each.incident.version != CANARY:
-            yield f"act 4: expected incidents of {CANARY} only, found {each.incident.kind} of {each.incident.version}"
-    by_kind = {each.incident.kind: each for each in opened if each.incident.version == CANARY}
+    for story in opened:
+        if story.incident.version != CANARY:
+            yield f"act 4: expected incidents of {CANARY} only, found {story.incident.kind} of {story.incident.version}"
+    by_kind = {story.incident.kind: story for story in opened if story.incident.version == CANARY}
     for kind in (IncidentKind.DRIFT, IncidentKind.PERFORMANCE):
         if kind not in by_kind:
             yield f"act 4: expected a {kind} incident of {CANARY}, found none"
@@ -132,8 +132,10 @@ def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
         columns = columns_of(drift, outcome.deliveries)
         if columns != ("prediction.score",):
             yield f"act 4: expected prediction.score alone, found {', '.join(columns) or 'none'}"
-    rollbacks = {each.id: each for each in outcome.deliveries if each.type == ROLLBACK and each.verified}
-    ways = [(each.from_version, each.to_version) for each in rollbacks.values()]
+    rollbacks = {
+        delivery.id: delivery for delivery in outcome.deliveries if delivery.type == ROLLBACK and delivery.verified
+    }
+    ways = [(rollback.from_version, rollback.to_version) for rollback in rollbacks.values()]
     if ways != [(CANARY, STABLE)]:
         found = ", ".join(f"{before} to {after}" for before, after in ways) or "none"
         yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {found}"
@@ -141,17 +143,23 @@ def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
 
 def columns_of(story: IncidentStory, deliveries: tuple[Delivery, ...]) -> tuple[str, ...]:
     """Return the columns that the messages about this incident alone named."""
-    named = [column for each in deliveries if each.incidents == (story.incident.id,) for column in each.columns]
+    named = [
+        column for delivery in deliveries if delivery.incidents == (story.incident.id,) for column in delivery.columns
+    ]
     return tuple(dict.fromkeys(named))
 
 
 def _opened_in(outcome: Outcome, act: Act) -> list[IncidentStory]:
     # a window that ends at the act's start belongs to the act before
-    return [each for each in outcome.incidents if act.start < each.incident.first_end <= act.end]
+    return [incident for incident in outcome.incidents if act.start < incident.incident.first_end <= act.end]
 
 
 def _requests(deliveries: tuple[Delivery, ...], kind: str, incident_id: str) -> list[Delivery]:
-    return [each for each in deliveries if each.type == kind and each.verified and incident_id in each.incidents]
+    return [
+        delivery
+        for delivery in deliveries
+        if delivery.type == kind and delivery.verified and incident_id in delivery.incidents
+    ]
 
 
 def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: tuple[str, ...]) -> dict[str, object]:
@@ -166,19 +174,19 @@ def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: 
         "windows_evaluated": windows,
         "incidents": [
             {
-                "id": each.incident.id,
-                "version": each.incident.version,
-                "kind": each.incident.kind.value,
-                "tier": worst_tier(each).name.lower(),
-                "columns": list(columns_of(each, outcome.deliveries)),
-                "first_window_end": iso_utc(each.incident.first_end),
-                "status": each.incident.status,
+                "id": incident.incident.id,
+                "version": incident.incident.version,
+                "kind": incident.incident.kind.value,
+                "tier": worst_tier(incident).name.lower(),
+                "columns": list(columns_of(incident, outcome.deliveries)),
+                "first_window_end": iso_utc(incident.incident.first_end),
+                "status": incident.incident.status,
             }
-            for each in outcome.incidents
+            for incident in outcome.incidents
         ],
         "deliveries": [
-            {"type": each.type, "id": each.id, "verified": each.verified, "attempts": attempts}
-            for each, attempts in distinct_deliveries(outcome.deliveries)
+            {"type": delivery.type, "id": delivery.id, "verified": delivery.verified, "attempts": attempts}
+            for delivery, attempts in distinct_deliveries(outcome.deliveries)
         ],
         "accuracy": round(counts.correct / counts.labelled, 6) if counts.labelled else None,
         "seconds": round(seconds, 1),
@@ -189,9 +197,9 @@ def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: 
 def distinct_deliveries(deliveries: tuple[Delivery, ...]) -> list[tuple[Delivery, int]]:
     """Return each delivery once, with how often it arrived."""
     attempts: dict[str, int] = {}
-    for each in deliveries:
-        attempts[each.id] = attempts.get(each.id, 0) + 1
-    first = {each.id: each for each in reversed(deliveries)}
+    for delivery in deliveries:
+        attempts[delivery.id] = attempts.get(delivery.id, 0) + 1
+    first = {delivery.id: delivery for delivery in reversed(deliveries)}
     return [(first[identifier], count) for identifier, count in attempts.items()]
 
 
@@ -218,20 +226,20 @@ def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows
     for act in line.acts:
         console.print()
         tell(f"Act {act.number}: {act.title}", style="bold cyan")
-        noticed = [each for each in outcome.incidents if act.start < each.incident.first_end <= act.end]
+        noticed = [incident for incident in outcome.incidents if act.start < incident.incident.first_end <= act.end]
         if not noticed:
             tell("Nothing was noticed, nothing was sent.")
-        for each in noticed:
-            head = each.incident
-            first = next((step for step in each.steps if step.step == "opened"), None)
+        for incident in noticed:
+            head = incident.incident
+            first = next((step for step in incident.steps if step.step == "opened"), None)
             tell(
                 f"{iso_utc(head.first_end)[:16].replace('T', ' ')} UTC: {head.kind} of {head.version}, up to "
-                f"{worst_tier(each).name.lower()}, {head.status}."
+                f"{worst_tier(incident).name.lower()}, {head.status}."
             )
             tell(f"Why: {first.sentence if first else head.sentence}")
             tell(f"Sent: {_sent(outcome.deliveries, head.id)}.")
 
 
 def _sent(deliveries: tuple[Delivery, ...], incident_id: str) -> str:
-    kinds = [each.type for each, _ in distinct_deliveries(deliveries) if incident_id in each.incidents]
+    kinds = [delivery.type for delivery, _ in distinct_deliveries(deliveries) if incident_id in delivery.incidents]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "nothing"

@@ -117,7 +117,7 @@ def _logit(
     if income_known is not None:
         income = np.where(income_known, income, 0.0)
     loan = (np.log(np.maximum(who.loan_amount, 1.0)) - np.log(LOAN_MEDIAN)) / LOAN_SPREAD
-    employment = np.array([_EMPLOYMENT[each] for each in who.employment.tolist()])
+    employment = np.array([_EMPLOYMENT[value] for value in who.employment.tolist()])
     found: Float64s = (
         -2.1
         - 0.15 * income

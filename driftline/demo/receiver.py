@@ -72,8 +72,8 @@ def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Delivery:
         verified=verified,
         sentence=document.get("sentence") or reason.get("sentence", ""),
         window_end=document.get("window_end") or (reason.get("window") or ("", ""))[1],
-        incidents=tuple([each["id"] for each in told] + asked),
-        columns=tuple(dict.fromkeys(each for each in columns if each)),
+        incidents=tuple([line["id"] for line in told] + asked),
+        columns=tuple(dict.fromkeys(column for column in columns if column)),
         from_version=document.get("from_version"),
         to_version=document.get("to_version"),
     )

@@ -48,16 +48,16 @@ def look(connection: sa.Connection) -> Look:
     """Return how everything stands."""
     offsets = list_offsets(connection)
     newest = [
-        each.max_event_time
-        for each in offsets
-        if each.role is TopicRole.PREDICTIONS and each.max_event_time is not None
+        offset.max_event_time
+        for offset in offsets
+        if offset.role is TopicRole.PREDICTIONS and offset.max_event_time is not None
     ]
     return Look(
-        records=sum(each.counters.records for each in offsets),
-        counted=sum(each.counters.counted for each in offsets),
-        duplicates=sum(each.counters.duplicates for each in offsets),
-        late=sum(each.counters.late for each in offsets),
-        dead=sum(each.counters.dead for each in offsets),
+        records=sum(offset.counters.records for offset in offsets),
+        counted=sum(offset.counters.counted for offset in offsets),
+        duplicates=sum(offset.counters.duplicates for offset in offsets),
+        late=sum(offset.counters.late for offset in offsets),
+        dead=sum(offset.counters.dead for offset in offsets),
         newest_prediction=max(newest, default=None),
         windows=windows_evaluated(connection),
         progress=read_progress(connection),
@@ -68,7 +68,7 @@ def look(connection: sa.Connection) -> Look:
 def positions(engine: sa.Engine) -> dict[PartitionKey, int]:
     """Return where the workers are."""
     with engine.connect() as connection:
-        return {each.key: each.next_offset for each in list_offsets(connection)}
+        return {offset.key: offset.next_offset for offset in list_offsets(connection)}
 
 
 def what_is_left(
@@ -152,8 +152,10 @@ class StoryView:
             self.say(self._status(frame), style="dim")
 
     def _tell_steps(self, frame: Frame) -> None:
-        steps = [(step.window_end, each.incident, step) for each in frame.seen.incidents for step in each.steps]
-        for end, incident, step in sorted(steps, key=lambda each: each[0]):
+        steps = [
+            (step.window_end, incident.incident, step) for incident in frame.seen.incidents for step in incident.steps
+        ]
+        for end, incident, step in sorted(steps, key=lambda step: step[0]):
             mark = (incident.id, end, step.step)
             if mark in self._told_steps or step.step == "nothing":
                 continue
@@ -164,11 +166,11 @@ class StoryView:
             self.say(f"      {step.sentence}")
 
     def _tell_deliveries(self, frame: Frame) -> None:
-        for each in frame.deliveries[self._told_deliveries :]:
-            proof = "signature verified" if each.verified else "SIGNATURE WRONG"
-            if each.type.endswith(".requested"):
-                way = f" {each.from_version} -> {each.to_version}" if each.to_version else ""
-                self.say(f"  -> received {each.type}{way} ({proof})", style="bold magenta")
+        for delivery in frame.deliveries[self._told_deliveries :]:
+            proof = "signature verified" if delivery.verified else "SIGNATURE WRONG"
+            if delivery.type.endswith(".requested"):
+                way = f" {delivery.from_version} -> {delivery.to_version}" if delivery.to_version else ""
+                self.say(f"  -> received {delivery.type}{way} ({proof})", style="bold magenta")
         self._told_deliveries = len(frame.deliveries)
 
     def _status(self, frame: Frame) -> str:
@@ -182,7 +184,7 @@ class StoryView:
 
     def _panel(self, frame: Frame) -> Table:
         clock = frame.seen.judged_until
-        opened = [each.incident for each in frame.seen.incidents if each.incident.status == "open"]
+        opened = [incident.incident for incident in frame.seen.incidents if incident.incident.status == "open"]
         table = Table.grid(padding=(0, 2))
         act = self._line.act_at((clock or self._line.start) - 1)
         table.add_row("act", f"{act.number} of 4: {act.title}")

@@ -55,7 +55,7 @@ class ReplayColumns:
         """Every column the predictions' table must have, whatever the truths."""
         parts = (self.score, self.label, self.value, self.timestamp)
         tags = (column for _, column in self.tags)
-        wanted = (self.identity, *self.features, *(each for each in parts if each is not None), *tags)
+        wanted = (self.identity, *self.features, *(part for part in parts if part is not None), *tags)
         return tuple(dict.fromkeys(wanted))
 
 

@@ -21,7 +21,7 @@ class ReplayRows:
     @property
     def events(self) -> int:
         """How many events the rows become."""
-        return int(self.table.num_rows) + sum(each is not None for each in self.truths)
+        return int(self.table.num_rows) + sum(truth is not None for truth in self.truths)
 
 
 def read_rows(
@@ -46,4 +46,4 @@ def read_rows(
     other = read_table(truths)
     require_columns(other, (identity, truth), source=str(truths))
     by_id = dict(zip(other[identity].to_pylist(), other[truth].to_pylist(), strict=True))
-    return ReplayRows(table=table, identities=identities, truths=[by_id.get(each) for each in identities])
+    return ReplayRows(table=table, identities=identities, truths=[by_id.get(name) for name in identities])

@@ -57,7 +57,7 @@ def anytime_watch(
     starts = np.cumsum([0, *order.bins_per_column[columns[:-1]].tolist()])
     counts = np.add.reduceat(reference.cells[chosen], bins)
     return AnytimeWatch(
-        length=min(each.length for each in spec.scales),
+        length=min(scale.length for scale in spec.scales),
         columns=np.array(columns, dtype=np.intp),
         places=order.gather[chosen],
         bins=bins,
@@ -73,7 +73,7 @@ def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Cl
     """
     if not panes:
         return ()
-    counts = np.add.reduceat(np.stack([each[watch.places] for each in panes]).astype(np.int64), watch.bins, axis=1)
+    counts = np.add.reduceat(np.stack([pane[watch.places] for pane in panes]).astype(np.int64), watch.bins, axis=1)
     found = log_statistics_of_panes(watch.detector, counts)[-1]
     needed = watch.log_run_length / math.log(10.0)
     level = Level(tier=Tier.WARNING, threshold=needed, in_halves=True, needs_previous=False)
@@ -93,7 +93,7 @@ def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Cl
 
 def with_anytime(claims: Sequence[Claim], found: Sequence[Claim]) -> tuple[Claim, ...]:
     """Return *claims* with those of *found* whose column has none that endures: a column is told about once."""
-    enduring = {each.column for each in claims if any(level.in_halves for level in each.levels)}
-    new = [each for each in found if each.column not in enduring]
-    replaced = {each.column for each in new}
-    return (*(each for each in claims if each.column not in replaced), *new)
+    enduring = {claim.column for claim in claims if any(level.in_halves for level in claim.levels)}
+    new = [value for value in found if value.column not in enduring]
+    replaced = {joined.column for joined in new}
+    return (*(claim for claim in claims if claim.column not in replaced), *new)

@@ -58,14 +58,14 @@ def comparison_order(layout: CellsLayout, bins: tuple[tuple[int, ...], ...]) -> 
             points.append(np.ones(len(cells), dtype=np.bool_))
         gathers.append(cells)
         groups.append(group)
-    columns = _starts([len(each) for each in gathers])
-    first_of_bins = [np.flatnonzero(np.diff(each, prepend=-1)) for each in groups]
-    bins_per_column = np.array([len(each) for each in first_of_bins], dtype=np.intp)
+    columns = _starts([len(gather) for gather in gathers])
+    first_of_bins = [np.flatnonzero(np.diff(columns_of_group, prepend=-1)) for columns_of_group in groups]
+    bins_per_column = np.array([len(bin_starts) for bin_starts in first_of_bins], dtype=np.intp)
     return ComparisonOrder(
         size=layout.size,
         gather=np.concatenate(gathers),
         columns=columns,
-        bins=np.concatenate([start + each for start, each in zip(columns, first_of_bins, strict=True)]),
+        bins=np.concatenate([start + bin_starts for start, bin_starts in zip(columns, first_of_bins, strict=True)]),
         columns_of_bins=_starts(bins_per_column.tolist()),
         bins_per_column=bins_per_column,
         points=np.concatenate(points),

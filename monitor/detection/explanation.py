@@ -109,7 +109,7 @@ def window_sentence(prepared: Prepared, measured: Measured, findings: tuple[Find
     if findings:
         first = findings[0]
         lead = "" if first.endured else "nothing endured: "
-        rest = [f"`{each.column}` ({each.statistic})" for each in findings[1:] if each.endured]
+        rest = [f"`{finding.column}` ({finding.statistic})" for finding in findings[1:] if finding.endured]
         also = f" Also: {', '.join(rest)}." if rest else ""
         return f"{lead}{first.sentence}{also}"
     judged = np.flatnonzero(prepared.monitored & measured.conclusive)

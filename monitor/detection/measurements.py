@@ -78,7 +78,7 @@ def further_statistics(
 
 
 def _numbers(values: Float64s) -> Numbers:
-    return [None if each != each else each for each in values.tolist()]
+    return [None if value != value else value for value in values.tolist()]
 
 
 @dataclass(frozen=True, kw_only=True)

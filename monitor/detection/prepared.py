@@ -42,7 +42,7 @@ def family_of(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask
     return FamilyOfTests(
         tests=int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum()),
         scales=len(spec.scales),
-        segments=1 + sum(len(each.values) + 1 for each in spec.segments),
+        segments=1 + sum(len(segment.values) + 1 for segment in spec.segments),
     )
 
 
@@ -150,13 +150,13 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         BinMismatchError: The profile's bins do not fit its cells.
     """
     layout = profile.layout
-    known = {each.name: each for each in profile.columns}
-    references = tuple(known.get(each.name, ColumnReference(name=each.name, bins=())) for each in layout.columns)
+    known = {column.name: column for column in profile.columns}
+    references = tuple(known.get(column.name, ColumnReference(name=column.name, bins=())) for column in layout.columns)
     bins = tuple(_bins_of(column, each) for column, each in zip(layout.columns, references, strict=True))
     order = comparison_order(layout, bins)
-    numeric = np.array([each.kind is ColumnKind.NUMERIC for each in layout.columns], dtype=np.bool_)
-    constant = np.array([each.points == (True,) for each in layout.columns], dtype=np.bool_)
-    monitored = np.array([_is_monitored(each, spec) for each in layout.columns], dtype=np.bool_)
+    numeric = np.array([column.kind is ColumnKind.NUMERIC for column in layout.columns], dtype=np.bool_)
+    constant = np.array([column.points == (True,) for column in layout.columns], dtype=np.bool_)
+    monitored = np.array([_is_monitored(column, spec) for column in layout.columns], dtype=np.bool_)
     family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
     reference = sample_of(profile.counts, order=order, constant=constant)
     seasonal = seasonal_reference(profile, references, drift=spec.drift, reference=reference, order=order)
@@ -171,13 +171,14 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
         monitored=monitored,
         numeric=numeric,
         constant=constant,
-        importance=tuple(_importance(each, spec, profile) for each in layout.columns),
+        importance=tuple(_importance(column, spec, profile) for column in layout.columns),
         family=family,
         alpha=alpha,
         seasonal=seasonal,
         anytime=anytime_watch(spec, layout, order=order, reference=reference, alpha=alpha),
         movements={
-            each.length: _scale_movement(references, order, length=each.length, by_hour=by_hour) for each in spec.scales
+            scale.length: _scale_movement(references, order, length=scale.length, by_hour=by_hour)
+            for scale in spec.scales
         },
         drift=spec.drift,
         min_events=spec.windows.min_events,
@@ -211,27 +212,27 @@ def _scale_movement(
     references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int, by_hour: Mask
 ) -> ScaleMovement:
     movements = [
-        each.seasonal_movement if seasonal else each.movement
-        for each, seasonal in zip(references, by_hour.tolist(), strict=True)
+        reference.seasonal_movement if seasonal else reference.movement
+        for reference, seasonal in zip(references, by_hour.tolist(), strict=True)
     ]
     freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
     whole = [
-        each.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
-        for each, freedom in zip(movements, freedoms, strict=True)
+        movement.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
+        for movement, freedom in zip(movements, freedoms, strict=True)
     ]
-    halves = [each.get(length // 2) for each in movements]
+    halves = [movement.get(length // 2) for movement in movements]
     kappa_half = [
         one.kappa if half is None or half.status == "uncalibrated" else half.kappa
         for one, half in zip(whole, halves, strict=True)
     ]
     return ScaleMovement(
-        kappa=np.array([each.kappa for each in whole], dtype=np.float64),
-        nu=np.array([each.nu for each in whole], dtype=np.float64),
+        kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),
+        nu=np.array([movement.nu for movement in whole], dtype=np.float64),
         kappa_half=np.array(kappa_half, dtype=np.float64),
-        statuses=tuple(each.status for each in whole),
+        statuses=tuple(movement.status for movement in whole),
         share_variance=np.array(
             # The reference's blocks do not keep far values, so these have no block variance.
-            [(*each.share_variance.get(length, (0.0, 0.0, 0.0)), 0.0) for each in references],
+            [(*reference.share_variance.get(length, (0.0, 0.0, 0.0)), 0.0) for reference in references],
             dtype=np.float64,
         ),
     )

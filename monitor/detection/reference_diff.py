@@ -67,11 +67,11 @@ def reference_difference(spec: ModelSpec, a: ReferenceProfile, b: ReferenceProfi
     """Return how *b* differs from *a*; *spec* fits the columns of *a*."""
     prepared = prepare(spec, a)
     current = prepared.sample(rebinned_counts(b, a.layout))
-    in_a, in_b = ({(each.name, each.kind): each for each in side.layout.columns} for side in (a, b))
+    in_a, in_b = ({(column.name, column.kind): column for column in side.layout.columns} for side in (a, b))
     both = [
         at
-        for at, each in enumerate(a.layout.columns)
-        if (each.name, each.kind) in in_b and each.role is not ColumnRole.LATENCY
+        for at, column in enumerate(a.layout.columns)
+        if (column.name, column.kind) in in_b and column.role is not ColumnRole.LATENCY
     ]
     psi = column_psi(prepared, reference=prepared.reference, current=current)
     ks = column_distances(prepared, reference=prepared.reference, current=current)
@@ -88,7 +88,7 @@ def reference_difference(spec: ModelSpec, a: ReferenceProfile, b: ReferenceProfi
                 exact=cells.kind is ColumnKind.CATEGORICAL or in_b[cells.name, cells.kind] == cells,
             )
         )
-    columns.sort(key=lambda each: (-(-1.0 if each.psi is None else each.psi), each.name))
+    columns.sort(key=lambda column: (-(-1.0 if column.psi is None else column.psi), column.name))
     return ReferenceDifference(
         same_cells=a.layout == b.layout,
         columns=tuple(columns),
@@ -102,7 +102,7 @@ def _difference(
 ) -> ColumnDifference:
     cells, numeric = prepared.layout.columns[at], bool(prepared.numeric[at])
     m, n = int(prepared.reference.n[at]), int(current.n[at])
-    psi, ks, bound = (None if np.isnan(each) else each for each in numbers)
+    psi, ks, bound = (None if np.isnan(number) else number for number in numbers)
     try:
         chance = chance_level(bins=int(prepared.order.bins_per_column[at]), n=n, m=m)
     except EmptySampleError:

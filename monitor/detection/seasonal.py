@@ -82,7 +82,7 @@ def seasonal_reference(
         return None
     forced = drift.seasonality != "auto"
     columns = np.array(
-        [(each.seasonal or forced) and bool(each.seasonal_movement) for each in references], dtype=np.bool_
+        [(column.seasonal or forced) and bool(column.seasonal_movement) for column in references], dtype=np.bool_
     )
     columns &= reference.n > 0
     if not columns.any():

@@ -23,10 +23,13 @@ def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Float64s) 
     lows = psi_low.tolist()
     p_values = np.array(
         # What is proven at the rule's own level, far under any of these, needs no second calculation.
-        [0.0 if lows[each] > warning else _p_value(prepared, measured, column=each, tier=warning) for each in judged]
+        [
+            0.0 if lows[conclusion] > warning else _p_value(prepared, measured, column=conclusion, tier=warning)
+            for conclusion in judged
+        ]
     )
     rejected = benjamini_hochberg(p_values, q=FALSE_DISCOVERY_RATE)
-    names = [each.name for each in prepared.layout.columns]
+    names = [cells.name for cells in prepared.layout.columns]
     moved = [column for column, moves in zip(judged, rejected.tolist(), strict=True) if moves]
     moved.sort(
         key=lambda column: (
@@ -56,7 +59,7 @@ def _p_value(prepared: Prepared, measured: Measured, *, column: int, tier: float
 
 def worst_verdict(findings: tuple[Finding, ...]) -> Verdict:
     """Return the verdict of the worst finding that endured, OK without one."""
-    worst = max((each.tier for each in findings if each.endured), default=Tier.NONE)
+    worst = max((finding.tier for finding in findings if finding.endured), default=Tier.NONE)
     return Verdict.OK if worst is Tier.NONE else Verdict[worst.name]
 
 
@@ -65,14 +68,14 @@ def by_weight(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     return tuple(
         sorted(
             findings,
-            key=lambda each: (
-                not each.endured,
-                -each.tier,
-                each.kind is not IncidentKind.DATA_QUALITY,
-                -each.bound,
-                -(each.importance or 0.0),
-                each.column,
-                each.statistic,
+            key=lambda finding: (
+                not finding.endured,
+                -finding.tier,
+                finding.kind is not IncidentKind.DATA_QUALITY,
+                -finding.bound,
+                -(finding.importance or 0.0),
+                finding.column,
+                finding.statistic,
             ),
         )
     )
@@ -87,14 +90,14 @@ def calm_below(prepared: Prepared, measured: Measured, findings: tuple[Finding, 
     judged = prepared.monitored & measured.conclusive
     if not judged.any():
         return None
-    broken = {each.column for each in findings if each.kind is IncidentKind.DATA_QUALITY}
+    broken = {finding.column for finding in findings if finding.kind is IncidentKind.DATA_QUALITY}
     names = [column.name for column in prepared.layout.columns]
     if any(name in broken and not conclusive for name, conclusive in zip(names, measured.conclusive, strict=True)):
         return (False, False, False)
     ratio, tiers = prepared.drift.close_ratio, prepared.drift.tiers
     psi = float(measured.psi[judged].max())
     distances = measured.distances[judged & prepared.numeric]
-    drift = max((each.tier for each in findings if each.kind is IncidentKind.DRIFT), default=Tier.NONE)
+    drift = max((finding.tier for finding in findings if finding.kind is IncidentKind.DRIFT), default=Tier.NONE)
     return (
         psi < ratio * tiers.warning
         and bool(np.all(distances < ratio * prepared.drift.ks_warning))

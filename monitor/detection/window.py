@@ -153,9 +153,9 @@ def conclude_window(
         before = PreviousWindow(prepared=prepared, measured=measured, sample=prepared.sample(previous))
     findings = _findings(prepared, measured, claims=examined.claims, before=before)
     reason = reason_of(prepared, measured)
-    if reason and not any(each.endured for each in findings):
+    if reason and not any(finding.endured for finding in findings):
         return _inconclusive(prepared, examined, reason, findings=findings)
-    drifts = any(each.kind is IncidentKind.DRIFT and each.endured for each in findings)
+    drifts = any(finding.kind is IncidentKind.DRIFT and finding.endured for finding in findings)
     by_evidence = drifts and prepared.drift.rule == "default"
     return WindowResult(
         verdict=worst_verdict(findings),
@@ -164,7 +164,7 @@ def conclude_window(
         findings=findings,
         moved=moved_columns(prepared, measured, psi_low=examined.psi_low) if by_evidence else (),
         calm_below=calm_below(prepared, measured, findings),
-        quality_calm=not any(each.kind is IncidentKind.DATA_QUALITY for each in findings),
+        quality_calm=not any(finding.kind is IncidentKind.DATA_QUALITY for finding in findings),
         sentence=window_sentence(prepared, measured, findings),
     )
 
@@ -191,13 +191,17 @@ def _findings(
         return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
 
     settled = [settle(claim, shown_before=shown_before) for claim in claims]
-    quality = [each for each in settled if each.claim.kind is IncidentKind.DATA_QUALITY]
+    quality = [evidence for evidence in settled if evidence.claim.kind is IncidentKind.DATA_QUALITY]
     # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
     # in the column's result, but it is not told a second time as drift, which could ask for a retraining. Another
     # unit moves every value at once: the drift waits from when it is proven, not only from when both halves show it.
-    broken = {each.claim.column for each in quality if each.endured or each.claim.statistic == "far"}
-    kept = [each for each in settled if each.claim.kind is IncidentKind.DATA_QUALITY or each.claim.column not in broken]
-    return by_weight(tuple(_finding(prepared, measured, each) for each in kept))
+    broken = {evidence.claim.column for evidence in quality if evidence.endured or evidence.claim.statistic == "far"}
+    kept = [
+        evidence
+        for evidence in settled
+        if evidence.claim.kind is IncidentKind.DATA_QUALITY or evidence.claim.column not in broken
+    ]
+    return by_weight(tuple(_finding(prepared, measured, evidence) for evidence in kept))
 
 
 def _shown_before(

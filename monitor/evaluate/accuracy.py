@@ -31,9 +31,9 @@ class TruthSteps:
         """Take *truths* by step of *scale*, ascending."""
         self._scale = scale
         self._truths = truths
-        self._starts = [each.start for each in truths]
-        self._labelled = list(accumulate((each.labelled for each in truths), initial=0))
-        self._correct = list(accumulate((each.correct for each in truths), initial=0))
+        self._starts = [truth.start for truth in truths]
+        self._labelled = list(accumulate((truth.labelled for truth in truths), initial=0))
+        self._correct = list(accumulate((truth.correct for truth in truths), initial=0))
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -48,7 +48,7 @@ class TruthSteps:
     def of_window(self, end: int, *, without: frozenset[int]) -> tuple[StepTruths, ...]:
         """Return the steps of a window, ascending, but for those that begin at one of *without*."""
         low, high = self._range(end)
-        return tuple(each for each in self._truths[low:high] if each.start not in without)
+        return tuple(truth for truth in self._truths[low:high] if truth.start not in without)
 
     def immature(self, sampled: Mapping[int, int], *, maturity: float) -> frozenset[int]:
         """Return the starts of the steps whose truths are not in to *maturity* yet.
@@ -62,7 +62,7 @@ class TruthSteps:
         """
         step = step_millis(self._scale)
         return frozenset(
-            each.start for each in self._truths if each.labelled < maturity * sampled.get(each.start + step, 0)
+            truth.start for truth in self._truths if truth.labelled < maturity * sampled.get(truth.start + step, 0)
         )
 
     def _range(self, end: int) -> tuple[int, int]:
@@ -193,10 +193,10 @@ def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:
 def _with_driving(
     connection: sa.Connection, series_id: int, scale: Scale, new: Sequence[NewPerformance]
 ) -> tuple[JudgedWindow, ...]:
-    first_judged = [each.window_end for each in new if each.revision == 0]
+    first_judged = [joined.window_end for joined in new if joined.revision == 0]
     newest = max(first_judged, default=None)
     if newest is not None:
         before = newest_mature_end(connection, series_id=series_id, length=scale.length)
         if before is not None and before > newest:
             newest = None
-    return tuple(JudgedWindow(scale, each, each.revision == 0 and each.window_end == newest) for each in new)
+    return tuple(JudgedWindow(scale, joined, joined.revision == 0 and joined.window_end == newest) for joined in new)

@@ -36,8 +36,8 @@ def judge_performance(
     if not due and rules.spec.sample_rate == 0:
         return [], False  # no prediction is kept for a truth, so no window has any
     minutes: dict[int, list[DueMinute]] = {}
-    for each in due:
-        minutes.setdefault(each.series_id, []).append(each)
+    for due_minute in due:
+        minutes.setdefault(due_minute.series_id, []).append(due_minute)
     keys = {counted.key: series_id for series_id, counted in series.items()}
     evaluated: dict[tuple[int, Scale], set[int]] = {}
     for one in judged:
@@ -56,14 +56,14 @@ def judge_performance(
                 evaluated=frozenset(evaluated.get((series_id, scale), ())),
                 changed=_changed(minutes.get(series_id, ()), scale, progress),
             )
-            found += [(series_id, each) for each in result.judged]
+            found += [(series_id, window) for window in result.judged]
             waiting[scale] = result.waiting
-        done += [each for each in minutes.get(series_id, ()) if not _waits(each, waiting)]
-    insert_performances(connection, (each.evaluation for _, each in found))
+        done += [minute for minute in minutes.get(series_id, ()) if not _waits(minute, waiting)]
+    insert_performances(connection, (value.evaluation for _, value in found))
     close_due_minutes(connection, done)
     unknown = {series_id for series_id, _ in found} - series.keys()
     names = {**series, **counted_series(connection, unknown)}
-    stored = [_stored(names[series_id].key, each) for series_id, each in found]
+    stored = [_stored(names[series_id].key, value) for series_id, value in found]
     return stored, len(due) == MINUTES_AT_ONCE and bool(done)
 
 
@@ -71,7 +71,7 @@ def _changed(minutes: Sequence[DueMinute], scale: Scale, progress: ProgressOf) -
     known = progress.get(scale.length)
     if known is None:
         return frozenset()  # a window is looked at when it is evaluated; only older ones need the mark
-    return ends_covering(scale, (each.minute for each in minutes), until=known.evaluated_until)
+    return ends_covering(scale, (minute.minute for minute in minutes), until=known.evaluated_until)
 
 
 def _waits(due: DueMinute, waiting: Mapping[Scale, frozenset[int]]) -> bool:

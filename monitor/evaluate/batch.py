@@ -224,7 +224,7 @@ def _conclusive(one: Judged) -> bool:
 
 
 def _keys(windows: Sequence[SeriesWindows]) -> Iterator[WindowKey]:
-    for each in windows:
-        for scale, ends in each.ends:
+    for window in windows:
+        for scale, ends in window.ends:
             for end in ends:
-                yield WindowKey(each.series_id, scale.length, end)
+                yield WindowKey(window.series_id, scale.length, end)

@@ -128,7 +128,7 @@ class Evaluator:
                 prepared=prepare(applied.spec, profile),
                 cells_id=applied.cells_of(profile.layout).cells_id,
                 size=profile.layout.size,
-                cells_order=tuple(each.cells_id for each in applied.cells),
+                cells_order=tuple(cell.cells_id for cell in applied.cells),
                 spec_version=applied.spec_version,
                 reference_id=applied.reference_id,
                 problem=problem,

@@ -53,21 +53,21 @@ class StepSums:
         sums: dict[RowIds, AnyIntegers] = {}
         for ids in steps:
             sums[ids] = (
-                rows[ids[0]] if len(ids) == 1 else narrowed(total((rows[each] for each in ids), size=self._size))
+                rows[ids[0]] if len(ids) == 1 else narrowed(total((rows[row_id] for row_id in ids), size=self._size))
             )
             self._cache.put(ids, sums[ids])
         return sums
 
     def _decoded(self, row_ids: set[int]) -> dict[int, AnyIntegers]:
-        known = {each: counts for each in row_ids if (counts := self._cache.get((each,))) is not None}
+        known = {row_id: counts for row_id in row_ids if (counts := self._cache.get((row_id,))) is not None}
         unknown = sorted(row_ids - known.keys())
         encoded = pane_counts(self._connection, unknown) if unknown else {}
         if len(encoded) != len(unknown):
             raise PaneRowsReplaced(
                 f"{len(unknown) - len(encoded)} of {len(unknown)} pane rows were compacted meanwhile"
             )
-        for row_id, each in encoded.items():
-            known[row_id] = decode_counts(each, size=self._size)
+        for row_id, pane_bytes in encoded.items():
+            known[row_id] = decode_counts(pane_bytes, size=self._size)
             self._cache.put((row_id,), known[row_id])
         return known
 

@@ -86,5 +86,10 @@ class EvaluationBatch:
 
 def by_end(judged: Sequence[StoredEvaluation]) -> tuple[EndEvaluation, ...]:
     """Return *judged* by window end, ascending; the order inside an end is fixed too."""
-    ordered = sorted(judged, key=lambda each: (each.window_end, each.series, each.scale, each.kind))
-    return tuple(EndEvaluation(end, tuple(group)) for end, group in groupby(ordered, key=lambda each: each.window_end))
+    ordered = sorted(
+        judged, key=lambda conclusion: (conclusion.window_end, conclusion.series, conclusion.scale, conclusion.kind)
+    )
+    return tuple(
+        EndEvaluation(end, tuple(group))
+        for end, group in groupby(ordered, key=lambda evaluation: evaluation.window_end)
+    )

@@ -95,7 +95,7 @@ class _Pass:
             if self.left:
                 break
             for stretch in stretches:
-                seconds = [each.seconds for scale, each in waits.items() if reads(scale, stretch, each.waiting)]
+                seconds = [wait.seconds for scale, wait in waits.items() if reads(scale, stretch, wait.waiting)]
                 if seconds:
                     postponed.append((stretch, max(min(seconds), turn.rules.revision_seconds / 4)))
                 else:

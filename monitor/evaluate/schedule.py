@@ -153,7 +153,7 @@ def _series_windows(connection: sa.Connection, series_id: int, due: Mapping[Scal
         return SeriesWindows(series_id, (), ())
     start = min(end - 2 * length_millis(scale) for scale, end in active.items())
     rows = pane_rows(connection, series_id=series_id, start=start, stop=until)
-    stretches = [Stretch(each.start, each.stop) for each in rows]
+    stretches = [Stretch(row.start, row.stop) for row in rows]
     ends = (
         (scale, tuple(ends_with_events(scale, stretches, after=end - step_millis(scale), until=until)))
         for scale, end in sorted(active.items())

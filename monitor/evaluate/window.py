@@ -94,23 +94,25 @@ def evaluate_windows(
     for scale, scale_ends in ends:
         steps = StepRows(scale, rows)
         windows = [_cut(steps, scale, end) for end in scale_ends]
-        comparable = [each for each in windows if isinstance(each, WindowRows) and _comparable(each.rows, decision)]
-        loaded = sums.load(step for each in comparable for step in each.first_half + each.second_half)
-        for each in windows:
-            if isinstance(each, EvaluatedWindow):
-                yield each
+        comparable = [
+            window for window in windows if isinstance(window, WindowRows) and _comparable(window.rows, decision)
+        ]
+        loaded = sums.load(step for window in comparable for step in window.first_half + window.second_half)
+        for window in windows:
+            if isinstance(window, EvaluatedWindow):
+                yield window
             elif decision.problem:
                 sentence = f"Inconclusive: there is no usable reference. {decision.problem}"
-                yield _described(each, decision, _inconclusive(each.rows, "no_reference", sentence))
-            elif is_blind(each.window, decision.blind):
-                yield _described(each, decision, _inconclusive(each.rows, "blind"))
-            elif not _comparable(each.rows, decision):
-                yield _described(each, decision, _inconclusive(each.rows, "new_cells"))
-            elif is_filling(each.window, since=since):
-                yield _described(each, decision, _inconclusive(each.rows, "filling"))
+                yield _described(window, decision, _inconclusive(window.rows, "no_reference", sentence))
+            elif is_blind(window.window, decision.blind):
+                yield _described(window, decision, _inconclusive(window.rows, "blind"))
+            elif not _comparable(window.rows, decision):
+                yield _described(window, decision, _inconclusive(window.rows, "new_cells"))
+            elif is_filling(window.window, since=since):
+                yield _described(window, decision, _inconclusive(window.rows, "filling"))
             else:
-                result, beside = _decided(each, decision, loaded, sums, hours, since=since)
-                yield _described(each, decision, result, beside=beside)
+                result, beside = _decided(window, decision, loaded, sums, hours, since=since)
+                yield _described(window, decision, result, beside=beside)
 
 
 class StepHours:

@@ -58,8 +58,10 @@ class JoinReport:
 def join_rules(configuration: Configuration) -> dict[int, JoinRules]:
     """Return the rules of every applied model by its id."""
     return {
-        each.model_id: JoinRules(comparison=comparison_rules(each.spec), horizon_millis=millis(each.spec.truth.horizon))
-        for each in configuration.models
+        model.model_id: JoinRules(
+            comparison=comparison_rules(model.spec), horizon_millis=millis(model.spec.truth.horizon)
+        )
+        for model in configuration.models
     }
 
 
@@ -123,7 +125,7 @@ def _join_model(
     now: int,
 ) -> int:
     hashes = [key.prediction_hash for key in truths]
-    before = {each.key: each for each in joined_of(connection, model_id=model_id, hashes=hashes)}
+    before = {joined.key: joined for joined in joined_of(connection, model_id=model_id, hashes=hashes)}
     after = {}
     matched: dict[TruthKey, int] = {}
     for prediction in predictions_of(connection, model_id=model_id, hashes=hashes):
@@ -132,9 +134,9 @@ def _join_model(
             prediction, known_at=truth.known_at, truth=truth.value, rules=rules.comparison
         )
         matched[truth.key] = matched.get(truth.key, 0) + 1
-    new = [each for key, each in sorted(after.items()) if before.get(key) != each]
+    new = [row for key, row in sorted(after.items()) if before.get(key) != row]
     write_joined(connection, new)
-    taken_back = [before[each.key] for each in new if each.key in before]
+    taken_back = [before[joined.key] for joined in new if joined.key in before]
     change_panes(connection, pane_changes(taken_back=taken_back, added=new))
     schedules = [
         ProbeSchedule(
@@ -145,7 +147,7 @@ def _join_model(
         )
         for key, truth in truths.items()
     ]
-    reschedule(connection, [each for each in schedules if each != truths[each.key].schedule])
+    reschedule(connection, [schedule for schedule in schedules if schedule != truths[schedule.key].schedule])
     return len(new)
 
 

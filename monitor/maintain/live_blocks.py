@@ -44,7 +44,7 @@ def base_reference(connection: sa.Connection, applied: AppliedModel) -> BaseRefe
     """Return the frozen reference in force, or the one that the rolling reference in force stands on."""
     reference_id = base_of(connection, applied.reference_id)
     profile = load_reference(connection, reference_id)
-    lengths = tuple(each.length for each in applied.spec.scales)
+    lengths = tuple(scale.length for scale in applied.spec.scales)
     return BaseReference(reference_id, profile, CoarseOrder(profile), block_minutes_of(profile, lengths=lengths))
 
 
@@ -139,6 +139,6 @@ def _blocks(
 
 def _sum(encoded: Sequence[bytes], size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     found: np.ndarray[tuple[int], np.dtype[np.int64]] = total(
-        (decode_counts(each, size=size) for each in encoded), size=size
+        (decode_counts(block, size=size) for block in encoded), size=size
     ).reshape(-1)
     return found

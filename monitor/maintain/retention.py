@@ -80,7 +80,7 @@ class Compactor:
         *open_from*: from here on partitions may still bring events; None: none may, below the lateness.
         """
         replaced = 0
-        sizes = {each.cells_id: each.layout.size for each in applied.cells}
+        sizes = {cell.cells_id: cell.layout.size for cell in applied.cells}
         for span in SPANS:
             with engine.connect() as connection:
                 before = self._before(connection, applied, span=span, watermark=watermark, open_from=open_from)
@@ -89,7 +89,7 @@ class Compactor:
                 with engine.begin() as connection:
                     buckets = buckets_to_merge(connection, ranges, span=span, limit=BUCKETS_AT_ONCE)
                     merged = sum(
-                        merge_bucket(connection, each, span=span, size=sizes[each.cells_id]) for each in buckets
+                        merge_bucket(connection, bucket, span=span, size=sizes[bucket.cells_id]) for bucket in buckets
                     )
                     # A flush may have come since: who read a pane of it reads its mark now, and leaves both alone.
                     if before > self._before(connection, applied, span=span, watermark=watermark, open_from=open_from):
@@ -137,7 +137,7 @@ def model_compactable_before(
     rules: WatermarkRules,
 ) -> int:
     """Return the event time (ms) before which a model's rows may be summed into spans of *span* minutes."""
-    known = {each.length: each for each in progress}
+    known = {progress_row.length: progress_row for progress_row in progress}
     settled = []
     for scale in applied.spec.scales:
         until = -1

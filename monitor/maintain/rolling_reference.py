@@ -105,7 +105,7 @@ def build_rolling(
             base.profile,
             sums,
             live,
-            lengths=tuple(each.length for each in applied.spec.scales),
+            lengths=tuple(scale.length for scale in applied.spec.scales),
             start=approval.approved[0],
             stop=approval.approved[-1] + HOUR_MILLIS,
             source=f"{len(approval.approved)} approved hours of version {found.version}",
@@ -118,7 +118,7 @@ def build_rolling(
         start=start,
         stop=stop,
         hours=approval,
-        incident_open=any(each.stop is None for each in suspect),
+        incident_open=any(interval.stop is None for interval in suspect),
         blocks=blocks,
     )
 
@@ -135,13 +135,15 @@ class _Serving:
 def _serving(connection: sa.Connection, model_id: int, *, start: int, stop: int) -> _Serving | None:
     """Return the version in production at *stop*; without deployments the one with most events in the time."""
     series_of = {version: series_id for series_id, version in whole_series(connection, model_id).items()}
-    history = [each for each in deployments_history(connection, model_id) if each.event_time < stop]
-    in_production = [each for each in periods(history) if each.stage is Stage.PRODUCTION]
-    current = next((each for each in in_production if each.end is None), None)
+    history = [deployment for deployment in deployments_history(connection, model_id) if deployment.event_time < stop]
+    in_production = [period for period in periods(history) if period.stage is Stage.PRODUCTION]
+    current = next((period for period in in_production if period.end is None), None)
     if current is not None:
         if current.version not in series_of:
             return None
-        intervals = tuple(Interval(each.start, each.end) for each in in_production if each.version == current.version)
+        intervals = tuple(
+            Interval(period.start, period.end) for period in in_production if period.version == current.version
+        )
         return _Serving(current.version, series_of[current.version], intervals)
     events = {
         version: sum(row.events for row in pane_rows(connection, series_id=series_id, start=start, stop=stop))
@@ -215,12 +217,12 @@ def _approved_blocks(
     hours = set(approved)
     length = base.minutes * MINUTE_MILLIS
     kept = [
-        each
-        for each in read_blocks(connection, key, start=start, stop=stop, size=base.order.size)
-        if all(at in hours for at in range(each.start // HOUR_MILLIS * HOUR_MILLIS, each.start + length, HOUR_MILLIS))
+        block
+        for block in read_blocks(connection, key, start=start, stop=stop, size=base.order.size)
+        if all(at in hours for at in range(block.start // HOUR_MILLIS * HOUR_MILLIS, block.start + length, HOUR_MILLIS))
     ]
-    counts = np.array([each.counts for each in kept], dtype=np.int64).reshape(len(kept), base.order.size)
-    return LiveBlocks(minutes=base.minutes, starts=tuple(each.start for each in kept), counts=counts)
+    counts = np.array([block.counts for block in kept], dtype=np.int64).reshape(len(kept), base.order.size)
+    return LiveBlocks(minutes=base.minutes, starts=tuple(block.start for block in kept), counts=counts)
 
 
 def adopt_rolling_when_due(

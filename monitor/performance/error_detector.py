@@ -24,7 +24,7 @@ WEIGHTS = (1, 1, 1, 4, 1)
 LEAST_ALLOWED = 1e-4
 """One error in ten thousand is always allowed: a floor of 1 is not proven broken by one wrong truth."""
 
-_ODDS_RATIOS = tuple(exp(each) for each in LOG_ODDS)
+_ODDS_RATIOS = tuple(exp(odd) for odd in LOG_ODDS)
 _ONE_COLUMN = np.array([0])
 _HALVINGS = 12  # the bound to a four-thousandth of its range; three digits are told
 
@@ -65,7 +65,7 @@ def lasting_errors(steps: Sequence[StepTruths], *, allowed: float, confidence: f
     since = _most_telling(steps, edge) if edge < 1.0 else None
     if since is None:
         return None
-    counts = np.array([(each.labelled - each.correct, each.correct) for each in steps])
+    counts = np.array([(step.labelled - step.correct, step.correct) for step in steps])
     needed = -log(1.0 - confidence)
     if _evidence(counts, edge) < needed:
         return None

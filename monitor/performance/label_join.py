@@ -168,13 +168,15 @@ def pane_changes(*, taken_back: Iterable[Contribution], added: Iterable[Contribu
     """Return the net change of each pane, in the panes' order, without those that come out even."""
     net: dict[PerformancePaneKey, tuple[int, int]] = {}
     for sign, contributions in ((-1, taken_back), (1, added)):
-        for each in contributions:
-            if not each.counted:
+        for contribution in contributions:
+            if not contribution.counted:
                 continue
-            for series_id in each.series_ids:
-                key = PerformancePaneKey(series_id, each.key.output, each.minute, each.age_bucket)
+            for series_id in contribution.series_ids:
+                key = PerformancePaneKey(
+                    series_id, contribution.key.output, contribution.minute, contribution.age_bucket
+                )
                 labelled, correct = net.get(key, (0, 0))
-                net[key] = (labelled + sign, correct + sign * each.correct)
+                net[key] = (labelled + sign, correct + sign * contribution.correct)
     return tuple(PaneChange(key, *net[key]) for key in sorted(net) if net[key] != (0, 0))
 
 

@@ -102,8 +102,8 @@ def judge_accuracy(
     accuracy = counts.correct / counts.labelled
     window = _Window(counts=counts, accuracy=accuracy, interval=interval, steps=steps, scale=scale)
     found = (_floor(window, spec), _drop(window, reference, spec))
-    findings = tuple(each for each in found if each is not None)
-    tier = max((each.tier for each in findings), default=Tier.NONE)
+    findings = tuple(value for value in found if value is not None)
+    tier = max((finding.tier for finding in findings), default=Tier.NONE)
     result = WindowResult(
         verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
         events=counts.labelled,

@@ -26,12 +26,12 @@ def shortest_concluding(min_events: int, events_per_minute: float) -> int:
 
 
 def _never_concluding(situation: Situation) -> Iterator[Advice]:
-    silent = [each for each in situation.scales if not each.concludes]
+    silent = [scale for scale in situation.scales if not scale.concludes]
     if not silent:
         return
     minimum, pace = situation.prepared.min_events, situation.traffic.events_per_minute
-    names = ", ".join(each.scale for each in silent)
-    events = ", ".join(f"{each.events:,.0f}" for each in silent)
+    names = ", ".join(scale_plan.scale for scale_plan in silent)
+    events = ", ".join(f"{scale_plan.events:,.0f}" for scale_plan in silent)
     shortest = span_text(shortest_concluding(minimum, pace))
     everything = len(silent) == len(situation.scales)
     remedy = "every window will be inconclusive: add a longer scale" if everything else "drop what is shorter"
@@ -83,7 +83,7 @@ def column_advice(situation: Situation) -> Iterator[Advice]:
 
 
 def _of_one_bin(situation: Situation) -> Iterator[Advice]:
-    names = [each.column for each in situation.scales[0].columns if each.bins < 2]
+    names = [column.column for column in situation.scales[0].columns if column.bins < 2]
     if names:
         yield Advice(
             about="columns",
@@ -97,9 +97,9 @@ def _seldom_there(situation: Situation) -> Iterator[Advice]:
     if not concluding:
         return
     longest = concluding[-1]
-    rare = [each for each in longest.columns if not each.concludes]
+    rare = [column for column in longest.columns if not column.concludes]
     if rare:
-        shown = [f"{each.column}` ({each.values:,.0f}" for each in rare]
+        shown = [f"{column_plan.column}` ({column_plan.values:,.0f}" for column_plan in rare]
         yield Advice(
             about="columns",
             problem=(
@@ -121,7 +121,7 @@ def _blunt(situation: Situation) -> Iterator[Advice]:
                 blunt.setdefault(column.column, []).append((plan, column))
     for name, found in list(blunt.items())[:NAMED_AT_MOST]:
         numbers = ", ".join(f"{column.proven_from:.2f} at {plan.scale}" for plan, column in found)
-        by_nature = all(_threshold_at_most_values(situation, *each) > _critical(situation) for each in found)
+        by_nature = all(_threshold_at_most_values(situation, *advice) > _critical(situation) for advice in found)
         why = "whatever the traffic, for it moves so much by itself" if by_nature else "with so few events"
         yield Advice(
             about=f"columns.{name}",
@@ -155,7 +155,7 @@ def _where_better(situation: Situation, name: str, *, by_nature: bool) -> str:
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(f"`{each}`" for each in names[:NAMED_AT_MOST]) + _rest(names)
+    return ", ".join(f"`{name}`" for name in names[:NAMED_AT_MOST]) + _rest(names)
 
 
 def _rest(shown: list[str]) -> str:

@@ -41,13 +41,13 @@ def _segments(situation: Situation) -> Iterator[Advice]:
     segments = situation.prepared.family.segments
     if segments == 1:
         return
-    parts = max(len(each.values) + 1 for each in situation.spec.segments)
-    silent = [each for each in situation.concluding if each.events / parts < situation.prepared.min_events]
+    parts = max(len(segment.values) + 1 for segment in situation.spec.segments)
+    silent = [plan for plan in situation.concluding if plan.events / parts < situation.prepared.min_events]
     if silent:
         yield Advice(
             about="segments",
             problem=(
-                f"an even one of {parts} values has too few events at {', '.join(each.scale for each in silent)} "
+                f"an even one of {parts} values has too few events at {', '.join(plan.scale for plan in silent)} "
                 f"({silent[-1].events / parts:,.0f} in a window)"
             ),
             remedy="longer scales, or fewer values: the rest is counted as `other`",
@@ -101,10 +101,10 @@ def _time(situation: Situation) -> Iterator[Advice]:
         return
     minutes = (profile.end - profile.start) / MINUTE_MILLIS
     # Blocks are aligned to multiples of their length, so the two at the ends may be cut.
-    enough = {each.length: (BLOCKS + 1) * each.length for each in situation.concluding}
-    unmeasured = [each for each in situation.concluding if _is_unmeasured(each)]
-    short = [each for each in unmeasured if minutes < enough[each.length]]
-    thin = [each for each in unmeasured if each not in short]
+    enough = {scale_plan.length: (BLOCKS + 1) * scale_plan.length for scale_plan in situation.concluding}
+    unmeasured = [scale_plan for scale_plan in situation.concluding if _is_unmeasured(scale_plan)]
+    short = [scale_plan for scale_plan in unmeasured if minutes < enough[scale_plan.length]]
+    thin = [scale_plan for scale_plan in unmeasured if scale_plan not in short]
     if short:
         yield Advice(
             about="reference",
@@ -127,15 +127,15 @@ def _time(situation: Situation) -> Iterator[Advice]:
 
 
 def _is_unmeasured(plan: ScalePlan) -> bool:
-    return all(each.status != "measured" for each in plan.columns if each.bins > 1)
+    return all(column.status != "measured" for column in plan.columns if column.bins > 1)
 
 
 def _names(plans: list[ScalePlan]) -> str:
-    return ", ".join(each.scale for each in plans)
+    return ", ".join(plan.scale for plan in plans)
 
 
 def _statuses(plans: list[ScalePlan]) -> str:
-    return " and ".join(sorted({column.status for each in plans for column in each.columns if column.bins > 1}))
+    return " and ".join(sorted({column.status for plan in plans for column in plan.columns if column.bins > 1}))
 
 
 def _rows(situation: Situation) -> Iterator[Advice]:

@@ -92,18 +92,22 @@ def false_alarms(prepared: Prepared, *, scales: Sequence[Scale], events_per_minu
     by_chance, textbook = 0.0, 0.0
     for scale in scales:
         windows, events = evaluations_a_month(scale), scale.length * events_per_minute
-        columns = [each for each in comparisons_at(prepared, scale) if each.values(events) >= prepared.min_events]
-        chances = [no_change_probability(prepared, each, n=each.values(events)) for each in columns]
+        columns = [
+            comparison
+            for comparison in comparisons_at(prepared, scale)
+            if comparison.values(events) >= prepared.min_events
+        ]
+        chances = [no_change_probability(prepared, column, n=column.values(events)) for column in columns]
         by_chance += windows * (sum(chances) + expected_share_alarms(prepared, scale=scale, events=events))
-        quiet = [1.0 - textbook_probability(prepared, each, n=each.values(events)) for each in columns]
+        quiet = [1.0 - textbook_probability(prepared, column, n=column.values(events)) for column in columns]
         textbook += windows * (1.0 - math.prod(quiet))
         if prepared.anytime is not None and prepared.anytime.length == scale.length:
             # Once in 1 / alpha panes of a minute or more rarely, each column.
             by_chance += len(prepared.anytime.columns) * MONTH_MINUTES * prepared.alpha
     return FalseAlarms(
         evaluations=sum(map(evaluations_a_month, scales)),
-        at_the_boundary=sum(evaluations_a_month(each) * at_one_scale for each in scales),
-        at_the_boundary_disjoint=sum(MONTH_MINUTES / each.length * at_one_scale for each in scales),
+        at_the_boundary=sum(evaluations_a_month(scale) * at_one_scale for scale in scales),
+        at_the_boundary_disjoint=sum(MONTH_MINUTES / scale.length * at_one_scale for scale in scales),
         no_change=by_chance,
         textbook=textbook,
     )

@@ -29,13 +29,13 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
     if not comparisons_at(prepared, spec.scales[0]):
         raise SpecError(str(spec.key), ("columns: expected one to judge that has values in the reference, found none",))
     pace = traffic.events_per_minute
-    scales = tuple(scale_plan_of(prepared, each, events_per_minute=pace) for each in spec.scales)
-    concluding = [each for each, plan in zip(spec.scales, scales, strict=True) if plan.concludes]
+    scales = tuple(scale_plan_of(prepared, scale, events_per_minute=pace) for scale in spec.scales)
+    concluding = [scale for scale, plan in zip(spec.scales, scales, strict=True) if plan.concludes]
     alarms = false_alarms(prepared, scales=concluding, events_per_minute=pace)
     typical, worst = [], []
-    for each in concluding:
-        ranked = by_proof(prepared, comparisons_at(prepared, each), events=each.length * pace)
-        typical.append(typical_of(prepared, ranked, events=each.length * pace))
+    for scale in concluding:
+        ranked = by_proof(prepared, comparisons_at(prepared, scale), events=scale.length * pace)
+        typical.append(typical_of(prepared, ranked, events=scale.length * pace))
         worst.append(ranked[0])
     situation = Situation(
         spec=spec, profile=profile, prepared=prepared, traffic=traffic, scales=scales, false_alarms=alarms
@@ -67,7 +67,11 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
 
 def _noticed(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float, pace: float) -> tuple[Noticed, ...]:
     tiers = dict(tier_levels(prepared.drift.tiers))
-    judged = [each for each in comparisons if each.values(each.scale.length * pace) >= prepared.min_events]
+    judged = [
+        comparison
+        for comparison in comparisons
+        if comparison.values(comparison.scale.length * pace) >= prepared.min_events
+    ]
     noticed = []
     for level in LEVELS:
         found = first_noticed(judged, sigmas=sigmas, level=level, tier=tiers[level], events_per_minute=pace)

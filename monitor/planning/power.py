@@ -38,10 +38,10 @@ def first_noticed(
 ) -> Noticing | None:
     """Return when the quickest of *comparisons* (one a scale) reaches *level*; None when none ever does."""
     found = (
-        noticed_at_scale(each, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
-        for each in comparisons
+        noticed_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
+        for comparison in comparisons
     )
-    return min((each for each in found if each is not None), key=lambda each: each.minutes, default=None)
+    return min((value for value in found if value is not None), key=lambda noticing: noticing.minutes, default=None)
 
 
 def noticed_at_scale(
@@ -162,7 +162,7 @@ def scale_plan_of(prepared: Prepared, scale: Scale, *, events_per_minute: float)
         worst=worst.column,
         needed=_needed(prepared, typical),
         needed_by_worst=_needed(prepared, worst),
-        columns=tuple(column_plan_of(prepared, each, events=events) for each in ranked),
+        columns=tuple(column_plan_of(prepared, comparison, events=events) for comparison in ranked),
     )
 
 
@@ -173,17 +173,17 @@ def by_proof(prepared: Prepared, comparisons: Sequence[Comparison], *, events: f
     """
     tier = prepared.drift.tiers.warning
 
-    def order(each: Comparison) -> tuple[bool, bool, float, str]:
-        n = each.values(events)
-        return (each.bins < 2, n < prepared.min_events, -each.threshold(tier, n), each.column)
+    def order(comparison: Comparison) -> tuple[bool, bool, float, str]:
+        n = comparison.values(events)
+        return (comparison.bins < 2, n < prepared.min_events, -comparison.threshold(tier, n), comparison.column)
 
     return tuple(sorted(comparisons, key=order))
 
 
 def typical_of(prepared: Prepared, ranked: Sequence[Comparison], *, events: float) -> Comparison:
     """Return the one in the middle (the worse of two) of those that PSI judges, or else of those that it could."""
-    several_bins = [each for each in ranked if each.bins > 1]
-    judged = [each for each in several_bins if each.values(events) >= prepared.min_events]
+    several_bins = [comparison for comparison in ranked if comparison.bins > 1]
+    judged = [comparison for comparison in several_bins if comparison.values(events) >= prepared.min_events]
     able = judged or several_bins or ranked
     return able[(len(able) - 1) // 2]
 

@@ -83,9 +83,9 @@ def too_few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
 def few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
     """Return what a reference that is not refused is too small for, None when it is small for nothing."""
     limited = [
-        each
-        for each in rows_for_scales(spec, profile)
-        if each.needed is not None and profile.rows < each.needed and each.proven_from > spec.drift.tiers.critical
+        row
+        for row in rows_for_scales(spec, profile)
+        if row.needed is not None and profile.rows < row.needed and row.proven_from > spec.drift.tiers.critical
     ]
     if not limited:
         return None
@@ -97,14 +97,14 @@ def few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
 
 
 def _enough(spec: ModelSpec, profile: ReferenceProfile) -> str:
-    known = [each for each in rows_for_scales(spec, profile) if each.needed is not None]
+    known = [row for row in rows_for_scales(spec, profile) if row.needed is not None]
     if not known:
         return ""
     critical = spec.drift.tiers.critical
     chosen = known[:1] if known[0].needed == known[-1].needed else [known[0], known[-1]]
     parts = [
-        f"{each.needed:,} for {each.scale}{'' if each.events is None else f' (about {each.events:,.0f} events)'}"
-        for each in chosen
+        f"{row.needed:,} for {row.scale}{'' if row.events is None else f' (about {row.events:,.0f} events)'}"
+        for row in chosen
     ]
     return f"; rows that prove drift where a window shows a PSI of {critical:g}: {', '.join(parts)}"
 
@@ -172,7 +172,7 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
     """
     prepared = prepare(spec, profile)
     plans: dict[str, dict[str, ColumnPlan]] = {}
-    events = {str(each): each.length * traffic.events_per_minute for each in spec.scales}
+    events = {str(scale): scale.length * traffic.events_per_minute for scale in spec.scales}
     for scale in spec.scales:
         for comparison in comparisons_at(prepared, scale):
             plan = column_plan_of(prepared, comparison, events=events[str(scale)])
@@ -196,12 +196,12 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
                 monitored=bool(prepared.monitored[at]),
                 seasonal=prepared.seasonal is not None and bool(prepared.seasonal.columns[at]),
                 constant=constant_value(cells),
-                uninformative=bool(scales) and all(each.blunt or not each.concludes for each in scales.values()),
+                uninformative=bool(scales) and all(scale.blunt or not scale.concludes for scale in scales.values()),
                 scales=scales,
             )
         )
     small = few_rows(spec, profile)
-    odd = remarks(profile, lengths=[each.length for each in spec.scales])
+    odd = remarks(profile, lengths=[scale.length for scale in spec.scales])
     return ReferenceSight(
         source=profile.source,
         rows=profile.rows,
@@ -215,5 +215,5 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
         traffic=traffic,
         events=events,
         columns=tuple(columns),
-        remarks=(*([small] if small else []), *(each.text for each in odd)),
+        remarks=(*([small] if small else []), *(remark.text for remark in odd)),
     )

@@ -116,7 +116,7 @@ class ScalePlan:
 
     def column(self, name: str) -> ColumnPlan:
         """Return the column of that name."""
-        return next(each for each in self.columns if each.column == name)
+        return next(column_plan for column_plan in self.columns if column_plan.column == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,13 +50,13 @@ class Situation:
     @property
     def concluding(self) -> tuple[ScalePlan, ...]:
         """Scales that come to a verdict at this traffic."""
-        return tuple(each for each in self.scales if each.concludes)
+        return tuple(scale for scale in self.scales if scale.concludes)
 
     def comparisons(self, plan: ScalePlan) -> tuple[Comparison, ...]:
         """Return every judged column at the scale of *plan*."""
-        scale = next(each for each in self.spec.scales if each.length == plan.length)
+        scale = next(candidate for candidate in self.spec.scales if candidate.length == plan.length)
         return comparisons_at(self.prepared, scale)
 
     def comparison(self, plan: ScalePlan, column: str) -> Comparison:
         """Return one judged column at the scale of *plan*."""
-        return next(each for each in self.comparisons(plan) if each.column == column)
+        return next(candidate for candidate in self.comparisons(plan) if candidate.column == column)

@@ -178,16 +178,16 @@ def build_profile(
     labelled, correct = agreeing_rows(table, description=description, weights=weights)
     times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
-        layout=CellsLayout(columns=tuple(each.cells for each in built)),
+        layout=CellsLayout(columns=tuple(column.cells for column in built)),
         rows=table.num_rows if weights is None else weights.effective_rows,
         weighed_rows=0 if weights is None else table.num_rows,
-        counts_bytes=np.concatenate([each.counts for each in built]).astype("<i8").tobytes(),
-        columns=tuple(each.reference for each in built),
+        counts_bytes=np.concatenate([column.counts for column in built]).astype("<i8").tobytes(),
+        columns=tuple(column.reference for column in built),
         block_minutes=blocks.minutes if blocks else 0,
         block_starts=blocks.starts if blocks else (),
-        blocks_bytes=np.concatenate([each.blocks for each in built], axis=1).astype("<u4").tobytes(),
+        blocks_bytes=np.concatenate([column.blocks for column in built], axis=1).astype("<u4").tobytes(),
         season=None if hours is None else hours.season,
-        hours_bytes=np.concatenate([each.hours for each in built], axis=1).astype("<u4").tobytes(),
+        hours_bytes=np.concatenate([column.hours for column in built], axis=1).astype("<u4").tobytes(),
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
         correct=correct,

@@ -53,7 +53,7 @@ def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, .
     kappa over ten minutes (or the nearest measured length) exceeds the sampling variance 1/n + 1/m of the reference's
     own traffic (statistics §4), and one whose movement was not measured.
     """
-    references = {each.name: each for each in profile.columns}
+    references = {column.name: column for column in profile.columns}
     problems = []
     for name, column in spec.columns.items():
         if column.rule != "anytime" or name not in references:
@@ -143,7 +143,7 @@ def measured_lengths(profile: ReferenceProfile, lengths: Sequence[int]) -> tuple
     return tuple(
         length
         for length in lengths
-        if any(length in each.movement and each.movement[length].status == "measured" for each in profile.columns)
+        if any(length in column.movement and column.movement[length].status == "measured" for column in profile.columns)
     )
 
 
@@ -157,8 +157,8 @@ def _of_time(profile: ReferenceProfile, lengths: Sequence[int]) -> Iterator[str]
     measured = measured_lengths(profile, lengths)
     minutes = (profile.end - profile.start) / MINUTE_MILLIS
     # One block more than is needed, for blocks are aligned and those at the ends are cut.
-    short = [each for each in lengths if each not in measured and minutes < (BLOCKS_NEEDED + 1) * each]
-    thin = [each for each in lengths if each not in measured and each not in short]
+    short = [length for length in lengths if length not in measured and minutes < (BLOCKS_NEEDED + 1) * length]
+    thin = [length for length in lengths if length not in measured and length not in short]
     if short:
         instead = f"taken from {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
         yield (

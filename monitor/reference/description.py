@@ -68,7 +68,7 @@ class ReferenceDescription:
         """Every column of the table that is read."""
         others = (self.truth, self.timestamp)
         return tuple(
-            dict.fromkeys([*(each.source for each in self.counted), *(name for name in others if name is not None)])
+            dict.fromkeys([*(column.source for column in self.counted), *(name for name in others if name is not None)])
         )
 
 
@@ -98,7 +98,7 @@ def spec_description(
             if said is not None:
                 problems.append(f"--{name} {said}: expected none, for the spec says prediction.{name}: false")
             return None
-        found = said or next((each for each in (PREDICTION_PREFIX + name, name) if each in known), None)
+        found = said or next((candidate for candidate in (PREDICTION_PREFIX + name, name) if candidate in known), None)
         if found is None:
             problems.append(f"--{name}: expected the column with the prediction's {name}, found none")
         return found
@@ -110,7 +110,7 @@ def spec_description(
         value=part("value", counted=spec.prediction.value, said=columns.value),
         truth=columns.truth,
         timestamp=columns.timestamp,
-        lengths=tuple(each.length for each in spec.scales),
+        lengths=tuple(scale.length for scale in spec.scales),
         threshold=spec.prediction.threshold,
         positive=spec.truth.positive,
         negative=spec.truth.negative,

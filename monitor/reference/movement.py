@@ -128,7 +128,7 @@ def share_variances(
     for length in sorted(set(lengths)):
         blocks = disjoint_blocks(table, starts=starts, block_minutes=block_minutes, length=length, events_column=3)
         measured = [natural_share_movement(blocks[:, slot], blocks[:, 3]) for slot in range(3)]
-        missing, invalid, unseen = (shorter[slot] if each is None else each for slot, each in enumerate(measured))
+        missing, invalid, unseen = (shorter[slot] if value is None else value for slot, value in enumerate(measured))
         shorter = variances[length] = (missing, invalid, unseen)
     return variances
 

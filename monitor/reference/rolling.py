@@ -32,7 +32,7 @@ class CoarseOrder:
     """
 
     def __init__(self, profile: ReferenceProfile) -> None:
-        layout, bins = profile.layout, {each.name: each.bins for each in profile.columns}
+        layout, bins = profile.layout, {column.name: column.bins for column in profile.columns}
         index = np.zeros(layout.size, dtype=np.intp)
         spans, start = [], 0
         for cells, span in zip(layout.columns, layout.spans, strict=True):
@@ -109,9 +109,9 @@ def approve_hours(
     in_incidents = not_serving = other_cells = 0
     for hour in hours:
         start, stop = hour.start, hour.start + HOUR_MILLIS
-        if serving is not None and not any(each.holds(start, stop) for each in serving):
+        if serving is not None and not any(interval.holds(start, stop) for interval in serving):
             not_serving += 1
-        elif any(each.overlaps(start, stop) for each in suspect):
+        elif any(interval.overlaps(start, stop) for interval in suspect):
             in_incidents += 1
         elif not hour.on_cells:
             other_cells += 1
@@ -179,7 +179,7 @@ def rolling_profile(
     """
     every_length = tuple(sorted({part for length in lengths for part in (length, length // 2)}))
     time_blocks = TimeBlocks(blocks.minutes, blocks.starts, np.zeros(0, dtype=np.intp)) if blocks.starts else None
-    order, known = CoarseOrder(base), {each.name: each for each in base.columns}
+    order, known = CoarseOrder(base), {column.name: column for column in base.columns}
     total, by_hour = sums.total.copy(), sums.by_hour.copy()
     columns, coarse = [], []
     for cells, span, (first, behind) in zip(base.layout.columns, base.layout.spans, order.spans, strict=True):

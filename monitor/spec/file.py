@@ -26,8 +26,10 @@ def parse_spec(text: str, *, source: str) -> ModelSpec:
     except ValidationError as error:
         found = error.errors()
         # A list whose only item is wrong is also called too short, about a list that the user never wrote.
-        told = [each for each in found if each["type"] != "too_short" or len(found) == 1]
-        raise SpecError(source, tuple(_problem(each["loc"], each["msg"], each["input"]) for each in told)) from error
+        told = [value for value in found if value["type"] != "too_short" or len(found) == 1]
+        raise SpecError(
+            source, tuple(_problem(problem["loc"], problem["msg"], problem["input"]) for problem in told)
+        ) from error
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -104,7 +104,7 @@ class WindowSpec(Strict):
     @field_validator("scales")
     @classmethod
     def _distinct_and_ordered(cls, scales: tuple[ScaleSpec, ...]) -> tuple[ScaleSpec, ...]:
-        lengths = [each.length for each in scales]
+        lengths = [scale.length for scale in scales]
         if sorted(set(lengths)) != lengths:
             raise ValueError("expected each length once, shortest first")
         return scales
@@ -230,7 +230,7 @@ class ModelSpec(Strict):
             raise ValueError("task regression needs prediction.value: true")
         if self.task is not Task.REGRESSION and self.prediction.value:
             raise ValueError("prediction.value belongs to task regression")
-        names = [each.name for each in self.alerting.receivers]
+        names = [receiver.name for receiver in self.alerting.receivers]
         if len(set(names)) != len(names):
             raise ValueError(f"alerting.receivers: expected distinct names, found {names}")
         if self.actions.rollback.mode is ActionMode.AUTO and not (self.alerting.owner and self.alerting.runbook):
@@ -243,4 +243,4 @@ class ModelSpec(Strict):
 
     @property
     def scales(self) -> tuple[Scale, ...]:
-        return tuple(each.scale for each in self.windows.scales)
+        return tuple(scale.scale for scale in self.windows.scales)

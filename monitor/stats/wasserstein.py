@@ -102,7 +102,7 @@ def relative_widths(reference: Counts, *, low: Float64s, high: Float64s, starts:
     stops = starts + column_lengths(starts, len(reference))
     columns = [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     with np.errstate(over="ignore", invalid="ignore"):  # columns as wide as floats reach have no range: NaN
-        return np.concatenate([_relative_widths(reference[each], low[each], high[each]) for each in columns])
+        return np.concatenate([_relative_widths(reference[column], low[column], high[column]) for column in columns])
 
 
 def _relative_widths(reference: Counts, low: Float64s, high: Float64s) -> Float64s:

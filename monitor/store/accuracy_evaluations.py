@@ -45,7 +45,10 @@ def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -
         "WHERE performance_due.series_id = done.series_id AND performance_due.minute = done.minute"
     )
     if minutes:
-        parameters = {"series_ids": [each.series_id for each in minutes], "minutes": [each.minute for each in minutes]}
+        parameters = {
+            "series_ids": [minute.series_id for minute in minutes],
+            "minutes": [minute.minute for minute in minutes],
+        }
         connection.execute(statement, parameters)
 
 
@@ -158,23 +161,23 @@ def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerf
     """Append *evaluations*; one that is stored already stays as it is."""
     rows = [
         {
-            "series_id": each.series_id,
+            "series_id": row.series_id,
             "output": OUTPUT,
-            "length": each.length,
-            "window_end": each.window_end,
-            "spec_version": each.spec_version,
-            "revision": each.revision,
-            "sampled": each.counts.sampled,
-            "labelled": each.counts.labelled,
-            "correct": each.counts.correct,
-            "mature": each.mature,
-            "accuracy": each.judged.accuracy,
-            "low": each.judged.interval.low if each.judged.interval else None,
-            "high": each.judged.interval.high if each.judged.interval else None,
-            "verdict": each.judged.result.verdict.value,
-            "packed": pack_result(each.judged.result, ()),
+            "length": row.length,
+            "window_end": row.window_end,
+            "spec_version": row.spec_version,
+            "revision": row.revision,
+            "sampled": row.counts.sampled,
+            "labelled": row.counts.labelled,
+            "correct": row.counts.correct,
+            "mature": row.mature,
+            "accuracy": row.judged.accuracy,
+            "low": row.judged.interval.low if row.judged.interval else None,
+            "high": row.judged.interval.high if row.judged.interval else None,
+            "verdict": row.judged.result.verdict.value,
+            "packed": pack_result(row.judged.result, ()),
         }
-        for each in evaluations
+        for row in evaluations
     ]
     if rows:
         connection.execute(insert(performance_evaluation).on_conflict_do_nothing(), rows)

@@ -83,7 +83,7 @@ def actions_of_model(connection: sa.Connection, model_id: int, *, limit: int = 1
     rows = connection.execute(
         sa.select(action).where(action.c.model_id == model_id).order_by(action.c.decided_at.desc()).limit(limit)
     )
-    return tuple(_row(each) for each in rows)
+    return tuple(_row(row) for row in rows)
 
 
 def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow, ...]:
@@ -93,7 +93,7 @@ def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow
         .where(action.c.model_id == model_id, action.c.state != ActionState.REFUSED.value)
         .order_by(action.c.decided_at, action.c.id)
     )
-    return tuple(_row(each) for each in rows)
+    return tuple(_row(row) for row in rows)
 
 
 def _row(row: sa.Row) -> ActionRow:  # type: ignore[type-arg]  # rows of several queries, named columns

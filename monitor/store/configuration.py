@@ -45,7 +45,7 @@ def model_named(connection: sa.Connection, text: str) -> int | None:
 def model_names(connection: sa.Connection) -> tuple[str, ...]:
     """Return how every model is written, sorted."""
     rows = connection.execute(sa.select(model.c.namespace, model.c.name).order_by(model.c.namespace, model.c.name))
-    return tuple(each.name if each.namespace == DEFAULT_NAMESPACE else f"{each.namespace}/{each.name}" for each in rows)
+    return tuple(row.name if row.namespace == DEFAULT_NAMESPACE else f"{row.namespace}/{row.name}" for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ class AppliedModel:
     def cells_at(self, pane_start: int) -> AppliedCells:
         """Return the cells on which events of the pane at *pane_start* (ms) are counted."""
         current = self.cells[0]
-        for each in self.cells[1:]:
-            if each.effective_from <= pane_start:
-                current = each
+        for cell in self.cells[1:]:
+            if cell.effective_from <= pane_start:
+                current = cell
         return current
 
     def cells_of(self, layout: CellsLayout) -> AppliedCells:
         """Return the newest cells of *layout*, which the model has; cells that came back are there twice."""
-        return next(each for each in reversed(self.cells) if each.layout.digest == layout.digest)
+        return next(cell for cell in reversed(self.cells) if cell.layout.digest == layout.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,8 @@ def load_configuration(connection: sa.Connection) -> Configuration:
         .order_by(model.c.id)
     ).all()
     layouts: dict[int, list[sa.Row]] = {}  # type: ignore[type-arg]  # rows of every column
-    for each in connection.execute(sa.select(cells).order_by(cells.c.effective_from, cells.c.id)):
-        layouts.setdefault(each.model_id, []).append(each)
+    for row in connection.execute(sa.select(cells).order_by(cells.c.effective_from, cells.c.id)):
+        layouts.setdefault(row.model_id, []).append(row)
     models, unreadable = [], []
     for row in rows:
         try:
@@ -147,7 +147,7 @@ def _applied(row: sa.Row, layouts: Sequence[sa.Row]) -> AppliedModel:  # type: i
         spec_version=row.version,
         spec=parse_spec(row.text, source=f"spec {row.version} of {row.name} in the database"),
         reference_id=row.reference_id,
-        cells=tuple(AppliedCells(each.id, decode_layout(each.layout), each.effective_from) for each in layouts),
+        cells=tuple(AppliedCells(layout.id, decode_layout(layout.layout), layout.effective_from) for layout in layouts),
     )
 
 

@@ -132,7 +132,7 @@ def list_dead_letters(
 ) -> tuple[StoredDeadLetter, ...]:
     """Return the newest dead letters first."""
     wanted = sa.select(dead_letter).where(*_of(chosen)).order_by(dead_letter.c.id.desc()).limit(limit)
-    return tuple(_stored(each) for each in connection.execute(wanted))
+    return tuple(_stored(row) for row in connection.execute(wanted))
 
 
 def dead_letters_to_replay(
@@ -146,7 +146,7 @@ def dead_letters_to_replay(
         .order_by(dead_letter.c.id)
         .limit(limit)
     )
-    return tuple(_stored(each) for each in connection.execute(wanted))
+    return tuple(_stored(row) for row in connection.execute(wanted))
 
 
 def parked_letters(
@@ -170,7 +170,7 @@ def parked_letters(
         .limit(limit)
         .with_for_update(of=dead_letter, skip_locked=True)
     )
-    return tuple(_stored(each) for each in connection.execute(wanted))
+    return tuple(_stored(row) for row in connection.execute(wanted))
 
 
 _DROP = sa.text(

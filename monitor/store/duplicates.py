@@ -32,10 +32,10 @@ def append_identities(
             "incarnation": incarnations[key],
             "partition": key.partition,
             "next_offset": next_offsets[key],
-            "offsets": each.offsets.astype("<i8").tobytes(),
-            "hashes": each.hashes.astype("<u8").tobytes(),
+            "offsets": values_seen.offsets.astype("<i8").tobytes(),
+            "hashes": values_seen.hashes.astype("<u8").tobytes(),
         }
-        for key, each in sorted(seen.items())
+        for key, values_seen in sorted(seen.items())
     ]
     if rows:
         connection.execute(sa.insert(dedup), rows)
@@ -67,7 +67,7 @@ def load_identities(connection: sa.Connection, key: PartitionKey, *, since: int,
         )
         .order_by(dedup.c.next_offset)
     ).all()
-    offsets = np.frombuffer(b"".join(each.offsets for each in rows), dtype="<i8").astype(np.int64)
-    hashes = np.frombuffer(b"".join(each.hashes for each in rows), dtype="<u8").astype(np.uint64)
+    offsets = np.frombuffer(b"".join(row.offsets for row in rows), dtype="<i8").astype(np.int64)
+    hashes = np.frombuffer(b"".join(row.hashes for row in rows), dtype="<u8").astype(np.uint64)
     recent = offsets >= since
     return SeenIdentities(offsets=offsets[recent], hashes=hashes[recent])

@@ -59,24 +59,24 @@ def insert_evaluations(connection: sa.Connection, evaluations: Iterable[NewEvalu
     evaluations = tuple(evaluations)
     if not evaluations:
         return
-    names = column_names(connection, {each.cells_id for each in evaluations})
+    names = column_names(connection, {row.cells_id for row in evaluations})
     rows = [
         {
-            "series_id": each.series_id,
-            "length": each.length,
-            "window_end": each.window_end,
-            "cells_id": each.cells_id,
-            "spec_version": each.spec_version,
-            "reference_id": each.reference_id,
-            "revision": each.revision,
-            "events": each.result.events,
-            "previous_events": each.previous_events,
-            "sampled": each.sampled,
-            "step_sampled": each.step_sampled,
-            "verdict": each.result.verdict.value,
-            "packed": pack_result(each.result, names.get(each.cells_id, ())),
+            "series_id": row.series_id,
+            "length": row.length,
+            "window_end": row.window_end,
+            "cells_id": row.cells_id,
+            "spec_version": row.spec_version,
+            "reference_id": row.reference_id,
+            "revision": row.revision,
+            "events": row.result.events,
+            "previous_events": row.previous_events,
+            "sampled": row.sampled,
+            "step_sampled": row.step_sampled,
+            "verdict": row.result.verdict.value,
+            "packed": pack_result(row.result, names.get(row.cells_id, ())),
         }
-        for each in evaluations
+        for row in evaluations
     ]
     connection.execute(insert(evaluation).on_conflict_do_nothing(), rows)
 

@@ -46,11 +46,11 @@ def append_truths(
 ) -> None:
     """COPY *rows* into the inbox; *incarnations* of their topics, 0 where there is none."""
     lines = (
-        f"{each.model_id}\t{each.prediction_hash}\t{each.known_at}\t{copy_field(each.value)}\t"
-        f"{copy_field(None if each.prediction_time is None else str(each.prediction_time))}\t"
-        f"{copy_field(each.source.topic)}\t{each.source.partition}\t{each.offset}\t"
-        f"{incarnations.get(each.source, 0)}"
-        for each in rows
+        f"{row.model_id}\t{row.prediction_hash}\t{row.known_at}\t{copy_field(row.value)}\t"
+        f"{copy_field(None if row.prediction_time is None else str(row.prediction_time))}\t"
+        f"{copy_field(row.source.topic)}\t{row.source.partition}\t{row.offset}\t"
+        f"{incarnations.get(row.source, 0)}"
+        for row in rows
     )
     copy_lines(connection, f"COPY truth_inbox ({_COLUMNS}) FROM STDIN", lines)
 
@@ -78,18 +78,18 @@ def append_deployments(
             insert(deployment).on_conflict_do_nothing(),
             [
                 {
-                    "model_id": each.model_id,
-                    "version": each.version,
-                    "event_time": each.event_time,
-                    "stage": each.stage.value,
-                    "traffic": each.traffic,
-                    "manifest": None if each.manifest is None else msgspec.json.decode(each.manifest),
-                    "topic": each.source.topic,
-                    "incarnation": incarnations.get(each.source, 0),
-                    "partition": each.source.partition,
-                    "offset": each.offset,
+                    "model_id": row.model_id,
+                    "version": row.version,
+                    "event_time": row.event_time,
+                    "stage": row.stage.value,
+                    "traffic": row.traffic,
+                    "manifest": None if row.manifest is None else msgspec.json.decode(row.manifest),
+                    "topic": row.source.topic,
+                    "incarnation": incarnations.get(row.source, 0),
+                    "partition": row.source.partition,
+                    "offset": row.offset,
                 }
-                for each in rows
+                for row in rows
             ],
         )
 
@@ -128,7 +128,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> KeptBytes
     connection.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '20s'"))
     require_generation(connection, contents.generation)
     reach("flush.before_offsets")
-    for move in sorted(contents.moves, key=lambda each: each.key):
+    for move in sorted(contents.moves, key=lambda move: move.key):
         move_offset(connection, move)
     reach("flush.after_offsets")
     incarnations = {move.key: move.incarnation for move in contents.moves}
@@ -143,7 +143,7 @@ def write_flush(connection: sa.Connection, contents: FlushContents) -> KeptBytes
     if contents.truths:
         append_truths(driver, contents.truths, incarnations)
     reach("flush.after_truths")
-    next_offsets = {each.key: each.next_offset for each in contents.moves if each.key in contents.identities}
+    next_offsets = {move.key: move.next_offset for move in contents.moves if move.key in contents.identities}
     append_identities(connection, contents.identities, next_offsets, incarnations)
     forget_identities(connection, next_offsets, horizon=contents.horizon)
     reach("flush.after_identities")

@@ -73,7 +73,7 @@ def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[Incident
         .ext(distinct_on(incident.c.version, incident.c.kind))
         .order_by(incident.c.version, incident.c.kind, incident.c.first_end.desc())
     )
-    return tuple(_row(each) for each in rows)
+    return tuple(_row(row) for row in rows)
 
 
 def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, now_millis: int) -> None:

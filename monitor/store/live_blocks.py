@@ -37,7 +37,7 @@ def append_blocks(connection: sa.Connection, key: BlockKey, blocks: Sequence[Liv
     """Append *blocks*; one that is there stays as it is."""
     if blocks:
         of_key = {"series_id": key.series_id, "reference_id": key.reference_id, "minutes": key.minutes}
-        rows = [{**of_key, "start": each.start, "counts": encode_counts(each.counts)} for each in blocks]
+        rows = [{**of_key, "start": block.start, "counts": encode_counts(block.counts)} for block in blocks]
         connection.execute(insert(live_block).on_conflict_do_nothing(), rows)
 
 

@@ -60,7 +60,7 @@ def require_current_schema(engine: sa.Engine) -> None:
     expected = head()
     if found == expected:
         return
-    known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found is None or found in known:
         raise SchemaVersionError(
             f"database schema: expected {expected}, found {found or 'none'}. Run `driftline migrate`."

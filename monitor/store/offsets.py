@@ -187,7 +187,7 @@ def read_offset(connection: sa.Connection, key: PartitionKey) -> StoredOffset:
 def list_offsets(connection: sa.Connection) -> tuple[StoredOffset, ...]:
     """Return every partition's row in order of topic and partition."""
     rows = connection.execute(sa.select(input_offset).order_by(input_offset.c.topic, input_offset.c.partition))
-    return tuple(_stored(each) for each in rows)
+    return tuple(_stored(row) for row in rows)
 
 
 def move_offset(connection: sa.Connection, move: PartitionMove) -> None:

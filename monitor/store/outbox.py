@@ -72,18 +72,18 @@ class OutboxRow:
 
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
-    for each in effects:
+    for effect in effects:
         statement = insert(outbox).values(
-            id=each.id,
-            kind=each.kind.value,
-            event_type=each.event_type,
-            endpoint_id=each.endpoint_id,
-            incident_id=each.incident_id,
-            action_id=each.action_id,
-            dedupe_key=each.dedupe_key,
-            body=each.body,
+            id=effect.id,
+            kind=effect.kind.value,
+            event_type=effect.event_type,
+            endpoint_id=effect.endpoint_id,
+            incident_id=effect.incident_id,
+            action_id=effect.action_id,
+            dedupe_key=effect.dedupe_key,
+            body=effect.body,
             next_attempt_at=to_datetime(now_millis),
-            not_after=to_datetime(each.not_after),
+            not_after=to_datetime(effect.not_after),
         )
         connection.execute(statement.on_conflict_do_nothing())
 

@@ -38,9 +38,17 @@ def append_panes(connection: psycopg.Connection, deltas: Iterable[PaneDelta]) ->
         ) as copy,
     ):
         copy.set_types(["int4", "int4", "int8", "int2", "int8", "int8", "bytea"])
-        for each in deltas:
+        for delta in deltas:
             copy.write_row(
-                (each.series_id, each.cells_id, each.start, 1, each.events, each.sampled, encode_counts(each.counts))
+                (
+                    delta.series_id,
+                    delta.cells_id,
+                    delta.start,
+                    1,
+                    delta.events,
+                    delta.sampled,
+                    encode_counts(delta.counts),
+                )
             )
 
 
@@ -89,8 +97,8 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
         """
     )
     parameters = {
-        "series_ids": [each.series_id for each in searches],
-        "afters": [each.after for each in searches],
+        "series_ids": [search.series_id for search in searches],
+        "afters": [search.after for search in searches],
         "longest": LONGEST_SPAN_MILLIS,
         "minute": MINUTE_MILLIS,
     }
@@ -102,7 +110,7 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
 
 def series_began(connection: sa.Connection, series_ids: Sequence[int]) -> dict[int, int]:
     """Return for each series with rows the moment (ms) from which it is complete."""
-    found = first_stretches(connection, [SearchFrom(each, -1) for each in series_ids])
+    found = first_stretches(connection, [SearchFrom(series, -1) for series in series_ids])
     return {search.series_id: filled_from(stretch.start) for search, stretch in found.items()}
 
 
@@ -164,9 +172,9 @@ def buckets_to_merge(
     )
     size = span * MINUTE_MILLIS
     parameters = {
-        "series_ids": [each.series_id for each in ranges],
-        "sinces": [each.since // size * size for each in ranges],
-        "befores": [each.before // size * size for each in ranges],
+        "series_ids": [series_range.series_id for series_range in ranges],
+        "sinces": [series_range.since // size * size for series_range in ranges],
+        "befores": [series_range.before // size * size for series_range in ranges],
         "size": size,
         "span": span,
         "limit": limit,

@@ -84,7 +84,7 @@ def list_references(
         query = query.where(model.c.id == model_id)
     in_force_first = sa.case((_newest.c.version.is_(None), 1), else_=0)
     query = query.order_by(model.c.namespace, model.c.name, in_force_first, reference.c.id.desc()).limit(limit)
-    return tuple((_row(each), _profile(each)) for each in connection.execute(query))
+    return tuple((_row(row), _profile(row)) for row in connection.execute(query))
 
 
 def reference_by_id(connection: sa.Connection, reference_id: int) -> StoredReference | None:

@@ -247,7 +247,7 @@ def drop_old_incidents(connection: sa.Connection, *, days: int, limit: int = INC
     found = connection.execute(_RESOLVED, {"days": days, "limit": limit}).scalars().all()
     if found:
         for statement in _OF_INCIDENTS:
-            connection.execute(sa.text(statement), {"ids": [str(each) for each in found]})
+            connection.execute(sa.text(statement), {"ids": [str(partition) for partition in found]})
     return len(found)
 
 

@@ -44,12 +44,12 @@ def write_progress(connection: sa.Connection, model_id: int, changed: Iterable[P
     rows = [
         {
             "model_id": model_id,
-            "length": each.length,
-            "evaluated_until": each.evaluated_until,
-            "final_until": each.final_until,
-            "judged_after": each.judged_after,
+            "length": progress_row.length,
+            "evaluated_until": progress_row.evaluated_until,
+            "final_until": progress_row.final_until,
+            "judged_after": progress_row.judged_after,
         }
-        for each in changed
+        for progress_row in changed
     ]
     if not rows:
         return
@@ -65,7 +65,11 @@ def rewind_progress(connection: sa.Connection, model_id: int, *, to: int) -> tup
     """
     table = scale_progress
     beyond = (table.c.model_id == model_id, table.c.evaluated_until > to)
-    before = tuple(each for _, each in sorted(read_progress(connection, model_id).items()) if each.evaluated_until > to)
+    before = tuple(
+        progress_row
+        for _, progress_row in sorted(read_progress(connection, model_id).items())
+        if progress_row.evaluated_until > to
+    )
     connection.execute(
         sa.update(table)
         .where(*beyond)

@@ -240,11 +240,13 @@ def reschedule(connection: sa.Connection, schedules: Sequence[ProbeSchedule]) ->
     if not schedules:
         return
     parameters = {
-        "model_ids": [each.key.model_id for each in schedules],
-        "hashes": [each.key.prediction_hash for each in schedules],
-        "probes": [each.probes for each in schedules],
-        "nexts": [None if each.next_probe_at is None else to_datetime(each.next_probe_at) for each in schedules],
-        "matched": [each.matched for each in schedules],
+        "model_ids": [schedule.key.model_id for schedule in schedules],
+        "hashes": [schedule.key.prediction_hash for schedule in schedules],
+        "probes": [schedule.probes for schedule in schedules],
+        "nexts": [
+            None if schedule.next_probe_at is None else to_datetime(schedule.next_probe_at) for schedule in schedules
+        ],
+        "matched": [schedule.matched for schedule in schedules],
     }
     connection.execute(_RESCHEDULE, parameters)
 
@@ -285,16 +287,16 @@ def write_joined(connection: sa.Connection, contributions: Sequence[Contribution
     if not contributions:
         return
     parameters = {
-        "model_ids": [each.key.truth.model_id for each in contributions],
-        "hashes": [each.key.truth.prediction_hash for each in contributions],
-        "versions": [each.key.version for each in contributions],
-        "outputs": [each.key.output for each in contributions],
+        "model_ids": [contribution.key.truth.model_id for contribution in contributions],
+        "hashes": [contribution.key.truth.prediction_hash for contribution in contributions],
+        "versions": [contribution.key.version for contribution in contributions],
+        "outputs": [contribution.key.output for contribution in contributions],
         # unnest would flatten an array of arrays, so each goes as its text
-        "series_ids": ["{" + ",".join(map(str, each.series_ids)) + "}" for each in contributions],
-        "minutes": [each.minute for each in contributions],
-        "buckets": [each.age_bucket for each in contributions],
-        "corrects": [each.correct for each in contributions],
-        "counteds": [each.counted for each in contributions],
+        "series_ids": ["{" + ",".join(map(str, contribution.series_ids)) + "}" for contribution in contributions],
+        "minutes": [contribution.minute for contribution in contributions],
+        "buckets": [contribution.age_bucket for contribution in contributions],
+        "corrects": [contribution.correct for contribution in contributions],
+        "counteds": [contribution.counted for contribution in contributions],
     }
     connection.execute(_WRITE_JOINED, parameters)
 
@@ -303,15 +305,15 @@ def change_panes(connection: sa.Connection, changes: Sequence[PaneChange]) -> No
     """Add *changes* to the performance panes and mark their minutes as due."""
     if not changes:
         return
-    series_ids = [each.key.series_id for each in changes]
-    minutes = [each.key.minute for each in changes]
+    series_ids = [change.key.series_id for change in changes]
+    minutes = [change.key.minute for change in changes]
     parameters = {
         "series_ids": series_ids,
-        "outputs": [each.key.output for each in changes],
+        "outputs": [change.key.output for change in changes],
         "minutes": minutes,
-        "buckets": [each.key.age_bucket for each in changes],
-        "labelled": [each.labelled for each in changes],
-        "correct": [each.correct for each in changes],
+        "buckets": [change.key.age_bucket for change in changes],
+        "labelled": [change.labelled for change in changes],
+        "correct": [change.correct for change in changes],
     }
     connection.execute(_CHANGE_PANES, parameters)
     connection.execute(_MARK_DUE, {"series_ids": series_ids, "minutes": minutes})

@@ -30,13 +30,13 @@ def append_unseen(connection: sa.Connection, deltas: Iterable[UnseenDelta]) -> N
     """Append *deltas*."""
     rows = [
         {
-            "series_id": each.series_id,
-            "column_name": each.column,
-            "hour": each.hour,
-            "counts": [list(pair) for pair in each.values.counts],
-            "other": each.values.other,
+            "series_id": delta.series_id,
+            "column_name": delta.column,
+            "hour": delta.hour,
+            "counts": [list(pair) for pair in delta.values.counts],
+            "other": delta.values.other,
         }
-        for each in deltas
+        for delta in deltas
     ]
     if rows:
         connection.execute(sa.insert(unseen_value), rows)

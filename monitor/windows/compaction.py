@@ -31,12 +31,12 @@ def compactable_before(progress: Iterable[ScaleProgress], *, span: int, open_fro
         None when every cut of every scale is a multiple of the span, so that nothing limits it.
     """
     limits = []
-    for each in progress:
-        if each.scale.step % span:
-            first = next_end(each.scale, each.settled_until)
+    for scale in progress:
+        if scale.scale.step % span:
+            first = next_end(scale.scale, scale.settled_until)
             if open_from is not None:
-                first = min(first, next_end(each.scale, open_from))
-            limits.append(first - 2 * length_millis(each.scale))
+                first = min(first, next_end(scale.scale, open_from))
+            limits.append(first - 2 * length_millis(scale.scale))
     return min(limits, default=None)
 
 

@@ -136,9 +136,9 @@ class StepRows:
         """Take *rows* sorted by start."""
         self._scale = scale
         self._rows = rows
-        self._starts = [each.start for each in rows]
+        self._starts = [row.start for row in rows]
         self._steps: dict[int, tuple[PaneRow, ...]] = {}
-        self._longest = max((each.span for each in rows), default=1) * MINUTE_MILLIS
+        self._longest = max((row.span for row in rows), default=1) * MINUTE_MILLIS
         self._uncut: set[int] = set()
 
     def window(self, end: int) -> WindowRows:

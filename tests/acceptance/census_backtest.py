@@ -37,20 +37,20 @@ def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int,
 def evaluations_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
     """Return each window of inputs: length, end, events, verdict, bytes of the result."""
     found = []
-    for each in outcome.windows:
-        if each.kind is EvaluationKind.INPUTS:
-            assert each.result is not None
-            result = encode_result(each.result).decode()
-            found.append((each.scale.length, each.end, each.events, each.verdict.value, result))
+    for window in outcome.windows:
+        if window.kind is EvaluationKind.INPUTS:
+            assert window.result is not None
+            result = encode_result(window.result).decode()
+            found.append((window.scale.length, window.end, window.events, window.verdict.value, result))
     return sorted(found)
 
 
 def accuracies_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
     """Return each mature window: length, end, sampled, labelled, correct, accuracy, interval, bytes of the result."""
     results = {
-        (each.scale.length, each.end): encode_result(each.result).decode()  # a later revision comes later
-        for each in outcome.windows
-        if each.kind is EvaluationKind.PERFORMANCE and each.result is not None
+        (window.scale.length, window.end): encode_result(window.result).decode()  # a later revision comes later
+        for window in outcome.windows
+        if window.kind is EvaluationKind.PERFORMANCE and window.result is not None
     }
     return [
         (

@@ -28,7 +28,7 @@ def environment(temporary: Path) -> dict[str, str]:
 def left_behind(temporary: Path) -> list[str]:
     """Return processes whose command line names *temporary*, and the demo's directories in it."""
     mark = str(temporary).encode()
-    found = [str(each) for each in temporary.glob("driftline-demo-*")]
+    found = [str(path) for path in temporary.glob("driftline-demo-*")]
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = line.read_bytes()
@@ -69,15 +69,15 @@ def _check(told: dict[str, object]) -> None:
     deliveries = told["deliveries"]
     assert isinstance(incidents, list)
     assert isinstance(deliveries, list)
-    noticed = sorted((each["version"], each["kind"], tuple(each["columns"])) for each in incidents)
+    noticed = sorted((incident["version"], incident["kind"], tuple(incident["columns"])) for incident in incidents)
     assert noticed == [
         ("3.2.0", "data_quality", ("income",)),
         ("3.2.0", "drift", ("income",)),
         ("3.3.0", "drift", ("prediction.score",)),
         ("3.3.0", "performance", ()),
     ]
-    assert all(each["verified"] for each in deliveries)
-    asked = sorted(each["type"] for each in deliveries if each["type"].endswith(".requested"))
+    assert all(delivery["verified"] for delivery in deliveries)
+    asked = sorted(delivery["type"] for delivery in deliveries if delivery["type"].endswith(".requested"))
     assert asked == ["model.retrain.requested", "model.rollback.requested"]
 
 

@@ -28,5 +28,5 @@ def test_nothing_is_lost_or_counted_twice(
         report.sent[kind] > 0
         for kind in ("predictions", "truths", "deployments", "duplicates", "poison", "flood", "clock ahead")
     )
-    compared = {each.what for each in report.compared if each.expected}
+    compared = {comparison.what for comparison in report.compared if comparison.expected}
     assert compared >= {"windows judged", "joined predictions", "records refused", "deployments"}, figures

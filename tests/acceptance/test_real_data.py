@@ -51,12 +51,12 @@ class Census:
         by_id = dict(zip(truth["id"].to_pylist(), truth["employed"].to_pylist(), strict=True))
         ids = self.analysis["id"].to_pylist()
         predicted = self.analysis["prediction"].to_numpy()
-        self.correct = np.array([by_id[each] for each in ids]) == predicted
+        self.correct = np.array([by_id[row_id] for row_id in ids]) == predicted
         self.reference = pq.read_table(CENSUS_REFERENCE)
 
     def rows(self, *, start: int, end: int) -> slice:
         """Rows whose event time is in ``[start, end)`` milliseconds."""
-        first, last = ((each - START_MILLIS + 999) // 1000 for each in (start, end))
+        first, last = ((value - START_MILLIS + 999) // 1000 for value in (start, end))
         return slice(max(first, 0), max(min(last, ROWS), 0))
 
     @cached_property
@@ -71,7 +71,7 @@ def _values(table: pa.Table, name: str) -> Values:
     column = table[name].combine_chunks()
     if name in ("AGEP", "predicted_probability"):
         return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    return np.array([str(each) for each in column.to_pylist()])
+    return np.array([str(value) for value in column.to_pylist()])
 
 
 @pytest.fixture(scope="module")
@@ -229,16 +229,16 @@ def test_a_backtest_of_the_census_agrees_with_the_files(
     assert report.accuracy is not None
     assert report.accuracy.accuracy == pytest.approx(census.correct.mean(), abs=1e-12)
     assert report.incidents  # another year's census differs from the reference's, and it is told why
-    assert all(each.sentence and each.steps for each in report.incidents)
+    assert all(incident.sentence and incident.steps for incident in report.incidents)
     assert "employment" in page_of(report)
 
 
 def _check_counters(roles: Roles) -> None:
     partitions = roles.json("partitions", "list")["partitions"]
-    predictions = [each for each in partitions if each["topic"] == roles.topics.predictions]
-    assert sum(each["counted"] for each in predictions) == ROWS
+    predictions = [partition for partition in partitions if partition["topic"] == roles.topics.predictions]
+    assert sum(prediction["counted"] for prediction in predictions) == ROWS
     for counter in ("duplicates", "late", "dead"):
-        assert sum(each[counter] for each in partitions) == 0, counter
+        assert sum(partition[counter] for partition in partitions) == 0, counter
 
 
 def _check_accuracies(census: Census, accuracies: list[tuple[object, ...]]) -> None:
@@ -259,7 +259,7 @@ def _check_accuracies(census: Census, accuracies: list[tuple[object, ...]]) -> N
 
 def _check_evaluations(census: Census, profile: ReferenceProfile, evaluations: list[tuple[object, ...]]) -> None:
     """PSI to six digits of numpy's on the same bins; KS inside its printed bound of scipy's on the raw values."""
-    assert {each[0] for each in evaluations} == {10, 30, 60, 240, 1440, 10080}
+    assert {row[0] for row in evaluations} == {10, 30, 60, 240, 1440, 10080}
     binned = _binned(census, profile)
     for number, (length, end, events, _, result) in enumerate(evaluations):
         assert isinstance(length, int)
@@ -272,7 +272,7 @@ def _check_evaluations(census: Census, profile: ReferenceProfile, evaluations: l
         assert (judged.reason == "filling") == is_filling
         if is_filling:
             continue
-        found = {each.name: each for each in judged.columns}
+        found = {column.name: column for column in judged.columns}
         for name, (before, codes, bins) in binned.items():
             if not found[name].inconclusive:
                 expected = _psi(before, np.bincount(codes[rows][codes[rows] >= 0], minlength=bins))
@@ -303,10 +303,10 @@ def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Int64s
         bins = np.array(reference.bins)
         if column.kind == "numeric":
             edges = np.array(column.edges)[np.flatnonzero(np.diff(bins, prepend=-1))][1:]
-            codes = [np.searchsorted(edges, each, "right") for each in (before, current)]
+            codes = [np.searchsorted(edges, value, "right") for value in (before, current)]
         else:
             group = {category: int(bins[i]) for i, category in enumerate(column.categories)}
-            codes = [np.array([group.get(each, -1) for each in values]) for values in (before, current)]
+            codes = [np.array([group.get(value, -1) for value in values]) for values in (before, current)]
         size = int(bins.max()) + 1
         found[column.name] = (np.bincount(codes[0], minlength=size), codes[1], size)
     return found

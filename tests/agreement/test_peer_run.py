@@ -38,12 +38,12 @@ def test_every_peer_judges_every_window_and_sees_a_shift_of_two_sigma(peers_pyth
     run_peers(tmp_path)
     answer = read_alarms(tmp_path / "stream", ends)
     assert len(answer.judged) == 12
-    for each in answer.judged:
-        assert [alarm.end for alarm in each.alarms] == list(ends)
-        assert each.cpu_seconds > 0
-        if each.peer not in COARSE:
-            for alarm in each.alarms[2:]:
-                assert stream.change.columns[0] in alarm.columns, each.peer
+    for peer in answer.judged:
+        assert [alarm.end for alarm in peer.alarms] == list(ends)
+        assert peer.cpu_seconds > 0
+        if peer.peer not in COARSE:
+            for alarm in peer.alarms[2:]:
+                assert stream.change.columns[0] in alarm.columns, peer.peer
     assert all(seconds > 0 for seconds in answer.report_cpu_seconds)
-    [evidently] = [each for each in answer.judged if each.peer == "evidently"]
+    [evidently] = [peer for peer in answer.judged if peer.peer == "evidently"]
     assert evidently.alarms[0].columns == ()

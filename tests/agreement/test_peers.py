@@ -63,7 +63,7 @@ def answers(python: Path) -> tuple[Answer, ...]:
     cases = [{"kind": "categorical", "reference": one, "current": other} for one, other in CATEGORICAL]
     cases += [
         {"kind": "numeric", "reference": one.tolist(), "current": other.tolist()}
-        for one, other in (*NUMERIC, *(clipped(*each) for each in WHOLE))
+        for one, other in (*NUMERIC, *(clipped(*case) for case in WHOLE))
     ]
     done = subprocess.run(
         [str(python), "-m", "benchmarks.detection.peers.agreement"],
@@ -87,12 +87,12 @@ def clipped(reference: Float64s, current: Float64s) -> tuple[Float64s, Float64s]
 
 def on_categories(sample: list[str]) -> Int64s:
     """Return how often each of CATEGORIES is in *sample*."""
-    return np.array([sample.count(each) for each in CATEGORIES])
+    return np.array([sample.count(category) for category in CATEGORIES])
 
 
 def on_edges(reference: Float64s, current: Float64s, edges: Float64s) -> tuple[Int64s, Int64s]:
     """Return the counts of both on *edges*; what is outside of them is one bin more, as NannyML has it."""
-    counts = [np.histogram(each, edges)[0] for each in (reference, current)]
+    counts = [np.histogram(value, edges)[0] for value in (reference, current)]
     outside = [len(each) - int(found.sum()) for each, found in zip((reference, current), counts, strict=True)]
     if any(outside):
         counts = [np.append(found, more) for found, more in zip(counts, outside, strict=True)]
@@ -163,11 +163,11 @@ def test_a_cell_for_each_value_gives_the_wasserstein_distance_of_raw_samples(pee
 
     The two windows are compared with one reference, clipped alike.
     """
-    first, second = (each[peer] for each in answers(peers_python)[-2:])
+    first, second = (answer[peer] for answer in answers(peers_python)[-2:])
     edges = np.repeat(np.arange(25.0), 2)  # a cell of no width at each value, and an empty one up to the next
     own = []
     for reference, current in WHOLE:
         counts = np.zeros((2, 49), dtype=np.int64)
-        counts[:, ::2] = [np.bincount(each.astype(int), minlength=25) for each in (reference, current)]
+        counts[:, ::2] = [np.bincount(value.astype(int), minlength=25) for value in (reference, current)]
         own.append(wasserstein_distance(counts[0], counts[1], edges=edges))
     assert own[0] / own[1] == pytest.approx(first / second, abs=1e-9)

@@ -37,7 +37,7 @@ def test_a_direct_dependency_has_a_reason(requirement: str) -> None:
     assert re.search(r"# \S.{10,}", line)
 
 
-@pytest.mark.parametrize("line", [each for each in PEERS.read_text().splitlines() if not each.startswith("#")])
+@pytest.mark.parametrize("line", [name for name in PEERS.read_text().splitlines() if not name.startswith("#")])
 def test_a_peer_has_a_reason(line: str) -> None:
     """Each line of the benchmark's peers says what it is for, and its lock holds it."""
     assert re.search(r"  # \S.{5,}", line)
@@ -58,5 +58,5 @@ def test_the_locks_agree_and_hold_every_direct_dependency() -> None:
     whole, runtime = map(locked_versions, LOCKS)
     assert runtime.items() <= whole.items()
     assert {package(each) for each in DIRECT} <= whole.keys()
-    assert {package(each) for each in PROJECT["project"]["dependencies"]} <= runtime.keys()
+    assert {package(dependency) for dependency in PROJECT["project"]["dependencies"]} <= runtime.keys()
     assert "pytest" not in runtime

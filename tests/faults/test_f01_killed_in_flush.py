@@ -54,7 +54,7 @@ def test_the_survivor_counts_soon_after_the_rebalance(
     written = produce_stream(kafka_broker, topic_names, first=0, count=400)
     with ingesting(settings), ingest_process(settings, tmp_path) as killed:
         wait_until(lambda: records(engine) == written, seconds=60)
-        wait_until(lambda: min(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 1)
+        wait_until(lambda: min(offset.epoch for offset in offsets_of(engine, topic_names.predictions)) >= 1)
         time.sleep(5)  # the second worker has taken its share over by now
         killed.kill()
         began = time.monotonic()

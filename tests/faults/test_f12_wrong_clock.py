@@ -168,7 +168,7 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
         with engine.begin() as connection:
             poison = {"max_event_time": now + 730 * DAY, "epoch": input_offset.c.epoch + 1}
             connection.execute(sa.update(input_offset).where(input_offset.c.topic == topic).values(poison))
-        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic)] == [3] * 4)
+        wait_until(lambda: [offset.epoch for offset in offsets_of(engine, topic)] == [3] * 4)
         advance(engine, settings, now=now + 731 * DAY)
         produce_dated(kafka_broker, topic, recent[:500])
         wait_until(lambda: records(engine) == 800)
@@ -179,7 +179,7 @@ def test_what_a_wrong_clock_did_is_set_back_by_a_command(
         assert preview["partition"]["rewound_to"] == max(healthy)
         judged = document(database_url, "partitions", "rewind", "--model", "credit", directory=tmp_path)["changes"]
         assert judged["scales"]
-        assert all(each["evaluated_until"] > now for each in judged["scales"])
+        assert all(scale["evaluated_until"] > now for scale in judged["scales"])
         assert offsets_of(engine, topic)[0].max_event_time == now + 730 * DAY, "a preview changes nothing"
 
         for target in ((topic, "0"), (topic, "1"), (topic, "2"), (topic, "3"), ("--model", "credit")):
@@ -235,11 +235,11 @@ def test_the_bound_by_the_clock_is_for_producers_dates_only(
     with ingesting(settings):
         wait_until(lambda: records(engine) == 6)
     with engine.connect() as connection:
-        types = {each.key.topic: each.timestamp_type.value for each in list_offsets(connection)}
+        types = {offset.key.topic: offset.timestamp_type.value for offset in list_offsets(connection)}
         letters = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic)).all()
     assert types[producers] == types[topic_names.ground_truth] == "CreateTime"
     assert types[brokers] == "LogAppendTime"
-    assert [(each.topic, each.offset, each.reason) for each in letters] == [
+    assert [(letter.topic, letter.offset, letter.reason) for letter in letters] == [
         (producers, 0, "future"),
         (brokers, 0, "future"),
     ]
@@ -263,7 +263,7 @@ def test_an_event_before_the_calendar_is_a_dead_letter(
         wait_until(lambda: records(engine) == len(bodies) + 1)
     with engine.connect() as connection:
         found = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic, dead_letter.c.offset)).all()
-    reasons = [each.reason for each in found if each.topic == topic_names.predictions]
+    reasons = [value.reason for value in found if value.topic == topic_names.predictions]
     assert reasons == ["malformed"] * 9 + ["future"] * 2
     (counted,) = counted_in_database(engine).ledger
     assert counted == (topic_names.predictions, 0, 7)
@@ -285,5 +285,5 @@ def test_far_times_among_good_ones_are_the_same_on_a_second_reading(
     assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
     assert list(counted.dead.values()) == ["future"] * 20
     assert PartitionKey(topic_names.predictions, 0) in {
-        each.key for each in offsets_of(engine, topic_names.predictions)
+        offset.key for offset in offsets_of(engine, topic_names.predictions)
     }

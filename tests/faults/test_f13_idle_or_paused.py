@@ -120,7 +120,7 @@ def test_a_stopped_partition_is_not_idle(
         for partition in range(4):
             produce_at(kafka_broker, topic, now, partition=partition)
         wait_until(lambda: records(engine) == 4)
-        wait_until(lambda: all(each.caught_up for each in offsets_of(engine, topic)[1:]))
+        wait_until(lambda: all(offset.caught_up for offset in offsets_of(engine, topic)[1:]))
         assert watermark(engine).held_by == key
         assert watermark(engine).value == first - DISORDER
         with engine.begin() as connection:

@@ -48,7 +48,7 @@ def test_a_process_whose_clock_is_wrong_counts_and_decides_the_same(
     with monkeypatch.context() as recounting:
         recounting.setattr(time, "time_ns", right)  # the oracle's own clock is right
         assert counted == recount_topics(engine, kafka_broker.bootstrap, topic)
-    assert sum(each["counted"] or 0 for each in counted.partitions.values()) == 1000
+    assert sum(partition["counted"] or 0 for partition in counted.partitions.values()) == 1000
     panes = count(engine, pane)
     drop_expired(engine, settings)
     assert count(engine, pane) == panes
@@ -57,7 +57,7 @@ def test_a_process_whose_clock_is_wrong_counts_and_decides_the_same(
         moments = connection.execute(sa.select(incident.c.opened_at)).scalars().all()
         moments += connection.execute(sa.select(outbox.c.next_attempt_at)).scalars().all()
     assert moments
-    assert all(abs(to_millis(each) - now) < 10 * MINUTE_MILLIS for each in moments)
+    assert all(abs(to_millis(moment) - now) < 10 * MINUTE_MILLIS for moment in moments)
 
 
 @pytest.mark.parametrize(

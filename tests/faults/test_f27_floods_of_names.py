@@ -68,10 +68,10 @@ def test_floods_of_names_are_counted_under_few(
         wait_until(lambda: records(engine) == total, seconds=240)
         highest = resident_megabytes(process.pid)
     counters = [row.counters for row in offsets_of(engine, topic)]
-    assert sum(each.counted + each.duplicates + each.late + each.dead for each in counters) == total
-    assert sum(each.counted for each in counters) == 1000 + MANY + 20
-    assert sum(each.dead for each in counters) == 10_000 + 20
-    assert sum(each.extra_fields for each in counters) == MANY + 20 * 10_000
+    assert sum(counter.counted + counter.duplicates + counter.late + counter.dead for counter in counters) == total
+    assert sum(counter.counted for counter in counters) == 1000 + MANY + 20
+    assert sum(counter.dead for counter in counters) == 10_000 + 20
+    assert sum(counter.extra_fields for counter in counters) == MANY + 20 * 10_000
 
     def count(table: sa.Table) -> int:
         with engine.connect() as connection:

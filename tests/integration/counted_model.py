@@ -69,7 +69,7 @@ def apply_counted_model(
                 name=f"f{index}",
                 kind=ColumnKind.NUMERIC,
                 role=ColumnRole.FEATURE,
-                edges=tuple(float(each) for each in range(cell_count)),
+                edges=tuple(float(index) for index in range(cell_count)),
                 points=(False,) * cell_count,
                 maximum=float(cell_count),
                 far_low=-2.0 * cell_count,

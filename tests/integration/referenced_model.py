@@ -48,7 +48,7 @@ class ReferencedModel:
 
     def applied(self, engine: sa.Engine) -> AppliedModel:
         with engine.connect() as connection:
-            return next(each for each in load_configuration(connection).models if each.model_id == self.model_id)
+            return next(model for model in load_configuration(connection).models if model.model_id == self.model_id)
 
 
 def profile_of(
@@ -79,7 +79,7 @@ def counts_of(layout: CellsLayout, values: npt.NDArray[np.float64]) -> npt.NDArr
     """Return the vector of events whose feature and prediction are both *values*, without latency."""
     nowhere = np.zeros(values.size, dtype=np.bool_)
     numbers = Numbers(values, np.isnan(values), nowhere)
-    parts = [counts_on_cells(each, numeric_places(each, numbers)) for each in layout.columns[:-1]]
+    parts = [counts_on_cells(column, numeric_places(column, numbers)) for column in layout.columns[:-1]]
     return np.concatenate([*parts, np.zeros(layout.columns[-1].cells + SLOTS, dtype=np.int64)])
 
 

@@ -49,12 +49,12 @@ def judged(engine: Engine, *, length: int = 10) -> list[tuple[int, int, Verdict,
         )
         return [
             (
-                (each.window_end - START) // MINUTE_MILLIS,
-                each.reference_id,
-                Verdict(each.verdict),
-                stored_result(each.packed, each.result, each.column_names).reason,
+                (row.window_end - START) // MINUTE_MILLIS,
+                row.reference_id,
+                Verdict(row.verdict),
+                stored_result(row.packed, row.result, row.column_names).reason,
             )
-            for each in rows
+            for row in rows
         ]
 
 
@@ -85,9 +85,9 @@ def test_counts_change_at_the_next_window(engine: Engine) -> None:
     evaluate_until(engine, model, 60, judge)
     found = judged(engine)
     assert (adopted.changed, adopted.new_cells) == (True, False)
-    assert {each[1] for each in found if each[0] <= 40} == {adopted.previous_id}
-    assert {each[1:3] for each in found if each[0] > 40} == {(adopted.reference_id, Verdict.OK)}
-    assert {each[2] for each in found if 20 <= each[0] <= 40} == {Verdict.CRITICAL}
+    assert {value[1] for value in found if value[0] <= 40} == {adopted.previous_id}
+    assert {value[1:3] for value in found if value[0] > 40} == {(adopted.reference_id, Verdict.OK)}
+    assert {value[2] for value in found if 20 <= value[0] <= 40} == {Verdict.CRITICAL}
 
 
 def test_an_evaluation_can_be_made_again_from_its_row(engine: Engine) -> None:
@@ -135,7 +135,7 @@ def test_a_profile_of_other_columns_changes_nothing(engine: Engine) -> None:
     model = apply_model(engine, profile_of(np.arange(500.0)))
     before = model.applied(engine)
     other = profile_of(np.arange(500.0))
-    columns = tuple(msgspec.structs.replace(each, name=f"z{each.name}") for each in other.layout.columns)
+    columns = tuple(msgspec.structs.replace(column, name=f"z{column.name}") for column in other.layout.columns)
     renamed = msgspec.structs.replace(other, layout=msgspec.structs.replace(other.layout, columns=columns))
     with (
         pytest.raises(SpecError, match=r"columns\.x: expected a column of the reference"),

@@ -56,7 +56,7 @@ def steps_of(engine: Engine, applied: AppliedModel) -> dict[tuple[str, IncidentK
 def refusals(engine: Engine, applied: AppliedModel) -> list[tuple[str, str]]:
     with engine.connect() as connection:
         found = actions_of_model(connection, applied.model_id)
-    return sorted((each.kind.value, each.reason) for each in found if each.state is ActionState.REFUSED)
+    return sorted((value.kind.value, value.reason) for value in found if value.state is ActionState.REFUSED)
 
 
 def advance(
@@ -85,14 +85,16 @@ def test_drift_is_noticed_told_and_acted_on_once(engine: Engine) -> None:
         ]
     }
     sent = outbox_of(engine)
-    assert [(each.type, each.endpoint) for each in sent if each.endpoint.endswith("receivers/pager")] == []
-    told = [each for each in sent if each.endpoint == "credit/receivers/everyone"]
-    assert sorted(each.type for each in told) == [
+    assert [
+        (delivery.type, delivery.endpoint) for delivery in sent if delivery.endpoint.endswith("receivers/pager")
+    ] == []
+    told = [delivery for delivery in sent if delivery.endpoint == "credit/receivers/everyone"]
+    assert sorted(delivery.type for delivery in told) == [
         "model.incident.escalated",
         "model.incident.opened",
         "model.incident.resolved",
     ]
-    (request,) = [each for each in sent if each.endpoint == "credit/actions/retraining"]
+    (request,) = [delivery for delivery in sent if delivery.endpoint == "credit/actions/retraining"]
     assert request.type == request.body["type"] == "model.retrain.requested"
     assert request.body["action_id"] == request.id
     assert request.body["dry_run"] is False
@@ -139,12 +141,12 @@ def test_the_same_decisions_get_the_same_ids(engine: Engine) -> None:
     story = ScriptedEvaluator()
     story.play(applied, "wa", start=T0)
     advance(engine, applied, story, now=T0 + HOUR)
-    first = {(each.id, str(each.body)) for each in outbox_of(engine)}
+    first = {(delivery.id, str(delivery.body)) for delivery in outbox_of(engine)}
     with engine.begin() as connection:
         for table in ("outbox", "action", "transition", "incident", "evaluation", "scale_progress"):
             connection.execute(sa.delete(getattr(schema, table)))
     advance(engine, applied, story, now=T0 + HOUR)
-    assert {(each.id, str(each.body)) for each in outbox_of(engine)} == first
+    assert {(delivery.id, str(delivery.body)) for delivery in outbox_of(engine)} == first
     assert len(first) == 3
 
 
@@ -169,7 +171,7 @@ def test_a_broken_field_is_data_quality_and_stops_every_action(engine: Engine) -
         ("rollback", "data_quality_open"),
     ]
     (sent,) = outbox_of(engine)
-    assert [each["kind"] for each in sent.body["incidents"]] == ["data_quality"]  # type: ignore[attr-defined]
+    assert [incident["kind"] for incident in sent.body["incidents"]] == ["data_quality"]  # type: ignore[attr-defined]
 
 
 def canary_story(engine: Engine, mode: str) -> tuple[AppliedModel, ScriptedEvaluator]:
@@ -195,7 +197,7 @@ def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: s
     assert row.state is (ActionState.DISPATCHING if mode == "auto" else ActionState.DRY_RUN)
     assert ("rollback", "second_key_missing") in refusals(engine, applied)
     assert ("rollback", "promotion_already_rolled_back") in refusals(engine, applied)
-    requests = [each for each in outbox_of(engine) if each.endpoint == "credit/actions/rollback"]
+    requests = [delivery for delivery in outbox_of(engine) if delivery.endpoint == "credit/actions/rollback"]
     assert len(requests) == (1 if mode == "auto" else 0)
     request = body_of(row.request.encode())
     assert request["type"] == "model.rollback.requested"
@@ -239,7 +241,7 @@ def test_the_kill_switches_hold_actions_and_not_messages(engine: Engine, switch:
     advance(engine, applied, story, now=T0 + HOUR, settings=Settings(actions_enabled=switch != "global"))
     expected = "actions_disabled" if switch == "global" else "model_held"
     assert refusals(engine, applied) == [("retraining", expected)]
-    assert [each.endpoint for each in outbox_of(engine)] == ["credit/receivers/everyone"]
+    assert [delivery.endpoint for delivery in outbox_of(engine)] == ["credit/receivers/everyone"]
 
 
 def test_catching_up_acts_on_nothing_old(engine: Engine) -> None:
@@ -253,7 +255,10 @@ def test_catching_up_acts_on_nothing_old(engine: Engine) -> None:
     assert outbox_of(engine) == []
     story.play(applied, "a", start=T0 + DAY)
     advance(engine, applied, story, now=T0 + DAY + MINUTE_MILLIS)
-    assert sorted(each.type for each in outbox_of(engine)) == ["model.incident.announced", "model.retrain.requested"]
+    assert sorted(delivery.type for delivery in outbox_of(engine)) == [
+        "model.incident.announced",
+        "model.retrain.requested",
+    ]
 
 
 def test_two_alerters_make_one_incident_and_one_action(database_url: str, engine: Engine) -> None:
@@ -271,20 +276,20 @@ def test_two_alerters_make_one_incident_and_one_action(database_url: str, engine
             reports.append(advance(own, applied, story, now=T0 + DAY))
 
     threads = [threading.Thread(target=work, args=(each,)) for each in engines]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     for each in engines:
         each.dispose()
     advance(engine, applied, story, now=T0 + DAY)
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.incident)).scalar() == 1
         assert len(granted_actions(connection, applied.model_id)) == 1
-    assert any(each.busy for each in reports) or sum(bool(each.ends) for each in reports) >= 1
+    assert any(report.busy for report in reports) or sum(bool(report.ends) for report in reports) >= 1
     sent = outbox_of(engine)
-    assert len({each.id for each in sent}) == len(sent)
-    assert len([each for each in sent if each.type == "model.retrain.requested"]) == 1
+    assert len({delivery.id for delivery in sent}) == len(sent)
+    assert len([delivery for delivery in sent if delivery.type == "model.retrain.requested"]) == 1
 
 
 def test_the_lock_does_not_stop_ingest(engine: Engine) -> None:

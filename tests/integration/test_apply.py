@@ -56,7 +56,7 @@ def test_what_init_wrote_is_what_the_database_answers(spec_path: Path, engine: s
     (model,) = _loaded(engine).models
     profile = decode_profile(spec_path.with_suffix(".reference").read_bytes(), source="file")
     assert (str(model.key), model.spec_version, model.spec) == ("credit", 1, read_spec(spec_path))
-    assert [(each.effective_from, each.layout) for each in model.cells] == [(0, profile.layout)]
+    assert [(cell.effective_from, cell.layout) for cell in model.cells] == [(0, profile.layout)]
     with engine.connect() as connection:
         assert load_reference(connection, model.reference_id) == profile
 

@@ -81,13 +81,13 @@ def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path)
     assert done.returncode == 0, done.stderr
     assert "1 incident in 20.0 hours would have sent" in " ".join(done.stdout.split())
     assert len(done.stdout.splitlines()) <= 60
-    assert {each.name for each in set(folder.iterdir()) - before} == {"fraud.backtest.json", "fraud.backtest.html"}
+    assert {path.name for path in set(folder.iterdir()) - before} == {"fraud.backtest.json", "fraud.backtest.html"}
     report = decode_report((folder / "fraud.backtest.json").read_bytes())
     (incident,) = report.incidents
     assert (incident.kind, incident.columns, incident.closed) == ("drift", ("income",), None)
     assert "2026-06-01T10:00:00Z" < incident.opened < "2026-06-01T11:00:00Z"
     assert report.told.pages >= 1
-    assert {each.scale: each.judged > 0 for each in report.scales} == {"10m": True, "1h": True, "24h": False}
+    assert {scale.scale: scale.judged > 0 for scale in report.scales} == {"10m": True, "1h": True, "24h": False}
     page = (folder / "fraud.backtest.html").read_text()
     assert incident.id[:8] not in page  # an id that no database has would lead nowhere
     assert "income" in page
@@ -97,7 +97,7 @@ def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path)
     )  # fmt: skip
     document = json.loads(again.stdout)
     assert again.stdout == (folder / "o.json").read_text()
-    assert [each["rule"] for each in document["rules"]] == ["default"]
+    assert [rule["rule"] for rule in document["rules"]] == ["default"]
     assert document["incidents"] == json.loads((folder / "fraud.backtest.json").read_text())["incidents"]
 
 
@@ -196,9 +196,9 @@ def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabas
         checked[each.textbook.verdict] += 1
         assert each.textbook.verdict is window.verdict
         assert each.textbook.columns == tuple(dict.fromkeys(finding.column for finding in window.findings))
-    assert min(checked[each] for each in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)) > 20
+    assert min(checked[value] for value in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)) > 20
     assert [[(step.end, step.step, step.tier, step.told) for step in each.steps] for each in beside.textbook] == [
-        [(step.end, step.step, step.tier, step.told) for step in each.steps] for each in own.incidents
+        [(step.end, step.step, step.tier, step.told) for step in incident.steps] for incident in own.incidents
     ]
 
 
@@ -208,8 +208,8 @@ def test_the_textbook_rule_beside_changes_nothing(database: BacktestDatabase, fo
     alone, beside = judged(database, folder, table), judged(database, folder, table, textbook=True)
     assert alone.textbook is None
     assert beside.incidents == alone.incidents
-    assert [(each.scale, each.end, each.verdict, each.findings) for each in beside.windows] == [
-        (each.scale, each.end, each.verdict, each.findings) for each in alone.windows
+    assert [(window.scale, window.end, window.verdict, window.findings) for window in beside.windows] == [
+        (window.scale, window.end, window.verdict, window.findings) for window in alone.windows
     ]
 
 
@@ -217,7 +217,7 @@ def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, fo
     """From 10:00 on truths are coin flips, known an hour later: the incident comes after 11:00, with the windows."""
     found = judged(database, folder, drawn(5, start=START, shifted=True), truths=True)
     assert found.labelled == ROWS
-    performance = [each for each in found.incidents if each.kind is IncidentKind.PERFORMANCE]
+    performance = [incident for incident in found.incidents if incident.kind is IncidentKind.PERFORMANCE]
     assert performance
     first = performance[0].steps[0]
     assert START + 11 * HOUR < first.known < START + 13 * HOUR
@@ -226,7 +226,7 @@ def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, fo
     assert "Accuracy" in first.sentence
     # 0.9 of the first half and 0.5 of the second came true, give or take four standard deviations.
     assert found.correct / found.labelled == pytest.approx(0.7, abs=4 * 0.003)
-    ends = [each.window_end for each in found.accuracies if each.length == 60]
+    ends = [accuracy.window_end for accuracy in found.accuracies if accuracy.length == 60]
     assert max(ends) > START + 19 * HOUR  # truths that came after the last prediction are waited for
 
 

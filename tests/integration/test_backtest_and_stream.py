@@ -276,5 +276,5 @@ def test_backtest_and_stream_give_equal_bytes(databases: Databases, profile: Ref
     assert any('"kind":"data_quality"' in str(each[-1]) for each in inputs)
     assert inputs_played == inputs
     assert len(accuracies) > 800
-    assert any('"verdict":"WARNING"' in str(each[-1]) for each in accuracies)
+    assert any('"verdict":"WARNING"' in str(accuracy[-1]) for accuracy in accuracies)
     assert accuracies_played == accuracies

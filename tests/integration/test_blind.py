@@ -40,7 +40,9 @@ def test_windows_that_reach_into_a_stop_are_inconclusive_and_say_so(engine: Engi
     found = reasons(engine, 4)
     assert {minute for minute, verdict in found.items() if verdict == "INCONCLUSIVE"} >= set(range(41, 60))
     assert not {minute for minute, verdict in found.items() if 4 <= minute <= 40 and verdict == "INCONCLUSIVE"}
-    assert "blind" in {decode_result(each.result).reason for each in stored(engine, counted) if each.length == 12}
+    assert "blind" in {
+        decode_result(evaluation.result).reason for evaluation in stored(engine, counted) if evaluation.length == 12
+    }
     with engine.begin() as connection:
         connection.execute(sa.update(input_offset).values(max_event_time=START + 60 * MINUTE_MILLIS))
         assert [found.reason for found in resume_model(connection, model_id)] == ["too many bad records"]

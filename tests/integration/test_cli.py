@@ -151,7 +151,7 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
     assert model["progress"] == [
         {"length": 60, "evaluated_until": START, "final_until": START - 300_000, "judged_after": None}
     ]
-    assert [each["id"] for each in model["open_incidents"]] == [INCIDENT]
+    assert [incident["id"] for incident in model["open_incidents"]] == [INCIDENT]
     (topic,) = found["topics"]
     assert topic["held_by"] == "predictions[0]"
     assert topic["held_because"] == "stopped: 10 of the last 50 records are bad"
@@ -204,11 +204,11 @@ def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url
     (listed,) = document(database_url, "incidents", directory=tmp_path)["incidents"]
     assert (listed["id"], listed["kind"], listed["version"]) == (INCIDENT, "drift", "3.2.0")
     story = document(database_url, "incidents", "8b20", directory=tmp_path)
-    assert [(each["step"], each["reason"]) for each in story["steps"]] == [("opened", "finding_endured")]
-    assert [(each["kind"], each["state"], each["reason"]) for each in story["actions"]] == [
+    assert [(step["step"], step["reason"]) for step in story["steps"]] == [("opened", "finding_endured")]
+    assert [(action["kind"], action["state"], action["reason"]) for action in story["actions"]] == [
         ("retraining", "refused", "tier_below_alert")
     ]
-    assert [(each["state"], each["attempts"], each["endpoint"]) for each in story["deliveries"]] == [
+    assert [(delivery["state"], delivery["attempts"], delivery["endpoint"]) for delivery in story["deliveries"]] == [
         ("done", 2, "credit/receivers/team")
     ]
     shown = run(database_url, "incidents", "8b20", directory=tmp_path)

@@ -27,7 +27,7 @@ def drifted(shift: float) -> WindowResult:
     """Return a window of 2,000 events in which `income` moved by *shift*, with every statistic."""
     generator = np.random.default_rng(110)
     reference = {"income": generator.normal(size=20_000), "job": generator.choice(["baker", "cook"], 20_000)}
-    prepared = prepared_of(reference, drift={"statistics": [each.value for each in FurtherStatistic]})
+    prepared = prepared_of(reference, drift={"statistics": [statistic.value for statistic in FurtherStatistic]})
     current = {"income": generator.normal(shift, size=2000), "job": generator.choice(["baker", "cook"], 2000)}
     halves = [
         count(prepared.layout, {name: values[part] for name, values in current.items()})
@@ -83,7 +83,7 @@ def test_the_newest_revision_of_each_window_newest_first(evaluated: sa.Engine) -
     def shown(**wanted: object) -> list[tuple[str, int, int]]:
         with evaluated.connect() as connection:
             found = shown_evaluations(connection, CREDIT, **{"limit": 9, **wanted})
-        return [(each.version, (each.window_end - END) // STEP, each.revision) for each in found]
+        return [(value.version, (value.window_end - END) // STEP, value.revision) for value in found]
 
     everything = [("3.2.0", 0, 0), ("3.3.0", 0, 0), ("3.2.0", -1, 1), ("3.2.0", -2, 0)]
     assert shown() == everything

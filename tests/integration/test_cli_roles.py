@@ -125,11 +125,11 @@ def test_up_runs_every_role_and_takes_them_with_it(
         for number, role in enumerate(roles):
             wait_until(lambda port=first + number: healthz(port)[0] == 200, log, seconds=90)  # type: ignore[misc]
             assert json.loads(healthz(first + number)[1])["role"] == role
-        children = [each["pid"] for each in _events(log) if each["event"] == "role.started" and "pid" in each]
+        children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]
         os.kill(children[-1], signal.SIGKILL)
         wait_until(lambda: "role.ended" in log.read_text(), log)
         wait_until(lambda: healthz(first + 3)[0] == 200, log, seconds=60)
-        children = [each["pid"] for each in _events(log) if each["event"] == "role.started" and "pid" in each]
+        children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]
         assert len(children) == 5
     finally:
         code = stop(process)

@@ -106,9 +106,9 @@ def test_however_often_it_is_sent_it_has_one_id(engine: Engine, script: tuple[An
         deliver_all(delivery(engine))
         assert len(hook.requests) == attempts
         assert hook.identifiers == {the_request(engine).id}
-        assert {each.idempotency_key for each in hook.requests} == hook.identifiers
-        assert len({each.body for each in hook.requests}) == 1
-        assert all(each.verified for each in hook.requests)
+        assert {request.idempotency_key for request in hook.requests} == hook.identifiers
+        assert len({request.body for request in hook.requests}) == 1
+        assert all(request.verified for request in hook.requests)
     row = the_request(engine)
     assert (row.state, row.attempts) == (DeliveryState.DONE, attempts)
     assert action_state(engine, applied) is ActionState.ACCEPTED
@@ -214,7 +214,7 @@ def test_past_its_deadline_an_action_expires_and_people_are_told(engine: Engine,
     deliver_all(late)
     assert the_request(engine).state is DeliveryState.EXPIRED
     assert action_state(engine, applied) is ActionState.EXPIRED
-    (told,) = [each.content for each in hook.requests]
+    (told,) = [request.content for request in hook.requests]
     assert told["type"] == "model.action.expired"
     assert "act by hand" in str(told["sentence"])
 
@@ -230,7 +230,7 @@ def test_a_refusal_is_dead_at_once_and_told(engine: Engine, hook: Receiver, stat
     row = the_request(engine)
     assert (row.state, row.last_status) == (DeliveryState.DEAD, status)
     assert action_state(engine, applied) is ActionState.FAILED
-    assert sorted(str(each.content["type"]) for each in hook.requests) == [
+    assert sorted(str(request.content["type"]) for request in hook.requests) == [
         "model.action.failed",
         "model.incident.opened",
     ]

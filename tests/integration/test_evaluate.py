@@ -81,7 +81,7 @@ def brute_force(engine: Engine, counted: CountedModel, panes: Panes, until: int)
     prepared = prepare(counted.applied.spec, profile)
 
     def between(start: int, stop: int) -> npt.NDArray[np.int64]:
-        inside = [each for minute, each in panes if start <= START + minute * MINUTE_MILLIS < stop]
+        inside = [pane for minute, pane in panes if start <= START + minute * MINUTE_MILLIS < stop]
         return np.sum(inside, axis=0) if inside else np.zeros(profile.layout.size, dtype=np.int64)
 
     def events(counts: npt.NDArray[np.int64]) -> int:
@@ -109,7 +109,7 @@ def brute_force(engine: Engine, counted: CountedModel, panes: Panes, until: int)
 
 
 def as_minutes(evaluations: Iterable[FinalEvaluation]) -> dict[tuple[int, int], bytes]:
-    return {(each.length, (each.window_end - START) // MINUTE_MILLIS): each.result.encode() for each in evaluations}
+    return {(row.length, (row.window_end - START) // MINUTE_MILLIS): row.result.encode() for row in evaluations}
 
 
 def test_every_window_equals_brute_force(engine: Engine) -> None:
@@ -126,7 +126,7 @@ def test_every_window_equals_brute_force(engine: Engine) -> None:
     evaluate_all(engine, counted, Evaluator(RULES))
     found = stored(engine, counted)
     assert as_minutes(found) == brute_force(engine, counted, panes, 80)
-    assert {each.verdict for each in found} >= {Verdict.OK, Verdict.INCONCLUSIVE, Verdict.CRITICAL}
+    assert {value.verdict for value in found} >= {Verdict.OK, Verdict.INCONCLUSIVE, Verdict.CRITICAL}
 
 
 @pytest.mark.parametrize("limit_ends", [1, 2, 7])
@@ -137,7 +137,7 @@ def test_the_batch_does_not_matter(engine: Engine, limit_ends: int) -> None:
     write(engine, counted, panes)
     move(engine, 44)
     batches = evaluate_all(engine, counted, Evaluator(RULES), limit_ends=limit_ends)
-    ends = [each.window_end for batch in batches for each in batch.ends]
+    ends = [end.window_end for batch in batches for end in batch.ends]
     assert ends == sorted(set(ends))
     assert max(len(batch.ends) for batch in batches) == limit_ends
     assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, panes, 44)
@@ -238,11 +238,11 @@ def test_new_cells_are_inconclusive_until_the_window_is_full(engine: Engine) -> 
     counted = with_older_cells(counted, other_id)
     move(engine, 20)
     batches = evaluate_all(engine, counted, Evaluator(RULES))
-    evaluations = [each for batch in batches for end in batch.ends for each in end.evaluations]
-    assert {each.kind for each in evaluations} == {EvaluationKind.INPUTS}
-    for each in evaluations:
-        start = (each.window_end - START) // MINUTE_MILLIS - each.scale.length
-        assert (each.result.reason == "new_cells") == (start < 10)
+    evaluations = [evaluation for batch in batches for end in batch.ends for evaluation in end.evaluations]
+    assert {row.kind for row in evaluations} == {EvaluationKind.INPUTS}
+    for row in evaluations:
+        start = (row.window_end - START) // MINUTE_MILLIS - row.scale.length
+        assert (row.result.reason == "new_cells") == (start < 10)
 
 
 def with_older_cells(counted: CountedModel, cells_id: int) -> CountedModel:
@@ -267,13 +267,13 @@ def test_a_new_scale_starts_where_the_others_stand(engine: Engine) -> None:
         connection.execute(sa.text("DELETE FROM evaluation WHERE length = 12"))
     move(engine, 40)
     driving = [
-        each
+        evaluation
         for batch in evaluate_all(engine, counted, evaluator)
         for end in batch.ends
-        for each in end.evaluations
-        if each.scale == Scale(length=12, step=3) and each.driving
+        for evaluation in end.evaluations
+        if evaluation.scale == Scale(length=12, step=3) and evaluation.driving
     ]
-    assert [(each.window_end - START) // MINUTE_MILLIS for each in driving] == [33, 36, 39]
+    assert [(evaluation.window_end - START) // MINUTE_MILLIS for evaluation in driving] == [33, 36, 39]
 
 
 def test_a_long_window_says_nothing_before_its_series_fills_it(engine: Engine) -> None:
@@ -291,8 +291,8 @@ def test_a_long_window_says_nothing_before_its_series_fills_it(engine: Engine) -
     move(engine, 200)
     evaluate_all(engine, counted, Evaluator(RULES))
     reasons = {
-        (each.length, (each.window_end - START) // MINUTE_MILLIS): decode_result(each.result).reason
-        for each in stored(engine, counted)
+        (evaluation.length, (evaluation.window_end - START) // MINUTE_MILLIS): decode_result(evaluation.result).reason
+        for evaluation in stored(engine, counted)
     }
     assert {end for (length, end), reason in reasons.items() if reason == "filling"} == set(range(30, 120, 10))
     assert {length for (length, _), reason in reasons.items() if reason == "filling"} == {120}

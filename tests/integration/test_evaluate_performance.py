@@ -53,7 +53,12 @@ def accuracy_evaluations(engine: Engine, counted: CountedModel, evaluator: Evalu
         with engine.begin() as connection:
             assert lock_model(connection, counted.applied.model_id)
             batch = evaluator.evaluate_model(connection, counted.applied, now_millis=NOW)
-        found += [each for end in batch.ends for each in end.evaluations if each.kind is EvaluationKind.PERFORMANCE]
+        found += [
+            evaluation
+            for end in batch.ends
+            for evaluation in end.evaluations
+            if evaluation.kind is EvaluationKind.PERFORMANCE
+        ]
         more = batch.more
     return found
 
@@ -72,8 +77,8 @@ def brute_force(minutes: int, *truths: dict[int, tuple[int, int]]) -> dict[tuple
         for end in range(step, minutes + 1, step):
             inside = range(max(0, end - length), end)
             sampled = SAMPLED * len(inside)
-            labelled = sum(each.get(minute, (0, 0))[0] for each in truths for minute in inside)
-            correct = sum(each.get(minute, (0, 0))[1] for each in truths for minute in inside)
+            labelled = sum(truth.get(minute, (0, 0))[0] for truth in truths for minute in inside)
+            correct = sum(truth.get(minute, (0, 0))[1] for truth in truths for minute in inside)
             if labelled >= 20 and labelled >= 0.5 * sampled:
                 expected[length, end] = (sampled, labelled, correct)
     return expected
@@ -120,16 +125,18 @@ def test_only_the_newest_mature_window_drives(engine: Engine) -> None:
     evaluator = Evaluator(RULES)
     assert accuracy_evaluations(engine, counted, evaluator) == []
     write_truths(engine, counted, dict.fromkeys(range(20, 40), (20, 5)), bucket=0)
-    driving = [each for each in accuracy_evaluations(engine, counted, evaluator) if each.driving]
-    assert sorted((each.scale.length, (each.window_end - START) // MINUTE_MILLIS) for each in driving) == [
+    driving = [evaluation for evaluation in accuracy_evaluations(engine, counted, evaluator) if evaluation.driving]
+    assert sorted(
+        (evaluation.scale.length, (evaluation.window_end - START) // MINUTE_MILLIS) for evaluation in driving
+    ) == [
         (4, 40),
         (12, 39),
     ]
-    assert {each.result.verdict for each in driving} == {Verdict.CRITICAL}
+    assert {evaluation.result.verdict for evaluation in driving} == {Verdict.CRITICAL}
     write_truths(engine, counted, dict.fromkeys(range(20), (20, 5)), bucket=0)
     older = accuracy_evaluations(engine, counted, evaluator)
     assert older
-    assert not any(each.driving for each in older)
+    assert not any(evaluation.driving for evaluation in older)
 
 
 def test_a_correction_gives_a_revision_that_drives_nothing(engine: Engine) -> None:
@@ -141,8 +148,8 @@ def test_a_correction_gives_a_revision_that_drives_nothing(engine: Engine) -> No
     accuracy_evaluations(engine, counted, evaluator)
     write_truths(engine, counted, {11: (0, -18)}, bucket=1)
     again = accuracy_evaluations(engine, counted, evaluator)
-    assert {each.window_end for each in again} == {START + 12 * MINUTE_MILLIS}
-    assert {(each.revision, each.driving) for each in again} == {(1, False)}
+    assert {evaluation.window_end for evaluation in again} == {START + 12 * MINUTE_MILLIS}
+    assert {(evaluation.revision, evaluation.driving) for evaluation in again} == {(1, False)}
     assert accuracy_evaluations(engine, counted, evaluator) == []
 
 
@@ -175,13 +182,15 @@ def test_equal_sums_of_other_steps_are_judged_anew(engine: Engine) -> None:
     evaluator = Evaluator(RULES)
     write_truths(engine, counted, dict.fromkeys(range(12), (20, 16)), bucket=0)
     first = accuracy_evaluations(engine, counted, evaluator)
-    assert {each.result.verdict for each in first} == {Verdict.OK}
+    assert {evaluation.result.verdict for evaluation in first} == {Verdict.OK}
     before = last_stored(engine)
     write_truths(engine, counted, {8: (0, 4), 9: (0, 4), 10: (0, 4), 11: (0, -12)}, bucket=1)
     again = accuracy_evaluations(engine, counted, evaluator)
-    last = [each for each in again if each.window_end == START + 12 * MINUTE_MILLIS]
+    last = [evaluation for evaluation in again if evaluation.window_end == START + 12 * MINUTE_MILLIS]
     # Steps of three minutes have sixty truths, sixteen of them wrong instead of twelve: nothing new is proven.
-    assert [(each.scale.length, each.revision, each.result.verdict) for each in last] == [(4, 1, Verdict.WARNING)]
+    assert [(evaluation.scale.length, evaluation.revision, evaluation.result.verdict) for evaluation in last] == [
+        (4, 1, Verdict.WARNING)
+    ]
     assert last_stored(engine)[4, 12] == before[4, 12]
     with engine.begin() as connection:
         minute = START + 11 * MINUTE_MILLIS
@@ -201,6 +210,10 @@ def test_the_newest_minute_is_not_judged_by_its_first_truths(engine: Engine) -> 
     write_predictions(engine, counted, 12)
     evaluator = Evaluator(RULES)
     write_truths(engine, counted, dict.fromkeys(range(11), (20, 18)) | {11: (9, 0)}, bucket=0)
-    assert {each.result.verdict for each in accuracy_evaluations(engine, counted, evaluator)} == {Verdict.OK}
+    assert {evaluation.result.verdict for evaluation in accuracy_evaluations(engine, counted, evaluator)} == {
+        Verdict.OK
+    }
     write_truths(engine, counted, {11: (11, 11)}, bucket=1)
-    assert {each.result.verdict for each in accuracy_evaluations(engine, counted, evaluator)} == {Verdict.OK}
+    assert {evaluation.result.verdict for evaluation in accuracy_evaluations(engine, counted, evaluator)} == {
+        Verdict.OK
+    }

@@ -63,7 +63,7 @@ def wait_until(answer: Callable[[], bool], *, seconds: float = 120) -> None:
 
 def records(engine: Engine) -> int:
     with engine.connect() as connection:
-        return sum(each.counters.records for each in list_offsets(connection))
+        return sum(offset.counters.records for offset in list_offsets(connection))
 
 
 def produce(broker: KafkaBroker, topic: str, bodies: list[bytes], *, partitions: int = 4, at: int = START) -> None:
@@ -106,7 +106,9 @@ def test_each_record_counts_once_over_restarts(
                 wait_until(lambda before=before: records(engine) > before)
     counted = counted_in_database(engine)
     assert counted == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-    totals = {name: sum(each[name] or 0 for each in counted.partitions.values()) for name in ("duplicates", "late")}
+    totals = {
+        name: sum(partition[name] or 0 for partition in counted.partitions.values()) for name in ("duplicates", "late")
+    }
     assert min(totals.values()) > 10
     assert {"future", "malformed", "parked"} <= set(counted.dead.values())
 
@@ -125,13 +127,13 @@ def test_a_fenced_worker_writes_nothing(
             connection.execute(sa.text("UPDATE input_offset SET epoch = epoch + 1"))
         produce(kafka_broker, topic_names.predictions, bodies[1::2])
         wait_until(lambda: records(engine) == len(bodies))
-    assert min(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
+    assert min(offset.epoch for offset in offsets_of(engine, topic_names.predictions)) >= 3
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
 
 
 def offsets_of(engine: Engine, topic: str) -> list:  # type: ignore[type-arg]
     with engine.connect() as connection:
-        return [each for each in list_offsets(connection) if each.key.topic == topic]
+        return [offset for offset in list_offsets(connection) if offset.key.topic == topic]
 
 
 def test_a_recreated_topic_is_refused(
@@ -149,8 +151,8 @@ def test_a_recreated_topic_is_refused(
     again = [encoded(prediction_event(number, at=START + number)) for number in range(5000, 5400)]
     produce(kafka_broker, topic_names.predictions, again)
     with ingesting(settings):
-        wait_until(lambda: all(each.paused_reason for each in offsets_of(engine, topic_names.predictions)))
-        assert all("recreated" in str(each.paused_reason) for each in offsets_of(engine, topic_names.predictions))
+        wait_until(lambda: all(offset.paused_reason for offset in offsets_of(engine, topic_names.predictions)))
+        assert all("recreated" in str(offset.paused_reason) for offset in offsets_of(engine, topic_names.predictions))
         assert records(engine) == before
         with engine.begin() as connection:
             for partition in range(4):
@@ -166,7 +168,7 @@ def test_an_apply_while_counting_is_counted_under_the_new_configuration(
     settings = settings_for(database_url, kafka_broker, topic_names, dead_letter_minimum=10_000)
     bodies = credit_bodies(200)
     with ingesting(settings.model_copy(update={"flush_seconds": 600.0, "flush_events": 150})):
-        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        wait_until(lambda: [offset.epoch for offset in offsets_of(engine, topic_names.predictions)] == [1] * 4)
         produce(kafka_broker, topic_names.predictions, bodies[:100])
         time.sleep(0.5)  # they are read by now; if they were not, the test would ask less, not fail
         apply_credit_model(engine)
@@ -175,7 +177,7 @@ def test_an_apply_while_counting_is_counted_under_the_new_configuration(
     with ingesting(settings):
         wait_until(lambda: records(engine) == len(bodies))
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-    assert sum(each["counted"] or 0 for each in counted_in_database(engine).partitions.values()) >= 180
+    assert sum(partition["counted"] or 0 for partition in counted_in_database(engine).partitions.values()) >= 180
 
 
 def test_a_restarted_postgres_is_waited_for(

@@ -66,7 +66,7 @@ def delete_records(broker: KafkaBroker, before: Mapping[tuple[str, int], int]) -
     """Move the beginning of each (topic, partition) of *before*, as retention would."""
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     futures = admin.delete_records([TopicPartition(*place, offset) for place, offset in before.items()])
-    assert [each.result(30) is not None for each in futures.values()] == [True] * len(before)
+    assert [future.result(30) is not None for future in futures.values()] == [True] * len(before)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def test_added_partitions_are_counted_from_their_beginning(
     apply_credit_model(engine)
     settings = settings_for(database_url, kafka_broker, topic_names, start_at=start_at)
     with ingesting(settings):
-        wait_until(lambda: [each.epoch for each in offsets_of(engine, topic_names.predictions)] == [1] * 4)
+        wait_until(lambda: [offset.epoch for offset in offsets_of(engine, topic_names.predictions)] == [1] * 4)
         produce(kafka_broker, topic_names.predictions, good_bodies(0, 100))
         wait_until(lambda: records(engine) == 100)
     add_partitions(kafka_broker, topic_names.predictions, 6)
@@ -155,9 +155,9 @@ def test_a_topic_made_again_is_noticed_when_it_is_assigned(
         with engine.begin() as connection:  # what the row says of a topic that is no more, the worker's memory does not
             connection.execute(sa.text("UPDATE input_offset SET topic_id = 'of-before'"))
         with ingesting(settings):
-            wait_until(lambda: sum(bool(each.paused_reason) for each in offsets_of(engine, topic)) >= 1)
-    reasons = [each.paused_reason for each in offsets_of(engine, topic) if each.paused_reason]
-    assert all("topic recreated: expected topic id of-before" in str(each) for each in reasons)
+            wait_until(lambda: sum(bool(offset.paused_reason) for offset in offsets_of(engine, topic)) >= 1)
+    reasons = [offset.paused_reason for offset in offsets_of(engine, topic) if offset.paused_reason]
+    assert all("topic recreated: expected topic id of-before" in str(reason) for reason in reasons)
 
 
 @pytest.mark.kafka
@@ -171,7 +171,7 @@ def test_a_rebalance_storm_counts_each_record_once(
     bodies = credit_bodies(6000)
 
     def claims() -> int:
-        return sum(each.epoch for each in offsets_of(engine, topic_names.predictions))
+        return sum(offset.epoch for offset in offsets_of(engine, topic_names.predictions))
 
     with ingesting(settings):
         for part in range(8):
@@ -184,7 +184,7 @@ def test_a_rebalance_storm_counts_each_record_once(
             else:
                 time.sleep(2)
         wait_until(lambda: records(engine) == len(bodies))
-    assert max(each.epoch for each in offsets_of(engine, topic_names.predictions)) >= 3
+    assert max(offset.epoch for offset in offsets_of(engine, topic_names.predictions)) >= 3
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
 
 

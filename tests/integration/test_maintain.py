@@ -61,7 +61,7 @@ def evaluate_until(engine: Engine, counted: CountedModel, minute: int) -> None:
 def finals(engine: Engine, counted: CountedModel) -> list[tuple[int, int, str]]:
     with engine.connect() as connection:
         found = final_evaluations(connection, counted.applied.model_id)
-    return [(each.length, each.window_end, each.result) for each in found]
+    return [(value.length, value.window_end, value.result) for value in found]
 
 
 def compact(engine: Engine, counted: CountedModel, minute: int) -> int:
@@ -243,7 +243,11 @@ def test_what_is_past_its_retention_is_dropped(engine: Engine) -> None:
     settings = Settings(ledger_retention_days=10, pane_retention_days=10, dedup_horizon=100)
     drop_expired(engine, settings)
     with engine.connect() as connection:
-        kept = [each.table for each in time_partitions(connection, "prediction_ledger") if each.stop < START + 22 * day]
+        kept = [
+            partition.table
+            for partition in time_partitions(connection, "prediction_ledger")
+            if partition.stop < START + 22 * day
+        ]
         assert kept == ["ledger_week_1", "ledger_week_2"]
         assert connection.execute(sa.select(joined.c.minute)).scalars().all() == [START + 8 * day]
         assert connection.execute(sa.select(dedup.c.next_offset).order_by(dedup.c.next_offset)).scalars().all() == [

@@ -176,5 +176,5 @@ def test_old_and_new_rows_are_read_as_one(before: str) -> None:
         assert tables[:2] == ["evaluation_before"] * 2
         assert tables[2] == f"evaluation_{time.strftime('%Gw%V', time.gmtime(later / 1000))}"
         assert tables[3] == "evaluation_default"
-        assert [each.start for each in time_partitions(connection, "evaluation")] == [None, later]
+        assert [partition.start for partition in time_partitions(connection, "evaluation")] == [None, later]
     engine.dispose()

@@ -54,7 +54,9 @@ def test_an_outage_is_unavailable(engine: Engine, kind: str, act: Act) -> None:
         act(connection)
 
 
-@pytest.mark.parametrize(("sqlstate", "act"), [each[1:] for each in REFUSALS], ids=[each[0] for each in REFUSALS])
+@pytest.mark.parametrize(
+    ("sqlstate", "act"), [refusal[1:] for refusal in REFUSALS], ids=[refusal[0] for refusal in REFUSALS]
+)
 def test_a_refusal_is_no_outage(engine: Engine, sqlstate: str | None, act: Act) -> None:
     """What comes again is named `RefusedByDatabaseError` with its SQLSTATE."""
     with pytest.raises(RefusedByDatabaseError) as caught, named_outage(engine, "trying"), engine.begin() as connection:

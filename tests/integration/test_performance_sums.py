@@ -43,7 +43,7 @@ def test_every_step_has_the_sums_of_its_minutes(engine: Engine, step_minutes: in
             .order_by(at)
         ).all()
         found = truths_by_step(connection, series_id=series_id, start=START + step, stop=stop - step, step=step)
-    assert [(each.start, each.labelled, each.correct) for each in found] == [tuple(row) for row in expected]
+    assert [(value.start, value.labelled, value.correct) for value in found] == [tuple(row) for row in expected]
 
 
 def test_a_week_is_read_from_its_hours(engine: Engine) -> None:
@@ -66,4 +66,4 @@ def test_a_week_is_read_from_its_hours(engine: Engine) -> None:
         found = truths_by_step(
             connection, series_id=series_id, start=START, stop=START + 168 * HOUR_MILLIS, step=12 * HOUR_MILLIS
         )
-    assert [each.labelled for each in found] == [20 * 720] * 14
+    assert [value.labelled for value in found] == [20 * 720] * 14

@@ -118,7 +118,7 @@ def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Cal
     by_id = told(show, str(by_model["stored"]["reference_id"]), spec=None, events_per_minute=None)
     by_file = told(show, "credit.reference", spec=directory / "credit.yaml", events_per_minute=None)
     assert by_model["sight"] == by_id["sight"] == by_file["sight"]
-    columns = {each["name"]: each for each in by_model["sight"]["columns"]}
+    columns = {column["name"]: column for column in by_model["sight"]["columns"]}
     assert (columns["income"]["bins"], columns["country"]["bins"]) == (10, 2)
     assert columns["income"]["scales"]["10m"]["status"] == "measured"
     assert by_file["stored"] is None
@@ -126,8 +126,8 @@ def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Cal
 
 def test_traffic_changes_what_is_proven(directory: Path, told: Callable[..., Any]) -> None:
     """A hundred times the events prove a smaller PSI."""
-    few, many = (told(show, "credit", spec=None, events_per_minute=each)["sight"] for each in (60.0, 6000.0))
-    proven = [each["columns"][0]["scales"]["10m"]["proven_from"] for each in (few, many)]
+    few, many = (told(show, "credit", spec=None, events_per_minute=value)["sight"] for value in (60.0, 6000.0))
+    proven = [value["columns"][0]["scales"]["10m"]["proven_from"] for value in (few, many)]
     assert proven[0] > 1.3 * proven[1]
 
 
@@ -164,7 +164,11 @@ def test_the_same_cells_change_counts_alone(
     before = in_force(engine)
     done = told(adopt, "credit", str(same_cells))
     after = in_force(engine)
-    assert (done["changed"], done["new_cells"], {each["judged_from"] for each in done["scales"]}) == (True, False, {0})
+    assert (done["changed"], done["new_cells"], {scale["judged_from"] for scale in done["scales"]}) == (
+        True,
+        False,
+        {0},
+    )
     assert (after.cells, after.spec, after.spec_version) == (before.cells, before.spec, before.spec_version + 1)
     assert after.reference_id == done["reference_id"] != before.reference_id
     assert told(adopt, "credit", str(same_cells))["changed"] is False
@@ -179,7 +183,7 @@ def test_other_cells_wait_for_their_minute(
     old, new = in_force(engine).cells
     assert (old.effective_from, new.effective_from) == (0, done["effective_from"])
     assert done["effective_from"] % MINUTE_MILLIS == 0
-    waits = {each["scale"]: each["judged_from"] - done["effective_from"] for each in done["scales"]}
+    waits = {scale["scale"]: scale["judged_from"] - done["effective_from"] for scale in done["scales"]}
     assert (waits["10m"], waits["7d"]) == (10 * MINUTE_MILLIS, 7 * 1440 * MINUTE_MILLIS)
 
 
@@ -192,7 +196,7 @@ def test_going_back_brings_the_old_cells_back(
     done = told(adopt, "credit", str(first.reference_id))
     cells = in_force(engine).cells
     assert done["reference_id"] == first.reference_id
-    assert [each.layout == first.cells[0].layout for each in cells] == [True, False, True]
+    assert [cell.layout == first.cells[0].layout for cell in cells] == [True, False, True]
     assert cells[2].effective_from > cells[1].effective_from
     assert in_force(engine).cells_at(cells[2].effective_from) == cells[2]
     assert in_force(engine).cells_of(first.cells[0].layout) == cells[2]
@@ -224,7 +228,9 @@ def test_adopting_the_files_own_ends_the_adoption(
     first = in_force(engine)
     told(adopt, "credit", str(same_cells))
     told(adopt, "credit", str(first.reference_id))
-    (line,) = [each for each in told(list_stored, "credit", limit=9)["references"] if each["in_force_since"]]
+    (line,) = [
+        reference for reference in told(list_stored, "credit", limit=9)["references"] if reference["in_force_since"]
+    ]
     assert (line["id"], line["adopted"]) == (first.reference_id, False)
     assert told(apply, directory / "credit.yaml")["changed"] is False
 
@@ -239,7 +245,7 @@ def test_a_reference_of_other_columns_is_refused_whole(directory: Path, engine: 
     before = in_force(engine)
     with pytest.raises(SpecError) as caught:
         adopt("credit", "wide.reference")
-    assert [each.split(":")[0] for each in caught.value.problems] == ["columns.country", "columns.land"]
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["columns.country", "columns.land"]
     assert in_force(engine) == before
 
 
@@ -280,7 +286,7 @@ def test_the_rolling_reference_is_shown_compared_and_adopted(
     assert (shown["stored"], shown["sight"]["rows"]) == (None, 30 * ROWS)
     compared = told(diff, "credit", "credit@rolling", spec=None)["difference"]
     assert compared["same_cells"] is True
-    assert max(each["psi"] for each in compared["columns"]) < 1e-6  # the same shares, thirty times as many rows
+    assert max(column["psi"] for column in compared["columns"]) < 1e-6  # the same shares, thirty times as many rows
     done = told(adopt, "credit", rolling=True)
     assert (done["changed"], done["new_cells"], done["previous_id"]) == (True, False, applied.reference_id)
     first = told(list_stored, "credit", limit=9)["references"][0]

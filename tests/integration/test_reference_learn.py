@@ -67,10 +67,10 @@ def events(count: int = ROWS, *, first: int = 0, version: str = "1", model: str 
 def table_of(found: Events) -> pa.Table:
     return pa.table(
         {
-            "amount": pa.array([each["features"]["amount"] for each in found], pa.float64()),
-            "country": [each["features"]["country"] for each in found],
-            "score": [each["prediction"]["score"] for each in found],
-            "at": pa.array([each["timestamp"] for each in found]),
+            "amount": pa.array([value["features"]["amount"] for value in found], pa.float64()),
+            "country": [value["features"]["country"] for value in found],
+            "score": [value["prediction"]["score"] for value in found],
+            "at": pa.array([value["timestamp"] for value in found]),
         }
     )
 
@@ -96,16 +96,16 @@ def produce(kafka_broker: KafkaBroker, topic_names: TopicNames) -> Produce:
 
     def _produce(found: Iterable[dict[str, Any] | bytes]) -> None:
         producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
-        for each in found:
-            if isinstance(each, bytes):
-                producer.produce(topic_names.predictions, each, timestamp=START + 10**9)
+        for value in found:
+            if isinstance(value, bytes):
+                producer.produce(topic_names.predictions, value, timestamp=START + 10**9)
                 continue
-            number = int(each["prediction_id"].partition("-")[2])
+            number = int(value["prediction_id"].partition("-")[2])
             producer.produce(
                 topic_names.predictions,
-                json.dumps(each).encode(),
-                each["prediction_id"].encode(),
-                timestamp=each.pop("kafka_time", START + number * EVERY + 3_600_000),
+                json.dumps(value).encode(),
+                value["prediction_id"].encode(),
+                timestamp=value.pop("kafka_time", START + number * EVERY + 3_600_000),
             )
             producer.poll(0)
         assert producer.flush(30) == 0

@@ -82,10 +82,10 @@ def test_rows_become_events_with_their_own_times(
     assert (sent["predictions"], sent["truths"]) == (rows, rows)
     predictions = records(kafka_broker, topic_names.predictions, partitions=4, count=rows)
     assert len(predictions) == rows
-    for each in predictions:
-        number = int((each.key() or b"").decode()[1:])
-        event = json.loads(each.value() or b"")
-        assert each.timestamp()[1] == START + number * 60_000
+    for prediction in predictions:
+        number = int((prediction.key() or b"").decode()[1:])
+        event = json.loads(prediction.value() or b"")
+        assert prediction.timestamp()[1] == START + number * 60_000
         assert event["features"] == {"amount": float(number)}
         assert (event["model"], event["version"], event["prediction"]) == ("credit", "7", {"score": 0.25})
     known = records(kafka_broker, topic_names.ground_truth, partitions=4, count=rows)
@@ -125,8 +125,8 @@ def test_topics_are_created_once(
             kafka_broker, new, database_url, "topics", "create", "--partitions", "3", "--json", directory=tmp_path
         )
         topics = json.loads(done.stdout)["topics"]
-        made.append({each["name"]: each["created"] for each in topics})
-        assert {each["name"]: each["timestamp_type"] for each in topics} == {
+        made.append({topic["name"]: topic["created"] for topic in topics})
+        assert {topic["name"]: topic["timestamp_type"] for topic in topics} == {
             new.predictions: "LogAppendTime",
             new.ground_truth: "CreateTime",
             new.deployments: "CreateTime",

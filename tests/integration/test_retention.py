@@ -69,7 +69,7 @@ def ages(engine: Engine, column: sa.Column[int]) -> list[int]:
     now = now_of(engine)
     with engine.connect() as connection:
         times = connection.execute(sa.select(column).order_by(column)).scalars()
-        return [round((now - each) / DAY_MILLIS) for each in times]
+        return [round((now - time) / DAY_MILLIS) for time in times]
 
 
 def ago(days: float) -> sa.TextClause:

@@ -53,8 +53,8 @@ def test_late_truths_of_a_replaced_version_are_told_once(engine: Engine) -> None
         with engine.begin() as connection:
             connection.execute(sa.delete(schema.scale_progress))
         advance(engine, applied, story, now=T0 + HOUR)
-    sent = sorted(outbox_of(engine), key=lambda each: each.type)
-    assert [each.type for each in sent] == ["model.incident.opened", "model.incident.resolved"]
+    sent = sorted(outbox_of(engine), key=lambda delivery: delivery.type)
+    assert [delivery.type for delivery in sent] == ["model.incident.opened", "model.incident.resolved"]
     assert "serves no more" in str(sent[1].body["sentence"])
 
 
@@ -75,7 +75,7 @@ def test_a_kill_switch_holds_what_waits_to_be_sent(engine: Engine, switch: str) 
         sender = replace(delivery(engine), actions_enabled=switch != "global")
         deliver_all(sender)
         assert hook.requests == []
-        assert [each.content["type"] for each in people.requests] == ["model.incident.opened"]
+        assert [request.content["type"] for request in people.requests] == ["model.incident.opened"]
         late = replace(sender, now=lambda connection: database_now_millis(connection) + 31 * 60_000)
         assert expire(late) == 1
         deliver_all(late)

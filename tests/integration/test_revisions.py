@@ -197,7 +197,7 @@ def test_progress_set_back_judges_what_was_passed_over(engine: Engine) -> None:
     with engine.begin() as connection:
         assert lock_model(connection, counted.applied.model_id)
         stood = rewind_progress(connection, counted.applied.model_id, to=START + 20 * MINUTE_MILLIS)
-    assert {each.length: (each.evaluated_until - START) // MINUTE_MILLIS for each in stood} == {
+    assert {progress_row.length: (progress_row.evaluated_until - START) // MINUTE_MILLIS for progress_row in stood} == {
         4: 2 * LATE,
         12: 2 * LATE,
     }

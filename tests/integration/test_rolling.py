@@ -137,12 +137,12 @@ def test_blocks_are_kept_whatever_is_compacted_meanwhile(engine: Engine, model: 
         key = BlockKey(series_id=model.series_id, reference_id=base.reference_id, minutes=base.minutes)
         found = read_blocks(connection, key, start=0, stop=2**60, size=base.order.size)
     assert base.minutes == 5
-    assert [each.start for each in found] == [START + at * 5 * MINUTE_MILLIS for at in range(12 * 12)]
+    assert [value.start for value in found] == [START + at * 5 * MINUTE_MILLIS for at in range(12 * 12)]
     order = CoarseOrder(base.profile)
-    for each in found:
-        inside = [values for at, values in panes if each.start <= at < each.start + 5 * MINUTE_MILLIS]
+    for value in found:
+        inside = [values for at, values in panes if value.start <= at < value.start + 5 * MINUTE_MILLIS]
         expected = order.coarse(counts_of(base.profile.layout, np.concatenate(inside)))
-        assert each.counts.tolist() == expected.tolist()
+        assert value.counts.tolist() == expected.tolist()
     assert keep(engine, model, 12 * 60) == 0
 
 

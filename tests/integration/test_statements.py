@@ -26,9 +26,9 @@ def test_no_statement_of_a_steady_minute_reads_ten_times_what_it_returns(engine:
     settle(engine)
     with system.explained() as found:
         system.minute()
-    texts = [each.statement for each in found]
+    texts = [value.statement for value in found]
     assert [role for role in SEEN if not any(role in text for text in texts)] == []
-    assert [(each.statement, each.read, each.returned) for each in found if each.reads_too_much] == []
+    assert [(value.statement, value.read, value.returned) for value in found if value.reads_too_much] == []
 
 
 def test_a_statement_that_reads_a_table_for_a_row_is_found(engine: Engine) -> None:
@@ -39,11 +39,11 @@ def test_a_statement_that_reads_a_table_for_a_row_is_found(engine: Engine) -> No
         connection.execute(flush.select().where(flush.c.worker == "none")).all()
         connection.execute(flush.delete().where(flush.c.worker == "1"))
         connection.execute(flush.select().where(flush.c.id == 1)).all()
-    assert [(each.read, each.returned, each.reads_too_much) for each in found] == [
+    assert [(value.read, value.returned, value.reads_too_much) for value in found] == [
         (3000, 0, True),
         (3000, 1500, False),
         (1, 1, False),
     ]
-    assert all(isinstance(each, Explained) for each in found)
+    assert all(isinstance(value, Explained) for value in found)
     with engine.connect() as connection:
         assert connection.execute(flush.select()).rowcount == 1500

@@ -104,8 +104,8 @@ def brute_force(predictions: list[Prediction], truths: list[Truth]) -> dict[tupl
     labelled: Counter[tuple[int, int]] = Counter()
     correct: Counter[tuple[int, int]] = Counter()
     lowest: dict[tuple[int, str], Prediction] = {}
-    for each in sorted(predictions, key=lambda one: one.offset):
-        lowest.setdefault((each.number, each.version), each)
+    for prediction in sorted(predictions, key=lambda one: one.offset):
+        lowest.setdefault((prediction.number, prediction.version), prediction)
     for each in lowest.values():
         of_id = [one for one in truths if one.number == each.number]
         latest = max(of_id, key=lambda one: (one.known_at, one.offset), default=None)

@@ -27,12 +27,12 @@ def test_decoding_gives_back_what_was_encoded_in_the_narrowest_type(values: list
 @given(st.lists(st.lists(st.integers(0, 2**40), min_size=5, max_size=5), min_size=1, max_size=8), st.randoms())
 def test_deltas_add_up_the_same_in_any_order_and_grouping(deltas: list[list[int]], random: object) -> None:
     """Merging is associative and commutative: partial sums that are stored again change nothing."""
-    encoded = [encode_counts(np.array(each, dtype=np.int64)) for each in deltas]
+    encoded = [encode_counts(np.array(delta, dtype=np.int64)) for delta in deltas]
     expected = np.array(deltas, dtype=np.int64).sum(axis=0).tolist()
     random.shuffle(encoded)  # type: ignore[attr-defined]  # hypothesis hands over a random.Random
     cut = len(encoded) // 2
     groups = [total((decode_counts(each, size=5) for each in part), size=5) for part in (encoded[:cut], encoded[cut:])]
-    again = [decode_counts(encode_counts(each), size=5) for each in groups]
+    again = [decode_counts(encode_counts(group), size=5) for group in groups]
     assert total(again, size=5).tolist() == expected
 
 

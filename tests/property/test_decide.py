@@ -40,7 +40,7 @@ def tables(draw: st.DrawFn) -> dict[str, list[object]]:
 
 
 def layout_named(names: tuple[str, ...]) -> CellsLayout:
-    by_name = {each.name: each for each in LAYOUT.columns}
+    by_name = {column.name: column for column in LAYOUT.columns}
     return CellsLayout(columns=tuple(by_name[name] for name in names))
 
 
@@ -76,12 +76,12 @@ def test_permuting_columns_permutes_the_results_and_nothing_else(
     assert moved.reason == plain.reason
     assert moved.calm_below == plain.calm_below
     # The KS distance sums shares over all columns before it: the last digits may differ, nothing else.
-    assert [(each.column, each.statistic, each.tier, each.endured) for each in moved.findings] == [
-        (each.column, each.statistic, each.tier, each.endured) for each in plain.findings
+    assert [(finding.column, finding.statistic, finding.tier, finding.endured) for finding in moved.findings] == [
+        (finding.column, finding.statistic, finding.tier, finding.endured) for finding in plain.findings
     ]
-    assert [each.sentence for each in moved.findings] == [each.sentence for each in plain.findings]
-    assert {each.name: (each.n, each.missing, each.unseen) for each in moved.columns} == {
-        each.name: (each.n, each.missing, each.unseen) for each in plain.columns
+    assert [finding.sentence for finding in moved.findings] == [finding.sentence for finding in plain.findings]
+    assert {column.name: (column.n, column.missing, column.unseen) for column in moved.columns} == {
+        column.name: (column.n, column.missing, column.unseen) for column in plain.columns
     }
 
 
@@ -97,13 +97,13 @@ def test_a_result_is_consistent_with_itself(
     examined = examine_window(prepared, scale=HOUR, first_half=one, second_half=two, events=events)
     alone = conclude_window(prepared, examined)
     result = conclude_window(prepared, examined, previous=old, previous_events=len(before["b"]))
-    worst = max((each.tier for each in result.findings if each.endured), default=Tier.NONE)
+    worst = max((finding.tier for finding in result.findings if finding.endured), default=Tier.NONE)
     if result.verdict is not Verdict.INCONCLUSIVE:
         assert result.verdict == ("OK" if worst is Tier.NONE else worst.name)
-    assert all(each.tier is Tier.WARNING for each in alone.of_kind(IncidentKind.DRIFT))
+    assert all(finding.tier is Tier.WARNING for finding in alone.of_kind(IncidentKind.DRIFT))
     assert alone == result or examined.needs_previous
     assert (result.calm_below is None) or list(result.calm_below) == sorted(result.calm_below)
-    assert all(f"`{each.column}`" in each.sentence for each in result.findings)
+    assert all(f"`{finding.column}`" in finding.sentence for finding in result.findings)
     assert result.sentence
     assert encode_result(decode_result(encode_result(result))) == encode_result(result)
     if events < prepared.min_events:

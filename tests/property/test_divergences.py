@@ -162,8 +162,8 @@ def test_chi_squared_is_symmetric_and_0_on_itself(drawn: Counted) -> None:
     reference, current, _, starts = joined(drawn)
     together = chi_squared_tests(reference, current, starts=starts)
     alone = [chi_squared_test(each, other) for each, other, _ in drawn]
-    np.testing.assert_allclose(together.statistics, [each.statistic for each in alone], rtol=1e-9, atol=1e-12)
-    assert together.freedoms.tolist() == [each.freedom for each in alone]
+    np.testing.assert_allclose(together.statistics, [test.statistic for test in alone], rtol=1e-9, atol=1e-12)
+    assert together.freedoms.tolist() == [test.freedom for test in alone]
 
 
 @EXAMPLES

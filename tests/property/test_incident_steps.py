@@ -14,11 +14,11 @@ AGES = st.sampled_from((60_000, 3_600_000))
 
 
 def merged(short: str, long: str) -> list[WindowFacts]:
-    return sorted([*line(short), *line(long, length=30)], key=lambda each: (each.end, each.length))
+    return sorted([*line(short), *line(long, length=30)], key=lambda window: (window.end, window.length))
 
 
 def told(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
-    return [(each.incident_id, each.step, each.window_end) for each in decisions if each.tells]
+    return [(decision.incident_id, decision.step, decision.window_end) for decision in decisions if decision.tells]
 
 
 @given(short=LETTERS, long=LETTERS, held_back=HELD_BACK)
@@ -26,14 +26,14 @@ def test_a_step_is_told_once(short: str, long: str, held_back: frozenset[int]) -
     """No two messages say the same step, tier and incident without another step of that incident between them."""
     _, decisions = play(merged(short, long), inhibited=held_back)
     last: dict[str, tuple[Step, int]] = {}
-    for each in decisions:
-        if each.step is Step.NOTHING:
+    for decision in decisions:
+        if decision.step is Step.NOTHING:
             continue
-        if each.tells:
-            assert last.get(each.incident_id) != (each.step, each.tier)
-            last[each.incident_id] = (each.step, each.tier)
-        elif each.step in (Step.RESOLVED, Step.REOPENED):
-            last.pop(each.incident_id, None)
+        if decision.tells:
+            assert last.get(decision.incident_id) != (decision.step, decision.tier)
+            last[decision.incident_id] = (decision.step, decision.tier)
+        elif decision.step in (Step.RESOLVED, Step.REOPENED):
+            last.pop(decision.incident_id, None)
 
 
 @given(short=LETTERS, long=LETTERS)
@@ -41,9 +41,9 @@ def test_inconclusive_windows_are_as_if_they_were_not(short: str, long: str) -> 
     """Leaving them out gives the same state and the same steps."""
     windows = merged(short, long)
     state, decisions = play(windows)
-    without, fewer = play([each for each in windows if each.conclusive])
+    without, fewer = play([window for window in windows if window.conclusive])
     assert state == without
-    assert [each for each in decisions if each.reason != "inconclusive"] == fewer
+    assert [decision for decision in decisions if decision.reason != "inconclusive"] == fewer
 
 
 @given(short=LETTERS, long=LETTERS, cut=st.integers(0, 80), held_back=HELD_BACK)
@@ -80,7 +80,7 @@ def test_an_open_incident_holds_the_highest_tier_held(short: str, long: str) -> 
     state, _ = play(merged(short, long))
     if state is None:
         return
-    held = max((each.tier for each in state.holds.values()), default=0)
+    held = max((hold.tier for hold in state.holds.values()), default=0)
     assert (state.is_open and held == state.tier > 0) or (not state.is_open and held == 0)
 
 

@@ -60,14 +60,14 @@ def brute_force(rows: list[tuple[float, object, int]], group: int) -> list[int]:
 @given(ROWS)
 def test_both_ways_of_counting_equal_brute_force(rows: list[tuple[float, object, int]]) -> None:
     """Sorting the values and searching the edges, or searching each value: the same integers as one by one."""
-    columns = (np.array([each[0] for each in rows]), [each[1] for each in rows])
-    groups = [np.array([i for i, each in enumerate(rows) if each[2] == g], dtype=np.intp) for g in range(4)]
+    columns = (np.array([row[0] for row in rows]), [row[1] for row in rows])
+    groups = [np.array([i for i, row in enumerate(rows) if row[2] == g], dtype=np.intp) for g in range(4)]
     expected = [brute_force(rows, group) for group in range(4)]
     counter = Counter(LAYOUT)
     for way in (counter.count_by_edges, counter.count_by_values, counter.count):
         targets = [np.zeros(LAYOUT.size, dtype=np.uint32) for _ in groups]
         way(columns, groups, targets)
-        assert [each.tolist() for each in targets] == expected
+        assert [target.tolist() for target in targets] == expected
 
 
 RECORDS = st.lists(
@@ -174,10 +174,10 @@ def test_any_batch_size_gives_the_same_panes(size: int) -> None:
     samples = [
         sorted(
             row
-            for block in each.pending.predictions
+            for block in value.pending.predictions
             for row in zip(block.offsets, block.hashes, map(str, block.labels), strict=True)
         )
-        for each in (cut, whole)
+        for value in (cut, whole)
     ]
     assert samples[0] == samples[1]
 
@@ -199,8 +199,8 @@ def test_no_record_stops_the_line(field: str, value: object, noise: bytes) -> No
     counters = bench.counters()
     assert counters.records == 4
     assert counters.counted + counters.duplicates + counters.late + counters.dead == 4
-    assert {each.offset for each in bench.pending.dead_letters} <= {1, 2}
-    assert all(isinstance(each.reason, DeadLetterReason) for each in bench.pending.dead_letters)
+    assert {letter.offset for letter in bench.pending.dead_letters} <= {1, 2}
+    assert all(isinstance(letter.reason, DeadLetterReason) for letter in bench.pending.dead_letters)
     truths = Bench()
     truths.take_bodies(changed, noise, of_topic="truths")
     truths.take_bodies(changed, noise, of_topic="deployments")
@@ -210,5 +210,5 @@ def test_no_record_stops_the_line(field: str, value: object, noise: bytes) -> No
 def test_times_read_all_at_once_are_the_times_read_one_by_one(microseconds: list[int]) -> None:
     """The fast way to epoch milliseconds floors microseconds exactly as integer arithmetic does, 1938 to 2191."""
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    moments: list[datetime | int] = [epoch + timedelta(microseconds=each) for each in microseconds]
-    assert all_millis(moments).tolist() == [each // 1000 for each in microseconds]
+    moments: list[datetime | int] = [epoch + timedelta(microseconds=microsecond) for microsecond in microseconds]
+    assert all_millis(moments).tolist() == [microsecond // 1000 for microsecond in microseconds]

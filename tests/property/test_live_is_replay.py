@@ -165,9 +165,9 @@ class Run:
 
     def finals(self) -> Iterator[tuple[str, ...]]:
         with self.engine.connect() as connection:
-            for each in final_evaluations(connection, self.model.model_id):
-                minute = (each.window_end - START) // MINUTE_MILLIS
-                yield (f"{each.segment_value} {each.length}m {minute}", each.result)
+            for evaluation in final_evaluations(connection, self.model.model_id):
+                minute = (evaluation.window_end - START) // MINUTE_MILLIS
+                yield (f"{evaluation.segment_value} {evaluation.length}m {minute}", evaluation.result)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -47,14 +47,14 @@ def test_long_arrays_have_longer_heads() -> None:
     """Past 65,535 elements MessagePack writes the length in four bytes."""
     values = np.arange(70_000, dtype=np.float64)
     assert np.array_equal(float_column(values.tolist()), values)
-    rows = [(float(each), "text", -float(each)) for each in range(70_000)]
+    rows = [(float(index), "text", -float(index)) for index in range(70_000)]
     assert np.array_equal(float_columns(rows, (0, 2)), [values, -values])
 
 
 @given(st.lists(times | whole_seconds | st.integers(-(10**13), 10**13), max_size=60))
 def test_times_are_rounded_down_to_milliseconds(moments: list[datetime | int]) -> None:
     """Before 1970, after 2514, in any zone, mixed with integers: all the same as one by one."""
-    assert all_millis(moments).tolist() == [millis_of(each) for each in moments]
+    assert all_millis(moments).tolist() == [millis_of(moment) for moment in moments]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=2000), st.integers(0, 10**9))
@@ -68,4 +68,4 @@ def test_runs_of_whole_seconds_are_read_at_once(whole: list[bool], start: int) -
     if changes < 40:
         assert packed is not None
     if packed is not None:
-        assert packed.tolist() == [millis_of(each) for each in moments]
+        assert packed.tolist() == [millis_of(moment) for moment in moments]

@@ -88,9 +88,9 @@ def finding(draw: st.DrawFn, name: str) -> Finding:
 @given(results(), st.booleans())
 def test_a_result_comes_back_as_it_was_to_six_digits(result: WindowResult, knows_names: bool) -> None:
     """Everything but the numbers of columns that proved nothing is equal; those are equal to six digits."""
-    names = tuple(each.name for each in result.columns) if knows_names else ("other",)
+    names = tuple(column.name for column in result.columns) if knows_names else ("other",)
     stored = unpack_result(pack_result(result, names), names)
-    proven = {each.column for each in result.findings}
+    proven = {finding.column for finding in result.findings}
     assert msgspec.structs.replace(stored, columns=()) == msgspec.structs.replace(result, columns=())
     for before, after in zip(result.columns, stored.columns, strict=True):
         if before.name in proven or before.psi_low is not None:
@@ -110,7 +110,7 @@ def test_a_result_comes_back_as_it_was_to_six_digits(result: WindowResult, knows
 @given(results())
 def test_what_is_stored_is_stored_again_the_same(result: WindowResult) -> None:
     """Rounding is done once: a stored result gives the same bytes and the same text, as old rows and replays need."""
-    names = tuple(each.name for each in result.columns)
+    names = tuple(column.name for column in result.columns)
     packed = pack_result(result, names)
     assert pack_result(unpack_result(packed, names), names) == packed
     assert encode_result(result) == encode_result(unpack_result(packed, names))
@@ -148,7 +148,7 @@ def test_a_calm_window_of_twenty_columns_is_small() -> None:
     result = WindowResult(
         verdict=Verdict.OK, events=60_000, columns=columns, calm_below=(True,) * 3, quality_calm=True, sentence=sentence
     )
-    names = tuple(each.name for each in columns)
+    names = tuple(column.name for column in columns)
     packed = pack_result(result, names)
     assert len(packed) < 260
     assert len(msgspec.json.encode(result)) > 13 * len(packed)

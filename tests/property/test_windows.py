@@ -27,19 +27,21 @@ minute_sets = st.lists(st.integers(0, 200), max_size=30)
 @given(scales, minute_sets, st.none() | st.integers(0, 40), st.integers(0, 250))
 def test_due_ends_are_those_of_brute_force(scale: Scale, panes: list[int], after: int | None, until: int) -> None:
     """Every multiple of the step in (after, until] whose window holds a pane, and no other."""
-    stretches = [Stretch(each * MINUTE_MILLIS, (each + 1) * MINUTE_MILLIS) for each in sorted(panes)]
+    stretches = [Stretch(pane * MINUTE_MILLIS, (pane + 1) * MINUTE_MILLIS) for pane in sorted(panes)]
     last = None if after is None else after * scale.step * MINUTE_MILLIS
     expected = [
         end
         for end in range(until + 1)
         if end % scale.step == 0
         and (after is None or end > after * scale.step)
-        and any(end - scale.length <= each < end for each in panes)
+        and any(end - scale.length <= pane < end for pane in panes)
     ]
     found = list(ends_with_events(scale, stretches, after=last, until=until * MINUTE_MILLIS))
     assert found == [each * MINUTE_MILLIS for each in expected]
     reached = [
-        each for each in stretches if last is None or each.stop > last + (scale.step - scale.length) * MINUTE_MILLIS
+        stretch
+        for stretch in stretches
+        if last is None or stretch.stop > last + (scale.step - scale.length) * MINUTE_MILLIS
     ]
     if found:
         assert first_end_with_events(scale, reached[0], after=last) == found[0]
@@ -51,24 +53,24 @@ def test_covering_ends_are_those_of_brute_force(scale: Scale, minutes: list[int]
     expected = {
         end * MINUTE_MILLIS
         for end in range(until + 1)
-        if end % scale.step == 0 and any(end - scale.length <= each < end for each in minutes)
+        if end % scale.step == 0 and any(end - scale.length <= minute < end for minute in minutes)
     }
-    found = ends_covering(scale, (each * MINUTE_MILLIS for each in minutes), until=until * MINUTE_MILLIS)
+    found = ends_covering(scale, (minute * MINUTE_MILLIS for minute in minutes), until=until * MINUTE_MILLIS)
     assert found == expected
 
 
 @given(scales, minute_sets, st.integers(1, 60))
 def test_cuts_are_those_of_brute_force(scale: Scale, minutes: list[int], number: int) -> None:
     """Each part of a window holds exactly the rows whose minute lies in it."""
-    rows = [PaneRow(index, 1, each * MINUTE_MILLIS, 1, 1, 0) for index, each in enumerate(sorted(minutes))]
+    rows = [PaneRow(index, 1, minute * MINUTE_MILLIS, 1, 1, 0) for index, minute in enumerate(sorted(minutes))]
     window = Window(scale, number * scale.step * MINUTE_MILLIS)
     cut = StepRows(scale, rows).window(window.end)
 
     def between(start: int, stop: int) -> list[int]:
-        return [each.row_id for each in rows if start <= each.start < stop]
+        return [row.row_id for row in rows if start <= row.start < stop]
 
     def ids(steps: tuple[tuple[PaneRow, ...], ...]) -> list[int]:
-        return sorted(each.row_id for step in steps for each in step)
+        return sorted(pane.row_id for step in steps for pane in step)
 
     assert ids(cut.first_half) == between(window.start, window.middle)
     assert ids(cut.second_half) == between(window.middle, window.end)
@@ -82,7 +84,7 @@ def test_cuts_are_those_of_brute_force(scale: Scale, minutes: list[int], number:
 def test_panes_merge_in_any_order_and_grouping(vectors: list[list[int]], random: object) -> None:
     """Integers only: however panes are grouped, stored and added, the sum is the same, bit by bit."""
     expected = np.sum(np.array(vectors, dtype=np.int64), axis=0)
-    parts = [decode_counts(encode_counts(np.array(each, dtype=np.int64)), size=4) for each in vectors]
+    parts = [decode_counts(encode_counts(np.array(vector, dtype=np.int64)), size=4) for vector in vectors]
     while len(parts) > 1:
         random.shuffle(parts)  # type: ignore[attr-defined]
         merged = total(parts[:2], size=4)
@@ -105,10 +107,10 @@ def test_no_window_to_come_cuts_inside_a_longer_span(progress: list[tuple[Scale,
     settled = [ScaleProgress(scale, ends * scale.step * MINUTE_MILLIS) for scale, ends in progress]
     limit = compactable_before(settled, span=span)
     size = span * MINUTE_MILLIS
-    for each in settled:
-        step = each.scale.step * MINUTE_MILLIS
-        for end in range(each.settled_until + step, each.settled_until + 30 * step, step):
-            window = Window(each.scale, end)
+    for scale in settled:
+        step = scale.scale.step * MINUTE_MILLIS
+        for end in range(scale.settled_until + step, scale.settled_until + 30 * step, step):
+            window = Window(scale.scale, end)
             for cut in (window.previous_start, window.start, window.middle, window.end):
                 start = bucket_start(cut, span=span)
                 may_be_built = limit is None or start + size <= limit
@@ -137,9 +139,9 @@ def test_reading_ends_are_those_of_brute_force(scale: Scale, minutes: list[int],
     expected = {
         end * MINUTE_MILLIS
         for end in range(until + 1)
-        if end % scale.step == 0 and any(end - 2 * scale.length <= each < end for each in minutes)
+        if end % scale.step == 0 and any(end - 2 * scale.length <= minute < end for minute in minutes)
     }
-    assert ends_reading(scale, (each * MINUTE_MILLIS for each in minutes), until=until * MINUTE_MILLIS) == expected
+    assert ends_reading(scale, (minute * MINUTE_MILLIS for minute in minutes), until=until * MINUTE_MILLIS) == expected
 
 
 @given(scales, st.integers(0, 40))

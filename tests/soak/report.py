@@ -33,16 +33,16 @@ class SoakReport:
 
     @property
     def lost(self) -> int:
-        return sum(each.lost for each in self.compared)
+        return sum(row.lost for row in self.compared)
 
     @property
     def doubled(self) -> int:
-        return sum(each.doubled for each in self.compared)
+        return sum(row.doubled for row in self.compared)
 
     @property
     def is_clean(self) -> bool:
         failed = self.unsettled or self.tally.crashes or self.tally.stopped
-        return not failed and all(each.is_equal for each in self.compared)
+        return not failed and all(row.is_equal for row in self.compared)
 
     def lines(self) -> list[str]:
         """Return the figures for people."""
@@ -58,16 +58,15 @@ class SoakReport:
             f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
         ]
         found += [
-            f"{each.what:<40} {each.expected:>12,} {each.found:>12,} {each.lost:>8,} {each.doubled:>8,}"
-            f" {each.differing:>8,}"
-            for each in self.compared
+            f"{row.what:<40} {row.expected:>12,} {row.found:>12,} {row.lost:>8,} {row.doubled:>8,} {row.differing:>8,}"
+            for row in self.compared
         ]
-        for each in self.compared:
-            found += [f"  {each.what}: {example}" for example in each.examples]
+        for row in self.compared:
+            found += [f"  {row.what}: {example}" for example in row.examples]
         found += [f"never done: {self.unsettled}"] if self.unsettled else []
         found += [f"stopped by itself: {partition}" for partition in tally.stopped]
-        found += [f"slow to end: {each}" for each in tally.slow_stops]
-        found += [f"crashed: {each}" for each in tally.crashes]
+        found += [f"slow to end: {stop}" for stop in tally.slow_stops]
+        found += [f"crashed: {crash}" for crash in tally.crashes]
         verdict = "nothing lost, nothing doubled" if self.is_clean else "NOT what was promised"
         return [*found, "", f"{self.disturbances:,} kills and restarts: {verdict}"]
 
@@ -85,8 +84,8 @@ class SoakReport:
                 "sent": self.sent,
                 "lost": self.lost,
                 "doubled": self.doubled,
-                "compared": {each.what: [each.expected, each.found, each.lost, each.doubled, each.differing]
-                             for each in self.compared},
+                "compared": {row.what: [row.expected, row.found, row.lost, row.doubled, row.differing]
+                             for row in self.compared},
                 "unsettled": self.unsettled,
                 "crashes": self.tally.crashes,
                 "stopped": self.tally.stopped,

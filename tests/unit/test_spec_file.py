@@ -31,7 +31,7 @@ def _problems(text: str) -> tuple[str, ...]:
 def test_a_short_spec_has_the_published_defaults() -> None:
     """Only what has no default must be written; scales are the six of the architecture."""
     spec = parse_spec(VALID, source="fraud.yaml")
-    assert [(each.length, each.step) for each in spec.scales] == [
+    assert [(scale.length, scale.step) for scale in spec.scales] == [
         (10, 1),
         (30, 3),
         (60, 5),

@@ -37,7 +37,7 @@ class TimeAxis:
     def ticks(self) -> tuple[tuple[int, str], ...]:
         """Return round moments (ms, UTC) with their labels."""
         span = self.stop - self.start
-        step = next((each for each in _STEPS if span / each <= TICKS_AT_MOST), _STEPS[-1])
+        step = next((candidate for candidate in _STEPS if span / candidate <= TICKS_AT_MOST), _STEPS[-1])
         first = -(-self.start // step) * step
         return tuple((at, _label(to_datetime(at), step)) for at in range(first, self.stop + 1, step))
 
@@ -75,7 +75,7 @@ def _label(moment: datetime, step: int) -> str:
 def psi_chart(report: BacktestReport, track: PsiTrack, *, labelled: bool) -> Element:
     """Return the chart of one column; *labelled*: with the axis of time below."""
     axis, tiers = time_axis(report.charts), {name: getattr(report.rule, name) for name in TIERS}
-    values = [each for each in track.psi if each is not None]
+    values = [value for value in track.psi if value is not None]
     most = max(values, default=0.0)
     top = max(tiers["critical"] * 1.15, min(most * 1.1, tiers["critical"] * 4))
     scale = _Scale(0.0, top)
@@ -104,15 +104,15 @@ def psi_chart(report: BacktestReport, track: PsiTrack, *, labelled: bool) -> Ele
 def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
     """Return accuracy with its interval, the reference's and the floor."""
     axis = time_axis(report.charts)
-    lows, highs = [each.low for each in accuracy.points], [each.high for each in accuracy.points]
-    marks = [each for each in (accuracy.reference_accuracy, accuracy.floor) if each is not None]
+    lows, highs = [point.low for point in accuracy.points], [point.high for point in accuracy.points]
+    marks = [value for value in (accuracy.reference_accuracy, accuracy.floor) if value is not None]
     low, high = min([*lows, *marks]), max([*highs, *marks])
     room = max((high - low) * 0.08, 0.005)
     scale = _Scale(max(low - room, 0.0), min(high + room, 1.0))
-    points = [(axis.x(millis_of(each.end)), each) for each in accuracy.points]
+    points = [(axis.x(millis_of(point.end)), point) for point in accuracy.points]
     bars = [
-        element("line", class_="series", x1=x, x2=x, y1=scale.y(each.low), y2=scale.y(each.high), opacity=0.35)
-        for x, each in points
+        element("line", class_="series", x1=x, x2=x, y1=scale.y(point.low), y2=scale.y(point.high), opacity=0.35)
+        for x, point in points
     ]
     levels: list[tuple[float, str, str]] = []
     if accuracy.floor is not None:
@@ -123,7 +123,7 @@ def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
         element("text", "Accuracy", class_="strong", x=0, y=TOP + 10),
         element("text", f"windows of {accuracy.scale}", class_="faint", x=0, y=TOP + 25),
     ]
-    curve = _curve([(x, scale.y(each.accuracy)) for x, each in points])
+    curve = _curve([(x, scale.y(point.accuracy)) for x, point in points])
     ends = _values(scale, (scale.low, scale.high), digits=3)
     return _chart(
         axis, [*head, *ends, *_levels(scale, sorted(levels)), *bars, *curve], labelled=True, label="Accuracy over time"
@@ -169,20 +169,20 @@ def _values(scale: _Scale, values: Sequence[float], *, digits: int = 2) -> list[
     return [
         element(
             "text",
-            f"{each:.{digits}f}".removesuffix(".00"),
+            f"{value:.{digits}f}".removesuffix(".00"),
             class_="faint",
             x=LEFT - 8,
-            y=scale.y(each) + 4,
+            y=scale.y(value) + 4,
             text_anchor="end",
         )
-        for each in values
+        for value in values
     ]
 
 
 def _curve(points: Sequence[Point | None]) -> Iterator[Element]:
     """Yield a line for each stretch without gaps; a point that stands alone is a dot."""
-    for there, stretch in groupby(points, key=lambda each: each is not None):
-        found = [each for each in stretch if each is not None]
+    for there, stretch in groupby(points, key=lambda point: point is not None):
+        found = [point for point in stretch if point is not None]
         if there and len(found) == 1:
             yield element("circle", class_="lone", cx=found[0][0], cy=found[0][1], r=1.6)
         elif there:

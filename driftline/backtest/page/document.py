@@ -45,7 +45,7 @@ def _content(report: BacktestReport) -> Iterator[Element]:
     yield from _section("When", timeline(report), _legend(), say=_when(report))
     if report.charts.psi:
         shown = report.charts.psi
-        charts = [psi_chart(report, each, labelled=each is shown[-1]) for each in shown]
+        charts = [psi_chart(report, track, labelled=track is shown[-1]) for track in shown]
         yield from _section("How far the columns moved", *charts, say=_psi_caption(report))
     if report.accuracy is not None:
         yield from _accuracy(report)
@@ -60,7 +60,7 @@ def _content(report: BacktestReport) -> Iterator[Element]:
     if report.actions:
         yield from _section("What would have been asked of other systems", actions_table(report.actions))
     if report.notes:
-        notes = [element("li", sentence(each)) for each in report.notes]
+        notes = [element("li", sentence(note)) for note in report.notes]
         yield element("h2", "To read this right")
         yield element("ul", *notes, class_="notes")
     yield _foot(report)
@@ -68,7 +68,7 @@ def _content(report: BacktestReport) -> Iterator[Element]:
 
 def _head(report: BacktestReport) -> Iterator[Element]:
     history, told = report.history, report.told
-    judged = sum(each.judged for each in report.scales)
+    judged = sum(scale.judged for scale in report.scales)
     calm = not told.incidents and judged > 0
     yield element(
         "p",
@@ -79,7 +79,7 @@ def _head(report: BacktestReport) -> Iterator[Element]:
     )
     yield element("h1", headline(report), **({"class": "calm"} if calm else {}))
     yield element("p", subline(report), class_="lead")
-    windows = sum(each.windows for each in report.scales)
+    windows = sum(scale.windows for scale in report.scales)
     cards = (
         ("pages a week", rate_text(told.pages_per_week), f"{told.pages:,} in {days_text(history.days)}"),
         ("warnings a week", rate_text(told.warnings_per_week), f"{told.warnings:,} in {days_text(history.days)}"),
@@ -91,7 +91,7 @@ def _head(report: BacktestReport) -> Iterator[Element]:
         ),
         ("windows judged", percent_text(judged / windows) if windows else "–", f"{judged:,} of {windows:,}"),
     )
-    yield element("div", *(_card(*each) for each in cards), class_="cards")
+    yield element("div", *(_card(*card) for card in cards), class_="cards")
 
 
 def _card(name: str, figure: str, more: str) -> Element:
@@ -174,11 +174,13 @@ def _incidents(report: BacktestReport) -> Iterator[Element]:
     if report.incidents:
         yield element("div", incidents_table(report), class_="scroll")
         return
-    closest = max(report.charts.psi, key=lambda each: max((psi or 0.0 for psi in each.psi), default=0.0), default=None)
+    closest = max(
+        report.charts.psi, key=lambda track: max((psi or 0.0 for psi in track.psi), default=0.0), default=None
+    )
     text = [element("p", headline(report), class_="good")]
     if closest is not None:
-        largest = max((each or 0.0 for each in closest.psi), default=0.0)
-        proven = any(each is not None and each > report.rule.warning for each in closest.proven)
+        largest = max((value or 0.0 for value in closest.psi), default=0.0)
+        proven = any(value is not None and value > report.rule.warning for value in closest.proven)
         why = "proven in single windows, but it did not last" if proven else "never proven to pass the warning tier"
         text.append(
             element(

@@ -14,15 +14,17 @@ def element(tag: str, *content: Content, **attributes: str | float) -> Element:
 
     An attribute that Python cannot spell has underscores: ``class_``, ``stroke_width``, ``viewBox``.
     """
-    made = Element(tag, {name.rstrip("_").replace("_", "-"): _value(each) for name, each in attributes.items()})
-    for each in content:
-        if isinstance(each, str):
+    made = Element(
+        tag, {name.rstrip("_").replace("_", "-"): _value(attribute) for name, attribute in attributes.items()}
+    )
+    for item in content:
+        if isinstance(item, str):
             if len(made):
-                made[-1].tail = (made[-1].tail or "") + printable(each)
+                made[-1].tail = (made[-1].tail or "") + printable(item)
             else:
-                made.text = (made.text or "") + printable(each)
-        elif each is not None:
-            made.append(each)
+                made.text = (made.text or "") + printable(item)
+        elif item is not None:
+            made.append(item)
     return made
 
 
@@ -39,7 +41,7 @@ def printable(text: str) -> str:
 
 def written(*elements: Element) -> str:
     """Return the elements as HTML."""
-    return "\n".join(tostring(each, encoding="unicode", method="html") for each in elements)
+    return "\n".join(tostring(element, encoding="unicode", method="html") for element in elements)
 
 
 def _value(value: str | float) -> str:

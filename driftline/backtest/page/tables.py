@@ -39,7 +39,7 @@ def table(
         return element(tag, *parts, **({"class": classes[at]} if at in classes else {}))
 
     head = element("tr", *(cell("th", at, heading) for at, heading in enumerate(headings)))
-    body = [element("tr", *(cell("td", at, each) for at, each in enumerate(row))) for row in rows]
+    body = [element("tr", *(cell("td", at, text) for at, text in enumerate(row))) for row in rows]
     return element("table", element("thead", head), element("tbody", *body))
 
 
@@ -53,13 +53,13 @@ def incidents_table(report: BacktestReport) -> Element:
     several = len(report.history.versions) > 1
     return table(
         ("opened (UTC)", "open for", "tier", "what", "why"),
-        [_incident_row(each, several=several) for each in report.incidents[:INCIDENTS_SHOWN]],
+        [_incident_row(incident, several=several) for incident in report.incidents[:INCIDENTS_SHOWN]],
         tight=(0, 2),
     )
 
 
 def _incident_row(incident: IncidentPart, *, several: bool) -> list[Cell]:
-    pages = sum(each.page for each in incident.steps)
+    pages = sum(step.page for step in incident.steps)
     version: Content = element("div", "version ", element("code", incident.version), class_="soft") if several else None
     what: list[Content] = [
         kind_text(incident.kind),
@@ -80,19 +80,19 @@ def _incident_row(incident: IncidentPart, *, several: bool) -> list[Cell]:
 
 
 def _details(incident: IncidentPart) -> Element:
-    others = [element("li", sentence(each)) for each in incident.findings[1:]]
+    others = [element("li", sentence(finding)) for finding in incident.findings[1:]]
     also = [element("p", "Also at its worst:", class_="soft"), element("ul", *others)] if others else []
     steps = table(
         ("known at (UTC)", "step", "tier", "window", "told"),
         [
             (
-                moment_text(each.at),
-                each.step,
-                each.tier,
-                each.scale,
-                "page" if each.page else "yes" if each.told else f"no: {each.reason.replace('_', ' ')}",
+                moment_text(step.at),
+                step.step,
+                step.tier,
+                step.scale,
+                "page" if step.page else "yes" if step.told else f"no: {step.reason.replace('_', ' ')}",
             )
-            for each in incident.steps[:STEPS_SHOWN]
+            for step in incident.steps[:STEPS_SHOWN]
         ],
         tight=range(5),
     )
@@ -105,10 +105,10 @@ def _details(incident: IncidentPart) -> Element:
 
 def rules_table(report: BacktestReport) -> Element:
     """Return both rules side by side."""
-    figures = [comparison(each) for each in report.rules]
+    figures = [comparison(rule) for rule in report.rules]
     rows: list[Sequence[Cell]] = [(lines[0][0], *(value for _, value in lines)) for lines in zip(*figures, strict=True)]
-    rows.append(("columns named most", *(columns_text(each.columns, at_most=4) or "none" for each in report.rules)))
-    names = [RULE_NAMES.get(each.rule, each.rule) for each in report.rules]
+    rows.append(("columns named most", *(columns_text(rule.columns, at_most=4) or "none" for rule in report.rules)))
+    names = [RULE_NAMES.get(rule.rule, rule.rule) for rule in report.rules]
     made = table(("", *names), rows, numbers=range(1, len(figures) + 1))
     made.set("class", "narrow")
     return made
@@ -141,7 +141,7 @@ def scales_table(scales: Sequence[ScalePart], *, textbook: bool) -> Element:
         "incidents opened",
         "not judged because",
     ]
-    return table(headings, [row(each) for each in scales], numbers=range(1, len(headings) - 1), tight=(0,))
+    return table(headings, [row(scale) for scale in scales], numbers=range(1, len(headings) - 1), tight=(0,))
 
 
 def _reasons(scale: ScalePart) -> str:
@@ -159,15 +159,15 @@ def columns_table(columns: Sequence[ColumnPart], *, textbook: bool) -> Element:
     headings = ["column", "worst tier", "incidents led", "in incidents", "alarming windows", *beside, "largest PSI"]
     rows: list[list[Cell]] = [
         [
-            element("code", each.name),
-            badge(each.tier),
-            f"{each.led:,}",
-            f"{each.incidents:,}",
-            f"{each.windows:,}",
-            *([f"{each.textbook_windows:,}"] if textbook else []),
-            _psi(each),
+            element("code", column.name),
+            badge(column.tier),
+            f"{column.led:,}",
+            f"{column.incidents:,}",
+            f"{column.windows:,}",
+            *([f"{column.textbook_windows:,}"] if textbook else []),
+            _psi(column),
         ]
-        for each in columns[:COLUMNS_SHOWN]
+        for column in columns[:COLUMNS_SHOWN]
     ]
     return table(headings, rows, numbers=range(2, len(headings)))
 
@@ -185,12 +185,12 @@ def actions_table(actions: Sequence[ActionPart]) -> Element:
         ("window until (UTC)", "action", "outcome", "because"),
         [
             (
-                moment_text(each.at),
-                each.action + (f" to {each.to_version}" if each.to_version else ""),
-                badge_of(each.outcome),
-                each.explanation,
+                moment_text(action.at),
+                action.action + (f" to {action.to_version}" if action.to_version else ""),
+                badge_of(action.outcome),
+                action.explanation,
             )
-            for each in actions[:ACTIONS_SHOWN]
+            for action in actions[:ACTIONS_SHOWN]
         ],
         tight=(0, 1, 2),
     )
@@ -211,13 +211,13 @@ def segments_table(segments: Sequence[SegmentPart]) -> Element:
         ("segment", "value", "windows", "judged", "alarming"),
         [
             (
-                element("code", each.tag),
-                element("code", each.value),
-                f"{each.windows:,}",
-                percent_text(each.judged / each.windows),
-                f"{each.alarming:,}",
+                element("code", segment.tag),
+                element("code", segment.value),
+                f"{segment.windows:,}",
+                percent_text(segment.judged / segment.windows),
+                f"{segment.alarming:,}",
             )
-            for each in segments
+            for segment in segments
         ],
         numbers=(2, 3, 4),
     )

@@ -73,16 +73,16 @@ def _hatching() -> Element:
 def _lanes(report: BacktestReport) -> list[tuple[str, list[IncidentPart]]]:
     several = len(report.history.versions) > 1
     lanes: dict[str, list[IncidentPart]] = {}
-    for each in report.incidents:
-        version = f" {each.version}" if several else ""
-        lanes.setdefault(kind_text(each.kind) + version, []).append(each)
+    for incident in report.incidents:
+        version = f" {incident.version}" if several else ""
+        lanes.setdefault(kind_text(incident.kind) + version, []).append(incident)
     return sorted(lanes.items())
 
 
 def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float) -> Iterator[Element]:
     yield element("text", name[:22], x=0, y=y + 13)
     yield element("line", class_="rule", x1=LEFT, x2=WIDTH - RIGHT, y1=y + 9, y2=y + 9)
-    for each in incidents:
+    for incident in incidents:
         bars = [
             element(
                 "rect",
@@ -93,11 +93,13 @@ def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float)
                 height=12,
                 rx=1.5,
             )
-            for start, stop, tier in _spans(each, until=axis.stop)
+            for start, stop, tier in _spans(incident, until=axis.stop)
         ]
-        pages = [_mark(axis.x(millis_of(step.at)), y) for step in each.steps if step.page]
-        closed = "still open at the end" if each.closed is None else f"closed {moment_text(each.closed)}"
-        title = element("title", f"{each.tier}, opened {moment_text(each.opened)}, {closed}. {each.sentence}")
+        pages = [_mark(axis.x(millis_of(step.at)), y) for step in incident.steps if step.page]
+        closed = "still open at the end" if incident.closed is None else f"closed {moment_text(incident.closed)}"
+        title = element(
+            "title", f"{incident.tier}, opened {moment_text(incident.opened)}, {closed}. {incident.sentence}"
+        )
         yield element("g", title, *bars, *pages)
 
 

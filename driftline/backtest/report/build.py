@@ -53,7 +53,7 @@ def accuracy_part(outcome: BacktestOutcome, *, spec: ModelSpec, profile: Referen
     """Return what is known of accuracy; None where no truths were given."""
     if outcome.truths == 0:
         return None
-    windows = Counter(each.length for each in outcome.accuracies)
+    windows = Counter(accuracy.length for accuracy in outcome.accuracies)
     version, length = _shown(outcome)
     return AccuracyPart(
         labelled=outcome.labelled,
@@ -62,7 +62,7 @@ def accuracy_part(outcome: BacktestOutcome, *, spec: ModelSpec, profile: Referen
         reference_accuracy=profile.correct / profile.labelled if profile.labelled else None,
         floor=spec.accuracy.floor,
         drop=spec.accuracy.drop,
-        windows={str(each): windows[each.length] for each in spec.scales},
+        windows={str(scale): windows[scale.length] for scale in spec.scales},
         version=version,
         scale=span_text(length) if length else "",
         points=_points(outcome, version=version, length=length),
@@ -71,34 +71,34 @@ def accuracy_part(outcome: BacktestOutcome, *, spec: ModelSpec, profile: Referen
 
 def _shown(outcome: BacktestOutcome) -> tuple[str, int]:
     """Return version and length of the windows that are drawn: of the last version, the length nearest to an hour."""
-    measured = [each for each in outcome.accuracies if each.accuracy is not None]
+    measured = [accuracy for accuracy in outcome.accuracies if accuracy.accuracy is not None]
     if not measured:
         return "", 0
-    version = max(measured, key=lambda each: each.window_end).version
-    lengths = {each.length for each in measured if each.version == version}
-    return version, min(lengths, key=lambda each: abs(each - HOUR))
+    version = max(measured, key=lambda evaluation: evaluation.window_end).version
+    lengths = {evaluation.length for evaluation in measured if evaluation.version == version}
+    return version, min(lengths, key=lambda length: abs(length - HOUR))
 
 
 def _points(outcome: BacktestOutcome, *, version: str, length: int) -> tuple[AccuracyPoint, ...]:
     last: dict[int, FinalPerformance] = {}
-    for each in outcome.accuracies:
-        if (each.version, each.length) == (version, length) and each.accuracy is not None:
-            last[outcome.tracks.buckets.of_end(each.window_end)] = each
+    for accuracy in outcome.accuracies:
+        if (accuracy.version, accuracy.length) == (version, length) and accuracy.accuracy is not None:
+            last[outcome.tracks.buckets.of_end(accuracy.window_end)] = accuracy
     return tuple(
         AccuracyPoint(
-            end=iso_utc(each.window_end),
-            accuracy=round(each.accuracy, 5),
-            low=round(each.low, 5),
-            high=round(each.high, 5),
+            end=iso_utc(evaluation.window_end),
+            accuracy=round(evaluation.accuracy, 5),
+            low=round(evaluation.low, 5),
+            high=round(evaluation.high, 5),
         )
-        for _, each in sorted(last.items())
-        if each.accuracy is not None and each.low is not None and each.high is not None
+        for _, evaluation in sorted(last.items())
+        if evaluation.accuracy is not None and evaluation.low is not None and evaluation.high is not None
     )
 
 
 def incident_part(incident: RaisedIncident, *, until: int) -> IncidentPart:
     """Return *incident*, which is looked at when the history ends (*until*, ms)."""
-    worst = max(incident.steps, key=lambda each: each.tier)  # the first of the worst
+    worst = max(incident.steps, key=lambda step: step.tier)  # the first of the worst
     columns = [finding.column for step in incident.steps for finding in step.findings if finding.column]
     return IncidentPart(
         id=incident.id,
@@ -112,8 +112,8 @@ def incident_part(incident: RaisedIncident, *, until: int) -> IncidentPart:
         scale=span_text(incident.steps[0].length),
         columns=tuple(dict.fromkeys(columns)),
         sentence=worst.findings[0].sentence if worst.findings else worst.sentence,
-        findings=tuple(each.sentence for each in worst.findings),
-        steps=tuple(_step_part(each) for each in incident.steps),
+        findings=tuple(finding.sentence for finding in worst.findings),
+        steps=tuple(_step_part(step) for step in incident.steps),
     )
 
 
@@ -133,7 +133,9 @@ def _step_part(step: RaisedStep) -> StepPart:
 
 def action_parts(outcome: BacktestOutcome) -> tuple[ActionPart, ...]:
     """Return what would have been asked of other systems and what would have been refused, in order of time."""
-    return tuple(_action_part(each) for each in sorted(outcome.actions, key=lambda each: (each.end, each.kind)))
+    return tuple(
+        _action_part(action) for action in sorted(outcome.actions, key=lambda action: (action.end, action.kind))
+    )
 
 
 def _action_part(action: ProposedAction) -> ActionPart:
@@ -163,7 +165,7 @@ def report_of(outcome: BacktestOutcome, *, spec: ModelSpec, profile: ReferencePr
         rule=_rule_part(spec),
         told=_told_part(outcome),
         rules=_rules(outcome, spec),
-        incidents=tuple(incident_part(each, until=outcome.last) for each in outcome.incidents),
+        incidents=tuple(incident_part(incident, until=outcome.last) for incident in outcome.incidents),
         actions=action_parts(outcome),
         columns=column_parts(outcome, monitored=monitored),
         scales=scales,
@@ -204,7 +206,7 @@ def _rule_part(spec: ModelSpec) -> RulePart:
         critical=spec.drift.tiers.critical,
         ks_warning=spec.drift.ks_warning,
         min_events=spec.windows.min_events,
-        scales=tuple(str(each) for each in spec.scales),
+        scales=tuple(str(scale) for scale in spec.scales),
     )
 
 
@@ -219,7 +221,7 @@ def _told_part(outcome: BacktestOutcome) -> ToldPart:
         follow_ups=messages.follow_ups,
         incidents=len(incidents),
         incidents_per_week=_per_week(len(incidents), outcome),
-        open_at_end=sum(each.resolved_end is None for each in incidents),
+        open_at_end=sum(incident.resolved_end is None for incident in incidents),
         open_hours=round(millis / HOUR_MILLIS, 2),
         open_share=_share(millis, outcome.last - outcome.first),
     )
@@ -227,13 +229,13 @@ def _told_part(outcome: BacktestOutcome) -> ToldPart:
 
 def _rules(outcome: BacktestOutcome, spec: ModelSpec) -> tuple[RuleFigures, ...]:
     windows = input_windows(outcome)
-    of_inputs = [each for each in outcome.incidents if each.kind is not IncidentKind.PERFORMANCE]
-    own = [(each, each.verdict) for each in windows]
-    columns = Counter(name for each in windows for name in dict.fromkeys(found.column for found in each.findings))
+    of_inputs = [incident for incident in outcome.incidents if incident.kind is not IncidentKind.PERFORMANCE]
+    own = [(window, window.verdict) for window in windows]
+    columns = Counter(name for window in windows for name in dict.fromkeys(found.column for found in window.findings))
     figures = [_figures(outcome, spec.drift.rule, own, of_inputs, columns)]
     if outcome.textbook is not None:
-        beside = [(each, each.textbook.verdict) for each in windows if each.textbook is not None]
-        columns = Counter(name for each in windows if each.textbook is not None for name in each.textbook.columns)
+        beside = [(window, window.textbook.verdict) for window in windows if window.textbook is not None]
+        columns = Counter(name for window in windows if window.textbook is not None for name in window.textbook.columns)
         figures.append(_figures(outcome, "textbook", beside, outcome.textbook, columns))
     return tuple(figures)
 

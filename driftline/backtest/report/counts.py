@@ -54,7 +54,7 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
         incidents.update(set(named))
         led.update(named[:1])
     for window in input_windows(outcome):
-        for column in dict.fromkeys(each.column for each in window.findings):
+        for column in dict.fromkeys(finding.column for finding in window.findings):
             windows[column] += 1
         for finding in window.findings:
             tiers[finding.column] = max(tiers.get(finding.column, Tier.NONE), finding.tier)
@@ -75,16 +75,16 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
         )
         for name in {**incidents, **windows, **textbook}
     ]
-    return tuple(sorted(parts, key=lambda each: (-each.led, -each.windows, -each.textbook_windows, each.name)))
+    return tuple(sorted(parts, key=lambda part: (-part.led, -part.windows, -part.textbook_windows, part.name)))
 
 
 def monitored_columns(spec: ModelSpec, profile: ReferenceProfile) -> frozenset[str]:
     """Return the columns that are judged, not only shown."""
     features = {name for name, column in spec.columns.items() if column.monitor}
     return frozenset(
-        each.name
-        for each in profile.layout.columns
-        if (each.name in features if each.role is ColumnRole.FEATURE else each.role is not ColumnRole.LATENCY)
+        column.name
+        for column in profile.layout.columns
+        if (column.name in features if column.role is ColumnRole.FEATURE else column.role is not ColumnRole.LATENCY)
     )
 
 
@@ -137,24 +137,24 @@ def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> d
 
 
 def _rounded(values: Float32s) -> tuple[float | None, ...]:
-    return tuple(None if np.isnan(each) else round(each, 4) for each in values.tolist())
+    return tuple(None if np.isnan(value) else round(value, 4) for value in values.tolist())
 
 
 def input_windows(outcome: BacktestOutcome) -> tuple[JudgedWindow, ...]:
     """Return the windows of inputs of whole versions: those that move incidents."""
     return tuple(
-        each
-        for each in outcome.windows
-        if each.kind is EvaluationKind.INPUTS and each.series.segment_tag == ALL_SEGMENT
+        window
+        for window in outcome.windows
+        if window.kind is EvaluationKind.INPUTS and window.series.segment_tag == ALL_SEGMENT
     )
 
 
 def scale_parts(outcome: BacktestOutcome, spec: ModelSpec) -> tuple[ScalePart, ...]:
     """Return every scale of the spec, also those of which no window ended."""
-    by_scale: dict[Scale, list[JudgedWindow]] = {each: [] for each in spec.scales}
+    by_scale: dict[Scale, list[JudgedWindow]] = {scale: [] for scale in spec.scales}
     for window in input_windows(outcome):
         by_scale[window.scale].append(window)
-    opened = Counter(each.steps[0].length for each in outcome.incidents)
+    opened = Counter(incident.steps[0].length for incident in outcome.incidents)
     return tuple(
         _scale_part(scale, windows, outcome.tracks.buckets, incidents=opened[scale.length])
         for scale, windows in by_scale.items()
@@ -162,10 +162,10 @@ def scale_parts(outcome: BacktestOutcome, spec: ModelSpec) -> tuple[ScalePart, .
 
 
 def _scale_part(scale: Scale, windows: list[JudgedWindow], buckets: TimeBuckets, *, incidents: int) -> ScalePart:
-    verdicts = Counter(each.verdict for each in windows)
-    judged = [each.end for each in windows if each.verdict is not Verdict.INCONCLUSIVE]
-    reasons = Counter(each.reason for each in windows if each.verdict is Verdict.INCONCLUSIVE)
-    textbook = [(each.end, each.textbook.verdict) for each in windows if each.textbook is not None]
+    verdicts = Counter(window.verdict for window in windows)
+    judged = [window.end for window in windows if window.verdict is not Verdict.INCONCLUSIVE]
+    reasons = Counter(window.reason for window in windows if window.verdict is Verdict.INCONCLUSIVE)
+    textbook = [(window.end, window.textbook.verdict) for window in windows if window.textbook is not None]
     return ScalePart(
         scale=str(scale),
         step=span_text(scale.step),
@@ -176,10 +176,10 @@ def _scale_part(scale: Scale, windows: list[JudgedWindow], buckets: TimeBuckets,
         critical=verdicts[Verdict.CRITICAL],
         inconclusive=dict(reasons.most_common()),
         first_judged=iso_utc(min(judged)) if judged else None,
-        typical_events=median_low([each.events for each in windows]) if windows else 0,
+        typical_events=median_low([window.events for window in windows]) if windows else 0,
         incidents=incidents,
         textbook_alarming=sum(verdict in ALARMING for _, verdict in textbook),
-        strip=_strip(((each.end, each.verdict) for each in windows), scale, buckets),
+        strip=_strip(((window.end, window.verdict) for window in windows), scale, buckets),
         textbook_strip=_strip(textbook, scale, buckets),
     )
 
@@ -210,16 +210,16 @@ def alarming_runs(verdicts: Sequence[tuple[JudgedWindow, Verdict]]) -> int:
 def segment_parts(outcome: BacktestOutcome) -> tuple[SegmentPart, ...]:
     """Return each segment's windows over all scales and versions, by tag and value."""
     found: dict[tuple[str, str], list[Verdict]] = {}
-    for each in outcome.windows:
-        if each.kind is EvaluationKind.INPUTS and each.series.segment_tag != ALL_SEGMENT:
-            found.setdefault((each.series.segment_tag, each.series.segment_value), []).append(each.verdict)
+    for window in outcome.windows:
+        if window.kind is EvaluationKind.INPUTS and window.series.segment_tag != ALL_SEGMENT:
+            found.setdefault((window.series.segment_tag, window.series.segment_value), []).append(window.verdict)
     return tuple(
         SegmentPart(
             tag=tag,
             value=value,
             windows=len(verdicts),
-            judged=sum(each is not Verdict.INCONCLUSIVE for each in verdicts),
-            alarming=sum(each in ALARMING for each in verdicts),
+            judged=sum(verdict is not Verdict.INCONCLUSIVE for verdict in verdicts),
+            alarming=sum(verdict in ALARMING for verdict in verdicts),
         )
         for (tag, value), verdicts in sorted(found.items())
     )

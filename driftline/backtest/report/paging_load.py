@@ -37,10 +37,10 @@ def is_page(step: RaisedStep) -> bool:
 
 def messages_of(incidents: Sequence[RaisedIncident]) -> Messages:
     """Return how many messages the incidents' steps make; what falls on one window end is one message, its loudest."""
-    told = [step for each in incidents for step in each.steps if step.told]
-    pages = {each.end for each in told if is_page(each)}
-    warnings = {each.end for each in told if each.step in _WORSE} - pages
-    rest = {each.end for each in told} - pages - warnings
+    told = [step for incident in incidents for step in incident.steps if step.told]
+    pages = {step.end for step in told if is_page(step)}
+    warnings = {step.end for step in told if step.step in _WORSE} - pages
+    rest = {step.end for step in told} - pages - warnings
     return Messages(pages=len(pages), warnings=len(warnings), follow_ups=len(rest))
 
 
@@ -67,7 +67,7 @@ def open_spans(incident: RaisedIncident, *, until: int) -> tuple[OpenSpan, ...]:
 def open_millis(incidents: Sequence[RaisedIncident], *, until: int) -> int:
     """Return how long at least one of *incidents* was open (ms)."""
     covered, reached = 0, -1
-    for span in sorted((s for each in incidents for s in open_spans(each, until=until)), key=lambda s: s.start):
+    for span in sorted((s for incident in incidents for s in open_spans(incident, until=until)), key=lambda s: s.start):
         start = max(span.start, reached)
         if span.stop > start:
             covered += span.stop - start
@@ -77,4 +77,4 @@ def open_millis(incidents: Sequence[RaisedIncident], *, until: int) -> int:
 
 def times_begun(incident: RaisedIncident) -> int:
     """Return how often it opened, the first time included."""
-    return sum(each.step in _BEGINS for each in incident.steps)
+    return sum(step.step in _BEGINS for step in incident.steps)

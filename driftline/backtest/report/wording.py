@@ -71,18 +71,18 @@ def headline(report: BacktestReport) -> str:
         counted(told.pages, "page") if told.pages else "",
         counted(told.warnings, "warning") if told.warnings else "",
     ]
-    messages = " and ".join(each for each in sent if each) or "no message"
+    messages = " and ".join(name for name in sent if name) or "no message"
     return f"{counted(told.incidents, 'incident')} in {days} would have sent {messages}."
 
 
 def subline(report: BacktestReport) -> str:
     """Return which windows the headline rests on: silence of windows that could not be judged is no good news."""
-    windows = sum(each.windows for each in report.scales)
-    judged = sum(each.judged for each in report.scales)
+    windows = sum(scale.windows for scale in report.scales)
+    judged = sum(scale.judged for scale in report.scales)
     if not judged:
         return f"None of {windows:,} windows could be judged, so this says nothing about the model."
     text = f"{judged:,} of {counted(windows, 'window')} could be judged"
-    silent = [each.scale for each in report.scales if not each.judged]
+    silent = [scale.scale for scale in report.scales if not scale.judged]
     return f"{text}; no window of {' and '.join(silent)}." if silent else f"{text}."
 
 
@@ -207,7 +207,7 @@ def _overlap(outcome: BacktestOutcome, profile: ReferenceProfile) -> Iterator[st
 
 def _calibration(spec: ModelSpec, profile: ReferenceProfile) -> Iterator[str]:
     if lengths := uncalibrated_lengths(spec, profile):
-        shown = ", ".join(span_text(each) for each in lengths)
+        shown = ", ".join(span_text(length) for length in lengths)
         yield (
             f"Uncalibrated at {shown}: the reference does not show how much columns move by themselves there, so these"
             " scales alarm more often than they should; `driftline init --timestamp` learns it."

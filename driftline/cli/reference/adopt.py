@@ -85,8 +85,8 @@ def _adoption(adopted: Adopted) -> Adoption:
         new_cells=adopted.new_cells,
         effective_from=adopted.effective_from,
         scales=tuple(
-            ScaleAfter(scale=str(each), judged_from=start + each.length * MINUTE_MILLIS if start else 0)
-            for each in adopted.spec.scales
+            ScaleAfter(scale=str(scale), judged_from=start + scale.length * MINUTE_MILLIS if start else 0)
+            for scale in adopted.spec.scales
         ),
     )
 
@@ -100,7 +100,7 @@ def _print(adoption: Adoption, given: GivenReference) -> None:
         f"{adoption.previous_id}, spec version {adoption.spec_version}."
     )
     if adoption.new_cells:
-        when = ", ".join(f"{each.scale} from {moment(each.judged_from)}" for each in adoption.scales)
+        when = ", ".join(f"{scale.scale} from {moment(scale.judged_from)}" for scale in adoption.scales)
         typer.echo(
             f"New cells (id {adoption.cells_id}) count from the minute {moment(adoption.effective_from)} UTC on; until "
             f"a window is full of them it is inconclusive. Judged again: {when} UTC."

@@ -125,7 +125,7 @@ def reference_of(
     try:
         profile = build_profile(rows.table, description=description, source=name, weights=rows.weights)
     except SpecError as error:
-        raise SpecError(source, tuple(_with_cure(each, spec) for each in error.problems)) from error
+        raise SpecError(source, tuple(_with_cure(problem, spec) for problem in error.problems)) from error
     profile = msgspec.structs.replace(profile, importance=shares)
     if refusal := too_few_rows(spec, profile):
         raise SpecError(source, (refusal,))
@@ -146,11 +146,11 @@ def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: 
                 "correct": profile.correct,
                 "labelled": profile.labelled,
                 "columns": column_lines(profile),
-                "remarks": [each.text for each in built.remarks],
+                "remarks": [remark.text for remark in built.remarks],
             }
         )
         return
-    print_profile(profile, lengths=[each.length for each in spec.scales], remarks=built.remarks)
+    print_profile(profile, lengths=[scale.length for scale in spec.scales], remarks=built.remarks)
     typer.echo(f"Wrote {place}.")
     typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {spec.key} {place}`.")
 

@@ -168,7 +168,7 @@ def _require_events(learnt: LearnedEvents, request: LearnRequest, source: str) -
             f"{census.other_times:,} events of the model lie at other times, the newest {moment(census.newest)}"
         )
     if census.other_models:
-        most = sorted(census.other_models.items(), key=lambda each: -each[1])[:5]
+        most = sorted(census.other_models.items(), key=lambda model: -model[1])[:5]
         said.append(f"other models are there: {', '.join(f'{name} ({count:,})' for name, count in most)}")
     if census.newest_of_all is not None:
         said.append(f"the newest event of all in the topics is of {moment(census.newest_of_all)}")

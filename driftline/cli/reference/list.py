@@ -58,19 +58,19 @@ def list_stored(
         ("id", "model", "kind", "in force since (UTC)", "stored (UTC)", "rows", "from (UTC)", "to (UTC)", "cells"),
         [
             (
-                each.id,
-                each.model,
-                each.kind if each.base_id is None else f"rolling on {each.base_id}",
-                _in_force(each),
-                moment(each.created_at),
-                each.rows,
-                moment(each.start),
-                moment(each.end),
-                each.cells_id,
+                line.id,
+                line.model,
+                line.kind if line.base_id is None else f"rolling on {line.base_id}",
+                _in_force(line),
+                moment(line.created_at),
+                line.rows,
+                moment(line.start),
+                moment(line.end),
+                line.cells_id,
             )
-            for each in lines
+            for line in lines
         ],
-        notes=[each.source for each in lines],
+        notes=[line.source for line in lines],
         empty="none is stored; `driftline apply` stores the first",
     )
 

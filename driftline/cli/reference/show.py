@@ -47,8 +47,8 @@ def show(
         return
     _print_head(given, sight)
     _print_columns(sight)
-    for each in sight.remarks:
-        typer.echo(fill(each, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
+    for remark in sight.remarks:
+        typer.echo(fill(remark, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _traffic(given: GivenReference, said: float | None) -> Traffic:
@@ -84,15 +84,15 @@ def _print_columns(sight: ReferenceSight) -> None:
         ("column", "kind", "cells", "bins", "missing", *scales, ""),
         [
             (
-                each.name,
-                each.kind,
-                each.cells,
-                each.bins,
-                f"{each.missing:.1%}",
-                *(_cell(each.scales.get(scale)) for scale in sight.events),
-                _judgement(each),
+                column.name,
+                column.kind,
+                column.cells,
+                column.bins,
+                f"{column.missing:.1%}",
+                *(_cell(column.scales.get(scale)) for scale in sight.events),
+                _judgement(column),
             )
-            for each in sight.columns
+            for column in sight.columns
         ],
         empty="none",
     )
@@ -143,19 +143,22 @@ def diff(
         ("column", "kind", "PSI", "by chance", "KS", "missing A", "missing B", "invalid A", "invalid B", "unseen B"),
         [
             (
-                each.name,
-                each.kind,
-                _number(each.psi, each),
-                _number(each.chance),
-                _number(each.ks, each),
-                *(f"{share:.2%}" for share in (each.a.missing, each.b.missing, each.a.invalid, each.b.invalid)),
-                f"{each.b.unseen:.2%}",
+                decoded.name,
+                decoded.kind,
+                _number(decoded.psi, decoded),
+                _number(decoded.chance),
+                _number(decoded.ks, decoded),
+                *(
+                    f"{share:.2%}"
+                    for share in (decoded.a.missing, decoded.b.missing, decoded.a.invalid, decoded.b.invalid)
+                ),
+                f"{decoded.b.unseen:.2%}",
             )
-            for each in found.columns
+            for decoded in found.columns
         ],
         empty="none is in both",
     )
-    if not all(each.exact for each in found.columns):
+    if not all(decoded.exact for decoded in found.columns):
         typer.echo("~ B's cells differ from A's: its values were taken as even inside each, a thousandth of the rows.")
     for side, names in (("A", found.only_a), ("B", found.only_b)):
         if names:

@@ -188,8 +188,8 @@ def _unseen(connection: sa.Connection, head: IncidentHead, *, model_id: int) -> 
     found = unseen_values(
         connection, model_id=model_id, version=head.version, since=head.first_end - HOUR_MILLIS, until=head.last_end
     )
-    stories = [StoryUnseen(column=column, events=each.total, values=each) for column, each in found.items()]
-    return tuple(sorted(stories, key=lambda each: (-each.events, each.column)))
+    stories = [StoryUnseen(column=column, events=summary.total, values=summary) for column, summary in found.items()]
+    return tuple(sorted(stories, key=lambda story: (-story.events, story.column)))
 
 
 def _steps(connection: sa.Connection, incident_id: str) -> tuple[StoryStep, ...]:

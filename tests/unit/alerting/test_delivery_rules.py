@@ -29,7 +29,7 @@ from monitor.store.outbox import EffectKind
 )
 def test_each_status_has_one_meaning(statuses: tuple[int, ...], outcome: Outcome) -> None:
     """2xx done, redirects and refusals dead, overload and server faults again."""
-    assert {answer_outcome(each) for each in statuses} == {outcome}
+    assert {answer_outcome(status) for status in statuses} == {outcome}
 
 
 def test_a_time_out_after_sending_is_unknown() -> None:

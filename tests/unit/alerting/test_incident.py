@@ -44,7 +44,7 @@ def test_inconclusive_windows_change_nothing(letters: str) -> None:
     """No data neither opens, advances nor resolves, however long it lasts."""
     _, decisions = play(line(letters))
     assert steps(decisions) == (["opened"] if letters.startswith("w") else [])
-    assert not any(each.tells for each in decisions if each.reason is Reason.INCONCLUSIVE)
+    assert not any(decision.tells for decision in decisions if decision.reason is Reason.INCONCLUSIVE)
 
 
 def test_inconclusive_windows_do_not_break_the_calm() -> None:
@@ -59,7 +59,7 @@ def test_every_scale_that_held_it_must_be_calm() -> None:
     # 60 m:    w . . . . . . . . . . . . .    lets go at 2 and 14 (disjoint)
     short = line("ww" + "." * 14, length=10)
     long = line(" w" + "." * 14, length=60)
-    merged = sorted([*short, *long], key=lambda each: (each.end, each.length))
+    merged = sorted([*short, *long], key=lambda window: (window.end, window.length))
     state, decisions = play(merged)
     assert steps(decisions) == ["opened", "resolved"]
     assert state is not None
@@ -98,25 +98,29 @@ def test_a_window_is_seen_once_and_never_backwards() -> None:
     state, _ = play(windows)
     after, decisions = play([windows[1], windows[0]], state=state)
     assert after == state
-    assert [each.reason for each in decisions] == [Reason.NOT_NEWER, Reason.NOT_NEWER]
+    assert [decision.reason for decision in decisions] == [Reason.NOT_NEWER, Reason.NOT_NEWER]
 
 
 def test_stale_windows_move_the_state_and_tell_nobody() -> None:
     """Older than max(2 steps, 10 minutes): recorded, not told; told when a fresh window still shows it."""
     state, decisions = play(line("w"), age_millis=10 * MINUTE_MILLIS + 1)
-    assert [(each.step, each.reason, each.tells) for each in decisions] == [(Step.OPENED, Reason.STALE, False)]
+    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
+        (Step.OPENED, Reason.STALE, False)
+    ]
     state, decisions = play(line("w", start=T0 + 5 * MINUTE_MILLIS), state=state)
-    assert [(each.step, each.reason, each.tells) for each in decisions] == [
+    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
         (Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK, True)
     ]
     _, decisions = play(line("w", start=T0 + 10 * MINUTE_MILLIS), state=state)
-    assert [each.tells for each in decisions] == [False]
+    assert [decision.tells for decision in decisions] == [False]
 
 
 def test_a_broken_field_holds_drift_back_until_it_is_repaired() -> None:
     """Held back while data quality is open, with the reason; announced with the first window after."""
     _, decisions = play(line("aaaa"), inhibited=frozenset({0, 1, 2}))
-    assert [(each.step, each.reason, each.tells) for each in decisions if each.step is not Step.NOTHING] == [
+    assert [
+        (decision.step, decision.reason, decision.tells) for decision in decisions if decision.step is not Step.NOTHING
+    ] == [
         (Step.OPENED, Reason.INHIBITED_BY_DATA_QUALITY, False),
         (Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK, True),
     ]
@@ -126,14 +130,16 @@ def test_good_news_goes_to_those_who_had_the_bad() -> None:
     """An incident nobody was told of resolves without a word."""
     state, _ = play(line("w"), inhibited=frozenset({0}))
     _, decisions = play(line("....", start=T0 + 5 * MINUTE_MILLIS), state=state)
-    assert [(each.step, each.tells) for each in decisions if each.step is Step.RESOLVED] == [(Step.RESOLVED, False)]
+    assert [(decision.step, decision.tells) for decision in decisions if decision.step is Step.RESOLVED] == [
+        (Step.RESOLVED, False)
+    ]
 
 
 def test_a_sine_around_the_threshold_is_one_incident_per_keep_firing_for() -> None:
     """Half an hour bad, half an hour calm, for two days: every return comes within keep_firing_for, so one id."""
     windows = line(("wwwwww" + "......") * 48)
     state, decisions = play(windows)
-    assert len({each.incident_id for each in decisions}) == 1
+    assert len({decision.incident_id for decision in decisions}) == 1
     assert steps(decisions).count("opened") == 1
     assert state is not None
 
@@ -141,7 +147,7 @@ def test_a_sine_around_the_threshold_is_one_incident_per_keep_firing_for() -> No
 def test_a_slow_sine_is_a_new_incident_each_time() -> None:
     """Calm for longer than keep_firing_for between two bad spells: as many incidents as spells."""
     _, decisions = play(line(("wwww" + "." * 20) * 5))
-    assert len({each.incident_id for each in decisions if each.step is Step.OPENED}) == 5
+    assert len({decision.incident_id for decision in decisions if decision.step is Step.OPENED}) == 5
 
 
 def test_the_state_survives_its_own_encoding() -> None:

@@ -28,7 +28,7 @@ def test_late_truths_of_a_version_that_serves_no_more_move_nothing() -> None:
     """Windows of its last hour mature one after the other: none of them opens the incident again."""
     late = [facts("c", T0 + minutes * MINUTE_MILLIS) for minutes in (5, 30, 60)]
     state, decisions = play(late, state=closed_with_its_version())
-    assert [(each.step, each.reason, each.tells) for each in decisions] == [
+    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
         (Step.NOTHING, Reason.NOT_NEWER, False),
     ] * 3
     assert state == closed_with_its_version()
@@ -63,16 +63,20 @@ class End(msgspec.Struct, frozen=True):
 def test_whoever_heard_of_it_hears_of_its_end_after_an_outage_too() -> None:
     """The calm windows are an hour old when they are judged: those who were paged are told that it is over."""
     _, decisions = play(line("...", start=AT), state=opened(), age_millis=3_600_000)
-    assert [(each.step, each.tells) for each in decisions if each.step is not Step.NOTHING] == [(Step.RESOLVED, True)]
+    assert [(decision.step, decision.tells) for decision in decisions if decision.step is not Step.NOTHING] == [
+        (Step.RESOLVED, True)
+    ]
     _, decisions = play(line("...", start=AT), state=opened(), inhibited=frozenset(range(3)))
-    assert [(each.step, each.tells) for each in decisions if each.step is not Step.NOTHING] == [(Step.RESOLVED, True)]
+    assert [(decision.step, decision.tells) for decision in decisions if decision.step is not Step.NOTHING] == [
+        (Step.RESOLVED, True)
+    ]
 
 
 def test_a_scale_that_the_spec_gave_up_holds_nothing() -> None:
     """Held by 10 m windows, which the new spec has no more; the next window of another scale ends it."""
     rules = replace(RULES, lengths=frozenset({30}))
     _, decisions = play(line(".", length=30, start=AT), state=opened(), rules=rules)
-    assert [(each.step, each.reason) for each in decisions] == [(Step.RESOLVED, Reason.SCALE_REMOVED)]
+    assert [(decision.step, decision.reason) for decision in decisions] == [(Step.RESOLVED, Reason.SCALE_REMOVED)]
     state, _ = play(line(".", length=30, start=AT), state=opened())
     assert state is not None
     assert state.is_open
@@ -80,7 +84,7 @@ def test_a_scale_that_the_spec_gave_up_holds_nothing() -> None:
 
 def test_a_column_that_fell_silent_is_not_calm() -> None:
     """Other columns are calm; the one that drifted has too few values: open, and calm counts on when it is back."""
-    silent = [msgspec.structs.replace(each, unjudged=frozenset({"income"})) for each in line("......", start=AT)]
+    silent = [msgspec.structs.replace(window, unjudged=frozenset({"income"})) for window in line("......", start=AT)]
     state, decisions = play(silent, state=opened())
     assert steps(decisions) == []
     _, decisions = play(line("...", start=AT + 60 * MINUTE_MILLIS), state=state)
@@ -91,7 +95,7 @@ def test_a_missing_share_needs_no_values_to_be_calm() -> None:
     """A sparse column's missing share is of all events: that its values are too few for PSI holds nothing open."""
     missing = finding(kind=IncidentKind.DATA_QUALITY, statistic="missing")
     broken = msgspec.structs.replace(facts("a", T0), findings=(missing,))
-    calm = [msgspec.structs.replace(each, unjudged=frozenset({"income"})) for each in line("...", start=AT)]
+    calm = [msgspec.structs.replace(window, unjudged=frozenset({"income"})) for window in line("...", start=AT)]
     _, decisions = play([broken, *calm], who=replace(WHO, kind=IncidentKind.DATA_QUALITY))
     assert steps(decisions) == ["opened", "resolved"]
 

@@ -71,9 +71,9 @@ def play(
 ) -> tuple[IncidentState | None, list[Decision]]:
     """Feed the windows in order, each *age_millis* after its end; return the last state and every decision."""
     decisions = []
-    for index, each in enumerate(windows):
+    for index, window in enumerate(windows):
         state, decision = transition(
-            state, each, identity=who, rules=rules, now_millis=each.end + age_millis, inhibited=index in inhibited
+            state, window, identity=who, rules=rules, now_millis=window.end + age_millis, inhibited=index in inhibited
         )
         if decision is not None:
             decisions.append(decision)
@@ -82,4 +82,4 @@ def play(
 
 def steps(decisions: list[Decision]) -> list[str]:
     """Return the steps that did something."""
-    return [each.step.value for each in decisions if each.step.value != "nothing"]
+    return [decision.step.value for decision in decisions if decision.step.value != "nothing"]

@@ -67,7 +67,7 @@ def step(
 def incident(*steps: RaisedStep, kind: IncidentKind = IncidentKind.DRIFT, version: str = "1") -> RaisedIncident:
     last = steps[-1]
     return RaisedIncident(
-        id=f"{kind}-{version}-{steps[0].end}", kind=kind, version=version, worst=max(each.tier for each in steps),
+        id=f"{kind}-{version}-{steps[0].end}", kind=kind, version=version, worst=max(step.tier for step in steps),
         first_end=steps[0].end, resolved_end=last.end if last.step == "resolved" else None, steps=steps,
     )  # fmt: skip
 

@@ -134,12 +134,12 @@ def test_columns_are_blamed_by_what_they_caused() -> None:
     ]
     found = outcome(windows=windows, incidents=[raised], psi=[(HOUR, "amount", 0.4, 0.2), (DAY, "amount", 0.9, None)])
     parts = column_parts(found, monitored=frozenset({"amount", "age", "country"}))
-    assert [(each.name, each.led, each.incidents, each.windows, each.textbook_windows) for each in parts] == [
+    assert [(part.name, part.led, part.incidents, part.windows, part.textbook_windows) for part in parts] == [
         ("age", 1, 1, 1, 2),
         ("amount", 0, 1, 2, 0),
         ("country", 0, 0, 0, 2),
     ]
-    by_name = {each.name: each for each in parts}
+    by_name = {part.name: part for part in parts}
     assert (by_name["amount"].tier, by_name["country"].tier) == ("alert", "none")
     # The proven 0.2 of a PSI of 0.4 says more than the unproven 0.9 of another bucket.
     assert (by_name["amount"].psi, by_name["amount"].proven_psi, by_name["amount"].psi_scale) == (0.4, 0.2, "1h")
@@ -160,7 +160,7 @@ def test_the_columns_that_are_drawn_are_those_that_drifted() -> None:
     )
     found.tracks.add("1", ONE_HOUR, end=START + HOUR, columns=columns)
     tracks = psi_tracks(found, monitored=frozenset(names[:3]))
-    assert [each.column for each in tracks] == ["age", "amount", "country"]
+    assert [track.column for track in tracks] == ["age", "amount", "country"]
     assert (tracks[0].psi[0], tracks[0].proven[0], tracks[0].psi[1]) == (0.3, 0.2, None)
 
 
@@ -175,7 +175,7 @@ def test_segments_are_counted_by_themselves() -> None:
             window(HOUR),
         ]
     )
-    assert [(each.value, each.windows, each.judged, each.alarming) for each in segment_parts(found)] == [
+    assert [(part.value, part.windows, part.judged, part.alarming) for part in segment_parts(found)] == [
         ("eu", 2, 1, 1),
         ("us", 1, 1, 0),
     ]

@@ -44,7 +44,7 @@ def test_rows_are_put_in_order_of_time() -> None:
 def test_missing_and_invalid_are_told_apart() -> None:
     """As in events: null is missing, NaN and a score over 1 are invalid."""
     history = read(table())
-    columns = dict(zip((each.name for each in history.names), history.columns, strict=True))
+    columns = dict(zip((name.name for name in history.names), history.columns, strict=True))
     amount = np.asarray(columns["amount"])
     assert (amount[0], amount[1], amount[3]) == (1.0, INVALID_NUMBER, 4.0)
     assert np.isnan(amount[2])
@@ -64,7 +64,7 @@ def test_every_problem_is_named_at_once() -> None:
     """Columns that are not there, and then those of another type, each with what was expected and found."""
     with pytest.raises(SpecError) as absent:
         read(table(amount=..., country=...), HistoryColumns(timestamp="when"))
-    assert [each.partition(":")[0] for each in absent.value.problems] == [
+    assert [problem.partition(":")[0] for problem in absent.value.problems] == [
         "column 'when'", "column 'amount'", "column 'country'", "--score",
     ]  # fmt: skip
     assert "found none" in absent.value.problems[0]
@@ -125,4 +125,4 @@ def test_truths_that_are_none_are_refused(changes: dict[str, object], problem: s
     """No value, no time, no id: each says what was expected."""
     columns = {"id": ["a", "b"], "y": [1, 0], "known": [START, START], **changes}
     with pytest.raises(SpecError, match=problem):
-        truths(pa.table({name: each for name, each in columns.items() if each is not ...}))
+        truths(pa.table({name: column for name, column in columns.items() if column is not ...}))

@@ -92,8 +92,8 @@ def test_the_page_tells_all_of_the_document() -> None:
     """Every incident's sentence, every refusal, every note and both rules are on it; equal reports, equal pages."""
     found = report(lively())
     page, text = page_of(found), "".join(Read(page_of(found)).texts)
-    for each in found.incidents:
-        assert each.sentence.replace("`", "") in text
+    for part in found.incidents:
+        assert part.sentence.replace("`", "") in text
     for action in found.actions:
         assert action.explanation in text
     for note in found.notes:

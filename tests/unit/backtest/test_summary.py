@@ -84,7 +84,7 @@ def test_an_incident_is_told_from_its_worst_step() -> None:
     drift, accuracy = report(lively()).incidents
     assert (drift.tier, drift.opened, drift.closed) == ("critical", "2026-06-02T00:00:00Z", "2026-06-03T00:00:00Z")
     assert (drift.open_hours, drift.scale, drift.columns, drift.sentence) == (24.0, "10m", ("age",), "`age`: moved.")
-    assert [each.page for each in drift.steps] == [False, True, True, False]
+    assert [step.page for step in drift.steps] == [False, True, True, False]
     assert (accuracy.closed, accuracy.open_hours) == (None, 36.0)
 
 
@@ -105,19 +105,19 @@ def test_every_refusal_has_words() -> None:
 def test_notes_say_what_was_not_seen() -> None:
     """A scale that never filled, an uncalibrated reference and repeated rows are told."""
     notes = report(outcome(windows=lively().windows, duplicates=7)).notes
-    assert any(each.startswith("24h: no window could be judged") for each in notes)
-    assert any(each.startswith("10m: no window ended") for each in notes)
-    assert any(each.startswith("Uncalibrated at 10m, 1h, 24h") for each in notes)
-    assert any(each.startswith("7 rows repeat the id") for each in notes)
-    assert not any("extrapolated" in each for each in notes)
-    assert any("extrapolated from 3.5 days" in each for each in report(outcome(days=3.5)).notes)
+    assert any(note.startswith("24h: no window could be judged") for note in notes)
+    assert any(note.startswith("10m: no window ended") for note in notes)
+    assert any(note.startswith("Uncalibrated at 10m, 1h, 24h") for note in notes)
+    assert any(note.startswith("7 rows repeat the id") for note in notes)
+    assert not any("extrapolated" in note for note in notes)
+    assert any("extrapolated from 3.5 days" in note for note in report(outcome(days=3.5)).notes)
 
 
 def test_history_beside_its_own_reference_is_told() -> None:
     """A reference from the history's own time cannot be surprised by it."""
     own = msgspec.structs.replace(profile(), start=START - HOUR, end=START + 36 * HOUR)
     found = report_of(outcome(), spec=spec(), profile=own, source="x")
-    assert any("overlaps this history by 1.5 days" in each for each in found.notes)
+    assert any("overlaps this history by 1.5 days" in note for note in found.notes)
 
 
 def test_nothing_raised_is_good_news_only_of_judged_windows() -> None:
@@ -142,7 +142,7 @@ def test_accuracy_is_over_all_truths() -> None:
     found = report(outcome(labelled=1000, correct=900, accuracies=windows)).accuracy
     assert found is not None
     assert (found.accuracy, found.windows, found.scale) == (0.9, {"10m": 1, "1h": 2, "24h": 1}, "1h")
-    assert [each.end for each in found.points] == ["2026-06-01T01:00:00Z", "2026-06-01T02:00:00Z"]
+    assert [point.end for point in found.points] == ["2026-06-01T01:00:00Z", "2026-06-01T02:00:00Z"]
     assert report(outcome()).accuracy is None
 
 
@@ -179,12 +179,12 @@ def test_names_are_stable() -> None:
 
 def test_numbers_are_never_rounded_to_another_answer() -> None:
     """Something is never nothing, not all is never all, and a span has the unit that it is read in."""
-    assert [percent_text(each) for each in (0, 0.0001, 0.052, 0.5, 0.9999, 0.995, 1)] == [
+    assert [percent_text(value) for value in (0, 0.0001, 0.052, 0.5, 0.9999, 0.995, 1)] == [
         "0 %", "<0.1 %", "5.2 %", "50 %", ">99.9 %", "99.5 %", "100 %",
     ]  # fmt: skip
-    assert [rate_text(each) for each in (0, 0.04, 0.5, 12.3)] == ["0", "0.04", "0.5", "12"]
-    assert [days_text(each) for each in (0.2, 6.94, 21.2)] == ["4.8 hours", "6.9 days", "21 days"]
-    assert [hours_text(each) for each in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
+    assert [rate_text(value) for value in (0, 0.04, 0.5, 12.3)] == ["0", "0.04", "0.5", "12"]
+    assert [days_text(value) for value in (0.2, 6.94, 21.2)] == ["4.8 hours", "6.9 days", "21 days"]
+    assert [hours_text(value) for value in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
 
 
 def test_findings_of_the_worst_step_are_all_told() -> None:

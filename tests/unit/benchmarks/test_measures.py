@@ -32,8 +32,8 @@ def test_a_run_of_alarming_windows_is_one_episode() -> None:
     episodes     <---->      <---   (open at the end)
     """
     flags = [(), ("a",), ("b",), (), (), ("c",), ("c",)]
-    found = runs_of([Alarm(end=hour * HOUR, columns=each) for hour, each in enumerate(flags, start=1)])
-    assert [(each.opened // HOUR, each.closed, each.columns) for each in found] == [
+    found = runs_of([Alarm(end=hour * HOUR, columns=flag) for hour, flag in enumerate(flags, start=1)])
+    assert [(value.opened // HOUR, value.closed, value.columns) for value in found] == [
         (2, 4 * HOUR, ("a",)),
         (6, None, ("c",)),
     ]

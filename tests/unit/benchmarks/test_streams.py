@@ -13,7 +13,9 @@ from benchmarks.detection.recipe import START, Recipe, make_stream
 from benchmarks.detection.stream import DAY, HOUR, MINUTE, Stream, times_of
 from benchmarks.detection.traffic import Traffic
 
-BY_NAME = {each.name: each for each in (*quiet_recipes(days=1.0, sparse_days=1.0), *change_recipes())}
+BY_NAME = {
+    quiet_recipe.name: quiet_recipe for quiet_recipe in (*quiet_recipes(days=1.0, sparse_days=1.0), *change_recipes())
+}
 
 
 def small(name: str, *, reference_days: float = 0.25, seed: int = 1) -> Stream:

@@ -42,8 +42,8 @@ def method(name: str, **changes: object) -> MethodRun:
 def outcome(*runs: Run, compared: tuple[Compared, ...] = ()) -> Outcome:
     """Return an outcome of *runs*."""
     by_stream: dict[str, list[Run]] = {}
-    for each in runs:
-        by_stream.setdefault(each.stream, []).append(each)
+    for run in runs:
+        by_stream.setdefault(run.stream, []).append(run)
     return Outcome(date="2026-01-01", published=True, short=False, runs=by_stream, compared=compared)
 
 
@@ -52,16 +52,16 @@ def test_one_episode_in_thirty_thousand_is_within_a_tenth_per_thousand_and_four_
     one = replace(QUIET, false_alarms=(EPISODE,))
     four = replace(QUIET, false_alarms=(EPISODE,) * 4)
     for run, met in ((one, True), (four, False)):
-        [alarms] = [each for each in reached({"no change": [run]}) if "per 1000" in each.measure]
+        [alarms] = [target for target in reached({"no change": [run]}) if "per 1000" in target.measure]
         assert alarms.met is met
-    [alarms] = [each for each in reached({"no change": [one]}) if "per 1000" in each.measure]
+    [alarms] = [target for target in reached({"no change": [one]}) if "per 1000" in target.measure]
     assert alarms.bound == pytest.approx(4.744 / 30, abs=1e-4)  # half the 95 % point of chi-squared with 4 degrees
 
 
 def test_one_rollback_is_one_too_many() -> None:
     """A single rollback on a quiet stream misses its target."""
     [rollbacks] = [
-        each for each in reached({"no change": [replace(QUIET, rollbacks=1)]}) if each.measure == "rollbacks"
+        target for target in reached({"no change": [replace(QUIET, rollbacks=1)]}) if target.measure == "rollbacks"
     ]
     assert not rollbacks.met
 
@@ -70,18 +70,18 @@ def test_a_change_found_late_or_not_at_all_is_missed() -> None:
     """1,000 events to a warning are met, 2,000 missed; one lost run in three misses `all found`."""
     late = replace(CHANGED, found=replace(FOUND, warning_events=2000.0))
     lost = replace(CHANGED, found=replace(FOUND, warning_events=math.inf, alert_events=math.inf))
-    assert all(each.met for each in reached({"shift 0.5": [CHANGED]}))
-    missed = {each.measure for each in reached({"shift 0.5": [late]}) if not each.met}
+    assert all(target.met for target in reached({"shift 0.5": [CHANGED]}))
+    missed = {target.measure for target in reached({"shift 0.5": [late]}) if not target.met}
     assert missed == {"median events to warning"}
-    missed = {each.measure for each in reached({"shift 0.5": [CHANGED, CHANGED, lost]}) if not each.met}
+    missed = {target.measure for target in reached({"shift 0.5": [CHANGED, CHANGED, lost]}) if not target.met}
     assert missed == {"share not found"}
 
 
 def test_every_target_has_its_stream_in_the_full_and_in_the_short_run() -> None:
     """No row of the table can be met by not being run."""
     for size in (FULL, SHORT):
-        streams = {each.recipe.name for each in own_jobs(size, BUILDING_SEEDS)}
-        assert {each.stream for each in TARGETS} <= streams
+        streams = {job.recipe.name for job in own_jobs(size, BUILDING_SEEDS)}
+        assert {target.stream for target in TARGETS} <= streams
 
 
 def test_published_seeds_are_none_of_those_used_while_building() -> None:

@@ -57,7 +57,7 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
         "demo", "replay", "topics", "migrate", "init", "reference", "schema", "apply", "up", "ingest", "alerter",
         "maintain", "status", "incidents", "evaluations", "partitions", "dead-letters",
     )  # fmt: skip
-    assert [each for each in commands if f" {each} " not in done.stdout] == []
+    assert [command for command in commands if f" {command} " not in done.stdout] == []
     said = " ".join(done.stdout.split())
     assert "Exit codes: 0 ok; 1 unexpected failure; 2 wrong use" in said
     assert "3 a service is not reachable" in said

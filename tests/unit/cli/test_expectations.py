@@ -87,7 +87,7 @@ def test_the_story_as_told_is_accepted() -> None:
 
 
 def without(delivery_id: str) -> Outcome:
-    return replace(GOOD, deliveries=tuple(each for each in GOOD.deliveries if each.id != delivery_id))
+    return replace(GOOD, deliveries=tuple(delivery for delivery in GOOD.deliveries if delivery.id != delivery_id))
 
 
 def with_incident(extra: IncidentStory) -> Outcome:
@@ -107,7 +107,8 @@ def acting_in_act_3() -> Outcome:
         window_end=end,
     )
     changed = tuple(
-        replace(each, actions=(action,)) if each.incident.id == "field" else each for each in GOOD.incidents
+        replace(incident, actions=(action,)) if incident.incident.id == "field" else incident
+        for incident in GOOD.incidents
     )
     return replace(GOOD, incidents=changed)
 
@@ -142,4 +143,4 @@ def test_each_failure_is_named(outcome: Outcome, said: str) -> None:
     if not said:
         assert failed == ()  # the request itself names the column
     else:
-        assert any(said in each for each in failed), failed
+        assert any(said in name for name in failed), failed

@@ -9,10 +9,10 @@ LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", 
 
 def test_every_metric_is_named_documented_and_bounded() -> None:
     """`driftline_…`, a sentence of help, labels from closed lists, topics of the settings or known models only."""
-    found = [each for each in vars(metrics).values() if isinstance(each, Counter | Gauge | Histogram)]
+    found = [var for var in vars(metrics).values() if isinstance(var, Counter | Gauge | Histogram)]
     assert len(found) >= 15
-    for each in found:
-        (family,) = each.describe()
+    for value in found:
+        (family,) = value.describe()
         assert family.name.startswith("driftline_")
         assert family.documentation.endswith(".")
-        assert set(each._labelnames) <= LABELS
+        assert set(value._labelnames) <= LABELS

@@ -48,8 +48,8 @@ def test_the_traffic_of_the_reference_is_taken(tmp_path: Path, capsys: pytest.Ca
     spec = written(tmp_path, capsys, timestamp="at")
     found = document(spec, capsys)
     assert found["traffic"]["events_per_minute"] == pytest.approx(3.0)
-    assert [(each["scale"], each["concludes"]) for each in found["scales"]] == [("10m", False), ("4h", True)]
-    needed = {(each["tier"], each["psi"]): each["events"] for each in found["scales"][1]["needed"]}
+    assert [(scale["scale"], scale["concludes"]) for scale in found["scales"]] == [("10m", False), ("4h", True)]
+    needed = {(scale["tier"], scale["psi"]): scale["events"] for scale in found["scales"][1]["needed"]}
     plan(spec)
     shown = capsys.readouterr().out
     assert "credit: 3 events a minute (the reference: 6,000 rows in 1.4 days)" in shown
@@ -67,7 +67,7 @@ def test_a_reference_without_time_asks_for_the_traffic(tmp_path: Path, capsys: p
         plan(spec, events_per_minute=0.0)
     found = document(spec, capsys, events_per_minute=50.0)
     assert found["traffic"] == {"events_per_minute": 50.0, "source": "--events-per-minute"}
-    assert [each["concludes"] for each in found["scales"]] == [True, True]
+    assert [scale["concludes"] for scale in found["scales"]] == [True, True]
     assert any(each["about"] == "reference" for each in found["advice"])
 
 

@@ -46,7 +46,7 @@ def test_events_come_in_order_of_time_and_truths_after_their_delay() -> None:
     predictions = prediction_records(TABLE, times=times, columns=COLUMNS, replayed=Replayed(model=MODEL, version="7"))
     truths = truth_records(TABLE["id"].to_pylist(), TABLE["y"].to_pylist(), times=times, delay=10, model=MODEL)
     records = list(in_event_time(predictions, truths))
-    assert [(each.at, each.role, each.key) for each in records] == [
+    assert [(record.at, record.role, record.key) for record in records] == [
         (1, TopicRole.PREDICTIONS, "a"),
         (2, TopicRole.PREDICTIONS, "b"),
         (3, TopicRole.PREDICTIONS, "c"),

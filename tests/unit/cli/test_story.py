@@ -32,14 +32,14 @@ def test_the_same_seed_tells_the_same_story(story: Story) -> None:
 def test_events_are_in_order_of_time_and_inside_the_budget(story: Story) -> None:
     """One prediction and one truth each, two deployments, in order, 250,000 events at most."""
     records = list(story_records(story))
-    times = [each.at for each in records]
+    times = [record.at for record in records]
     assert times == sorted(times)
     assert len(records) == 2 * story.predictions + 2 <= 250_000
     assert records[0].role is TopicRole.DEPLOYMENTS
-    assert {json.loads(each.value)["model"] for each in records[:100]} == {MODEL}
-    keys = [each.key for each in records if each.role is TopicRole.PREDICTIONS]
+    assert {json.loads(record.value)["model"] for record in records[:100]} == {MODEL}
+    keys = [record.key for record in records if record.role is TopicRole.PREDICTIONS]
     assert len(set(keys)) == len(keys) == story.predictions
-    truths = {each.key for each in records if each.role is TopicRole.TRUTHS}
+    truths = {record.key for record in records if record.role is TopicRole.TRUTHS}
     assert truths == set(keys)
 
 
@@ -71,7 +71,9 @@ def test_the_canary_is_worse_on_the_same_people(story: Story) -> None:
     assert story.correct[~story.canary].mean() > 0.8
     means = [np.log(story.who.income[act & side]).mean() for side in (story.canary, ~story.canary)]
     assert means[0] == pytest.approx(means[1], abs=0.05)
-    versions = {json.loads(each.value)["version"] for each in story_records(story) if each.role != TopicRole.TRUTHS}
+    versions = {
+        json.loads(record.value)["version"] for record in story_records(story) if record.role != TopicRole.TRUTHS
+    }
     assert versions == {STABLE, CANARY}
 
 

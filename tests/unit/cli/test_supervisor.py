@@ -55,7 +55,7 @@ def test_a_crashed_role_is_started_again_and_the_others_go_on() -> None:
     """The crashing one comes back after a pause; the steady one is started once."""
 
     def twice(lines: list[str]) -> bool:
-        return sum("trying" in each for each in lines) >= 2 and sum("ready" in each for each in lines) == 1
+        return sum("trying" in line for line in lines) >= 2 and sum("ready" in line for line in lines) == 1
 
     supervise((child("bad", CRASHING), child("good", STEADY)), twice)
 
@@ -69,7 +69,7 @@ def test_a_child_that_ignores_sigterm_is_killed_after_the_grace_period() -> None
 def test_roles_get_consecutive_metrics_ports() -> None:
     """Two ingest workers, alerter, maintain: four ports from the setting on; none when it is 0."""
     children = role_children(load_settings(metrics_port=9464), ingest_workers=2)
-    assert [each.name for each in children] == ["ingest-1", "ingest-2", "alerter", "maintain"]
-    ports = [each.environment["DRIFTLINE_METRICS_PORT"] for each in children]
+    assert [child.name for child in children] == ["ingest-1", "ingest-2", "alerter", "maintain"]
+    ports = [child.environment["DRIFTLINE_METRICS_PORT"] for child in children]
     assert ports == ["9464", "9465", "9466", "9467"]
-    assert all(not each.environment for each in role_children(load_settings(metrics_port=0), ingest_workers=1))
+    assert all(not child.environment for child in role_children(load_settings(metrics_port=0), ingest_workers=1))

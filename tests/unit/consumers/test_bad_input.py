@@ -130,7 +130,7 @@ def test_future_is_judged_by_the_records_own_timestamp_and_moves_nothing() -> No
     bench.take_bodies(event_with(timestamp=START + 300_001, prediction_id="x"), stamp=START)
     (letter,) = bench.pending.dead_letters
     assert letter.reason is DeadLetterReason.FUTURE
-    (state,) = [each for each in bench.states.values() if each.moved]
+    (state,) = [partition for partition in bench.states.values() if partition.moved]
     assert state.now.max_event_time == START + 300_000
 
 
@@ -157,7 +157,7 @@ def test_an_unknown_model_is_named_with_the_known_ones() -> None:
     """Unknown by name or by namespace."""
     bench = Bench()
     bench.take_bodies(event_with(model="nobody"), event_with(namespace="elsewhere"))
-    assert {each.reason for each in bench.pending.dead_letters} == {DeadLetterReason.PARKED}
+    assert {letter.reason for letter in bench.pending.dead_letters} == {DeadLetterReason.PARKED}
     assert "(credit)" in bench.pending.dead_letters[0].sentence
 
 
@@ -216,8 +216,8 @@ def test_truths_and_deployments_keep_to_their_rules() -> None:
     """null withdraws, an absent truth is malformed; a stage outside the list is malformed."""
     bench = Bench()
     truth = {"prediction_id": "a", "model": "credit", "timestamp": START}
-    bodies = [{**truth, "truth": each} for each in (1, None, True, "fraud", 0.5, [])]
-    bench.take_bodies(*(json.dumps(each).encode() for each in (*bodies, truth)), of_topic="truths")
+    bodies = [{**truth, "truth": value} for value in (1, None, True, "fraud", 0.5, [])]
+    bench.take_bodies(*(json.dumps(body).encode() for body in (*bodies, truth)), of_topic="truths")
     assert [each.value for each in bench.pending.truths] == ["1", None, "true", "fraud", "0.5"]
     deployment = {"model": "credit", "version": "2", "timestamp": START, "stage": "canary", "traffic": 0.1}
     for changes in ({}, {"stage": "beta"}, {"traffic": 2}, {"manifest": {"a": "\x00"}}):
@@ -231,9 +231,9 @@ def test_truths_outside_the_sample_are_dropped_and_counted() -> None:
     bench = Bench(found=configuration(sample_rate=0.3))
     bench.take_bodies(*(event_with(prediction_id=f"p{n}") for n in range(200)))
     truths = [{"prediction_id": f"p{n}", "model": "credit", "timestamp": START, "truth": 1} for n in range(200)]
-    bench.take_bodies(*(json.dumps(each).encode() for each in truths), of_topic="truths")
-    in_ledger = {each for block in bench.pending.predictions for each in block.hashes}
-    assert {each.prediction_hash for each in bench.pending.truths} == in_ledger
+    bench.take_bodies(*(json.dumps(truth).encode() for truth in truths), of_topic="truths")
+    in_ledger = {digest for block in bench.pending.predictions for digest in block.hashes}
+    assert {truth.prediction_hash for truth in bench.pending.truths} == in_ledger
     assert 30 < len(in_ledger) < 90
     assert bench.counters("truths").unsampled == 200 - len(in_ledger)
     assert sum(p.sampled for (s, _, _), p in bench.pending.panes.items() if not s.segment_tag) == len(in_ledger)

@@ -135,7 +135,7 @@ def test_parts_of_the_prediction_are_recognised(
     predictions: list[Any], task: Task, parts: tuple[bool, bool, bool]
 ) -> None:
     """Objects, bare numbers and bare texts."""
-    spec = guessed_spec([body({"a": 1}, each) for each in predictions], key=KEY, source="test")
+    spec = guessed_spec([body({"a": 1}, prediction) for prediction in predictions], key=KEY, source="test")
     found = spec.prediction
     assert (spec.task, (found.score, found.label, found.value)) == (task, parts)
 
@@ -165,17 +165,17 @@ def test_the_table_holds_what_ingest_counts() -> None:
         encoded(prediction_event(3, features=3)),
         json.dumps(prediction_event(4, features={"amount": 1e400, "age": 7, "country": [1]})).encode(),
     ]
-    found = event_table([event(offset, each) for offset, each in enumerate(bodies)], spec)
+    found = event_table([event(offset, body) for offset, body in enumerate(bodies)], spec)
     table = found.table
     assert table.column_names == ["age", "amount", "country", "prediction.score", TIMESTAMP_COLUMN]
     assert table["amount"].null_count == 0
-    assert [each != each for each in table["amount"].to_pylist()] == [False, True, True]  # NaN
+    assert [value != value for value in table["amount"].to_pylist()] == [False, True, True]  # NaN
     assert table["age"].to_pylist() == [None, None, 7.0]
     assert table["country"].to_pylist() == ["true", "3", None]
     assert table["prediction.score"].to_pylist()[0] == 0.01
     assert table["prediction.score"].to_pylist()[1] != table["prediction.score"].to_pylist()[1]  # past 1: invalid
     assert table[TIMESTAMP_COLUMN].to_pylist()[:2] == [START, START + 7]
-    assert (table["country"].type, [each.index for each in found.refused]) == (pa.string(), [2])
+    assert (table["country"].type, [refusal.index for refusal in found.refused]) == (pa.string(), [2])
 
 
 def test_arrays_are_read_in_the_order_of_the_spec() -> None:

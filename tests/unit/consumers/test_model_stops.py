@@ -140,7 +140,7 @@ def test_stops_do_not_depend_on_batch_cuts_flushes_or_recounts(seed: int, data: 
         start = stop
     assert letters == whole.pending.dead_letters
     assert cut.total() == whole.counters()
-    assert [intake(cut, each) for each in (1, 2)] == [intake(whole, each) for each in (1, 2)]
+    assert [intake(cut, value) for value in (1, 2)] == [intake(whole, value) for value in (1, 2)]
 
 
 def test_a_resumed_model_is_counted_again_and_not_stopped_by_what_is_there_already() -> None:

@@ -53,10 +53,10 @@ def test_a_number_in_another_unit_is_refused_by_name(value: object, named: str) 
     bench.take_bodies(truth(timestamp=value), truth(prediction_timestamp=value), truth(), of_topic="truths")
     bench.take_bodies(deployment(timestamp=value), deployment(), of_topic="deployments")
     letters = bench.pending.dead_letters
-    assert [each.reason for each in letters] == [DeadLetterReason.MALFORMED] * 4
+    assert [letter.reason for letter in letters] == [DeadLetterReason.MALFORMED] * 4
     fields = ["timestamp", "timestamp", "prediction_timestamp", "timestamp"]
-    assert [each.sentence.split(":")[0] for each in letters] == fields
-    assert all(named in each.sentence for each in letters), letters[0].sentence
+    assert [letter.sentence.split(":")[0] for letter in letters] == fields
+    assert all(named in letter.sentence for letter in letters), letters[0].sentence
     assert [bench.counters(topic).counted for topic in ("predictions", "truths", "deployments")] == [1, 1, 1]
 
 

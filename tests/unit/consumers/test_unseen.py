@@ -50,7 +50,7 @@ def test_both_ways_of_counting_name_the_same() -> None:
     together.take_bodies(*bodies)
     apart.take_bodies(*spread)
     for bench in (together, apart):
-        assert sum((Counter(dict(each.counts)) for each in named(bench).values()), Counter()) == {
+        assert sum((Counter(dict(summary.counts)) for summary in named(bench).values()), Counter()) == {
             "X0": 100, "X1": 100, "X2": 100
         }  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_values_are_cut_and_made_readable() -> None:
     assert value_text("a\x00\x1b[2J") == "a\\x00\\x1b[2J"
     assert value_text("\ud83d") == "\\ud83d"
     assert len(value_text("\n" * 100)) == LONGEST_VALUE
-    assert [value_text(each) for each in ("Köln", 3.0, True)] == ["Köln", "3", "true"]
+    assert [value_text(value) for value in ("Köln", 3.0, True)] == ["Köln", "3", "true"]
 
 
 def test_counting_again_names_again_and_no_more() -> None:
@@ -137,10 +137,10 @@ def test_an_unseen_slot_is_the_total_of_its_names() -> None:
     countries = generator.choice(["DE", "IT", "XX", "YY"], size=400).tolist()
     bench.take_bodies(*(event(n, country, at=START + n * 20_000) for n, country in enumerate(countries)))
     cells = layout()
-    place = cells.slot_index[[each.name for each in cells.columns].index("country"), Slot.UNSEEN]
+    place = cells.slot_index[[column.name for column in cells.columns].index("country"), Slot.UNSEEN]
     slots = sum(int(p.counts[place]) for (series, _, _), p in bench.pending.panes.items() if not series.segment_tag)
-    expected = sum(each not in COUNTRIES for each in countries)
-    assert slots == sum(each.total for each in named(bench).values()) == expected > 100
+    expected = sum(country not in COUNTRIES for country in countries)
+    assert slots == sum(summary.total for summary in named(bench).values()) == expected > 100
 
 
 def test_long_categories_are_not_remembered() -> None:

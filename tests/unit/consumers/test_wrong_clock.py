@@ -40,10 +40,10 @@ def test_what_its_producer_dates_is_held_against_the_databases_clock(topic: str)
         bench.take_bodies(body(topic, number, at), stamp=at, of_topic=topic)
     assert bench.counters(topic).counted == 2
     letters = bench.pending.dead_letters
-    assert [each.reason for each in letters] == [DeadLetterReason.FUTURE] * 2
+    assert [letter.reason for letter in letters] == [DeadLetterReason.FUTURE] * 2
     sentence = f"the database's clock when it was first read, {iso_utc(START)}, found {iso_utc(LATER)}"
     assert sentence in letters[1].sentence
-    (state,) = [each for each in bench.states.values() if each.moved]
+    (state,) = [partition for partition in bench.states.values() if partition.moved]
     assert state.now.max_event_time == START + MAX_FUTURE
 
 

@@ -92,7 +92,7 @@ def profile_of(layout: CellsLayout, counts: npt.NDArray[np.int64], **movement: d
 
 def spec_of(layout: CellsLayout, **parts: Any) -> ModelSpec:
     """Return a spec of these columns with one scale of an hour, unless *parts* say otherwise."""
-    columns = {each.name: {"kind": each.kind} for each in layout.columns if each.role is ColumnRole.FEATURE}
+    columns = {column.name: {"kind": column.kind} for column in layout.columns if column.role is ColumnRole.FEATURE}
     given: dict[str, Any] = {
         "model": "m",
         "task": "binary_classification",

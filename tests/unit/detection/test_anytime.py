@@ -47,13 +47,13 @@ def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
     noticed = 0
     for seed in range(20):
         panes = [*panes_of(found, seed, shift=0.0, panes=8), *panes_of(found, 100 + seed, shift=1.0, panes=2)]
-        told = [each for each in judged(found, panes).findings if each.endured]
-        assert {each.column for each in told} <= {"watched"}
+        told = [finding for finding in judged(found, panes).findings if finding.endured]
+        assert {finding.column for finding in told} <= {"watched"}
         noticed += bool(told)
-        for each in told:
-            assert (each.statistic, each.tier) == ("anytime", Tier.WARNING)
-            assert each.value >= each.threshold
-            assert "a lasting change is proven pane by pane" in each.sentence
+        for finding in told:
+            assert (finding.statistic, finding.tier) == ("anytime", Tier.WARNING)
+            assert finding.value >= finding.threshold
+            assert "a lasting change is proven pane by pane" in finding.sentence
     assert noticed >= 16  # median delay is two panes
 
 
@@ -71,7 +71,7 @@ def test_while_the_change_lasts_the_window_is_not_calm() -> None:
     found = prepared()
     panes = [*panes_of(found, 1, shift=0.0, panes=8), *panes_of(found, 2, shift=1.3, panes=2)]
     result = judged(found, panes)
-    assert [each.statistic for each in result.findings] == ["anytime"]
+    assert [finding.statistic for finding in result.findings] == ["anytime"]
     assert result.calm_below is not None
     assert not result.calm_below[0]
 
@@ -80,7 +80,10 @@ def test_a_column_is_told_about_once() -> None:
     """Where PSI proves the change of the whole window, that is told, for it can be acted on."""
     found = prepared()
     result = judged(found, panes_of(found, 3, shift=1.5))
-    assert sorted((each.column, each.statistic) for each in result.findings) == [("plain", "psi"), ("watched", "psi")]
+    assert sorted((finding.column, finding.statistic) for finding in result.findings) == [
+        ("plain", "psi"),
+        ("watched", "psi"),
+    ]
 
 
 def test_only_the_shortest_scale_is_watched_and_never_by_the_textbook_rule() -> None:

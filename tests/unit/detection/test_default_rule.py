@@ -37,7 +37,9 @@ def test_a_shift_of_seven_tenths_is_a_warning_with_its_column_first(prepared: Pr
     """0.7 sigma (PSI 0.49) in both halves is proven and endures; the verdict is the finding's tier."""
     result = decide(prepared, half(prepared, 1, age=0.7), half(prepared, 2, age=0.7))
     assert result.verdict is Verdict.WARNING
-    assert [(each.column, each.statistic, each.endured) for each in result.findings] == [("age", "psi", True)]
+    assert [(finding.column, finding.statistic, finding.endured) for finding in result.findings] == [
+        ("age", "psi", True)
+    ]
     column = result.columns[0]
     assert column.psi is not None
     # PSI of normals delta apart is delta squared; deciles lose under a tenth of it, and six standard deviations of
@@ -67,7 +69,7 @@ def test_a_shift_of_one_half_alone_is_shown_and_not_endured(prepared: Prepared) 
     """
     result = decide(prepared, half(prepared, 3), half(prepared, 4, age=1.2))
     assert result.verdict is Verdict.OK
-    assert [each.endured for each in result.findings] == [False]
+    assert [finding.endured for finding in result.findings] == [False]
     assert result.findings[0].tier >= Tier.WARNING
     assert "not in both halves" in result.findings[0].sentence
     assert result.sentence.startswith("nothing endured: `age`")
@@ -138,7 +140,9 @@ def test_a_distance_alone_is_a_warning_and_never_more() -> None:
         return count(layout, {"x": low, "y": local.normal(size=events)})
 
     result = decide(prepared, squeezed(1, 3000), squeezed(2, 3000), previous=squeezed(3, 6000), previous_events=6000)
-    assert [(each.column, each.statistic, each.tier) for each in result.findings] == [("x", "ks", Tier.WARNING)]
+    assert [(finding.column, finding.statistic, finding.tier) for finding in result.findings] == [
+        ("x", "ks", Tier.WARNING)
+    ]
     assert result.findings[0].value == pytest.approx(0.29, abs=0.02)
     assert result.calm_below == (False, True, True)
     assert "KS distance" in result.sentence
@@ -151,8 +155,8 @@ def test_a_stationary_stream_has_no_endured_finding_in_two_thousand_windows() ->
     prepared = prepared_of({name: generator.integers(0, 40, 10_000).astype(float) for name in names})
     halves = stationary_halves(prepared, generator, events=250, windows=2000)
     results = decide_in_a_row(prepared, halves, events=500)
-    assert [each.sentence for each in results if each.verdict is not Verdict.OK] == []
-    assert sum(len(each.findings) for each in results) <= 2
+    assert [result.sentence for result in results if result.verdict is not Verdict.OK] == []
+    assert sum(len(result.findings) for result in results) <= 2
 
 
 def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
@@ -161,7 +165,7 @@ def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
     # Ten values whose shares are drawn anew each half hour from a Dirichlet: kappa is 1 / 31 there
     # and half that for an hour, whose PSI then is about 9 / 62 = 0.15.
     shares = generator.dirichlet(np.full(10, 3.0), 2 * 400)
-    panes = np.stack([generator.multinomial(1000, each) for each in shares])
+    panes = np.stack([generator.multinomial(1000, share) for share in shares])
     reference, live = panes[:400], panes[400:]
     values = {"x": np.repeat(np.arange(10.0), reference.sum(axis=0))}
     layout = layout_of(values)
@@ -175,7 +179,7 @@ def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
     for name, known in (("calibrated", {"x": movement}), ("uncalibrated", {})):
         prepared = prepare(spec_of(layout), profile_of(layout, counts, **known))
         results = decide_in_a_row(prepared, windows, events=2000)
-        alarms[name] = sum(each.verdict is not Verdict.OK for each in results)
+        alarms[name] = sum(result.verdict is not Verdict.OK for result in results)
         phi = results[0].columns[0].phi
         assert phi is not None
         assert (phi > 5.0) is (name == "calibrated")

@@ -13,7 +13,7 @@ from monitor.spec.model import FurtherStatistic
 from tests.unit.detection.streams import HOUR, Table, count, prepared_of
 from tests.unit.detection.test_numbers import SAMPLES
 
-ALL = [each.value for each in FurtherStatistic]
+ALL = [statistic.value for statistic in FurtherStatistic]
 CITIES = ["berlin", "paris", "rome", "vienna"]
 
 

@@ -26,7 +26,7 @@ def window(seed: int, *, events: int, **shifts: float) -> WindowResult:
 def test_a_column_that_is_not_proven_alone_is_listed_beside_one_that_is() -> None:
     """One sigma in x03 is proven; 0.55 sigma in x11 (PSI 0.3) among 400 events is not, and is listed all the same."""
     result = window(1, events=400, x03=1.0, x11=0.55)
-    assert [each.column for each in result.findings] == ["x03"]
+    assert [finding.column for finding in result.findings] == ["x03"]
     assert result.moved == ("x03", "x11")
 
 
@@ -50,5 +50,5 @@ def test_at_most_one_in_twenty_is_listed_falsely() -> None:
 def test_the_most_certain_come_first_and_importance_settles_ties() -> None:
     """The proven by their bound, then the others by importance."""
     result = window(1, events=400, x03=1.5, x05=1.0, x07=0.55, x11=0.55)
-    assert {each.column for each in result.findings} == {"x03", "x05"}
+    assert {finding.column for finding in result.findings} == {"x03", "x05"}
     assert result.moved == ("x03", "x05", "x07", "x11")

@@ -62,5 +62,5 @@ def test_categories_and_their_slots_are_counted_apart() -> None:
     assert column.psi == pytest.approx(float(np.sum((q - p) * np.log(q / p))), abs=1e-9)
     assert counts[place.slots + Slot.UNSEEN] == 60
     # All of it lies in the first half: proven, and endured by nothing.
-    assert [each.endured for each in result.findings] == [False] * len(result.findings)
-    assert {each.statistic for each in result.findings} == {"psi", "missing", "unseen"}
+    assert [finding.endured for finding in result.findings] == [False] * len(result.findings)
+    assert {finding.statistic for finding in result.findings} == {"psi", "missing", "unseen"}

@@ -55,7 +55,7 @@ def _profile(table: pa.Table, season: Season | None = Season.HOUR_OF_DAY):  # ty
         features=tuple((name, ColumnKind.NUMERIC) for name in NAMES),
         score="score",
         timestamp="at",
-        lengths=tuple(each.length for each in _spec().scales),
+        lengths=tuple(scale.length for scale in _spec().scales),
         season=season,
     )
     return build_profile(table, description=description, source="test")
@@ -76,7 +76,7 @@ def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) 
             for column, span in zip(prepared.layout.columns, prepared.layout.spans, strict=True)
         ]
         halves.append(np.concatenate(counts))
-        of_row = [season_hour(int(each), Season.HOUR_OF_DAY) for each in times[chosen]]
+        of_row = [season_hour(int(time), Season.HOUR_OF_DAY) for time in times[chosen]]
         hours.append(np.bincount(of_row, minlength=24))
     found = next(each for each in spec.scales if each.length == scale)
     return decide_window(
@@ -92,7 +92,7 @@ def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) 
 def test_only_the_column_that_follows_the_hour_is_compared_by_it(reference: pa.Table) -> None:
     """`auto` finds the cycle, and leaves a column without one to the whole, seven times larger, reference."""
     profile = _profile(reference)
-    assert [each.seasonal for each in profile.columns] == [True, False, False, False]
+    assert [column.seasonal for column in profile.columns] == [True, False, False, False]
     prepared = prepare(_spec(), profile)
     assert prepared.seasonal is not None
     assert prepared.seasonal.columns.tolist() == [True, False, False, False]
@@ -129,7 +129,7 @@ def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) ->
     table = _table(np.random.default_rng(3), start=START + (7 * 24 + 15) * HOUR_MILLIS, minutes=60, shift=0.6)
     found = _judge(prepare(_spec(), profile), _spec(), table, scale=60)
     assert found.verdict in (Verdict.WARNING, Verdict.ALERT)
-    assert [each.column for each in found.findings if each.endured] == ["cycles"]
+    assert [finding.column for finding in found.findings if finding.endured] == ["cycles"]
     assert "compared with the same hours of the reference" in found.findings[0].sentence
     assert _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
 

@@ -59,8 +59,8 @@ def replaced(share: float, value: object) -> Change:
 
 
 def told(result: WindowResult) -> list[tuple[str, str, Tier, bool]]:
-    assert all(each.kind is IncidentKind.DATA_QUALITY for each in result.findings), result.findings
-    return [(each.column, each.statistic, each.tier, each.endured) for each in result.findings]
+    assert all(finding.kind is IncidentKind.DATA_QUALITY for finding in result.findings), result.findings
+    return [(finding.column, finding.statistic, finding.tier, finding.endured) for finding in result.findings]
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_a_constant_in_the_second_half_is_stuck(prepared: Prepared) -> None:
 def test_a_frequent_value_is_not_stuck(prepared: Prepared) -> None:
     """Most of the reference is `berlin`: a second half of nothing else is drift of a category."""
     result = decide(prepared, {}, {"city": lambda values: np.full(len(values), "berlin")})
-    assert [(each.kind, each.statistic) for each in result.findings] == [(IncidentKind.DRIFT, "psi")]
+    assert [(finding.kind, finding.statistic) for finding in result.findings] == [(IncidentKind.DRIFT, "psi")]
 
 
 def test_the_rest_of_a_broken_field_is_not_told_as_drift(prepared: Prepared) -> None:
     """A third missing and the rest doubled: the numbers stay, the drift finding gives way to the broken field."""
 
     def broken(values: np.ndarray) -> list[float | None]:
-        return [None if index % 3 == 0 else 2.5 * each for index, each in enumerate(values)]
+        return [None if index % 3 == 0 else 2.5 * value for index, value in enumerate(values)]
 
     result = decide(prepared, {"amount": broken}, {"amount": broken})
     assert told(result) == [("amount", "missing", Tier.WARNING, True)]
@@ -195,7 +195,7 @@ def test_findings_carry_role_and_importance() -> None:
     result = decide_window(prepared, scale=HOUR, first_half=counts, second_half=counts, events=1000)
 
     def of(column: str) -> Finding:
-        return next(each for each in result.findings if each.column == column)
+        return next(finding for finding in result.findings if finding.column == column)
 
     assert (of("x").role, of("x").importance) == ("feature", 0.4)
     assert (of("prediction.score").role, of("prediction.score").importance) == ("score", None)

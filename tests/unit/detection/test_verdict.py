@@ -44,7 +44,7 @@ def test_too_few_events_are_inconclusive_even_when_everything_moved(prepared: Pr
     result = window(prepared, events=199, a=10.0)
     assert (result.verdict, result.reason, result.findings) == (Verdict.INCONCLUSIVE, "too_few_events", ())
     assert result.sentence == "too few events: 199 in this 1 h window, at least 200 needed."
-    assert [(each.n, each.psi) for each in result.columns] == [(199, None), (199, None)]
+    assert [(column.n, column.psi) for column in result.columns] == [(199, None), (199, None)]
     assert window(prepared, events=200, a=10.0).verdict is Verdict.WARNING
 
 
@@ -67,14 +67,14 @@ def test_a_reference_without_values_is_inconclusive() -> None:
     )
     result = decide_window(prepared, scale=HOUR, first_half=counts, second_half=counts, events=600)
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "no_reference")
-    assert {each.inconclusive for each in result.columns} == {"no_reference"}
+    assert {column.inconclusive for column in result.columns} == {"no_reference"}
     assert result.columns[2].n == 600
 
 
 def test_nothing_moved_says_so_with_the_largest_index(prepared: Prepared) -> None:
     """A healthy window names the column that moved most, with the stored PSI, and is calm at every tier."""
     result = window(prepared, events=6012)
-    largest = max(result.columns, key=lambda each: each.psi or 0.0)
+    largest = max(result.columns, key=lambda column: column.psi or 0.0)
     assert largest.psi is not None
     text = f"{largest.psi:.2f}" if largest.psi >= 0.01 else f"{largest.psi:.3f}"
     assert result.sentence == f"nothing moved: largest PSI {text} (`{largest.name}`), 6,012 events."
@@ -96,8 +96,8 @@ def test_the_textbook_rule_decides_by_plain_thresholds(prepared: Prepared) -> No
     plain = [window(textbook, events=250, seed=seed) for seed in range(60)]
     default = [window(prepared, events=250, seed=seed) for seed in range(60)]
     # A KS p-value under 0.05 in one of two columns: one window in ten.
-    assert sum(each.verdict is not Verdict.OK for each in plain) >= 3
-    assert all(each.verdict is Verdict.OK for each in default)
+    assert sum(result.verdict is not Verdict.OK for result in plain) >= 3
+    assert all(result.verdict is Verdict.OK for result in default)
     strong = window(textbook, events=6000, a=0.7)
     assert (strong.verdict, strong.findings[0].tier, strong.findings[0].endured) == (
         Verdict.CRITICAL,
@@ -107,7 +107,9 @@ def test_the_textbook_rule_decides_by_plain_thresholds(prepared: Prepared) -> No
     assert "(textbook rule)" in strong.sentence
     # The numbers are the same: the rules differ in what they make of them.
     same = window(prepared, events=6000, a=0.7)
-    assert [(each.psi, each.ks) for each in strong.columns] == [(each.psi, each.ks) for each in same.columns]
+    assert [(column.psi, column.ks) for column in strong.columns] == [
+        (column.psi, column.ks) for column in same.columns
+    ]
 
 
 def test_scales_and_segments_share_the_false_alarms() -> None:
@@ -148,7 +150,8 @@ def test_narrow_counts_do_not_wrap_round(prepared: Prepared) -> None:
     wide[prepared.layout.spans[1].start : prepared.layout.spans[1].start + 5] = 200
     narrow = wide.astype(np.uint8)
     results = [
-        decide_window(prepared, scale=HOUR, first_half=each, second_half=each, events=2000) for each in (wide, narrow)
+        decide_window(prepared, scale=HOUR, first_half=value, second_half=value, events=2000)
+        for value in (wide, narrow)
     ]
     assert encode_result(results[0]) == encode_result(results[1])
     assert encode_result(decode_result(encode_result(results[0]))) == encode_result(results[0])

@@ -141,7 +141,7 @@ def test_a_window_waits_between_revisions_but_not_at_finality(
 
 def test_windows_far_apart_are_read_apart() -> None:
     """Between them lie two lengths whose panes nobody needs."""
-    ends = [at(each) for each in (100, 101, 121, 142)]
+    ends = [at(value) for value in (100, 101, 121, 142)]
     assert [minutes(tuple(group)) for group in near_groups(TEN, ends)] == [[100, 101, 121], [142]]
     assert list(near_groups(TEN, [])) == []
 

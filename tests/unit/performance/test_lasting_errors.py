@@ -18,8 +18,8 @@ WINDOW = 10
 def steps_of(errors: Sequence[int], labelled: int = 100) -> list[StepTruths]:
     """Return steps of one minute with *labelled* truths each."""
     return [
-        StepTruths(start=place * MINUTE, labelled=labelled, correct=labelled - each)
-        for place, each in enumerate(errors)
+        StepTruths(start=place * MINUTE, labelled=labelled, correct=labelled - error)
+        for place, error in enumerate(errors)
     ]
 
 

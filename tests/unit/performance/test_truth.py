@@ -27,7 +27,7 @@ def window_of(correct: int) -> tuple[PerformanceCounts, tuple[StepTruths, ...]]:
     """Return an hour of 1,000 truths of which *correct* are right, as even over its first ten steps as they can be."""
     shares = [correct * (place + 1) // 10 - correct * place // 10 for place in range(10)]
     steps = tuple(
-        StepTruths(start=START + place * 5 * MINUTE, labelled=100, correct=each) for place, each in enumerate(shares)
+        StepTruths(start=START + place * 5 * MINUTE, labelled=100, correct=share) for place, share in enumerate(shares)
     )
     return PerformanceCounts(sampled=1000, labelled=1000, correct=correct), steps
 
@@ -126,7 +126,7 @@ def test_a_drop_is_a_warning_only_when_proven(correct: int) -> None:
     judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
     expected = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
     proven = lasting_errors(steps, allowed=1.0 - expected + 0.03, confidence=spec.confidence)
-    assert [each.tier for each in judged.result.findings] == ([] if proven is None else [Tier.WARNING])
+    assert [finding.tier for finding in judged.result.findings] == ([] if proven is None else [Tier.WARNING])
     for finding in judged.result.findings:
         assert finding.threshold == 0.03 < finding.bound < expected - finding.value
 
@@ -137,7 +137,7 @@ def test_some_floors_and_drops_of_these_are_proven() -> None:
         counts, steps = window_of(correct)
         spec = AccuracySpec(floor=0.8, drop=0.03)
         judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
-        assert [each.tier for each in judged.result.findings] == [Tier.CRITICAL] * floor + [Tier.WARNING] * drop
+        assert [finding.tier for finding in judged.result.findings] == [Tier.CRITICAL] * floor + [Tier.WARNING] * drop
 
 
 def test_the_sentence_says_since_when() -> None:

@@ -23,7 +23,7 @@ def truths(*labelled: int) -> TruthSteps:
 
 def labelled_of(steps: tuple[StepTruths, ...]) -> list[tuple[int, int]]:
     """Return (minutes after START, truths) of each step."""
-    return [((each.start - START) // MINUTE_MILLIS, each.labelled) for each in steps]
+    return [((step.start - START) // MINUTE_MILLIS, step.labelled) for step in steps]
 
 
 def test_a_window_has_the_truths_of_its_steps() -> None:

@@ -50,13 +50,13 @@ def planned(reference: ReferenceProfile, *, events_per_minute: float, **parts: A
 
 
 def about(plan: Plan, key: str) -> str:
-    return " ".join(f"{each.problem} {each.remedy}" for each in plan.advice if each.about == key)
+    return " ".join(f"{advice.problem} {advice.remedy}" for advice in plan.advice if advice.about == key)
 
 
 def test_a_scale_that_can_never_conclude_is_named() -> None:
     """Three events a minute put 30 into ten minutes, which the deciding code calls inconclusive too; 24 h conclude."""
     plan = planned(profile(), events_per_minute=3)
-    assert [(each.scale, each.events, each.concludes) for each in plan.scales] == [
+    assert [(scale.scale, scale.events, scale.concludes) for scale in plan.scales] == [
         ("10m", 30, False),
         ("24h", 4320, True),
     ]
@@ -76,7 +76,7 @@ def test_a_spec_of_which_nothing_concludes_is_told_so() -> None:
     plan = planned(profile(), events_per_minute=0.1)
     assert "every window will be inconclusive" in about(plan, "windows.scales")
     assert plan.false_alarms.evaluations == 0
-    assert all(each.minutes is None for shift in plan.shifts for each in (*shift.typical, *shift.worst))
+    assert all(column.minutes is None for shift in plan.shifts for column in (*shift.typical, *shift.worst))
 
 
 def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
@@ -85,7 +85,7 @@ def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
     ten = plan.scales[0]
     assert ten.concludes
     assert ten.column(ten.typical).blunt
-    needed = next(each.events for each in ten.needed if (each.tier, each.psi) == ("warning", 0.3))
+    needed = next(need.events for need in ten.needed if (need.tier, need.psi) == ("warning", 0.3))
     assert f"raise min_events to {needed:,}" in about(plan, "windows.min_events")
 
 

@@ -81,13 +81,13 @@ def test_columns_are_described(sight: ReferenceSight) -> None:
     assert (still.constant, still.bins, still.uninformative, still.scales["1h"].proven_from) == ("3", 1, True, None)
     assert (flag.monitored, dict(flag.scales), flag.uninformative) == (False, {}, False)
     assert (score.role, score.name) == ("score", "prediction.score")
-    assert any(each.startswith("still: always 3") for each in sight.remarks)
+    assert any(remark.startswith("still: always 3") for remark in sight.remarks)
 
 
 def test_a_window_with_few_values_is_not_judged() -> None:
     """Three events a minute are 30 in ten minutes: not concluded, and a column that never is says nothing."""
     sight = reference_sight(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=3.0, source="test"))
-    assert [each.concludes for each in sight.columns[0].scales.values()] == [False, False]
+    assert [scale.concludes for scale in sight.columns[0].scales.values()] == [False, False]
     assert sight.columns[0].uninformative
 
 
@@ -100,15 +100,15 @@ def test_rows_that_are_needed_are_enough_and_one_less_is_not() -> None:
     profile = profile_of(1000)
     prepared = prepare(SPEC, profile)
     found = rows_for_scales(SPEC, profile)
-    assert [str(each.scale) for each in found] == ["10m", "1h"]
-    for each in found:
-        assert each.needed is not None
-        assert each.events == pytest.approx(60 * each.scale.length, rel=0.01)
+    assert [str(value.scale) for value in found] == ["10m", "1h"]
+    for value in found:
+        assert value.needed is not None
+        assert value.events == pytest.approx(60 * value.scale.length, rel=0.01)
 
-        def proven_from(rows: int, n: float = each.events or 0.0) -> float:
+        def proven_from(rows: int, n: float = value.events or 0.0) -> float:
             return tier_threshold(0.1, bins=10, n=n, m=rows, alpha=prepared.alpha)
 
-        assert proven_from(each.needed) <= 0.3 < proven_from(each.needed - 1)
+        assert proven_from(value.needed) <= 0.3 < proven_from(value.needed - 1)
 
 
 @pytest.mark.parametrize(

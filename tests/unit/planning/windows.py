@@ -110,5 +110,5 @@ def drift_tier(
         previous=None if previous is None else with_slots(previous),
         previous_events=0 if previous is None else int(previous.sum()),
     )
-    endured: list[Finding] = [each for each in result.of_kind(IncidentKind.DRIFT) if each.statistic == "psi"]
-    return max((each.tier for each in endured), default=Tier.NONE)
+    endured: list[Finding] = [finding for finding in result.of_kind(IncidentKind.DRIFT) if finding.statistic == "psi"]
+    return max((finding.tier for finding in endured), default=Tier.NONE)

@@ -155,7 +155,7 @@ def test_a_constant_column_has_one_bin_and_does_not_move() -> None:
     )
     profile = build_profile(table, description=built, source="x")
     assert [column.bins for column in profile.columns[:2]] == [(0,), (0,)]
-    assert {each.status for each in profile.columns[0].movement.values()} == {"uncalibrated"}
+    assert {movement.status for movement in profile.columns[0].movement.values()} == {"uncalibrated"}
 
 
 def test_without_times_nothing_is_calibrated() -> None:
@@ -163,7 +163,7 @@ def test_without_times_nothing_is_calibrated() -> None:
     built = ReferenceDescription(features=(("x", ColumnKind.NUMERIC),), lengths=(10,))
     profile = build_profile(pa.table({"x": [1.0, 2.0]}), description=built, source="x")
     assert (profile.block_minutes, profile.block_starts, profile.start) == (0, (), None)
-    assert {length: each.status for length, each in profile.columns[0].movement.items()} == {
+    assert {length: movement.status for length, movement in profile.columns[0].movement.items()} == {
         5: "uncalibrated",
         10: "uncalibrated",
     }

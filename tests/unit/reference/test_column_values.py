@@ -167,7 +167,7 @@ def test_every_kind_of_text_is_sorted_as_python_sorts(kind: pa.DataType) -> None
     values = ["b", "😀", None, "ä", "\uffff", "b", "10", ""]
     column = pa.chunked_array([pa.array(values, kind)])
     found = texts(column)
-    assert found.categories == tuple(sorted({each for each in values if each is not None}))
+    assert found.categories == tuple(sorted({value for value in values if value is not None}))
     assert [None if code < 0 else found.categories[code] for code in found.codes] == values
     with pytest.raises(UncountableColumn, match="1 of 7 texts are numbers, but 'b' is none"):
         numbers(column)

@@ -124,7 +124,7 @@ def test_options_say_what_the_table_cannot(tmp_path: Path) -> None:
     assert spec.columns["children"].kind is ColumnKind.CATEGORICAL
     assert profile.layout.columns[1].categories == ("0", "1", "2", "3", "4")
     assert "unit" not in spec.columns
-    assert [each.length for each in spec.scales] == [60, 2880]
+    assert [scale.length for scale in spec.scales] == [60, 2880]
     assert spec.segments[0].tag == "region"
     assert sorted(spec.segments[0].values) == ["DE", "FR", "no"]
     assert (spec.sample_rate, spec.namespace) == (0.25, "eu/prod")

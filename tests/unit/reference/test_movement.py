@@ -53,7 +53,7 @@ def test_each_length_is_measured_on_its_own_blocks_and_long_ones_are_estimated()
         bin_counts=panes.astype(np.uint32),
         lengths=(30, 60, 120, 240),
     )
-    assert {length: each.status for length, each in found.items()} == {
+    assert {length: movement.status for length, movement in found.items()} == {
         30: "uncalibrated",
         60: "measured",
         120: "measured",
@@ -69,7 +69,9 @@ def test_each_length_is_measured_on_its_own_blocks_and_long_ones_are_estimated()
 def test_without_time_everything_is_uncalibrated() -> None:
     """A reference without time stamps, and a constant column, move by nothing that is known."""
     none = column_movements(starts=(), block_minutes=0, bin_counts=np.zeros((0, 10), dtype=np.int64), lengths=(5, 10))
-    assert {(each.kappa, each.nu, each.status) for each in none.values()} == {(0.0, 9.0, "uncalibrated")}
+    assert {(movement.kappa, movement.nu, movement.status) for movement in none.values()} == {
+        (0.0, 9.0, "uncalibrated")
+    }
     constant = column_movements(
         starts=starts_of(20, minutes=60), block_minutes=60, bin_counts=np.full((20, 1), 500), lengths=(60,)
     )

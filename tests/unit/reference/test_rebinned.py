@@ -77,7 +77,7 @@ def test_the_difference_is_that_of_the_samples() -> None:
     a = profile_of(moved=one, same=same, gone=one)
     b = profile_of(moved=other, same=same[::-1], new=one)
     found = reference_difference(spec_of_profile(a, model="m"), a, b)
-    assert [each.name for each in found.columns] == ["moved", "same"]
+    assert [decoded.name for decoded in found.columns] == ["moved", "same"]
     moved, unmoved = found.columns
     # On deciles of 50,000 the index of two unit normals one apart is 0.9 of the continuous 1 (grouping loses a tenth).
     assert moved.psi == pytest.approx(0.95, abs=0.06)
@@ -96,7 +96,7 @@ def test_equal_references_differ_in_nothing() -> None:
     a = profile_of(x=np.random.default_rng(4).normal(size=3000))
     found = reference_difference(spec_of_profile(a, model="m"), a, a)
     assert found.same_cells
-    assert [(each.psi, each.ks) for each in found.columns] == [(0.0, 0.0)]
+    assert [(decoded.psi, decoded.ks) for decoded in found.columns] == [(0.0, 0.0)]
 
 
 def test_a_column_without_common_values_has_no_number_for_nothing() -> None:

@@ -106,8 +106,8 @@ def test_json_says_what_the_text_says(run: Run, capsys: pytest.CaptureFixture[st
     run(columns(), as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert (document["rows"], document["start"]) == (ROWS, None)
-    assert [each["name"] for each in document["columns"]] == ["amount", "country", "prediction.score", "latency_ms"]
-    assert any("no time stamps" in each for each in document["remarks"])
+    assert [column["name"] for column in document["columns"]] == ["amount", "country", "prediction.score", "latency_ms"]
+    assert any("no time stamps" in remark for remark in document["remarks"])
 
 
 # --- hard references: each with an answer that helps
@@ -236,7 +236,11 @@ def test_columns_that_are_not_there_are_all_named(run: Run) -> None:
     del table["country"], table["score"]
     with pytest.raises(SpecError) as caught:
         run(table, timestamp="when")
-    assert [each.split(":")[0] for each in caught.value.problems] == ["--score", "column 'country'", "column 'when'"]
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "--score",
+        "column 'country'",
+        "column 'when'",
+    ]
 
 
 def test_a_part_of_the_prediction_that_the_spec_lacks_is_refused(run: Run) -> None:

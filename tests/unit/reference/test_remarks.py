@@ -16,7 +16,7 @@ def _said(rows: int, every: int) -> list[str]:
     table = pa.table({"x": np.random.default_rng(1).normal(size=rows), "at": START + np.arange(rows) * every})
     description = ReferenceDescription(features=(("x", ColumnKind.NUMERIC),), timestamp="at", lengths=LENGTHS)
     profile = build_profile(table, description=description, source="test")
-    return [each.text for each in remarks(profile, lengths=LENGTHS)]
+    return [remark.text for remark in remarks(profile, lengths=LENGTHS)]
 
 
 def test_a_long_dense_reference_needs_no_remark() -> None:

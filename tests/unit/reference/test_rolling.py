@@ -87,7 +87,7 @@ def base() -> ReferenceProfile:
 def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
     """Counts, bins, movement, block variances, hour profiles: equal in every number."""
     found = rolled(base, table_of(6, seed=1, every=40_000))
-    assert {each.movement[60].status for each in base.columns[:-1]} == {"measured"}
+    assert {column.movement[60].status for column in base.columns[:-1]} == {"measured"}
     assert base.season is Season.HOUR_OF_DAY
     assert base.columns[0].seasonal
     for name in ("layout", "rows", "counts_bytes", "columns", "block_minutes", "block_starts", "season", "hours_bytes"):
@@ -163,7 +163,7 @@ def test_a_base_without_time_is_calibrated_by_live_time() -> None:
     table = table_of(2, seed=7)
     description = ReferenceDescription(features=DESCRIPTION.features, value="y", lengths=LENGTHS)
     base = build_profile(table.drop_columns(["at"]), description=description, source="no time")
-    assert {each.status for each in base.columns[0].movement.values()} == {"uncalibrated"}
+    assert {movement.status for movement in base.columns[0].movement.values()} == {"uncalibrated"}
     assert rolled(base, table).columns[0].movement[20].status == "measured"
 
 

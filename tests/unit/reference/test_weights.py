@@ -54,7 +54,7 @@ def test_no_share_below_an_edge_is_off_by_more_than_half_a_row(raw: list[list[fl
 def test_equal_weights_are_no_weights() -> None:
     """Counts, cells and bins are those of the plain table, whatever the one weight is."""
     values = np.random.default_rng(1).normal(size=5000)
-    plain, weighed = (_profile(pa.table({"x": values}), each) for each in (None, np.full(5000, 0.37)))
+    plain, weighed = (_profile(pa.table({"x": values}), value) for value in (None, np.full(5000, 0.37)))
     assert (weighed.rows, weighed.weighed_rows) == (5000, 5000)
     assert weighed.layout.columns[0].maximum == plain.layout.columns[0].maximum
     for profile in (plain, weighed):
@@ -118,7 +118,7 @@ def test_weights_that_fade_with_age_invent_no_movement() -> None:
     described = {"timestamp": "at", "lengths": (120,)}
     plain, faded = _profile(table, None, **described), _profile(table, weights, **described)
     assert faded.rows < rows / 2
-    kappas = [each.columns[0].movement[120].kappa for each in (plain, faded)]
+    kappas = [profile.columns[0].movement[120].kappa for profile in (plain, faded)]
     assert max(kappas) < 0.002
     assert faded.columns[0].movement[120].status == "measured"
 
@@ -131,8 +131,8 @@ def test_movement_of_faded_rows_is_found() -> None:
     mean = np.repeat(random.normal(0, 0.5, size=hours), rows // hours)
     table = pa.table({"x": mean + random.normal(size=rows), "at": at})
     weights = 0.5 ** ((at[-1] - at) / (2 * 86_400_000))
-    plain, faded = (_profile(table, each, timestamp="at", lengths=(120,)) for each in (None, weights))
-    kappas = [each.columns[0].movement[60].kappa for each in (plain, faded)]
+    plain, faded = (_profile(table, value, timestamp="at", lengths=(120,)) for value in (None, weights))
+    kappas = [profile.columns[0].movement[60].kappa for profile in (plain, faded)]
     # The weighed mean of 192 blocks' PSI with an effective 70 of them: its standard error is about a sixth of it.
     assert kappas[1] == pytest.approx(kappas[0], rel=0.5)
 

@@ -24,7 +24,7 @@ STORED = StoredRefusals(counts=(MALFORMED, WAITING), letters=SENT)
 def compared(stored: StoredRefusals, *, sent: dict[tuple[str, int, int], Content] = SENT) -> dict[str, Compared]:
     """Return what is not equal, by what it is."""
     found = compare_refusals(REFUSED, sent, stored, SETTINGS)
-    return {each.what: each for each in found if not each.is_equal}
+    return {value.what: value for value in found if not value.is_equal}
 
 
 def test_what_was_refused_is_counted_and_kept() -> None:
@@ -35,18 +35,22 @@ def test_a_refused_record_that_nobody_counted_is_lost() -> None:
     """It is no dead letter either, so nothing else would show it."""
     stored = StoredRefusals(counts=(WAITING,), letters={PARKED: SENT[PARKED]})
     found = compared(stored, sent={PARKED: SENT[PARKED]})
-    assert {what: (each.lost, each.doubled) for what, each in found.items()} == {"records refused": (1, 0)}
+    assert {what: (comparison.lost, comparison.doubled) for what, comparison in found.items()} == {
+        "records refused": (1, 0)
+    }
     assert found["records refused"].examples == ("malformed: +1 short",)
 
 
 def test_a_refused_record_that_is_counted_twice_is_doubled() -> None:
     stored = replace(STORED, counts=(replace(MALFORMED, records=2, fullest=1000), WAITING))
-    assert {what: (each.lost, each.doubled) for what, each in compared(stored).items()} == {"records refused": (0, 1)}
+    assert {what: (comparison.lost, comparison.doubled) for what, comparison in compared(stored).items()} == {
+        "records refused": (0, 1)
+    }
 
 
 def test_a_dead_letter_with_another_body_differs() -> None:
     stored = replace(STORED, letters={**SENT, POISON: ("malformed", 1, "dead")})
-    assert {what: each.differing for what, each in compared(stored).items()} == {
+    assert {what: comparison.differing for what, comparison in compared(stored).items()} == {
         "dead letters kept, as they were sent": 1
     }
 
@@ -56,7 +60,7 @@ def test_a_dead_letter_of_a_record_that_was_good_is_too_much() -> None:
     letters = {**SENT, ("predictions", 0, 8): ("malformed", 1, "f00d")}
     stored = StoredRefusals(counts=(replace(MALFORMED, records=2, kept=2), WAITING), letters=letters)
     found = compared(stored)
-    assert {what: each.doubled for what, each in found.items()} == {
+    assert {what: comparison.doubled for what, comparison in found.items()} == {
         "records refused": 1,
         "dead letters kept, as they were sent": 1,
     }
@@ -64,7 +68,7 @@ def test_a_dead_letter_of_a_record_that_was_good_is_too_much() -> None:
 
 def test_a_dead_letter_that_its_counter_does_not_know_is_too_much() -> None:
     stored = replace(STORED, counts=(replace(MALFORMED, kept=0, fullest=1000), WAITING))
-    assert {what: each.doubled for what, each in compared(stored).items()} == {
+    assert {what: comparison.doubled for what, comparison in compared(stored).items()} == {
         "dead letters kept, by their counters": 1
     }
 
@@ -75,7 +79,7 @@ def test_only_a_full_hour_may_leave_a_dead_letter_out(fullest: int, lost: int) -
         counts=(replace(MALFORMED, kept=0, fullest=fullest), WAITING), letters={PARKED: SENT[PARKED]}
     )
     found = compared(stored, sent={PARKED: SENT[PARKED]})
-    assert sum(each.lost for each in found.values()) == lost
+    assert sum(comparison.lost for comparison in found.values()) == lost
 
 
 def test_a_partition_that_stopped_by_itself_fails_the_soak() -> None:

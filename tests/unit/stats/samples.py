@@ -55,5 +55,5 @@ def cells_of(reference: Float64s, current: Float64s, cells: int) -> Counted:
 def deciles_of(reference: Float64s, current: Float64s) -> tuple[Int64s, Int64s]:
     """Count both samples on the reference's deciles, fewer where values tie."""
     edges = np.unique(np.quantile(reference, np.arange(1, 10) / 10))
-    counts = [np.bincount(np.searchsorted(edges, each), minlength=len(edges) + 1) for each in (reference, current)]
+    counts = [np.bincount(np.searchsorted(edges, value), minlength=len(edges) + 1) for value in (reference, current)]
     return counts[0], counts[1]

@@ -52,7 +52,7 @@ def _cycle(random: np.random.Generator, *, days: int, per_hour: int, swing: floa
     means = swing * np.sin(2 * np.pi * hours / 24)
     values = random.normal(means[:, None], 1.0, (rows, per_hour))
     places = np.searchsorted(edges, values)
-    counts = np.stack([np.bincount(each, minlength=10) for each in places])
+    counts = np.stack([np.bincount(place, minlength=10) for place in places])
     return HourlyBlocks(blocks=np.arange(rows) // length, hours=hours, counts=counts)
 
 

@@ -76,7 +76,7 @@ def test_what_lies_far_outside_counts_as_if_at_the_clipping_percentile() -> None
     far[:50] -= 2
     near[99] += 100
     far[100] += 100
-    distances = [wasserstein_distance(reference, each, edges=edges) for each in (near, far)]
+    distances = [wasserstein_distance(reference, value, edges=edges) for value in (near, far)]
     assert distances[0] == pytest.approx(distances[1], rel=1e-12)
 
 
@@ -95,8 +95,8 @@ def test_windows_and_columns_side_by_side_have_the_distances_they_have_alone() -
     edges = [np.sort(generator.normal(size=length + 1)) for length in lengths]
     reference, current = generator.integers(1, 50, 18), generator.integers(0, 50, (3, 18))
     current[1, 6:14] = 0
-    low = np.concatenate([each[:-1] for each in edges])
-    high = np.concatenate([each[1:] for each in edges])
+    low = np.concatenate([edge[:-1] for edge in edges])
+    high = np.concatenate([edge[1:] for edge in edges])
     widths = relative_widths(reference, low=low, high=high, starts=starts)
     together = wasserstein_distances(reference, current, widths=widths, starts=starts)
     for window in range(3):

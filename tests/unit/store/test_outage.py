@@ -77,8 +77,8 @@ def test_every_other_code_is_a_refusal() -> None:
         if isinstance(error, type) and issubclass(error, psycopg.Error) and error.sqlstate
     }
     outages = {sqlstate for sqlstate, error in known.items() if outage_of(error("words"))}
-    assert {each[:2] for each in outages} == {"08", "23", "25", "40", "53", "55", "57", "58"}
-    assert {each for each in outages if each[:2] in ("23", "25", "40", "55", "57")} == {
+    assert {outage[:2] for outage in outages} == {"08", "23", "25", "40", "53", "55", "57", "58"}
+    assert {outage for outage in outages if outage[:2] in ("23", "25", "40", "55", "57")} == {
         *("23514", "25006", "25P03", "25P04", "40001", "40003", "40P01", "55P03"),
         *("57014", "57P01", "57P02", "57P03", "57P05"),
     } & set(known)  # fmt: skip

@@ -21,17 +21,17 @@ def test_a_window_is_two_halves_and_the_window_before() -> None:
         rows     a   b   c   d   e   f   g   h   i
                  |-- previous --|-- 1st -|-- 2nd -|    window (4, 8]
     """
-    window = StepRows(FOUR, [row(each, each) for each in range(9)]).window(8 * MINUTE_MILLIS)
-    assert [each.row_id for each in window.previous_rows] == [0, 1, 2, 3]
-    assert [each.row_id for step in window.first_half for each in step] == [4, 5]
-    assert [each.row_id for step in window.second_half for each in step] == [6, 7]
+    window = StepRows(FOUR, [row(index, index) for index in range(9)]).window(8 * MINUTE_MILLIS)
+    assert [previous_row.row_id for previous_row in window.previous_rows] == [0, 1, 2, 3]
+    assert [pane.row_id for step in window.first_half for pane in step] == [4, 5]
+    assert [pane.row_id for step in window.second_half for pane in step] == [6, 7]
 
 
 def test_a_longer_row_inside_a_half_is_used_whole() -> None:
     """A compacted row that ends at the cut is fine."""
     rows = [row(1, 4, span=2), row(2, 6), row(3, 7)]
     window = StepRows(FOUR, rows).window(8 * MINUTE_MILLIS)
-    assert [each.row_id for each in window.rows] == [1, 2, 3]
+    assert [pane.row_id for pane in window.rows] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("start", [-1, 3, 5, 7])

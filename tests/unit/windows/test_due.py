@@ -7,7 +7,7 @@ TEN = Scale(length=10, step=5)
 
 
 def minutes(*values: int) -> list[int]:
-    return [each * MINUTE_MILLIS for each in values]
+    return [value * MINUTE_MILLIS for value in values]
 
 
 def pane(minute: int, span: int = 1) -> Stretch:
@@ -44,7 +44,7 @@ def test_stretches_without_events_are_skipped() -> None:
 
 def test_nothing_beyond_the_watermark_and_nothing_twice() -> None:
     """Due are ends in (last evaluated, watermark]."""
-    panes = [pane(each) for each in range(30)]
+    panes = [pane(index) for index in range(30)]
     assert list(ends_with_events(TEN, panes, after=10 * MINUTE_MILLIS, until=20 * MINUTE_MILLIS)) == minutes(15, 20)
     assert list(ends_with_events(TEN, panes, after=20 * MINUTE_MILLIS, until=20 * MINUTE_MILLIS)) == []
 

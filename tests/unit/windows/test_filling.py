@@ -34,4 +34,4 @@ def test_a_short_window_is_judged_from_the_start() -> None:
 def test_compaction_of_the_first_pane_changes_nothing() -> None:
     """A first pane of a minute, of ten minutes and of an hour give one answer."""
     starts = (10 * HOUR + 37 * MINUTE_MILLIS, 10 * HOUR + 30 * MINUTE_MILLIS, 10 * HOUR)
-    assert len({filled_from(each) for each in starts}) == 1
+    assert len({filled_from(start) for start in starts}) == 1
