@@ -39,7 +39,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## watch a model degrade, get noticed and acted on (two minutes, no Docker, no Java)
+demo: $(READY) ## watch a model degrade, be detected and acted on (two minutes, no Docker, no Java)
 	@$(BIN)/driftline demo $(DEMO_ARGS)
 
 test: $(READY) ## all tests; those on a real Kafka need Java 17 and Maven
@@ -99,7 +99,7 @@ hammer: $(READY) ## kill and restart ingest workers under load with a far Postgr
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m benchmarks.takeover $(HAMMER_ARGS)
 
-bench-detection: $(READY) $(PEERS)/.ready $(DATASETS)/.ready ## false alarms and delays beside Evidently, NannyML, river, scipy (--short: 5 minutes)
+bench-detection: $(READY) $(PEERS)/.ready $(DATASETS)/.ready ## false alarms and delays, and those of Evidently, NannyML, river, scipy (--short: 5 minutes)
 	@$(BIN)/python -m benchmarks.detection $(BENCH_ARGS)
 
 $(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
@@ -121,13 +121,13 @@ stack: $(READY) ## a real Kafka and a real Postgres on this machine, until Ctrl-
 	@$(MAKE) --silent $(KAFKA_JARS)/.ready
 	@$(BIN)/python -m tests.services.stack
 
-lock: ## resolve both locks anew from pyproject.toml: all there is, and what runs in the image
+lock: ## resolve both locks from pyproject.toml: all there is, and what runs in the image
 	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv; }
 	@$(RESOLVE) --upgrade --group dev --output-file requirements.lock pyproject.toml
 	@$(RESOLVE) --constraint requirements.lock --output-file requirements-run.lock pyproject.toml
 	@grep -c '==' requirements.lock requirements-run.lock
 
-peers-lock: ## resolve the detection benchmark's peers anew
+peers-lock: ## resolve the lock of the detection benchmark's peers
 	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv; }
 	@.cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make peers-lock" \

@@ -66,7 +66,7 @@ def page_text(outcome: Outcome) -> str:
         "peers_moving": peers_change_table(synthetic, ON_MOVING),
         "peers_faults": peers_change_table(synthetic, FAULTS),
         "delays": "\n\n".join(
-            f"![Events until noticed: {stream}](detection/{name})"
+            f"![Events until detected: {stream}](detection/{name})"
             for stream, name in PICTURED
             if of_stream(synthetic, stream)
         ),
@@ -140,7 +140,7 @@ def _pictures(outcome: Outcome) -> Iterator[tuple[str, str]]:
     for stream, name in PICTURED:
         here = of_stream(synthetic, stream)
         if here:
-            yield name, bar_chart(f"Events until noticed: {stream}", _delay_bars(here), unit="events, median")
+            yield name, bar_chart(f"Events until detected: {stream}", _delay_bars(here), unit="events, median")
 
 
 def _delay_bars(compared: Sequence[Compared]) -> list[Bar]:
