@@ -82,8 +82,8 @@ def main() -> None:
     options.add_argument("--no-textbook", dest="textbook", action="store_false")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="driftline-benchmark-") as directory:
-        found = measure(Path(directory), rows=chosen.rows, truths=chosen.truths, textbook=chosen.textbook)
-    print(json.dumps(found, indent=2))
+        result = measure(Path(directory), rows=chosen.rows, truths=chosen.truths, textbook=chosen.textbook)
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

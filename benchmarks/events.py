@@ -43,7 +43,7 @@ def messages(rows: int, *, seed: int) -> list[tuple[bytes, bytes, int]]:
     """Return (key, value, timestamp in epoch milliseconds) of *rows* prediction events in order of time."""
     drawn = columns(rows, seed=seed)
     names = (*FLOATS, *INTEGERS, *CATEGORIES)
-    found = []
+    results = []
     for row in range(rows):
         millis = START_MILLIS + row * 1000 // EVENTS_PER_SECOND
         identity = f"{seed:08x}-{row:012x}"
@@ -56,5 +56,5 @@ def messages(rows: int, *, seed: int) -> list[tuple[bytes, bytes, int]]:
             "prediction": {"score": drawn["score"][row]},
             "latency_ms": 12.3,
         }
-        found.append((identity.encode(), json.dumps(event).encode(), millis))
-    return found
+        results.append((identity.encode(), json.dumps(event).encode(), millis))
+    return results

@@ -102,11 +102,11 @@ def run_round(
 ) -> tuple[Measured, Measured, Measured]:
     """Run the bare loop, ingest without and with the ledger, one after the other."""
     bare = run_bare(broker, events, number)
-    found = [bare]
+    results = [bare]
     for rate in (0.0, 0.1):
         measured = run_ingest_at(directory, broker, server, events, rate=rate, number=number)
-        found.append(Measured(**{**asdict(measured), "ratio_to_bare": bare.cpu_per_event / measured.cpu_per_event}))
-    return found[0], found[1], found[2]
+        results.append(Measured(**{**asdict(measured), "ratio_to_bare": bare.cpu_per_event / measured.cpu_per_event}))
+    return results[0], results[1], results[2]
 
 
 def run_bare(broker: KafkaBroker, events: int, number: int) -> Measured:

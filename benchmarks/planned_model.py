@@ -56,7 +56,7 @@ def planned(events_per_minute: float, *, alpha: float = 0.001) -> Plan:
 def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> Comparison:
     """Return one of its columns, with another error probability, reference or natural movement."""
     chosen = spec()
-    found = comparisons_at(prepare(chosen, reference()), chosen.scales[0])[0]
+    result = comparisons_at(prepare(chosen, reference()), chosen.scales[0])[0]
     return replace(
-        found, alpha=alpha, m=float(rows), m_half=float(rows), kappa=kappa, kappa_half=kappa, status="measured"
+        result, alpha=alpha, m=float(rows), m_half=float(rows), kappa=kappa, kappa_half=kappa, status="measured"
     )

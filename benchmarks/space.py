@@ -87,14 +87,16 @@ def main() -> None:
         directory = Path(name)
         directory.chmod(0o755)
         with PostgresServer(directory / "pg", durable=False) as server:
-            found = [*measure_rows(server)]
+            results = [*measure_rows(server)]
             for columns in arguments.columns:
-                found += measure_model(directory, server, columns=columns)
+                results += measure_model(directory, server, columns=columns)
     if arguments.json:
-        print(json.dumps([{"table": value.table, "unit": value.unit, "bytes": round(value.bytes)} for value in found]))
+        print(
+            json.dumps([{"table": value.table, "unit": value.unit, "bytes": round(value.bytes)} for value in results])
+        )
         return
     print("| Table | What | Bytes |\n|---|---|---|")
-    for value in found:
+    for value in results:
         print(f"| `{value.table}` | {value.unit} | {value.bytes:,.0f} |")
 
 
@@ -254,8 +256,10 @@ def _size(engine: sa.Engine, table: str) -> int:
         "WHERE isleaf AND pg_relation_size(relid) > 0"
     )
     with engine.connect() as connection:
-        found = connection.execute(query, {"table": table}).scalar()
-        return int(found or connection.execute(sa.text("SELECT pg_total_relation_size(:t)"), {"t": table}).scalar_one())
+        result = connection.execute(query, {"table": table}).scalar()
+        return int(
+            result or connection.execute(sa.text("SELECT pg_total_relation_size(:t)"), {"t": table}).scalar_one()
+        )
 
 
 if __name__ == "__main__":

@@ -155,14 +155,14 @@ def alarms() -> str:
     """False alarms of the model, beside the textbook rule."""
     rows = []
     for pace in (3.0, 100.0):
-        found = planned(pace).false_alarms
+        alarms = planned(pace).false_alarms
         rows.append(
             (
                 f"{pace:g} events a minute",
-                f"{found.evaluations:,}",
-                _rate(found.no_change),
-                f"at most {_two_digits(found.at_the_boundary)}",
-                f"{_two_digits(found.textbook)} ({100 * found.textbook / found.evaluations:.0f} %)",
+                f"{alarms.evaluations:,}",
+                _rate(alarms.no_change),
+                f"at most {_two_digits(alarms.at_the_boundary)}",
+                f"{_two_digits(alarms.textbook)} ({100 * alarms.textbook / alarms.evaluations:.0f} %)",
             )
         )
     return _table(("", "windows a month", "nothing changes", "all at the tier", "textbook rule, nothing changes"), rows)
@@ -235,8 +235,8 @@ def main() -> None:
 
 def _events(comparison: Comparison, psi: float, level: Tier) -> str:
     tier = dict(tier_levels(DriftSpec().tiers))[level]
-    found = values_needed(comparison, psi=psi, level=level, tier=tier)
-    return "never" if found is None else _two_digits(max(found, WindowSpec().min_events))
+    result = values_needed(comparison, psi=psi, level=level, tier=tier)
+    return "never" if result is None else _two_digits(max(result, WindowSpec().min_events))
 
 
 def _two_digits(value: float) -> str:

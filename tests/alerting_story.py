@@ -186,7 +186,7 @@ def result(
     if letter == "?":
         return WindowResult(verdict=Verdict.INCONCLUSIVE, events=0, reason="no_events")
     tier = LETTERS.get(letter, Tier.NONE)
-    found = Finding(
+    finding = Finding(
         kind=kind,
         column=column,
         statistic=statistic or ("psi" if kind is IncidentKind.DRIFT else "missing"),
@@ -204,7 +204,7 @@ def result(
     return WindowResult(
         verdict=VERDICTS[tier],
         events=1000,
-        findings=(found,) if tier else (),
+        findings=(finding,) if tier else (),
         calm_below=(not (drifting or (performance and tier)), tier < Tier.ALERT, tier < Tier.CRITICAL),
         quality_calm=None if performance else not (kind is IncidentKind.DATA_QUALITY and tier),
     )

@@ -69,12 +69,12 @@ def layout(cells: int = 20) -> CellsLayout:
 
 def profile(cells: CellsLayout | None = None) -> ReferenceProfile:
     """Return a reference of one row in each cell; its cells are those of `layout` unless given."""
-    found = cells or layout()
-    counts = np.zeros(found.size, dtype="<i8")
-    for column, span in zip(found.columns, found.spans, strict=True):
+    result = cells or layout()
+    counts = np.zeros(result.size, dtype="<i8")
+    for column, span in zip(result.columns, result.spans, strict=True):
         counts[span.start : span.start + column.cells] = 1
-    columns = tuple(ColumnReference(name=decoded.name, bins=tuple(range(decoded.cells))) for decoded in found.columns)
-    return ReferenceProfile(layout=found, rows=1, counts_bytes=counts.tobytes(), columns=columns)
+    columns = tuple(ColumnReference(name=decoded.name, bins=tuple(range(decoded.cells))) for decoded in result.columns)
+    return ReferenceProfile(layout=result, rows=1, counts_bytes=counts.tobytes(), columns=columns)
 
 
 def apply_model(engine: Engine, *, cells: CellsLayout | None = None, effective_from: int = 0, **changes: Any) -> int:

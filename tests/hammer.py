@@ -207,13 +207,13 @@ class Hammer:
         """Return a worker that has taken partitions over since it started; to strike another one disturbs nobody."""
         deadline = time.monotonic() + 60
         while True:
-            found = [
+            results = [
                 place
                 for place, start in enumerate(self._log_starts)
                 if b'"partition.claimed"' in self._log(place).read_bytes()[start:]
             ]
-            if found:
-                return self._chance.choice(found)
+            if results:
+                return self._chance.choice(results)
             assert time.monotonic() < deadline, f"no worker took a partition over within 60 s; {self._positions()}"
             time.sleep(0.1)
 

@@ -60,12 +60,12 @@ def recount_topics(
     chosen = settings or Settings()
     with engine.connect() as connection:
         models = {(model.key.namespace, model.key.name): model for model in load_configuration(connection).models}
-    found = Counted()
+    result = Counted()
     for topic in topics:
         for partition in partitions_of(bootstrap, topic):
             messages = read_partition(bootstrap, topic, partition)
-            _Partition(found, models, chosen, span_minutes, topic, partition).count(messages)
-    return found
+            _Partition(result, models, chosen, span_minutes, topic, partition).count(messages)
+    return result
 
 
 def partitions_of(bootstrap: str, topic: str) -> list[int]:

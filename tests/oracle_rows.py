@@ -50,15 +50,15 @@ def deployments_in_database(engine: sa.Engine) -> Counter[tuple[Place, str, str,
 
 
 def _events(bootstrap: str, topic: str) -> list[tuple[Place, dict[str, Any]]]:
-    found = []
+    results = []
     for partition in partitions_of(bootstrap, topic):
         for message in read_partition(bootstrap, topic, partition):
             try:
                 event = json.loads(message.value() or b"")
             except ValueError:
                 continue
-            found.append(((topic, partition, int(message.offset() or 0)), event))
-    return found
+            results.append(((topic, partition, int(message.offset() or 0)), event))
+    return results
 
 
 def _millis(at: str | int) -> int:

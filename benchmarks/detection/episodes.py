@@ -41,14 +41,14 @@ def runs_of(windows: Sequence[Alarm], *, kind: str = "drift") -> tuple[Episode, 
 
     A run is closed by the first window that flags nothing.
     """
-    found: list[Episode] = []
+    results: list[Episode] = []
     begun: Alarm | None = None
     for window in windows:
         if window.columns and begun is None:
             begun = window
         elif not window.columns and begun is not None:
-            found.append(Episode(kind=kind, opened=begun.end, closed=window.end, columns=begun.columns))
+            results.append(Episode(kind=kind, opened=begun.end, closed=window.end, columns=begun.columns))
             begun = None
     if begun is not None:
-        found.append(Episode(kind=kind, opened=begun.end, columns=begun.columns))
-    return tuple(found)
+        results.append(Episode(kind=kind, opened=begun.end, columns=begun.columns))
+    return tuple(results)

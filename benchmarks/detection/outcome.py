@@ -42,7 +42,7 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
         "published": outcome.published,
         "short": outcome.short,
         "targets": [{**asdict(target), "met": target.met} for target in outcome.reached],
-        "detection": {name: asdict(found) for name, runs in outcome.runs.items() if (found := detection(runs))},
+        "detection": {name: asdict(result) for name, runs in outcome.runs.items() if (result := detection(runs))},
         "runs": {name: [asdict(run) for run in runs] for name, runs in outcome.runs.items()},
         "compared": [asdict(comparison) for comparison in outcome.compared],
     }

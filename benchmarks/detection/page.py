@@ -148,7 +148,7 @@ def _delay_bars(compared: Sequence[Compared]) -> list[Bar]:
     for method in methods_of(compared):
         if method == OURS:
             continue
-        found = change_sum(compared, method=method)
-        text = number(found.median_warning) if math.isfinite(found.median_warning) else "not found"
-        bars.append(Bar(label=method, value=found.median_warning, text=text, ours=is_ours(method)))
+        result = change_sum(compared, method=method)
+        text = number(result.median_warning) if math.isfinite(result.median_warning) else "not found"
+        bars.append(Bar(label=method, value=result.median_warning, text=text, ours=is_ours(method)))
     return bars

@@ -121,9 +121,9 @@ def peers_change_table(compared: Sequence[Compared], streams: Sequence[str]) -> 
     for method in methods_of(compared):
         cells = []
         for stream in streams:
-            found = change_sum(of_stream(compared, stream), method=method)
-            delay = f" after {number(found.median_warning)}" if math.isfinite(found.median_warning) else ""
-            cells.append(f"{percent(found.recall)}{delay}")
+            result = change_sum(of_stream(compared, stream), method=method)
+            delay = f" after {number(result.median_warning)}" if math.isfinite(result.median_warning) else ""
+            cells.append(f"{percent(result.recall)}{delay}")
         rows.append((_name(method), *cells))
     return markdown(("method", *streams), rows)
 

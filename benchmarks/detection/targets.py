@@ -77,9 +77,9 @@ def reached(runs: Mapping[str, Sequence[Run]]) -> tuple[Reached, ...]:
     """Return each target whose stream is among *runs*, with what was measured."""
     answers = []
     for target in TARGETS:
-        found = runs.get(target.stream, ())
-        if found:
-            measured, bound = target.value(found)
+        result = runs.get(target.stream, ())
+        if result:
+            measured, bound = target.value(result)
             answers.append(
                 Reached(
                     stream=target.stream,
@@ -87,7 +87,7 @@ def reached(runs: Mapping[str, Sequence[Run]]) -> tuple[Reached, ...]:
                     limit=target.limit,
                     measured=measured,
                     bound=bound,
-                    runs=len(found),
+                    runs=len(result),
                 )
             )
     return tuple(answers)
@@ -95,8 +95,8 @@ def reached(runs: Mapping[str, Sequence[Run]]) -> tuple[Reached, ...]:
 
 def detection(runs: Sequence[Run]) -> Detection | None:
     """Return the measures of detection of *runs*, None where nothing changes."""
-    found = [run.found for run in runs if run.found is not None]
-    return detection_of(found) if found else None
+    results = [run.found for run in runs if run.found is not None]
+    return detection_of(results) if results else None
 
 
 def _false_alarms(stream: str, limit: float) -> Target:

@@ -38,7 +38,7 @@ def explaining(engine: sa.Engine) -> Iterator[list[Explained]]:
 
     The explained one is rolled back, so nothing is done twice. COPY and statements about the schema have no plan.
     """
-    found: list[Explained] = []
+    results: list[Explained] = []
 
     def explain(
         connection: sa.Connection, cursor: psycopg.Cursor, statement: str, parameters: Any, context: object, many: bool
@@ -52,7 +52,7 @@ def explaining(engine: sa.Engine) -> Iterator[list[Explained]]:
             row = own.fetchone()
         assert row is not None
         plan = row[0][0]["Plan"]
-        found.append(
+        results.append(
             Explained(
                 statement=" ".join(statement.split()),
                 read=_read(plan),
@@ -64,7 +64,7 @@ def explaining(engine: sa.Engine) -> Iterator[list[Explained]]:
 
     sa.event.listen(engine, "before_cursor_execute", explain)
     try:
-        yield found
+        yield results
     finally:
         sa.event.remove(engine, "before_cursor_execute", explain)
 

@@ -36,13 +36,13 @@ def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int,
 
 def evaluations_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:
     """Return each window of inputs: length, end, events, verdict, bytes of the result."""
-    found = []
+    results = []
     for window in outcome.windows:
         if window.kind is EvaluationKind.INPUTS:
             assert window.result is not None
             result = encode_result(window.result).decode()
-            found.append((window.scale.length, window.end, window.events, window.verdict.value, result))
-    return sorted(found)
+            results.append((window.scale.length, window.end, window.events, window.verdict.value, result))
+    return sorted(results)
 
 
 def accuracies_of(outcome: BacktestOutcome) -> list[tuple[object, ...]]:

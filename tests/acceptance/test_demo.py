@@ -28,15 +28,15 @@ def environment(temporary: Path) -> dict[str, str]:
 def left_behind(temporary: Path) -> list[str]:
     """Return processes whose command line names *temporary*, and the demo's directories in it."""
     mark = str(temporary).encode()
-    found = [str(path) for path in temporary.glob("driftline-demo-*")]
+    results = [str(path) for path in temporary.glob("driftline-demo-*")]
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = line.read_bytes()
         except OSError:
             continue  # it ended meanwhile
         if mark in command:
-            found.append(command.decode(errors="replace"))
-    return found
+            results.append(command.decode(errors="replace"))
+    return results
 
 
 @pytest.fixture

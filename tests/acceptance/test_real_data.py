@@ -82,13 +82,13 @@ def census(datasets: None) -> Census:
 @pytest.fixture(scope="module")
 def directory(datasets: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `driftline init` wrote the spec and the reference."""
-    found = tmp_path_factory.mktemp("census")
+    result = tmp_path_factory.mktemp("census")
     init(
         reference=CENSUS_REFERENCE, model="employment", score="predicted_probability",
         label="prediction", truth="employed", identity="id", ignore=["year"], sample_rate=1.0,
-        output=found / "employment.yaml", as_json=True,
+        output=result / "employment.yaml", as_json=True,
     )  # fmt: skip
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -272,13 +272,17 @@ def _check_evaluations(census: Census, profile: ReferenceProfile, evaluations: l
         assert (judged.reason == "filling") == is_filling
         if is_filling:
             continue
-        found = {column.name: column for column in judged.columns}
+        outcome = {column.name: column for column in judged.columns}
         for name, (before, codes, bins) in binned.items():
-            if not found[name].inconclusive:
+            if not outcome[name].inconclusive:
                 expected = _psi(before, np.bincount(codes[rows][codes[rows] >= 0], minlength=bins))
-                assert found[name].psi == pytest.approx(expected, rel=5e-6, abs=1e-9), (name, length, end)  # six digits
+                assert outcome[name].psi == pytest.approx(expected, rel=5e-6, abs=1e-9), (
+                    name,
+                    length,
+                    end,
+                )  # six digits
         if number % 10 == 0 or length >= 1440:  # sorting 70,000 values for every window takes a quarter of an hour
-            _check_distances(census, rows, found)
+            _check_distances(census, rows, outcome)
 
 
 def _check_distances(census: Census, rows: slice, found: dict[str, ColumnResult]) -> None:

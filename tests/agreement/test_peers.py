@@ -152,9 +152,9 @@ def test_a_cell_for_each_value_gives_the_ks_distance_of_raw_samples(peers_python
     """NannyML's KS statistic of whole numbers is ours exactly, and so is our printed error of 0."""
     peer = answers(peers_python)[len(CATEGORICAL) + len(NUMERIC) + case]
     reference, current = (np.bincount(each.astype(int), minlength=25) for each in clipped(*WHOLE[case]))
-    found = kolmogorov_smirnov(reference, current, point_cells=np.ones(25, dtype=np.bool_))
-    assert found.distance == pytest.approx(peer["nannyml kolmogorov_smirnov"], abs=1e-9)
-    assert found.error_bound == 0.0
+    result = kolmogorov_smirnov(reference, current, point_cells=np.ones(25, dtype=np.bool_))
+    assert result.distance == pytest.approx(peer["nannyml kolmogorov_smirnov"], abs=1e-9)
+    assert result.error_bound == 0.0
 
 
 @pytest.mark.parametrize("peer", ["evidently wasserstein", "nannyml wasserstein"])

@@ -18,8 +18,8 @@ def test_migrations_build_exactly_the_schema_in_code(engine: sa.Engine) -> None:
             "include_name": lambda name, kind, _: kind != "table" or name not in partitions,
         }
         context = MigrationContext.configure(connection, opts=options)
-        found = compare_metadata(context, metadata)
-    assert found == []
+        result = compare_metadata(context, metadata)
+    assert result == []
 
 
 def test_migrating_twice_changes_nothing(engine: sa.Engine, database_url: str) -> None:

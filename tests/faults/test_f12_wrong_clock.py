@@ -139,9 +139,9 @@ def test_a_poisoned_partition_from_before_moves_nothing_past_the_clock(engine: E
         partitions = read_partitions(connection, role=TopicRole.PREDICTIONS)
         now = database_now_millis(connection)
     rules = WatermarkRules()
-    found = watermark_of(partitions, now=now, rules=rules)
-    assert found.value is not None
-    assert found.value <= now - rules.disorder
+    watermark = watermark_of(partitions, now=now, rules=rules)
+    assert watermark.value is not None
+    assert watermark.value <= now - rules.disorder
 
 
 def test_what_a_wrong_clock_did_is_set_back_by_a_command(
@@ -262,8 +262,8 @@ def test_an_event_before_the_calendar_is_a_dead_letter(
     with ingesting(settings_for(database_url, kafka_broker, topic_names)):
         wait_until(lambda: records(engine) == len(bodies) + 1)
     with engine.connect() as connection:
-        found = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic, dead_letter.c.offset)).all()
-    reasons = [value.reason for value in found if value.topic == topic_names.predictions]
+        result = connection.execute(sa.select(dead_letter).order_by(dead_letter.c.topic, dead_letter.c.offset)).all()
+    reasons = [value.reason for value in result if value.topic == topic_names.predictions]
     assert reasons == ["malformed"] * 9 + ["future"] * 2
     (counted,) = counted_in_database(engine).ledger
     assert counted == (topic_names.predictions, 0, 7)

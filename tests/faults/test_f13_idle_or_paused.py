@@ -45,8 +45,8 @@ def reaches(engine: Engine, event_time: int) -> Callable[[], bool]:
     """Return whether nothing holds the watermark and it has come to what *event_time* makes complete."""
 
     def answer() -> bool:
-        found = watermark(engine)
-        return found.held_by is None and found.value is not None and found.value >= event_time - DISORDER
+        result = watermark(engine)
+        return result.held_by is None and result.value is not None and result.value >= event_time - DISORDER
 
     return answer
 

@@ -27,10 +27,10 @@ def test_in_any_order_the_truth_counts_for_both_and_a_copy_is_a_duplicate(
     lives = orders((ONE, ONE, TWO, TRUTH))
     assert len(lives) == 12
     live_through(engine, kafka_broker, topic_names, settings_for(database_url, kafka_broker, topic_names), lives)
-    found = panes(engine)
-    assert found == expected_panes(lives)
+    result = panes(engine)
+    assert result == expected_panes(lives)
     for version in ("1.0", "2.0"):
-        assert sum(labelled for (of, _, _), (labelled, _) in found.items() if of == version) == 12
+        assert sum(labelled for (of, _, _), (labelled, _) in result.items() if of == version) == 12
     assert dict(totals(engine, topic_names.predictions)) == {
         "records": 36, "counted": 24, "duplicates": 12, "late": 0, "dead": 0,
     }  # fmt: skip

@@ -54,13 +54,13 @@ def test_a_spec_that_cannot_be_read_leaves_the_others_readable(engine: Engine, t
     credit, fraud = apply_model(engine), apply_model(engine, model="fraud")
     spoil(engine, fraud, text)
     with engine.connect() as connection:
-        found = load_configuration(connection)
-    assert [model.model_id for model in found.models] == [credit]
-    (unreadable,) = found.unreadable
+        configuration = load_configuration(connection)
+    assert [model.model_id for model in configuration.models] == [credit]
+    (unreadable,) = configuration.unreadable
     assert (unreadable.model_id, str(unreadable.key)) == (fraud, "fraud")
     assert unreadable.problem.startswith("spec 2 of fraud: this program cannot read it: ")
     assert "driftline apply" in unreadable.problem
-    assert found.names.keys() == {credit, fraud}
+    assert configuration.names.keys() == {credit, fraud}
 
 
 def test_cells_that_cannot_be_read_are_their_models_trouble_too(engine: Engine) -> None:
@@ -69,9 +69,9 @@ def test_cells_that_cannot_be_read_are_their_models_trouble_too(engine: Engine) 
     with engine.begin() as connection:
         connection.execute(sa.update(cells).where(cells.c.model_id == fraud).values(layout=b"\x81\xa1x\x01"))
     with engine.connect() as connection:
-        found = load_configuration(connection)
-    assert [model.model_id for model in found.models] == [credit]
-    assert "its cells" in found.unreadable[0].problem
+        configuration = load_configuration(connection)
+    assert [model.model_id for model in configuration.models] == [credit]
+    assert "its cells" in configuration.unreadable[0].problem
 
 
 @pytest.mark.kafka

@@ -31,10 +31,10 @@ def write(engine: Engine, model: ReferencedModel, minutes: range, *, mean: float
     with engine.begin() as connection:
         for minute in minutes:
             start = START + minute * MINUTE_MILLIS
-            found = applied.cells_at(start)
+            cells_at = applied.cells_at(start)
             panes = [(start, random.normal(mean, size=100))]
             write_panes(
-                connection, series_id=model.series_id, cells_id=found.cells_id, layout=found.layout, panes=panes
+                connection, series_id=model.series_id, cells_id=cells_at.cells_id, layout=cells_at.layout, panes=panes
             )
 
 
@@ -83,11 +83,11 @@ def test_counts_change_at_the_next_window(engine: Engine) -> None:
     with engine.begin() as connection:
         adopted = adopt_reference(connection, model_id=model.model_id, profile=second)
     evaluate_until(engine, model, 60, judge)
-    found = judged(engine)
+    result = judged(engine)
     assert (adopted.changed, adopted.new_cells) == (True, False)
-    assert {value[1] for value in found if value[0] <= 40} == {adopted.previous_id}
-    assert {value[1:3] for value in found if value[0] > 40} == {(adopted.reference_id, Verdict.OK)}
-    assert {value[2] for value in found if 20 <= value[0] <= 40} == {Verdict.CRITICAL}
+    assert {value[1] for value in result if value[0] <= 40} == {adopted.previous_id}
+    assert {value[1:3] for value in result if value[0] > 40} == {(adopted.reference_id, Verdict.OK)}
+    assert {value[2] for value in result if 20 <= value[0] <= 40} == {Verdict.CRITICAL}
 
 
 def test_an_evaluation_can_be_made_again_from_its_row(engine: Engine) -> None:

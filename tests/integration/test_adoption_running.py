@@ -127,9 +127,9 @@ def test_other_cells_and_other_counts_without_a_restart(roles: Roles, engine: En
     produce(roles, start, 12)
     full = start + 10 * MINUTE_MILLIS
     roles.wait_until("windows on the other cells", lambda: full in judged(engine, 10), timeout_seconds=90)
-    found = judged(engine, 4)
-    before = {end: each for end, each in found.items() if end <= now - 2 * MINUTE_MILLIS}
-    after = {end: each for end, each in found.items() if end >= start + 4 * MINUTE_MILLIS}
+    result = judged(engine, 4)
+    before = {end: each for end, each in result.items() if end <= now - 2 * MINUTE_MILLIS}
+    after = {end: each for end, each in result.items() if end >= start + 4 * MINUTE_MILLIS}
     assert {each[0] for each in before.values()} == {adopted["previous_id"]}
     assert {each[:2] for each in after.values()} == {(adopted["reference_id"], Verdict.OK)}
     cells = cells_by_minute(engine)

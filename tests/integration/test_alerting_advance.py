@@ -55,8 +55,8 @@ def steps_of(engine: Engine, applied: AppliedModel) -> dict[tuple[str, IncidentK
 
 def refusals(engine: Engine, applied: AppliedModel) -> list[tuple[str, str]]:
     with engine.connect() as connection:
-        found = actions_of_model(connection, applied.model_id)
-    return sorted((value.kind.value, value.reason) for value in found if value.state is ActionState.REFUSED)
+        actions = actions_of_model(connection, applied.model_id)
+    return sorted((value.kind.value, value.reason) for value in actions if value.state is ActionState.REFUSED)
 
 
 def advance(

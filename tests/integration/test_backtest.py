@@ -215,9 +215,9 @@ def test_the_textbook_rule_beside_changes_nothing(database: BacktestDatabase, fo
 
 def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, folder: Path) -> None:
     """From 10:00 on truths are coin flips, known an hour later: the incident comes after 11:00, with the windows."""
-    found = judged(database, folder, drawn(5, start=START, shifted=True), truths=True)
-    assert found.labelled == ROWS
-    performance = [incident for incident in found.incidents if incident.kind is IncidentKind.PERFORMANCE]
+    result = judged(database, folder, drawn(5, start=START, shifted=True), truths=True)
+    assert result.labelled == ROWS
+    performance = [incident for incident in result.incidents if incident.kind is IncidentKind.PERFORMANCE]
     assert performance
     first = performance[0].steps[0]
     assert START + 11 * HOUR < first.known < START + 13 * HOUR
@@ -225,8 +225,8 @@ def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, fo
     assert first.tier is Tier.WARNING
     assert "Accuracy" in first.sentence
     # 0.9 of the first half and 0.5 of the second came true, give or take four standard deviations.
-    assert found.correct / found.labelled == pytest.approx(0.7, abs=4 * 0.003)
-    ends = [accuracy.window_end for accuracy in found.accuracies if accuracy.length == 60]
+    assert result.correct / result.labelled == pytest.approx(0.7, abs=4 * 0.003)
+    ends = [accuracy.window_end for accuracy in result.accuracies if accuracy.length == 60]
     assert max(ends) > START + 19 * HOUR  # truths that came after the last prediction are waited for
 
 

@@ -159,9 +159,9 @@ def _claimed(engine: Engine) -> dict[PartitionKey, PartitionState]:
     with engine.begin() as connection:
         for role, topic in FILES.items():
             key = PartitionKey(topic, 0)
-            found = BrokerPartition(key=key, role=role, topic_id="", low=0, high=10**6)
+            broker_partition = BrokerPartition(key=key, role=role, topic_id="", low=0, high=10**6)
             states[key] = PartitionState(
-                claim_partition(connection, found, start_at="earliest"), NOTHING, horizon=100_000
+                claim_partition(connection, broker_partition, start_at="earliest"), NOTHING, horizon=100_000
             )
     return states
 

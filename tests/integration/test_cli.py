@@ -141,8 +141,8 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
     told: Engine, database_url: str, tmp_path: Path
 ) -> None:
     """Newest verdict and mature accuracy, how far it is, who holds the watermark and why, counters, open incidents."""
-    found = document(database_url, "status", directory=tmp_path)
-    (model,) = found["models"]
+    result = document(database_url, "status", directory=tmp_path)
+    (model,) = result["models"]
     (verdict,) = model["verdicts"]
     assert (verdict["version"], verdict["length"], verdict["events"]) == ("3.2.0", 60, 600)
     assert (verdict["verdict"], verdict["sentence"]) == ("WARNING", SENTENCE)
@@ -152,13 +152,13 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
         {"length": 60, "evaluated_until": START, "final_until": START - 300_000, "judged_after": None}
     ]
     assert [incident["id"] for incident in model["open_incidents"]] == [INCIDENT]
-    (topic,) = found["topics"]
+    (topic,) = result["topics"]
     assert topic["held_by"] == "predictions[0]"
     assert topic["held_because"] == "stopped: 10 of the last 50 records are bad"
     assert topic["watermark"] == START - 60_000
-    assert found["partitions"][0]["counted"] == 40
-    assert found["dead_letters"] == {"malformed": 12_000}
-    assert found["dead_letters_kept"] == {"malformed": 350}
+    assert result["partitions"][0]["counted"] == 40
+    assert result["dead_letters"] == {"malformed": 12_000}
+    assert result["dead_letters_kept"] == {"malformed": 350}
     shown = run(database_url, "status", directory=tmp_path)
     assert shown.returncode == 0, shown.stderr
     for part in ("WARNING", "predictions[0]", "stopped: 10 of the last 50", "8b20baab", "12,000 malformed (350 kept)"):

@@ -82,8 +82,8 @@ def test_the_newest_revision_of_each_window_newest_first(evaluated: sa.Engine) -
 
     def shown(**wanted: object) -> list[tuple[str, int, int]]:
         with evaluated.connect() as connection:
-            found = shown_evaluations(connection, CREDIT, **{"limit": 9, **wanted})
-        return [(value.version, (value.window_end - END) // STEP, value.revision) for value in found]
+            evaluations = shown_evaluations(connection, CREDIT, **{"limit": 9, **wanted})
+        return [(value.version, (value.window_end - END) // STEP, value.revision) for value in evaluations]
 
     everything = [("3.2.0", 0, 0), ("3.3.0", 0, 0), ("3.2.0", -1, 1), ("3.2.0", -2, 0)]
     assert shown() == everything
@@ -121,8 +121,8 @@ def test_a_window_is_shown_with_the_numbers_of_every_column(
 
 def test_json_is_what_is_stored(evaluated: sa.Engine, database_url: str, tmp_path: Path) -> None:
     """One document with every window's head, columns, findings and sentence."""
-    found = document(database_url, "evaluations", "credit", "--scale", "1h", "--limit", "1", directory=tmp_path)
-    (window,) = found["evaluations"]
+    result = document(database_url, "evaluations", "credit", "--scale", "1h", "--limit", "1", directory=tmp_path)
+    (window,) = result["evaluations"]
     moved = drifted(0.7)
     assert (window["version"], window["window_end"], window["length"]) == ("3.2.0", END, 60)
     assert (window["verdict"], window["sentence"]) == ("WARNING", moved.sentence)

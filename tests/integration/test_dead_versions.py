@@ -100,8 +100,8 @@ def test_a_version_that_comes_back_is_seen(engine: Engine) -> None:
     evaluate_all(engine, counted, evaluator)
     write_minutes(engine, counted, range(HOURS, HOURS + 5), [counted.series_id])
     move(engine, HOURS + 5 + LATENESS)
-    found = {end.window_end for batch in evaluate_all(engine, counted, evaluator) for end in batch.ends}
-    assert START + (HOURS + 1) * MINUTE_MILLIS in found
+    window_ends = {end.window_end for batch in evaluate_all(engine, counted, evaluator) for end in batch.ends}
+    assert START + (HOURS + 1) * MINUTE_MILLIS in window_ends
     with engine.connect() as connection:
         hours = connection.execute(sa.text("SELECT counted_from, counted_until FROM series")).one()
     assert tuple(hours) == (START, START + 7 * HOUR_MILLIS)

@@ -47,15 +47,15 @@ def evaluate_all(
 def some_panes(counted: CountedModel, minutes: Iterable[int], *, seed: int = 1) -> Panes:
     """Uniform counts; from minute 30 on the first column is squeezed into its lower half."""
     generator = np.random.default_rng(seed)
-    found = []
+    results = []
     for minute in minutes:
         counts = counted.counts(generator, int(generator.integers(40, 90)))
         if minute >= 30:
             half = counted.cells // 2
             counts[:half] += counts[half : counted.cells]
             counts[half : counted.cells] = 0
-        found.append((minute, counts))
-    return found
+        results.append((minute, counts))
+    return results
 
 
 def write(engine: Engine, counted: CountedModel, panes: Panes) -> None:
@@ -124,9 +124,9 @@ def test_every_window_equals_brute_force(engine: Engine) -> None:
     write(engine, counted, panes)
     move(engine, 80)
     evaluate_all(engine, counted, Evaluator(RULES))
-    found = stored(engine, counted)
-    assert as_minutes(found) == brute_force(engine, counted, panes, 80)
-    assert {value.verdict for value in found} >= {Verdict.OK, Verdict.INCONCLUSIVE, Verdict.CRITICAL}
+    result = stored(engine, counted)
+    assert as_minutes(result) == brute_force(engine, counted, panes, 80)
+    assert {value.verdict for value in result} >= {Verdict.OK, Verdict.INCONCLUSIVE, Verdict.CRITICAL}
 
 
 @pytest.mark.parametrize("limit_ends", [1, 2, 7])

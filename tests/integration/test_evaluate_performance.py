@@ -47,20 +47,20 @@ def write_truths(engine: Engine, counted: CountedModel, truths: dict[int, tuple[
 
 
 def accuracy_evaluations(engine: Engine, counted: CountedModel, evaluator: Evaluator) -> list[StoredEvaluation]:
-    found: list[StoredEvaluation] = []
+    results: list[StoredEvaluation] = []
     more = True
     while more:
         with engine.begin() as connection:
             assert lock_model(connection, counted.applied.model_id)
             batch = evaluator.evaluate_model(connection, counted.applied, now_millis=NOW)
-        found += [
+        results += [
             evaluation
             for end in batch.ends
             for evaluation in end.evaluations
             if evaluation.kind is EvaluationKind.PERFORMANCE
         ]
         more = batch.more
-    return found
+    return results
 
 
 def last_stored(engine: Engine) -> dict[tuple[int, int], tuple[int, int, int]]:

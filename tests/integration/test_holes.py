@@ -136,13 +136,13 @@ def test_records_that_the_client_loses_are_read_again(
 
     def lossy(consumer: InputConsumer, count: int, *, timeout_seconds: float) -> Received:
         received = consume(consumer, count, timeout_seconds=timeout_seconds)
-        found = received.records
+        result = received.records
         ingest.append(consumer)
-        if consumer is not ingest[0] or not found or len(lost) >= 20 or chance.random() < 0.5:
+        if consumer is not ingest[0] or not result or len(lost) >= 20 or chance.random() < 0.5:
             return received
-        start = chance.choice((0, chance.randrange(len(found)), max(0, len(found) - 30)))
-        lost.append(len(found[start : start + 30]))
-        return replace(received, records=found[:start] + found[start + 30 :])
+        start = chance.choice((0, chance.randrange(len(result)), max(0, len(result) - 30)))
+        lost.append(len(result[start : start + 30]))
+        return replace(received, records=result[:start] + result[start + 30 :])
 
     monkeypatch.setattr(InputConsumer, "consume", lossy)
     bodies = credit_bodies(3000)

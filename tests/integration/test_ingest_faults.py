@@ -226,9 +226,9 @@ def test_an_end_that_was_asked_for_too_early_stops_nothing(
 
 def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine) -> None:
     """Claiming a row that another transaction holds says so within seconds instead of hanging with it."""
-    found = BrokerPartition(key=PartitionKey("p", 0), role=TopicRole.PREDICTIONS, topic_id="", low=0, high=9)
+    broker_partition = BrokerPartition(key=PartitionKey("p", 0), role=TopicRole.PREDICTIONS, topic_id="", low=0, high=9)
     with engine.begin() as connection:
-        claim_partition(connection, found, start_at="earliest")
+        claim_partition(connection, broker_partition, start_at="earliest")
     with engine.begin() as frozen:
         frozen.execute(sa.text("UPDATE input_offset SET next_offset = 5"))
         with (
@@ -236,7 +236,7 @@ def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine)
             named_outage(engine, "taking over"),
             engine.begin() as connection,
         ):
-            claim_partition(connection, found, start_at="earliest")
+            claim_partition(connection, broker_partition, start_at="earliest")
 
 
 def test_a_read_only_postgres_is_waited_for(engine: Engine) -> None:

@@ -60,8 +60,8 @@ def evaluate_until(engine: Engine, counted: CountedModel, minute: int) -> None:
 
 def finals(engine: Engine, counted: CountedModel) -> list[tuple[int, int, str]]:
     with engine.connect() as connection:
-        found = final_evaluations(connection, counted.applied.model_id)
-    return [(value.length, value.window_end, value.result) for value in found]
+        evaluations = final_evaluations(connection, counted.applied.model_id)
+    return [(value.length, value.window_end, value.result) for value in evaluations]
 
 
 def compact(engine: Engine, counted: CountedModel, minute: int) -> int:

@@ -71,8 +71,8 @@ class TwoModels(threading.Thread):
                 identity = f"p-{next(self._numbers)}"
                 event = prediction(self._draw, identity, at, drifting=True)
                 predictions.append(json.dumps({**event, "model": name}).encode())
-                found = truth(identity, at + 5_000, self._draw.choice((0, 1)))
-                truths.append(json.dumps({**found, "model": name}).encode())
+                result = truth(identity, at + 5_000, self._draw.choice((0, 1)))
+                truths.append(json.dumps({**result, "model": name}).encode())
         self._draw.shuffle(predictions)  # so that each partition has both
         for topic, bodies in ((self._names.predictions, predictions), (self._names.ground_truth, truths)):
             produce(self._broker, topic, bodies, partitions=PARTITIONS, at=self._minute)
@@ -143,8 +143,8 @@ def rows_left(engine: Engine, model_id: int) -> dict[str, int]:
             if not conditions or table.name in OF_NAMES:
                 continue
             count = sa.select(sa.func.count()).select_from(table).where(sa.or_(*conditions))
-            if found := connection.execute(count).scalar_one():
-                left[table.name] = found
+            if result := connection.execute(count).scalar_one():
+                left[table.name] = result
     return left
 
 

@@ -38,8 +38,8 @@ def test_a_version_without_events_for_a_week_of_event_time_gives_its_place_away(
     model_id = apply_model(engine)
     claim(engine, model_id, 2, a=HOUR, b=HOUR + DAY)
     assert claim(engine, model_id, 2, c=HOUR + 7 * DAY).refused == {"c"}
-    found = claim(engine, model_id, 2, c=HOUR + 7 * DAY + HOUR_MILLIS)
-    assert found == PlacedVersions(hours={"b": HOUR + DAY, "c": HOUR + 7 * DAY + HOUR_MILLIS})
+    result = claim(engine, model_id, 2, c=HOUR + 7 * DAY + HOUR_MILLIS)
+    assert result == PlacedVersions(hours={"b": HOUR + DAY, "c": HOUR + 7 * DAY + HOUR_MILLIS})
 
 
 def test_workers_that_claim_at_once_never_place_too_many(engine: Engine) -> None:

@@ -42,8 +42,8 @@ def test_every_step_has_the_sums_of_its_minutes(engine: Engine, step_minutes: in
             .group_by(at)
             .order_by(at)
         ).all()
-        found = truths_by_step(connection, series_id=series_id, start=START + step, stop=stop - step, step=step)
-    assert [(value.start, value.labelled, value.correct) for value in found] == [tuple(row) for row in expected]
+        result = truths_by_step(connection, series_id=series_id, start=START + step, stop=stop - step, step=step)
+    assert [(value.start, value.labelled, value.correct) for value in result] == [tuple(row) for row in expected]
 
 
 def test_a_week_is_read_from_its_hours(engine: Engine) -> None:
@@ -63,7 +63,7 @@ def test_a_week_is_read_from_its_hours(engine: Engine) -> None:
         ).all()
     assert [tuple(row) for row in rows] == [(10, 1008, 20 * WEEK_MINUTES), (60, 168, 20 * WEEK_MINUTES)]
     with engine.connect() as connection:
-        found = truths_by_step(
+        result = truths_by_step(
             connection, series_id=series_id, start=START, stop=START + 168 * HOUR_MILLIS, step=12 * HOUR_MILLIS
         )
-    assert [value.labelled for value in found] == [20 * 720] * 14
+    assert [value.labelled for value in result] == [20 * 720] * 14

@@ -76,8 +76,8 @@ def other(directory: Path) -> Path:
 @pytest.fixture
 def same_cells(directory: Path) -> Path:
     """A profile on the same cells with other counts: twice as many of each."""
-    found = decode_profile((directory / "credit.reference").read_bytes(), source="test")
-    doubled = msgspec.structs.replace(found, counts_bytes=(found.counts * 2).tobytes(), rows=found.rows * 2)
+    result = decode_profile((directory / "credit.reference").read_bytes(), source="test")
+    doubled = msgspec.structs.replace(result, counts_bytes=(result.counts * 2).tobytes(), rows=result.rows * 2)
     (directory / "doubled.reference").write_bytes(encode_profile(doubled))
     return directory / "doubled.reference"
 

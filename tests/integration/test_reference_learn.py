@@ -45,10 +45,10 @@ Produce = Callable[[Iterable[dict[str, Any] | bytes]], None]
 
 def events(count: int = ROWS, *, first: int = 0, version: str = "1", model: str = "credit") -> Events:
     """Events *first* … of which every value follows from its number."""
-    found: Events = []
+    results: Events = []
     for number in range(first, first + count):
         random = np.random.default_rng(number)
-        found.append(
+        results.append(
             {
                 "prediction_id": f"p-{number}",
                 "model": model,
@@ -61,7 +61,7 @@ def events(count: int = ROWS, *, first: int = 0, version: str = "1", model: str 
                 "prediction": {"score": float(random.uniform())},
             }
         )
-    return found
+    return results
 
 
 def table_of(found: Events) -> pa.Table:
@@ -198,11 +198,11 @@ def test_more_than_enough_is_sampled_and_the_same_each_time(
 
 def test_without_a_spec_one_is_proposed(directory: Path, produce: Produce) -> None:
     """Kinds, prediction and task from the events themselves; it is a spec that the profile agrees with."""
-    found = events()
-    for number, each in enumerate(found):
+    result = events()
+    for number, each in enumerate(result):
         each["features"] |= {"member": number % 3 == 0, "id": number, "code": number % 7}
         each["prediction"]["label"] = "yes" if number % 2 else "no"
-    produce(found)
+    produce(result)
     learn("credit", rows=100_000, ignore=["id"], categorical=["code"], output=directory / "new.yaml")
     spec = read_spec(directory / "new.yaml")
     assert {name: column.kind for name, column in spec.columns.items()} == {

@@ -52,9 +52,9 @@ def test_letters_come_back_as_they_were_in_any_number(engine: Engine) -> None:
     with engine.begin() as connection:
         append_dead_letters(connection, letters, {})
         append_dead_letters(connection, [letter(0, reason=DeadLetterReason.FUTURE)], {})
-        found = list_dead_letters(connection, limit=len(letters) + 10)
+        dead_letters = list_dead_letters(connection, limit=len(letters) + 10)
         of_fraud = list_dead_letters(connection, DeadLetterFilter(model="risk/eu/fraud"), limit=len(letters))
-    stored = [each.letter for each in reversed(found)]
+    stored = [each.letter for each in reversed(dead_letters)]
     assert stored[1] == letters[1]
     assert stored[0] == letter(0, sentence="body: expected 'x', found \"\\\\x00\\ud800")
     assert len(stored) == len(letters)
@@ -91,11 +91,11 @@ def test_names_of_models_that_nobody_applied_are_bounded(engine: Engine) -> None
         add_discovered(connection, first)
         add_discovered(connection, {ModelKey("default", f"x{number}"): 1 for number in range(5000)})
         add_discovered(connection, {ModelKey("default", "m000"): 10, ModelKey("default", "y"): 4})
-        found = {(known.model.namespace, known.model.name): known.records for known in discovered_models(connection)}
-    assert len(found) == NAMES_LISTED + 1
-    assert found["default", "m000"] == 11
-    assert found["", "other"] == 5000 - 1 + 4
-    assert sum(found.values()) == sum(first.values()) + 5000 + 14
+        result = {(known.model.namespace, known.model.name): known.records for known in discovered_models(connection)}
+    assert len(result) == NAMES_LISTED + 1
+    assert result["default", "m000"] == 11
+    assert result["", "other"] == 5000 - 1 + 4
+    assert sum(result.values()) == sum(first.values()) + 5000 + 14
     apply_model(engine, model="m000")
     with engine.begin() as connection:
         assert ("default", "m000") not in {(k.model.namespace, k.model.name) for k in discovered_models(connection)}

@@ -52,10 +52,10 @@ def records(broker: KafkaBroker, topic: str, *, partitions: int, count: int) -> 
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": uuid.uuid4().hex})
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
     try:
-        found: list[Message] = []
-        while len(found) < count and (batch := consumer.consume(count - len(found), timeout=20)):
-            found += batch
-        return found + consumer.consume(1, timeout=0.5)
+        results: list[Message] = []
+        while len(results) < count and (batch := consumer.consume(count - len(results), timeout=20)):
+            results += batch
+        return results + consumer.consume(1, timeout=0.5)
     finally:
         consumer.close()
 

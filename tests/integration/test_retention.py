@@ -291,8 +291,8 @@ def test_dropping_nothing_reads_next_to_nothing(engine: Engine, counted: Counted
         explained = sa.text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {retention._PANES.text}")
         plan = connection.execute(explained, {"before": now - DAYS * DAY_MILLIS, "limit": 5000}).scalar_one()
         connection.rollback()
-    found = plan[0]["Plan"]
-    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 20
+    result = plan[0]["Plan"]
+    assert result["Shared Hit Blocks"] + result["Shared Read Blocks"] < 20
 
 
 def test_a_finished_week_is_packed_once(engine: Engine, counted: CountedModel) -> None:

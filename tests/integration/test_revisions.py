@@ -118,9 +118,9 @@ def test_windows_that_cut_into_compacted_history_say_so(engine: Engine) -> None:
         )  # fmt: skip
     write(engine, counted, some_panes(counted, [100], seed=9))
     evaluate_all(engine, counted, Evaluator(RULES))
-    found = {key: decode_result(result).reason for key, result in as_minutes(stored(engine, counted)).items()}
+    outcome = {key: decode_result(result).reason for key, result in as_minutes(stored(engine, counted)).items()}
     # Windows that read minute 100 and cut into the hour; the rest keeps what it was.
-    compacted = {(length, end) for (length, end), reason in found.items() if reason == "compacted"}
+    compacted = {(length, end) for (length, end), reason in outcome.items() if reason == "compacted"}
     assert compacted == {(4, end) for end in range(101, 109)}
     with engine.connect() as connection:
         revised = connection.execute(

@@ -105,18 +105,18 @@ def test_it_is_the_sum_of_the_approved_hours(engine: Engine, model: ReferencedMo
     panes = stream(range(30 * 60))
     write(engine, model, panes)
     keep(engine, model, 30 * 60)
-    found = rolled(engine, model, 30 * 60)
-    assert found.profile is not None
+    result = rolled(engine, model, 30 * 60)
+    assert result.profile is not None
     with engine.connect() as connection:
-        base = load_reference(connection, found.base_id)
-    assert found.profile.layout == base.layout
-    assert found.profile.rows == 30 * 60 * EVENTS
+        base = load_reference(connection, result.base_id)
+    assert result.profile.layout == base.layout
+    assert result.profile.rows == 30 * 60 * EVENTS
     expected = counts_of(base.layout, np.concatenate([values for _, values in panes]))
-    assert found.profile.counts.tolist() == expected.tolist()
-    assert (len(found.hours.approved), found.blocks) == (30, 30 * 12)
+    assert result.profile.counts.tolist() == expected.tolist()
+    assert (len(result.hours.approved), result.blocks) == (30, 30 * 12)
     assert base.columns[0].movement[60].status == "uncalibrated"
-    assert found.profile.columns[0].movement[60].status == "measured"
-    assert found.profile.columns[0].movement[10].status == "measured"  # 200 values in ten minutes
+    assert result.profile.columns[0].movement[60].status == "measured"
+    assert result.profile.columns[0].movement[10].status == "measured"  # 200 values in ten minutes
 
 
 def test_blocks_are_kept_whatever_is_compacted_meanwhile(engine: Engine, model: ReferencedModel) -> None:
@@ -135,11 +135,11 @@ def test_blocks_are_kept_whatever_is_compacted_meanwhile(engine: Engine, model: 
         assert connection.execute(sa.select(sa.func.max(pane.c.span))).scalar() == 60
         base = base_reference(connection, model.applied(engine))
         key = BlockKey(series_id=model.series_id, reference_id=base.reference_id, minutes=base.minutes)
-        found = read_blocks(connection, key, start=0, stop=2**60, size=base.order.size)
+        blocks = read_blocks(connection, key, start=0, stop=2**60, size=base.order.size)
     assert base.minutes == 5
-    assert [value.start for value in found] == [START + at * 5 * MINUTE_MILLIS for at in range(12 * 12)]
+    assert [value.start for value in blocks] == [START + at * 5 * MINUTE_MILLIS for at in range(12 * 12)]
     order = CoarseOrder(base.profile)
-    for value in found:
+    for value in blocks:
         inside = [values for at, values in panes if value.start <= at < value.start + 5 * MINUTE_MILLIS]
         expected = order.coarse(counts_of(base.profile.layout, np.concatenate(inside)))
         assert value.counts.tolist() == expected.tolist()
@@ -152,10 +152,10 @@ def test_what_was_compacted_before_has_no_blocks(engine: Engine, model: Referenc
     evaluate_until(engine, model, 26 * 60, evaluator())
     Compactor(WATERMARKS).compact(engine, model.applied(engine), watermark=watermark_at(26 * 60))
     keep(engine, model, 26 * 60)
-    found = rolled(engine, model, 26 * 60)
-    assert found.profile is not None
-    assert len(found.hours.approved) == 26
-    assert 0 < found.blocks < 8 * 12
+    result = rolled(engine, model, 26 * 60)
+    assert result.profile is not None
+    assert len(result.hours.approved) == 26
+    assert 0 < result.blocks < 8 * 12
 
 
 def test_hours_with_incidents_are_left_out(engine: Engine, model: ReferencedModel) -> None:
@@ -178,20 +178,20 @@ def test_hours_with_incidents_are_left_out(engine: Engine, model: ReferencedMode
                     verdict=verdict, result="{}",
                 )
             )  # fmt: skip
-    found = rolled(engine, model, 40 * 60)
-    left_out = {START + hour * HOUR_MILLIS for hour in range(40)} - set(found.hours.approved)
+    result = rolled(engine, model, 40 * 60)
+    left_out = {START + hour * HOUR_MILLIS for hour in range(40)} - set(result.hours.approved)
     assert left_out == {START + hour * HOUR_MILLIS for hour in (10, 11, 12, 13)}
-    assert (found.hours.in_incidents, found.incident_open) == (4, False)
-    assert found.profile is not None
-    assert found.profile.rows == 36 * 60 * EVENTS
+    assert (result.hours.in_incidents, result.incident_open) == (4, False)
+    assert result.profile is not None
+    assert result.profile.rows == 36 * 60 * EVENTS
 
 
 def test_an_open_incident_goes_on(engine: Engine, model: ReferencedModel) -> None:
     """Nothing after its beginning is approved; without a known window an hour before it is not either."""
     write(engine, model, stream(range(40 * 60)))
     open_incident(engine, model, first=30 * 60, until=None)
-    found = rolled(engine, model, 40 * 60)
-    assert (max(found.hours.approved), found.incident_open) == (START + 28 * HOUR_MILLIS, True)
+    result = rolled(engine, model, 40 * 60)
+    assert (max(result.hours.approved), result.incident_open) == (START + 28 * HOUR_MILLIS, True)
 
 
 def test_it_is_of_the_version_in_production(engine: Engine, model: ReferencedModel) -> None:
@@ -201,11 +201,11 @@ def test_it_is_of_the_version_in_production(engine: Engine, model: ReferencedMod
     assert rolled(engine, model, 40 * 60).version == "1"
     in_production(engine, model, "1", since=0)
     in_production(engine, model, "2", since=10 * 60 + 30, offset=1)
-    found = rolled(engine, model, 40 * 60)
-    assert found.version == "2"
-    assert (min(found.hours.approved), found.hours.not_serving) == (START + 11 * HOUR_MILLIS, 11)
-    assert found.profile is not None
-    assert found.profile.rows == 29 * 60 * EVENTS // 2
+    result = rolled(engine, model, 40 * 60)
+    assert result.version == "2"
+    assert (min(result.hours.approved), result.hours.not_serving) == (START + 11 * HOUR_MILLIS, 11)
+    assert result.profile is not None
+    assert result.profile.rows == 29 * 60 * EVENTS // 2
 
 
 def test_too_little_says_what_is_missing(engine: Engine, model: ReferencedModel) -> None:
@@ -213,9 +213,9 @@ def test_too_little_says_what_is_missing(engine: Engine, model: ReferencedModel)
     assert "no version was counted" in rolled(engine, model, 60).why
     write(engine, model, stream(range(26 * 60)))
     open_incident(engine, model, first=5 * 60, until=8 * 60)
-    found = rolled(engine, model, 26 * 60)
-    assert found.profile is None
-    assert found.why == "expected at least 24 approved hours in the last 7 days, found 22 (4 had an incident)"
+    result = rolled(engine, model, 26 * 60)
+    assert result.profile is None
+    assert result.why == "expected at least 24 approved hours in the last 7 days, found 22 (4 had an incident)"
 
 
 def test_only_the_last_seven_days_count(engine: Engine, model: ReferencedModel) -> None:
@@ -225,8 +225,8 @@ def test_only_the_last_seven_days_count(engine: Engine, model: ReferencedModel) 
     write(engine, model, panes)
     keep(engine, model, 2 * DAY)
     keep(engine, model, 8 * DAY)
-    found = rolled(engine, model, 8 * DAY)
-    assert found.hours.approved == tuple(START + hour * HOUR_MILLIS for hour in hours if hour >= 24)
+    result = rolled(engine, model, 8 * DAY)
+    assert result.hours.approved == tuple(START + hour * HOUR_MILLIS for hour in hours if hour >= 24)
     keeper = LiveBlockKeeper(WATERMARKS)
     assert keeper.drop(engine, model.applied(engine), watermark=watermark_at(9 * DAY)) == 24 * 2
     with engine.connect() as connection:
@@ -295,10 +295,10 @@ def test_nothing_is_adopted_while_an_incident_is_open(engine: Engine) -> None:
     assert adopted(engine, model, 40 * 60) is None
     with engine.begin() as connection:
         connection.execute(sa.update(incident).values(status="resolved", resolved_end=START + 38 * HOUR_MILLIS))
-    found = adopted(engine, model, 40 * 60)
-    assert found is not None
+    result = adopted(engine, model, 40 * 60)
+    assert result is not None
     with engine.connect() as connection:
-        assert load_reference(connection, found.reference_id).rows == (40 - 4) * 60 * EVENTS
+        assert load_reference(connection, result.reference_id).rows == (40 - 4) * 60 * EVENTS
 
 
 def test_another_decision_that_came_between_stays(engine: Engine) -> None:
@@ -310,8 +310,8 @@ def test_another_decision_that_came_between_stays(engine: Engine) -> None:
         engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC + "sample_rate: 0.5\n"
     )
     now = now_millis() + 25 * HOUR_MILLIS
-    found = adopt_rolling_when_due(engine, before, watermark=watermark_at(30 * 60), rules=WATERMARKS, now=now)
-    assert found is None
+    result = adopt_rolling_when_due(engine, before, watermark=watermark_at(30 * 60), rules=WATERMARKS, now=now)
+    assert result is None
     assert in_force(engine) == (1, None)
 
 
@@ -321,8 +321,8 @@ def test_windows_are_judged_with_it_and_say_so(engine: Engine) -> None:
     write(engine, model, stream(range(32 * 60), mean=0.5))
     judge = evaluator()
     evaluate_until(engine, model, 30 * 60, judge)
-    found = adopted(engine, model, 30 * 60)
-    assert found is not None
+    result = adopted(engine, model, 30 * 60)
+    assert result is not None
     evaluate_until(engine, model, 32 * 60, judge)
     with engine.connect() as connection:
         rows = connection.execute(
@@ -334,8 +334,8 @@ def test_windows_are_judged_with_it_and_say_so(engine: Engine) -> None:
     for row in rows:
         if row.window_end >= START + 2 * HOUR_MILLIS:
             by_reference.setdefault(row.reference_id, set()).add(row.verdict)
-    assert by_reference[found.reference_id] == {"OK"}
-    assert by_reference[found.previous_id] != {"OK"}
+    assert by_reference[result.reference_id] == {"OK"}
+    assert by_reference[result.previous_id] != {"OK"}
 
 
 def test_the_role_keeps_blocks_and_adopts(engine: Engine) -> None:

@@ -13,7 +13,7 @@ def test_a_hundred_thousand_new_series_are_made_at_once(engine: Engine) -> None:
     keys = {SeriesKey(model_id, f"v'{number}\\", "region", "eu") for number in range(100_000)}
     with engine.begin() as connection:
         first = ensure_series(connection, set(sorted(keys)[:1000]))
-        found = ensure_series(connection, keys)
-    assert found.keys() == keys
-    assert len(set(found.values())) == len(keys)
-    assert {key: found[key] for key in first} == first
+        result = ensure_series(connection, keys)
+    assert result.keys() == keys
+    assert len(set(result.values())) == len(keys)
+    assert {key: result[key] for key in first} == first

@@ -38,7 +38,7 @@ def test_partitions_given_back_and_claimed_again_are_counted_once(
     chance, ids, answers = random.Random(5), Cluster.ids, {"none": 0, "silent": 0}
 
     def forgetful(cluster: Cluster, names: list[str], *, timeout_seconds: float = 10.0) -> dict[str, str] | None:
-        found = ids(cluster, names, timeout_seconds=timeout_seconds)
+        result = ids(cluster, names, timeout_seconds=timeout_seconds)
         draw = chance.random()
         if timeout_seconds < 10 and draw < 0.2 and answers["none"] < 12:
             answers["none"] += 1
@@ -46,7 +46,7 @@ def test_partitions_given_back_and_claimed_again_are_counted_once(
         if timeout_seconds < 10 and draw > 0.8 and answers["silent"] < 4:
             answers["silent"] += 1
             raise unavailable(Settings(), "asking for ids", "a test")
-        return found
+        return result
 
     monkeypatch.setattr(Cluster, "ids", forgetful)
     bodies, sent = credit_bodies(20_000), 0

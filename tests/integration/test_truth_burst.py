@@ -45,9 +45,9 @@ def test_a_burst_into_an_inbox_known_as_empty(pooled: Engine) -> None:
         assert [report.taken for report in join_batches(pooled, rules=rules, now=database_now_millis)] == [0]
     fill_inbox(pooled, model, first=first, count=BURST)
     began = time.monotonic()
-    taken = [report.taken for report in join_batches(pooled, rules=rules, limit=1_000, now=database_now_millis)]
+    results = [report.taken for report in join_batches(pooled, rules=rules, limit=1_000, now=database_now_millis)]
     took = time.monotonic() - began
-    assert taken == [1_000] * 10 + [0]
+    assert results == [1_000] * 10 + [0]
     assert (count(pooled, joined), count(pooled, truth_inbox)) == (BURST, 0)
     assert BURST / took > FLOOR
 
@@ -88,5 +88,5 @@ def test_a_joined_truth_is_written_once_and_then_five_times_in_thirty_days(poole
             assert report.changed == 0
     assert writes(pooled) == (100, 500)
     with pooled.connect() as connection:
-        found = set(connection.execute(sa.select(truth.c.matched, truth.c.probes, truth.c.next_probe_at)).all())
-    assert found == {(1, 5, None)}
+        result = set(connection.execute(sa.select(truth.c.matched, truth.c.probes, truth.c.next_probe_at)).all())
+    assert result == {(1, 5, None)}

@@ -201,15 +201,15 @@ def test_a_truth_looks_again_on_its_schedule(engine: Engine) -> None:
     create_week(engine)
     with engine.begin() as connection:
         connection.execute(sa.insert(truth_inbox).values(truth_row(counted, Truth(1, 5, "1", 0))))
-    found = []
+    results = []
     for seconds, version in ((0, None), (1, "1"), (9, None), (10, "2"), (59, None), (60, None)):
         with engine.begin() as connection:
             join_truths(connection, rules=rules(counted), now=NOW + seconds * 1000)
-            found.append(sum(labelled for labelled, _ in panes(connection).values()))
+            results.append(sum(labelled for labelled, _ in panes(connection).values()))
             if version is not None:
                 row = prediction_row(counted, Prediction(1, version, 10, 0, "1"))
                 connection.execute(sa.insert(prediction_ledger).values(row))
-    assert found == [0, 0, 0, 1, 1, 2]
+    assert results == [0, 0, 0, 1, 1, 2]
 
 
 def test_a_correction_moves_what_was_counted(engine: Engine) -> None:

@@ -48,8 +48,8 @@ def read(engine: Engine, model_id: int, *, since: int = T0, until: int = T0 + 2 
 
 def rows(engine: Engine) -> list[tuple[int, bool]]:
     with engine.connect() as connection:
-        found = connection.execute(sa.select(unseen_value.c.hour, unseen_value.c.merged).order_by(unseen_value.c.id))
-        return [(row.hour, row.merged) for row in found]
+        result = connection.execute(sa.select(unseen_value.c.hour, unseen_value.c.merged).order_by(unseen_value.c.id))
+        return [(row.hour, row.merged) for row in result]
 
 
 def test_rows_of_an_hour_become_one_and_say_the_same(engine: Engine) -> None:
@@ -79,8 +79,8 @@ def test_only_the_hours_that_are_asked_for_are_read(engine: Engine) -> None:
     append(engine, mine, hour=T0 + HOUR, B=1)
     append(engine, other, hour=T0, C=1)
     append(engine, mine, hour=T0, column="plan", D=1)
-    found = read(engine, applied.model_id, since=T0 + HOUR // 2, until=T0 + HOUR)
-    assert found == {"plan": FrequentValues((("D", 1),)), "region": FrequentValues((("A", 1),))}
+    result = read(engine, applied.model_id, since=T0 + HOUR // 2, until=T0 + HOUR)
+    assert result == {"plan": FrequentValues((("D", 1),)), "region": FrequentValues((("A", 1),))}
     with engine.connect() as connection:
         span = {"since": T0, "until": T0 + HOUR}
         only = unseen_values(connection, model_id=applied.model_id, version="1", columns={"plan"}, **span)

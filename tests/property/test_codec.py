@@ -18,10 +18,10 @@ counts_lists = st.sampled_from(LIMITS).flatmap(
 @given(counts_lists)
 def test_decoding_gives_back_what_was_encoded_in_the_narrowest_type(values: list[int]) -> None:
     """Every count survives, and a pane of small counts takes one byte each before compression."""
-    found = decode_counts(encode_counts(np.array(values, dtype=np.int64)), size=len(values))
-    assert found.tolist() == values
+    result = decode_counts(encode_counts(np.array(values, dtype=np.int64)), size=len(values))
+    assert result.tolist() == values
     narrowest = next(limit for limit in (2**8, 2**16, 2**32, 2**64) if max(values) < limit)
-    assert 2 ** (8 * found.dtype.itemsize) == narrowest
+    assert 2 ** (8 * result.dtype.itemsize) == narrowest
 
 
 @given(st.lists(st.lists(st.integers(0, 2**40), min_size=5, max_size=5), min_size=1, max_size=8), st.randoms())

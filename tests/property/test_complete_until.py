@@ -155,8 +155,8 @@ class World:
             state.look(fetched_end=self.fetched[number], now=self.now / SECOND)
 
     def watermark(self) -> int:
-        found = watermark_of(self.rows, now=self.now, rules=RULES).value
-        return -1 if found is None else found
+        result = watermark_of(self.rows, now=self.now, rules=RULES).value
+        return -1 if result is None else result
 
     def uncounted(self) -> int:
         """Return the least time of an event that is sent and not counted, or of one that is yet to be sent."""

@@ -16,7 +16,7 @@ PIECES = st.lists(
 
 def handed_over(pieces: list[tuple[str, int]], first: int) -> tuple[list[int], set[int]]:
     """Return the offsets as a faulty client hands them over, and those it lost."""
-    found: list[int] = []
+    results: list[int] = []
     lost: set[int] = set()
     for what, length in pieces:
         piece = list(range(first, first + length))
@@ -24,12 +24,12 @@ def handed_over(pieces: list[tuple[str, int]], first: int) -> tuple[list[int], s
         if what == "dropped":
             lost |= set(piece)
         elif what == "twice":
-            found += piece + piece
+            results += piece + piece
         elif what == "swapped":
-            found += piece[length // 2 :] + piece[: length // 2]
+            results += piece[length // 2 :] + piece[: length // 2]
         else:
-            found += piece
-    return found, lost
+            results += piece
+    return results, lost
 
 
 @given(PIECES, st.integers(0, 1000), st.data())

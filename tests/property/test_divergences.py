@@ -64,11 +64,11 @@ def test_a_distance_is_one(drawn: Counted) -> None:
     """Never negative, never past its bound, 0 on itself, and symmetric (all but Kullback–Leibler)."""
     for reference, current, _ in drawn:
         for name, distance in SINGLE.items():
-            found = distance(reference, current)
-            assert 0.0 <= found <= LARGEST[name] + 1e-15
+            result = distance(reference, current)
+            assert 0.0 <= result <= LARGEST[name] + 1e-15
             assert distance(reference, reference) == 0.0
             if name != "kullback_leibler":
-                assert found == pytest.approx(distance(current, reference), abs=1e-12)
+                assert result == pytest.approx(distance(current, reference), abs=1e-12)
 
 
 @EXAMPLES
@@ -174,16 +174,16 @@ def test_wasserstein_of_any_cells(drawn: Counted, data: st.DataObject) -> None:
     for reference, current, _ in drawn:
         gaps = data.draw(st.lists(st.integers(0, 5), min_size=len(reference), max_size=len(reference)))
         edges = np.cumsum([0.0, *gaps])
-        found = wasserstein_distance(reference, current, edges=edges)
+        result = wasserstein_distance(reference, current, edges=edges)
         other_unit = wasserstein_distance(reference, current, edges=1000.0 * edges - 7.0)
-        assert math.isnan(found) or found >= 0.0
-        assert other_unit == pytest.approx(found, rel=1e-9, abs=1e-12, nan_ok=True)
+        assert math.isnan(result) or result >= 0.0
+        assert other_unit == pytest.approx(result, rel=1e-9, abs=1e-12, nan_ok=True)
         on_itself = wasserstein_distance(reference, reference, edges=edges)
-        assert math.isnan(found) == math.isnan(on_itself)
+        assert math.isnan(result) == math.isnan(on_itself)
         assert math.isnan(on_itself) or on_itself == 0.0
         lows.append(edges[:-1])
         highs.append(edges[1:])
-        alone.append(found)
+        alone.append(result)
     reference, current, _, starts = joined(drawn)
     widths = relative_widths(reference, low=np.concatenate(lows), high=np.concatenate(highs), starts=starts)
     together = wasserstein_distances(reference, current, widths=widths, starts=starts)

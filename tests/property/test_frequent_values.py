@@ -65,9 +65,9 @@ def test_few_values_are_counted_exactly(values: list[str], data: st.DataObject) 
 @given(st.integers(CAPACITY + 1, 60))
 def test_many_rare_values_leave_examples(distinct: int) -> None:
     """Values that occur once each leave three of them to look at, not counted, and everything under other."""
-    found = frequent_values(Counter(f"v{number:02}" for number in range(distinct)), capacity=CAPACITY)
-    assert found == FrequentValues((("v00", 0), ("v01", 0), ("v02", 0)), distinct)
-    assert len(found.counts) == EXAMPLES
+    result = frequent_values(Counter(f"v{number:02}" for number in range(distinct)), capacity=CAPACITY)
+    assert result == FrequentValues((("v00", 0), ("v01", 0), ("v02", 0)), distinct)
+    assert len(result.counts) == EXAMPLES
 
 
 @settings(max_examples=30)

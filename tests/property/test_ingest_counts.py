@@ -104,7 +104,7 @@ def test_the_three_decisions_do_not_depend_on_batch_cuts(
     seen = RecentIdentities(
         SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64)), horizon=horizon
     )
-    found: list[str] = []
+    results: list[str] = []
     newest, start = None, 0
     while start < len(records):
         stop = data.draw(st.integers(start + 1, len(records)))
@@ -124,8 +124,8 @@ def test_the_three_decisions_do_not_depend_on_batch_cuts(
         seen.keep()
         newest, start = decisions.max_event_time, stop
         for future, duplicate, late in zip(decisions.future, decisions.duplicate, decisions.late, strict=True):
-            found.append("future" if future else "duplicate" if duplicate else "late" if late else "counted")
-    assert found == expected
+            results.append("future" if future else "duplicate" if duplicate else "late" if late else "counted")
+    assert results == expected
     assert newest == largest
 
 
@@ -135,16 +135,16 @@ def test_identities_are_exact_far_beyond_the_horizon() -> None:
     hashes = chance.integers(0, 30_000, 120_000).astype(np.uint64)
     offsets = np.arange(len(hashes), dtype=np.int64)
     seen = RecentIdentities(SeenIdentities(offsets=offsets[:0], hashes=hashes[:0]), horizon=horizon)
-    found = []
+    results = []
     for start in range(0, len(hashes), 3_000):
-        found += seen.duplicates(offsets[start : start + 3_000], hashes[start : start + 3_000]).tolist()
+        results += seen.duplicates(offsets[start : start + 3_000], hashes[start : start + 3_000]).tolist()
         seen.keep()
     last: dict[int, int] = {}
     expected = []
     for offset, identity in enumerate(hashes.tolist()):
         expected.append(identity in last and offset - last[identity] <= horizon)
         last[identity] = offset
-    assert found == expected
+    assert results == expected
 
 
 def bodies(count: int) -> list[bytes]:

@@ -45,7 +45,7 @@ Log = tuple[tuple[int, ...], ...]
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
     """Partitions that go on in order with some disorder, jump over idle spells, or are not used at all."""
-    found = []
+    results = []
     for _ in range(PARTITIONS):
         at, times = draw(st.integers(0, LONGEST // 2)), []
         for _ in range(draw(st.integers(0, 8))):
@@ -53,8 +53,8 @@ def logs(draw: st.DrawFn) -> Log:
                 at += draw(st.integers(30, 240))
             at += draw(st.integers(-3, 4))
             times.append(max(0, min(at, LONGEST)))
-        found.append(tuple(times))
-    return tuple(found)
+        results.append(tuple(times))
+    return tuple(results)
 
 
 Step = tuple[str, int, int]
@@ -83,8 +83,8 @@ class Run:
             self.configuration = load_configuration(connection)
             for number in range(PARTITIONS):
                 key = PartitionKey("predictions", number)
-                found = BrokerPartition(key=key, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=0)
-                claim_partition(connection, found, start_at="earliest")
+                broker_partition = BrokerPartition(key=key, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=0)
+                claim_partition(connection, broker_partition, start_at="earliest")
         self.model = self.configuration.models[0]
         self.bench = Bench(found=self.configuration, partitions=PARTITIONS, allowed_lateness_seconds=300)
         self.bench.clock.now = NOW

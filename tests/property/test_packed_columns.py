@@ -37,9 +37,9 @@ def test_chosen_values_of_rows_become_columns(rows: int, width: int, data: st.Da
     indices = sorted(data.draw(st.sets(st.integers(0, width - 1))))
     drawn = [tuple(data.draw(st.lists(numbers, min_size=width, max_size=width))) for _ in range(min(rows, 5))]
     table = [drawn[row % len(drawn)] for row in range(rows)]
-    found = float_columns(table, indices)
-    assert found.shape == (len(indices), rows)
-    for column, index in zip(found, indices, strict=True):
+    result = float_columns(table, indices)
+    assert result.shape == (len(indices), rows)
+    for column, index in zip(result, indices, strict=True):
         assert _same(column, [row[index] for row in table])
 
 

@@ -67,11 +67,11 @@ def test_the_distance_of_samples_lies_inside_the_bound_of_any_cells(values: list
     edges = np.array(sorted(data.draw(st.sets(st.floats(-3, 3).map(lambda x: round(x, 2)), max_size=8))))
     reference, current = np.array(values), np.array(others)
     counts = [np.bincount(np.searchsorted(edges, side), minlength=len(edges) + 1) for side in (reference, current)]
-    found = kolmogorov_smirnov(counts[0], counts[1], point_cells=np.zeros(len(edges) + 1, dtype=bool))
+    result = kolmogorov_smirnov(counts[0], counts[1], point_cells=np.zeros(len(edges) + 1, dtype=bool))
     at = np.concatenate([reference, current])
     gaps = [abs(np.mean(reference <= x) - np.mean(current <= x)) for x in at]
-    assert found.distance <= max(gaps) + 1e-12
-    assert max(gaps) <= found.distance + found.error_bound + 1e-12
+    assert result.distance <= max(gaps) + 1e-12
+    assert max(gaps) <= result.distance + result.error_bound + 1e-12
 
 
 @EXAMPLES

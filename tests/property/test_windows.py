@@ -36,15 +36,15 @@ def test_due_ends_are_those_of_brute_force(scale: Scale, panes: list[int], after
         and (after is None or end > after * scale.step)
         and any(end - scale.length <= pane < end for pane in panes)
     ]
-    found = list(ends_with_events(scale, stretches, after=last, until=until * MINUTE_MILLIS))
-    assert found == [each * MINUTE_MILLIS for each in expected]
+    result = list(ends_with_events(scale, stretches, after=last, until=until * MINUTE_MILLIS))
+    assert result == [each * MINUTE_MILLIS for each in expected]
     reached = [
         stretch
         for stretch in stretches
         if last is None or stretch.stop > last + (scale.step - scale.length) * MINUTE_MILLIS
     ]
-    if found:
-        assert first_end_with_events(scale, reached[0], after=last) == found[0]
+    if result:
+        assert first_end_with_events(scale, reached[0], after=last) == result[0]
 
 
 @given(scales, minute_sets, st.integers(0, 250))
@@ -55,8 +55,8 @@ def test_covering_ends_are_those_of_brute_force(scale: Scale, minutes: list[int]
         for end in range(until + 1)
         if end % scale.step == 0 and any(end - scale.length <= minute < end for minute in minutes)
     }
-    found = ends_covering(scale, (minute * MINUTE_MILLIS for minute in minutes), until=until * MINUTE_MILLIS)
-    assert found == expected
+    result = ends_covering(scale, (minute * MINUTE_MILLIS for minute in minutes), until=until * MINUTE_MILLIS)
+    assert result == expected
 
 
 @given(scales, minute_sets, st.integers(1, 60))

@@ -21,8 +21,8 @@ def what_is_missing() -> str | None:
     """Return what to install before a broker can run here, or None when nothing is missing."""
     version = java_version()
     if version is None or version < OLDEST_JAVA:
-        found = "no Java" if version is None else f"Java {version}"
-        return f"Java {OLDEST_JAVA} or newer ({found} found; Debian: apt-get install openjdk-17-jre-headless)"
+        result = "no Java" if version is None else f"Java {version}"
+        return f"Java {OLDEST_JAVA} or newer ({result} found; Debian: apt-get install openjdk-17-jre-headless)"
     if not jars_are_here() and shutil.which("mvn") is None:
         return "Maven, to fetch Kafka's jars (Debian: apt-get install maven)"
     return None

@@ -76,15 +76,15 @@ def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Co
 def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mapping[Any, Mapping[str, Any]]) -> Compared:
     """Compare the partitions' rows; lost and doubled are records."""
     wanted = {place: row["records"] for place, row in expected.items()}
-    taken = {place: row["records"] for place, row in found.items()}
-    places = wanted.keys() | taken.keys()
-    short = {place: wanted.get(place, 0) - taken.get(place, 0) for place in places}
+    result = {place: row["records"] for place, row in found.items()}
+    places = wanted.keys() | result.keys()
+    short = {place: wanted.get(place, 0) - result.get(place, 0) for place in places}
     unequal = sorted(place for place in places if expected.get(place) != found.get(place))
     examples = [f"{place}: recounted {expected.get(place)}, stored {found.get(place)}" for place in unequal[:EXAMPLES]]
     return Compared(
         what=what,
         expected=sum(wanted.values()),
-        found=sum(taken.values()),
+        found=sum(result.values()),
         lost=sum(count for count in short.values() if count > 0),
         doubled=-sum(count for count in short.values() if count < 0),
         differing=len(unequal),

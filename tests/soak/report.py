@@ -47,7 +47,7 @@ class SoakReport:
     def lines(self) -> list[str]:
         """Return the figures for people."""
         tally = self.tally
-        found = [
+        results = [
             f"kills      {tally.kills.total():>8,}  {_by_name(tally.kills)}",
             f"restarts   {tally.restarts.total():>8,}  {_by_name(tally.restarts)}",
             f"freezes    {tally.freezes.total():>8,}  {_by_name(tally.freezes)}",
@@ -57,18 +57,18 @@ class SoakReport:
             "recounted: the topics read again from offset 0 by code of the tests; stored: what the database holds",
             f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
         ]
-        found += [
+        results += [
             f"{row.what:<40} {row.expected:>12,} {row.found:>12,} {row.lost:>8,} {row.doubled:>8,} {row.differing:>8,}"
             for row in self.compared
         ]
         for row in self.compared:
-            found += [f"  {row.what}: {example}" for example in row.examples]
-        found += [f"never done: {self.unsettled}"] if self.unsettled else []
-        found += [f"stopped by itself: {partition}" for partition in tally.stopped]
-        found += [f"slow to end: {stop}" for stop in tally.slow_stops]
-        found += [f"crashed: {crash}" for crash in tally.crashes]
+            results += [f"  {row.what}: {example}" for example in row.examples]
+        results += [f"never done: {self.unsettled}"] if self.unsettled else []
+        results += [f"stopped by itself: {partition}" for partition in tally.stopped]
+        results += [f"slow to end: {stop}" for stop in tally.slow_stops]
+        results += [f"crashed: {crash}" for crash in tally.crashes]
         verdict = "nothing lost, nothing doubled" if self.is_clean else "NOT what was promised"
-        return [*found, "", f"{self.disturbances:,} kills and restarts: {verdict}"]
+        return [*results, "", f"{self.disturbances:,} kills and restarts: {verdict}"]
 
     def document(self) -> str:
         """Return the figures as JSON."""

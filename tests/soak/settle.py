@@ -61,17 +61,17 @@ class _Quiet:
 def _wait(under_test: Installation, what: str, seconds: float, left: Callable[[], str]) -> None:
     """Return when *left* says nothing; mend what ends by itself meanwhile."""
     deadline = time.monotonic() + seconds
-    while found := left():
+    while result := left():
         if time.monotonic() > deadline:
-            raise NotSettled(f"{what}: not within {seconds:.0f} s; left: {found}")
+            raise NotSettled(f"{what}: not within {seconds:.0f} s; left: {result}")
         under_test.mend()
         time.sleep(0.5)
 
 
 def _rows(under_test: Installation, query: sa.Select[tuple[int]]) -> str:
     with under_test.engine.connect() as connection:
-        found = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
-    return f"{found:,} rows" if found else ""
+        result = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+    return f"{result:,} rows" if result else ""
 
 
 def _resume(under_test: Installation) -> str:

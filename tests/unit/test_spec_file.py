@@ -73,10 +73,10 @@ truth: {horizon: a month}
         "drift.tiers": ("expected warning < alert < critical", "found 0.3, 0.2, 0.3"),
         "truth.horizon": ("expected a duration like 90s, 10m, 24h or 7d", "found 'a month'"),
     }
-    found = dict(problem.split(": ", 1) for problem in problems)
+    result = dict(problem.split(": ", 1) for problem in problems)
     assert len(problems) == len(expected)
     for key, parts in expected.items():
-        assert all(part in found[key] for part in parts), found[key]
+        assert all(part in result[key] for part in parts), result[key]
 
 
 @pytest.mark.parametrize(

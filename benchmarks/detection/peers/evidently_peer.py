@@ -51,7 +51,7 @@ def _drifted(windows: PeerWindows, *, test: str | None) -> Iterator[list[str]]:
             kind = ColumnType.Categorical if is_categorical(reference) else ColumnType.Numerical
             if kind is ColumnType.Categorical:
                 reference, current = reference.astype(object), current.astype(object)
-            found = get_stattest(reference, current, kind, test)(reference, current, kind, None)
-            if found.drifted:
-                excess[name] = float(found.drift_score) / found.actual_threshold
+            result = get_stattest(reference, current, kind, test)(reference, current, kind, None)
+            if result.drifted:
+                excess[name] = float(result.drift_score) / result.actual_threshold
         yield strongest_first(excess)

@@ -39,8 +39,8 @@ def _alarming(windows: PeerWindows, *, method: str) -> Iterator[list[str]]:
         warnings.simplefilter("ignore")  # a chunk under 300 rows, an empty period
         calculator.fit(_a_day_a_window(windows, windows.reference))
         current = _a_day_a_window(windows, windows.current)
-        found = calculator.calculate(current).filter(period="analysis").to_df(multilevel=False)
-    by_window = {pd.Timestamp(row["chunk_start_date"]).floor("D"): row for row in found.to_dict("records")}
+        result = calculator.calculate(current).filter(period="analysis").to_df(multilevel=False)
+    by_window = {pd.Timestamp(row["chunk_start_date"]).floor("D"): row for row in result.to_dict("records")}
     for first, stop in windows.bounds:
         row = by_window.get(current[WINDOW].iloc[first].floor("D")) if stop > first else None
         yield [] if row is None else _columns_of(row, windows, method)

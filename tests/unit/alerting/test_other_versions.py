@@ -23,10 +23,10 @@ class End:
 
 def opened(statistic: str, version: str = OTHER_VERSIONS) -> IncidentState:
     """Return the state after a window that found *statistic*."""
-    found = finding(Tier.WARNING, kind=IncidentKind.DATA_QUALITY, statistic=statistic, column="")
+    result = finding(Tier.WARNING, kind=IncidentKind.DATA_QUALITY, statistic=statistic, column="")
     state, _ = transition(
         None,
-        msgspec.structs.replace(facts("w", T0), findings=(found,)),
+        msgspec.structs.replace(facts("w", T0), findings=(result,)),
         identity=replace(WHO, version=version, kind=IncidentKind.DATA_QUALITY),
         rules=RULES,
         now_millis=T0,

@@ -47,8 +47,8 @@ def facts(letter: str, end: int, *, length: int = 10, step: int = 1) -> WindowFa
     calm = {".": (True, True, True), "~": (False, False, False), "?": None}.get(
         letter, (False, tier < Tier.ALERT, tier < Tier.CRITICAL)
     )
-    found = (finding(tier),) if tier else ()
-    return WindowFacts(end=end, length=length, step=step, tier=tier, calm=calm, findings=found)
+    result = (finding(tier),) if tier else ()
+    return WindowFacts(end=end, length=length, step=step, tier=tier, calm=calm, findings=result)
 
 
 def line(letters: str, *, length: int = 10, step: int = 5, start: int = T0) -> list[WindowFacts]:

@@ -29,12 +29,12 @@ from tests.unit.backtest.outcomes import (
 def test_buckets_are_few_and_hold_every_moment(days: float) -> None:
     """At most 360 buckets of a round length, from before the first to after the last moment."""
     last = START + int(days * DAY)
-    found = time_buckets(START, last)
-    assert 1 <= found.count <= BUCKETS_AT_MOST
-    assert found.start <= START
-    assert found.end_of(found.count - 1) > last
-    assert found.start % found.millis == 0
-    assert (DAY % found.millis == 0) or (found.millis % DAY == 0)
+    result = time_buckets(START, last)
+    assert 1 <= result.count <= BUCKETS_AT_MOST
+    assert result.start <= START
+    assert result.end_of(result.count - 1) > last
+    assert result.start % result.millis == 0
+    assert (DAY % result.millis == 0) or (result.millis % DAY == 0)
 
 
 def test_what_ends_with_a_bucket_is_in_it() -> None:
@@ -44,10 +44,10 @@ def test_what_ends_with_a_bucket_is_in_it() -> None:
     end                x             an end at the border closes what came before it
     ```
     """
-    found = time_buckets(START, START + 300 * MINUTE)
-    assert (found.millis, found.count) == (MINUTE, 301)
-    assert [found.of_end(START + at) for at in (1, MINUTE, MINUTE + 1, 2 * MINUTE)] == [0, 0, 1, 1]
-    assert found.of_end(START + 400 * MINUTE) == 300
+    result = time_buckets(START, START + 300 * MINUTE)
+    assert (result.millis, result.count) == (MINUTE, 301)
+    assert [result.of_end(START + at) for at in (1, MINUTE, MINUTE + 1, 2 * MINUTE)] == [0, 0, 1, 1]
+    assert result.of_end(START + 400 * MINUTE) == 300
 
 
 def test_a_track_keeps_the_largest_of_each_bucket() -> None:
@@ -99,12 +99,12 @@ def test_a_strip_shows_the_worst_window_of_each_stretch() -> None:
         window(3 * HOUR, scale=TEN_MINUTES, verdict=Verdict.INCONCLUSIVE, reason="too_few_events"),
         window(4 * HOUR, scale=A_DAY, verdict=Verdict.CRITICAL),
     ]
-    found = outcome(days=14.0, windows=windows)
-    assert found.tracks.buckets.millis == HOUR
-    shortest, _, day = scale_parts(found, spec())
+    result = outcome(days=14.0, windows=windows)
+    assert result.tracks.buckets.millis == HOUR
+    shortest, _, day = scale_parts(result, spec())
     assert shortest.strip[:5] == "w.?.."
     assert day.strip[:5] == "..cc."
-    assert len(shortest.strip) == found.tracks.buckets.count
+    assert len(shortest.strip) == result.tracks.buckets.count
 
 
 def test_an_alarm_is_a_run_of_alarming_windows() -> None:
@@ -132,8 +132,8 @@ def test_columns_are_blamed_by_what_they_caused() -> None:
         window(HOUR, verdict=Verdict.WARNING, findings=[finding("amount"), finding("age")], textbook=word),
         window(2 * HOUR, verdict=Verdict.ALERT, findings=[finding("amount", tier=Tier.ALERT)], textbook=word),
     ]
-    found = outcome(windows=windows, incidents=[raised], psi=[(HOUR, "amount", 0.4, 0.2), (DAY, "amount", 0.9, None)])
-    parts = column_parts(found, monitored=frozenset({"amount", "age", "country"}))
+    result = outcome(windows=windows, incidents=[raised], psi=[(HOUR, "amount", 0.4, 0.2), (DAY, "amount", 0.9, None)])
+    parts = column_parts(result, monitored=frozenset({"amount", "age", "country"}))
     assert [(part.name, part.led, part.incidents, part.windows, part.textbook_windows) for part in parts] == [
         ("age", 1, 1, 1, 2),
         ("amount", 0, 1, 2, 0),
@@ -153,13 +153,13 @@ def test_the_columns_that_are_drawn_are_those_that_drifted() -> None:
         kind=IncidentKind.DATA_QUALITY,
     )
     names = ("country", "amount", "age", "shown only")
-    found = outcome(incidents=[broken, drifted])
+    result = outcome(incidents=[broken, drifted])
     columns = tuple(
         ColumnResult(name=name, n=9, psi=psi, psi_low=low)
         for name, psi, low in zip(names, (0.01, 0.5, 0.3, 9.0), (None, 0.4, 0.2, 8.0), strict=True)
     )
-    found.tracks.add("1", ONE_HOUR, end=START + HOUR, columns=columns)
-    tracks = psi_tracks(found, monitored=frozenset(names[:3]))
+    result.tracks.add("1", ONE_HOUR, end=START + HOUR, columns=columns)
+    tracks = psi_tracks(result, monitored=frozenset(names[:3]))
     assert [track.column for track in tracks] == ["age", "amount", "country"]
     assert (tracks[0].psi[0], tracks[0].proven[0], tracks[0].psi[1]) == (0.3, 0.2, None)
 
@@ -167,7 +167,7 @@ def test_the_columns_that_are_drawn_are_those_that_drifted() -> None:
 def test_segments_are_counted_by_themselves() -> None:
     """Windows of tags' values are in no scale's numbers but in their own."""
     eu, us = SeriesKey(1, "1", "region", "eu"), SeriesKey(1, "2", "region", "us")
-    found = outcome(
+    result = outcome(
         windows=[
             window(HOUR, series=eu, verdict=Verdict.WARNING),
             window(2 * HOUR, series=eu, verdict=Verdict.INCONCLUSIVE, reason="too_few_events"),
@@ -175,7 +175,7 @@ def test_segments_are_counted_by_themselves() -> None:
             window(HOUR),
         ]
     )
-    assert [(part.value, part.windows, part.judged, part.alarming) for part in segment_parts(found)] == [
+    assert [(part.value, part.windows, part.judged, part.alarming) for part in segment_parts(result)] == [
         ("eu", 2, 1, 1),
         ("us", 1, 1, 0),
     ]

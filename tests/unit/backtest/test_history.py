@@ -16,7 +16,7 @@ COLUMNS = HistoryColumns(timestamp="at", identity="id", version="v", score="scor
 
 def table(**changes: object) -> pa.Table:
     """Return four rows, the last of which is the earliest."""
-    found: dict[str, object] = {
+    result: dict[str, object] = {
         "at": [START + 3 * HOUR, START + 2 * HOUR, START + 2 * HOUR, START + HOUR],
         "id": ["d", "b", "c", "a"],
         "v": ["2", "1", "1", "1"],
@@ -25,7 +25,7 @@ def table(**changes: object) -> pa.Table:
         "country": ["DE", None, "AT", "CH"],
         "score": [0.4, 0.2, 1.5, 0.1],
     }
-    return pa.table({name: each for name, each in {**found, **changes}.items() if each is not ...})
+    return pa.table({name: each for name, each in {**result, **changes}.items() if each is not ...})
 
 
 def read(found: pa.Table, columns: HistoryColumns = COLUMNS) -> History:
@@ -102,15 +102,15 @@ def truths(found: pa.Table, *, delay: int = 0) -> TruthTable:
 
 def test_truths_come_in_the_order_in_which_they_were_known() -> None:
     """A missing truth is none; its time may be missing too. A delay moves all of them."""
-    found = truths(
+    result = truths(
         pa.table({"id": [1, 2, 3], "y": [True, None, False], "known": [START + HOUR, None, START]}), delay=MINUTE
     )
-    assert found.ids.to_pylist() == ["3", "1"]
-    assert [found.values[code] for code in found.codes.tolist()] == ["false", "true"]
-    assert found.known_at.tolist() == [START + MINUTE, START + HOUR + MINUTE]
-    assert (found.known_until(START), found.known_until(START + MINUTE)) == (0, 1)
-    assert list(found.moments(after=START + MINUTE, every=HOUR)) == [START + HOUR + MINUTE]
-    assert list(found.moments(after=START + 2 * HOUR, every=HOUR)) == []
+    assert result.ids.to_pylist() == ["3", "1"]
+    assert [result.values[code] for code in result.codes.tolist()] == ["false", "true"]
+    assert result.known_at.tolist() == [START + MINUTE, START + HOUR + MINUTE]
+    assert (result.known_until(START), result.known_until(START + MINUTE)) == (0, 1)
+    assert list(result.moments(after=START + MINUTE, every=HOUR)) == [START + HOUR + MINUTE]
+    assert list(result.moments(after=START + 2 * HOUR, every=HOUR)) == []
 
 
 @pytest.mark.parametrize(

@@ -50,14 +50,14 @@ def hostile_report() -> BacktestReport:
     """A report in which everything that a user names is hostile."""
     bad = msgspec.structs.replace(finding(HOSTILE), sentence=f"`{HOSTILE}`: moved to `{HOSTILE}`.")
     raised = incident(step(HOUR, "opened", Tier.CRITICAL, findings=[bad], length=60), version=HOSTILE)
-    found = outcome(
+    result = outcome(
         incidents=[raised],
         windows=[window(HOUR, scale=ONE_HOUR, verdict=Verdict.CRITICAL, findings=[bad])],
         psi=[(HOUR, HOSTILE, 0.4, 0.3)],
         versions=(HOSTILE, "2"),
     )
     named = spec(model=HOSTILE, columns={HOSTILE: {"kind": "numeric"}})
-    return report_of(found, spec=named, profile=profile(), source=HOSTILE)
+    return report_of(result, spec=named, profile=profile(), source=HOSTILE)
 
 
 def test_no_name_becomes_markup() -> None:
@@ -90,13 +90,13 @@ def test_the_page_needs_nothing_from_outside(found: BacktestReport) -> None:
 
 def test_the_page_tells_all_of_the_document() -> None:
     """Every incident's sentence, every refusal, every note and both rules are on it; equal reports, equal pages."""
-    found = report(lively())
-    page, text = page_of(found), "".join(Read(page_of(found)).texts)
-    for part in found.incidents:
+    result = report(lively())
+    page, text = page_of(result), "".join(Read(page_of(result)).texts)
+    for part in result.incidents:
         assert part.sentence.replace("`", "") in text
-    for action in found.actions:
+    for action in result.actions:
         assert action.explanation in text
-    for note in found.notes:
+    for note in result.notes:
         assert note.replace("`", "") in text
     assert "textbook rule" in text
     assert page == page_of(report(lively()))

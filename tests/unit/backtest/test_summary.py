@@ -67,13 +67,13 @@ def report(found: BacktestOutcome, **changes: object) -> BacktestReport:
 
 def test_rates_are_of_the_whole_history() -> None:
     """Two pages in fourteen days are one a week; accuracy counts among what is told, not beside the textbook rule."""
-    found = report(lively())
-    assert (found.told.pages, found.told.pages_per_week) == (2, 1.0)
-    assert (found.told.warnings, found.told.warnings_per_week) == (2, 1.0)
-    assert (found.told.incidents, found.told.follow_ups, found.told.open_at_end) == (2, 1, 1)
-    assert found.told.open_hours == pytest.approx(24 + (14 * 24 - 300))
-    assert found.told.open_share == pytest.approx(60 / (14 * 24), abs=1e-5)
-    own, textbook = found.rules
+    result = report(lively())
+    assert (result.told.pages, result.told.pages_per_week) == (2, 1.0)
+    assert (result.told.warnings, result.told.warnings_per_week) == (2, 1.0)
+    assert (result.told.incidents, result.told.follow_ups, result.told.open_at_end) == (2, 1, 1)
+    assert result.told.open_hours == pytest.approx(24 + (14 * 24 - 300))
+    assert result.told.open_share == pytest.approx(60 / (14 * 24), abs=1e-5)
+    own, textbook = result.rules
     assert (own.rule, own.windows, own.alarming, own.runs, own.incidents) == ("default", 3, 1, 1, 1)
     assert (textbook.rule, textbook.windows, textbook.alarming, textbook.runs) == ("textbook", 3, 2, 1)
     assert (textbook.incidents, textbook.pages, textbook.open_hours) == (1, 1, 14 * 24 - 1)
@@ -116,8 +116,8 @@ def test_notes_say_what_was_not_seen() -> None:
 def test_history_beside_its_own_reference_is_told() -> None:
     """A reference from the history's own time cannot be surprised by it."""
     own = msgspec.structs.replace(profile(), start=START - HOUR, end=START + 36 * HOUR)
-    found = report_of(outcome(), spec=spec(), profile=own, source="x")
-    assert any("overlaps this history by 1.5 days" in note for note in found.notes)
+    report = report_of(outcome(), spec=spec(), profile=own, source="x")
+    assert any("overlaps this history by 1.5 days" in note for note in report.notes)
 
 
 def test_nothing_raised_is_good_news_only_of_judged_windows() -> None:
@@ -139,10 +139,10 @@ def test_accuracy_is_over_all_truths() -> None:
         )
         for length, end in ((10, 1), (60, 1), (60, 2), (1440, 24))
     ]  # fmt: skip
-    found = report(outcome(labelled=1000, correct=900, accuracies=windows)).accuracy
-    assert found is not None
-    assert (found.accuracy, found.windows, found.scale) == (0.9, {"10m": 1, "1h": 2, "24h": 1}, "1h")
-    assert [point.end for point in found.points] == ["2026-06-01T01:00:00Z", "2026-06-01T02:00:00Z"]
+    accuracy = report(outcome(labelled=1000, correct=900, accuracies=windows)).accuracy
+    assert accuracy is not None
+    assert (accuracy.accuracy, accuracy.windows, accuracy.scale) == (0.9, {"10m": 1, "1h": 2, "24h": 1}, "1h")
+    assert [point.end for point in accuracy.points] == ["2026-06-01T01:00:00Z", "2026-06-01T02:00:00Z"]
     assert report(outcome()).accuracy is None
 
 

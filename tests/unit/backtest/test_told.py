@@ -62,6 +62,6 @@ def test_one_window_end_is_one_message() -> None:
     """Two incidents that open at one end are told together, by the louder; a silent step is no message."""
     quiet = incident(step(2 * HOUR, "opened", Tier.WARNING), kind=IncidentKind.DATA_QUALITY)
     silent = incident(step(3 * HOUR, "opened", Tier.ALERT, told=False), version="2")
-    found = messages_of([LIVELY, quiet, silent])
+    messages = messages_of([LIVELY, quiet, silent])
     # ends: 1 warning; 2 page (with the quiet one); 4 and 5 follow-ups; 7 page
-    assert (found.pages, found.warnings, found.follow_ups) == (2, 1, 2)
+    assert (messages.pages, messages.warnings, messages.follow_ups) == (2, 1, 2)

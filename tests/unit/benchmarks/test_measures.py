@@ -32,8 +32,8 @@ def test_a_run_of_alarming_windows_is_one_episode() -> None:
     episodes     <---->      <---   (open at the end)
     """
     flags = [(), ("a",), ("b",), (), (), ("c",), ("c",)]
-    found = runs_of([Alarm(end=hour * HOUR, columns=flag) for hour, flag in enumerate(flags, start=1)])
-    assert [(value.opened // HOUR, value.closed, value.columns) for value in found] == [
+    runs = runs_of([Alarm(end=hour * HOUR, columns=flag) for hour, flag in enumerate(flags, start=1)])
+    assert [(value.opened // HOUR, value.closed, value.columns) for value in runs] == [
         (2, 4 * HOUR, ("a",)),
         (6, None, ("c",)),
     ]
@@ -52,20 +52,20 @@ def test_the_delay_is_counted_in_events_since_the_change() -> None:
     events         0         200    400
     """
     before = drift(8, closed=9)
-    found = found_of(SHIFT, [before, drift(12, alerted=14, closed=16)], arrivals=ARRIVALS)
-    assert (found.warning_events, found.alert_events) == (200.0, 400.0)
-    assert found.typed
-    assert found.named_first
-    assert found.episodes == 1
+    result = found_of(SHIFT, [before, drift(12, alerted=14, closed=16)], arrivals=ARRIVALS)
+    assert (result.warning_events, result.alert_events) == (200.0, 400.0)
+    assert result.typed
+    assert result.named_first
+    assert result.episodes == 1
     assert false_alarms_of(SHIFT, [before, drift(12)]) == (before,)
 
 
 def test_an_episode_of_another_kind_or_column_is_told_apart() -> None:
     """A broken field that is told as drift is not typed; the wrong column first is not named."""
     fault = Change(kind=ChangeKind.MISSING, columns=("c01",), size=0.05, start=10 * HOUR)
-    found = found_of(fault, [drift(11, column="c01")], arrivals=ARRIVALS)
-    assert not found.typed
-    assert math.isinf(found.warning_events)
+    result = found_of(fault, [drift(11, column="c01")], arrivals=ARRIVALS)
+    assert not result.typed
+    assert math.isinf(result.warning_events)
     assert not found_of(SHIFT, [drift(11, column="c00")], arrivals=ARRIVALS).named_first
 
 

@@ -106,8 +106,8 @@ def test_methods_are_summed_up_over_streams() -> None:
         )
         for seed, alarming in ((1, 1), (2, 2))
     ]
-    found = quiet_sum(quiet, method="evidently")
-    assert (found.alarming_share, found.episodes) == (0.15, 2)
+    result = quiet_sum(quiet, method="evidently")
+    assert (result.alarming_share, result.episodes) == (0.15, 2)
     changed = [replace(quiet[0], stream="shift 0.5", methods=(method("evidently", found=FOUND),))]
     assert change_sum(changed, method="evidently").median_warning == 1000.0
     assert streams_of([*quiet, *changed], changing=True) == ("shift 0.5",)

@@ -50,9 +50,9 @@ def read(folder: Path, **changes: object) -> BacktestInput:
 
 def written(folder: Path, name: str, **changes: object) -> Path:
     """Write the history with other columns; ... leaves one out."""
-    found: dict[str, object] = dict(zip(*_columns(folder), strict=True))
-    found |= changes
-    pq.write_table(pa.table({column: each for column, each in found.items() if each is not ...}), folder / name)
+    result: dict[str, object] = dict(zip(*_columns(folder), strict=True))
+    result |= changes
+    pq.write_table(pa.table({column: each for column, each in result.items() if each is not ...}), folder / name)
     return folder / name
 
 
@@ -74,8 +74,8 @@ def test_the_only_column_of_times_is_taken(folder: Path) -> None:
 
 def test_a_part_of_the_table_is_chosen_by_time(folder: Path) -> None:
     """--from is in, --to is out; a day is its midnight."""
-    found = read(folder, start="2026-06-01T10:00:00Z", stop="2026-06-02").history
-    assert (int(found.times[0]), int(found.times[-1])) == (START + 10 * HOUR, START + 24 * HOUR - 60_000)
+    history = read(folder, start="2026-06-01T10:00:00Z", stop="2026-06-02").history
+    assert (int(history.times[0]), int(history.times[-1])) == (START + 10 * HOUR, START + 24 * HOUR - 60_000)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_truths_of_another_file_take_their_predictions_times(folder: Path) -> No
     """Matched by id, in any order and spelling of types; those without a prediction are left out."""
     pq.write_table(pa.table({"id": ["7", "3", "x"], "y": [1, 0, 1]}), folder / "truths.parquet")
     options = TruthOptions(file=folder / "truths.parquet", truth="y", delay="2h")
-    found = read(folder, identity="id", truths=options).truths
-    assert found is not None
-    assert found.ids.to_pylist() == ["3", "7"]
-    assert found.known_at.tolist() == [START + 2 * HOUR + 3 * 60_000, START + 2 * HOUR + 7 * 60_000]
+    truths = read(folder, identity="id", truths=options).truths
+    assert truths is not None
+    assert truths.ids.to_pylist() == ["3", "7"]
+    assert truths.known_at.tolist() == [START + 2 * HOUR + 3 * 60_000, START + 2 * HOUR + 7 * 60_000]
     pq.write_table(pa.table({"id": ["p-1"], "y": [1]}), folder / "strangers.parquet")
     strangers = TruthOptions(file=folder / "strangers.parquet", truth="y", delay="2h")
     with pytest.raises(SpecError, match="expected ids of predictions, as '0'; found none, the first is 'p-1'"):

@@ -70,9 +70,9 @@ def configured(**options: Any) -> Iterator[io.StringIO]:
 
 def documents(stream: io.StringIO) -> list[dict[str, Any]]:
     """The lines without their moments."""
-    found = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert all(document.pop("timestamp").endswith("Z") for document in found)
-    return found
+    results = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert all(document.pop("timestamp").endswith("Z") for document in results)
+    return results
 
 
 def test_a_line_is_one_json_object_with_its_role() -> None:
@@ -138,12 +138,12 @@ def test_a_crash_of_faust_s_thread_is_one_line() -> None:
 def test_what_nobody_catches_is_a_line_too() -> None:
     """A warning, a thread that crashed, an error in a destructor, and the one that ends the process."""
     done = subprocess.run([sys.executable, "-c", CRASHES], capture_output=True, text=True, timeout=60, check=False)
-    found = [json.loads(line) for line in done.stderr.splitlines()]
+    documents = [json.loads(line) for line in done.stderr.splitlines()]
     assert done.returncode == 1
-    assert [(line["level"], line["role"]) for line in found] == [
+    assert [(line["level"], line["role"]) for line in documents] == [
         (level, "alerter") for level in ("warning", "error", "warning", "error")
     ]
-    warned, thread, ignored, crashed = found
+    warned, thread, ignored, crashed = documents
     assert (warned["logger"], "an old way\nto do it" in warned["event"]) == ("py.warnings", True)
     assert (thread["event"], thread["thread"]) == ("thread.crashed", "outbox")
     assert thread["exception"].endswith("ZeroDivisionError: division by zero")

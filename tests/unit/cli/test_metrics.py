@@ -9,9 +9,9 @@ LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", 
 
 def test_every_metric_is_named_documented_and_bounded() -> None:
     """`driftline_…`, a sentence of help, labels from closed lists, topics of the settings or known models only."""
-    found = [var for var in vars(metrics).values() if isinstance(var, Counter | Gauge | Histogram)]
-    assert len(found) >= 15
-    for value in found:
+    results = [var for var in vars(metrics).values() if isinstance(var, Counter | Gauge | Histogram)]
+    assert len(results) >= 15
+    for value in results:
         (family,) = value.describe()
         assert family.name.startswith("driftline_")
         assert family.documentation.endswith(".")

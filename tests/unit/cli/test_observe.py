@@ -34,8 +34,8 @@ def test_healthz_says_why_not() -> None:
         )
         health.progress("flush", within_seconds=60, seconds_ago=5)
         health.note(["one"])
-        found = json.loads(get(port, "/healthz")[1])
-        assert (found["notices"], round(found["seconds_since"]["flush"])) == (["one"], 5)
+        document = json.loads(get(port, "/healthz")[1])
+        assert (document["notices"], round(document["seconds_since"]["flush"])) == (["one"], 5)
         assert 'driftline_progress_age_seconds{loop="flush"} 5.' in get(port, "/metrics")[1]
         health.report(False, "predictions[0] is stopped: too many bad records")
         status, body = get(port, "/healthz")

@@ -39,23 +39,23 @@ def written(path: Path, capsys: pytest.CaptureFixture[str], *, timestamp: str | 
 
 def document(spec: Path, capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, Any]:
     plan(spec, as_json=True, **options)
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
 
 
 def test_the_traffic_of_the_reference_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three rows a minute: ten minutes hold 30, four hours 720, and the JSON says what the tables say."""
     spec = written(tmp_path, capsys, timestamp="at")
-    found = document(spec, capsys)
-    assert found["traffic"]["events_per_minute"] == pytest.approx(3.0)
-    assert [(scale["scale"], scale["concludes"]) for scale in found["scales"]] == [("10m", False), ("4h", True)]
-    needed = {(scale["tier"], scale["psi"]): scale["events"] for scale in found["scales"][1]["needed"]}
+    result = document(spec, capsys)
+    assert result["traffic"]["events_per_minute"] == pytest.approx(3.0)
+    assert [(scale["scale"], scale["concludes"]) for scale in result["scales"]] == [("10m", False), ("4h", True)]
+    needed = {(scale["tier"], scale["psi"]): scale["events"] for scale in result["scales"][1]["needed"]}
     plan(spec)
     shown = capsys.readouterr().out
     assert "credit: 3 events a minute (the reference: 6,000 rows in 1.4 days)" in shown
     assert "never: under 200" in shown
     assert f"{needed['warning', 0.5]:,}" in shown
-    assert all(f"- {each['about']}:" in shown for each in found["advice"])
+    assert all(f"- {each['about']}:" in shown for each in result["advice"])
 
 
 def test_a_reference_without_time_asks_for_the_traffic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,10 +65,10 @@ def test_a_reference_without_time_asks_for_the_traffic(tmp_path: Path, capsys: p
         plan(spec)
     with pytest.raises(WrongUseError, match="more than 0, found 0"):
         plan(spec, events_per_minute=0.0)
-    found = document(spec, capsys, events_per_minute=50.0)
-    assert found["traffic"] == {"events_per_minute": 50.0, "source": "--events-per-minute"}
-    assert [scale["concludes"] for scale in found["scales"]] == [True, True]
-    assert any(each["about"] == "reference" for each in found["advice"])
+    result = document(spec, capsys, events_per_minute=50.0)
+    assert result["traffic"] == {"events_per_minute": 50.0, "source": "--events-per-minute"}
+    assert [scale["concludes"] for scale in result["scales"]] == [True, True]
+    assert any(each["about"] == "reference" for each in result["advice"])
 
 
 def test_a_spec_without_its_reference_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

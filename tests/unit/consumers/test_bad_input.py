@@ -175,8 +175,8 @@ def test_a_column_may_have_any_name() -> None:
     """Names that the fast reading cannot spell are read slowly, in features as in tags."""
     strange = 'a"\\\x01b'
     cells = CellsLayout(columns=(numeric_cells(strange, [0.0, 1.0], 2.0, ColumnRole.FEATURE), *LAYOUT.columns[3:]))
-    found = configuration(cells, columns={strange: {"kind": "numeric"}}, segments=[{"tag": strange, "values": ["eu"]}])
-    bench = Bench(found=found)
+    result = configuration(cells, columns={strange: {"kind": "numeric"}}, segments=[{"tag": strange, "values": ["eu"]}])
+    bench = Bench(found=result)
     bench.take_bodies(event_with(features={strange: 1.5, "extra\x02": 1}, tags={strange: "eu"}))
     assert {series.segment_value for series, _, _ in bench.pending.panes} == {"", "eu"}
     assert all(pane.counts[1] == 1 for pane in bench.pending.panes.values())

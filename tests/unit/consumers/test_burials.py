@@ -108,9 +108,9 @@ def test_a_second_counting_gives_the_same_letters() -> None:
 
     def taken(bench: Bench) -> Any:
         bench.take_bodies(*[BIG] * 50, unknown("nobody"))
-        found = bench.pending.dead_letters, refused(bench)
+        result = bench.pending.dead_letters, refused(bench)
         bench.rolled_back()
-        return found
+        return result
 
     bench = Bench(dead_letter_bytes_per_hour=13_000)
     assert taken(bench) == taken(bench)

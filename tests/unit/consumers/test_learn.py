@@ -41,8 +41,8 @@ def test_the_sample_is_a_function_of_the_events_alone(
         sample.offer(identity, event(offset, partition=partition))
     first: dict[int, SampledEvent] = {}
     for identity, partition, offset in offered:
-        found = event(offset, partition=partition)
-        first[identity] = min(first.get(identity, found), found)
+        result = event(offset, partition=partition)
+        first[identity] = min(first.get(identity, result), result)
     smallest = sorted(first)[:size]
     assert sample.events() == sorted(first[identity] for identity in smallest)
     assert sample.offered == len(offered)
@@ -136,8 +136,8 @@ def test_parts_of_the_prediction_are_recognised(
 ) -> None:
     """Objects, bare numbers and bare texts."""
     spec = guessed_spec([body({"a": 1}, prediction) for prediction in predictions], key=KEY, source="test")
-    found = spec.prediction
-    assert (spec.task, (found.score, found.label, found.value)) == (task, parts)
+    result = spec.prediction
+    assert (spec.task, (result.score, result.label, result.value)) == (task, parts)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_the_table_holds_what_ingest_counts() -> None:
         encoded(prediction_event(3, features=3)),
         json.dumps(prediction_event(4, features={"amount": 1e400, "age": 7, "country": [1]})).encode(),
     ]
-    found = event_table([event(offset, body) for offset, body in enumerate(bodies)], spec)
-    table = found.table
+    result = event_table([event(offset, body) for offset, body in enumerate(bodies)], spec)
+    table = result.table
     assert table.column_names == ["age", "amount", "country", "prediction.score", TIMESTAMP_COLUMN]
     assert table["amount"].null_count == 0
     assert [value != value for value in table["amount"].to_pylist()] == [False, True, True]  # NaN
@@ -175,14 +175,14 @@ def test_the_table_holds_what_ingest_counts() -> None:
     assert table["prediction.score"].to_pylist()[0] == 0.01
     assert table["prediction.score"].to_pylist()[1] != table["prediction.score"].to_pylist()[1]  # past 1: invalid
     assert table[TIMESTAMP_COLUMN].to_pylist()[:2] == [START, START + 7]
-    assert (table["country"].type, [refusal.index for refusal in found.refused]) == (pa.string(), [2])
+    assert (table["country"].type, [refusal.index for refusal in result.refused]) == (pa.string(), [2])
 
 
 def test_arrays_are_read_in_the_order_of_the_spec() -> None:
     """With a spec the array form is readable."""
     spec = parse_spec(spec_text(), source="test")
-    found = event_table([event(0, encoded(prediction_event(1, features=[1.5, 30, "DE"])))], spec).table
-    assert [found[name].to_pylist() for name in spec.columns] == [[1.5], [30.0], ["DE"]]
+    table = event_table([event(0, encoded(prediction_event(1, features=[1.5, 30, "DE"])))], spec).table
+    assert [table[name].to_pylist() for name in spec.columns] == [[1.5], [30.0], ["DE"]]
 
 
 def test_no_events_are_an_empty_table() -> None:

@@ -61,8 +61,8 @@ class Desk:
 
     def follow(self, *offsets: int, **of_record: Any) -> list[int]:
         (batch,) = batches_by_role([FakeRecord(body=b"", at=offset, **of_record) for offset in offsets], ROLES)
-        found = self.reading.following(batch)
-        return [] if found is None else found.offsets.tolist()
+        following = self.reading.following(batch)
+        return [] if following is None else following.offsets.tolist()
 
 
 def test_records_that_go_on_ask_nobody() -> None:

@@ -72,12 +72,12 @@ def test_no_time_in_milliseconds_reads_as_another_unit(millis: int) -> None:
 def test_every_unit_reads_as_itself(seconds: int, unit: tuple[int, str]) -> None:
     """From 1973 to 5138; microseconds only from 1978 on, where they are no sentinel in milliseconds."""
     factor, name = unit
-    found = reading(seconds * factor)
+    result = reading(seconds * factor)
     if name == "microseconds" and seconds * factor <= LATEST_MILLIS:
         name = "milliseconds"
-    assert found is not None
-    assert found.unit == name
-    assert name == "milliseconds" or found.millis == seconds * 1000
+    assert result is not None
+    assert result.unit == name
+    assert name == "milliseconds" or result.millis == seconds * 1000
 
 
 @given(st.one_of(st.integers(-(10**30), 10**8 - 1), st.integers(10**20, 10**30)))

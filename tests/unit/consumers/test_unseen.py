@@ -88,12 +88,12 @@ def test_a_million_categories_take_the_room_of_a_thousand() -> None:
         tally.add(f"user-{number}" for number in range(batch * 5000, (batch + 1) * 5000))
         assert len(tally.counts) <= ROOM
     tally.add(["often"] * 100_000)
-    found = tally.named()
-    assert len(found.counts) <= VALUES_NAMED
-    assert found.total == 1_100_000
+    result = tally.named()
+    assert len(result.counts) <= VALUES_NAMED
+    assert result.total == 1_100_000
     # 100,000 of 1,100,000 is more than a 21st, so it must be there; it is told as no more than it was.
-    assert found.counts[0][0] == "often"
-    assert 0 < found.counts[0][1] <= 100_000
+    assert result.counts[0][0] == "often"
+    assert 0 < result.counts[0][1] <= 100_000
 
 
 def test_values_are_cut_and_made_readable() -> None:

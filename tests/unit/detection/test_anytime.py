@@ -43,11 +43,11 @@ def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
         window          |p p p p p p p p  p p|
                                           ^^^ both in the second half: no half-wise endurance
     """
-    found = prepared()
+    result = prepared()
     noticed = 0
     for seed in range(20):
-        panes = [*panes_of(found, seed, shift=0.0, panes=8), *panes_of(found, 100 + seed, shift=1.0, panes=2)]
-        told = [finding for finding in judged(found, panes).findings if finding.endured]
+        panes = [*panes_of(result, seed, shift=0.0, panes=8), *panes_of(result, 100 + seed, shift=1.0, panes=2)]
+        told = [finding for finding in judged(result, panes).findings if finding.endured]
         assert {finding.column for finding in told} <= {"watched"}
         noticed += bool(told)
         for finding in told:
@@ -59,18 +59,18 @@ def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
 
 def test_a_quiet_column_is_quiet() -> None:
     """Two hundred windows without a change: nothing is told, and the window is calm."""
-    found = prepared()
+    outcome = prepared()
     for seed in range(200):
-        result = judged(found, panes_of(found, seed, shift=0.0))
+        result = judged(outcome, panes_of(outcome, seed, shift=0.0))
         assert not result.findings
         assert result.calm_below == (True, True, True)
 
 
 def test_while_the_change_lasts_the_window_is_not_calm() -> None:
     """A finding of the watched column keeps its incident open even where PSI is under the closing threshold."""
-    found = prepared()
-    panes = [*panes_of(found, 1, shift=0.0, panes=8), *panes_of(found, 2, shift=1.3, panes=2)]
-    result = judged(found, panes)
+    outcome = prepared()
+    panes = [*panes_of(outcome, 1, shift=0.0, panes=8), *panes_of(outcome, 2, shift=1.3, panes=2)]
+    result = judged(outcome, panes)
     assert [finding.statistic for finding in result.findings] == ["anytime"]
     assert result.calm_below is not None
     assert not result.calm_below[0]
@@ -78,8 +78,8 @@ def test_while_the_change_lasts_the_window_is_not_calm() -> None:
 
 def test_a_column_is_told_about_once() -> None:
     """Where PSI proves the change of the whole window, that is told, for it can be acted on."""
-    found = prepared()
-    result = judged(found, panes_of(found, 3, shift=1.5))
+    outcome = prepared()
+    result = judged(outcome, panes_of(outcome, 3, shift=1.5))
     assert sorted((finding.column, finding.statistic) for finding in result.findings) == [
         ("plain", "psi"),
         ("watched", "psi"),
@@ -88,8 +88,8 @@ def test_a_column_is_told_about_once() -> None:
 
 def test_only_the_shortest_scale_is_watched_and_never_by_the_textbook_rule() -> None:
     """Longer windows hold the same panes again; the textbook rule has no such thing."""
-    found = prepared()
-    assert watches_panes(found, TEN)
-    assert not watches_panes(found, HOUR)
+    result = prepared()
+    assert watches_panes(result, TEN)
+    assert not watches_panes(result, HOUR)
     assert not watches_panes(prepared(drift={"rule": "textbook"}), TEN)
     assert not watches_panes(prepared(columns={name: {"kind": "numeric"} for name in COLUMNS}), TEN)

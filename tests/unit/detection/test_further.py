@@ -51,8 +51,8 @@ def test_every_statistic_is_scipys() -> None:
     reference, current = tables()
     result, counted = decided(reference, current, statistics=ALL)
     for column in result.columns:
-        found = column.further
-        assert found is not None
+        further = column.further
+        assert further is not None
         on_reference, on_current = counted[column.name]
         p, q = on_reference / on_reference.sum(), on_current / on_current.sum()
         table = chi2_contingency([on_reference, on_current], correction=False)
@@ -68,7 +68,7 @@ def test_every_statistic_is_scipys() -> None:
             chi_squared_p=pytest.approx(table.pvalue, abs=1e-9),
             wasserstein=None if column.name == "city" else pytest.approx(clipped(reference, current, column), rel=0.02),
         )
-        assert found == expected
+        assert further == expected
 
 
 def clipped(reference: Table, current: Table, column: ColumnResult) -> float:

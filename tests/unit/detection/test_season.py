@@ -78,10 +78,10 @@ def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) 
         halves.append(np.concatenate(counts))
         of_row = [season_hour(int(time), Season.HOUR_OF_DAY) for time in times[chosen]]
         hours.append(np.bincount(of_row, minlength=24))
-    found = next(each for each in spec.scales if each.length == scale)
+    result = next(each for each in spec.scales if each.length == scale)
     return decide_window(
         prepared,
-        scale=found,
+        scale=result,
         first_half=halves[0],
         second_half=halves[1],
         events=len(times),
@@ -127,10 +127,10 @@ def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) ->
     """Half a sigma in 1,200 events proves the warning against the same hours; the cycle hides it from the whole."""
     profile = _profile(reference)
     table = _table(np.random.default_rng(3), start=START + (7 * 24 + 15) * HOUR_MILLIS, minutes=60, shift=0.6)
-    found = _judge(prepare(_spec(), profile), _spec(), table, scale=60)
-    assert found.verdict in (Verdict.WARNING, Verdict.ALERT)
-    assert [finding.column for finding in found.findings if finding.endured] == ["cycles"]
-    assert "compared with the same hours of the reference" in found.findings[0].sentence
+    result = _judge(prepare(_spec(), profile), _spec(), table, scale=60)
+    assert result.verdict in (Verdict.WARNING, Verdict.ALERT)
+    assert [finding.column for finding in result.findings if finding.endured] == ["cycles"]
+    assert "compared with the same hours of the reference" in result.findings[0].sentence
     assert _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
 
 

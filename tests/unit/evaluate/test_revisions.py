@@ -51,8 +51,8 @@ def test_a_pane_that_no_evaluated_window_reads_needs_nothing() -> None:
     panes = {(SERIES, at(100))}
     assert due_stretches(panes, UNKNOWN, scales=[TEN], progress={}) == []
     assert due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 100)) == []
-    found = due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 101))
-    assert found == [DueStretch(SERIES, at(100), at(101))]
+    result = due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 101))
+    assert result == [DueStretch(SERIES, at(100), at(101))]
 
 
 def test_windows_before_a_scale_began_are_not_due() -> None:
@@ -86,9 +86,9 @@ def test_an_earlier_beginning_makes_long_windows_due() -> None:
           x                  x x x x       [10:00, 14:00) was the first one to be judged
     """
     due = [DueStretch(SERIES, at(10), at(600))]
-    found = reading_ends(LONG, due, progress(LONG, 2000)[240])
-    assert minutes(found.ends) == list(range(20, 600 + 480, 20))
-    assert {end // MINUTE_MILLIS for end in found.marked} == set(range(20, 481 + 20, 20)) - {500}
+    result = reading_ends(LONG, due, progress(LONG, 2000)[240])
+    assert minutes(result.ends) == list(range(20, 600 + 480, 20))
+    assert {end // MINUTE_MILLIS for end in result.marked} == set(range(20, 481 + 20, 20)) - {500}
     assert begins_to_be_judged(Window(LONG, at(820)), due, since=0)
     assert begins_to_be_judged(Window(LONG, at(1060)), due, since=0)  # its previous window is
     assert not begins_to_be_judged(Window(LONG, at(1080)), due, since=0)
@@ -103,8 +103,8 @@ def test_hours_grow_and_an_earlier_beginning_is_noticed() -> None:
     known = {SERIES: CountedHours(at(120), at(180))}
     assert widened(panes, known) == {SERIES: CountedHours(at(60), at(180))}
     assert widened({(SERIES, at(130))}, known) == {}
-    found = due_stretches(panes, known, scales=[TEN], progress=progress(TEN, 200))
-    assert found == [DueStretch(SERIES, at(70), at(120)), DueStretch(SERIES, at(130), at(131))]
+    result = due_stretches(panes, known, scales=[TEN], progress=progress(TEN, 200))
+    assert result == [DueStretch(SERIES, at(70), at(120)), DueStretch(SERIES, at(130), at(131))]
 
 
 def test_a_window_changed_when_its_sums_did() -> None:
@@ -135,8 +135,8 @@ def test_a_window_waits_between_revisions_but_not_at_finality(
     end: int, known: LastRevision | None, expected: float
 ) -> None:
     """At most one in `revision_seconds`, one more when it becomes final, at once where nothing was judged."""
-    found = seconds_left(at(end), known, revision_seconds=60, final_until=at(30), final=at(45))
-    assert found == expected
+    result = seconds_left(at(end), known, revision_seconds=60, final_until=at(30), final=at(45))
+    assert result == expected
 
 
 def test_windows_far_apart_are_read_apart() -> None:

@@ -75,9 +75,9 @@ def test_a_small_rise_is_proven_with_enough_truths() -> None:
     """0.30 allowed and 0.32 seen: 100 steps of 1,000 truths prove it, one step does not."""
     rising = steps_of([320] * 100, labelled=1000)
     assert lasting_errors(rising[:1], allowed=0.3, confidence=CONFIDENCE) is None
-    found = lasting_errors(rising, allowed=0.3, confidence=CONFIDENCE)
-    assert found is not None
-    assert 0.3 < found.bound < 0.32
+    result = lasting_errors(rising, allowed=0.3, confidence=CONFIDENCE)
+    assert result is not None
+    assert 0.3 < result.bound < 0.32
 
 
 def test_what_is_over_is_not_told() -> None:
@@ -89,10 +89,10 @@ def test_what_is_over_is_not_told() -> None:
 
 def test_it_says_since_when() -> None:
     """Twenty good steps and five bad ones: told are the five, their truths and their errors."""
-    found = lasting_errors(steps_of([10] * 20 + [40] * 5), allowed=ALLOWED, confidence=CONFIDENCE)
-    assert found is not None
-    assert (found.since, found.labelled, found.errors, found.accuracy) == (20 * MINUTE, 500, 200, 0.6)
-    assert ALLOWED < found.bound < 0.4
+    result = lasting_errors(steps_of([10] * 20 + [40] * 5), allowed=ALLOWED, confidence=CONFIDENCE)
+    assert result is not None
+    assert (result.since, result.labelled, result.errors, result.accuracy) == (20 * MINUTE, 500, 200, 0.6)
+    assert ALLOWED < result.bound < 0.4
 
 
 @pytest.mark.parametrize("allowed", [1.0, 1.5])
@@ -115,15 +115,15 @@ def test_a_floor_of_one_forgives_a_single_error() -> None:
 def test_a_proof_stands_on_what_was_counted(errors: list[int], allowed: float, empty: int) -> None:
     """The bound lies between what is allowed and what was seen; the sums are the steps'; an empty step is nothing."""
     steps = steps_of(errors, labelled=50)
-    found = lasting_errors(steps, allowed=allowed, confidence=CONFIDENCE)
+    result = lasting_errors(steps, allowed=allowed, confidence=CONFIDENCE)
     nothing = StepTruths(start=-MINUTE, labelled=0, correct=0)
     with_empty = [*steps[:empty], nothing, *steps[empty:]]
     again = lasting_errors(with_empty, allowed=allowed, confidence=CONFIDENCE)
-    if found is None:
+    if result is None:
         assert again is None
         return
-    place = found.since // MINUTE
-    assert (found.labelled, found.errors) == (50 * len(errors[place:]), sum(errors[place:]))
-    assert allowed <= found.bound <= found.errors / found.labelled
+    place = result.since // MINUTE
+    assert (result.labelled, result.errors) == (50 * len(errors[place:]), sum(errors[place:]))
+    assert allowed <= result.bound <= result.errors / result.labelled
     assert again is not None
-    assert (again.labelled, again.errors, again.bound) == (found.labelled, found.errors, pytest.approx(found.bound))
+    assert (again.labelled, again.errors, again.bound) == (result.labelled, result.errors, pytest.approx(result.bound))

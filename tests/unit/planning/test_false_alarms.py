@@ -27,11 +27,11 @@ def test_at_the_boundary_alpha_is_counted_per_evaluation_time() -> None:
         windows={"scales": [{"length": length, "step": step} for length, step in scales]},
     )
     all_scales = [Scale(10, 1), Scale(30, 3), Scale(60, 5), Scale(240, 20), Scale(1440, 120), Scale(10080, 720)]
-    found = false_alarms(prepared, scales=all_scales, events_per_minute=100)
+    result = false_alarms(prepared, scales=all_scales, events_per_minute=100)
     # 30 days of 1,440 minutes: 43,200 / 1 + / 3 + / 5 + / 20 + / 120 + / 720
-    assert found.evaluations == 43_200 + 14_400 + 8_640 + 2_160 + 360 + 60
-    assert found.at_the_boundary == pytest.approx(0.001 / 6 * 68_820)
-    assert found.at_the_boundary_disjoint == pytest.approx(
+    assert result.evaluations == 43_200 + 14_400 + 8_640 + 2_160 + 360 + 60
+    assert result.at_the_boundary == pytest.approx(0.001 / 6 * 68_820)
+    assert result.at_the_boundary_disjoint == pytest.approx(
         0.001 / 6 * 43_200 * (1 / 10 + 1 / 30 + 1 / 60 + 1 / 240 + 1 / 1440 + 1 / 10080)
     )
 
@@ -49,13 +49,13 @@ def test_a_quiet_model_sees_none_and_one_that_wanders_at_most_alpha() -> None:
 def test_a_distance_that_can_prove_nothing_alarms_about_nothing() -> None:
     """Where a column moves so much that not even a KS distance of 1 is proven, no distance can be a false alarm."""
     prepared = prepared_of({"a": np.random.default_rng(1).normal(size=2000)})
-    found = [
+    no_change_probabilities = [
         no_change_probability(prepared, replace(comparison, kappa=kappa), n=1000)
         for comparison in comparisons_at(prepared, HOUR)
         for kappa in (0.01, 0.1, 1.0, 10.0)
     ]
     # PSI leaves at most alpha', the distance at most as much again.
-    assert max(found) <= 2 * prepared.alpha
+    assert max(no_change_probabilities) <= 2 * prepared.alpha
 
 
 def test_the_textbook_rule_is_as_loud_as_simulated() -> None:
@@ -83,9 +83,9 @@ def test_share_alarms_are_as_frequent_as_simulated(share: float, block_variance:
         pair: share_shift(pair[0], m, pair[1], n, **rules).proven
         for pair in set(zip(reference.tolist(), current.tolist(), strict=True))
     }
-    found = np.mean([passes[pair] for pair in zip(reference.tolist(), current.tolist(), strict=True)])
+    result = np.mean([passes[pair] for pair in zip(reference.tolist(), current.tolist(), strict=True)])
     # Fired in about 2 to 5 % of runs; the binomial of a rounded effective size is within a fifth of that.
-    assert planned == pytest.approx(found, rel=0.25)
+    assert planned == pytest.approx(result, rel=0.25)
 
 
 def test_a_share_of_nothing_never_alarms() -> None:

@@ -46,10 +46,10 @@ def test_the_window_that_is_said_to_notice_does(level: Tier, tier: float, sigmas
     """
     column, events_per_minute = Column(), 50.0
     (comparison,) = comparisons_at(column.prepared(), HOUR)
-    found = noticed_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
-    assert found is not None
+    result = noticed_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
+    assert result is not None
     n = round(60 * events_per_minute)
-    shifted = (found.minutes - HOUR.step) / HOUR.length
+    shifted = (result.minutes - HOUR.step) / HOUR.length
     in_window, in_previous = min(shifted, 1.0), max(shifted - 1.0, 0.0)
     generator = np.random.default_rng(43)
     reached = 0

@@ -31,14 +31,14 @@ def table(rows: int = 20_000, *, columns: int = 3) -> dict[str, np.ndarray]:
 def profile(rows: int = 20_000, *, days: float | None = None, **movement: dict[int, Movement]) -> ReferenceProfile:
     values = table(rows)
     layout = layout_of(values)
-    found = profile_of(layout, count(layout, values), **movement)
+    result = profile_of(layout, count(layout, values), **movement)
     if days is None:
-        return found
+        return result
     return ReferenceProfile(
-        layout=found.layout,
-        rows=found.rows,
-        counts_bytes=found.counts_bytes,
-        columns=found.columns,
+        layout=result.layout,
+        rows=result.rows,
+        counts_bytes=result.counts_bytes,
+        columns=result.columns,
         start=START,
         end=START + round(days * DAY),
     )
@@ -164,9 +164,9 @@ def test_a_model_without_judged_columns_is_refused() -> None:
 
 def test_traffic_is_that_of_the_references_time() -> None:
     """20,001 rows in two days are 6.94 a minute; a reference without a time span has none."""
-    found = reference_traffic(profile(rows=20_001, days=2))
-    assert found is not None
-    assert found.events_per_minute == pytest.approx(20_000 / 2880)
+    result = reference_traffic(profile(rows=20_001, days=2))
+    assert result is not None
+    assert result.events_per_minute == pytest.approx(20_000 / 2880)
     assert reference_traffic(profile()) is None
     assert reference_traffic(profile(days=0)) is None
 

@@ -47,8 +47,8 @@ def test_planned_events_give_ninety_percent(level: Tier, shape: str, psi: float)
     column = Column()
     n = values_needed(compared(column), psi=psi, level=level, tier=TIERS[level])
     assert n is not None
-    found = share_reaching(column, level=level, shape=shape, psi=psi, n=n, seed=41)
-    assert found == pytest.approx(0.9, abs=TOLERANCE)
+    result = share_reaching(column, level=level, shape=shape, psi=psi, n=n, seed=41)
+    assert result == pytest.approx(0.9, abs=TOLERANCE)
 
 
 def test_planned_events_hold_for_a_column_that_moves_by_itself() -> None:
@@ -88,8 +88,8 @@ def test_the_rule_of_thumb_for_traffic_holds(level: Tier, psi: float, events: in
 
     They were simulated for one window; the plan's alert asks two.
     """
-    found = values_needed(compared(Column()), psi=psi, level=level, tier=TIERS[level])
-    assert found == pytest.approx(events, rel=0.25)
+    result = values_needed(compared(Column()), psi=psi, level=level, tier=TIERS[level])
+    assert result == pytest.approx(events, rel=0.25)
 
 
 def test_an_alert_near_its_tier_waits_for_the_reference() -> None:
@@ -122,5 +122,5 @@ def test_at_the_tier_a_proof_is_as_likely_as_alpha_says() -> None:
     """With the true PSI at the tier the planned probability is alpha', as the threshold was made to be."""
     comparison = compared(Column(alpha=1e-3))
     # Half a count a bin leaves a little less than the PSI: under 2 % of the noncentrality at 100,000 events.
-    found = proving_probability(comparison, psi=0.1, tier=0.1, n=100_000)
-    assert found == pytest.approx(1e-3, rel=0.05)
+    result = proving_probability(comparison, psi=0.1, tier=0.1, n=100_000)
+    assert result == pytest.approx(1e-3, rel=0.05)

@@ -68,9 +68,9 @@ def test_the_proven_psi_is_the_rules_threshold(sight: ReferenceSight) -> None:
     prepared = prepare(SPEC, profile)
     movement = profile.columns[0].movement[10]
     expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, nu=movement.nu, alpha=prepared.alpha)
-    found = sight.columns[0].scales["10m"]
-    assert found.proven_from == pytest.approx(expected, rel=1e-12)
-    assert (found.status, movement.status) == ("measured", "measured")
+    result = sight.columns[0].scales["10m"]
+    assert result.proven_from == pytest.approx(expected, rel=1e-12)
+    assert (result.status, movement.status) == ("measured", "measured")
     assert sight.events == {"10m": 600.0, "1h": 3600.0}
 
 
@@ -99,9 +99,9 @@ def test_rows_that_are_needed_are_enough_and_one_less_is_not() -> None:
     """The threshold at the answer is at most the critical tier, and past it with a row less."""
     profile = profile_of(1000)
     prepared = prepare(SPEC, profile)
-    found = rows_for_scales(SPEC, profile)
-    assert [str(value.scale) for value in found] == ["10m", "1h"]
-    for value in found:
+    result = rows_for_scales(SPEC, profile)
+    assert [str(value.scale) for value in result] == ["10m", "1h"]
+    for value in result:
         assert value.needed is not None
         assert value.events == pytest.approx(60 * value.scale.length, rel=0.01)
 

@@ -22,23 +22,23 @@ def test_what_an_incident_touches_is_not_approved() -> None:
         approved    x   x           x   x
     """
     suspect = [Interval(int(2.5 * H), 4 * H), Interval(6 * H)]
-    found = approve_hours(hours(*range(8)), suspect=suspect, serving=None)
-    assert found.approved == (0, H, 4 * H, 5 * H)
-    assert (found.in_incidents, found.not_serving, found.other_cells) == (4, 0, 0)
+    result = approve_hours(hours(*range(8)), suspect=suspect, serving=None)
+    assert result.approved == (0, H, 4 * H, 5 * H)
+    assert (result.in_incidents, result.not_serving, result.other_cells) == (4, 0, 0)
 
 
 def test_only_whole_hours_in_production_count() -> None:
     """A version that became production at half past one counts from two on; once it was replaced, no more."""
     serving = [Interval(int(1.5 * H), 3 * H), Interval(5 * H)]
-    found = approve_hours(hours(*range(7)), suspect=(), serving=serving)
-    assert found.approved == (2 * H, 5 * H, 6 * H)
-    assert found.not_serving == 4
+    result = approve_hours(hours(*range(7)), suspect=(), serving=serving)
+    assert result.approved == (2 * H, 5 * H, 6 * H)
+    assert result.not_serving == 4
 
 
 def test_hours_on_other_cells_cannot_be_added_up() -> None:
     """They are told apart from those with incidents, which say something else."""
-    found = approve_hours([LiveHour(0, False), LiveHour(H, True)], suspect=(), serving=None)
-    assert (found.approved, found.other_cells) == ((H,), 1)
+    result = approve_hours([LiveHour(0, False), LiveHour(H, True)], suspect=(), serving=None)
+    assert (result.approved, result.other_cells) == ((H,), 1)
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,10 @@ def test_the_kind_follows_the_arrow_type(kind: pa.DataType, expected: ColumnKind
 
 def test_null_is_missing_and_nan_is_invalid() -> None:
     """No value, a value that is no number, and a number are three different things."""
-    found = numbers(_column([1.5, None, float("nan"), float("inf"), -0.0]))
-    assert found.missing.tolist() == [False, True, False, False, False]
-    assert found.invalid.tolist() == [False, False, True, True, False]
-    assert found.valid.tolist() == [1.5, 0.0]
+    result = numbers(_column([1.5, None, float("nan"), float("inf"), -0.0]))
+    assert result.missing.tolist() == [False, True, False, False, False]
+    assert result.invalid.tolist() == [False, False, True, True, False]
+    assert result.valid.tolist() == [1.5, 0.0]
 
 
 def test_decimals_and_integers_are_numbers() -> None:
@@ -77,10 +77,10 @@ def test_categories_are_spelled_as_in_events(
     values: list[object], kind: pa.DataType, expected: tuple[str, ...]
 ) -> None:
     """Booleans in lower case, whole numbers without a point; the third row is missing or invalid."""
-    found = texts(_column(values, kind))
-    assert found.categories == expected
-    assert found.codes.tolist() == [1, 0, -1, 1]
-    assert (found.missing | found.invalid).tolist() == [False, False, True, False]
+    result = texts(_column(values, kind))
+    assert result.categories == expected
+    assert result.codes.tolist() == [1, 0, -1, 1]
+    assert (result.missing | result.invalid).tolist() == [False, False, True, False]
 
 
 def test_categories_are_counted_like_a_counter() -> None:
@@ -157,8 +157,8 @@ def test_what_is_no_time_is_refused(values: list[object], kind: pa.DataType, sen
 def test_mixed_chunks_of_a_dictionary_are_one_column() -> None:
     """Chunks whose dictionaries differ, as in a Parquet file of several row groups, count together."""
     chunks = pa.chunked_array([pa.array(["b", "a"]).dictionary_encode(), pa.array(["c", "b"]).dictionary_encode()])
-    found = texts(chunks)
-    assert np.array(found.categories)[found.codes].tolist() == ["b", "a", "c", "b"]
+    result = texts(chunks)
+    assert np.array(result.categories)[result.codes].tolist() == ["b", "a", "c", "b"]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
@@ -166,8 +166,8 @@ def test_every_kind_of_text_is_sorted_as_python_sorts(kind: pa.DataType) -> None
     """By code point, whatever the writer's type; what is no number among them is told of each."""
     values = ["b", "😀", None, "ä", "\uffff", "b", "10", ""]
     column = pa.chunked_array([pa.array(values, kind)])
-    found = texts(column)
-    assert found.categories == tuple(sorted({value for value in values if value is not None}))
-    assert [None if code < 0 else found.categories[code] for code in found.codes] == values
+    result = texts(column)
+    assert result.categories == tuple(sorted({value for value in values if value is not None}))
+    assert [None if code < 0 else result.categories[code] for code in result.codes] == values
     with pytest.raises(UncountableColumn, match="1 of 7 texts are numbers, but 'b' is none"):
         numbers(column)

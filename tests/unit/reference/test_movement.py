@@ -47,23 +47,23 @@ def test_each_length_is_measured_on_its_own_blocks_and_long_ones_are_estimated()
     """Twelve hours measure 1 h and 2 h; 4 h has three blocks and takes the numbers of 2 h."""
     generator = np.random.default_rng(50)
     panes = generator.multinomial(400, generator.dirichlet(np.full(8, 30.0), 12))
-    found = column_movements(
+    result = column_movements(
         starts=starts_of(12, minutes=60),
         block_minutes=60,
         bin_counts=panes.astype(np.uint32),
         lengths=(30, 60, 120, 240),
     )
-    assert {length: movement.status for length, movement in found.items()} == {
+    assert {length: movement.status for length, movement in result.items()} == {
         30: "uncalibrated",
         60: "measured",
         120: "measured",
         240: "estimated",
     }
-    assert (found[30].kappa, found[30].nu) == (0.0, 7.0)
+    assert (result[30].kappa, result[30].nu) == (0.0, 7.0)
     by_two = natural_movement(panes.reshape(6, 2, 8).sum(axis=1))
     assert by_two is not None
-    assert (found[120].kappa, found[120].nu) == (by_two.kappa, by_two.nu)
-    assert (found[240].kappa, found[240].nu) == (by_two.kappa, by_two.nu)
+    assert (result[120].kappa, result[120].nu) == (by_two.kappa, by_two.nu)
+    assert (result[240].kappa, result[240].nu) == (by_two.kappa, by_two.nu)
 
 
 def test_without_time_everything_is_uncalibrated() -> None:
@@ -84,10 +84,10 @@ def test_share_variances_are_those_of_the_blocks() -> None:
     totals = np.full(40, 1000)
     missing = generator.binomial(1000, generator.beta(5.0, 95.0, 40))
     slots = np.column_stack([missing, np.zeros(40, dtype=np.int64), np.zeros(40, dtype=np.int64)])
-    found = share_variances(
+    result = share_variances(
         starts=starts_of(40, minutes=60), block_minutes=60, slot_counts=slots, totals=totals, lengths=(60, 1440)
     )
-    assert found[60] == (natural_share_movement(missing, totals), 0.0, 0.0)
+    assert result[60] == (natural_share_movement(missing, totals), 0.0, 0.0)
     # Beta(5, 95) has a variance of p (1 - p) / 101.
-    assert found[60][0] == pytest.approx(1 / 101, rel=0.6)
-    assert found[1440] == found[60]
+    assert result[60][0] == pytest.approx(1 / 101, rel=0.6)
+    assert result[1440] == result[60]

@@ -76,9 +76,9 @@ def test_the_difference_is_that_of_the_samples() -> None:
     same = random.choice(["x", "y"], size=50_000)
     a = profile_of(moved=one, same=same, gone=one)
     b = profile_of(moved=other, same=same[::-1], new=one)
-    found = reference_difference(spec_of_profile(a, model="m"), a, b)
-    assert [decoded.name for decoded in found.columns] == ["moved", "same"]
-    moved, unmoved = found.columns
+    result = reference_difference(spec_of_profile(a, model="m"), a, b)
+    assert [decoded.name for decoded in result.columns] == ["moved", "same"]
+    moved, unmoved = result.columns
     # On deciles of 50,000 the index of two unit normals one apart is 0.9 of the continuous 1 (grouping loses a tenth).
     assert moved.psi == pytest.approx(0.95, abs=0.06)
     cuts = np.sort(np.concatenate([one, other]))
@@ -88,15 +88,15 @@ def test_the_difference_is_that_of_the_samples() -> None:
     assert moved.ks - 0.001 <= exact <= moved.ks + moved.ks_bound + 0.001
     assert (unmoved.psi, unmoved.ks, unmoved.exact, moved.exact) == (0.0, None, True, False)
     assert unmoved.chance == pytest.approx(2 / 50_000)
-    assert (found.only_a, found.only_b, found.same_cells) == (("gone",), ("new",), False)
+    assert (result.only_a, result.only_b, result.same_cells) == (("gone",), ("new",), False)
 
 
 def test_equal_references_differ_in_nothing() -> None:
     """Zero everywhere, and adopting one over the other changes counts alone."""
     a = profile_of(x=np.random.default_rng(4).normal(size=3000))
-    found = reference_difference(spec_of_profile(a, model="m"), a, a)
-    assert found.same_cells
-    assert [(decoded.psi, decoded.ks) for decoded in found.columns] == [(0.0, 0.0)]
+    result = reference_difference(spec_of_profile(a, model="m"), a, a)
+    assert result.same_cells
+    assert [(decoded.psi, decoded.ks) for decoded in result.columns] == [(0.0, 0.0)]
 
 
 def test_a_column_without_common_values_has_no_number_for_nothing() -> None:

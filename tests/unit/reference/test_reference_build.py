@@ -118,9 +118,9 @@ def test_too_few_rows_say_how_many_are_needed_and_for_which_scale(run: Run, rows
     """Refused under min_events; the numbers are those at which the rule's threshold falls to the critical tier."""
     with pytest.raises(SpecError) as caught:
         run(columns(rows))
-    found = "one row" if rows == 1 else "150 rows"
+    result = "one row" if rows == 1 else "150 rows"
     (problem,) = caught.value.problems
-    assert problem.startswith(f"expected at least 200 rows (windows.min_events), found {found}; rows that prove drift")
+    assert problem.startswith(f"expected at least 200 rows (windows.min_events), found {result}; rows that prove drift")
     assert "for 10m" in problem
     assert not (tmp_path / "credit.reference").exists()
 

@@ -86,25 +86,25 @@ def base() -> ReferenceProfile:
 
 def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
     """Counts, bins, movement, block variances, hour profiles: equal in every number."""
-    found = rolled(base, table_of(6, seed=1, every=40_000))
+    result = rolled(base, table_of(6, seed=1, every=40_000))
     assert {column.movement[60].status for column in base.columns[:-1]} == {"measured"}
     assert base.season is Season.HOUR_OF_DAY
     assert base.columns[0].seasonal
     for name in ("layout", "rows", "counts_bytes", "columns", "block_minutes", "block_starts", "season", "hours_bytes"):
-        assert getattr(found, name) == getattr(base, name), name
+        assert getattr(result, name) == getattr(base, name), name
     # The latency is counted in live time, but no reference has it.
-    assert found.blocks_bytes == base.blocks_bytes
+    assert result.blocks_bytes == base.blocks_bytes
 
 
 def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile) -> None:
     """A stream half a sigma off: PSI against the base is large, against its own rolling reference it is not."""
     moved = table_of(6, seed=2, mean=0.5, every=40_000)
-    found = rolled(base, moved)
+    outcome = rolled(base, moved)
     window = table_of(1, seed=3, mean=0.5, every=40_000)
     half = len(window) // 2
     halves = [counted(base, part) for part in (window.slice(0, half), window.slice(half))]
     results = []
-    for reference in (base, found):
+    for reference in (base, outcome):
         spec = spec_of_profile(reference, model="m")
         quiet = spec.model_copy(update={"drift": spec.drift.model_copy(update={"seasonality": "none"})})
         scale = next(each for each in quiet.scales if each.length == 1440)
@@ -116,19 +116,19 @@ def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile)
     assert results[1] is not None
     assert results[0] > 0.15  # 0.5 sigma on a stream of variance 1.125: 0.22
     assert results[1] < 0.01
-    assert found.layout == base.layout
+    assert outcome.layout == base.layout
 
 
 def test_values_outside_the_bases_range_are_in_the_end_bins(base: ReferenceProfile) -> None:
     """They have no cell, but movement and bins see them, as windows do."""
     moved = table_of(3, seed=4, mean=6.0, every=40_000)
-    found = rolled(base, moved)
-    span = found.layout.spans[0]
-    above = found.counts[span.slots + Slot.ABOVE]
+    result = rolled(base, moved)
+    span = result.layout.spans[0]
+    above = result.counts[span.slots + Slot.ABOVE]
     assert above > 0.9 * len(moved)
-    assert max(found.columns[0].bins) < 9  # what is left of the lower bins was merged
-    assert np.bincount(found.columns[0].bins, weights=found.counts[span.start : span.slots]).sum() + above == (
-        len(moved) - found.counts[span.slots + Slot.MISSING] - found.counts[span.slots + Slot.BELOW]
+    assert max(result.columns[0].bins) < 9  # what is left of the lower bins was merged
+    assert np.bincount(result.columns[0].bins, weights=result.counts[span.start : span.slots]).sum() + above == (
+        len(moved) - result.counts[span.slots + Slot.MISSING] - result.counts[span.slots + Slot.BELOW]
     )
 
 
@@ -137,12 +137,12 @@ def test_bins_that_became_rare_are_merged(base: ReferenceProfile) -> None:
     table = table_of(3, seed=5, mean=2.0, every=40_000)
     number = np.arange(len(table))
     names = np.select([number % 300 == 0, number % 500 == 1], ["b", "c"], default="a")
-    found = rolled(base, table.set_column(2, "c", pa.array(names)))
-    assert (base.columns[1].bins, found.columns[1].bins) == ((0, 1, 2), (0, 1, 1))
-    bins, span = np.array(found.columns[0].bins), found.layout.spans[0]
-    held = np.bincount(bins, weights=found.counts[span.start : span.slots])
-    held[0] += found.counts[span.slots + Slot.BELOW]
-    held[-1] += found.counts[span.slots + Slot.ABOVE]
+    result = rolled(base, table.set_column(2, "c", pa.array(names)))
+    assert (base.columns[1].bins, result.columns[1].bins) == ((0, 1, 2), (0, 1, 1))
+    bins, span = np.array(result.columns[0].bins), result.layout.spans[0]
+    held = np.bincount(bins, weights=result.counts[span.start : span.slots])
+    held[0] += result.counts[span.slots + Slot.BELOW]
+    held[-1] += result.counts[span.slots + Slot.ABOVE]
     assert len(held) < 10
     assert held.min() >= 0.01 * held.sum()
     assert (np.diff(bins) >= 0).all()
@@ -170,8 +170,8 @@ def test_a_base_without_time_is_calibrated_by_live_time() -> None:
 def test_accuracy_and_importance_stay(base: ReferenceProfile) -> None:
     """Drops of accuracy are measured from the frozen reference, or a slow decline would be followed."""
     known = msgspec.structs.replace(base, correct=80, labelled=100, importance={"x": 0.5})
-    found = rolled(known, table_of(2, seed=8, every=40_000))
-    assert (found.correct, found.labelled, found.importance) == (80, 100, {"x": 0.5})
+    result = rolled(known, table_of(2, seed=8, every=40_000))
+    assert (result.correct, result.labelled, result.importance) == (80, 100, {"x": 0.5})
 
 
 def test_coarse_counts_are_sums_over_bins(base: ReferenceProfile) -> None:

@@ -84,16 +84,16 @@ def test_a_weighed_reference_varies_as_its_rows_say() -> None:
     """
     random = np.random.default_rng(3)
     true_deciles = np.array([-1.2816, -0.8416, -0.5244, -0.2533, 0.0, 0.2533, 0.5244, 0.8416, 1.2816])
-    found = []
+    results = []
     for _ in range(200):
         profile = _profile(pa.table({"x": random.normal(size=2000)}), random.exponential(size=2000))
         cells = np.array(profile.layout.columns[0].edges)
         bins = np.searchsorted(true_deciles, cells)
         counts = np.bincount(bins, weights=profile.counts[: len(cells)], minlength=10)
         expected = profile.rows / 10
-        found.append(((counts - expected) ** 2 / expected).sum())
+        results.append(((counts - expected) ** 2 / expected).sum())
         assert 850 < profile.rows < 1150
-    assert np.mean(found) == pytest.approx(9, abs=0.9)
+    assert np.mean(results) == pytest.approx(9, abs=0.9)
 
 
 def test_a_weighed_reference_proves_less_than_its_rows() -> None:

@@ -23,8 +23,8 @@ STORED = StoredRefusals(counts=(MALFORMED, WAITING), letters=SENT)
 
 def compared(stored: StoredRefusals, *, sent: dict[tuple[str, int, int], Content] = SENT) -> dict[str, Compared]:
     """Return what is not equal, by what it is."""
-    found = compare_refusals(REFUSED, sent, stored, SETTINGS)
-    return {value.what: value for value in found if not value.is_equal}
+    result = compare_refusals(REFUSED, sent, stored, SETTINGS)
+    return {value.what: value for value in result if not value.is_equal}
 
 
 def test_what_was_refused_is_counted_and_kept() -> None:
@@ -34,11 +34,11 @@ def test_what_was_refused_is_counted_and_kept() -> None:
 def test_a_refused_record_that_nobody_counted_is_lost() -> None:
     """It is no dead letter either, so nothing else would show it."""
     stored = StoredRefusals(counts=(WAITING,), letters={PARKED: SENT[PARKED]})
-    found = compared(stored, sent={PARKED: SENT[PARKED]})
-    assert {what: (comparison.lost, comparison.doubled) for what, comparison in found.items()} == {
+    result = compared(stored, sent={PARKED: SENT[PARKED]})
+    assert {what: (comparison.lost, comparison.doubled) for what, comparison in result.items()} == {
         "records refused": (1, 0)
     }
-    assert found["records refused"].examples == ("malformed: +1 short",)
+    assert result["records refused"].examples == ("malformed: +1 short",)
 
 
 def test_a_refused_record_that_is_counted_twice_is_doubled() -> None:
@@ -59,8 +59,8 @@ def test_a_dead_letter_of_a_record_that_was_good_is_too_much() -> None:
     """Its counters say the same, and still nothing in the topics is refused there."""
     letters = {**SENT, ("predictions", 0, 8): ("malformed", 1, "f00d")}
     stored = StoredRefusals(counts=(replace(MALFORMED, records=2, kept=2), WAITING), letters=letters)
-    found = compared(stored)
-    assert {what: comparison.doubled for what, comparison in found.items()} == {
+    result = compared(stored)
+    assert {what: comparison.doubled for what, comparison in result.items()} == {
         "records refused": 1,
         "dead letters kept, as they were sent": 1,
     }
@@ -78,8 +78,8 @@ def test_only_a_full_hour_may_leave_a_dead_letter_out(fullest: int, lost: int) -
     stored = StoredRefusals(
         counts=(replace(MALFORMED, kept=0, fullest=fullest), WAITING), letters={PARKED: SENT[PARKED]}
     )
-    found = compared(stored, sent={PARKED: SENT[PARKED]})
-    assert sum(comparison.lost for comparison in found.values()) == lost
+    result = compared(stored, sent={PARKED: SENT[PARKED]})
+    assert sum(comparison.lost for comparison in result.values()) == lost
 
 
 def test_a_partition_that_stopped_by_itself_fails_the_soak() -> None:

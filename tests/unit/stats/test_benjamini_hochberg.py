@@ -56,14 +56,14 @@ def test_the_p_value_passes_alpha_where_the_index_passes_the_threshold(kappa: fl
     """At the threshold of alpha the p-value is alpha, whichever of the two terms decides."""
     for alpha in (0.01, 1e-5):
         psi = tier_threshold(0.1, bins=10, n=800, m=20_000, kappa=kappa, nu=nu, alpha=alpha)
-        found = psi_p_value(psi, tier=0.1, bins=10, n=800, m=20_000, kappa=kappa, nu=nu)
-        assert found == pytest.approx(alpha, rel=1e-6)
+        result = psi_p_value(psi, tier=0.1, bins=10, n=800, m=20_000, kappa=kappa, nu=nu)
+        assert result == pytest.approx(alpha, rel=1e-6)
 
 
 def test_the_p_value_is_the_non_central_tail() -> None:
     """Without movement of its own a column's p-value is ncx2.sf by scipy; a single bin has p = 1."""
     size = effective_size(800, 20_000)
-    found = psi_p_value(0.15, tier=0.1, bins=10, n=800, m=20_000)
-    assert found == pytest.approx(ncx2.sf(size * 0.15, 9, size * 0.1), rel=1e-9)
+    result = psi_p_value(0.15, tier=0.1, bins=10, n=800, m=20_000)
+    assert result == pytest.approx(ncx2.sf(size * 0.15, 9, size * 0.1), rel=1e-9)
     assert psi_p_value(0.15, bins=1, n=800, m=20_000) == 1.0
     assert math.isnan(psi_p_value(math.nan, bins=10, n=800, m=20_000))

@@ -11,20 +11,20 @@ from monitor.stats.chi_squared import chi_squared_test, chi_squared_tests
 def test_thin_cells_are_one_cell() -> None:
     """Cells in which the window expects under 5 are tested as their sum."""
     reference, current = np.array([400, 30, 500, 20, 50]), np.array([40, 6, 40, 9, 5])
-    found = chi_squared_test(reference, current)
+    result = chi_squared_test(reference, current)
     # Of 100 in 1100 the window expects 3.3 of the second cell and 2.6 of the fourth.
     peer = chi2_contingency([[400, 500, 50, 50], [40, 40, 5, 15]], correction=False)
-    assert found.statistic == pytest.approx(peer.statistic, rel=1e-12)
-    assert (found.freedom, found.p_value) == (3, pytest.approx(peer.pvalue, rel=1e-12))
+    assert result.statistic == pytest.approx(peer.statistic, rel=1e-12)
+    assert (result.freedom, result.p_value) == (3, pytest.approx(peer.pvalue, rel=1e-12))
 
 
 def test_thin_cells_that_stay_thin_take_in_the_smallest_other() -> None:
     """Together still under 5, they join the smallest of the others, the first where two are equal."""
     reference, current = np.array([400, 80, 12, 88, 420]), np.array([45, 20, 3, 12, 20])
-    found = chi_squared_test(reference, current)
+    result = chi_squared_test(reference, current)
     peer = chi2_contingency([[400, 92, 88, 420], [45, 23, 12, 20]], correction=False)
-    assert found.statistic == pytest.approx(peer.statistic, rel=1e-12)
-    assert found.freedom == 3
+    assert result.statistic == pytest.approx(peer.statistic, rel=1e-12)
+    assert result.freedom == 3
 
 
 def test_empty_cells_are_no_freedom() -> None:
@@ -38,8 +38,8 @@ def test_empty_cells_are_no_freedom() -> None:
 def test_one_cell_proves_nothing() -> None:
     """A single cell, or cells that are all thin, leave the p-value at 1."""
     for reference, current in (([100], [20]), ([2, 2, 3], [3, 1, 0])):
-        found = chi_squared_test(np.array(reference), np.array(current))
-        assert (found.statistic, found.freedom, found.p_value) == (0.0, 0, 1.0)
+        result = chi_squared_test(np.array(reference), np.array(current))
+        assert (result.statistic, result.freedom, result.p_value) == (0.0, 0, 1.0)
 
 
 def test_without_a_change_p_values_are_uniform() -> None:

@@ -21,11 +21,11 @@ def test_the_raw_distance_lies_inside_the_printed_bound(name: str, moved: float)
     exact = ks_2samp(reference, current, method="asymp").statistic
     for cells in (7, 100, 1000):
         on_reference, on_current, point_cells, _ = cells_of(reference, current, cells)
-        found = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
-        assert found.distance <= exact + 1e-12
-        assert exact <= found.distance + found.error_bound + 1e-12
+        result = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
+        assert result.distance <= exact + 1e-12
+        assert exact <= result.distance + result.error_bound + 1e-12
         # A wide bound would prove nothing: a quantile cell holds its share, and less than one heavy value more.
-        assert found.error_bound <= 2.0 / cells
+        assert result.error_bound <= 2.0 / cells
 
 
 @pytest.mark.parametrize("name", ["Poisson", "rounded"])
@@ -34,16 +34,16 @@ def test_few_distinct_values_are_exact(name: str) -> None:
     generator = np.random.default_rng(21)
     reference, current = SAMPLES[name](generator, 8000, 0.0), SAMPLES[name](generator, 1500, 1.0)
     on_reference, on_current, point_cells, _ = cells_of(reference, current, 1000)
-    found = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
-    assert found.error_bound == 0.0
-    assert found.distance == pytest.approx(ks_2samp(reference, current, method="asymp").statistic, abs=1e-12)
+    result = kolmogorov_smirnov(on_reference, on_current, point_cells=point_cells)
+    assert result.error_bound == 0.0
+    assert result.distance == pytest.approx(ks_2samp(reference, current, method="asymp").statistic, abs=1e-12)
 
 
 def test_the_bound_is_reached() -> None:
     """Samples that part inside one cell have the distance the bound allows and the edges cannot see."""
-    found = kolmogorov_smirnov(np.array([10]), np.array([4]), point_cells=np.array([False]))
-    assert found.distance == 0.0
-    assert found.error_bound == ks_2samp([1.0] * 10, [2.0] * 4).statistic == 1.0
+    result = kolmogorov_smirnov(np.array([10]), np.array([4]), point_cells=np.array([False]))
+    assert result.distance == 0.0
+    assert result.error_bound == ks_2samp([1.0] * 10, [2.0] * 4).statistic == 1.0
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def test_shifted_normals_have_the_documented_distance(shift: float, distance: fl
     """Unit normals δ apart have D = 2Φ(δ/2) − 1."""
     edges = np.linspace(-8.0, 9.0, 1701)
     counts = [np.rint(np.diff(ndtr(edges - at)) * 1e12).astype(np.int64) for at in (0.0, shift)]
-    found = kolmogorov_smirnov(counts[0], counts[1], point_cells=np.zeros(1700, dtype=bool))
-    assert found.distance == pytest.approx(2.0 * ndtr(shift / 2.0) - 1.0, abs=1e-5)
-    assert found.distance == pytest.approx(distance, abs=6e-4)
+    result = kolmogorov_smirnov(counts[0], counts[1], point_cells=np.zeros(1700, dtype=bool))
+    assert result.distance == pytest.approx(2.0 * ndtr(shift / 2.0) - 1.0, abs=1e-5)
+    assert result.distance == pytest.approx(distance, abs=6e-4)
 
 
 def test_an_empty_column_is_not_measured_and_disturbs_no_other() -> None:
     """Empty sides give NaN in their own column only; alone they are refused."""
     reference, current = np.array([3, 1, 0, 0, 2, 2]), np.array([0, 4, 1, 1, 2, 2])
     point_cells = np.zeros(6, dtype=bool)
-    found = kolmogorov_smirnov_distances(reference, current, point_cells=point_cells, starts=np.array([0, 2, 4]))
-    np.testing.assert_allclose(found.distances, [0.75, np.nan, 0.0], atol=1e-15)
-    np.testing.assert_allclose(found.error_bounds, [0.25, np.nan, 0.5], atol=1e-15)
+    result = kolmogorov_smirnov_distances(reference, current, point_cells=point_cells, starts=np.array([0, 2, 4]))
+    np.testing.assert_allclose(result.distances, [0.75, np.nan, 0.0], atol=1e-15)
+    np.testing.assert_allclose(result.error_bounds, [0.25, np.nan, 0.5], atol=1e-15)
     with pytest.raises(EmptySampleError):
         kolmogorov_smirnov(reference[2:4], current[2:4], point_cells=point_cells[2:4])
 

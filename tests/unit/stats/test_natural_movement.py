@@ -12,12 +12,12 @@ SHARES = np.full(10, 0.1)
 def test_independent_events_do_not_move() -> None:
     """Blocks of one multinomial have a kappa near 0: under a tenth of the sampling variance, at most."""
     generator = np.random.default_rng(40)
-    found = natural_movement(generator.multinomial(1000, SHARES, 500))
-    assert found is not None
+    result = natural_movement(generator.multinomial(1000, SHARES, 500))
+    assert result is not None
     # The mean of 500 chi-squared(9)/9 has a standard deviation of 0.021; 0.1 is nearly 5 of them.
-    assert found.kappa < 0.1 / 1000
-    assert found.nu == pytest.approx(9.0, rel=0.25)
-    assert found.blocks == 500
+    assert result.kappa < 0.1 / 1000
+    assert result.nu == pytest.approx(9.0, rel=0.25)
+    assert result.blocks == 500
 
 
 @pytest.mark.parametrize("events", [1000, 20_000])
@@ -26,10 +26,10 @@ def test_wandering_blocks_show_the_planted_variance_whatever_the_traffic(events:
     generator = np.random.default_rng(41)
     concentration = 499.0
     wandering = generator.dirichlet(concentration * SHARES, 400)
-    found = natural_movement(generator.multinomial(events, wandering))
-    assert found is not None
+    result = natural_movement(generator.multinomial(events, wandering))
+    assert result is not None
     # 400 draws of a chi-squared(9)/9 spread by 2.4 %; PSI's terms past the second order add about 3 %.
-    assert found.kappa == pytest.approx(1.0 / (concentration + 1.0), rel=0.12)
+    assert result.kappa == pytest.approx(1.0 / (concentration + 1.0), rel=0.12)
 
 
 def test_movement_along_one_direction_has_one_degree_of_freedom() -> None:
@@ -37,21 +37,21 @@ def test_movement_along_one_direction_has_one_degree_of_freedom() -> None:
     generator = np.random.default_rng(42)
     slope = np.linspace(-1.0, 1.0, 10)
     weights = np.exp(generator.normal(0.0, 0.2, (400, 1)) * slope)
-    found = natural_movement(generator.multinomial(50_000, weights / weights.sum(axis=1, keepdims=True)))
-    assert found is not None
-    assert found.nu == pytest.approx(1.0, abs=0.35)
+    result = natural_movement(generator.multinomial(50_000, weights / weights.sum(axis=1, keepdims=True)))
+    assert result is not None
+    assert result.nu == pytest.approx(1.0, abs=0.35)
 
 
 def test_a_block_is_compared_with_the_reference_without_it() -> None:
     """Two bins by hand: block b of (60, 40) against four of (50, 50) each, pseudocounts negligible."""
     blocks = np.array([[60, 40], [50, 50], [50, 50], [50, 50], [50, 50]]) * 1000
-    found = natural_movement(blocks)
-    assert found is not None
+    result = natural_movement(blocks)
+    assert result is not None
     outlier = 0.1 * np.log(0.6 / 0.5) + 0.1 * np.log(0.5 / 0.4)
     rest_share = 0.525
     others = (rest_share - 0.5) * (np.log(rest_share / 0.5) + np.log(0.5 / (1 - rest_share)))
     sampling = 1 / 100_000 + 1 / 400_000
-    assert found.kappa == pytest.approx((outlier + 4 * others) / 5 - sampling, rel=1e-3)
+    assert result.kappa == pytest.approx((outlier + 4 * others) / 5 - sampling, rel=1e-3)
 
 
 def test_thin_blocks_are_left_out_and_too_few_are_no_measurement() -> None:
@@ -59,18 +59,18 @@ def test_thin_blocks_are_left_out_and_too_few_are_no_measurement() -> None:
     generator = np.random.default_rng(43)
     blocks = generator.multinomial(1000, SHARES, 5)
     thin = generator.multinomial(49, SHARES, 3)
-    found = natural_movement(np.concatenate([blocks, thin, np.zeros((2, 10), dtype=np.int64)]))
-    assert found is not None
-    assert found.blocks == 5
+    result = natural_movement(np.concatenate([blocks, thin, np.zeros((2, 10), dtype=np.int64)]))
+    assert result is not None
+    assert result.blocks == 5
     assert natural_movement(np.concatenate([blocks[:4], thin])) is None
     assert natural_movement(np.zeros((8, 10), dtype=np.int64)) is None
 
 
 def test_blocks_without_any_movement_have_all_degrees_of_freedom() -> None:
     """Equal blocks have kappa 0 and nu B − 1, not a division by zero."""
-    found = natural_movement(np.full((6, 4), 100))
-    assert found is not None
-    assert (found.kappa, found.nu) == (0.0, 3.0)
+    result = natural_movement(np.full((6, 4), 100))
+    assert result is not None
+    assert (result.kappa, result.nu) == (0.0, 3.0)
 
 
 def test_a_wandering_share_shows_its_planted_variance() -> None:

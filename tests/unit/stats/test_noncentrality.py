@@ -18,14 +18,14 @@ def test_it_is_the_inverse_of_the_distribution(probability: float) -> None:
     freedom = random.integers(1, 41, 2000).astype(np.float64)
     true = 10.0 ** random.uniform(-3, 6, 2000)
     values = chndtrix(probability, freedom, true)
-    found = noncentrality(values, freedom, probability)
+    result = noncentrality(values, freedom, probability)
     rounding = 1e-14 / norm.pdf(norm.ppf(probability))
-    assert norm.ppf(chndtr(values, freedom, found)) == pytest.approx(norm.ppf(probability), abs=1e-11 + rounding)
-    assert found == pytest.approx(true, rel=1e-6, abs=1e-3)
+    assert norm.ppf(chndtr(values, freedom, result)) == pytest.approx(norm.ppf(probability), abs=1e-11 + rounding)
+    assert result == pytest.approx(true, rel=1e-6, abs=1e-3)
 
 
 def test_it_grows_with_the_value() -> None:
     """A larger observation proves at least as much: no root of another value's is taken for its own."""
     values = np.linspace(60.0, 5000.0, 4000)
-    found = noncentrality(values, np.full(4000, 9.0), 1 - 1.6e-6)
-    assert (np.diff(found) > 0).all()
+    result = noncentrality(values, np.full(4000, 9.0), 1 - 1.6e-6)
+    assert (np.diff(result) > 0).all()

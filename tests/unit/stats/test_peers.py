@@ -63,11 +63,11 @@ def test_logarithms_agree_once_the_pseudocount_is_added(counts: tuple[Int64s, In
 def test_chi_squared_is_that_of_the_table_of_both_samples(counts: tuple[Int64s, Int64s]) -> None:
     """Where no cell is thin, statistic, freedom and p-value are those of scipy's contingency table."""
     reference, current = counts
-    found = chi_squared_test(reference, current)
+    result = chi_squared_test(reference, current)
     peer = chi2_contingency([reference, current], correction=False)
     assert peer.expected_freq.min() >= 5.0
-    assert found.statistic == pytest.approx(peer.statistic, rel=AGREEMENT, abs=AGREEMENT)
-    assert (found.freedom, found.p_value) == (peer.dof, pytest.approx(peer.pvalue, abs=AGREEMENT))
+    assert result.statistic == pytest.approx(peer.statistic, rel=AGREEMENT, abs=AGREEMENT)
+    assert (result.freedom, result.p_value) == (peer.dof, pytest.approx(peer.pvalue, abs=AGREEMENT))
 
 
 def test_no_bin_in_common_is_the_furthest_apart() -> None:

@@ -31,8 +31,8 @@ def test_empty_bins_do_not_swamp_the_index() -> None:
 def test_shifts_on_deciles_have_the_index_the_documentation_names(shift: float, index: float) -> None:
     """On reference deciles 0.3 sigma is PSI 0.086 and 0.5 sigma is PSI 0.238."""
     deciles = ndtri(np.arange(1, 10) / 10)
-    found = population_stability_index(expected_counts(deciles, 0.0), expected_counts(deciles, shift))
-    assert found == pytest.approx(index, abs=5e-4)
+    result = population_stability_index(expected_counts(deciles, 0.0), expected_counts(deciles, shift))
+    assert result == pytest.approx(index, abs=5e-4)
 
 
 def test_two_bins_by_hand() -> None:

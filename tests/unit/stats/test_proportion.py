@@ -13,32 +13,32 @@ from monitor.stats.proportions import newcombe_difference, newcombe_distance_bou
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 250), (1, 250), (7, 10), (125, 250), (249, 250), (250, 250)])
 def test_wilson_equals_scipy_and_solves_its_own_equation(successes: int, n: int, confidence: float) -> None:
     """Each bound is scipy's, and the proportion at which the score test is at its critical value."""
-    found = wilson_interval(successes, n, confidence=confidence)
+    result = wilson_interval(successes, n, confidence=confidence)
     peer = binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    assert (found.low, found.high) == pytest.approx((peer.low, peer.high), abs=1e-9)
+    assert (result.low, result.high) == pytest.approx((peer.low, peer.high), abs=1e-9)
     z = norm.isf((1.0 - confidence) / 2.0)
-    for bound in (found.low, found.high):
+    for bound in (result.low, result.high):
         if 0.0 < bound < 1.0:
             assert abs(successes / n - bound) == pytest.approx(z * math.sqrt(bound * (1 - bound) / n), rel=1e-7)
 
 
 def test_newcombe_equals_the_published_example() -> None:
     """56/70 against 48/80 gives (0.0524, 0.3339), Newcombe 1998, table II, method 10, column a."""
-    found = newcombe_difference(56, 70, 48, 80)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    result = newcombe_difference(56, 70, 48, 80)
+    assert (result.low, result.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_newcombe_at_the_edge_equals_the_published_example() -> None:
     """10/10 against 0/20 gives (0.6791, 1.0000), Newcombe 1998, table II, method 10, column g."""
-    found = newcombe_difference(10, 10, 0, 20)
-    assert (found.low, found.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
+    result = newcombe_difference(10, 10, 0, 20)
+    assert (result.low, result.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
 
 
 @pytest.mark.parametrize(("first", "second"), [((56, 70), (48, 80)), ((48, 80), (56, 70))])
 def test_the_distance_bound_is_the_near_end_of_the_interval(first: tuple[int, int], second: tuple[int, int]) -> None:
     """At alpha the bound of |p1 − p2| is the two-sided interval's near end at 1 − 2 alpha, either sign."""
-    found = newcombe_distance_bound(*first, *second, alpha=0.025)
-    assert found == pytest.approx(0.0524, abs=5e-5)
+    result = newcombe_distance_bound(*first, *second, alpha=0.025)
+    assert result == pytest.approx(0.0524, abs=5e-5)
 
 
 def test_the_distance_bound_is_zero_while_the_interval_holds_zero() -> None:

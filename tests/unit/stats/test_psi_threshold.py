@@ -30,15 +30,15 @@ def test_the_threshold_is_the_larger_of_both_terms(tier: float, n: int, kappa: f
     """T is max(ncx2.ppf(1−α, B−1, Nτ)/N, (B−1)/N/ν · chi2.ppf(1−α, ν)) by scipy.stats."""
     size = 1.0 / (1.0 / n + 1.0 / 20_000 + kappa)
     expected = max(ncx2.ppf(1 - 1e-5, 9, size * tier) / size, 9 / size / nu * chi2.ppf(1 - 1e-5, nu))
-    found = tier_threshold(tier, bins=10, n=n, m=20_000, kappa=kappa, nu=nu, alpha=1e-5)
-    assert found == pytest.approx(expected, rel=1e-10)
+    result = tier_threshold(tier, bins=10, n=n, m=20_000, kappa=kappa, nu=nu, alpha=1e-5)
+    assert result == pytest.approx(expected, rel=1e-10)
 
 
 def test_uncalibrated_means_all_degrees_of_freedom() -> None:
     """Without natural movement nu is B − 1, and at tier 0 both terms are the same chi-squared quantile."""
-    found = tier_threshold(0.0, bins=10, n=1000, m=1000, alpha=1e-3)
-    assert found == tier_threshold(0.0, bins=10, n=1000, m=1000, kappa=0.0, nu=9.0, alpha=1e-3)
-    assert found == pytest.approx(chi2.isf(1e-3, 9) / 500.0, rel=1e-10)
+    result = tier_threshold(0.0, bins=10, n=1000, m=1000, alpha=1e-3)
+    assert result == tier_threshold(0.0, bins=10, n=1000, m=1000, kappa=0.0, nu=9.0, alpha=1e-3)
+    assert result == pytest.approx(chi2.isf(1e-3, 9) / 500.0, rel=1e-10)
 
 
 @pytest.mark.parametrize("size", [200, 6000, 10**6])
@@ -63,8 +63,8 @@ def test_the_lower_bound_equals_a_root_search_over_scipys_survival_function() ->
     """The non-centrality found in one call is the one that bisection finds on scipy.stats.ncx2."""
     size = effective_size(5000, 20_000)
     root = brentq(lambda tau: ncx2.sf(size * 0.3, 9, size * tau) - 1e-4, 1e-9, 0.3, xtol=1e-14)
-    found = proven_lower_bound(0.3, bins=10, n=5000, m=20_000, alpha=1e-4)
-    assert found == pytest.approx(root, abs=1e-9)
+    result = proven_lower_bound(0.3, bins=10, n=5000, m=20_000, alpha=1e-4)
+    assert result == pytest.approx(root, abs=1e-9)
 
 
 def test_nothing_is_proven_under_the_columns_own_movement() -> None:

@@ -41,8 +41,8 @@ def docstring(name: str) -> str:
 
 def section(text: str, title: str) -> str:
     """Return the indented lines under *title*, empty where there is no such section."""
-    found = re.search(rf"^{title}:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
-    return found.group(1) if found else ""
+    result = re.search(rf"^{title}:\n((?:    .*\n?|\n)+)", text, re.MULTILINE)
+    return result.group(1) if result else ""
 
 
 def arguments(text: str) -> dict[str, str]:

@@ -58,9 +58,9 @@ def _cycle(random: np.random.Generator, *, days: int, per_hour: int, swing: floa
 
 def test_hours_explain_a_daily_cycle() -> None:
     """Of the movement that a cycle of 0.4 sigma makes in windows of 4 hours, the hours leave under a tenth."""
-    found = _cycle(np.random.default_rng(4), days=14, per_hour=600, swing=0.4, length=4)
-    blocks = np.add.reduceat(found.counts, np.arange(0, len(found.blocks), 4))
-    plain, seasonal = natural_movement(blocks), seasonal_movement(found, profiles=HOURS)
+    cycle = _cycle(np.random.default_rng(4), days=14, per_hour=600, swing=0.4, length=4)
+    blocks = np.add.reduceat(cycle.counts, np.arange(0, len(cycle.blocks), 4))
+    plain, seasonal = natural_movement(blocks), seasonal_movement(cycle, profiles=HOURS)
     assert plain is not None
     assert seasonal is not None
     assert seasonal.kappa < plain.kappa / 10
@@ -69,8 +69,8 @@ def test_hours_explain_a_daily_cycle() -> None:
 
 def test_without_a_cycle_there_is_nothing_left_either_way() -> None:
     """A column that holds still has no movement beside its hours: kappa is within its own noise of 0."""
-    found = _cycle(np.random.default_rng(5), days=14, per_hour=600, swing=0.0, length=4)
-    seasonal = seasonal_movement(found, profiles=HOURS)
+    cycle = _cycle(np.random.default_rng(5), days=14, per_hour=600, swing=0.0, length=4)
+    seasonal = seasonal_movement(cycle, profiles=HOURS)
     assert seasonal is not None
     # The mean of 84 PSI/9 has a standard error of (1/2400) * sqrt(2/9/84); four of them.
     assert seasonal.kappa < 4 * (1 / 2400 + 1 / 8000) * np.sqrt(2 / 9 / 84)
@@ -78,5 +78,5 @@ def test_without_a_cycle_there_is_nothing_left_either_way() -> None:
 
 def test_a_block_whose_hour_was_never_seen_again_is_not_judged() -> None:
     """One day has no second hour of a kind: there is nothing to compare a block with."""
-    found = _cycle(np.random.default_rng(6), days=1, per_hour=600, swing=0.4, length=1)
-    assert seasonal_movement(found, profiles=HOURS) is None
+    cycle = _cycle(np.random.default_rng(6), days=1, per_hour=600, swing=0.4, length=1)
+    assert seasonal_movement(cycle, profiles=HOURS) is None

@@ -17,18 +17,18 @@ def test_the_tolerance_is_a_percent_or_a_quarter() -> None:
 def test_missing_from_none_to_five_percent_is_proven_within_a_thousand_events() -> None:
     """50 of 1,000 missing where the reference has none exceeds 1 % at α = 1e-5; 20 of 1,000 do not."""
     tolerance = share_tolerance(0.0)
-    found = share_shift(0, 20_000, 50, 1000, tolerance=tolerance, alpha=1e-5)
-    assert (found.reference_share, found.share, found.proven) == (0.0, 0.05, True)
+    result = share_shift(0, 20_000, 50, 1000, tolerance=tolerance, alpha=1e-5)
+    assert (result.reference_share, result.share, result.proven) == (0.0, 0.05, True)
     assert not share_shift(0, 20_000, 20, 1000, tolerance=tolerance, alpha=1e-5).proven
 
 
 @pytest.mark.parametrize(("reference_count", "current_count"), [(3000, 60), (3000, 600)])
 def test_the_excess_is_the_near_end_of_newcombes_interval(reference_count: int, current_count: int) -> None:
     """At α the excess is the two-sided interval's near end at 1 − 2α, for a fall as for a rise."""
-    found = share_shift(reference_count, 10_000, current_count, 1000, tolerance=0.075, alpha=0.005)
+    result = share_shift(reference_count, 10_000, current_count, 1000, tolerance=0.075, alpha=0.005)
     interval = newcombe_difference(current_count, 1000, reference_count, 10_000, confidence=0.99)
-    assert found.excess_low == pytest.approx(max(interval.low, -interval.high), rel=1e-9)
-    assert found.proven
+    assert result.excess_low == pytest.approx(max(interval.low, -interval.high), rel=1e-9)
+    assert result.proven
 
 
 def test_a_share_that_wanders_counts_as_fewer_events() -> None:

@@ -65,8 +65,8 @@ def test_at_the_edge_of_the_band_an_alarm_is_as_rare_as_promised() -> None:
     at_the_edge = 0.1 + width * np.array([1, -1] * 5)
     generator = np.random.default_rng(70)
     # The mean of runs that are cut off after 600 panes is a lower bound of the mean: 338 was seen, its spread is 15.
-    found = alarms(generator.multinomial(100, at_the_edge, (200, 600)), run_length=100.0)
-    assert found.mean() > 100.0
+    result = alarms(generator.multinomial(100, at_the_edge, (200, 600)), run_length=100.0)
+    assert result.mean() > 100.0
     # P(alarm within t) ≤ t / C for every t: E[M at the earlier of alarm and t] is at most t.
     within_50 = alarms(generator.multinomial(100, at_the_edge, (400, 50)), run_length=1000.0) <= 50
     assert within_50.mean() <= 50 / 1000
@@ -76,8 +76,8 @@ def test_a_quiet_column_is_quiet() -> None:
     """Without a change 100,000 panes of 100 or of 5 events raise no alarm at C = 10,000."""
     generator = np.random.default_rng(71)
     for events, shape in ((100, (50, 1000)), (5, (50, 1000))):
-        found = alarms(generator.multinomial(events, np.full(10, 0.1), shape), run_length=1e4)
-        assert (found > shape[1]).all()
+        result = alarms(generator.multinomial(events, np.full(10, 0.1), shape), run_length=1e4)
+        assert (result > shape[1]).all()
 
 
 @pytest.mark.parametrize(("shift", "within"), [(0.5, 8), (0.7, 4), (1.0, 2)])
@@ -93,10 +93,10 @@ def test_a_shift_is_noticed_within_a_few_panes(shift: float, within: int) -> Non
     generator = np.random.default_rng(72)
     quiet = generator.multinomial(100, np.full(10, 0.1), (200, 30))
     moved = generator.multinomial(100, deciles(shift), (200, 60))
-    found = alarms(np.concatenate([quiet, moved], axis=1), run_length=1e6) - 30
-    assert found.min() > 0
-    assert np.median(found) <= within
-    assert found.max() <= 60
+    result = alarms(np.concatenate([quiet, moved], axis=1), run_length=1e6) - 30
+    assert result.min() > 0
+    assert np.median(result) <= within
+    assert result.max() <= 60
 
 
 def test_a_change_in_one_bin_and_of_the_spread_is_noticed_too() -> None:
@@ -105,8 +105,8 @@ def test_a_change_in_one_bin_and_of_the_spread_is_noticed_too() -> None:
     one_bin = np.append(0.25, np.full(9, 0.75 / 9))
     spread = np.diff(ndtr(EDGES / 1.5))
     for shares, within in ((one_bin, 5), (spread, 12)):
-        found = alarms(generator.multinomial(100, shares, (200, 60)), run_length=1e6)
-        assert np.median(found) <= within
+        result = alarms(generator.multinomial(100, shares, (200, 60)), run_length=1e6)
+        assert np.median(result) <= within
 
 
 def test_steps_and_the_whole_span_say_the_same() -> None:
@@ -150,22 +150,22 @@ def test_a_pane_without_events_changes_nothing() -> None:
     full = generator.multinomial(100, deciles(0.5), 6)
     gaps = np.concatenate([np.zeros((1, 10), dtype=np.int64), full[:3], np.zeros((50, 10), dtype=np.int64), full[3:]])
     other = generator.multinomial(100, np.full(10, 0.1), 57)
-    found = log_statistics_of_panes(detector, np.concatenate([gaps, other], axis=1))
+    log_statistics = log_statistics_of_panes(detector, np.concatenate([gaps, other], axis=1))
     alone = log_statistics_of_panes(DETECTOR, full)[:, 0]
-    np.testing.assert_allclose(found[[1, 2, 3, 54, 55, 56], 0], alone, rtol=1e-9)
-    np.testing.assert_allclose(found[4:54, 0], alone[2], rtol=1e-9)
-    assert found[0, 0] == -np.inf
-    np.testing.assert_allclose(found, stepped(detector, np.concatenate([gaps, other], axis=1)), rtol=1e-9)
+    np.testing.assert_allclose(log_statistics[[1, 2, 3, 54, 55, 56], 0], alone, rtol=1e-9)
+    np.testing.assert_allclose(log_statistics[4:54, 0], alone[2], rtol=1e-9)
+    assert log_statistics[0, 0] == -np.inf
+    np.testing.assert_allclose(log_statistics, stepped(detector, np.concatenate([gaps, other], axis=1)), rtol=1e-9)
 
 
 def test_any_traffic_stays_a_number() -> None:
     """A pane of ten million events that has moved altogether is evidence past counting, not an overflow."""
     panes = np.zeros((3, 10), dtype=np.int64)
     panes[:, 0] = 10_000_000
-    found = log_statistics_of_panes(DETECTOR, panes)[:, 0]
-    assert np.isfinite(found).all()
-    assert found[0] > 1e6
-    assert (np.diff(found) > 1e6).all()
+    result = log_statistics_of_panes(DETECTOR, panes)[:, 0]
+    assert np.isfinite(result).all()
+    assert result[0] > 1e6
+    assert (np.diff(result) > 1e6).all()
 
 
 def test_the_band_is_the_references_uncertainty_and_the_tolerance() -> None:
@@ -180,9 +180,9 @@ def test_a_column_without_reference_or_with_one_bin_never_alarms() -> None:
     """Without a reference the statistic is not measured (NaN); a single bin cannot move."""
     starts = np.array([0, 2, 3])
     detector = e_detector(tolerance_band(np.array([0, 0, 500, 50, 50]), starts=starts), starts=starts)
-    found = log_statistics_of_panes(detector, np.array([[5, 5, 10, 5, 5]] * 4))
-    assert np.isnan(found[:, 0]).all()
-    assert (found[:, 1:] < np.log(4)).all()
+    log_statistics = log_statistics_of_panes(detector, np.array([[5, 5, 10, 5, 5]] * 4))
+    assert np.isnan(log_statistics[:, 0]).all()
+    assert (log_statistics[:, 1:] < np.log(4)).all()
 
 
 def test_counts_of_other_bins_are_refused() -> None:

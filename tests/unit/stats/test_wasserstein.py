@@ -32,8 +32,8 @@ def test_a_shift_has_the_distance_of_the_raw_samples(name: str) -> None:
     for n, tolerance in ((200, 0.035), (1500, 0.02), (6000, 0.02)):
         reference, current = SAMPLES[name](generator, 20_000, 0.0), SAMPLES[name](generator, n, 1.0)
         on_reference, on_current, _, edges = cells_of(reference, current, 1000)
-        found = wasserstein_distance(on_reference, on_current, edges=edges)
-        assert found == pytest.approx(clipped_distance(reference, current), rel=tolerance)
+        result = wasserstein_distance(on_reference, on_current, edges=edges)
+        assert result == pytest.approx(clipped_distance(reference, current), rel=tolerance)
 
 
 @pytest.mark.parametrize("name", ["Poisson", "rounded"])
@@ -43,8 +43,8 @@ def test_few_distinct_values_are_exact(name: str) -> None:
     for moved in (0.0, 1.0):
         reference, current = SAMPLES[name](generator, 8000, 0.0), SAMPLES[name](generator, 1500, moved)
         on_reference, on_current, _, edges = cells_of(reference, current, 1000)
-        found = wasserstein_distance(on_reference, on_current, edges=edges)
-        assert found == pytest.approx(clipped_distance(reference, current), abs=1e-9)
+        result = wasserstein_distance(on_reference, on_current, edges=edges)
+        assert result == pytest.approx(clipped_distance(reference, current), abs=1e-9)
 
 
 def test_two_normals_by_mathematics() -> None:
@@ -53,18 +53,18 @@ def test_two_normals_by_mathematics() -> None:
     counts = [np.diff(ndtr(edges - at)) for at in (0.0, 0.5)]
     clipped = quad(lambda x: ndtr(x) - ndtr(x - 0.5), ndtri(0.01), ndtri(0.99))[0]
     assert clipped == pytest.approx(0.5 * 0.975, abs=1e-3)
-    found = wasserstein_distance(counts[0], counts[1], edges=edges)
+    result = wasserstein_distance(counts[0], counts[1], edges=edges)
     # Percentiles taken at edges 0.0005 apart: 1e-5 of the gap there.
-    assert found == pytest.approx(clipped / (2.0 * ndtri(0.75)), rel=1e-4)
+    assert result == pytest.approx(clipped / (2.0 * ndtri(0.75)), rel=1e-4)
 
 
 def test_cumulative_shares_that_cross_inside_a_cell_are_integrated_as_lines() -> None:
     """From +a at one edge to −b at the other, a straight line covers (a² + b²) / 2(a + b) of the width."""
     # Reference 0.4, 0.2, 0.4; current 0.2, 0.7, 0.1: gaps 0.2 and −0.3 at the inner edges.
-    found = wasserstein_distance(np.array([40, 20, 40]), np.array([20, 70, 10]), edges=np.array([0.0, 1.0, 2.0, 3.0]))
+    result = wasserstein_distance(np.array([40, 20, 40]), np.array([20, 70, 10]), edges=np.array([0.0, 1.0, 2.0, 3.0]))
     areas = 0.2 / 2 + (0.2**2 + 0.3**2) / (2 * 0.5) + 0.3 / 2
     # Quartiles at 25/40 of the first cell and at 15/40 of the last.
-    assert found == pytest.approx(areas / (2.375 - 0.625), rel=1e-12)
+    assert result == pytest.approx(areas / (2.375 - 0.625), rel=1e-12)
 
 
 def test_what_lies_far_outside_counts_as_if_at_the_clipping_percentile() -> None:

@@ -62,11 +62,11 @@ def test_what_comes_again_is_refused(sqlstate: str) -> None:
     """Data, constraints, syntax, a statement too complex: not waited for, and the error carries code and words."""
     error = errors.lookup(sqlstate)("the server's words")
     assert outage_of(error) is None
-    found = named(wrapped(error), engine=ENGINE, doing="flushing counts")
-    assert isinstance(found, RefusedByDatabaseError)
-    assert (found.sqlstate, found.words) == (sqlstate, "the server's words")
-    assert "flushing counts" in str(found)
-    assert "geheim" not in str(found)
+    result = named(wrapped(error), engine=ENGINE, doing="flushing counts")
+    assert isinstance(result, RefusedByDatabaseError)
+    assert (result.sqlstate, result.words) == (sqlstate, "the server's words")
+    assert "flushing counts" in str(result)
+    assert "geheim" not in str(result)
 
 
 def test_every_other_code_is_a_refusal() -> None:

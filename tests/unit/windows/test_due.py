@@ -25,8 +25,8 @@ def test_the_first_end_lies_strictly_after_the_first_pane() -> None:
                      |---------|         end 15
                           |---------|    end 20: nothing in it
     """
-    found = ends_with_events(TEN, [pane(5)], after=None, until=60 * MINUTE_MILLIS)
-    assert list(found) == minutes(10, 15)
+    result = ends_with_events(TEN, [pane(5)], after=None, until=60 * MINUTE_MILLIS)
+    assert list(result) == minutes(10, 15)
 
 
 def test_stretches_without_events_are_skipped() -> None:
@@ -38,8 +38,8 @@ def test_stretches_without_events_are_skipped() -> None:
         events  x                             x
         ends         5    10                       35   40
     """
-    found = ends_with_events(TEN, [pane(0), pane(30)], after=None, until=60 * MINUTE_MILLIS)
-    assert list(found) == minutes(5, 10, 35, 40)
+    result = ends_with_events(TEN, [pane(0), pane(30)], after=None, until=60 * MINUTE_MILLIS)
+    assert list(result) == minutes(5, 10, 35, 40)
 
 
 def test_nothing_beyond_the_watermark_and_nothing_twice() -> None:

@@ -50,10 +50,10 @@ def test_a_partition_that_confirmed_the_newest_event_holds_nothing_back() -> Non
         [0]         x (end) . . . c
         [1]         x  x  x  x  x         -> newest -1, less a minute of disorder
     """
-    found = watermark(
+    result = watermark(
         partition(0, newest=-30, caught_up=-20, confirmed=-1), partition(1, newest=-1, caught_up=-1, confirmed=-3)
     )
-    assert found == Watermark(value=at(-2), held_by=None, live=True)
+    assert result == Watermark(value=at(-2), held_by=None, live=True)
 
 
 def test_an_idle_partition_is_complete_up_to_what_it_confirmed() -> None:
@@ -65,8 +65,8 @@ def test_an_idle_partition_is_complete_up_to_what_it_confirmed() -> None:
         [1]   x x x x x x x x x x x x x x x x x -1
     """
     other = partition(1, newest=-1, caught_up=-1)
-    found = watermark(partition(0, newest=-30, caught_up=-20, confirmed=-4), other)
-    assert (found.value, found.held_by) == (at(-5), PartitionKey("predictions", 0))
+    result = watermark(partition(0, newest=-30, caught_up=-20, confirmed=-4), other)
+    assert (result.value, result.held_by) == (at(-5), PartitionKey("predictions", 0))
     before = watermark(partition(0, newest=-30, caught_up=-20), other)
     assert (before.value, before.held_by) == (at(-31), PartitionKey("predictions", 0))
 
@@ -95,10 +95,10 @@ def test_no_event_time_passes_the_clock() -> None:
         [1]         x (end) c
     """
     for ahead in (3, 730 * 24 * 60):
-        found = watermark(
+        result = watermark(
             partition(0, newest=ahead, caught_up=-1), partition(1, newest=-1, caught_up=-1, confirmed=-0.1)
         )
-        assert (found.value, found.live) == (at(-1.1), True)
+        assert (result.value, result.live) == (at(-1.1), True)
         holding = watermark(partition(0, newest=ahead, caught_up=None))
         assert holding.value == at(-1)
 
@@ -111,39 +111,39 @@ def test_a_lagging_partition_holds_at_its_own_event_time() -> None:
         [0]   x x x -10 |????|            lags
         [1]   x x x x x x x x -1 (end)
     """
-    found = watermark(partition(0, newest=-10, caught_up=None, confirmed=-12), partition(1, newest=-1, caught_up=-1))
-    assert found == Watermark(value=at(-11), held_by=PartitionKey("predictions", 0), live=True)
+    result = watermark(partition(0, newest=-10, caught_up=None, confirmed=-12), partition(1, newest=-1, caught_up=-1))
+    assert result == Watermark(value=at(-11), held_by=PartitionKey("predictions", 0), live=True)
 
 
 def test_the_partition_furthest_behind_is_named() -> None:
     """Of two that hold, the one furthest behind decides and is named."""
-    found = watermark(
+    result = watermark(
         partition(0, newest=-10, caught_up=None),
         partition(1, newest=-12, caught_up=None),
         partition(2, newest=-1, caught_up=-1),
     )
-    assert (found.value, found.held_by) == (at(-13), PartitionKey("predictions", 1))
+    assert (result.value, result.held_by) == (at(-13), PartitionKey("predictions", 1))
 
 
 def test_paused_is_not_idle() -> None:
     """A paused partition confirms nothing more, and the clock moves nothing beside it (F13)."""
     other = partition(1, newest=-1, caught_up=-1, confirmed=-1)
-    found = watermark(partition(0, newest=-10, caught_up=-9, paused=True), other)
-    assert (found.value, found.held_by) == (at(-11), PartitionKey("predictions", 0))
+    result = watermark(partition(0, newest=-10, caught_up=-9, paused=True), other)
+    assert (result.value, result.held_by) == (at(-11), PartitionKey("predictions", 0))
     before = partition(0, newest=-10, caught_up=-9, confirmed=-10, paused=True)
-    found = watermark(before, partition(1, newest=-10, caught_up=-9, confirmed=-10))
-    assert (found.value, found.held_by) == (at(-11), PartitionKey("predictions", 0))
+    result = watermark(before, partition(1, newest=-10, caught_up=-9, confirmed=-10))
+    assert (result.value, result.held_by) == (at(-11), PartitionKey("predictions", 0))
 
 
 def test_a_dead_worker_holds() -> None:
     """Half a minute without a heartbeat: nobody knows what is in the partition, and no clock closes its windows."""
 
-    def found(heartbeat: float | None) -> tuple[int | None, PartitionKey | None]:
-        found = watermark(partition(0, newest=-10, caught_up=-9, confirmed=-10, heartbeat=heartbeat))
-        return found.value, found.held_by
+    def result(heartbeat: float | None) -> tuple[int | None, PartitionKey | None]:
+        result = watermark(partition(0, newest=-10, caught_up=-9, confirmed=-10, heartbeat=heartbeat))
+        return result.value, result.held_by
 
-    assert found(-0.5) == (at(-2.5), None)
-    assert found(-0.51) == found(None) == (at(-11), PartitionKey("predictions", 0))
+    assert result(-0.5) == (at(-2.5), None)
+    assert result(-0.51) == result(None) == (at(-11), PartitionKey("predictions", 0))
 
 
 def test_the_clock_waits_for_every_partition_to_have_stood_at_its_end() -> None:
@@ -162,8 +162,8 @@ def test_the_clock_waits_for_every_partition_to_have_stood_at_its_end() -> None:
 
 def test_an_unread_partition_leaves_no_watermark() -> None:
     """Before anything of a partition was read, nothing can be said to be complete."""
-    found = watermark(partition(0, newest=None, caught_up=None), partition(1, newest=-1, caught_up=-1))
-    assert (found.value, found.held_by) == (None, PartitionKey("predictions", 0))
+    result = watermark(partition(0, newest=None, caught_up=None), partition(1, newest=-1, caught_up=-1))
+    assert (result.value, result.held_by) == (None, PartitionKey("predictions", 0))
 
 
 def test_live_windows_close_when_traffic_stops() -> None:
@@ -173,8 +173,8 @@ def test_live_windows_close_when_traffic_stops() -> None:
 
         x x x -30 (end reached at -30)  . . . . . . now     -> -2
     """
-    found = watermark(partition(0, newest=-30, caught_up=-30, confirmed=-30))
-    assert found == Watermark(value=at(-2), held_by=None, live=True)
+    result = watermark(partition(0, newest=-30, caught_up=-30, confirmed=-30))
+    assert result == Watermark(value=at(-2), held_by=None, live=True)
     late = partition(1, newest=None, caught_up=-40, confirmed=-30, heartbeat=-0.25)
     assert watermark(partition(0, newest=-30, caught_up=-30, confirmed=-30), late).value == at(-2.25)
 
@@ -195,8 +195,8 @@ def test_no_partition_no_watermark() -> None:
 
 def test_all_topics_are_one() -> None:
     """The partition furthest behind decides, in whatever topic it is."""
-    found = watermark(partition(0, newest=-1, caught_up=-1), partition(0, newest=-9, caught_up=None, topic="eu"))
-    assert (found.value, found.held_by) == (at(-10), PartitionKey("eu", 0))
+    result = watermark(partition(0, newest=-1, caught_up=-1), partition(0, newest=-9, caught_up=None, topic="eu"))
+    assert (result.value, result.held_by) == (at(-10), PartitionKey("eu", 0))
 
 
 def test_a_finished_backfill_beside_live_traffic_holds_nothing() -> None:
