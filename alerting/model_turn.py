@@ -26,7 +26,7 @@ from monitor.deployments import Period
 from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
 from monitor.results import WindowResult
 from monitor.settings import Settings
-from monitor.store.actions import ActionKind, ActionState, granted_actions, insert_action
+from monitor.store.actions import granted_actions, insert_action
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
 from monitor.store.deployments import Deployment, deployments_history
@@ -42,7 +42,7 @@ from monitor.store.incidents import (
     save_incidents,
 )
 from monitor.store.outbox import Effect, append_effects
-from monitor.types import SeriesKey
+from monitor.types import ActionKind, ActionState, SeriesKey
 from monitor.units import millis
 
 log = structlog.get_logger()
@@ -268,7 +268,7 @@ class _Turn:
             model_id=self._applied.model_id,
             version=state.version,
             kind=state.kind,
-            status=state.status.value,
+            status=state.status,
             tier=state.tier,
             state=encode_state(state),
             first_end=state.first_end,

@@ -14,6 +14,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec
+from monitor.types import Calibration
 
 COLUMNS, ROWS = 20, 20_000
 ONE_TEST = 1e-5
@@ -58,5 +59,11 @@ def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> 
     chosen = spec()
     result = comparisons_at(prepare(chosen, reference()), chosen.scales[0])[0]
     return replace(
-        result, alpha=alpha, m=float(rows), m_half=float(rows), kappa=kappa, kappa_half=kappa, status="measured"
+        result,
+        alpha=alpha,
+        m=float(rows),
+        m_half=float(rows),
+        kappa=kappa,
+        kappa_half=kappa,
+        status=Calibration.MEASURED,
     )

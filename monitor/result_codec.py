@@ -23,7 +23,7 @@ from monitor.number_codec import (
     unpack_numbers,
 )
 from monitor.results import ColumnResult, Finding, FurtherStatistics, WindowResult, nothing_moved_sentence
-from monitor.types import Verdict
+from monitor.types import Calibration, InconclusiveReason, Verdict
 
 _PLAIN, _COMPRESSED = b"\x00", b"\x01"
 _WORTH_COMPRESSING = 256  # below, zstd's own header costs more than it saves
@@ -32,8 +32,12 @@ _DECOMPRESSOR = zstandard.ZstdDecompressor()
 _LARGEST = 1 << 28
 
 _VERDICTS = tuple(Verdict)
-_CALIBRATIONS = ("", "uncalibrated", "estimated")
-_INCONCLUSIVE = ("", "no_reference", "too_few_events")
+_CALIBRATIONS = (None, Calibration.UNCALIBRATED, Calibration.ESTIMATED)
+_INCONCLUSIVE = (
+    InconclusiveReason.CONCLUSIVE,
+    InconclusiveReason.NO_REFERENCE,
+    InconclusiveReason.TOO_FEW_EVENTS,
+)
 _NUMBERS = ("psi", "ks", "ks_bound", "phi")
 _FURTHER = tuple(field for field in FurtherStatistics.__struct_fields__ if field != "chi_squared_freedom")
 _SHARES = ("missing", "invalid", "unseen")
@@ -48,7 +52,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     events: int
     calm: int  # 0: None, else one more than the three answers as bits
     quality: int  # 0: None, 1: False, 2: True
-    reason: str
+    reason: InconclusiveReason
     sentence: int | str
     numbers: tuple[Integers, ...]
     columns: int

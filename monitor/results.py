@@ -2,9 +2,7 @@
 
 import msgspec
 
-from monitor.types import IncidentKind, Tier, Verdict
-
-VERSIONS = "versions"
+from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, Verdict
 
 
 class FurtherStatistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,10 +35,10 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         psi, psi_low: PSI on the reference's bins, and its proven lower bound (None until it passed a tier).
         ks, ks_bound: KS distance D on the cells; D <= true D <= D + bound.
         phi: Natural movement, 1 + kappa / (1/n + 1/m).
-        calibration: ``estimated`` or ``uncalibrated`` where the natural movement was not measured at this length.
+        calibration: Where the natural movement was not measured at this length; None: it was, or nothing was judged.
         missing, invalid, unseen: Shares of all events.
         further: What the spec asked for besides; None when it asked for nothing.
-        inconclusive: Why nothing can be said (``too_few_events``, ``no_reference``), empty when something can.
+        inconclusive: Why nothing can be said: too few events, or no reference.
     """
 
     name: str
@@ -50,12 +48,12 @@ class ColumnResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ks: float | None = None
     ks_bound: float | None = None
     phi: float | None = None
-    calibration: str = ""
+    calibration: Calibration | None = None
     missing: float = 0.0
     invalid: float = 0.0
     unseen: float = 0.0
     further: FurtherStatistics | None = None
-    inconclusive: str = ""
+    inconclusive: InconclusiveReason = InconclusiveReason.CONCLUSIVE
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,8 +61,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         kind: The incident it belongs to.
-        statistic: ``psi``, ``ks``, ``anytime`` (in powers of ten), ``missing``, ``invalid``, ``unseen``, ``far``,
-            ``stuck``, ``schema``, ``accuracy``, ``versions`` (of the version `other`: there are too many).
         tier: The tier that is proven.
         endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
         value, bound, threshold: The statistic, its proven bound, and what the bound passed.
@@ -73,7 +69,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: IncidentKind
     column: str
-    statistic: str
+    statistic: Statistic
     tier: Tier
     endured: bool
     value: float
@@ -94,8 +90,6 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             column's PSI and D, or the accuracy itself, is past the closing threshold; None when inconclusive.
         moved: Columns to list once drift is found, most certain first: see `monitor.detection.verdict`.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
-        reason: Why inconclusive: ``no_events``, ``too_few_events``, ``no_reference``, ``new_cells``, ``filling``,
-            ``blind``, ``compacted``, ``immature``, ``not_measured``; else empty.
     """
 
     verdict: Verdict
@@ -105,7 +99,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     moved: tuple[str, ...] = ()
     calm_below: tuple[bool, bool, bool] | None = None
     quality_calm: bool | None = None
-    reason: str = ""
+    reason: InconclusiveReason = InconclusiveReason.CONCLUSIVE
     sentence: str = ""
 
     def of_kind(self, kind: IncidentKind) -> tuple[Finding, ...]:

@@ -28,6 +28,52 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
+class Statistic(StrEnum):
+    """What a finding is about."""
+
+    PSI = "psi"
+    KS = "ks"
+    ANYTIME = "anytime"  # evidence of a lasting change, in powers of ten
+    MISSING = "missing"
+    INVALID = "invalid"
+    UNSEEN = "unseen"
+    FAR = "far"
+    STUCK = "stuck"
+    SCHEMA = "schema"  # the field is missing in all events
+    ACCURACY = "accuracy"
+    VERSIONS = "versions"  # of the version `other`: there are too many
+
+
+class InconclusiveReason(StrEnum):
+    """Why a window, or one of its columns, could not be judged; empty, and false, where it could."""
+
+    CONCLUSIVE = ""
+    NO_EVENTS = "no_events"
+    TOO_FEW_EVENTS = "too_few_events"
+    NO_REFERENCE = "no_reference"
+    NEW_CELLS = "new_cells"
+    FILLING = "filling"
+    BLIND = "blind"  # records of the model are missing
+    COMPACTED = "compacted"
+    IMMATURE = "immature"  # truths are missing
+    NOT_MEASURED = "not_measured"
+
+
+class Calibration(StrEnum):
+    """How well a column's natural movement is known at one window length."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"  # taken from the next shorter length
+    UNCALIBRATED = "uncalibrated"
+
+
+class EvaluationKind(StrEnum):
+    """What was judged."""
+
+    INPUTS = "inputs"  # drift and data quality of features and predictions
+    PERFORMANCE = "performance"  # accuracy, once truths are in
+
+
 class IncidentKind(StrEnum):
     """What an incident is about: one incident per (model, version, kind)."""
 
@@ -35,6 +81,48 @@ class IncidentKind(StrEnum):
     PERFORMANCE = "performance"
     DATA_QUALITY = "data_quality"
     BLIND = "blind"
+
+
+class IncidentStatus(StrEnum):
+    """Whether an incident goes on."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class ActionKind(StrEnum):
+    """What is asked of another system."""
+
+    RETRAINING = "retraining"
+    ROLLBACK = "rollback"
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    REFUSED = "refused"
+    DRY_RUN = "dry_run"
+    DISPATCHING = "dispatching"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # sent, and no answer came in time
+    EXPIRED = "expired"
+
+
+class EffectKind(StrEnum):
+    """What is sent: word to people, or a request to another system."""
+
+    NOTIFICATION = "notification"
+    ACTION = "action"
+
+
+class DeliveryState(StrEnum):
+    """Where an outbox row stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"
+    EXPIRED = "expired"
 
 
 class DeadLetterReason(StrEnum):

@@ -19,7 +19,17 @@ from monitor.store.scale_progress import Progress, read_progress, write_progress
 from monitor.store.schema import deployment
 from monitor.store.series import ensure_series
 from monitor.store.specs import reference_digest
-from monitor.types import MINUTE_MILLIS, IncidentKind, Scale, SeriesKey, Stage, Tier, Verdict
+from monitor.types import (
+    MINUTE_MILLIS,
+    IncidentKind,
+    InconclusiveReason,
+    Scale,
+    SeriesKey,
+    Stage,
+    Statistic,
+    Tier,
+    Verdict,
+)
 
 SCALE = Scale(length=10, step=5)
 SECRET_ENV = "STORY_SECRET"
@@ -180,16 +190,16 @@ def result(
     kind: IncidentKind = IncidentKind.DRIFT,
     column: str = "income",
     role: str = "feature",
-    statistic: str | None = None,
+    statistic: Statistic | None = None,
 ) -> WindowResult:
     """Return what a letter stands for: ``.`` calm, ``w`` ``a`` ``c`` a finding of that tier, ``?`` inconclusive."""
     if letter == "?":
-        return WindowResult(verdict=Verdict.INCONCLUSIVE, events=0, reason="no_events")
+        return WindowResult(verdict=Verdict.INCONCLUSIVE, events=0, reason=InconclusiveReason.NO_EVENTS)
     tier = LETTERS.get(letter, Tier.NONE)
     finding = Finding(
         kind=kind,
         column=column,
-        statistic=statistic or ("psi" if kind is IncidentKind.DRIFT else "missing"),
+        statistic=statistic or (Statistic.PSI if kind is IncidentKind.DRIFT else Statistic.MISSING),
         tier=tier,
         endured=True,
         value=0.41,
@@ -227,7 +237,7 @@ class ScriptedEvaluator:
         kind: IncidentKind = IncidentKind.DRIFT,
         column: str = "income",
         role: str = "feature",
-        statistic: str | None = None,
+        statistic: Statistic | None = None,
     ) -> None:
         """Add one judgement per letter, every 5 minutes from *start* on; a space is none."""
         for index, letter in enumerate(letters):

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from alerting.actions.rollback_targets import ever_deployed, rollback_targets, serving_period
 from monitor.deployments import DeploymentEvent, Period
+from monitor.reference.layout import ColumnRole
 from monitor.results import Finding
 from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
-from monitor.types import IncidentKind, Tier
+from monitor.types import ActionState, IncidentKind, Tier
 from monitor.units import millis
 
-PREDICTION_ROLES = ("score", "label", "value")
+PREDICTION_ROLES = frozenset({ColumnRole.SCORE, ColumnRole.LABEL, ColumnRole.VALUE})
 IMPORTANT_INPUTS = 2
 IMPORTANT_SHARE = 0.3
 
@@ -45,7 +46,7 @@ class PastAction(Protocol):
     """An earlier action of the same model and kind that was not refused; *decided_at* is wall-clock milliseconds."""
 
     @property
-    def state(self) -> str: ...
+    def state(self) -> ActionState: ...
     @property
     def from_version(self) -> str: ...
     @property
@@ -151,12 +152,12 @@ def _wrong_kind(proposal: Proposal) -> Refusal | None:
 
 def _counted(earlier: Sequence[PastAction], mode: ActionMode) -> list[PastAction]:
     """Return what holds the next one back: a dry run holds back dry runs, never the real thing."""
-    return [action for action in earlier if mode is ActionMode.DRY_RUN or action.state != "dry_run"]
+    return [action for action in earlier if mode is ActionMode.DRY_RUN or action.state is not ActionState.DRY_RUN]
 
 
 def _too_soon(proposal: Proposal, *, mode: ActionMode, cooldown: int) -> Refusal | None:
     counted = _counted(proposal.earlier, mode)
-    if any(action.state == "dispatching" for action in counted):
+    if any(action.state is ActionState.DISPATCHING for action in counted):
         return Refusal.ALREADY_RUNNING
     # What was accepted is unjudged until then, what failed or expired a human's matter.
     if any(proposal.now_millis - action.decided_at < cooldown for action in counted):

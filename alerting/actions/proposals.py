@@ -20,8 +20,8 @@ from monitor.deployments import DeploymentEvent
 from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode
 from monitor.spec.model import ModelSpec
-from monitor.store.actions import ActionKind, ActionRow, ActionState
-from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
+from monitor.store.actions import ActionRow
+from monitor.types import MINUTE_MILLIS, ActionKind, ActionState, IncidentKind, Tier
 from monitor.units import millis
 
 NewestResult = Callable[[str, int, int, int], WindowResult | None]

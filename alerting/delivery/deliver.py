@@ -13,18 +13,11 @@ from alerting.receivers.webhook import WebhookSettings, post_webhook
 from monitor.clock import monotonic_seconds
 from monitor.failpoint import reach
 from monitor.metrics import DELIVERIES, DELIVERY_SECONDS
-from monitor.store.actions import ActionState, set_action_state
+from monitor.store.actions import set_action_state
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import note_failure, note_success
-from monitor.store.outbox import (
-    DeliveryState,
-    EffectKind,
-    Lease,
-    claim,
-    close,
-    due_endpoints,
-    expire_overdue,
-)
+from monitor.store.outbox import Lease, claim, close, due_endpoints, expire_overdue
+from monitor.types import ActionState, DeliveryState, EffectKind
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import httpx2
 
-from monitor.store.outbox import EffectKind
+from monitor.types import EffectKind
 
 _ACTION_SECONDS = (5, 30, 120, 300, 600)
 _NOTIFICATION_SECONDS = (5, 30, 120, 600, 1800, 3600, 7200, 14400)

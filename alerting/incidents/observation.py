@@ -6,11 +6,10 @@ from typing import Protocol
 import msgspec
 
 from monitor.results import Finding, WindowResult
-from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
+from monitor.types import EvaluationKind, IncidentKind, Scale, SeriesKey, Statistic, Tier, Verdict
 
 FINDINGS_KEPT = 20
-PERFORMANCE = "performance"
-OF_VALUES = frozenset({"psi", "ks", "anytime", "far", "stuck"})
+OF_VALUES = frozenset({Statistic.PSI, Statistic.KS, Statistic.ANYTIME, Statistic.FAR, Statistic.STUCK})
 """Statistics of a column's values, which a window without enough of them cannot judge; the others are of all events."""
 DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKind.DRIFT)
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""
@@ -19,7 +18,7 @@ DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKi
 class StoredEvaluation(Protocol):
     """One judgement of one series and window, as the evaluator stored it.
 
-    *kind* is ``inputs`` or ``performance``; *driving*: a first judgement that may move incidents, no revision.
+    *driving*: a first judgement that may move incidents, no revision.
     """
 
     @property
@@ -29,7 +28,7 @@ class StoredEvaluation(Protocol):
     @property
     def window_end(self) -> int: ...
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> EvaluationKind: ...
     @property
     def driving(self) -> bool: ...
     @property
@@ -93,8 +92,9 @@ def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
     )
 
 
-def _calm(kind: IncidentKind, judged: str, result: WindowResult) -> tuple[bool, bool, bool] | None:
-    if result.verdict is Verdict.INCONCLUSIVE or (judged == PERFORMANCE) != (kind is IncidentKind.PERFORMANCE):
+def _calm(kind: IncidentKind, judged: EvaluationKind, result: WindowResult) -> tuple[bool, bool, bool] | None:
+    of_accuracy = kind is IncidentKind.PERFORMANCE
+    if result.verdict is Verdict.INCONCLUSIVE or (judged is EvaluationKind.PERFORMANCE) != of_accuracy:
         return None  # accuracy says nothing about drift, nor drift about accuracy
     if kind is not IncidentKind.DATA_QUALITY:
         return result.calm_below

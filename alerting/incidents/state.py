@@ -8,16 +8,9 @@ import msgspec
 
 from alerting.incidents.observation import worst_first
 from monitor.results import Finding
-from monitor.types import IncidentKind, ModelKey, Tier
+from monitor.types import IncidentKind, IncidentStatus, ModelKey, Tier
 
 NAMESPACE = UUID("6f0b1b5e-5d0c-5c39-9c57-3d2f6f1d7c11")  # never to change: every id is derived under it
-
-
-class Status(StrEnum):
-    """Whether the incident goes on."""
-
-    OPEN = "open"
-    RESOLVED = "resolved"
 
 
 class Step(StrEnum):
@@ -84,7 +77,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: IncidentKind
     version: str
-    status: Status
+    status: IncidentStatus
     tier: Tier
     first_end: int
     opened_end: int
@@ -98,7 +91,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        return self.status is Status.OPEN
+        return self.status is IncidentStatus.OPEN
 
     @property
     def moved(self) -> tuple[str, ...]:

@@ -7,9 +7,8 @@ from typing import Protocol
 from alerting.incidents.observation import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
 from alerting.incidents.state import Decision, Identity, IncidentState, Step
 from alerting.incidents.transition import Rules, retire, transition
-from monitor.results import VERSIONS
 from monitor.spec.model import ModelSpec
-from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey
+from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
 from monitor.units import millis
 
 DAY_MILLIS = 24 * HOUR_MILLIS
@@ -149,7 +148,7 @@ class Casework:
 
 
 def _breaks_a_field(state: IncidentState) -> bool:
-    return not state.findings or any(finding.statistic != VERSIONS for finding in state.findings)
+    return not state.findings or any(finding.statistic is not Statistic.VERSIONS for finding in state.findings)
 
 
 def _silence(state: IncidentState) -> int:

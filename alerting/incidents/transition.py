@@ -16,17 +16,8 @@ from dataclasses import dataclass
 import msgspec
 
 from alerting.incidents.observation import WindowFacts
-from alerting.incidents.state import (
-    Decision,
-    Hold,
-    Identity,
-    IncidentState,
-    Reason,
-    Status,
-    Step,
-    incident_id,
-)
-from monitor.types import MINUTE_MILLIS, IncidentKind, Tier
+from alerting.incidents.state import Decision, Hold, Identity, IncidentState, Reason, Step, incident_id
+from monitor.types import MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier
 
 _TIERS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
 
@@ -93,7 +84,7 @@ def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: i
     facts = WindowFacts(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
     closed = msgspec.structs.replace(
         state,
-        status=Status.RESOLVED,
+        status=IncidentStatus.RESOLVED,
         resolved_end=window_end,
         last_end=max(state.last_end, window_end),
         holds={},
@@ -124,7 +115,7 @@ def _begin(
         if facts.end - state.resolved_end <= rules.keep_firing_for:
             again = msgspec.structs.replace(
                 state,
-                status=Status.OPEN,
+                status=IncidentStatus.OPEN,
                 tier=facts.tier,
                 opened_end=facts.end,
                 last_end=max(state.last_end, facts.end),
@@ -142,7 +133,7 @@ def _begin(
         id=incident_id(identity, first_end=facts.end),
         kind=identity.kind,
         version=identity.version,
-        status=Status.OPEN,
+        status=IncidentStatus.OPEN,
         tier=facts.tier,
         first_end=facts.end,
         opened_end=facts.end,
@@ -175,7 +166,7 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[I
         holds=holds,
     )
     if tier is Tier.NONE:
-        closed = msgspec.structs.replace(moved, status=Status.RESOLVED, resolved_end=facts.end, holds={})
+        closed = msgspec.structs.replace(moved, status=IncidentStatus.RESOLVED, resolved_end=facts.end, holds={})
         return closed, Step.RESOLVED, Reason.SCALE_REMOVED if given_up else Reason.CALM_LONG_ENOUGH
     if tier > state.tier:
         return moved, Step.ESCALATED, Reason.TIER_HIGHER

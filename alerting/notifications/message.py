@@ -10,13 +10,12 @@ from alerting.incidents.state import Decision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
 from monitor.deployments import Period
 from monitor.detection.explanation import values_label
-from monitor.results import VERSIONS, Finding
+from monitor.results import Finding
 from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
+from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Statistic, Tier
 
 FINDINGS_TOLD = 5
-UNSEEN = "unseen"
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +138,7 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
     length = decision.length * MINUTE_MILLIS
     cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, told.changed)
     named = [_values_named(finding, told.unseen) for finding in findings]
-    if any(finding.statistic == UNSEEN for finding in findings) and not any(named):
+    if any(finding.statistic is Statistic.UNSEEN for finding in findings) and not any(named):
         step = f"{step} `driftline incidents {state.id[:8]}` names the values."
     return ToldIncident(
         id=state.id,
@@ -164,7 +163,7 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
 
 def _values_named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> str:
     """Return the values as a sentence to follow the finding's own; empty where there are none to tell."""
-    if finding.statistic != UNSEEN or finding.column not in unseen:
+    if finding.statistic is not Statistic.UNSEEN or finding.column not in unseen:
         return ""
     return f" Unseen: {values_label(unseen[finding.column])}."
 
@@ -187,7 +186,7 @@ def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
     version = (
         "" if changed is None else f"version {state.version}, in {changed.stage.value} since {iso_utc(changed.start)}"
     )
-    if state.findings and all(finding.statistic == VERSIONS for finding in state.findings):
+    if state.findings and all(finding.statistic is Statistic.VERSIONS for finding in state.findings):
         return (
             "more versions are alive than the spec counts by themselves",
             "Send a release in `version`, not a request or a host; if they are releases, raise `versions` in the spec.",

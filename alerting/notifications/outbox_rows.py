@@ -7,16 +7,16 @@ import sqlalchemy as sa
 
 from alerting.actions.proposals import Granted
 from alerting.incidents.state import NAMESPACE, Decision, IncidentState
-from alerting.notifications.message import UNSEEN, Message, ToldAction, action_outcome, encode_message
+from alerting.notifications.message import Message, ToldAction, action_outcome, encode_message
 from monitor.spec.actions import ActionSpec, ReceiverSpec
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.store.actions import ActionKind, ActionRow, action_by_id
+from monitor.store.actions import ActionRow, action_by_id
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
-from monitor.store.outbox import Effect, EffectKind, append_effects
+from monitor.store.outbox import Effect, append_effects
 from monitor.store.unseen_values import unseen_values
-from monitor.types import MINUTE_MILLIS, Tier
+from monitor.types import MINUTE_MILLIS, ActionKind, EffectKind, Statistic, Tier
 
 NOTIFICATION_LIFETIME_MILLIS = 24 * 3600 * 1000
 
@@ -25,7 +25,7 @@ def unseen_to_tell(
     connection: sa.Connection, applied: AppliedModel, decision: Decision, state: IncidentState
 ) -> dict[str, FrequentValues]:
     """Return by column what was unseen in the hours of the decision's window, of the columns that were found so."""
-    columns = {finding.column for finding in state.findings if finding.statistic == UNSEEN}
+    columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
     if not (applied.spec.alerting.tell_values and columns):
         return {}
     return unseen_values(

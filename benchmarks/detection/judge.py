@@ -17,10 +17,9 @@ from driftline.backtest import (
     truths_of,
 )
 from monitor.clock import cpu_seconds
-from monitor.evaluate import EvaluationKind
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import Tier, Verdict
+from monitor.types import EvaluationKind, Tier, Verdict
 
 _OPEN = ExitStack()
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.incidents.state import IncidentState, Status, encode_state
+from alerting.incidents.state import IncidentState, encode_state
 from monitor.maintain.retention import EVALUATIONS, WEEKS_AHEAD
 from monitor.result_codec import pack_result
 from monitor.results import ColumnResult, WindowResult, nothing_moved_sentence
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import prediction_ledger
 from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, week_start
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, IncidentKind, Tier, Verdict
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier, Verdict
 from monitor.windows.pane_codec import encode_counts
 from tests.integration.counted_model import CountedModel, apply_counted_model
 
@@ -90,7 +90,7 @@ def _values(counted: CountedModel, size: Size, end: int) -> dict[str, object]:
                 id="THE-ID",
                 kind=IncidentKind.DRIFT,
                 version="THE-VERSION",
-                status=Status.RESOLVED,
+                status=IncidentStatus.RESOLVED,
                 tier=Tier.WARNING,
                 first_end=end,
                 opened_end=end,

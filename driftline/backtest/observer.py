@@ -10,11 +10,11 @@ from alerting.incidents.tracker import Casework, rules_of
 from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
 from driftline.backtest.psi_history import PsiTracks
 from monitor.clock import cpu_seconds
-from monitor.evaluate import EndEvaluation, EvaluationBatch, EvaluationKind, Evaluator, StoredEvaluation
+from monitor.evaluate import EndEvaluation, EvaluationBatch, Evaluator, StoredEvaluation
 from monitor.results import Finding, WindowResult
 from monitor.spec.model import ModelSpec
 from monitor.store.configuration import AppliedModel
-from monitor.types import ALL_SEGMENT
+from monitor.types import ALL_SEGMENT, EvaluationKind
 
 ENDS_AT_ONCE = 50
 

@@ -5,15 +5,26 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerting.incidents.state import Decision, IncidentState
-from alerting.notifications.message import UNSEEN, sentence_of
+from alerting.incidents.state import Decision, IncidentState, Reason, Step
+from alerting.notifications.message import sentence_of
 from driftline.backtest.psi_history import PsiTracks
 from monitor.detection.explanation import values_label
-from monitor.evaluate.results import EvaluationKind
 from monitor.results import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.accuracy_evaluations import FinalPerformance
-from monitor.types import IncidentKind, ModelKey, Scale, SeriesKey, Tier, Verdict
+from monitor.types import (
+    ActionKind,
+    ActionState,
+    EvaluationKind,
+    IncidentKind,
+    InconclusiveReason,
+    ModelKey,
+    Scale,
+    SeriesKey,
+    Statistic,
+    Tier,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +51,7 @@ class JudgedWindow:
     kind: EvaluationKind
     driving: bool
     verdict: Verdict
-    reason: str
+    reason: InconclusiveReason
     events: int
     findings: tuple[Finding, ...]
     result: WindowResult | None = None
@@ -61,8 +72,8 @@ class RaisedStep:
     end: int
     length: int
     known: int
-    step: str
-    reason: str
+    step: Step
+    reason: Reason
     tier: Tier
     told: bool
     sentence: str
@@ -87,8 +98,8 @@ class ProposedAction:
     """What an incident asked for: ``dry_run`` when it would have been sent, ``refused`` with the reason."""
 
     incident_id: str
-    kind: str
-    state: str
+    kind: ActionKind
+    state: ActionState
     reason: str
     from_version: str
     to_version: str | None
@@ -176,8 +187,8 @@ def _step(taken: Taken, model: ModelKey) -> RaisedStep:
         end=decision.window_end,
         length=decision.length,
         known=taken.known,
-        step=decision.step.value,
-        reason=decision.reason.value,
+        step=decision.step,
+        reason=decision.reason,
         tier=decision.tier,
         told=decision.tells,
         sentence=sentence_of(model, decision, findings),
@@ -187,7 +198,7 @@ def _step(taken: Taken, model: ModelKey) -> RaisedStep:
 
 def _named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> Finding:
     """Return *finding* with the values that were unseen; a backtest's files stay with whoever has the data."""
-    if finding.statistic != UNSEEN or finding.column not in unseen:
+    if finding.statistic is not Statistic.UNSEEN or finding.column not in unseen:
         return finding
     sentence = f"{finding.sentence} Unseen: {values_label(unseen[finding.column])}."
     return msgspec.structs.replace(finding, sentence=sentence)

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from alerting.incidents.state import Decision, IncidentState
 from alerting.model_turn import advance_model
-from alerting.notifications.message import UNSEEN
 from driftline.backtest.feed import TOPIC, Feed
 from driftline.backtest.history import History
 from driftline.backtest.observer import TextbookIncidents, WatchedEvaluator
@@ -24,7 +23,7 @@ from monitor.store.configuration import AppliedModel, Configuration
 from monitor.store.unseen_values import unseen_values
 from monitor.store.views.incidents import StoryAction, stories_of
 from monitor.store.views.progress import read_progress
-from monitor.types import MINUTE_MILLIS, IncidentKind
+from monitor.types import MINUTE_MILLIS, IncidentKind, Statistic
 
 ROWS_AT_ONCE = 50_000
 PANE_BYTES_AT_ONCE = 64 << 20
@@ -102,7 +101,7 @@ class Playback:
             self._taken.append(Taken(decision=decision, state=state, known=known, unseen=unseen))
 
     def _unseen(self, decision: Decision, state: IncidentState) -> dict[str, FrequentValues]:
-        columns = {finding.column for finding in state.findings if finding.statistic == UNSEEN}
+        columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
         if not columns:
             return {}
         with self._engine.connect() as connection:

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from driftline.backtest.report.schema import BacktestReport, IncidentPart
 from driftline.backtest.report.wording import (
+    INCONCLUSIVE,
+    OUTCOMES,
     RULE_NAMES,
     columns_text,
     comparison,
     counted,
     days_text,
-    explained_inconclusive,
     headline,
     hours_text,
     kind_text,
@@ -100,7 +101,7 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
     for scale in report.scales:
         alarming = scale.warning + scale.alert + scale.critical
         reasons = (
-            f"{explained_inconclusive(reason)} {percent_text(count / scale.windows)}"
+            f"{INCONCLUSIVE[reason]} {percent_text(count / scale.windows)}"
             for reason, count in scale.inconclusive.items()
         )
         table.add_row(
@@ -136,7 +137,6 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
 
 def _actions(report: BacktestReport) -> Iterable[str]:
     for action in report.actions[:ACTIONS_SHOWN]:
-        word = "would be asked" if action.outcome == "asked" else "refused"
-        yield f"{action.action} {word} at {moment_text(action.at)}: {action.explanation}"
+        yield f"{action.action} {OUTCOMES[action.outcome]} at {moment_text(action.at)}: {action.explanation}"
     if len(report.actions) > ACTIONS_SHOWN:
         yield f"and {counted(len(report.actions) - ACTIONS_SHOWN, 'more action')}"

@@ -13,6 +13,7 @@ from monitor.planning import Traffic, plan_of, reference_traffic
 from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
+from monitor.types import Calibration
 
 
 def print_plan(plan: Plan) -> None:
@@ -51,7 +52,12 @@ def _print_false_alarms(plan: Plan) -> None:
 
 def _unmeasured(plan: Plan) -> str:
     judging = [scale for scale in plan.scales if scale.concludes]
-    if all(column.status == "measured" for scale_plan in judging for column in scale_plan.columns if column.concludes):
+    if all(
+        column.status is Calibration.MEASURED
+        for scale_plan in judging
+        for column in scale_plan.columns
+        if column.concludes
+    ):
         return ""
     return (
         "As far as the reference shows it: below, a movement that is not `measured` may be larger than it is taken for."

@@ -12,7 +12,7 @@ from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import MINUTE_MILLIS, span_text
+from monitor.types import MINUTE_MILLIS, Calibration, span_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def write_profile(encoded: bytes, path: Path) -> None:
 
 def _movement(profile: ReferenceProfile, column: ColumnReference, lengths: Sequence[int]) -> str:
     """Return how much a column moves beyond chance at the measured scale nearest to an hour, as in `×1.8 at 1h`."""
-    measured = [length for length in lengths if column.movement[length].status == "measured"]
+    measured = [length for length in lengths if column.movement[length].status is Calibration.MEASURED]
     if not measured:
         return "uncalibrated"
     length = min(measured, key=lambda minutes: abs(minutes - 60))

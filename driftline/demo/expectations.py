@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from alerting.incidents.state import Step
 from driftline.demo.acts import CANARY, DAY, STABLE, Act, TimeLine
 from driftline.demo.receiver import Delivery
 from monitor.clock import iso_utc
 from monitor.store.views.incidents import IncidentStory
-from monitor.types import IncidentKind, Tier
+from monitor.types import ActionState, IncidentKind, Tier
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
 
@@ -113,7 +114,7 @@ def _break(outcome: Outcome, act: Act) -> Iterator[str]:
         action
         for incident in outcome.incidents
         for action in incident.actions
-        if act.start < action.window_end <= act.end and action.state != "refused"
+        if act.start < action.window_end <= act.end and action.state is not ActionState.REFUSED
     ]
     if asked:
         yield f"act 3: expected no action, found {', '.join(action.kind for action in asked)}"
@@ -231,7 +232,7 @@ def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows
             tell("Nothing was noticed, nothing was sent.")
         for incident in noticed:
             head = incident.incident
-            first = next((step for step in incident.steps if step.step == "opened"), None)
+            first = next((step for step in incident.steps if step.step == Step.OPENED), None)
             tell(
                 f"{iso_utc(head.first_end)[:16].replace('T', ' ')} UTC: {head.kind} of {head.version}, up to "
                 f"{worst_tier(incident).name.lower()}, {head.status}."

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from alerting.incidents.state import Step
 from driftline.demo.acts import TimeLine
 from driftline.demo.receiver import Delivery
 from driftline.demo.story import Story
@@ -18,10 +19,15 @@ from monitor.settings import Settings
 from monitor.store.offsets import list_offsets
 from monitor.store.views.incidents import IncidentStory, stories_of
 from monitor.store.views.progress import Progress, read_progress, windows_evaluated
-from monitor.types import MINUTE_MILLIS, PartitionKey, Scale, TopicRole
+from monitor.types import MINUTE_MILLIS, IncidentStatus, PartitionKey, Scale, TopicRole
 
 _LINE_SECONDS = 10.0
-_STYLES = {"opened": "bold yellow", "escalated": "bold red", "re-opened": "bold yellow", "resolved": "green"}
+_STYLES = {
+    Step.OPENED: "bold yellow",
+    Step.ESCALATED: "bold red",
+    Step.REOPENED: "bold yellow",
+    Step.RESOLVED: "green",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +163,11 @@ class StoryView:
         ]
         for end, incident, step in sorted(steps, key=lambda step: step[0]):
             mark = (incident.id, end, step.step)
-            if mark in self._told_steps or step.step == "nothing":
+            if mark in self._told_steps or step.step == Step.NOTHING:
                 continue
             self._told_steps.add(mark)
-            tier = "" if step.step == "resolved" else f" {step.tier.name.lower()}"
-            style = _STYLES.get(step.step, "")
+            tier = "" if step.step == Step.RESOLVED else f" {step.tier.name.lower()}"
+            style = _STYLES.get(Step(step.step), "")
             self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}:{tier}", style=style)
             self.say(f"      {step.sentence}")
 
@@ -184,7 +190,9 @@ class StoryView:
 
     def _panel(self, frame: Frame) -> Table:
         clock = frame.seen.judged_until
-        opened = [incident.incident for incident in frame.seen.incidents if incident.incident.status == "open"]
+        opened = [
+            incident.incident for incident in frame.seen.incidents if incident.incident.status is IncidentStatus.OPEN
+        ]
         table = Table.grid(padding=(0, 2))
         act = self._line.act_at((clock or self._line.start) - 1)
         table.add_row("act", f"{act.number} of 4: {act.title}")

@@ -12,12 +12,10 @@ from monitor.detection.evidence import Claim, Level
 from monitor.reference.layout import CellsLayout
 from monitor.spec.model import ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
-from monitor.types import IncidentKind, Tier
+from monitor.types import IncidentKind, Statistic, Tier
 
 PaneCounts = AnyIntegers
 """Counts of one pane in a layout's order, in the narrow type in which they are stored."""
-
-STATISTIC = "anytime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Cl
         Claim(
             kind=IncidentKind.DRIFT,
             column=int(watch.columns[index]),
-            statistic=STATISTIC,
+            statistic=Statistic.ANYTIME,
             value=float(found[index]) / math.log(10.0),
             bound=float(found[index]) / math.log(10.0),
             levels=(level,),

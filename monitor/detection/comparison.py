@@ -9,8 +9,9 @@ from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, Slot
 from monitor.spec.model import ColumnKind
 from monitor.stats.columnar import Counts
+from monitor.types import Statistic
 
-SHARES = ("missing", "invalid", "unseen", "far")
+SHARES = (Statistic.MISSING, Statistic.INVALID, Statistic.UNSEEN, Statistic.FAR)
 MISSING, INVALID, UNSEEN, FAR = range(4)
 
 

@@ -16,7 +16,7 @@ from monitor.stats.psi_bounds import (
     distance_lower_bound,
     proven_lower_bounds,
 )
-from monitor.types import IncidentKind, Tier
+from monitor.types import IncidentKind, Statistic, Tier
 
 
 def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
@@ -115,7 +115,7 @@ def _psi_claim(prepared: Prepared, measured: Measured, *, column: int, bound: fl
     return Claim(
         kind=IncidentKind.DRIFT,
         column=column,
-        statistic="psi",
+        statistic=Statistic.PSI,
         value=float(measured.psi[column]),
         bound=bound,
         levels=levels,
@@ -148,7 +148,7 @@ def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> C
     return Claim(
         kind=IncidentKind.DRIFT,
         column=column,
-        statistic="ks",
+        statistic=Statistic.KS,
         value=distance,
         bound=low,
         levels=(level,),

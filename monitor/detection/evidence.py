@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.types import IncidentKind, Tier
+from monitor.types import IncidentKind, Statistic, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Claim:
 
     kind: IncidentKind
     column: int
-    statistic: str
+    statistic: Statistic
     value: float
     bound: float
     levels: tuple[Level, ...]

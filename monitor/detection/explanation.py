@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from monitor.detection.anytime_rule import STATISTIC as ANYTIME
 from monitor.detection.drift_rule import tier_levels
 from monitor.detection.evidence import Level, Settled
 from monitor.detection.measurements import Measured
@@ -14,9 +13,16 @@ from monitor.reference.layout import ColumnCells
 from monitor.results import Finding, index_text, nothing_moved_sentence
 from monitor.spec.model import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import IncidentKind, Tier, span_text
+from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, span_text
 
 VALUES_TOLD = 5
+SHARE_WORDS = {
+    Statistic.MISSING: "missing in {} of events",
+    Statistic.INVALID: "invalid in {} of events",
+    Statistic.UNSEEN: "a value the reference never had in {} of events",
+    Statistic.FAR: "{} of values far outside the reference's range (another unit?)",
+}
+"""What is said of a share, for each of `SHARES`."""
 
 
 def bin_label(column: ColumnCells, bins: tuple[int, ...], index: int) -> str:
@@ -124,28 +130,29 @@ def window_sentence(prepared: Prepared, measured: Measured, findings: tuple[Find
     return nothing_moved_sentence(name, psi=psi, events=measured.events)
 
 
-def inconclusive_sentence(reason: str, *, events: int, min_events: int, minutes: int) -> str:
+def inconclusive_sentence(reason: InconclusiveReason, *, events: int, min_events: int, minutes: int) -> str:
     """Return why a whole window says nothing."""
-    if reason == "no_events":
+    if reason is InconclusiveReason.NO_EVENTS:
         return f"no events in this {span_words(minutes)} window."
-    if reason == "too_few_events":
+    if reason is InconclusiveReason.TOO_FEW_EVENTS:
         return f"too few events: {events:,} in this {span_words(minutes)} window, at least {min_events:,} needed."
     return f"nothing to compare with: the reference has no values ({events:,} events)."
 
 
 def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
     claim, drift = settled.claim, prepared.drift
-    if claim.statistic == ANYTIME:
+    if claim.statistic is Statistic.ANYTIME:
         needed = settled.level.threshold
         return (
             f"a lasting change is proven pane by pane (evidence 10^{claim.value:.1f}, 10^{needed:.1f} needed):"
             f" falsely once in {10.0**needed:,.0f} panes at most"
         )
-    word = "PSI" if claim.statistic == "psi" else "KS distance"
+    by_psi = claim.statistic is Statistic.PSI
+    word = "PSI" if by_psi else "KS distance"
     if drift.rule == "textbook":
-        compared = "over" if claim.statistic == "psi" else f"p-value {claim.bound:.2g} under"
+        compared = "over" if by_psi else f"p-value {claim.bound:.2g} under"
         return f"{word} {index_text(claim.value)}, {compared} {settled.level.threshold:g} (textbook rule)"
-    limits = tier_levels(drift.tiers)[::-1] if claim.statistic == "psi" else ((Tier.WARNING, drift.ks_warning),)
+    limits = tier_levels(drift.tiers)[::-1] if by_psi else ((Tier.WARNING, drift.ks_warning),)
     proven = [f"{tier.name.lower()} {limit:g} proven" for tier, limit in limits if claim.bound > limit]
     missed = [f"{tier.name.lower()} {limit:g} not" for tier, limit in limits if claim.bound <= limit]
     # The first tier that is not proven says how far it was; those above it follow.
@@ -159,10 +166,10 @@ def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
     window = f"{span_words(measured.scale.length)} window, {int(measured.whole.n[column]):,} events"
     if prepared.drift.rule == "textbook":
         return window
-    status = measured.movement.statuses[column]
-    if status == "uncalibrated":
+    calibration = measured.movement.calibrations[column]
+    if calibration is Calibration.UNCALIBRATED:
         return f"{window}, this column's natural movement is uncalibrated"
-    estimated = " (estimated)" if status == "estimated" else ""
+    estimated = " (estimated)" if calibration is Calibration.ESTIMATED else ""
     if prepared.seasonal is not None and prepared.seasonal.columns[column]:
         window = f"{window}, compared with the same hours of the reference"
     return f"{window}, this column naturally moves ×{measured.phi[column]:.1f}{estimated}"
@@ -172,9 +179,9 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
     claim = settled.claim
     if claim.kind is IncidentKind.DRIFT and prepared.drift.rule == "textbook":
         return ""
-    if claim.statistic == ANYTIME:
+    if claim.statistic is Statistic.ANYTIME:
         return ""  # the proof is of the change's lasting
-    if claim.statistic == "stuck":
+    if claim.statistic is Statistic.STUCK:
         shown = "the whole second half"
     elif not settled.endured:
         return "not in both halves, so nothing is done"
@@ -208,21 +215,15 @@ def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> s
 
 def _quality_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:
     claim = settled.claim
-    if claim.statistic == "stuck":
+    if claim.statistic is Statistic.STUCK:
         return _stuck_numbers(prepared, measured, settled)
-    statistic = "missing" if claim.statistic == "schema" else claim.statistic
+    statistic = Statistic.MISSING if claim.statistic is Statistic.SCHEMA else claim.statistic
     reference = percent(reference_share_of(prepared, column=claim.column, statistic=statistic))
-    if claim.statistic == "schema":
+    if claim.statistic is Statistic.SCHEMA:
         return f"missing in all events, reference {reference}: the field is gone or has another name"
     confidence = f"{100 * (1 - prepared.drift.alpha):g} %"
     allowed = f"at least {percent(claim.bound)} off at {confidence}, {percent(settled.level.threshold)} is allowed"
-    words = {
-        "missing": "missing in {} of events",
-        "invalid": "invalid in {} of events",
-        "unseen": "a value the reference never had in {} of events",
-        "far": "{} of values far outside the reference's range (another unit?)",
-    }
-    return f"{words[statistic].format(percent(claim.value))}, reference {reference}; {allowed}"
+    return f"{SHARE_WORDS[statistic].format(percent(claim.value))}, reference {reference}; {allowed}"
 
 
 def _stuck_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:

@@ -24,7 +24,7 @@ from monitor.stats.divergences import (
 from monitor.stats.kolmogorov_smirnov import KolmogorovSmirnovDistances, kolmogorov_smirnov_distances
 from monitor.stats.psi import population_stability_indexes
 from monitor.stats.wasserstein import wasserstein_distances
-from monitor.types import Scale
+from monitor.types import Calibration, InconclusiveReason, Scale
 
 Numbers = list[float | None]
 
@@ -200,6 +200,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Float64s)
     psi, phi, lows = measured.psi.tolist(), measured.phi.tolist(), psi_low.tolist()
     ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
     conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
+    calibrations = measured.movement.calibrations
     further = further_statistics(prepared, reference=measured.reference, current=whole)
     return tuple(
         ColumnResult(
@@ -210,7 +211,7 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Float64s)
             ks=ks[at] if numeric[at] else None,
             ks_bound=bounds[at] if numeric[at] else None,
             phi=phi[at],
-            calibration="" if measured.movement.statuses[at] == "measured" else measured.movement.statuses[at],
+            calibration=None if calibrations[at] is Calibration.MEASURED else calibrations[at],
             missing=shares[at][0],
             invalid=shares[at][1],
             unseen=shares[at][2],
@@ -235,5 +236,7 @@ def _unjudged(prepared: Prepared, at: int, *, n: int, shares: list[float]) -> Co
         missing=shares[MISSING],
         invalid=shares[INVALID],
         unseen=shares[UNSEEN],
-        inconclusive="too_few_events" if prepared.reference.n[at] > 0 else "no_reference",
+        inconclusive=InconclusiveReason.TOO_FEW_EVENTS
+        if prepared.reference.n[at] > 0
+        else InconclusiveReason.NO_REFERENCE,
     )

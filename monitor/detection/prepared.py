@@ -14,6 +14,7 @@ from monitor.reference.profile import ColumnReference, Movement, ReferenceProfil
 from monitor.spec.model import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts
 from monitor.stats.wasserstein import relative_widths
+from monitor.types import Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +73,14 @@ class ScaleMovement:
     Attributes:
         kappa, nu: At the window's length.
         kappa_half: At half of it; at the whole length where the half was not measured.
-        statuses: ``measured``, ``estimated`` or ``uncalibrated``, of the window's length.
+        calibrations: Of the window's length.
         share_variance: Shape ``(columns, 4)``: of the shares in the order of `SHARES`.
     """
 
     kappa: Float64s
     nu: Float64s
     kappa_half: Float64s
-    statuses: tuple[str, ...]
+    calibrations: tuple[Calibration, ...]
     share_variance: Float64s
 
 
@@ -217,19 +218,19 @@ def _scale_movement(
     ]
     freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
     whole = [
-        movement.get(length, Movement(kappa=0.0, nu=float(freedom), status="uncalibrated"))
+        movement.get(length, Movement(kappa=0.0, nu=float(freedom), status=Calibration.UNCALIBRATED))
         for movement, freedom in zip(movements, freedoms, strict=True)
     ]
     halves = [movement.get(length // 2) for movement in movements]
     kappa_half = [
-        one.kappa if half is None or half.status == "uncalibrated" else half.kappa
+        one.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
         for one, half in zip(whole, halves, strict=True)
     ]
     return ScaleMovement(
         kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),
         nu=np.array([movement.nu for movement in whole], dtype=np.float64),
         kappa_half=np.array(kappa_half, dtype=np.float64),
-        statuses=tuple(movement.status for movement in whole),
+        calibrations=tuple(movement.status for movement in whole),
         share_variance=np.array(
             # The reference's blocks do not keep far values, so these have no block variance.
             [(*reference.share_variance.get(length, (0.0, 0.0, 0.0)), 0.0) for reference in references],

@@ -10,7 +10,7 @@ from monitor.detection.evidence import Claim, Level
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
-from monitor.types import IncidentKind, Tier
+from monitor.types import IncidentKind, Statistic, Tier
 
 MINIMUM, RELATIVE = 0.01, 0.25
 FAR_MINIMUM = 0.05
@@ -36,7 +36,7 @@ def share_claims(prepared: Prepared, measured: Measured) -> tuple[Claim, ...]:
 
 
 def share_shown_before(
-    prepared: Prepared, measured: Measured, previous: Sample, *, column: int, statistic: str, tolerance: float
+    prepared: Prepared, measured: Measured, previous: Sample, *, column: int, statistic: Statistic, tolerance: float
 ) -> bool:
     """Return whether the *previous* disjoint window proves the same share to be off by more than *tolerance*."""
     kind = SHARES.index(statistic)
@@ -51,7 +51,7 @@ def missing_throughout(sample: Sample, *, column: int) -> bool:
     return total > 0 and int(sample.shares[column, MISSING]) == total
 
 
-def reference_share_of(prepared: Prepared, *, column: int, statistic: str) -> float:
+def reference_share_of(prepared: Prepared, *, column: int, statistic: Statistic) -> float:
     """Return the share of the reference that the share *statistic* is compared with."""
     return float(_shares_of(prepared.reference)[column, SHARES.index(statistic)])
 
@@ -107,7 +107,7 @@ def _schema_claim(measured: Measured, shift: ShareShift, *, column: int, toleran
     return Claim(
         kind=IncidentKind.DATA_QUALITY,
         column=column,
-        statistic="schema",
+        statistic=Statistic.SCHEMA,
         value=shift.share,
         bound=shift.excess_low,
         levels=(level,),
@@ -183,7 +183,7 @@ def stuck_claim(prepared: Prepared, measured: Measured, drift: Claim) -> Claim |
     return Claim(
         kind=IncidentKind.DATA_QUALITY,
         column=drift.column,
-        statistic="stuck",
+        statistic=Statistic.STUCK,
         value=found.share,
         bound=found.share,
         levels=(alert, warning),

@@ -7,7 +7,7 @@ from monitor.detection.evidence import Claim, Level
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.stats.kolmogorov_smirnov import two_sample_ks_p_value
-from monitor.types import IncidentKind, Tier
+from monitor.types import IncidentKind, Statistic, Tier
 
 KS_P_VALUE = 0.05
 
@@ -31,7 +31,7 @@ def _psi_claim(prepared: Prepared, measured: Measured, *, column: int) -> Claim 
         for tier, threshold in tier_levels(prepared.drift.tiers)
         if psi > threshold
     )
-    return _claim(column, "psi", value=psi, bound=psi, levels=levels) if levels else None
+    return _claim(column, Statistic.PSI, value=psi, bound=psi, levels=levels) if levels else None
 
 
 def _p_value_claim(prepared: Prepared, measured: Measured, *, column: int) -> Claim | None:
@@ -40,10 +40,10 @@ def _p_value_claim(prepared: Prepared, measured: Measured, *, column: int) -> Cl
     if p_value >= KS_P_VALUE:
         return None
     level = Level(tier=Tier.WARNING, threshold=KS_P_VALUE, in_halves=True, needs_previous=False)
-    return _claim(column, "ks", value=distance, bound=p_value, levels=(level,))
+    return _claim(column, Statistic.KS, value=distance, bound=p_value, levels=(level,))
 
 
-def _claim(column: int, statistic: str, *, value: float, bound: float, levels: tuple[Level, ...]) -> Claim:
+def _claim(column: int, statistic: Statistic, *, value: float, bound: float, levels: tuple[Level, ...]) -> Claim:
     return Claim(
         kind=IncidentKind.DRIFT,
         column=column,

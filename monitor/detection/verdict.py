@@ -7,7 +7,7 @@ from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.results import Finding
 from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
-from monitor.types import IncidentKind, Tier, Verdict
+from monitor.types import IncidentKind, InconclusiveReason, Tier, Verdict
 
 FALSE_DISCOVERY_RATE = 0.05
 
@@ -108,9 +108,9 @@ def calm_below(prepared: Prepared, measured: Measured, findings: tuple[Finding, 
     )
 
 
-def reason_of(prepared: Prepared, measured: Measured) -> str:
-    """Return why no monitored column of a window could be judged, empty when one could."""
+def reason_of(prepared: Prepared, measured: Measured) -> InconclusiveReason:
+    """Return why no monitored column of a window could be judged, `CONCLUSIVE` when one could."""
     if (prepared.monitored & measured.conclusive).any():
-        return ""
+        return InconclusiveReason.CONCLUSIVE
     with_reference = prepared.monitored & (prepared.reference.n > 0)
-    return "too_few_events" if with_reference.any() else "no_reference"
+    return InconclusiveReason.TOO_FEW_EVENTS if with_reference.any() else InconclusiveReason.NO_REFERENCE

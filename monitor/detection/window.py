@@ -21,7 +21,7 @@ from monitor.detection.textbook_rule import textbook_claims
 from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
 from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.stats.columnar import Counts
-from monitor.types import IncidentKind, Scale, Verdict
+from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +146,7 @@ def conclude_window(
     """Return the decision about an examined window; *previous* and *previous_events* as of `decide_window`."""
     measured = examined.measured
     if measured is None:
-        reason = "no_events" if examined.events == 0 else "too_few_events"
+        reason = InconclusiveReason.TOO_FEW_EVENTS if examined.events else InconclusiveReason.NO_EVENTS
         return _inconclusive(prepared, examined, reason)
     before = None
     if previous is not None and previous_events >= prepared.min_events and examined.needs_previous:
@@ -170,7 +170,7 @@ def conclude_window(
 
 
 def _inconclusive(
-    prepared: Prepared, examined: Examined, reason: str, *, findings: tuple[Finding, ...] = ()
+    prepared: Prepared, examined: Examined, reason: InconclusiveReason, *, findings: tuple[Finding, ...] = ()
 ) -> WindowResult:
     return WindowResult(
         verdict=Verdict.INCONCLUSIVE,
@@ -195,7 +195,9 @@ def _findings(
     # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
     # in the column's result, but it is not told a second time as drift, which could ask for a retraining. Another
     # unit moves every value at once: the drift waits from when it is proven, not only from when both halves show it.
-    broken = {evidence.claim.column for evidence in quality if evidence.endured or evidence.claim.statistic == "far"}
+    broken = {
+        evidence.claim.column for evidence in quality if evidence.endured or evidence.claim.statistic is Statistic.FAR
+    }
     kept = [
         evidence
         for evidence in settled
@@ -209,7 +211,7 @@ def _shown_before(
 ) -> bool:
     if claim.kind is IncidentKind.DRIFT:
         return before.proves_psi(claim.column, tier=level.threshold)
-    if claim.statistic == "stuck":
+    if claim.statistic is Statistic.STUCK:
         return before.proves_psi(claim.column, tier=prepared.drift.tiers.warning)
     return share_shown_before(
         prepared, measured, before.sample, column=claim.column, statistic=claim.statistic, tolerance=level.threshold

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from monitor.evaluate.accuracy import JudgedWindow, PerformanceRules, judge_windows
-from monitor.evaluate.results import EvaluationKind, StoredEvaluation
+from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.schedule import ProgressOf
 from monitor.store.accuracy_evaluations import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
 from monitor.store.series import CountedSeries, counted_series
-from monitor.types import Scale, SeriesKey
+from monitor.types import EvaluationKind, Scale, SeriesKey
 from monitor.windows.sliding import ends_covering
 
 MINUTES_AT_ONCE = 5000

@@ -7,11 +7,11 @@ import msgspec
 import sqlalchemy as sa
 
 from monitor.evaluate.pane_loading import PaneRowsReplaced
-from monitor.evaluate.results import EvaluationKind, EvaluationRules, StoredEvaluation
+from monitor.evaluate.results import EvaluationRules, StoredEvaluation
 from monitor.evaluate.revisions import may_drive
 from monitor.evaluate.schedule import Batch, ProgressOf, SeriesWindows, advanced, next_batch
 from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
-from monitor.results import VERSIONS, Finding
+from monitor.results import Finding
 from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import (
     LastRevision,
@@ -24,7 +24,17 @@ from monitor.store.evaluations import (
 from monitor.store.panes import series_began
 from monitor.store.scale_progress import write_progress
 from monitor.store.series import CountedHours, CountedSeries, write_hours
-from monitor.types import OTHER_VERSIONS, IncidentKind, Scale, SeriesKey, Tier, Verdict
+from monitor.types import (
+    OTHER_VERSIONS,
+    EvaluationKind,
+    IncidentKind,
+    InconclusiveReason,
+    Scale,
+    SeriesKey,
+    Statistic,
+    Tier,
+    Verdict,
+)
 from monitor.windows.count_cache import CountsCache
 
 TRIES = 5
@@ -45,7 +55,7 @@ def with_too_many_versions(window: EvaluatedWindow, *, cap: int) -> EvaluatedWin
     finding = Finding(
         kind=IncidentKind.DATA_QUALITY,
         column="",
-        statistic=VERSIONS,
+        statistic=Statistic.VERSIONS,
         tier=Tier.WARNING,
         endured=True,
         value=float(cap + 1),
@@ -59,7 +69,7 @@ def with_too_many_versions(window: EvaluatedWindow, *, cap: int) -> EvaluatedWin
         verdict=Verdict.WARNING if calm else result.verdict,
         findings=(finding, *result.findings) if calm else (*result.findings, finding),
         quality_calm=False,
-        reason="",
+        reason=InconclusiveReason.CONCLUSIVE,
         sentence=sentence if calm else f"{result.sentence} {sentence}",
     )
     return replace(window, result=changed)

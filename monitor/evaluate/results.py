@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import groupby
 
 from monitor.results import WindowResult
 from monitor.settings import Settings
-from monitor.types import Scale, SeriesKey
+from monitor.types import EvaluationKind, Scale, SeriesKey
 from monitor.windows.watermark import Watermark, WatermarkRules, watermark_rules
 
 
@@ -38,13 +37,6 @@ def evaluation_rules(settings: Settings) -> EvaluationRules:
         prediction_topics=settings.predictions_topics,
         revision_seconds=settings.revision_seconds,
     )
-
-
-class EvaluationKind(StrEnum):
-    """What was judged."""
-
-    INPUTS = "inputs"  # drift and data quality of features and predictions
-    PERFORMANCE = "performance"  # accuracy, once truths are in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

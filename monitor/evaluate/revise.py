@@ -21,7 +21,7 @@ from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
 from monitor.store.series import counted_series
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import MINUTE_MILLIS, InconclusiveReason, Scale, Window
 from monitor.windows.sliding import last_end, length_millis
 
 REVISIONS_AT_ONCE = 500
@@ -136,7 +136,11 @@ class _Pass:
 
     def _store(self, judged: Sequence[Judged], reading: ReadingEnds) -> None:
         """Store *judged*; that a window's history was compacted is news only where one of its minutes got events."""
-        news = [one for one in judged if one.window.result.reason != "compacted" or one.window.end in reading.marked]
+        news = [
+            one
+            for one in judged
+            if one.window.result.reason is not InconclusiveReason.COMPACTED or one.window.end in reading.marked
+        ]
         self.stored += self._turn.store(news)
 
     def _judged_again(

@@ -19,7 +19,7 @@ from monitor.detection import (
 )
 from monitor.evaluate.pane_loading import StepSums
 from monitor.results import WindowResult
-from monitor.types import Scale, Season, Verdict, Window
+from monitor.types import InconclusiveReason, Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
 from monitor.windows.count_cache import CountsCache, RowIds, total
 from monitor.windows.sliding import (
@@ -103,13 +103,15 @@ def evaluate_windows(
                 yield window
             elif decision.problem:
                 sentence = f"Inconclusive: there is no usable reference. {decision.problem}"
-                yield _described(window, decision, _inconclusive(window.rows, "no_reference", sentence))
+                yield _described(
+                    window, decision, _inconclusive(window.rows, InconclusiveReason.NO_REFERENCE, sentence)
+                )
             elif is_blind(window.window, decision.blind):
-                yield _described(window, decision, _inconclusive(window.rows, "blind"))
+                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.BLIND))
             elif not _comparable(window.rows, decision):
-                yield _described(window, decision, _inconclusive(window.rows, "new_cells"))
+                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.NEW_CELLS))
             elif is_filling(window.window, since=since):
-                yield _described(window, decision, _inconclusive(window.rows, "filling"))
+                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.FILLING))
             else:
                 result, beside = _decided(window, decision, loaded, sums, hours, since=since)
                 yield _described(window, decision, result, beside=beside)
@@ -154,7 +156,7 @@ def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindo
             previous_events=sum(row.events for row in before),
             sampled=sum(row.sampled for row in rows),
             step_sampled=None,
-            result=_inconclusive(rows, "compacted"),
+            result=_inconclusive(rows, InconclusiveReason.COMPACTED),
         )
 
 
@@ -162,7 +164,7 @@ def _comparable(rows: Sequence[PaneRow], decision: ModelDecision) -> bool:
     return all(row.cells_id == decision.cells_id for row in rows)
 
 
-def _inconclusive(rows: Sequence[PaneRow], reason: str, sentence: str = "") -> WindowResult:
+def _inconclusive(rows: Sequence[PaneRow], reason: InconclusiveReason, sentence: str = "") -> WindowResult:
     return WindowResult(
         verdict=Verdict.INCONCLUSIVE,
         events=sum(row.events for row in rows),
@@ -172,11 +174,12 @@ def _inconclusive(rows: Sequence[PaneRow], reason: str, sentence: str = "") -> W
 
 
 _SENTENCES = {
-    "filling": "Inconclusive: the series is younger than the window, which is filling.",
-    "new_cells": "Inconclusive: new cells took effect, the window is filling.",
-    "blind": "Inconclusive: records of the model are missing, it stands or stood still in a partition: see"
-    " `driftline status`.",
-    "compacted": "Inconclusive: the window cuts into history that had been compacted before it could be judged.",
+    InconclusiveReason.FILLING: "Inconclusive: the series is younger than the window, which is filling.",
+    InconclusiveReason.NEW_CELLS: "Inconclusive: new cells took effect, the window is filling.",
+    InconclusiveReason.BLIND: "Inconclusive: records of the model are missing, it stands or stood still in a"
+    " partition: see `driftline status`.",
+    InconclusiveReason.COMPACTED: "Inconclusive: the window cuts into history that had been compacted before it could"
+    " be judged.",
 }
 
 

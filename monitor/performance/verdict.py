@@ -8,7 +8,7 @@ from monitor.performance.error_detector import LastingErrors, StepTruths, lastin
 from monitor.results import Finding, WindowResult
 from monitor.spec.model import AccuracySpec, ModelSpec, Task
 from monitor.stats.proportions import Interval, wilson_interval
-from monitor.types import IncidentKind, Scale, Tier, Verdict
+from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Tier, Verdict
 
 REFERENCE_CONFIDENCE = 0.95
 """Of the interval around the reference's accuracy: it is measured once, and the allowed drop comes on top."""
@@ -73,7 +73,7 @@ def is_mature(counts: PerformanceCounts, spec: AccuracySpec) -> bool:
 
 def immature(counts: PerformanceCounts) -> WindowResult:
     """Return the answer for a window that was mature before truths were withdrawn or predictions came."""
-    return WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason="immature")
+    return WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason=InconclusiveReason.IMMATURE)
 
 
 def judge_accuracy(
@@ -96,7 +96,9 @@ def judge_accuracy(
         measurable: False (regression): inconclusive, a number that is not measured is neither good nor bad.
     """
     if not measurable:
-        result = WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason="not_measured")
+        result = WindowResult(
+            verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason=InconclusiveReason.NOT_MEASURED
+        )
         return JudgedAccuracy(accuracy=None, interval=None, result=result)
     interval = wilson_interval(counts.correct, counts.labelled, confidence=spec.confidence)
     accuracy = counts.correct / counts.labelled
@@ -194,7 +196,7 @@ def _finding(*, tier: Tier, value: float, bound: float, threshold: float, senten
     return Finding(
         kind=IncidentKind.PERFORMANCE,
         column="",
-        statistic="accuracy",
+        statistic=Statistic.ACCURACY,
         tier=tier,
         endured=True,  # the proof counts its own steps, and a mature window is judged once
         value=value,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from monitor.planning.power import events_needed
 from monitor.planning.results import Advice, ScalePlan
 from monitor.planning.situation import Situation
-from monitor.types import MINUTE_MILLIS, Tier
+from monitor.types import MINUTE_MILLIS, Calibration, Tier
 
 PSI = 0.3
 WORTH_SAYING = 1.1
@@ -127,7 +127,7 @@ def _time(situation: Situation) -> Iterator[Advice]:
 
 
 def _is_unmeasured(plan: ScalePlan) -> bool:
-    return all(column.status != "measured" for column in plan.columns if column.bins > 1)
+    return all(column.status is not Calibration.MEASURED for column in plan.columns if column.bins > 1)
 
 
 def _names(plans: list[ScalePlan]) -> str:

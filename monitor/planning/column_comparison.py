@@ -8,7 +8,7 @@ from monitor.arrays import Float64s
 from monitor.detection import Prepared
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold
-from monitor.types import Scale
+from monitor.types import Calibration, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Comparison:
     kappa: float
     kappa_half: float
     nu: float
-    status: str
+    status: Calibration
     alpha: float
 
     def values(self, events: float) -> float:
@@ -76,7 +76,7 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
             kappa=float(movement.kappa[index]),
             kappa_half=float(movement.kappa_half[index]),
             nu=float(movement.nu[index]),
-            status=movement.statuses[index],
+            status=movement.calibrations[index],
             alpha=prepared.alpha,
         )
         for index in judged

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.reference.profile import ReferenceProfile
-from monitor.types import MINUTE_MILLIS
+from monitor.types import MINUTE_MILLIS, Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class ColumnPlan:
     concludes: bool
     kappa: float
     nu: float
-    status: str
+    status: Calibration
     moves: float
     proven_from: float | None
     blunt: bool

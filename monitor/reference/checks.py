@@ -7,7 +7,7 @@ from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec
-from monitor.types import MINUTE_MILLIS, span_text
+from monitor.types import MINUTE_MILLIS, Calibration, span_text
 
 AGAIN = "run `driftline init` again"
 ANYTIME_LENGTH = 10  # minutes over which a column of `rule: anytime` must hold still
@@ -76,7 +76,7 @@ def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, .
 
 
 def _nearest_measured(column: ColumnReference, length: int) -> int | None:
-    measured = [each for each, movement in column.movement.items() if movement.status == "measured"]
+    measured = [each for each, movement in column.movement.items() if movement.status is Calibration.MEASURED]
     return min(measured, key=lambda each: (abs(each - length), each), default=None)
 
 
@@ -97,7 +97,10 @@ def uncalibrated_lengths(spec: ModelSpec, profile: ReferenceProfile) -> tuple[in
         if cells.role is not ColumnRole.LATENCY and (cells.name not in spec.columns or spec.columns[cells.name].monitor)
     ]
     known = {
-        length for column in judged for length, movement in column.movement.items() if movement.status != "uncalibrated"
+        length
+        for column in judged
+        for length, movement in column.movement.items()
+        if movement.status is not Calibration.UNCALIBRATED
     }
     return tuple(scale.length for scale in spec.scales if scale.length not in known)
 
@@ -143,7 +146,10 @@ def measured_lengths(profile: ReferenceProfile, lengths: Sequence[int]) -> tuple
     return tuple(
         length
         for length in lengths
-        if any(length in column.movement and column.movement[length].status == "measured" for column in profile.columns)
+        if any(
+            length in column.movement and column.movement[length].status is Calibration.MEASURED
+            for column in profile.columns
+        )
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
 from monitor.reference.profile import Movement
 from monitor.stats.natural_movement import natural_movement, natural_share_movement
-from monitor.types import MINUTE_MILLIS
+from monitor.types import MINUTE_MILLIS, Calibration
 
 MAXIMUM_BLOCKS = 50_000
 MAXIMUM_BLOCK_COUNTS = 1 << 26  # 256 MiB of uint32: a profile must fit in memory, however many columns it has
@@ -92,13 +92,13 @@ def column_movements(
     bins = bin_counts.shape[1]
     movements: dict[int, Movement] = {}
     # A single bin cannot move; nu stays positive because chi-squared needs a degree of freedom.
-    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status="uncalibrated")
+    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
     for length in sorted(set(lengths)):
         blocks = disjoint_blocks(bin_counts, starts=starts, block_minutes=block_minutes, length=length)
         measured = natural_movement(blocks) if bins > 1 else None
         if measured is not None:
-            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status="measured")
-            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status="estimated")
+            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.MEASURED)
+            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.ESTIMATED)
         else:
             movements[length] = shorter
     return movements

@@ -9,7 +9,7 @@ import zstandard
 from monitor.arrays import Int64s, UInt32s
 from monitor.errors import SpecError
 from monitor.reference.layout import CellsLayout
-from monitor.types import Season
+from monitor.types import Calibration, Season
 
 PROFILE_FORMAT = 1
 
@@ -20,12 +20,11 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kappa: Variance added to the sampling variance.
         nu: Degrees of freedom of the blocks' PSI.
-        status: ``measured``, ``estimated`` (taken from the next shorter length) or ``uncalibrated``.
     """
 
     kappa: float
     nu: float
-    status: str
+    status: Calibration
 
 
 class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.movement import TimeBlocks, grouped_blocks
 from monitor.reference.profile import ColumnReference, Movement
 from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
-from monitor.types import HOUR_MILLIS, Season
+from monitor.types import HOUR_MILLIS, Calibration, Season
 
 DAY_MILLIS = 24 * HOUR_MILLIS
 DAYS_AT_LEAST = {Season.HOUR_OF_DAY: 5, Season.HOUR_OF_WEEK: 14}
@@ -47,15 +47,15 @@ def seasonal_movements(
     bins = bin_counts.shape[1]
     hours = np.array(starts, dtype=np.int64) // HOUR_MILLIS % season.hours
     movements: dict[int, Movement] = {}
-    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status="uncalibrated")
+    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
     for length in sorted(set(lengths)):
         measured = None
         if bins > 1:
             found = _hourly_blocks(bin_counts, hours, starts=starts, block_minutes=block_minutes, length=length)
             measured = seasonal_movement(found, profiles=season.hours)
         if measured is not None:
-            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status="measured")
-            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status="estimated")
+            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.MEASURED)
+            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.ESTIMATED)
         else:
             movements[length] = shorter
     return movements
@@ -92,8 +92,8 @@ def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *,
         length
         for length, movement in plain.items()
         if length <= DECIDING_LENGTH_AT_MOST
-        and movement.status == "measured"
-        and seasonal.get(length, movement).status == "measured"
+        and movement.status is Calibration.MEASURED
+        and seasonal.get(length, movement).status is Calibration.MEASURED
         and length in seasonal
     ]
     if not measured:

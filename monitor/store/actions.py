@@ -2,32 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
 from monitor.store.schema import action
-
-
-class ActionKind(StrEnum):
-    """What is asked of another system."""
-
-    RETRAINING = "retraining"
-    ROLLBACK = "rollback"
-
-
-class ActionState(StrEnum):
-    """Where an action stands."""
-
-    REFUSED = "refused"
-    DRY_RUN = "dry_run"
-    DISPATCHING = "dispatching"
-    ACCEPTED = "accepted"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  # sent, and no answer came in time
-    EXPIRED = "expired"
+from monitor.types import ActionKind, ActionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

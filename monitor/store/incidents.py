@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from monitor.clock import to_datetime
 from monitor.reference.rolling import Interval
 from monitor.store.schema import evaluation, incident, model, performance_evaluation, series, transition
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, IncidentKind, Tier, Verdict
+from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier, Verdict
 
 _BAD = (Verdict.WARNING.value, Verdict.ALERT.value, Verdict.CRITICAL.value)
 _HOUR = 60  # minutes before its first window's end, where no window of an incident's first end is known
@@ -23,7 +23,7 @@ class IncidentRow:
     model_id: int
     version: str
     kind: IncidentKind
-    status: str
+    status: IncidentStatus
     tier: Tier
     state: str
     first_end: int
@@ -80,7 +80,7 @@ def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, no
     """Insert or replace the incidents by id."""
     for row in rows:
         values = {
-            "status": row.status,
+            "status": row.status.value,
             "tier": int(row.tier),
             "state": row.state,
             "last_end": row.last_end,
@@ -143,7 +143,7 @@ def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of sever
         model_id=row.model_id,
         version=row.version,
         kind=IncidentKind(row.kind),
-        status=row.status,
+        status=IncidentStatus(row.status),
         tier=Tier(row.tier),
         state=row.state,
         first_end=row.first_end,
@@ -167,7 +167,10 @@ def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> 
         .order_by(incident.c.first_end)
     )
     return tuple(
-        Interval(row.first_end - row.length * MINUTE_MILLIS, None if row.status == "open" else row.resolved_end)
+        Interval(
+            row.first_end - row.length * MINUTE_MILLIS,
+            None if row.status == IncidentStatus.OPEN else row.resolved_end,
+        )
         for row in connection.execute(query)
     )
 

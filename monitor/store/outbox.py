@@ -2,29 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
 from monitor.store.schema import action, endpoint, model, outbox
-
-
-class EffectKind(StrEnum):
-    """What is sent: word to people, or a request to another system."""
-
-    NOTIFICATION = "notification"
-    ACTION = "action"
-
-
-class DeliveryState(StrEnum):
-    """Where an outbox row stands."""
-
-    PENDING = "pending"
-    DONE = "done"
-    DEAD = "dead"
-    EXPIRED = "expired"
+from monitor.types import DeliveryState, EffectKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import evaluated_until, input_offset, metadata, series
-from monitor.types import HOUR_MILLIS, TopicRole
+from monitor.types import HOUR_MILLIS, DeliveryState, IncidentStatus, TopicRole
 
 ROWS_AT_ONCE = 5000
 
@@ -111,16 +111,18 @@ INCIDENTS_AT_ONCE = 200
 
 # One with a delivery that is still to be made stays until it is made. Open ones stay however old they are.
 _RESOLVED = sa.text(
-    """
+    f"""
     SELECT id FROM incident
-    WHERE status = 'resolved' AND changed_at < now() - make_interval(days => :days)
-      AND NOT EXISTS (SELECT FROM outbox WHERE outbox.incident_id = incident.id AND outbox.state = 'pending')
+    WHERE status = '{IncidentStatus.RESOLVED}' AND changed_at < now() - make_interval(days => :days)
+      AND NOT EXISTS (
+        SELECT FROM outbox WHERE outbox.incident_id = incident.id AND outbox.state = '{DeliveryState.PENDING}'
+      )
       AND NOT EXISTS (
         SELECT FROM action JOIN outbox ON outbox.action_id = action.id
-        WHERE action.incident_id = incident.id AND outbox.state = 'pending'
+        WHERE action.incident_id = incident.id AND outbox.state = '{DeliveryState.PENDING}'
       )
     ORDER BY changed_at LIMIT :limit FOR UPDATE SKIP LOCKED
-    """
+    """  # noqa: S608  # constants
 )
 _OF_INCIDENTS = (
     "DELETE FROM outbox WHERE incident_id = ANY(CAST(:ids AS uuid[]))",

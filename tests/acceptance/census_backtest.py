@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
-from monitor.evaluate import EvaluationKind
 from monitor.reference.profile import decode_profile
 from monitor.result_codec import encode_result
 from monitor.spec.file import read_spec
+from monitor.types import EvaluationKind
 
 
 def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int, delay_millis: int) -> BacktestOutcome:

@@ -10,12 +10,12 @@ from sqlalchemy import Engine
 from alerting.model_turn import AdvanceReport, advance_model
 from monitor.settings import Settings
 from monitor.store import schema
-from monitor.store.actions import ActionKind, ActionState, actions_of_model, granted_actions
+from monitor.store.actions import actions_of_model, granted_actions
 from monitor.store.configuration import AppliedModel
 from monitor.store.engine import make_engine
 from monitor.store.incidents import newest_incidents, transitions_of
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, IncidentKind, SeriesKey, Stage
+from monitor.types import MINUTE_MILLIS, ActionKind, ActionState, IncidentKind, SeriesKey, Stage
 from tests.alerting_story import ScriptedEvaluator, action, apply_story, body_of, deploy, webhook
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)

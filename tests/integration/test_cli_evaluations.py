@@ -13,7 +13,7 @@ from monitor.spec.model import FurtherStatistic
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.series import ensure_series
 from monitor.store.views.evaluations import shown_evaluations
-from monitor.types import MINUTE_MILLIS, ModelKey, SeriesKey, Verdict
+from monitor.types import MINUTE_MILLIS, InconclusiveReason, ModelKey, SeriesKey, Verdict
 from tests.factories import START, apply_credit_model
 from tests.integration.test_cli import document, run
 from tests.unit.detection.streams import HOUR, count, prepared_of
@@ -59,7 +59,10 @@ def evaluated(engine: sa.Engine) -> sa.Engine:
         ids = ensure_series(connection, set(keys))
         calm, moved = drifted(0.0), drifted(0.7)
         none = WindowResult(
-            verdict=Verdict.INCONCLUSIVE, events=0, reason="no_events", sentence="Inconclusive: no events."
+            verdict=Verdict.INCONCLUSIVE,
+            events=0,
+            reason=InconclusiveReason.NO_EVENTS,
+            sentence="Inconclusive: no events.",
         )
         for key, end, revision, result in (
             (keys[0], END - 2 * STEP, 0, calm),

@@ -21,11 +21,12 @@ from alerting.rounds import Rounds
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
-from monitor.store.actions import ActionState, granted_actions
+from monitor.store.actions import granted_actions
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import list_endpoints
-from monitor.store.outbox import DeliveryState, OutboxRow, claim, close, list_outbox
+from monitor.store.outbox import OutboxRow, claim, close, list_outbox
+from monitor.types import ActionState, DeliveryState
 from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_story, webhook
 from tests.receiver import Answer, Receiver, receiver
 

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.detection import decide_window, prepare
-from monitor.evaluate import EvaluationBatch, EvaluationKind, EvaluationRules, Evaluator
+from monitor.evaluate import EvaluationBatch, EvaluationRules, Evaluator
 from monitor.result_codec import decode_result, encode_result
 from monitor.store.configuration import load_reference
 from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.schema import cells, evaluation, pane
-from monitor.types import MINUTE_MILLIS, Scale, Verdict, Window
+from monitor.types import MINUTE_MILLIS, EvaluationKind, Scale, Verdict, Window
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.counted_model import (
     START,

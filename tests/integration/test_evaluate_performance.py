@@ -4,10 +4,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.evaluate import EvaluationKind, EvaluationRules, Evaluator, StoredEvaluation
+from monitor.evaluate import EvaluationRules, Evaluator, StoredEvaluation
 from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
-from monitor.types import MINUTE_MILLIS, Verdict
+from monitor.types import MINUTE_MILLIS, EvaluationKind, Verdict
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.counted_model import START, CountedModel, apply_counted_model, set_watermark, write_pane
 

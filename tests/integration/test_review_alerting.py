@@ -11,8 +11,7 @@ from alerting.delivery.deliver import deliver_to_endpoint, endpoints_with_work, 
 from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.database_clock import database_now_millis
-from monitor.store.outbox import DeliveryState
-from monitor.types import IncidentKind, Stage
+from monitor.types import DeliveryState, IncidentKind, Stage
 from tests.alerting_story import ScriptedEvaluator, action, apply_story, deploy, webhook
 from tests.integration.test_alerting_advance import DAY, HOOK, HOUR, STEP, WIDE, advance, outbox_of, refusals
 from tests.integration.test_delivery import SECRET, ask_for_retraining, deliver_all, delivery, the_request

@@ -7,9 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.evaluate import Evaluator
-from monitor.results import VERSIONS
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Verdict
+from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Statistic, Verdict
 from tests.integration.counted_model import START, apply_counted_model, write_panes
 from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move
 
@@ -39,7 +38,7 @@ def test_every_window_of_other_says_that_there_are_too_many_versions(engine: Eng
     assert len(of_others) > 20
     for evaluation in of_others:
         (finding,) = evaluation.result.of_kind(IncidentKind.DATA_QUALITY)
-        assert (finding.statistic, finding.threshold, finding.column) == (VERSIONS, 7.0, "")
+        assert (finding.statistic, finding.threshold, finding.column) == (Statistic.VERSIONS, 7.0, "")
         assert "more than 7 had events within a week" in finding.sentence
         assert evaluation.result.verdict is Verdict.WARNING
         assert evaluation.result.quality_calm is False

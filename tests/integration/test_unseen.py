@@ -21,7 +21,7 @@ from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.schema import input_offset, unseen_value
 from monitor.store.series import ensure_series
 from monitor.store.unseen_values import UnseenDelta, append_unseen, merge_unseen, unseen_values
-from monitor.types import MINUTE_MILLIS, IncidentKind, PartitionKey, SeriesKey
+from monitor.types import MINUTE_MILLIS, IncidentKind, PartitionKey, SeriesKey, Statistic
 from tests.alerting_story import SCALE, ScriptedEvaluator, apply_story, body_of, webhook
 
 HOUR = 60 * MINUTE_MILLIS
@@ -173,7 +173,7 @@ def play_unseen(engine: Engine, *, alerting: str) -> tuple[str, dict[str, object
     story = ScriptedEvaluator()
     story.play(
         applied, "aa", start=T0 + SCALE.length * MINUTE_MILLIS, kind=IncidentKind.DATA_QUALITY, column="region",
-        statistic="unseen",
+        statistic=Statistic.UNSEEN,
     )  # fmt: skip
     advance_model(engine, applied, story, Settings(), now_millis=T0 + HOUR)
     with engine.connect() as connection:

@@ -17,7 +17,7 @@ from monitor.results import (
     WindowResult,
     nothing_moved_sentence,
 )
-from monitor.types import IncidentKind, Tier, Verdict
+from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, Verdict
 
 NUMBERS = st.none() | st.just(0.0) | st.floats(min_value=-1e300, max_value=1e300, allow_nan=False)
 INTEGERS = st.integers(min_value=-(2**62), max_value=2**62)
@@ -42,7 +42,7 @@ def results(draw: st.DrawFn) -> WindowResult:
         moved=tuple(names[:1]),
         calm_below=draw(calm),
         quality_calm=draw(st.none() | st.booleans()),
-        reason=draw(st.sampled_from(["", "filling", "new_cells"])),
+        reason=draw(st.sampled_from(InconclusiveReason)),
         sentence=draw(sentence),
     )
 
@@ -60,12 +60,12 @@ def column(draw: st.DrawFn, name: str, events: int) -> ColumnResult:
         ks=draw(NUMBERS),
         ks_bound=draw(NUMBERS),
         phi=draw(NUMBERS),
-        calibration=draw(st.sampled_from(["", "estimated", "uncalibrated", "something new"])),
+        calibration=draw(st.sampled_from([None, *Calibration])),
         missing=draw(st.sampled_from([missing, 0.123456789])),
         invalid=invalid,
         unseen=unseen,
         further=draw(further),
-        inconclusive=draw(st.sampled_from(["", "too_few_events", "no_reference"])),
+        inconclusive=draw(st.sampled_from(InconclusiveReason)),
     )
 
 
@@ -74,7 +74,7 @@ def finding(draw: st.DrawFn, name: str) -> Finding:
     return Finding(
         kind=draw(st.sampled_from(IncidentKind)),
         column=name,
-        statistic="psi",
+        statistic=Statistic.PSI,
         tier=draw(st.sampled_from(Tier)),
         endured=draw(st.booleans()),
         value=draw(st.floats(allow_nan=False, allow_infinity=False)),

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element
 
 from driftline.backtest.page.html import Content, element, sentence
 from driftline.backtest.report.schema import (
+    ActionOutcome,
     ActionPart,
     BacktestReport,
     ColumnPart,
@@ -13,11 +14,12 @@ from driftline.backtest.report.schema import (
     SegmentPart,
 )
 from driftline.backtest.report.wording import (
+    INCONCLUSIVE,
+    OUTCOMES,
     RULE_NAMES,
     columns_text,
     comparison,
     counted,
-    explained_inconclusive,
     kind_text,
     moment_text,
     open_text,
@@ -148,7 +150,7 @@ def _reasons(scale: ScalePart) -> str:
     if not scale.windows:
         return "no window ended in the history"
     return ", ".join(
-        f"{explained_inconclusive(reason)} ({percent_text(count / scale.windows)})"
+        f"{INCONCLUSIVE[reason]} ({percent_text(count / scale.windows)})"
         for reason, count in scale.inconclusive.items()
     )
 
@@ -196,13 +198,10 @@ def actions_table(actions: Sequence[ActionPart]) -> Element:
     )
 
 
-def badge_of(outcome: str) -> Element:
+def badge_of(outcome: ActionOutcome) -> Element:
     """Return an action's outcome as a label."""
-    return element(
-        "span",
-        "would be asked" if outcome == "asked" else "refused",
-        class_=f"badge {'alert' if outcome == 'asked' else 'quiet'}",
-    )
+    style = "alert" if outcome is ActionOutcome.ASKED else "quiet"
+    return element("span", OUTCOMES[outcome], class_=f"badge {style}")
 
 
 def segments_table(segments: Sequence[SegmentPart]) -> Element:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
+from alerting.incidents.state import Step
 from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
@@ -113,7 +114,7 @@ def _spans(incident: IncidentPart, *, until: int) -> Iterator[tuple[int, int, st
     for step in incident.steps:
         if begun is not None:
             yield millis_of(begun.at), millis_of(step.at), begun.tier
-        begun = None if step.step == "resolved" else step
+        begun = None if step.step is Step.RESOLVED else step
     if begun is not None:
         yield millis_of(begun.at), until, begun.tier
 

@@ -26,6 +26,7 @@ from driftline.backtest.report.paging_load import (
 from driftline.backtest.report.schema import (
     AccuracyPart,
     AccuracyPoint,
+    ActionOutcome,
     ActionPart,
     BacktestReport,
     ChartsPart,
@@ -41,7 +42,7 @@ from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
-from monitor.types import MINUTE_MILLIS, IncidentKind, Verdict, span_text
+from monitor.types import MINUTE_MILLIS, ActionState, IncidentKind, Verdict, span_text
 
 HOUR = 60
 
@@ -139,12 +140,12 @@ def action_parts(outcome: BacktestOutcome) -> tuple[ActionPart, ...]:
 
 
 def _action_part(action: ProposedAction) -> ActionPart:
-    refused = action.state == "refused"
+    refused = action.state is ActionState.REFUSED
     return ActionPart(
         incident=action.incident_id,
         at=iso_utc(action.end),
         action=action.kind,
-        outcome="refused" if refused else "asked",
+        outcome=ActionOutcome.REFUSED if refused else ActionOutcome.ASKED,
         reason=action.reason,
         explanation=explained_action(action.reason, refused=refused),
         from_version=action.from_version,

@@ -12,11 +12,10 @@ from driftline.backtest.psi_history import TimeBuckets
 from driftline.backtest.report.schema import ColumnPart, PsiTrack, ScalePart, SegmentPart
 from monitor.arrays import Float32s
 from monitor.clock import iso_utc
-from monitor.evaluate.results import EvaluationKind
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import ALL_SEGMENT, IncidentKind, Scale, Tier, Verdict, span_text
+from monitor.types import ALL_SEGMENT, EvaluationKind, IncidentKind, Scale, Tier, Verdict, span_text
 from monitor.windows.sliding import step_millis
 
 TRACKS_SHOWN = 6

@@ -1,6 +1,11 @@
 """The JSON document of a backtest."""
 
+from enum import StrEnum
+
 import msgspec
+
+from alerting.incidents.state import Step
+from monitor.types import ActionKind, InconclusiveReason
 
 FORMAT = 1
 
@@ -67,7 +72,7 @@ class StepPart(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     window_end: str
     scale: str
-    step: str
+    step: Step
     reason: str
     tier: str
     told: bool
@@ -75,18 +80,24 @@ class StepPart(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class ActionOutcome(StrEnum):
+    """What became of an action that an incident asked for."""
+
+    ASKED = "asked"
+    REFUSED = "refused"
+
+
 class ActionPart(msgspec.Struct, frozen=True, kw_only=True):
     """What an incident would have asked of another system.
 
     Attributes:
-        outcome: ``asked`` or ``refused``.
         reason: Of a closed list; *explanation* is for people.
     """
 
     incident: str
     at: str
-    action: str
-    outcome: str
+    action: ActionKind
+    outcome: ActionOutcome
     reason: str
     explanation: str
     from_version: str
@@ -243,7 +254,7 @@ class ScalePart(msgspec.Struct, frozen=True, kw_only=True):
     warning: int
     alert: int
     critical: int
-    inconclusive: dict[str, int]
+    inconclusive: dict[InconclusiveReason, int]
     first_judged: str | None
     typical_events: int
     incidents: int

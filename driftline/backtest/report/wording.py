@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome
-from driftline.backtest.report.schema import BacktestReport, IncidentPart, RuleFigures, ScalePart
+from driftline.backtest.report.schema import ActionOutcome, BacktestReport, IncidentPart, RuleFigures, ScalePart
 from monitor.clock import iso_utc
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.actions import ActionMode
 from monitor.spec.model import ModelSpec
-from monitor.types import span_text
+from monitor.types import InconclusiveReason, span_text
 
 REFUSALS = {
     Refusal.MODE_OFF: "the spec turns this action off",
@@ -35,15 +35,18 @@ REFUSALS = {
 }
 
 INCONCLUSIVE = {
-    "filling": "not full yet",
-    "too_few_events": "too few events",
-    "no_events": "no events",
-    "no_reference": "no reference",
-    "new_cells": "new cells, filling",
-    "compacted": "compacted history",
-    "immature": "truths missing",
-    "not_measured": "not measured",
+    InconclusiveReason.FILLING: "not full yet",
+    InconclusiveReason.TOO_FEW_EVENTS: "too few events",
+    InconclusiveReason.NO_EVENTS: "no events",
+    InconclusiveReason.NO_REFERENCE: "no reference",
+    InconclusiveReason.NEW_CELLS: "new cells, filling",
+    InconclusiveReason.BLIND: "records missing",
+    InconclusiveReason.COMPACTED: "compacted history",
+    InconclusiveReason.IMMATURE: "truths missing",
+    InconclusiveReason.NOT_MEASURED: "not measured",
 }
+
+OUTCOMES = {ActionOutcome.ASKED: "would be asked", ActionOutcome.REFUSED: "refused"}
 
 DAY_MILLIS = 86_400_000
 MOSTLY = 0.5
@@ -55,11 +58,6 @@ def explained_action(reason: str, *, refused: bool) -> str:
         return REFUSALS[Refusal(reason)]
     kind, _, tier = reason.rpartition("_")
     return f"{kind.replace('_', ' ')} incident at tier {tier}"
-
-
-def explained_inconclusive(reason: str) -> str:
-    """Return why a window could not be judged."""
-    return INCONCLUSIVE.get(reason, reason.replace("_", " "))
 
 
 def headline(report: BacktestReport) -> str:
@@ -178,16 +176,16 @@ def _silent_scales(outcome: BacktestOutcome, scales: tuple[ScalePart, ...], *, m
         if scale.windows == 0:
             yield f"{scale.scale}: no window ended in the history."
             continue
-        reason, count = max(scale.inconclusive.items(), key=lambda each: each[1], default=("", 0))
-        if count < MOSTLY * scale.windows:
+        reason = max(scale.inconclusive, key=scale.inconclusive.__getitem__, default=InconclusiveReason.CONCLUSIVE)
+        if scale.inconclusive.get(reason, 0) < MOSTLY * scale.windows:
             continue
         share = "no window" if scale.judged == 0 else f"only {scale.judged:,} of {scale.windows:,} windows"
-        if reason == "filling":
+        if reason is InconclusiveReason.FILLING:
             yield (
                 f"{scale.scale}: {share} could be judged, for a window counts from when it is full and the history"
                 f" has {outcome.days:.1f} days; what this scale would see is not shown here."
             )
-        elif reason == "too_few_events":
+        elif reason is InconclusiveReason.TOO_FEW_EVENTS:
             yield (
                 f"{scale.scale}: {share} could be judged; the others have under {min_events:,} events"
                 f" (typically {scale.typical_events:,}). `driftline plan` says what would."

@@ -13,10 +13,11 @@ from monitor.detection.reference_diff import ColumnDifference, reference_differe
 from monitor.planning import Traffic
 from monitor.planning.reference_report import ColumnSight, ReferenceSight, reference_sight
 from monitor.planning.results import ColumnPlan
+from monitor.types import Calibration
 
 UNKNOWN_TRAFFIC = 100.0  # events a minute
 
-_MARKS = {"measured": "", "estimated": "~", "uncalibrated": "?"}
+_MARKS = {Calibration.MEASURED: "", Calibration.ESTIMATED: "~", Calibration.UNCALIBRATED: "?"}
 _LEGEND = (
     "At each scale: the PSI from which on a warning is proven in a window of so many events, and how much more the "
     "column moves than chance makes it (×1: not at all). ~ estimated from a shorter scale, ? not calibrated, never: "

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from monitor.store.schema.columns import json_column, metadata, wall
+from monitor.types import DeadLetterReason
 
 input_offset = sa.Table(
     "input_offset",
@@ -157,7 +158,9 @@ dead_letter = sa.Table(
         "namespace",
         "model",
         "id",
-        postgresql_where=sa.text("replayed_at IS NULL AND reason IN ('parked', 'spec_unreadable')"),
+        postgresql_where=sa.text(
+            f"replayed_at IS NULL AND reason IN ('{DeadLetterReason.PARKED}', '{DeadLetterReason.SPEC_UNREADABLE}')"
+        ),
     ),
 )
 

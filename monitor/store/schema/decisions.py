@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import UUID
 
 from monitor.store.schema.columns import json_column, metadata, wall
+from monitor.types import DeliveryState, IncidentStatus
 
 # Both tables of evaluations have a partition per week of `window_end`, see `monitor.store.time_partitions`. `id` and
 # `result` are of the version before results were packed, which may still be running; nothing fills them now.
@@ -104,7 +105,7 @@ incident = sa.Table(
     wall("opened_at"),
     wall("changed_at"),
     sa.Index(None, "model_id", "version", "kind"),
-    sa.Index("ix_incident_resolved", "changed_at", postgresql_where=sa.text("status = 'resolved'")),
+    sa.Index("ix_incident_resolved", "changed_at", postgresql_where=sa.text(f"status = '{IncidentStatus.RESOLVED}'")),
 )
 
 transition = sa.Table(  # every step of an incident with its reason; append-only
@@ -177,5 +178,5 @@ outbox = sa.Table(
     sa.Index(None, "incident_id"),
     sa.Index(None, "action_id"),
     sa.Index("ix_outbox_closed_at", "closed_at", postgresql_where=sa.text("closed_at IS NOT NULL")),
-    sa.Index("ix_outbox_due", "next_attempt_at", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("ix_outbox_due", "next_attempt_at", postgresql_where=sa.text(f"state = '{DeliveryState.PENDING}'")),
 )

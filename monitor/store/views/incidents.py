@@ -8,7 +8,16 @@ from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
-from monitor.types import HOUR_MILLIS, IncidentKind, ModelKey, Tier
+from monitor.types import (
+    HOUR_MILLIS,
+    ActionKind,
+    ActionState,
+    DeliveryState,
+    IncidentKind,
+    IncidentStatus,
+    ModelKey,
+    Tier,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +28,7 @@ class IncidentHead:
     model: ModelKey
     version: str
     kind: IncidentKind
-    status: str
+    status: IncidentStatus
     tier: Tier
     first_end: int
     last_end: int
@@ -46,8 +55,8 @@ class StoryAction:
 
     id: str
     incident_id: str
-    kind: str
-    state: str
+    kind: ActionKind
+    state: ActionState
     reason: str
     from_version: str
     to_version: str | None
@@ -62,7 +71,7 @@ class StoryDelivery:
     incident_id: str | None
     event_type: str
     endpoint: str
-    state: str
+    state: DeliveryState
     attempts: int
     last_status: int | None
     last_error: str | None
@@ -96,7 +105,7 @@ def list_heads(connection: sa.Connection, *, open_only: bool, limit: int) -> tup
     """Return incidents, the newest change first."""
     query = _heads().order_by(incident.c.changed_at.desc(), incident.c.id).limit(limit)
     if open_only:
-        query = query.where(incident.c.status == "open")
+        query = query.where(incident.c.status == IncidentStatus.OPEN.value)
     return tuple(_head(row) for row in connection.execute(query))
 
 
@@ -116,8 +125,8 @@ def actions_of(connection: sa.Connection, incident_id: str) -> tuple[StoryAction
         StoryAction(
             id=str(row.id),
             incident_id=str(row.incident_id),
-            kind=row.kind,
-            state=row.state,
+            kind=ActionKind(row.kind),
+            state=ActionState(row.state),
             reason=row.reason,
             from_version=row.from_version,
             to_version=row.to_version,
@@ -141,7 +150,7 @@ def deliveries_of(connection: sa.Connection, incident_id: str | None = None) -> 
             incident_id=None if row.incident_id is None else str(row.incident_id),
             event_type=row.event_type,
             endpoint=row.endpoint_name,
-            state=row.state,
+            state=DeliveryState(row.state),
             attempts=row.attempts,
             last_status=row.last_status,
             last_error=row.last_error,
@@ -160,7 +169,7 @@ def _head(row: sa.Row[tuple[object, ...]]) -> IncidentHead:
         model=ModelKey(row.namespace, row.name),
         version=row.version,
         kind=IncidentKind(row.kind),
-        status=row.status,
+        status=IncidentStatus(row.status),
         tier=Tier(row.tier),
         first_end=row.first_end,
         last_end=row.last_end,

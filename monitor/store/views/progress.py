@@ -13,6 +13,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
+from monitor.types import DeliveryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def read_progress(connection: sa.Connection) -> Progress:
         .where(series.c.segment_tag == "", performance_sum.c.span == 60)
     ).one()
     due = sa.select(sa.func.count()).select_from(performance_due)
-    pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "pending")
+    pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == DeliveryState.PENDING.value)
     return Progress(
         judged_until={(version, length): int(end) for version, length, end in ends},
         labelled=int(labelled),

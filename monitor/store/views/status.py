@@ -19,7 +19,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.types import IncidentKind, Stage, Tier, Verdict
+from monitor.types import IncidentKind, IncidentStatus, Stage, Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +190,7 @@ def _deployments(connection: sa.Connection, model_id: int) -> tuple[LastDeployme
 def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
     rows = connection.execute(
         sa.select(incident)
-        .where(incident.c.model_id == model_id, incident.c.status == "open")
+        .where(incident.c.model_id == model_id, incident.c.status == IncidentStatus.OPEN.value)
         .order_by(incident.c.tier.desc(), incident.c.first_end)
     )
     return tuple(

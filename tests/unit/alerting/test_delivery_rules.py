@@ -15,7 +15,7 @@ from alerting.delivery.retry import Outcome, answer_outcome, failure_outcome, re
 from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import now_millis
 from monitor.errors import SettingsError
-from monitor.store.outbox import EffectKind
+from monitor.types import EffectKind
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
 from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
-from monitor.types import MINUTE_MILLIS, IncidentKind, Stage, Tier
+from monitor.types import MINUTE_MILLIS, ActionState, IncidentKind, Stage, Tier
 from tests.unit.alerting.timeline import T0, finding
 
 HOUR = 60 * MINUTE_MILLIS
@@ -24,7 +24,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Earlier:
-    state: str = "accepted"
+    state: ActionState = ActionState.ACCEPTED
     from_version: str = "2"
     window_end: int = T0
     decided_at: int = T0
@@ -68,9 +68,9 @@ COMMON: list[tuple[Change, Refusal]] = [
     (changed(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),
     (changed(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
     (changed(fresh=False), Refusal.STALE),
-    (changed(earlier=(Earlier(state="dispatching", from_version="0"),)), Refusal.ALREADY_RUNNING),
+    (changed(earlier=(Earlier(state=ActionState.DISPATCHING, from_version="0"),)), Refusal.ALREADY_RUNNING),
     (changed(earlier=(Earlier(from_version="0", decided_at=T0 - DAY + 120_000),)), Refusal.COOLDOWN),
-    (changed(earlier=(Earlier(state="failed", from_version="0"),)), Refusal.COOLDOWN),
+    (changed(earlier=(Earlier(state=ActionState.FAILED, from_version="0"),)), Refusal.COOLDOWN),
 ]
 
 
@@ -111,7 +111,7 @@ def test_the_cooldown_ends() -> None:
 
 def test_a_dry_run_holds_back_dry_runs_only() -> None:
     """The first real action does not wait for the cooldown of a rehearsal."""
-    asked = replace(PROPOSAL, earlier=(Earlier(state="dry_run", from_version="0"),))
+    asked = replace(PROPOSAL, earlier=(Earlier(state=ActionState.DRY_RUN, from_version="0"),))
     assert retraining_refusal(asked, rules=RETRAINING) is None
     assert retraining_refusal(asked, rules=RetrainingSpec(mode=ActionMode.DRY_RUN)) is Refusal.COOLDOWN
 

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from alerting.incidents.state import Reason, Status, Step, decode_state, encode_state, incident_id
-from monitor.types import MINUTE_MILLIS, Tier
+from alerting.incidents.state import Reason, Step, decode_state, encode_state, incident_id
+from monitor.types import MINUTE_MILLIS, IncidentStatus, Tier
 from tests.unit.alerting.timeline import T0, WHO, line, play, steps
 
 
@@ -16,7 +16,7 @@ def test_an_incident_opens_escalates_calms_and_resolves() -> None:
     state, decisions = play(line(letters))
     assert steps(decisions) == ["opened", "escalated", "calmed", "resolved"]
     assert state is not None
-    assert state.status is Status.RESOLVED
+    assert state.status is IncidentStatus.RESOLVED
     assert decisions[3].step is Step.NOTHING  # one window below alert is not two
     assert state.resolved_end == T0 + 8 * 5 * MINUTE_MILLIS
 

@@ -8,8 +8,7 @@ from alerting.incidents.state import IncidentState, Reason
 from alerting.incidents.tracker import DAY_MILLIS, Casework, states_by_case
 from alerting.incidents.transition import transition
 from alerting.notifications.message import _cause
-from monitor.results import VERSIONS
-from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Tier
+from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Statistic, Tier
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding
 
 
@@ -21,7 +20,7 @@ class End:
     evaluations: tuple[()] = ()
 
 
-def opened(statistic: str, version: str = OTHER_VERSIONS) -> IncidentState:
+def opened(statistic: Statistic, version: str = OTHER_VERSIONS) -> IncidentState:
     """Return the state after a window that found *statistic*."""
     result = finding(Tier.WARNING, kind=IncidentKind.DATA_QUALITY, statistic=statistic, column="")
     state, _ = transition(
@@ -41,23 +40,23 @@ def casework(state: IncidentState) -> Casework:
 
 def test_it_holds_no_drift_back() -> None:
     """No field is broken by it; a broken field of the same version still does."""
-    assert not casework(opened(VERSIONS)).quality_open(at=T0 + MINUTE_MILLIS)
-    assert casework(opened("missing")).quality_open(at=T0 + MINUTE_MILLIS)
+    assert not casework(opened(Statistic.VERSIONS)).quality_open(at=T0 + MINUTE_MILLIS)
+    assert casework(opened(Statistic.MISSING)).quality_open(at=T0 + MINUTE_MILLIS)
 
 
 def test_it_ends_a_day_after_the_last_window() -> None:
     """No window will ever show `other` calm; another version's silence ends nothing."""
-    work = casework(opened(VERSIONS))
+    work = casework(opened(Statistic.VERSIONS))
     assert work.others_silent(at=T0 + DAY_MILLIS) == frozenset()
     silent = work.others_silent(at=T0 + DAY_MILLIS + 1)
     assert silent == {OTHER_VERSIONS}
     ((decision, state),) = work.feed(End(T0 + DAY_MILLIS + 1), gone=silent).steps
     assert (decision.reason, state.is_open) == (Reason.VERSION_RETIRED, False)
-    assert casework(opened("missing", version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
+    assert casework(opened(Statistic.MISSING, version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
 
 
 def test_the_message_says_what_to_do_about_it() -> None:
     """No field's owner is asked."""
-    cause, step = _cause(opened(VERSIONS), None)
+    cause, step = _cause(opened(Statistic.VERSIONS), None)
     assert "more versions are alive" in cause
     assert "raise `versions` in the spec" in step

@@ -7,7 +7,7 @@ import msgspec
 from alerting.incidents.state import IncidentState, Reason, Step
 from alerting.incidents.tracker import Casework, states_by_case
 from alerting.incidents.transition import retire
-from monitor.types import MINUTE_MILLIS, IncidentKind
+from monitor.types import MINUTE_MILLIS, IncidentKind, Statistic
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding, line, play, steps
 
 AT = T0 + 60 * MINUTE_MILLIS
@@ -93,7 +93,7 @@ def test_a_column_that_fell_silent_is_not_calm() -> None:
 
 def test_a_missing_share_needs_no_values_to_be_calm() -> None:
     """A sparse column's missing share is of all events: that its values are too few for PSI holds nothing open."""
-    missing = finding(kind=IncidentKind.DATA_QUALITY, statistic="missing")
+    missing = finding(kind=IncidentKind.DATA_QUALITY, statistic=Statistic.MISSING)
     broken = msgspec.structs.replace(facts("a", T0), findings=(missing,))
     calm = [msgspec.structs.replace(window, unjudged=frozenset({"income"})) for window in line("...", start=AT)]
     _, decisions = play([broken, *calm], who=replace(WHO, kind=IncidentKind.DATA_QUALITY))

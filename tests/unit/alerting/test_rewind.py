@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from alerting.incidents.observation import WindowFacts
 from alerting.incidents.rewind import rewound
-from alerting.incidents.state import Hold, Identity, IncidentState, Reason, Status, Step
+from alerting.incidents.state import Hold, Identity, IncidentState, Reason, Step
 from alerting.incidents.transition import Rules, transition
-from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
+from monitor.types import MINUTE_MILLIS, IncidentKind, IncidentStatus, ModelKey, Tier
 
 NOW = 1_790_000_000_000
 AHEAD = NOW + 730 * 24 * 60 * MINUTE_MILLIS
@@ -20,7 +20,7 @@ def opened(end: int) -> IncidentState:
         id="one",
         kind=IncidentKind.DRIFT,
         version="1",
-        status=Status.OPEN,
+        status=IncidentStatus.OPEN,
         tier=Tier.ALERT,
         first_end=end,
         opened_end=end,

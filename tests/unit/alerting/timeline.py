@@ -8,7 +8,7 @@ from alerting.incidents.observation import WindowFacts
 from alerting.incidents.state import Decision, Identity, IncidentState
 from alerting.incidents.transition import Rules, transition
 from monitor.results import Finding
-from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Tier
+from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Statistic, Tier
 
 T0 = 1_750_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
 WHO = Identity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)
@@ -23,7 +23,7 @@ def finding(
     role: str = "feature",
     importance: float | None = None,
     kind: IncidentKind = IncidentKind.DRIFT,
-    statistic: str = "psi",
+    statistic: Statistic = Statistic.PSI,
 ) -> Finding:
     """Return an endured finding."""
     return Finding(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from alerting.incidents.state import Reason, Step
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
@@ -11,12 +12,11 @@ from driftline.backtest.outcome import (
     TextbookWord,
 )
 from driftline.backtest.psi_history import PsiTracks, time_buckets
-from monitor.evaluate.results import EvaluationKind
 from monitor.results import ColumnResult, Finding
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
-from monitor.types import IncidentKind, Scale, SeriesKey, Tier, Verdict
+from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from tests.factories import START, spec_text
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -30,7 +30,7 @@ def spec(**changes: object) -> ModelSpec:
 
 def finding(column: str = "amount", *, tier: Tier = Tier.WARNING, kind: IncidentKind = IncidentKind.DRIFT) -> Finding:
     return Finding(
-        kind=kind, column=column, statistic="psi", tier=tier, endured=True, value=0.4, bound=0.3, threshold=0.1,
+        kind=kind, column=column, statistic=Statistic.PSI, tier=tier, endured=True, value=0.4, bound=0.3, threshold=0.1,
         sentence=f"`{column}`: moved.",
     )  # fmt: skip
 
@@ -40,7 +40,7 @@ def window(
     *,
     scale: Scale = TEN_MINUTES,
     verdict: Verdict = Verdict.OK,
-    reason: str = "",
+    reason: InconclusiveReason = InconclusiveReason.CONCLUSIVE,
     events: int = 1000,
     findings: Sequence[Finding] = (),
     textbook: TextbookWord | None = None,
@@ -59,8 +59,8 @@ def step(
 ) -> RaisedStep:
     """Return a step on the window that ends *end* ms after START."""
     return RaisedStep(
-        end=START + end, length=length, known=START + end, step=name, reason="finding_endured", tier=tier, told=told,
-        sentence=f"{name}", findings=tuple(findings),
+        end=START + end, length=length, known=START + end, step=Step(name), reason=Reason.FINDING_ENDURED, tier=tier,
+        told=told, sentence=f"{name}", findings=tuple(findings),
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def incident(*steps: RaisedStep, kind: IncidentKind = IncidentKind.DRIFT, versio
     last = steps[-1]
     return RaisedIncident(
         id=f"{kind}-{version}-{steps[0].end}", kind=kind, version=version, worst=max(step.tier for step in steps),
-        first_end=steps[0].end, resolved_end=last.end if last.step == "resolved" else None, steps=steps,
+        first_end=steps[0].end, resolved_end=last.end if last.step is Step.RESOLVED else None, steps=steps,
     )  # fmt: skip
 
 

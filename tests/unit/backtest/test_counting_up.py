@@ -7,7 +7,7 @@ from driftline.backtest.outcome import TextbookWord
 from driftline.backtest.psi_history import BUCKETS_AT_MOST, PsiTracks, time_buckets
 from driftline.backtest.report.counts import alarming_runs, column_parts, psi_tracks, scale_parts, segment_parts
 from monitor.results import ColumnResult
-from monitor.types import IncidentKind, SeriesKey, Tier, Verdict
+from monitor.types import IncidentKind, InconclusiveReason, SeriesKey, Tier, Verdict
 from tests.factories import START
 from tests.unit.backtest.outcomes import (
     A_DAY,
@@ -71,8 +71,10 @@ def test_a_track_keeps_the_largest_of_each_bucket() -> None:
 def test_a_scale_tells_why_it_was_silent() -> None:
     """Judged, alarming and inconclusive windows add up; the scale without windows is there too."""
     windows = [
-        window(1 * HOUR, verdict=Verdict.INCONCLUSIVE, reason="filling", events=10, scale=ONE_HOUR),
-        window(2 * HOUR, verdict=Verdict.INCONCLUSIVE, reason="too_few_events", events=90, scale=ONE_HOUR),
+        window(1 * HOUR, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.FILLING, events=10, scale=ONE_HOUR),
+        window(
+            2 * HOUR, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.TOO_FEW_EVENTS, events=90, scale=ONE_HOUR
+        ),
         window(3 * HOUR, scale=ONE_HOUR, events=500),
         window(4 * HOUR, scale=ONE_HOUR, events=700, verdict=Verdict.ALERT, findings=[finding(tier=Tier.ALERT)]),
         window(5 * HOUR, scale=ONE_HOUR, verdict=Verdict.OK, series=SeriesKey(1, "1", "region", "eu")),
@@ -96,7 +98,7 @@ def test_a_strip_shows_the_worst_window_of_each_stretch() -> None:
     windows = [
         window(HOUR // 2, scale=TEN_MINUTES, verdict=Verdict.OK),
         window(HOUR, scale=TEN_MINUTES, verdict=Verdict.WARNING),
-        window(3 * HOUR, scale=TEN_MINUTES, verdict=Verdict.INCONCLUSIVE, reason="too_few_events"),
+        window(3 * HOUR, scale=TEN_MINUTES, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.TOO_FEW_EVENTS),
         window(4 * HOUR, scale=A_DAY, verdict=Verdict.CRITICAL),
     ]
     result = outcome(days=14.0, windows=windows)
@@ -170,7 +172,7 @@ def test_segments_are_counted_by_themselves() -> None:
     result = outcome(
         windows=[
             window(HOUR, series=eu, verdict=Verdict.WARNING),
-            window(2 * HOUR, series=eu, verdict=Verdict.INCONCLUSIVE, reason="too_few_events"),
+            window(2 * HOUR, series=eu, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.TOO_FEW_EVENTS),
             window(HOUR, series=us),
             window(HOUR),
         ]

@@ -10,7 +10,7 @@ from driftline.backtest.page.charts import LEFT, RIGHT, TICKS_AT_MOST, WIDTH, Ti
 from driftline.backtest.page.html import element, printable, sentence, written
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import BacktestReport
-from monitor.types import Tier, Verdict
+from monitor.types import InconclusiveReason, Tier, Verdict
 from tests.factories import START, profile
 from tests.unit.backtest.outcomes import DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
 from tests.unit.backtest.test_summary import lively, report
@@ -108,7 +108,9 @@ def test_nothing_raised_is_told_as_good_news() -> None:
     page = page_of(calm)
     assert '<h1 class="calm">Nothing would have been raised in 21 days.</h1>' in page
     assert "with a PSI of 0.04 at 1h, never proven to pass the warning tier of 0.1." in "".join(Read(page).texts)
-    blind = page_of(report(outcome(windows=[window(HOUR, verdict=Verdict.INCONCLUSIVE, reason="filling")])))
+    blind = page_of(
+        report(outcome(windows=[window(HOUR, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.FILLING)]))
+    )
     assert 'class="calm"' not in blind
     assert "says nothing about the model" in blind
 

@@ -8,7 +8,7 @@ from driftline.demo.acts import CANARY, HOUR, STABLE, time_line
 from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, Outcome, failed_expectations
 from driftline.demo.receiver import Delivery
 from monitor.store.views.incidents import IncidentHead, IncidentStory, StoryAction, StoryStep
-from monitor.types import IncidentKind, ModelKey, Tier
+from monitor.types import ActionKind, ActionState, IncidentKind, IncidentStatus, ModelKey, Tier
 
 LINE = time_line(0)
 COUNTS = Counts(
@@ -31,7 +31,7 @@ def incident(name: str, act: int, kind: IncidentKind, version: str, *tiers: Tier
         model=ModelKey("default", "credit-scoring"),
         version=version,
         kind=kind,
-        status="open",
+        status=IncidentStatus.OPEN,
         tier=max(tiers),
         first_end=first,
         last_end=first,
@@ -99,8 +99,8 @@ def acting_in_act_3() -> Outcome:
     action = StoryAction(
         id="a",
         incident_id="field",
-        kind="retraining",
-        state="accepted",
+        kind=ActionKind.RETRAINING,
+        state=ActionState.ACCEPTED,
         reason="",
         from_version=STABLE,
         to_version=None,

@@ -11,6 +11,7 @@ from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
 from monitor.results import index_text
 from monitor.spec.model import ColumnKind
+from monitor.types import Calibration
 from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 
 # Points at 0 and 61; between and after them intervals.
@@ -74,7 +75,7 @@ def test_a_drift_sentence_holds_the_stored_numbers() -> None:
     reference = {"age": np.round(generator.normal(50.0, 10.0, 20_000))}
     layout = layout_of(reference)
     counts = count(layout, reference)
-    movement = {length: Movement(kappa=0.0003, nu=6.0, status="measured") for length in (30, 60)}
+    movement = {length: Movement(kappa=0.0003, nu=6.0, status=Calibration.MEASURED) for length in (30, 60)}
     prepared = prepare(spec_of(layout), profile_of(layout, counts, age=movement))
     first, second = (count(layout, {"age": np.round(generator.normal(55.0, 10.0, 3006))}) for _ in range(2))
     result = decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=6012)

@@ -130,7 +130,7 @@ def test_natural_movement_falls_back_from_the_half_to_the_whole() -> None:
     movement = prepare(spec_of(layout), profile_of(layout, count(layout, REFERENCE), a=measured)).movements[60]
     assert movement.kappa[0] == measured[60].kappa > 0.0
     assert movement.kappa_half[0] == movement.kappa[0]
-    assert movement.statuses == ("measured", "uncalibrated")
+    assert movement.calibrations == ("measured", "uncalibrated")
     assert (movement.kappa[1], movement.nu[1]) == (0.0, 9.0)
 
 

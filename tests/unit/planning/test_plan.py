@@ -14,7 +14,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec.model import ColumnKind
-from monitor.types import MINUTE_MILLIS, Season, Verdict
+from monitor.types import MINUTE_MILLIS, Calibration, Season, Verdict
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}
@@ -91,7 +91,10 @@ def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
 
 def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
     """Kappa 0.01 hides a critical PSI at ten minutes whatever the traffic; at 24 h, where it is still, it does not."""
-    moving = {10: Movement(kappa=0.01, nu=3.0, status="measured"), 1440: Movement(kappa=0.0, nu=9.0, status="measured")}
+    moving = {
+        10: Movement(kappa=0.01, nu=3.0, status=Calibration.MEASURED),
+        1440: Movement(kappa=0.0, nu=9.0, status=Calibration.MEASURED),
+    }
     plan = planned(profile(c1=moving), events_per_minute=1000)
     ten, day = plan.scales
     assert (ten.worst, ten.column("c1").blunt, day.column("c1").blunt) == ("c1", True, False)
@@ -104,7 +107,7 @@ def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
 
 def test_a_scale_at_which_everything_moves_is_named() -> None:
     """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale is told."""
-    moving = {1440: Movement(kappa=0.02, nu=3.0, status="measured")}
+    moving = {1440: Movement(kappa=0.02, nu=3.0, status=Calibration.MEASURED)}
     every = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
     plan = planned(profile(**every), events_per_minute=1000)
     assert "at 24h an OK says little" in about(plan, "windows.scales")

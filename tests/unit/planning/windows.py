@@ -13,7 +13,7 @@ from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.results import Finding
 from monitor.spec.model import ModelSpec
-from monitor.types import IncidentKind, Tier
+from monitor.types import Calibration, IncidentKind, Tier
 from tests.unit.detection.streams import HOUR, layout_of, profile_of, spec_of
 
 BINS = 10
@@ -45,8 +45,8 @@ class Column:
     def profile(self, reference: Int64s) -> ReferenceProfile:
         half = self.kappa if self.kappa_half is None else self.kappa_half
         movement = {
-            60: Movement(kappa=self.kappa, nu=BINS - 1.0, status="measured"),
-            30: Movement(kappa=half, nu=BINS - 1.0, status="measured"),
+            60: Movement(kappa=self.kappa, nu=BINS - 1.0, status=Calibration.MEASURED),
+            30: Movement(kappa=half, nu=BINS - 1.0, status=Calibration.MEASURED),
         }
         return profile_of(self.layout, with_slots(reference), c=movement)
 
