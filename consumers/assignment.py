@@ -28,7 +28,7 @@ from monitor.store.offsets import (
 )
 from monitor.store.outage import named_outage
 from monitor.store.topics import newest_event_time
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
 
 TOPICS_SECONDS = 2.0
 CONFIRM_SECONDS = 3.0  # for the answer that a flush waits for
@@ -79,7 +79,7 @@ class Claims:
         with named_outage(self._engine, "reading offsets"), self._engine.begin() as connection:
             read_before = {offset.key.topic for offset in list_offsets(connection)}
             for topic in topics.values():
-                start_at = "earliest" if topic.name in read_before else self._settings.start_at
+                start_at = StartAt.EARLIEST if topic.name in read_before else self._settings.start_at
                 for partition in range(topic.partitions):
                     found = self._ask_broker(PartitionKey(topic.name, partition))
                     discover_partition(connection, found, start_at=start_at)
@@ -280,7 +280,7 @@ class Claims:
         found = self._ask_broker(key)
         with named_outage(self._engine, f"taking over {key}"), self._engine.begin() as connection:
             # without a row it was made after we began: the start policy is about what was there before
-            row = claim_partition(connection, found, start_at="earliest", look_again=lambda: self._ask_anew(key))
+            row = claim_partition(connection, found, start_at=StartAt.EARLIEST, look_again=lambda: self._ask_anew(key))
             horizon = self._settings.dedup_horizon
             since = row.next_offset - horizon
             seen = load_identities(connection, key, since=since, incarnation=row.incarnation)

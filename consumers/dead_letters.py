@@ -9,7 +9,7 @@ from consumers.judged import Judged
 from consumers.pending import Pending, RefusedTally
 from consumers.records import Headers, Record, RecordBatch
 from monitor.clock import now_millis
-from monitor.settings import Settings
+from monitor.settings import Settings, UnknownModel
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.refused_counts import NAMES_LISTED, NO_NAME, OTHER_NAMES, KeptBytes, RefusedKey
 from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey, PartitionKey
@@ -157,14 +157,14 @@ class Burials:
 
     def _has_room(self, key: RefusedKey, tally: RefusedTally, pending: Pending) -> bool:
         reason = key[0]
-        if reason is DeadLetterReason.UNKNOWN_MODEL and self._policy == "discover":
+        if reason is DeadLetterReason.UNKNOWN_MODEL and self._policy is UnknownModel.DISCOVER:
             return False
         if self._total + pending.kept_bytes >= self._room.total:
             return False
         return self._kept.get(key, 0) + tally.kept_bytes < self._room.of(reason)
 
     def _by_policy(self, refusal: Refusal) -> Refusal:
-        if refusal.reason is DeadLetterReason.UNKNOWN_MODEL and self._policy == "park":
+        if refusal.reason is DeadLetterReason.UNKNOWN_MODEL and self._policy is UnknownModel.PARK:
             sentence = f"{refusal.sentence}; it is counted once the model is applied"
             return replace(refusal, reason=DeadLetterReason.PARKED, sentence=sentence)
         return refusal

@@ -4,13 +4,21 @@ import contextlib
 import logging
 import sys
 import threading
+from enum import StrEnum
 from types import TracebackType
-from typing import Literal, TextIO, cast
+from typing import TextIO, cast
 
 import structlog
 
-LogFormat = Literal["auto", "json", "text"]
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"  # text on a terminal, JSON elsewhere
+    JSON = "json"
+    TEXT = "text"
 
 
 class _Lines:
@@ -35,18 +43,17 @@ class _LibraryHandler(logging.StreamHandler[TextIO]):
 
 
 def configure_logging(
-    *, level: str = "info", role: str = "", log_format: LogFormat = "auto", stream: TextIO | None = None
+    *, level: str = "info", role: str = "", log_format: LogFormat = LogFormat.AUTO, stream: TextIO | None = None
 ) -> None:
     """Send the logs of this process to *stream* (stderr by default), those of libraries in the same form.
 
     Args:
         level: Least severe level that is written: debug, info, warning, error.
         role: Bound to every line as ``role`` when not empty.
-        log_format: ``auto`` is text on a terminal and JSON elsewhere.
     """
     out = stream or sys.stderr
     lines = cast(TextIO, _Lines(out))
-    text = log_format == "text" or (log_format == "auto" and out.isatty())
+    text = log_format is LogFormat.TEXT or (log_format is LogFormat.AUTO and out.isatty())
     described: list[structlog.typing.Processor] = [
         *([_role_adder(role)] if role else []),
         structlog.contextvars.merge_contextvars,

@@ -2,6 +2,7 @@
 
 import os
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +10,25 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
+from monitor.types import StartAt
 
 # Read elsewhere; secrets named by a spec's `secret_env` may begin with DRIFTLINE_SECRET.
 _OTHER_VARIABLES = {"DRIFTLINE_CONFIG", "DRIFTLINE_FAILPOINT"}
+
+
+class GroupProtocol(StrEnum):
+    """How consumers share partitions."""
+
+    CLASSIC = "classic"
+    CONSUMER = "consumer"  # KIP-848
+
+
+class UnknownModel(StrEnum):
+    """What becomes of the records of a model that is not applied."""
+
+    PARK = "park"  # dead letters that come back once it is
+    REJECT = "reject"
+    DISCOVER = "discover"  # counted by name, none is kept
 
 
 class Settings(BaseSettings):
@@ -22,8 +39,8 @@ class Settings(BaseSettings):
     database_url: str = Field(default="postgresql://driftline@localhost:5432/driftline")
     kafka_bootstrap: str = "localhost:9092"
     kafka_group: str = "driftline-ingest"
-    kafka_group_protocol: Literal["classic", "consumer"] = Field(
-        default="classic", description="consumer: the KIP-848 protocol of Kafka 4."
+    kafka_group_protocol: GroupProtocol = Field(
+        default=GroupProtocol.CLASSIC, description="consumer: the KIP-848 protocol of Kafka 4."
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str | None = None
@@ -33,8 +50,8 @@ class Settings(BaseSettings):
     truths_topics: tuple[str, ...] = ("ground-truth",)
     deployments_topics: tuple[str, ...] = ("deployments",)
     wakeups_topic: str = "driftline.wakeups"
-    start_at: Literal["earliest", "latest"] = "earliest"
-    unknown_model: Literal["park", "reject", "discover"] = "park"
+    start_at: StartAt = StartAt.EARLIEST
+    unknown_model: UnknownModel = UnknownModel.PARK
 
     batch_size: int = Field(default=5000, ge=1, description="Records asked of Kafka at once.")
     flush_seconds: float = Field(default=1.0, gt=0)

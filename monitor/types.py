@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 MINUTE_MILLIS = 60_000
 HOUR_MILLIS = 60 * MINUTE_MILLIS
 ALL_SEGMENT = ""
+DEFAULT_NAMESPACE = "default"
 OTHER_VERSIONS = "other"  # the version under which those are counted that found no place of their own
 
 
@@ -146,6 +147,13 @@ class TimestampType(StrEnum):
     LOG_APPEND_TIME = "LogAppendTime"  # the broker
 
 
+class StartAt(StrEnum):
+    """Where a partition that was never read is begun."""
+
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
 class Season(StrEnum):
     """A cycle that columns may follow, cut into hours (UTC)."""
 
@@ -183,7 +191,7 @@ class ModelKey:
     name: str
 
     def __str__(self) -> str:
-        return self.name if self.namespace == "default" else f"{self.namespace}/{self.name}"
+        return self.name if self.namespace == DEFAULT_NAMESPACE else f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,6 +13,7 @@ from alerting.receivers.webhook import WebhookSettings, post_webhook
 from monitor.clock import monotonic_seconds
 from monitor.failpoint import reach
 from monitor.metrics import DELIVERIES, DELIVERY_SECONDS
+from monitor.spec.actions import ReceiverType
 from monitor.store.actions import set_action_state
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import note_failure, note_success
@@ -101,9 +102,9 @@ def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Calla
 
 
 def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
-    if lease.endpoint_type == "log":
+    if lease.endpoint_type == ReceiverType.LOG:
         return write_log_line(lease)
-    if lease.endpoint_type == "webhook":
+    if lease.endpoint_type == ReceiverType.WEBHOOK:
         with delivery.engine.connect() as connection:
             now = delivery.now(connection)
         if now > lease.effect.not_after:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from consumers.decode.fields import malformed, name_field, text_problem
-from consumers.decode.routing import DEFAULT_NAMESPACE, json_object
+from consumers.decode.routing import json_object
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
-from monitor.types import ModelKey
+from monitor.types import DEFAULT_NAMESPACE, ModelKey
 from monitor.units import EARLIEST_MILLIS
 
 

@@ -10,13 +10,13 @@ from msgspec import UNSET, Raw, UnsetType
 
 from consumers.decode.columns import ColumnName
 from consumers.decode.fields import LONGEST_NAME, Scalar, malformed, text_problem
-from consumers.decode.routing import DEFAULT_NAMESPACE
 from consumers.decode.times import Timestamp
 from consumers.identities import distinct
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
 from monitor.spec.model import ColumnKind
 from monitor.store.configuration import AppliedModel
+from monitor.types import DEFAULT_NAMESPACE
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 

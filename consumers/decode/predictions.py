@@ -11,11 +11,11 @@ from consumers.decode.columns import DecodedPredictions, Predictions, Refusal, j
 from consumers.decode.event_struct import PLAIN_FIELDS, event_fields, event_shape, readable, wrong_names
 from consumers.decode.fields import LONGEST_NAME, shown
 from consumers.decode.lenient import slow_event
-from consumers.decode.routing import DEFAULT_NAMESPACE, Body, Directory, json_object
+from consumers.decode.routing import Body, Directory, json_object
 from consumers.decode.to_columns import predictions_of, whole_predictions
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.types import DeadLetterReason
+from monitor.types import DEFAULT_NAMESPACE, DeadLetterReason
 
 CHUNK = 1000  # events whose structs stay in the processor's cache until they are columns
 EXTRAS_CAP = 200  # unknown names that the fast reading learns; events with others are read slowly

@@ -10,9 +10,7 @@ import msgspec
 from consumers.decode.fields import LONGEST_NAME, malformed, shown, text_problem
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.types import DeadLetterReason, ModelKey
-
-DEFAULT_NAMESPACE = "default"
+from monitor.types import DEFAULT_NAMESPACE, DeadLetterReason, ModelKey
 
 
 def json_object(body: bytes) -> dict[str, Any]:

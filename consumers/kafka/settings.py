@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.errors import UnavailableError
-from monitor.settings import Settings
+from monitor.settings import GroupProtocol, Settings
 from monitor.types import PartitionKey
 
 ANSWER_SECONDS = 10.0
@@ -84,7 +84,7 @@ def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]
         "allow.auto.create.topics": False,
         "statistics.interval.ms": 5000,  # says how long brokers have been silent
     }
-    if settings.kafka_group_protocol == "consumer":
+    if settings.kafka_group_protocol is GroupProtocol.CONSUMER:
         chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment
     else:
         chosen["session.timeout.ms"] = settings.session_timeout_ms

@@ -19,7 +19,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel
 from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import BrokerPartition, claim_partition
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
 
 TOPIC = "backtest"
 _PARTITION = PartitionKey(TOPIC, 0)
@@ -56,7 +56,7 @@ class Feed:
         self._flusher = Flusher(engine, worker="backtest", horizon=horizon)
         found = BrokerPartition(key=_PARTITION, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=len(history.times))
         with engine.begin() as connection:
-            row = claim_partition(connection, found, start_at="earliest")
+            row = claim_partition(connection, found, start_at=StartAt.EARLIEST)
         nothing = SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64))
         self._state = PartitionState(row, nothing, horizon=horizon)
         self.counted = self.duplicates = self.truths_fed = 0

@@ -20,6 +20,7 @@ from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.output import AsJson
 from monitor.clock import iso_utc
 from monitor.logs import configure_logging
+from monitor.spec.model import DriftRule
 
 
 def backtest(
@@ -89,7 +90,7 @@ def backtest(
             stop=stop,
         )
     )
-    outcome = _play(given, textbook=textbook and given.spec.drift.rule != "textbook", quiet=as_json)
+    outcome = _play(given, textbook=textbook and given.spec.drift.rule is not DriftRule.TEXTBOOK, quiet=as_json)
     report = report_of(outcome, spec=given.spec, profile=given.profile, source=data.name)
     encoded = encode_report(report)
     document.write_bytes(encoded)

@@ -59,7 +59,7 @@ def _table(*headings: str, left: int = 1) -> Table:
 
 def _print_rules(report: BacktestReport, console: Console) -> None:
     inputs = " (inputs)" if report.accuracy is not None else ""
-    table = _table("", *(RULE_NAMES.get(rule.rule, rule.rule) + inputs for rule in report.rules))
+    table = _table("", *(RULE_NAMES[rule.rule] + inputs for rule in report.rules))
     for rows in zip(*(comparison(rule) for rule in report.rules), strict=True):
         table.add_row(rows[0][0], *(value for _, value in rows))
     console.print()

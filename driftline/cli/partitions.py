@@ -1,6 +1,5 @@
 """`driftline partitions`: where each stands, and the decision to let a stopped one go on."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,18 +10,10 @@ from driftline.cli.output import AsJson, print_json
 from driftline.cli.rewind import rewind
 from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings
-from monitor.store.offsets import account_for, list_offsets, paused_partitions, resume_partition
+from monitor.store.offsets import ResumeAt, account_for, list_offsets, paused_partitions, resume_partition
 from monitor.types import PartitionKey
 
 app = typer.Typer(no_args_is_help=True, help="Show input partitions, let a stopped one go on, or set one back.")
-
-
-class ResumeAt(StrEnum):
-    """Where a stopped partition goes on."""
-
-    STORED = "stored"
-    EARLIEST = "earliest"
-    LATEST = "latest"
 
 
 @app.command("list")
@@ -60,7 +51,7 @@ def resume(
         if key not in stopped:
             known = ", ".join(map(str, sorted(stopped))) or "none"
             raise WrongUseError(f"{key}: expected a stopped partition, found stopped: {known}")
-        resume_partition(connection, topic, partition, at=at.value)
+        resume_partition(connection, topic, partition, at=at)
     if as_json:
         print_json({"topic": topic, "partition": partition, "at": at.value, "was_stopped_because": stopped[key]})
     else:

@@ -13,6 +13,7 @@ from monitor.planning import Traffic, plan_of, reference_traffic
 from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
+from monitor.spec.model import DriftRule
 from monitor.types import Calibration
 
 
@@ -22,7 +23,7 @@ def print_plan(plan: Plan) -> None:
     typer.echo(
         f"{plan.model}: {traffic.events_per_minute:,.4g} events a minute ({traffic.source}), taken as even all day."
     )
-    if plan.rule == "textbook":
+    if plan.rule is DriftRule.TEXTBOOK:
         typer.echo("The spec says `rule: textbook`; apart from its false alarms this is the plan of the default rule.")
     _print_false_alarms(plan)
     _print_scales(plan)

@@ -1,7 +1,6 @@
 """`driftline ingest`, `alerter`, `maintain` and `up`: the roles, one by one or all."""
 
 import threading
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,16 +8,8 @@ import typer
 from driftline.role import run_role
 from driftline.supervisor import supervise
 from monitor.health import Health
+from monitor.logs import LogFormat
 from monitor.settings import Settings, load_settings
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    AUTO = "auto"
-    JSON = "json"
-    TEXT = "text"
-
 
 LogFormatOption = Annotated[
     LogFormat, typer.Option("--log-format", help="Log lines on stderr; auto: text on a terminal, JSON elsewhere.")
@@ -35,7 +26,7 @@ def ingest(log_format: LogFormatOption = LogFormat.AUTO) -> None:
 
         run_ingest(settings, stop=stop, health=health)
 
-    run_role("ingest", loop, log_format=log_format.value)
+    run_role("ingest", loop, log_format=log_format)
 
 
 def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
@@ -46,7 +37,7 @@ def alerter(log_format: LogFormatOption = LogFormat.AUTO) -> None:
 
         run_alerter(settings, stop=stop, health=health)
 
-    run_role("alerter", loop, log_format=log_format.value)
+    run_role("alerter", loop, log_format=log_format)
 
 
 def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
@@ -57,7 +48,7 @@ def maintain(log_format: LogFormatOption = LogFormat.AUTO) -> None:
 
         run_maintain(settings, stop=stop, health=health)
 
-    run_role("maintain", loop, log_format=log_format.value)
+    run_role("maintain", loop, log_format=log_format)
 
 
 def up(

@@ -10,7 +10,7 @@ from monitor.arrays import AnyIntegers, Indices
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.detection.evidence import Claim, Level
 from monitor.reference.layout import CellsLayout
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import ColumnRule, DriftRule, ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
 from monitor.types import IncidentKind, Statistic, Tier
 
@@ -45,9 +45,9 @@ def anytime_watch(
 
     C is 1 / *alpha*: each test of the model is falsely passed equally often.
     """
-    wanted = {name for name, column in spec.columns.items() if column.rule == "anytime" and column.monitor}
+    wanted = {name for name, column in spec.columns.items() if column.rule is ColumnRule.ANYTIME and column.monitor}
     columns = [index for index, column in enumerate(layout.columns) if column.name in wanted and reference.n[index] > 0]
-    if not columns or spec.drift.rule == "textbook":
+    if not columns or spec.drift.rule is DriftRule.TEXTBOOK:
         return None
     stops = [*order.columns[1:].tolist(), len(order.gather)]
     chosen = np.concatenate([np.arange(order.columns[column], stops[column]) for column in columns])

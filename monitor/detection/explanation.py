@@ -11,7 +11,7 @@ from monitor.detection.prepared import Prepared
 from monitor.detection.quality_rule import heaviest_cell, reference_share_of
 from monitor.reference.layout import ColumnCells
 from monitor.results import Finding, index_text, nothing_moved_sentence
-from monitor.spec.model import ColumnKind
+from monitor.spec.model import ColumnKind, DriftRule
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, span_text
 
@@ -149,7 +149,7 @@ def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
         )
     by_psi = claim.statistic is Statistic.PSI
     word = "PSI" if by_psi else "KS distance"
-    if drift.rule == "textbook":
+    if drift.rule is DriftRule.TEXTBOOK:
         compared = "over" if by_psi else f"p-value {claim.bound:.2g} under"
         return f"{word} {index_text(claim.value)}, {compared} {settled.level.threshold:g} (textbook rule)"
     limits = tier_levels(drift.tiers)[::-1] if by_psi else ((Tier.WARNING, drift.ks_warning),)
@@ -164,7 +164,7 @@ def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
 def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
     column = settled.claim.column
     window = f"{span_words(measured.scale.length)} window, {int(measured.whole.n[column]):,} events"
-    if prepared.drift.rule == "textbook":
+    if prepared.drift.rule is DriftRule.TEXTBOOK:
         return window
     calibration = measured.movement.calibrations[column]
     if calibration is Calibration.UNCALIBRATED:
@@ -177,7 +177,7 @@ def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
 
 def _endurance(prepared: Prepared, settled: Settled) -> str:
     claim = settled.claim
-    if claim.kind is IncidentKind.DRIFT and prepared.drift.rule == "textbook":
+    if claim.kind is IncidentKind.DRIFT and prepared.drift.rule is DriftRule.TEXTBOOK:
         return ""
     if claim.statistic is Statistic.ANYTIME:
         return ""  # the proof is of the change's lasting

@@ -8,7 +8,7 @@ import numpy as np
 from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec.model import DriftSpec
+from monitor.spec.model import DriftRule, DriftSpec, Seasonality
 from monitor.stats.natural_movement import mixture_shares, mixture_size
 from monitor.types import HOUR_MILLIS, Season
 
@@ -78,9 +78,11 @@ def seasonal_reference(
     that season. The textbook rule knows no hours.
     """
     hours, season = profile.hours, profile.season
-    if hours is None or season is None or drift.rule == "textbook" or drift.seasonality not in ("auto", season.value):
+    if hours is None or season is None or drift.rule is DriftRule.TEXTBOOK:
         return None
-    forced = drift.seasonality != "auto"
+    if drift.seasonality not in (Seasonality.AUTO, Seasonality(season.value)):
+        return None
+    forced = drift.seasonality is not Seasonality.AUTO
     columns = np.array(
         [(column.seasonal or forced) and bool(column.seasonal_movement) for column in references], dtype=np.bool_
     )

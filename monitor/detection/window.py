@@ -20,6 +20,7 @@ from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_claims
 from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
 from monitor.results import ColumnResult, Finding, WindowResult
+from monitor.spec.model import DriftRule
 from monitor.stats.columnar import Counts
 from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Verdict
 
@@ -121,7 +122,7 @@ def examine_again(prepared: Prepared, examined: Examined) -> Examined:
 
 
 def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts]) -> Examined:
-    if prepared.drift.rule == "textbook":
+    if prepared.drift.rule is DriftRule.TEXTBOOK:
         psi_low = np.full(len(prepared.layout.columns), np.nan)
         claims = textbook_claims(prepared, measured)
     else:
@@ -156,7 +157,7 @@ def conclude_window(
     if reason and not any(finding.endured for finding in findings):
         return _inconclusive(prepared, examined, reason, findings=findings)
     drifts = any(finding.kind is IncidentKind.DRIFT and finding.endured for finding in findings)
-    by_evidence = drifts and prepared.drift.rule == "default"
+    by_evidence = drifts and prepared.drift.rule is DriftRule.DEFAULT
     return WindowResult(
         verdict=worst_verdict(findings),
         events=examined.events,

@@ -18,7 +18,7 @@ from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.verdict import PerformanceCounts
 from monitor.reference.profile import stand_in
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import DriftRule, ModelSpec, Seasonality
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
 from monitor.store.scale_progress import read_progress
@@ -154,5 +154,5 @@ class Evaluator:
 
 
 def _textbook(spec: ModelSpec) -> ModelSpec:
-    changes: dict[str, object] = {"rule": "textbook", "seasonality": "none", "statistics": ()}
+    changes: dict[str, object] = {"rule": DriftRule.TEXTBOOK, "seasonality": Seasonality.NONE, "statistics": ()}
     return spec.model_copy(update={"drift": spec.drift.model_copy(update=changes)})

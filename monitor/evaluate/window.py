@@ -169,11 +169,11 @@ def _inconclusive(rows: Sequence[PaneRow], reason: InconclusiveReason, sentence:
         verdict=Verdict.INCONCLUSIVE,
         events=sum(row.events for row in rows),
         reason=reason,
-        sentence=sentence or _SENTENCES[reason],
+        sentence=sentence or WINDOW_SENTENCES[reason],
     )
 
 
-_SENTENCES = {
+WINDOW_SENTENCES = {
     InconclusiveReason.FILLING: "Inconclusive: the series is younger than the window, which is filling.",
     InconclusiveReason.NEW_CELLS: "Inconclusive: new cells took effect, the window is filling.",
     InconclusiveReason.BLIND: "Inconclusive: records of the model are missing, it stands or stood still in a"

@@ -20,7 +20,7 @@ from monitor.reference.rolling import (
     approve_hours,
     rolling_profile,
 )
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import ModelSpec, ReferencePolicy
 from monitor.store.configuration import AppliedModel
 from monitor.store.deployments import deployments_history
 from monitor.store.engine import snapshot
@@ -30,7 +30,7 @@ from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import reference_in_force
 from monitor.store.series import whole_series
 from monitor.store.specs import Adopted, adopt_reference
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Stage
+from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Stage
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
@@ -192,8 +192,7 @@ def _sums(
     by_hour: dict[int, list[PaneRow]],
     approved: Sequence[int],
 ) -> LiveSums:
-    season = Season.HOUR_OF_WEEK if spec.drift.seasonality == "hour_of_week" else Season.HOUR_OF_DAY
-    sums = LiveSums(base.profile, starts=approved, season=season, block_minutes=base.minutes)
+    sums = LiveSums(base.profile, starts=approved, season=spec.drift.seasonality.season, block_minutes=base.minutes)
     size = base.profile.layout.size
     for at in approved:
         rows = by_hour[at]
@@ -238,7 +237,7 @@ def adopt_rolling_when_due(
         watermark: Event time (ms) up to which the model's panes are complete.
         now: Wall clock (ms).
     """
-    if applied.spec.reference_policy != "rolling":
+    if applied.spec.reference_policy is not ReferencePolicy.ROLLING:
         return None
     with snapshot(engine) as connection:
         current = reference_in_force(connection, applied.model_id)

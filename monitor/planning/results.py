@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.reference.profile import ReferenceProfile
+from monitor.spec.model import DriftRule
 from monitor.types import MINUTE_MILLIS, Calibration
 
 
@@ -158,7 +159,7 @@ class Plan:
     """
 
     model: str
-    rule: str
+    rule: DriftRule
     traffic: Traffic
     alpha: float
     alpha_of_one_test: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec.model import ColumnKind, ModelSpec
+from monitor.spec.model import ColumnKind, ColumnRule, ModelSpec
 from monitor.types import MINUTE_MILLIS, Calibration, span_text
 
 AGAIN = "run `driftline init` again"
@@ -56,7 +56,7 @@ def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, .
     references = {column.name: column for column in profile.columns}
     problems = []
     for name, column in spec.columns.items():
-        if column.rule != "anytime" or name not in references:
+        if column.rule is not ColumnRule.ANYTIME or name not in references:
             continue
         key, instead = f"columns.{name}.rule", "use `rule: default`"
         length = _nearest_measured(references[name], ANYTIME_LENGTH)

@@ -114,7 +114,7 @@ def spec_description(
         threshold=spec.prediction.threshold,
         positive=spec.truth.positive,
         negative=spec.truth.negative,
-        season=Season.HOUR_OF_WEEK if spec.drift.seasonality == "hour_of_week" else Season.HOUR_OF_DAY,
+        season=spec.drift.seasonality.season,
     )
     problems += [
         f"column {name!r}: expected one of {', '.join(known)}; found none"

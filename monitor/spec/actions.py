@@ -18,18 +18,25 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ReceiverType(StrEnum):
+    """How a receiver is reached."""
+
+    LOG = "log"
+    WEBHOOK = "webhook"
+
+
 class ReceiverSpec(Strict):
     """Someone who is told."""
 
     name: Name
-    type: Literal["log", "webhook"]
+    type: ReceiverType
     url: str | None = None
     secret_env: str | None = Field(default=None, description="Environment variable with the signing secret (whsec_…).")
     from_tier: Literal["warning", "alert", "critical"] = "warning"
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.type == "webhook" and not (self.url and self.secret_env):
+        if self.type is ReceiverType.WEBHOOK and not (self.url and self.secret_env):
             raise ValueError("a webhook receiver needs url and secret_env")
         return self
 

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Name, Share, Strict
-from monitor.types import ModelKey, Scale
+from monitor.types import ModelKey, Scale, Season
 from monitor.units import Duration, minutes
 
 
@@ -26,21 +26,28 @@ class ColumnKind(StrEnum):
     CATEGORICAL = "categorical"
 
 
+class ColumnRule(StrEnum):
+    """How a column's drift is judged."""
+
+    DEFAULT = "default"  # as the model's is
+    ANYTIME = "anytime"
+
+
 class ColumnSpec(Strict):
     """One feature."""
 
     kind: ColumnKind = Field(description="How values are counted: cells of numbers or categories.")
     monitor: bool = Field(default=True, description="false: counted and shown, never judged.")
     importance: Share | None = Field(default=None, description="Share of the model's importance; rollback's key 1.")
-    rule: Literal["default", "anytime"] = Field(
-        default="default",
+    rule: ColumnRule = Field(
+        default=ColumnRule.DEFAULT,
         description="default: the model's `drift.rule`. anytime: a lasting change is also noticed pane by pane, often "
         "in a few minutes; only for columns that do not wander by themselves.",
     )
 
     @model_validator(mode="after")
     def _judged(self) -> Self:
-        if self.rule == "anytime" and not self.monitor:
+        if self.rule is ColumnRule.ANYTIME and not self.monitor:
             raise ValueError("rule anytime judges the column, expected monitor: true, found false")
         return self
 
@@ -138,14 +145,33 @@ class FurtherStatistic(StrEnum):
     WASSERSTEIN = "wasserstein"
 
 
+class DriftRule(StrEnum):
+    """By which rule drift is judged."""
+
+    DEFAULT = "default"
+    TEXTBOOK = "textbook"
+
+
+class Seasonality(StrEnum):
+    """Which columns are compared with the same hours of the reference, and of which cycle."""
+
+    AUTO = "auto"
+    NONE = "none"
+    HOUR_OF_DAY = "hour_of_day"
+    HOUR_OF_WEEK = "hour_of_week"
+
+    @property
+    def season(self) -> Season:
+        """The cycle whose hours a reference counts."""
+        return Season.HOUR_OF_WEEK if self is Seasonality.HOUR_OF_WEEK else Season.HOUR_OF_DAY
+
+
 class DriftSpec(Strict):
     """How drift is decided."""
 
-    rule: Literal["default", "textbook"] = Field(
-        default="default", description="textbook: plain thresholds, for comparison."
-    )
-    seasonality: Literal["auto", "none", "hour_of_day", "hour_of_week"] = Field(
-        default="auto",
+    rule: DriftRule = Field(default=DriftRule.DEFAULT, description="textbook: plain thresholds, for comparison.")
+    seasonality: Seasonality = Field(
+        default=Seasonality.AUTO,
         description="auto: columns that follow the hour of the day are compared with the same hours of the reference; "
         "hour_of_day, hour_of_week: every column is; none: none is.",
     )
@@ -193,6 +219,13 @@ class SegmentSpec(Strict):
     values: tuple[Name, ...] = Field(min_length=1, max_length=50)
 
 
+class ReferencePolicy(StrEnum):
+    """What becomes of the reference as time goes on."""
+
+    FROZEN = "frozen"
+    ROLLING = "rolling"
+
+
 class ModelSpec(Strict):
     """One monitored model."""
 
@@ -200,8 +233,8 @@ class ModelSpec(Strict):
     namespace: Name = "default"
     task: Task
     reference: str = Field(description="Path of the reference profile, relative to this file.")
-    reference_policy: Literal["frozen", "rolling"] = Field(
-        default="frozen",
+    reference_policy: ReferencePolicy = Field(
+        default=ReferencePolicy.FROZEN,
         description="rolling: once a day the approved hours of the last 7 days become the reference by themselves; a "
         "slow drift is then followed, not told.",
     )

@@ -26,9 +26,7 @@ from monitor.store.specs import (
     store_reference,
     write_spec,
 )
-from monitor.types import ModelKey
-
-DEFAULT_NAMESPACE = "default"
+from monitor.types import DEFAULT_NAMESPACE, ModelKey
 
 
 def model_named(connection: sa.Connection, text: str) -> int | None:

@@ -7,10 +7,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from monitor.store.configuration import DEFAULT_NAMESPACE
 from monitor.store.retention import ROWS_AT_ONCE
 from monitor.store.schema import dead_letter, model
-from monitor.types import DeadLetterReason, ModelKey, PartitionKey
+from monitor.types import DEFAULT_NAMESPACE, DeadLetterReason, ModelKey, PartitionKey
 
 Headers = tuple[tuple[str, str | None], ...]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -11,13 +11,20 @@ from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
 from monitor.store.model_intake import forget_intake
 from monitor.store.schema import dedup, input_offset
 from monitor.store.topics import incarnation_of
-from monitor.types import PartitionKey, TimestampType, TopicRole
+from monitor.types import PartitionKey, StartAt, TimestampType, TopicRole
 
-ResumeAt = Literal["stored", "earliest", "latest"]
 _FROM_BEGINNING = -2  # Kafka's own marks for "not a number yet"; the next claim puts the number in
 _FROM_END = -1
 _UNTIL_END = -1
 _NOW = sa.func.clock_timestamp()
+
+
+class ResumeAt(StrEnum):
+    """Where a stopped partition goes on."""
+
+    STORED = "stored"
+    EARLIEST = "earliest"
+    LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +100,9 @@ class PartitionMove:
     confirmed_event_time: int | None = None
 
 
-def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: str) -> None:
-    """Insert the partition's row by the start policy (``earliest`` or ``latest``) unless there is one."""
-    position = found.low if start_at == "earliest" else found.high
+def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: StartAt) -> None:
+    """Insert the partition's row by the start policy unless there is one."""
+    position = found.low if start_at is StartAt.EARLIEST else found.high
     connection.execute(
         insert(input_offset)
         .values(
@@ -115,7 +122,7 @@ def claim_partition(
     connection: sa.Connection,
     found: BrokerPartition,
     *,
-    start_at: str,
+    start_at: StartAt,
     look_again: Callable[[], BrokerPartition] | None = None,
 ) -> StoredOffset:
     """Take the partition over: epoch + 1, so that whoever held it before is fenced.
@@ -332,15 +339,16 @@ def account_for(connection: sa.Connection, key: PartitionKey) -> int:
 def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
     """Let a stopped partition go on; the worker that holds it notices within seconds.
 
-    Bad records that are in the topic by then no longer stop it: they become dead letters. ``stored`` goes on at the
-    stored offset (and takes a recreated topic for the old one); ``earliest`` and ``latest`` start anew at an end of
+    Bad records that are in the topic by then no longer stop it: they become dead letters. `STORED` goes on at the
+    stored offset (and takes a recreated topic for the old one); `EARLIEST` and `LATEST` start anew at an end of
     the log, without memory of identities and event times.
 
     Raises:
         DriftlineError: No such partition, or it is not stopped.
     """
     key = PartitionKey(topic, partition)
-    anew = {} if at == "stored" else {"next_offset": _FROM_BEGINNING if at == "earliest" else _FROM_END}
+    ends = {ResumeAt.EARLIEST: _FROM_BEGINNING, ResumeAt.LATEST: _FROM_END}
+    anew = {"next_offset": ends[at]} if at in ends else {}
     if anew:
         connection.execute(sa.delete(dedup).where(dedup.c.topic == topic, dedup.c.partition == partition))
         forget_intake(connection, key)

@@ -3,16 +3,40 @@
 import ast
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
+
+import pytest
+
+from alerting.actions.guard import Refusal
+from alerting.model_turn import EVENT_TYPES
+from alerting.notifications.message import tier_name
+from driftline.backtest.report.schema import ActionOutcome
+from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, REFUSALS, RULE_NAMES
+from driftline.cli.reference.show import CALIBRATION_MARKS
+from monitor.detection.comparison import SHARES
+from monitor.detection.explanation import SHARE_WORDS
+from monitor.evaluate.window import WINDOW_SENTENCES
+from monitor.spec.model import DriftRule
+from monitor.types import ActionKind, Calibration, InconclusiveReason, Tier
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("monitor", "consumers", "alerting", "driftline")
 
 # A word that is not a list's where it stands: (file, word) and what it is instead.
-SOMETHING_ELSE: dict[tuple[str, str], str] = {}
+SOMETHING_ELSE = {
+    ("consumers/decode/to_columns.py", "label"): "a field of a prediction's JSON",
+    ("consumers/decode/to_columns.py", "score"): "a field of a prediction's JSON",
+    ("consumers/decode/to_columns.py", "value"): "a field of a prediction's JSON",
+    ("driftline/backtest/run.py", "retraining"): "a field of `ActionsSpec`",
+    ("driftline/backtest/run.py", "rollback"): "a field of `ActionsSpec`",
+    ("monitor/result_codec.py", "invalid"): "a field of `ColumnResult`",
+    ("monitor/result_codec.py", "missing"): "a field of `ColumnResult`",
+    ("monitor/result_codec.py", "unseen"): "a field of `ColumnResult`",
+}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -24,13 +48,14 @@ def modules() -> Iterator[ModuleType]:
 
 
 def closed_lists() -> dict[str, frozenset[str]]:
-    """Return the words of each closed list of the product by its name."""
-    return {
+    """Return the words of each closed list of the product by its name; tiers are written by their names."""
+    lists = {
         f"{value.__module__}.{value.__name__}": frozenset(str(member) for member in value) - {""}
         for module in modules()
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, StrEnum) and value.__module__ == module.__name__
     }
+    return lists | {"monitor.types.Tier": frozenset(tier_name(tier) for tier in Tier)}
 
 
 def words(node: ast.AST) -> list[str]:
@@ -44,42 +69,94 @@ def words(node: ast.AST) -> list[str]:
     return []
 
 
-def compared(source: str) -> Iterator[tuple[int, list[str], bool]]:
-    """Yield line and words of what *source* compares (True), and of its collections of text and keys (False)."""
+def compared_words(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and word of all text that is compared: by an operator, by a case, or inside a statement of SQL."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Compare(left=left, comparators=others):
-                for side in (left, *others):
-                    yield node.lineno, words(side), True
+                yield from ((node.lineno, word) for side in (left, *others) for word in words(side))
             case ast.MatchValue(value=value):
-                yield node.lineno, words(value), True
-            case ast.Dict(keys=keys):
-                if all(key is not None for key in keys):
-                    yield node.lineno, words(ast.Tuple(elts=keys)), False
+                yield from ((node.lineno, word) for word in words(value))
+            case ast.Constant(value=str(text)):
+                yield from ((node.lineno, word) for word in re.findall(r"(?:=|<>|\bIN \(|, ) ?'([\w-]+)'", text))
+
+
+def tables(source: str) -> Iterator[tuple[int, frozenset[str]]]:
+    """Yield line and words of each collection of several texts, and of the keys of each dict."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Dict(keys=keys) if all(key is not None for key in keys):
+                found = words(ast.Tuple(elts=keys))
             case ast.Tuple() | ast.List() | ast.Set():
-                yield node.lineno, words(node), False
+                found = words(node)
+            case _:
+                continue
+        if len(found) > 1:
+            yield node.lineno, frozenset(found)
 
 
 def bare_words(source: str, lists: dict[str, frozenset[str]]) -> Iterator[tuple[int, str]]:
-    """Yield line and word of each bare word of a list: compared with, or one of a table of a list's words alone.
+    """Yield line and word of each bare word of a list: compared with, or in a table of one list's words alone.
 
-    A table of words of several lists is a document's keys or a table's headings.
+    A table of other words too is the keys of a document or the headings of columns.
     """
     every = frozenset().union(*lists.values())
-    for line, found, is_compared in compared(source):
-        if is_compared:
-            yield from ((line, word) for word in found if word in every)
-        elif len(found) > 1 and any(frozenset(found) <= members for members in lists.values()):
-            yield from ((line, word) for word in found)
+    yield from ((line, word) for line, word in compared_words(source) if word in every)
+    for line, found in tables(source):
+        if any(found <= members for members in lists.values()):
+            yield from ((line, word) for word in sorted(found))
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("row.state != 'pending'", ["pending"]),
+        ("found.statistic in ('psi', 'other words')", ["psi"]),
+        ("match kind:\n    case 'drift': pass", ["drift"]),
+        ("words = {'measured': '', 'estimated': '~'}", ["estimated", "measured"]),
+        ("OF_VALUES = frozenset({'psi', 'ks'})", ["ks", "psi"]),
+        ("""sa.text("SELECT 1 FROM outbox WHERE state = 'pending'")""", ["pending"]),
+        ("""sa.text("reason IN ('parked', 'anything')")""", ["parked"]),
+        ("row.state is not DeliveryState.PENDING", []),
+        ("document = {'psi': 0.1, 'name': 'x'}", []),
+        ("print('pending')", []),
+    ],
+)
+def test_bare_words_are_found(source: str, found: list[str]) -> None:
+    """The walk over the sources sees comparisons, cases, tables and SQL, and no more."""
+    assert sorted(word for _, word in bare_words(source, closed_lists())) == found
 
 
 def test_the_product_compares_no_bare_word_of_a_closed_list() -> None:
+    """Comparisons, cases, tables of words and SQL name members: a word that is renamed or misspelt is an error."""
     lists = closed_lists()
     found = {
         (str(path.relative_to(ROOT)), word): f"{path.relative_to(ROOT)}:{line}: {word!r}"
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
-        for line, word in bare_words(path.read_text(), lists)
+        for line, word in bare_words(path.read_text(encoding="utf-8"), lists)
     }
     assert [text for place, text in found.items() if place not in SOMETHING_ELSE] == []
     assert SOMETHING_ELSE.keys() - found.keys() == set(), "exceptions that nothing needs any more"
+
+
+@pytest.mark.parametrize(
+    ("table", "members"),
+    [
+        (SHARE_WORDS, set(SHARES)),
+        (WINDOW_SENTENCES, {
+            InconclusiveReason.BLIND, InconclusiveReason.COMPACTED, InconclusiveReason.FILLING,
+            InconclusiveReason.NEW_CELLS,
+        }),
+        (INCONCLUSIVE, set(InconclusiveReason) - {InconclusiveReason.CONCLUSIVE}),
+        (REFUSALS, set(Refusal)),
+        (OUTCOMES, set(ActionOutcome)),
+        (RULE_NAMES, set(DriftRule)),
+        (CALIBRATION_MARKS, set(Calibration)),
+        (EVENT_TYPES, set(ActionKind)),
+    ],
+)  # fmt: skip
+def test_words_for_people_are_total(table: Mapping[StrEnum, str], members: set[StrEnum]) -> None:
+    """Each member of a list has its words, distinct and not empty but for a mark that says "as it should be"."""
+    assert set(table) == members
+    assert len(set(table.values())) == len(table)

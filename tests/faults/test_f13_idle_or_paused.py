@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
-from monitor.store.offsets import pause_partition, resume_partition
+from monitor.store.offsets import ResumeAt, pause_partition, resume_partition
 from monitor.store.schema import evaluation
 from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
@@ -124,7 +124,7 @@ def test_a_stopped_partition_is_not_idle(
         assert watermark(engine).held_by == key
         assert watermark(engine).value == first - DISORDER
         with engine.begin() as connection:
-            resume_partition(connection, topic, 0, at="stored")
+            resume_partition(connection, topic, 0, at=ResumeAt.STORED)
         wait_until(lambda: records(engine) == 5)
         wait_until(reaches(engine, now))
 

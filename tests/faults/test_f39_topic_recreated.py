@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from consumers import assignment as claims
 from monitor.maintain import JoinRules, join_truths
 from monitor.performance.verdict import ComparisonRules
-from monitor.store.offsets import list_offsets, paused_partitions, resume_partition
+from monitor.store.offsets import ResumeAt, list_offsets, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
@@ -96,7 +96,7 @@ def test_a_topic_made_again_under_a_running_worker_is_counted_exactly_once(
         assert records(engine) == before
         with engine.begin() as connection:
             for key in paused_partitions(connection):
-                resume_partition(connection, key.topic, key.partition, at="earliest")
+                resume_partition(connection, key.topic, key.partition, at=ResumeAt.EARLIEST)
         wait_until(lambda: records(engine) == before + after, seconds=90)
         wait_until(lambda: not paused())
     with engine.connect() as connection:

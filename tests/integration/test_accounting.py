@@ -14,6 +14,7 @@ from monitor.store.offsets import (
     BrokerPartition,
     PartitionCounters,
     PartitionMove,
+    ResumeAt,
     account_for,
     claim_partition,
     move_offset,
@@ -22,7 +23,7 @@ from monitor.store.offsets import (
     resume_partition,
     unaccounted_partitions,
 )
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.integration.test_ingest import offsets_of, produce, records, settings_for, wait_until
 from tests.services.kafka import KafkaBroker
@@ -50,7 +51,7 @@ def move(first: int, to: int, *, epoch: int, records: int, skipped: int = 0) -> 
 def test_a_move_that_does_not_add_up_is_refused(engine: Engine, records: int, skipped: int) -> None:
     """20 offsets with fewer or more records and holes: nothing is written, and the error says what was found."""
     with engine.begin() as connection:
-        row = claim_partition(connection, FOUND, start_at="earliest")
+        row = claim_partition(connection, FOUND, start_at=StartAt.EARLIEST)
         refused = move(10, 30, epoch=row.epoch, records=records, skipped=skipped)
         with pytest.raises(RecordsUnaccounted, match=rf"offsets 10 to 30 with {records} records and {skipped} "):
             move_offset(connection, refused)
@@ -60,7 +61,7 @@ def test_a_move_that_does_not_add_up_is_refused(engine: Engine, records: int, sk
 def test_moves_over_holes_keep_the_equation(engine: Engine) -> None:
     """Records and holes of every flush are added to the row together with the offset."""
     with engine.begin() as connection:
-        row = claim_partition(connection, FOUND, start_at="earliest")
+        row = claim_partition(connection, FOUND, start_at=StartAt.EARLIEST)
         move_offset(connection, move(10, 30, epoch=row.epoch, records=18, skipped=2))
         move_offset(connection, move(30, 31, epoch=row.epoch, records=0, skipped=1))
         row = read_offset(connection, KEY)
@@ -68,16 +69,18 @@ def test_moves_over_holes_keep_the_equation(engine: Engine) -> None:
     assert row.unaccounted == 0
 
 
-@pytest.mark.parametrize(("at", "position"), [("earliest", 40), ("latest", 90), ("stored", 31)])
-def test_an_explicit_resumption_rewrites_where_counting_began(engine: Engine, at: str, position: int) -> None:
+@pytest.mark.parametrize(("at", "position"), [(ResumeAt.EARLIEST, 40), (ResumeAt.LATEST, 90), (ResumeAt.STORED, 31)])
+def test_an_explicit_resumption_rewrites_where_counting_began(engine: Engine, at: ResumeAt, position: int) -> None:
     """Records are counted on; the first offset moves with the jump, so that the equation goes on."""
     with engine.begin() as connection:
-        row = claim_partition(connection, FOUND, start_at="earliest")
+        row = claim_partition(connection, FOUND, start_at=StartAt.EARLIEST)
         move_offset(connection, move(10, 31, epoch=row.epoch, records=20, skipped=1))
         pause_partition(connection, KEY, reason="a test")
         resume_partition(connection, KEY.topic, KEY.partition, at=at)  # type: ignore[arg-type]
         assert read_offset(connection, KEY).unaccounted == 0
-        row = claim_partition(connection, replace(FOUND, low=40 if at == "earliest" else 20), start_at="earliest")
+        row = claim_partition(
+            connection, replace(FOUND, low=40 if at is ResumeAt.EARLIEST else 20), start_at=StartAt.EARLIEST
+        )
         assert (row.next_offset, row.first_offset, row.unaccounted) == (position, position - 21, 0)
         move_offset(connection, move(position, position + 5, epoch=row.epoch, records=5))
         assert unaccounted_partitions(connection) == {}
@@ -92,7 +95,7 @@ def test_a_row_that_a_program_of_before_inserted_begins_at_its_claim(engine: Eng
             )
         )
         connection.execute(sa.text("UPDATE input_offset SET role = 'predictions'"))
-        row = claim_partition(connection, FOUND, start_at="earliest")
+        row = claim_partition(connection, FOUND, start_at=StartAt.EARLIEST)
     assert (row.first_offset, row.unaccounted) == (42, 0)
 
 

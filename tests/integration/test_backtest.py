@@ -20,7 +20,7 @@ from driftline.backtest.report.schema import decode_report
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import read_spec
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import DriftRule, ModelSpec
 from monitor.types import IncidentKind, Tier, Verdict
 
 START, ROWS, HOUR = 1_780_272_000_000, 24_000, 3_600_000
@@ -167,7 +167,7 @@ def judged(
     folder: Path,
     table: pa.Table,
     *,
-    rule: str = "default",
+    rule: DriftRule = DriftRule.DEFAULT,
     truths: bool = False,
     textbook: bool = False,
 ) -> BacktestOutcome:
@@ -183,7 +183,7 @@ def judged(
 def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabase, folder: Path) -> None:
     """Verdicts and incidents beside the spec's are those of a spec that says `rule: textbook`, window by window."""
     table = drawn(3, start=START, shifted=True)
-    own = judged(database, folder, table, rule="textbook")
+    own = judged(database, folder, table, rule=DriftRule.TEXTBOOK)
     beside = judged(database, folder, table, textbook=True)
     assert beside.textbook is not None
     expected = {(each.scale, each.end): each for each in own.windows}

@@ -41,7 +41,7 @@ from monitor.store.engine import make_engine
 from monitor.store.evaluations import final_evaluations, stored_result
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.fake_records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
@@ -161,7 +161,7 @@ def _claimed(engine: Engine) -> dict[PartitionKey, PartitionState]:
             key = PartitionKey(topic, 0)
             broker_partition = BrokerPartition(key=key, role=role, topic_id="", low=0, high=10**6)
             states[key] = PartitionState(
-                claim_partition(connection, broker_partition, start_at="earliest"), NOTHING, horizon=100_000
+                claim_partition(connection, broker_partition, start_at=StartAt.EARLIEST), NOTHING, horizon=100_000
             )
     return states
 

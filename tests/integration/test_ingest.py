@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from consumers.worker import run_ingest
 from monitor.health import Health
 from monitor.settings import Settings
-from monitor.store.offsets import list_offsets, resume_partition
+from monitor.store.offsets import ResumeAt, list_offsets, resume_partition
 from tests.factories import START, apply_credit_model, apply_model, credit_event, encoded, prediction_event
 from tests.oracle import counted_in_database, recount_topics
 from tests.services.kafka import KafkaBroker
@@ -156,7 +156,7 @@ def test_a_recreated_topic_is_refused(
         assert records(engine) == before
         with engine.begin() as connection:
             for partition in range(4):
-                resume_partition(connection, topic_names.predictions, partition, at="earliest")
+                resume_partition(connection, topic_names.predictions, partition, at=ResumeAt.EARLIEST)
         wait_until(lambda: records(engine) == before + 400)
 
 

@@ -21,10 +21,10 @@ from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.metrics import LAG_RECORDS
 from monitor.settings import Settings
-from monitor.store.offsets import BrokerPartition, claim_partition, paused_partitions, resume_partition
+from monitor.store.offsets import BrokerPartition, ResumeAt, claim_partition, paused_partitions, resume_partition
 from monitor.store.outage import named_outage
 from monitor.store.schema import input_offset
-from monitor.types import PartitionKey, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.fake_records import fresh_state
 from tests.integration.test_ingest import (
@@ -134,7 +134,7 @@ def test_retention_past_our_offset_stops_until_resumed(
         wait_until(lambda: records(engine) == 700)
         assert worker.is_alive()
         with engine.begin() as connection:
-            resume_partition(connection, topic, 0, at="earliest")
+            resume_partition(connection, topic, 0, at=ResumeAt.EARLIEST)
         wait_until(lambda: records(engine) == 750)
         assert not paused()
     assert offsets_of(engine, topic)[0].next_offset == 200
@@ -228,7 +228,7 @@ def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine)
     """Claiming a row that another transaction holds says so within seconds instead of hanging with it."""
     broker_partition = BrokerPartition(key=PartitionKey("p", 0), role=TopicRole.PREDICTIONS, topic_id="", low=0, high=9)
     with engine.begin() as connection:
-        claim_partition(connection, broker_partition, start_at="earliest")
+        claim_partition(connection, broker_partition, start_at=StartAt.EARLIEST)
     with engine.begin() as frozen:
         frozen.execute(sa.text("UPDATE input_offset SET next_offset = 5"))
         with (
@@ -236,7 +236,7 @@ def test_a_partition_locked_by_a_frozen_worker_is_not_waited_for(engine: Engine)
             named_outage(engine, "taking over"),
             engine.begin() as connection,
         ):
-            claim_partition(connection, broker_partition, start_at="earliest")
+            claim_partition(connection, broker_partition, start_at=StartAt.EARLIEST)
 
 
 def test_a_read_only_postgres_is_waited_for(engine: Engine) -> None:

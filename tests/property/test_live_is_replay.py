@@ -26,7 +26,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import input_offset, metadata
 from monitor.store.topics import read_partitions
-from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
+from monitor.types import MINUTE_MILLIS, PartitionKey, StartAt, TopicRole
 from monitor.windows.watermark import WatermarkRules, open_from
 from tests.factories import START, apply_model, encoded, prediction_event
 from tests.fake_records import Bench, FakeRecord
@@ -84,7 +84,7 @@ class Run:
             for number in range(PARTITIONS):
                 key = PartitionKey("predictions", number)
                 broker_partition = BrokerPartition(key=key, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=0)
-                claim_partition(connection, broker_partition, start_at="earliest")
+                claim_partition(connection, broker_partition, start_at=StartAt.EARLIEST)
         self.model = self.configuration.models[0]
         self.bench = Bench(found=self.configuration, partitions=PARTITIONS, allowed_lateness_seconds=300)
         self.bench.clock.now = NOW

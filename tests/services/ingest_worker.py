@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from consumers.worker import run_ingest
-from monitor.logs import configure_logging
+from monitor.logs import LogFormat, configure_logging
 from monitor.settings import Settings
 
 
@@ -15,7 +15,7 @@ def main(path: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = Settings.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    configure_logging(log_format="json")
+    configure_logging(log_format=LogFormat.JSON)
     run_ingest(settings, stop=stop)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from confluent_kafka import Consumer, TopicPartition
 
-from monitor.store.offsets import paused_partitions, resume_partition
+from monitor.store.offsets import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import evaluation, input_offset, outbox, performance_due, truth, truth_inbox
 from tests.soak.installation import Installation
 
@@ -78,7 +78,7 @@ def _resume(under_test: Installation) -> str:
     """Resume what stopped though nothing should have, and note it; say nothing."""
     with under_test.engine.begin() as connection:
         for key, reason in paused_partitions(connection).items():
-            resume_partition(connection, key.topic, key.partition, at="stored")
+            resume_partition(connection, key.topic, key.partition, at=ResumeAt.STORED)
             under_test.tally.stopped.append(f"{key.topic}[{key.partition}]: {reason}")
     return ""
 

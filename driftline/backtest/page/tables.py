@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
+from alerting.notifications.message import tier_name
 from driftline.backtest.page.html import Content, element, sentence
 from driftline.backtest.report.schema import (
     ActionOutcome,
@@ -25,6 +26,7 @@ from driftline.backtest.report.wording import (
     open_text,
     percent_text,
 )
+from monitor.types import Tier
 
 COLUMNS_SHOWN, ACTIONS_SHOWN, INCIDENTS_SHOWN, STEPS_SHOWN = 30, 50, 200, 100
 Cell = Content | list[Content]
@@ -47,7 +49,7 @@ def table(
 
 def badge(tier: str) -> Element:
     """Return a tier as a label."""
-    return element("span", tier, class_=f"badge {tier if tier != 'none' else 'quiet'}")
+    return element("span", tier, class_=f"badge {'quiet' if tier == tier_name(Tier.NONE) else tier}")
 
 
 def incidents_table(report: BacktestReport) -> Element:
@@ -110,7 +112,7 @@ def rules_table(report: BacktestReport) -> Element:
     figures = [comparison(rule) for rule in report.rules]
     rows: list[Sequence[Cell]] = [(lines[0][0], *(value for _, value in lines)) for lines in zip(*figures, strict=True)]
     rows.append(("columns named most", *(columns_text(rule.columns, at_most=4) or "none" for rule in report.rules)))
-    names = [RULE_NAMES.get(rule.rule, rule.rule) for rule in report.rules]
+    names = [RULE_NAMES[rule.rule] for rule in report.rules]
     made = table(("", *names), rows, numbers=range(1, len(figures) + 1))
     made.set("class", "narrow")
     return made

@@ -40,7 +40,7 @@ from driftline.backtest.report.schema import (
 from driftline.backtest.report.wording import explained_action, notes_of
 from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import DriftRule, ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import MINUTE_MILLIS, ActionState, IncidentKind, Verdict, span_text
 
@@ -237,13 +237,13 @@ def _rules(outcome: BacktestOutcome, spec: ModelSpec) -> tuple[RuleFigures, ...]
     if outcome.textbook is not None:
         beside = [(window, window.textbook.verdict) for window in windows if window.textbook is not None]
         columns = Counter(name for window in windows if window.textbook is not None for name in window.textbook.columns)
-        figures.append(_figures(outcome, "textbook", beside, outcome.textbook, columns))
+        figures.append(_figures(outcome, DriftRule.TEXTBOOK, beside, outcome.textbook, columns))
     return tuple(figures)
 
 
 def _figures(
     outcome: BacktestOutcome,
-    rule: str,
+    rule: DriftRule,
     verdicts: Sequence[tuple[JudgedWindow, Verdict]],
     incidents: Sequence[RaisedIncident],
     columns: Counter[str],

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from alerting.incidents.state import Step
+from monitor.spec.model import DriftRule
 from monitor.types import ActionKind, InconclusiveReason
 
 FORMAT = 1
@@ -156,7 +157,7 @@ class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):
 class RulePart(msgspec.Struct, frozen=True, kw_only=True):
     """What was judged by: the spec's own words."""
 
-    rule: str
+    rule: DriftRule
     alpha: float
     warning: float
     alert: float
@@ -197,7 +198,7 @@ class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
         columns: Those that most alarming windows name, most first.
     """
 
-    rule: str
+    rule: DriftRule
     windows: int
     alarming: int
     alarming_share: float

@@ -9,7 +9,7 @@ from monitor.clock import iso_utc
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.actions import ActionMode
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import DriftRule, ModelSpec
 from monitor.types import InconclusiveReason, span_text
 
 REFUSALS = {
@@ -155,7 +155,7 @@ def comparison(figures: RuleFigures) -> tuple[tuple[str, str], ...]:
     )
 
 
-RULE_NAMES = {"default": "this spec", "textbook": "textbook rule"}
+RULE_NAMES = {DriftRule.DEFAULT: "this spec", DriftRule.TEXTBOOK: "textbook rule"}
 
 
 def notes_of(
@@ -220,7 +220,7 @@ def _history(outcome: BacktestOutcome) -> Iterator[str]:
 
 
 def _rules(spec: ModelSpec) -> Iterator[str]:
-    if spec.drift.rule == "textbook":
+    if spec.drift.rule is DriftRule.TEXTBOOK:
         yield "The spec says `rule: textbook`, so there is nothing to compare it with."
     if spec.actions.rollback.mode is not ActionMode.OFF:
         yield "A table of predictions holds no deployments, so no rollback can find the change of version it needs."

@@ -17,7 +17,7 @@ from monitor.types import Calibration
 
 UNKNOWN_TRAFFIC = 100.0  # events a minute
 
-_MARKS = {Calibration.MEASURED: "", Calibration.ESTIMATED: "~", Calibration.UNCALIBRATED: "?"}
+CALIBRATION_MARKS = {Calibration.MEASURED: "", Calibration.ESTIMATED: "~", Calibration.UNCALIBRATED: "?"}
 _LEGEND = (
     "At each scale: the PSI from which on a warning is proven in a window of so many events, and how much more the "
     "column moves than chance makes it (×1: not at all). ~ estimated from a shorter scale, ? not calibrated, never: "
@@ -107,7 +107,7 @@ def _cell(plan: ColumnPlan | None) -> str | None:
         return "never"
     if not plan.concludes:
         return "few"
-    return f"{plan.proven_from:.2f} ×{plan.moves:.1f}{_MARKS[plan.status]}"
+    return f"{plan.proven_from:.2f} ×{plan.moves:.1f}{CALIBRATION_MARKS[plan.status]}"
 
 
 def _judgement(column: ColumnSight) -> str:

@@ -15,7 +15,7 @@ import structlog
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 import alerting.faust_listener  # noqa: F401  # sets how Faust's thread crashes
-from monitor.logs import configure_logging
+from monitor.logs import LogFormat, configure_logging
 
 CRASHES = """
 import threading, warnings, structlog
@@ -105,7 +105,7 @@ def test_a_library_s_line_has_the_same_form() -> None:
 
 def test_text_is_text_for_libraries_too() -> None:
     """With --log-format text a library's line looks like ours."""
-    with configured(role="ingest", log_format="text") as stream:
+    with configured(role="ingest", log_format=LogFormat.TEXT) as stream:
         structlog.get_logger().warning("offset.fenced")
         logging.getLogger("asyncio").error("slow callback")
     ours, theirs = stream.getvalue().splitlines()

@@ -13,7 +13,7 @@ from monitor.reference.description import ReferenceDescription, spec_of_profile
 from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
-from monitor.spec.model import ColumnKind
+from monitor.spec.model import ColumnKind, Seasonality
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season
 
 DAY = 86_400_000
@@ -106,7 +106,7 @@ def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile)
     results = []
     for reference in (base, outcome):
         spec = spec_of_profile(reference, model="m")
-        quiet = spec.model_copy(update={"drift": spec.drift.model_copy(update={"seasonality": "none"})})
+        quiet = spec.model_copy(update={"drift": spec.drift.model_copy(update={"seasonality": Seasonality.NONE})})
         scale = next(each for each in quiet.scales if each.length == 1440)
         result = decide_window(
             prepare(quiet, reference), scale=scale, first_half=halves[0], second_half=halves[1], events=len(window)
