@@ -18,6 +18,7 @@ from mode.threads import ServiceThread, WorkerThread
 
 from monitor.health import Health
 from monitor.settings import Settings
+from monitor.types import Service
 
 log = structlog.get_logger()
 
@@ -25,7 +26,6 @@ Wake = Callable[[str], None]
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0)
 WATCH_SECONDS = 10.0
 STOP_SECONDS = 3.0
-WAKEUPS = "kafka"
 
 JOIN_SECONDS = 5.0
 
@@ -150,7 +150,7 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
 
 async def _available(settings: Settings, health: Health) -> bool:
     if await topic_is_there(settings):
-        health.back(WAKEUPS)
+        health.back(Service.KAFKA)
         return True
     _away(settings, health, "no answer, or no such topic")
     return False
@@ -158,7 +158,7 @@ async def _available(settings: Settings, health: Health) -> bool:
 
 def _away(settings: Settings, health: Health, reason: str) -> None:
     sentence = f"Kafka at {settings.kafka_bootstrap}, listening to {settings.wakeups_topic}: {reason}"
-    health.away(WAKEUPS, f"{sentence}; models are looked at every {settings.sweep_seconds:g} s", degrades=False)
+    health.away(Service.KAFKA, f"{sentence}; models are looked at every {settings.sweep_seconds:g} s", degrades=False)
 
 
 async def _ended(app: faust.App) -> bool:

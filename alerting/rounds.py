@@ -14,6 +14,7 @@ from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
 from monitor.store.outage import named_outage, require_writable
+from monitor.types import Service
 
 log = structlog.get_logger()
 
@@ -66,9 +67,9 @@ class Rounds:
                 if names is None or str(applied.key) in names:
                     self._advance_one(applied)
         except UnavailableError as error:
-            self._health.away("postgres", str(error), seen_by="turns")
+            self._health.away(Service.POSTGRES, str(error), seen_by="turns")
         else:
-            self._health.back("postgres", seen_by="turns")
+            self._health.back(Service.POSTGRES, seen_by="turns")
         self._got_on()
 
     def deliver(self) -> None:
@@ -78,10 +79,10 @@ class Rounds:
                 expire(self._delivery)
                 due = endpoints_with_work(self._delivery)
         except UnavailableError as error:
-            self._health.away("postgres", str(error), seen_by="deliveries")
+            self._health.away(Service.POSTGRES, str(error), seen_by="deliveries")
             due = ()
         else:
-            self._health.back("postgres", seen_by="deliveries")
+            self._health.back(Service.POSTGRES, seen_by="deliveries")
         self._health.progress("delivery", within_seconds=self._settings.delivery_seconds + TURN_SECONDS)
         for endpoint_id in due:
             with self._lock:
@@ -100,7 +101,7 @@ class Rounds:
                 deliver_to_endpoint(self._delivery, endpoint_id, stopping=self._stopping)
         except UnavailableError as error:
             # The lease runs out and the row is sent again under the same id; the next look for deliveries sees to it.
-            self._health.away("postgres", str(error), seen_by="deliveries")
+            self._health.away(Service.POSTGRES, str(error), seen_by="deliveries")
         except Exception:
             # One endpoint's fault must not stop the others; the row's lease runs out.
             log.exception("delivery.failed", endpoint_id=endpoint_id)

@@ -40,7 +40,7 @@ _BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def defaults() -> str:
     """What a spec says when it says nothing, and what is fixed."""
     drift, windows = DriftSpec(), WindowSpec()
-    tiers = ", ".join(f"{tier.name.lower()} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
+    tiers = ", ".join(f"{tier.word} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
     scales = ", ".join(f"{duration_text(scale.length)}/{duration_text(scale.step)}" for scale in windows.scales)
     return _table(
         ("", "Default", "Set by"),
@@ -88,7 +88,7 @@ def traffic() -> str:
     return _table(
         (f"{_percent(POWER)} of windows reach", *(f"true PSI {psi:g}" for psi in TRUE_PSI)),
         [
-            (f"{level.name.lower()} ({levels[level]:g})", *(_events(column(), psi, level) for psi in TRUE_PSI))
+            (f"{level.word} ({levels[level]:g})", *(_events(column(), psi, level) for psi in TRUE_PSI))
             for level in LEVELS
         ],
         note=f"{ROWS:,} rows of reference, no natural movement, {_decimal(ONE_TEST)} of alpha left for one test; an"
@@ -174,7 +174,7 @@ def notice() -> str:
     for pace in (3.0, 100.0):
         for shift in planned(pace).shifts:
             rows.append((f"{pace:g} a minute", f"{shift.sigmas:.1f} standard deviations", *map(_when, shift.typical)))
-    return _table(("Traffic", "Shift", *(level.name.lower() for level in LEVELS)), rows)
+    return _table(("Traffic", "Shift", *(level.word for level in LEVELS)), rows)
 
 
 @cache

@@ -10,7 +10,7 @@ from monitor.clock import monotonic_seconds
 from monitor.errors import RefusedByDatabaseError, UnavailableError
 from monitor.health import Health
 from monitor.store.outage import named_outage, require_writable
-from monitor.types import PartitionKey
+from monitor.types import PartitionKey, Service
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 
@@ -49,10 +49,10 @@ class ServiceOutages:
         Raises:
             UnavailableError: One still is.
         """
-        if "postgres" in self._away:
+        if Service.POSTGRES in self._away:
             with named_outage(self._engine, "asking whether it is back"), self._engine.connect() as connection:
                 require_writable(connection)
-        if "kafka" in self._away:
+        if Service.KAFKA in self._away:
             self._cluster.topics([])
 
     def begin(self, error: UnavailableError | RefusedByDatabaseError) -> None:

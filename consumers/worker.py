@@ -44,7 +44,7 @@ from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.database_clock import DatabaseClock
 from monitor.store.engine import StatementLimits, make_engine
-from monitor.types import PartitionKey
+from monitor.types import PartitionKey, Service
 
 BEAT_SECONDS = 1.0
 SMALL_BATCH = 500
@@ -258,7 +258,7 @@ class IngestWorker:
 
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
-        if self._ending and ("postgres" in self._outages or "kafka" in self._outages):
+        if self._ending and (Service.POSTGRES in self._outages or Service.KAFKA in self._outages):
             return False  # tried before; whoever reads the partitions next counts these records
         while self._unflushed:
             try:
@@ -329,7 +329,7 @@ class IngestWorker:
         states = list(self._claims.states.values())
         with FLUSH_SECONDS.time():
             kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
-        self._outages.end("postgres")
+        self._outages.end(Service.POSTGRES)
         self._configurer.burials.flushed(kept)
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}

@@ -25,6 +25,7 @@ from monitor.store.statements import (
     cut_silent_connections,
     refuse_connections,
 )
+from monitor.types import Service
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 15.0
@@ -48,7 +49,7 @@ def wait_for_database(settings: Settings, *, stop: threading.Event, health: Heal
     """
     engine = make_engine(settings.database_url, pool_size=1)
     try:
-        return _wait(lambda: _require_schema(engine), service="postgres", stop=stop, health=health)
+        return _wait(lambda: _require_schema(engine), service=Service.POSTGRES, stop=stop, health=health)
     finally:
         engine.dispose()
 
@@ -61,7 +62,7 @@ def _require_schema(engine: sa.Engine) -> None:
 
 def wait_for_kafka(settings: Settings, *, stop: threading.Event, health: Health) -> bool:
     """Return True once Kafka answers and has the topics, False when *stop* was set before."""
-    return _wait(lambda: require_topics(settings), service="kafka", stop=stop, health=health)
+    return _wait(lambda: require_topics(settings), service=Service.KAFKA, stop=stop, health=health)
 
 
 def _wait(attempt: Callable[[], None], *, service: str, stop: threading.Event, health: Health) -> bool:

@@ -1,6 +1,8 @@
 """The one family of errors that Driftline raises on purpose."""
 
-from monitor.types import ModelKey
+from typing import Literal
+
+from monitor.types import ModelKey, Service
 
 
 class DriftlineError(Exception):
@@ -87,11 +89,11 @@ class CorruptResultError(DriftlineError):
 class UnavailableError(DriftlineError):
     """A service could not be reached; says what was tried, where, and what to do.
 
-    *service* names it (``postgres``, ``kafka``); *contended*: it answers, but this statement lost against others or
-    took too long, which says nothing about the next one.
+    *service* says which, empty where it is neither of the two; *contended*: it answers, but this statement lost
+    against others or took too long, which says nothing about the next one.
     """
 
-    def __init__(self, text: str, *, service: str = "", contended: bool = False) -> None:
+    def __init__(self, text: str, *, service: Service | Literal[""] = "", contended: bool = False) -> None:
         self.service = service
         self.contended = contended
         super().__init__(text)
@@ -103,7 +105,7 @@ class RefusedByDatabaseError(DriftlineError):
     *sqlstate* is None when the driver refused before the server was asked; *words* are the server's.
     """
 
-    service = "postgres"
+    service = Service.POSTGRES
 
     def __init__(self, doing: str, *, sqlstate: str | None, words: str) -> None:
         self.sqlstate = sqlstate

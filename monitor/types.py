@@ -18,6 +18,16 @@ class Tier(IntEnum):
     ALERT = 2
     CRITICAL = 3
 
+    @property
+    def word(self) -> str:
+        """The tier as specs, messages and reports write it."""
+        return self.name.lower()
+
+    @classmethod
+    def of_word(cls, word: str) -> "Tier":
+        """Return the tier that is written so."""
+        return cls[word.upper()]
+
 
 class Verdict(StrEnum):
     """What one closed window says about one series."""
@@ -164,6 +174,13 @@ class Season(StrEnum):
     def hours(self) -> int:
         """How many hours the cycle has."""
         return 24 if self is Season.HOUR_OF_DAY else 168
+
+
+class Service(StrEnum):
+    """What every role waits for."""
+
+    POSTGRES = "postgres"
+    KAFKA = "kafka"
 
 
 class TopicRole(StrEnum):

@@ -187,7 +187,7 @@ class Proposals:
             incident_id=asking.state.id,
             kind=kind,
             state=ActionState.DRY_RUN if request.dry_run else ActionState.DISPATCHING,
-            reason=f"{asking.state.kind.value}_{asking.state.tier.name.lower()}",
+            reason=f"{asking.state.kind.value}_{asking.state.tier.word}",
             from_version=asking.state.version,
             to_version=to_version,
             window_end=asking.facts.end,

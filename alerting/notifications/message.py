@@ -107,11 +107,6 @@ class Told:
         return max(self.decision.tier, self.decision.tier_before)
 
 
-def tier_name(tier: Tier) -> str:
-    """Return the tier as people write it."""
-    return tier.name.lower()
-
-
 def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]) -> str:
     """Return one line: the step, and the worst finding's own sentence."""
     who = f"{model} {decision.version}"
@@ -121,7 +116,7 @@ def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]
         return f"{who}: {decision.kind.value} incident {end}."
     worst = findings[0] if findings else None
     said = "" if worst is None else worst.sentence or _plain(worst)
-    return f"{who}: {decision.kind.value} {tier_name(decision.tier)} ({decision.step.value}). {said}".rstrip()
+    return f"{who}: {decision.kind.value} {decision.tier.word} ({decision.step.value}). {said}".rstrip()
 
 
 def _plain(finding: Finding) -> str:
@@ -145,8 +140,8 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
         kind=state.kind.value,
         version=state.version,
         step=decision.step.value,
-        tier=tier_name(decision.tier),
-        tier_before=tier_name(decision.tier_before),
+        tier=decision.tier.word,
+        tier_before=decision.tier_before.word,
         what=tuple(_finding_told(finding, values) for finding, values in zip(findings, named, strict=True))[
             :FINDINGS_TOLD
         ],
@@ -172,7 +167,7 @@ def _finding_told(finding: Finding, values: str) -> ToldFinding:
     return ToldFinding(
         column=finding.column,
         statistic=finding.statistic,
-        tier=tier_name(finding.tier),
+        tier=finding.tier.word,
         value=finding.value,
         bound=finding.bound,
         threshold=finding.threshold,
@@ -224,7 +219,7 @@ def message(
         type=event,
         timestamp=iso_utc(now_millis),
         model=ModelName(namespace=model.namespace, name=model.name),
-        tier=tier_name(loudest),
+        tier=loudest.word,
         window_end=iso_utc(window_end),
         sentence=" ".join(said),
         incidents=incidents,
@@ -247,7 +242,7 @@ def action_outcome(
         type=event_type,
         timestamp=iso_utc(now_millis),
         model=ModelName(namespace=model.namespace, name=model.name),
-        tier=tier_name(Tier.CRITICAL),
+        tier=Tier.CRITICAL.word,
         window_end=iso_utc(window_end),
         sentence=f"{_action_sentence(model, action)} Nothing more is sent; please act by hand.",
         incidents=(),

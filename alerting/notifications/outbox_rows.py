@@ -82,11 +82,11 @@ def notifications(
         subject: What makes the message this one: window end, incident ids with their steps, action ids. The same
             subject gives the same ids, also in a restored database.
     """
-    loudness = Tier[body.tier.upper()]
+    loudness = Tier.of_word(body.tier)
     encoded = encode_message(body)
     effects = []
     for receiver in spec.alerting.receivers:
-        if loudness < Tier[receiver.from_tier.upper()] and body.incidents:
+        if loudness < Tier.of_word(receiver.from_tier) and body.incidents:
             continue
         name = receiver_endpoint(spec, receiver).name
         identifier = str(uuid5(NAMESPACE, "\x1f".join(("notification", name, *subject))))

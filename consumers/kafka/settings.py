@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from monitor.errors import UnavailableError
 from monitor.settings import GroupProtocol, Settings
-from monitor.types import PartitionKey
+from monitor.types import PartitionKey, Service
 
 ANSWER_SECONDS = 10.0
 
@@ -46,7 +46,7 @@ def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableErr
     return UnavailableError(
         f"Kafka: no answer at {settings.kafka_bootstrap}, {doing}: {cause}\n"
         "Start it, or point DRIFTLINE_KAFKA_BOOTSTRAP (or kafka_bootstrap in driftline.toml) at a running one.",
-        service="kafka",
+        service=Service.KAFKA,
     )
 
 

@@ -11,7 +11,7 @@ from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.store.outage import named_outage
 from monitor.store.topics import write_timestamp_types
-from monitor.types import TimestampType, TopicRole
+from monitor.types import Service, TimestampType, TopicRole
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ def require_topics(settings: Settings) -> None:
         raise UnavailableError(
             f"Kafka at {settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
             "Run `driftline topics create`, or correct the topics in the settings.",
-            service="kafka",
+            service=Service.KAFKA,
         )
 
 

@@ -24,12 +24,12 @@ from driftline.backtest.report.wording import (
     percent_text,
     subline,
 )
+from monitor.types import Tier
 
 INCIDENTS_SHOWN = 4
 ACTIONS_SHOWN = 3
 COLUMNS_SHOWN = 6
-_STYLES = {"warning": "yellow", "alert": "dark_orange", "critical": "red"}
-_TIERS = {tier: number for number, tier in enumerate(("none", "warning", "alert", "critical"))}
+STYLES = {Tier.NONE: "", Tier.WARNING: "yellow", Tier.ALERT: "dark_orange", Tier.CRITICAL: "red"}
 
 
 def print_report(report: BacktestReport, console: Console) -> None:
@@ -69,7 +69,8 @@ def _print_rules(report: BacktestReport, console: Console) -> None:
 def _print_incidents(report: BacktestReport, console: Console) -> None:
     if not report.incidents:
         return
-    shown = sorted(report.incidents, key=lambda incident: (-_TIERS[incident.tier], incident.opened))[:INCIDENTS_SHOWN]
+    worst_first = sorted(report.incidents, key=lambda incident: (-Tier.of_word(incident.tier), incident.opened))
+    shown = worst_first[:INCIDENTS_SHOWN]
     more = len(report.incidents) - len(shown)
     console.print()
     console.print(Text("Incidents" + (f", the worst {len(shown)} of {len(report.incidents)}" if more else ""), "bold"))
@@ -87,7 +88,7 @@ def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
     version = f" of version {incident.version}" if several else ""
     return Text.assemble(
         f"  {moment_text(incident.opened)}  ",
-        (f"{incident.tier:<8}", _STYLES.get(incident.tier, "")),
+        (f"{incident.tier:<8}", STYLES[Tier.of_word(incident.tier)]),
         f"  {kind_text(incident.kind)}{version} at {incident.scale}, {closed}",
         f": {columns_text(incident.columns)}" if incident.columns else "",
     )

@@ -46,7 +46,7 @@ def _show_list(heads: tuple[IncidentHead, ...], *, as_json: bool) -> None:
                 head.model,
                 head.version,
                 head.kind,
-                head.tier.name.lower(),
+                head.tier.word,
                 head.status,
                 moment(head.first_end),
                 moment(head.resolved_end),
@@ -63,14 +63,14 @@ def _show_story(story: IncidentStory, *, as_json: bool) -> None:
         print_json(story)
         return
     head = story.incident
-    typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.name.lower()}, {head.status} ({head.id})")
+    typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.word}, {head.status} ({head.id})")
     typer.echo(head.sentence)
     for unseen in story.unseen:
         typer.echo(f"Unseen in `{unseen.column}` meanwhile ({unseen.events:,} events): {values_label(unseen.values)}.")
     print_table(
         "Steps",
         ("window until (UTC)", "step", "reason", "tier"),
-        [(moment(s.window_end), s.step, s.reason, s.tier.name.lower()) for s in story.steps],
+        [(moment(s.window_end), s.step, s.reason, s.tier.word) for s in story.steps],
         notes=[s.sentence for s in story.steps],
         empty="none",
     )

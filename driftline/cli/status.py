@@ -145,7 +145,7 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
         "Open incidents",
         ("id", "model", "version", "kind", "tier", "since (UTC)"),
         [
-            (i.id[:8], model.name, i.version, i.kind, i.tier.name.lower(), moment(i.first_end))
+            (i.id[:8], model.name, i.version, i.kind, i.tier.word, moment(i.first_end))
             for model in models
             for i in model.open_incidents
         ],

@@ -92,7 +92,7 @@ def _shift(outcome: Outcome, act: Act) -> Iterator[str]:
     for drift in drifts:
         tiers = [step.tier for step in drift.steps]
         if Tier.WARNING not in tiers or Tier.ALERT not in tiers or tiers.index(Tier.WARNING) > tiers.index(Tier.ALERT):
-            yield f"act 2: expected warning, then alert, found {', '.join(tier.name.lower() for tier in tiers)}"
+            yield f"act 2: expected warning, then alert, found {', '.join(tier.word for tier in tiers)}"
         columns = columns_of(drift, outcome.deliveries)
         if "income" not in columns:
             yield f"act 2: expected income among the columns, found {', '.join(columns) or 'none'}"
@@ -178,7 +178,7 @@ def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: 
                 "id": incident.incident.id,
                 "version": incident.incident.version,
                 "kind": incident.incident.kind.value,
-                "tier": worst_tier(incident).name.lower(),
+                "tier": worst_tier(incident).word,
                 "columns": list(columns_of(incident, outcome.deliveries)),
                 "first_window_end": iso_utc(incident.incident.first_end),
                 "status": incident.incident.status,
@@ -235,7 +235,7 @@ def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows
             first = next((step for step in incident.steps if step.step == Step.OPENED), None)
             tell(
                 f"{iso_utc(head.first_end)[:16].replace('T', ' ')} UTC: {head.kind} of {head.version}, up to "
-                f"{worst_tier(incident).name.lower()}, {head.status}."
+                f"{worst_tier(incident).word}, {head.status}."
             )
             tell(f"Why: {first.sentence if first else head.sentence}")
             tell(f"Sent: {_sent(outcome.deliveries, head.id)}.")

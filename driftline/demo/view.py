@@ -166,7 +166,7 @@ class StoryView:
             if mark in self._told_steps or step.step == Step.NOTHING:
                 continue
             self._told_steps.add(mark)
-            tier = "" if step.step == Step.RESOLVED else f" {step.tier.name.lower()}"
+            tier = "" if step.step == Step.RESOLVED else f" {step.tier.word}"
             style = _STYLES.get(Step(step.step), "")
             self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}:{tier}", style=style)
             self.say(f"      {step.sentence}")
@@ -202,9 +202,7 @@ class StoryView:
         rate = frame.seen.records / max(frame.seconds, 0.1)
         table.add_row("events", f"{bar:<40} {frame.seen.records:,} of {frame.total:,} ({rate:,.0f}/s)")
         table.add_row("windows judged", f"{frame.seen.windows:,}")
-        table.add_row(
-            "open incidents", ", ".join(f"{i.kind} {i.version} {i.tier.name.lower()}" for i in opened) or "none"
-        )
+        table.add_row("open incidents", ", ".join(f"{i.kind} {i.version} {i.tier.word}" for i in opened) or "none")
         table.add_row("received", f"{len(frame.deliveries)} deliveries")
         table.add_row("now", frame.doing)
         return table

@@ -153,8 +153,8 @@ def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
         compared = "over" if by_psi else f"p-value {claim.bound:.2g} under"
         return f"{word} {index_text(claim.value)}, {compared} {settled.level.threshold:g} (textbook rule)"
     limits = tier_levels(drift.tiers)[::-1] if by_psi else ((Tier.WARNING, drift.ks_warning),)
-    proven = [f"{tier.name.lower()} {limit:g} proven" for tier, limit in limits if claim.bound > limit]
-    missed = [f"{tier.name.lower()} {limit:g} not" for tier, limit in limits if claim.bound <= limit]
+    proven = [f"{tier.word} {limit:g} proven" for tier, limit in limits if claim.bound > limit]
+    missed = [f"{tier.word} {limit:g} not" for tier, limit in limits if claim.bound <= limit]
     # The first tier that is not proven says how far it was; those above it follow.
     said = ", ".join(proven + missed[:1])
     bound = f"at least {index_text(claim.bound)} at {100 * (1 - drift.alpha):g} %"
@@ -196,7 +196,7 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
 def _held_back(higher: list[Level]) -> str:
     if not higher:
         return ""
-    word = higher[-1].tier.name.lower()
+    word = higher[-1].tier.word
     return f", {word} not yet: {'not in the window before' if higher[-1].in_halves else 'not in both halves'}"
 
 

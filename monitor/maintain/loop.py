@@ -22,7 +22,7 @@ from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.outage import named_outage, require_writable
 from monitor.store.topics import read_partitions
 from monitor.store.unseen_values import merge_unseen
-from monitor.types import TopicRole
+from monitor.types import Service, TopicRole
 from monitor.windows.watermark import PartitionState, open_from, watermark_of, watermark_rules
 
 COMPACT_SECONDS = 10.0
@@ -95,9 +95,9 @@ class Maintainer:
             if now >= self._drop_at and self._do("applying retention", lambda: self._drop(stop), stop):
                 self._drop_at = now + DROP_SECONDS
         except UnavailableError as error:
-            self._health.away("postgres", str(error))
+            self._health.away(Service.POSTGRES, str(error))
             return False
-        self._health.back("postgres")
+        self._health.back(Service.POSTGRES)
         return True
 
     def _do(self, name: str, task: Callable[[], None], stop: threading.Event) -> bool:

@@ -77,7 +77,7 @@ def _noticed(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float
         found = first_noticed(judged, sigmas=sigmas, level=level, tier=tiers[level], events_per_minute=pace)
         noticed.append(
             Noticed(
-                tier=level.name.lower(),
+                tier=level.word,
                 minutes=None if found is None else found.minutes,
                 scale=None if found is None else str(found.scale),
             )

@@ -198,7 +198,7 @@ def events_needed(prepared: Prepared, comparison: Comparison, *, psi: float, lev
 def _needed(prepared: Prepared, comparison: Comparison) -> tuple[Needed, ...]:
     return tuple(
         Needed(
-            tier=level.name.lower(),
+            tier=level.word,
             psi=psi,
             events=events_needed(prepared, comparison, psi=psi, level=level),
         )

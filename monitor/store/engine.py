@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.errors import SettingsError, UnavailableError
 from monitor.store.statements import watch_statements
+from monitor.types import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,13 @@ def require_database(engine: sa.Engine) -> None:
         cause = " ".join(str(error.orig).split())
         if "FATAL" in cause:  # it did answer
             advice = "Check user, password and database in DRIFTLINE_DATABASE_URL (or database_url in driftline.toml)."
-            raise UnavailableError(f"Postgres: refused at {where}: {cause}\n{advice}", service="postgres") from error
+            raise UnavailableError(
+                f"Postgres: refused at {where}: {cause}\n{advice}", service=Service.POSTGRES
+            ) from error
         raise UnavailableError(
             f"Postgres: no answer at {where}: {cause}\n"
             "Start it, or point DRIFTLINE_DATABASE_URL (or database_url in driftline.toml) at a running one.",
-            service="postgres",
+            service=Service.POSTGRES,
         ) from error
 
 

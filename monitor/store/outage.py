@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy as sa
 
 from monitor.errors import RefusedByDatabaseError, UnavailableError
+from monitor.types import Service
 
 LOST = "connection lost"
 _LONGEST_WORDS = 500
@@ -78,7 +79,7 @@ def require_writable(connection: sa.Connection) -> None:
     """
     if connection.execute(sa.text("SELECT current_setting('transaction_read_only')")).scalar_one() == "on":
         where = connection.engine.url.render_as_string(hide_password=True)
-        raise UnavailableError(f"Postgres at {where}: {OUTAGES['25006']}\n{_ADVICE}", service="postgres")
+        raise UnavailableError(f"Postgres at {where}: {OUTAGES['25006']}\n{_ADVICE}", service=Service.POSTGRES)
 
 
 def named(error: BaseException, *, engine: sa.Engine, doing: str) -> UnavailableError | RefusedByDatabaseError:
@@ -92,7 +93,7 @@ def named(error: BaseException, *, engine: sa.Engine, doing: str) -> Unavailable
         )
     return UnavailableError(
         f"Postgres at {where}, {doing}: {kind}: {server_words(error)}\n{_ADVICE}",
-        service="postgres",
+        service=Service.POSTGRES,
         contended=driver is not None and driver.sqlstate in _CONTENDED,
     )
 

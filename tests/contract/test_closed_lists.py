@@ -13,7 +13,6 @@ import pytest
 
 from alerting.actions.guard import Refusal
 from alerting.model_turn import EVENT_TYPES
-from alerting.notifications.message import tier_name
 from driftline.backtest.report.schema import ActionOutcome
 from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, REFUSALS, RULE_NAMES
 from driftline.cli.reference.show import CALIBRATION_MARKS
@@ -36,6 +35,10 @@ SOMETHING_ELSE = {
     ("monitor/result_codec.py", "invalid"): "a field of `ColumnResult`",
     ("monitor/result_codec.py", "missing"): "a field of `ColumnResult`",
     ("monitor/result_codec.py", "unseen"): "a field of `ColumnResult`",
+    ("monitor/spec/actions.py", "alert"): "what a spec may say of a receiver, checked by its type",
+    ("monitor/spec/actions.py", "critical"): "what a spec may say of a receiver, checked by its type",
+    ("monitor/spec/actions.py", "warning"): "what a spec may say of a receiver, checked by its type",
+    ("monitor/store/engine.py", "postgres"): "a scheme of a URL",
 }
 
 
@@ -55,7 +58,7 @@ def closed_lists() -> dict[str, frozenset[str]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, StrEnum) and value.__module__ == module.__name__
     }
-    return lists | {"monitor.types.Tier": frozenset(tier_name(tier) for tier in Tier)}
+    return lists | {"monitor.types.Tier": frozenset(tier.word for tier in Tier)}
 
 
 def words(node: ast.AST) -> list[str]:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import AccuracyPart, BacktestReport, ChartsPart, PsiTrack
 from monitor.clock import to_datetime, to_millis
-from monitor.types import MINUTE_MILLIS
+from monitor.types import MINUTE_MILLIS, Tier
 
 WIDTH, LEFT, RIGHT = 1096, 160, 96
 TICKS_AT_MOST = 10
@@ -18,7 +18,7 @@ _STEPS = tuple(hours * _HOUR for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336,
 
 HEIGHT, TOP, LABEL = 118.0, 10.0, 12.5
 NAME_FITS = 18
-TIERS = ("warning", "alert", "critical")
+TIERS = tuple(tier.word for tier in Tier if tier)
 Point = tuple[float, float]
 
 
@@ -195,7 +195,7 @@ def clipped(text: str) -> str:
 
 
 def _tier(value: float, tiers: dict[str, float]) -> str:
-    return max((name for name in TIERS if value > tiers[name]), key=TIERS.index, default="warning")
+    return max((name for name in TIERS if value > tiers[name]), key=TIERS.index, default=Tier.WARNING.word)
 
 
 def _peak(curve: Sequence[Point | None], track: PsiTrack) -> float:

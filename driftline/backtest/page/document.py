@@ -26,6 +26,7 @@ from driftline.backtest.report.wording import (
     rate_text,
     subline,
 )
+from monitor.types import Tier
 
 _PLACES = ("<!--title-->", "<!--content-->")
 
@@ -122,9 +123,7 @@ def _when(report: BacktestReport) -> str:
 def _legend() -> Element:
     marks = (
         ("ok", "ok"),
-        ("warning", "warning"),
-        ("alert", "alert"),
-        ("critical", "critical"),
+        *((tier.word, tier.word) for tier in Tier if tier),
         ("blank", "inconclusive"),
     )
     items = []

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element
 
-from alerting.notifications.message import tier_name
 from driftline.backtest.page.html import Content, element, sentence
 from driftline.backtest.report.schema import (
     ActionOutcome,
@@ -49,7 +48,7 @@ def table(
 
 def badge(tier: str) -> Element:
     """Return a tier as a label."""
-    return element("span", tier, class_=f"badge {'quiet' if tier == tier_name(Tier.NONE) else tier}")
+    return element("span", tier, class_=f"badge {'quiet' if tier == Tier.NONE.word else tier}")
 
 
 def incidents_table(report: BacktestReport) -> Element:

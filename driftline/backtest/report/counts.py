@@ -67,7 +67,7 @@ def column_parts(outcome: BacktestOutcome, *, monitored: frozenset[str]) -> tupl
             led=led[name],
             windows=windows[name],
             textbook_windows=textbook[name],
-            tier=tiers.get(name, Tier.NONE).name.lower(),
+            tier=tiers.get(name, Tier.NONE).word,
             psi=round(largest[name].psi, 4) if name in largest else None,
             proven_psi=round(largest[name].proven, 4) if name in largest else 0.0,
             psi_scale=str(largest[name].scale) if name in largest else None,

@@ -6,6 +6,7 @@ from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
+from monitor.types import Service
 from tests.fake_records import fresh_state
 
 NOWHERE = "127.0.0.1:1"
@@ -25,7 +26,7 @@ def test_what_was_sampled_before_an_outage_is_not_confirmed_by_an_end_of_before_
         state.confirmation.sample(60_000, now=100)
         state.look(fetched_end=0, now=106)
         assert (state.at_end, state.confirmed_event_time) == (True, 60_000)
-        worker._away(UnavailableError("Postgres does not answer", service="postgres"))
+        worker._away(UnavailableError("Postgres does not answer", service=Service.POSTGRES))
         state.look(fetched_end=0, now=120)
     finally:
         engine.dispose()
