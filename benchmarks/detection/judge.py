@@ -19,7 +19,7 @@ from driftline.backtest import (
 from monitor.clock import cpu_seconds
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import EvaluationKind, Tier, Verdict
+from monitor.types import ActionKind, ActionState, EvaluationKind, Tier, Verdict
 
 _OPEN = ExitStack()
 
@@ -105,8 +105,11 @@ def _episode(incident: RaisedIncident, outcome: BacktestOutcome) -> Episode:
         closed=incident.resolved_end,
         columns=tuple(dict.fromkeys(finding.column for finding in opening.findings)),
         rollbacks=sum(
-            action.kind == "rollback" and (action.state != "refused" or action.reason in wanted) for action in mine
+            action.kind is ActionKind.ROLLBACK and (action.state is not ActionState.REFUSED or action.reason in wanted)
+            for action in mine
         ),
-        retrainings=sum(action.kind == "retraining" and action.state != "refused" for action in mine),
+        retrainings=sum(
+            action.kind is ActionKind.RETRAINING and action.state is not ActionState.REFUSED for action in mine
+        ),
         cause=opening.sentence,
     )

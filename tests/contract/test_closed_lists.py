@@ -5,7 +5,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from types import ModuleType
 
@@ -13,14 +13,16 @@ import pytest
 
 from alerting.actions.guard import Refusal
 from alerting.model_turn import EVENT_TYPES
+from driftline.backtest.report.counts import LETTERS
 from driftline.backtest.report.schema import ActionOutcome
 from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, REFUSALS, RULE_NAMES
+from driftline.cli.backtest_text import STYLES
 from driftline.cli.reference.show import CALIBRATION_MARKS
 from monitor.detection.comparison import SHARES
 from monitor.detection.explanation import SHARE_WORDS
 from monitor.evaluate.window import WINDOW_SENTENCES
 from monitor.spec.model import DriftRule
-from monitor.types import ActionKind, Calibration, InconclusiveReason, Tier
+from monitor.types import ActionKind, Calibration, InconclusiveReason, Tier, Verdict
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("monitor", "consumers", "alerting", "driftline")
@@ -155,11 +157,13 @@ def test_the_product_compares_no_bare_word_of_a_closed_list() -> None:
         (REFUSALS, set(Refusal)),
         (OUTCOMES, set(ActionOutcome)),
         (RULE_NAMES, set(DriftRule)),
+        (LETTERS, set(Verdict)),
+        (STYLES, set(Tier)),
         (CALIBRATION_MARKS, set(Calibration)),
         (EVENT_TYPES, set(ActionKind)),
     ],
 )  # fmt: skip
-def test_words_for_people_are_total(table: Mapping[StrEnum, str], members: set[StrEnum]) -> None:
-    """Each member of a list has its words, distinct and not empty but for a mark that says "as it should be"."""
+def test_words_for_people_are_total(table: Mapping[Enum, str], members: set[Enum]) -> None:
+    """Each member of a list has words of its own, and no other member's; at most one has none."""
     assert set(table) == members
     assert len(set(table.values())) == len(table)

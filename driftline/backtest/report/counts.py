@@ -23,7 +23,7 @@ CALM_TRACKS_SHOWN = 3  # to see that nothing happened
 HOUR = 60
 
 ALARMING = frozenset({Verdict.WARNING, Verdict.ALERT, Verdict.CRITICAL})
-_LETTERS = {
+LETTERS = {
     Verdict.INCONCLUSIVE: "?",
     Verdict.OK: "o",
     Verdict.WARNING: "w",
@@ -187,7 +187,7 @@ def _strip(verdicts: Iterable[tuple[int, Verdict]], scale: Scale, buckets: TimeB
     """Return the worst verdict of each bucket; a window speaks for the step that ended with it."""
     worst = ["."] * buckets.count
     for end, verdict in verdicts:
-        letter = _LETTERS[verdict]
+        letter = LETTERS[verdict]
         for at in range(buckets.of_end(end - step_millis(scale) + 1), buckets.of_end(end) + 1):
             worst[at] = max(worst[at], letter, key=_ORDER.index)
     return "".join(worst)
