@@ -22,7 +22,7 @@ from monitor.store.ledger import ensure_weeks
 from monitor.store.migrate import upgrade
 from monitor.store.time_partitions import WEEK_MILLIS, week_start
 from monitor.types import MINUTE_MILLIS
-from tests.integration.counted_model import apply_counted_model
+from tests.models.counted import apply_counted_model
 from tests.services.postgres import PostgresServer
 
 RESULTS = Path(__file__).parent / "results"

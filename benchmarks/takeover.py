@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.hammer import Blows, Hammer
+from tests.faults.hammer import Blows, Hammer
 from tests.services.databases import create_template, fresh_database
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer

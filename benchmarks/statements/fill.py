@@ -14,7 +14,7 @@ from monitor.store.schema import prediction_ledger
 from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, week_start
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier, Verdict
 from monitor.windows.pane_codec import encode_counts
-from tests.integration.counted_model import CountedModel, apply_counted_model
+from tests.models.counted import CountedModel, apply_counted_model
 
 DAY_MILLIS = 24 * HOUR_MILLIS
 SPEC = "accuracy: {floor: 0.5, maturity: 0.5, min_truths: 50}\n"

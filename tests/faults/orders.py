@@ -14,10 +14,11 @@ from monitor.performance.label_join import age_bucket
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.schema import performance_pane, series
-from tests.factories import START, encoded, prediction_event
-from tests.integration.test_ingest import ingesting, records, wait_until
+from tests.models.credit import START, encoded, prediction_event
+from tests.services.ingest import ingesting, records
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 HOUR = 3_600_000
 NOW = START + 10**10

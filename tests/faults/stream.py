@@ -1,38 +1,24 @@
 """Traffic for all three topics and its comparison with the oracle, for the tests of single faults."""
 
-import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
 from monitor.maintain.label_join import join_rules
-from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
-from tests.factories import START, credit_event, encoded
-from tests.integration.test_ingest import produce
-from tests.oracle import Counted, counted_in_database, recount_topics
-from tests.oracle_truths import CountedTruths, recount_truths, truths_in_database
+from tests.models.credit import START, credit_event, encoded
+from tests.oracle.panes import Counted, counted_in_database, recount_topics
+from tests.oracle.truths import CountedTruths, recount_truths, truths_in_database
+from tests.services.ingest import produce
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 
 PART = 60
 FAR_MILLIS = 40 * 86_400_000  # past the horizon of every truth
-PROGRAM = """
-import signal, sys, threading
-from consumers.worker import run_ingest
-from monitor.settings import Settings
-stop = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
-run_ingest(Settings.model_validate_json(open(sys.argv[1]).read()), stop=stop)
-"""
 
 
 def produce_stream(
@@ -96,20 +82,6 @@ class StreamTraffic(threading.Thread):
         self.join(60)
         assert not self.is_alive()
         return self._written
-
-
-@contextmanager
-def ingest_process(settings: Settings, directory: Path, *, failpoint: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """Give a running ingest as a process of its own, killed at the end; *failpoint* as `monitor.failpoint` says."""
-    config = directory / "settings.json"
-    config.write_text(settings.model_dump_json())
-    environment = {**os.environ, **({"DRIFTLINE_FAILPOINT": failpoint} if failpoint else {})}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], env=environment)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
 
 
 def assert_equal_to_topics(engine: Engine, broker: KafkaBroker, names: TopicNames) -> tuple[Counted, CountedTruths]:

@@ -18,14 +18,15 @@ from monitor.store.engine import make_engine
 from monitor.store.evaluations import FinalEvaluation
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluation, scale_progress
-from tests.factories import START, apply_credit_model, encoded, prediction_event
 from tests.faults.stream import assert_equal_to_topics, produce_stream
-from tests.integration.counted_model import CountedModel, apply_counted_model
-from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move, some_panes, stored, write
-from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
+from tests.models.counted import CountedModel, apply_counted_model
+from tests.models.credit import START, apply_credit_model, encoded, prediction_event
+from tests.models.evaluated import RULES, SCALES, evaluate_all, move, some_panes, stored, write
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 MINUTES_OF_BACKUP = 20

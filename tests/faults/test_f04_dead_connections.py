@@ -7,11 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.store.engine import make_engine
-from tests.factories import apply_credit_model
 from tests.faults.stream import assert_equal_to_topics, produce_stream
-from tests.integration.test_ingest import ingesting, records, settings_for, wait_until
+from tests.models.credit import apply_credit_model
+from tests.services.ingest import ingesting, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 POOL_SIZE = 8

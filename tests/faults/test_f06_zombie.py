@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from monitor.settings import Settings
 from monitor.store.offsets import StoredOffset, list_offsets
-from tests.factories import START, apply_credit_model
-from tests.integration.test_ingest import credit_bodies, offsets_of, records, settings_for, wait_until
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import START, apply_credit_model, credit_bodies
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import offsets_of, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.processes import end, spawn
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 FREEZES = 4

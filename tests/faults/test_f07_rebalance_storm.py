@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hammer import Blows, Hammer
+from tests.faults.hammer import Blows, Hammer
 from tests.services.kafka import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]

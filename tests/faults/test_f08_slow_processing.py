@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.factories import apply_credit_model
-from tests.faults.stream import assert_equal_to_topics, ingest_process, produce_stream
-from tests.integration.test_ingest import ingesting, offsets_of, records, settings_for, wait_until
+from tests.faults.stream import assert_equal_to_topics, produce_stream
+from tests.models.credit import apply_credit_model
+from tests.services.ingest import ingest_process, ingesting, offsets_of, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 POLL_MILLISECONDS = 15_000  # a busy machine must not make the other worker late, too

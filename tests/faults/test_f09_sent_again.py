@@ -8,11 +8,12 @@ import pytest
 from confluent_kafka import Producer
 from sqlalchemy import Engine
 
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.integration.test_ingest import ingesting, records, settings_for, wait_until
-from tests.oracle import Counted, counted_in_database, recount_topics
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.oracle.panes import Counted, counted_in_database, recount_topics
+from tests.services.ingest import ingesting, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 EVENTS = 2_000

@@ -10,15 +10,16 @@ from sqlalchemy import Engine
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.engine import make_engine
-from tests.factories import START, apply_model, credit_event, encoded, prediction_event
 from tests.faults.test_f12_wrong_clock import at_end
-from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
-from tests.oracle import Counted, counted_in_database
-from tests.oracle_windows import JudgedWindows, judge, judged_windows
+from tests.models.credit import START, apply_model, credit_event, encoded, prediction_event
+from tests.oracle.panes import Counted, counted_in_database
+from tests.oracle.windows import JudgedWindows, judge, judged_windows
 from tests.services.databases import fresh_database
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import create_topics, unique_topic_names
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 EVENTS = 12_000

@@ -22,12 +22,13 @@ from monitor.store.schema import dead_letter, evaluation, incident, input_offset
 from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
 from monitor.windows.watermark import WatermarkRules, watermark_of
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.integration.test_cli import document, run
-from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.command import document, run
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 DAY = 24 * 60 * MINUTE_MILLIS

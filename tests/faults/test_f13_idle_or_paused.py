@@ -18,14 +18,14 @@ from monitor.store.schema import evaluation
 from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
 from monitor.windows.watermark import Watermark, WatermarkRules, watermark_of
-from tests.factories import START, apply_model, encoded, prediction_event
 from tests.faults.test_f12_wrong_clock import now_millis, produce_dated
-from tests.integration.test_ingest import ingesting, offsets_of, records, settings_for, wait_until
-from tests.integration.test_ingest_faults import ingesting_process
-from tests.oracle_windows import judge
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.oracle.windows import judge
+from tests.services.ingest import ingest_process, ingesting, offsets_of, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.tcp_proxy import TcpProxy
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 DISORDER = 1000
@@ -85,7 +85,7 @@ def test_a_frozen_reader_is_not_idle(
     now, topic = now_millis(), topic_names.predictions
     produce_at(kafka_broker, topic, now)
     settings = settings_for(database_url, kafka_broker, topic_names, session_timeout_ms=45_000)
-    with ingesting_process(settings, tmp_path) as worker:
+    with ingest_process(settings, tmp_path) as worker:
         wait_until(reaches(engine, now))
         worker.send_signal(signal.SIGSTOP)
         try:
@@ -155,7 +155,7 @@ def test_a_first_burst_into_a_new_topic_is_judged_when_all_of_it_is_counted(
     times = [START + number * MINUTE_MILLIS // 20 for number in range(20 * BURST_MINUTES)]
     port = int(sa.engine.make_url(database_url).port or 0)
     stop = threading.Event()
-    with TcpProxy("127.0.0.1", port) as proxy, ingesting_process(through(proxy, settings), tmp_path) as worker:
+    with TcpProxy("127.0.0.1", port) as proxy, ingest_process(through(proxy, settings), tmp_path) as worker:
         wait_until(lambda: len(offsets_of(engine, topic)) == BURST_PARTITIONS)
         wait_until(lambda: all(row.caught_up for row in offsets_of(engine, topic)))
         proxy.delay_seconds = 0.01  # a Postgres in another zone: a round of flushes lasts

@@ -9,12 +9,13 @@ from sqlalchemy import Engine
 from monitor.health import Health
 from monitor.store.model_intake import resume_model, stopped_models
 from monitor.store.schema import dead_letter
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.integration.test_cli import document, run
-from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.command import document, run
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

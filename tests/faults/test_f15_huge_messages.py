@@ -13,12 +13,12 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from sqlalchemy import Engine
 
 from monitor.store.schema import dead_letter
-from tests.factories import START, apply_model, encoded, prediction_event
 from tests.faults.resident import resident_megabytes
-from tests.integration.test_ingest import offsets_of, produce, records, settings_for, wait_until
-from tests.integration.test_ingest_faults import ingesting_process
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.services.ingest import ingest_process, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 MEGABYTE = 1_000_000
@@ -69,7 +69,7 @@ def test_huge_messages_are_refused_unread_and_memory_stays_flat(
     allow_huge(kafka_broker, topic)
     good = [encoded(prediction_event(number, at=START + number)) for number in range(800)]
     settings = settings_for(database_url, kafka_broker, topic_names, flush_seconds=1.0, flush_events=50_000)
-    with ingesting_process(settings, tmp_path) as process:
+    with ingest_process(settings, tmp_path) as process:
         produce(kafka_broker, topic, good[:400])
         wait_until(lambda: records(engine) == 400)
         before = resident_megabytes(process.pid)

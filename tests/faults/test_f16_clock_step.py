@@ -12,12 +12,13 @@ from monitor.clock import to_millis
 from monitor.maintain.retention import drop_expired
 from monitor.store.schema import incident, outbox, pane, series
 from monitor.types import MINUTE_MILLIS
-from tests.factories import apply_model, encoded, prediction_event
 from tests.faults.test_f12_wrong_clock import DAY, advance, at_end, count, now_millis, produce_dated, recent_events
-from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import apply_model, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 

@@ -19,13 +19,14 @@ from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from monitor.store.migrate import upgrade
 from tests.conftest import IN_CI
-from tests.factories import apply_credit_model
 from tests.faults.stream import assert_equal_to_topics, produce_stream
-from tests.integration.test_ingest import records, settings_for, wait_until
+from tests.models.credit import apply_credit_model
+from tests.services.ingest import records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.small_disk import SmallDisk, what_forbids_it
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 MEGABYTES = 48

@@ -18,15 +18,19 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from monitor.reference.layout import encode_layout
+from monitor.reference.profile import encode_profile
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from monitor.store.migrate import head, upgrade
-from tests.factories import apply_credit_model
+from monitor.store.specs import reference_digest
 from tests.faults.stream import StreamTraffic, assert_equal_to_topics, produce_stream
-from tests.integration.test_ingest import ingesting, settings_for, wait_until
+from tests.models import credit
+from tests.services.ingest import ingesting, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 ARCHIVE = Path(__file__).parent / "data" / "program_0005.tar.xz"
@@ -48,6 +52,24 @@ from monitor.settings import Settings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 run_ingest(Settings.model_validate_json(sys.argv[1]), stop=stop)
+"""
+# The model that it counts, in its columns.
+MODEL = """
+WITH
+    applied AS (INSERT INTO model (namespace, name) VALUES ('default', 'credit') RETURNING id),
+    layouts AS (
+        INSERT INTO cells (model_id, digest, layout, effective_from)
+        SELECT id, :layout_digest, :layout, 0 FROM applied RETURNING id, model_id
+    ),
+    profiles AS (
+        INSERT INTO reference (model_id, cells_id, digest, profile)
+        SELECT model_id, id, :profile_digest, :profile FROM layouts RETURNING id, model_id, cells_id
+    ),
+    specs AS (
+        INSERT INTO spec (model_id, version, text, cells_id, reference_id)
+        SELECT model_id, 1, :text, cells_id, id FROM profiles
+    )
+INSERT INTO configuration ("only", generation) VALUES (true, 1)
 """
 # What fills up in the field, in the columns of before: tables that a careless migration would rewrite or scan locked.
 FILL = (
@@ -143,8 +165,8 @@ def test_a_migration_under_load_loses_nothing_and_blocks_nobody(
     try:
         assert run_before(program_of_before, MIGRATE, url).wait(120) == 0
         assert revision(engine) == BEFORE
-        apply_credit_model(engine)
         with engine.begin() as connection:
+            connection.execute(sa.text(MODEL), credit_model())
             for statement in FILL:
                 connection.execute(sa.text(statement), {"rows": ROWS})
         settings = settings_for(url, kafka_broker, topic_names)
@@ -180,6 +202,18 @@ def test_a_migration_under_load_loses_nothing_and_blocks_nobody(
     finally:
         engine.dispose()
         postgres_server.drop_database(name)
+
+
+def credit_model() -> dict[str, object]:
+    """Return what `MODEL` stores of `apply_credit_model`."""
+    layout, encoded = credit.layout(), encode_profile(credit.profile())
+    return {
+        "text": credit.spec_text(sample_rate=0.1),
+        "layout_digest": layout.digest,
+        "layout": encode_layout(layout),
+        "profile_digest": reference_digest(encoded),
+        "profile": encoded,
+    }
 
 
 def chosen(settings: Settings) -> str:

@@ -11,13 +11,13 @@ from consumers.telemetry import observe_flush
 from monitor.store.schema import dead_letter_count, discovered_model, model_version, series, unseen_value
 from monitor.store.unseen_values import VALUES_NAMED
 from monitor.types import DeadLetterReason
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
 from tests.faults.resident import resident_megabytes
-from tests.integration.test_ingest import offsets_of, produce, records, settings_for, wait_until
-from tests.integration.test_ingest_faults import ingesting_process
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.services.ingest import ingest_process, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 MANY, CHUNK = 100_000, 10_000
 ALLOWED_MEGABYTES = 250
@@ -56,7 +56,7 @@ def test_floods_of_names_are_counted_under_few(
         database_url, kafka_broker, topic_names, flush_seconds=1.0, batch_size=5000, max_message_bytes=2_000_000
     )
     total = 1000 + MANY + 10_000 + 20 + 20
-    with ingesting_process(settings, tmp_path) as process:
+    with ingest_process(settings, tmp_path) as process:
         produce(kafka_broker, topic, [ordinary(number) for number in range(1000)])
         wait_until(lambda: records(engine) == 1000)
         before = resident_megabytes(process.pid)

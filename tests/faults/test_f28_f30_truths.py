@@ -10,12 +10,12 @@ from monitor.settings import Settings
 from monitor.store import schema
 from monitor.types import MINUTE_MILLIS, Verdict
 from monitor.windows.watermark import WatermarkRules
-from tests.alerting_story import action
-from tests.factories import apply_model
 from tests.faults.orders import Sent, expected_panes, live_through, orders, panes, totals
-from tests.integration.counted_model import START, CountedModel, apply_counted_model
 from tests.integration.test_evaluate_performance import NOW, write_predictions, write_truths
-from tests.integration.test_ingest import settings_for
+from tests.models.alerted import action
+from tests.models.counted import START, CountedModel, apply_counted_model
+from tests.models.credit import apply_model
+from tests.services.ingest import settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import Engine
 
-from tests.factories import apply_model
 from tests.faults.orders import Sent, expected_panes, live_through, orders, panes, totals
-from tests.integration.test_ingest import settings_for
+from tests.models.credit import apply_model
+from tests.services.ingest import settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 

@@ -27,14 +27,14 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import MINUTE_MILLIS, ModelKey, Verdict
 from monitor.windows.watermark import WatermarkRules
-from tests.factories import apply_model, profile, spec_text
-from tests.integration.counted_model import (
+from tests.models.counted import (
     START,
     CountedModel,
     apply_counted_model,
     set_watermark,
     write_panes,
 )
+from tests.models.credit import apply_model, profile, spec_text
 
 DAMAGES = {
     "empty": "''",

@@ -12,11 +12,12 @@ from monitor.maintain import run_maintain
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.schema import cells, configuration, dead_letter, spec
-from tests.factories import START, apply_model, encoded, prediction_event, spec_text
-from tests.integration.test_cli import document, run
-from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
+from tests.models.credit import START, apply_model, encoded, prediction_event, spec_text
+from tests.services.command import document, run
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

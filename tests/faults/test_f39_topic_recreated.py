@@ -12,11 +12,12 @@ from monitor.maintain import JoinRules, join_truths
 from monitor.performance.verdict import ComparisonRules
 from monitor.store.offsets import ResumeAt, list_offsets, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
-from tests.oracle_rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.oracle.rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 LATER = START + 10_000_000

@@ -4,11 +4,12 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 from sqlalchemy import Engine
 
-from tests.factories import START, apply_credit_model, encoded, prediction_event
-from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import START, apply_credit_model, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 

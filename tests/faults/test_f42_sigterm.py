@@ -9,15 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from tests.acceptance.roles import Roles
-from tests.factories import apply_credit_model
 from tests.faults.role_process import GRACE_SECONDS, ROLES, running_roles, statements, wait_for_lock
-from tests.integration.test_ingest import credit_bodies, ingesting, produce, records, settings_for, wait_until
-from tests.integration.test_ingest_faults import good_bodies
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import apply_credit_model, credit_bodies, good_bodies
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.tcp_proxy import TcpProxy
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.kafka]
 

@@ -24,10 +24,11 @@ from monitor.store.offsets import (
     unaccounted_partitions,
 )
 from monitor.types import PartitionKey, StartAt, TopicRole
-from tests.factories import START, apply_credit_model, encoded, prediction_event
-from tests.integration.test_ingest import offsets_of, produce, records, settings_for, wait_until
+from tests.models.credit import START, apply_credit_model, encoded, prediction_event
+from tests.services.ingest import offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 KEY = PartitionKey("p", 0)
 FOUND = BrokerPartition(key=KEY, role=TopicRole.PREDICTIONS, topic_id="one", low=10, high=90)

@@ -13,10 +13,10 @@ from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation
 from monitor.store.specs import adopt_reference
 from monitor.types import MINUTE_MILLIS, Verdict
-from tests.integration.counted_model import START
-from tests.integration.referenced_model import (
+from tests.models.counted import START
+from tests.models.referenced import (
     ReferencedModel,
-    apply_model,
+    apply_referenced_model,
     counts_of,
     evaluate_until,
     evaluator,
@@ -77,7 +77,7 @@ def test_counts_change_at_the_next_window(engine: Engine) -> None:
         10 m        critical      |         | OK, on windows full of events from before the adoption too
     """
     first, second = shifted_on_same_cells(1.0)
-    model, judge = apply_model(engine, first), evaluator()
+    model, judge = apply_referenced_model(engine, first), evaluator()
     write(engine, model, range(60), mean=1.0)
     evaluate_until(engine, model, 40, judge)
     with engine.begin() as connection:
@@ -93,7 +93,7 @@ def test_counts_change_at_the_next_window(engine: Engine) -> None:
 def test_an_evaluation_can_be_made_again_from_its_row(engine: Engine) -> None:
     """The reference that a row names is kept as it was, whatever was adopted since."""
     first, second = shifted_on_same_cells(1.0)
-    model = apply_model(engine, first)
+    model = apply_referenced_model(engine, first)
     write(engine, model, range(30), mean=1.0)
     evaluate_until(engine, model, 30, evaluator())
     with engine.begin() as connection:
@@ -114,7 +114,7 @@ def test_other_cells_are_filled_from_their_minute_on(engine: Engine) -> None:
     """
     random = np.random.default_rng(1)
     first, second = (profile_of(random.normal(size=20_000)) for _ in range(2))
-    model, judge = apply_model(engine, first), evaluator()
+    model, judge = apply_referenced_model(engine, first), evaluator()
     write(engine, model, range(30), mean=0.0)
     evaluate_until(engine, model, 30, judge)
     with engine.begin() as connection:
@@ -132,7 +132,7 @@ def test_other_cells_are_filled_from_their_minute_on(engine: Engine) -> None:
 
 def test_a_profile_of_other_columns_changes_nothing(engine: Engine) -> None:
     """Refused with the disagreement, before anything is stored."""
-    model = apply_model(engine, profile_of(np.arange(500.0)))
+    model = apply_referenced_model(engine, profile_of(np.arange(500.0)))
     before = model.applied(engine)
     other = profile_of(np.arange(500.0))
     columns = tuple(msgspec.structs.replace(column, name=f"z{column.name}") for column in other.layout.columns)

@@ -16,7 +16,8 @@ from monitor.store.engine import make_engine
 from monitor.store.incidents import newest_incidents, transitions_of
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, ActionKind, ActionState, IncidentKind, SeriesKey, Stage
-from tests.alerting_story import ScriptedEvaluator, action, apply_story, body_of, deploy, webhook
+from tests.fakes.scripted_evaluator import ScriptedEvaluator
+from tests.models.alerted import action, apply_story, body_of, deploy, webhook
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
 STEP = 5 * MINUTE_MILLIS

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,22 +18,17 @@ from alerting.faust_listener import Listener, consumer_group
 from alerting.model_turn import advance_model
 from monitor.health import Health
 from monitor.settings import Settings
-from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_story
-from tests.receiver import Receiver, receiver
+from tests.fakes.receiver import Receiver, receiver
+from tests.fakes.scripted_evaluator import ScriptedEvaluator
+from tests.models.alerted import SECRET_ENV, action, apply_story
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.processes import free_port
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 T0 = 1_780_000_200_000
 SECRET = secrets.token_bytes(32)
-
-
-def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel
 from monitor.types import MINUTE_MILLIS
-from tests.alerting_story import PlayedBatch, ScriptedEvaluator, apply_story
-from tests.integration.counted_model import apply_counted_model, set_watermark, write_panes
+from tests.fakes.scripted_evaluator import PlayedBatch, ScriptedEvaluator
+from tests.models.alerted import apply_story
+from tests.models.counted import apply_counted_model, set_watermark, write_panes
 
 T0 = 1_780_000_200_000
 

@@ -42,7 +42,7 @@ from monitor.store.evaluations import final_evaluations, stored_result
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
 from monitor.types import PartitionKey, StartAt, TopicRole
-from tests.fake_records import FakeClock, FakeRecord
+from tests.fakes.records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
 

@@ -9,8 +9,8 @@ from monitor.store.model_intake import IntakeRow, blind_spans, resume_model, sav
 from monitor.store.schema import evaluation, input_offset
 from monitor.types import MINUTE_MILLIS, PartitionKey
 from monitor.windows.blind import BlindSpan
-from tests.integration.counted_model import START, apply_counted_model
-from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move, some_panes, stored, write
+from tests.models.counted import START, apply_counted_model
+from tests.models.evaluated import RULES, SCALES, evaluate_all, move, some_panes, stored, write
 
 KEY = PartitionKey("predictions", 0)
 

@@ -1,9 +1,5 @@
 """The reading and repairing commands on a real database."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +24,11 @@ from monitor.store.schema import (
     transition,
 )
 from monitor.types import Verdict
-from tests.factories import START, apply_credit_model
+from tests.models.credit import START, apply_credit_model
+from tests.services.command import document, run
 
 INCIDENT = "8b20baab-71df-59ce-a3b1-f6929a050e14"
 SENTENCE = "`income`: PSI 0.31 (at least 0.12 at 99.9 %): warning 0.1 proven, alert 0.2 not."
-
-
-def run(url: str, *arguments: str, directory: Path) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTLINE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "driftline", *arguments],
-        env={**kept, "DRIFTLINE_DATABASE_URL": url, "COLUMNS": "120"},
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def document(url: str, *arguments: str, directory: Path) -> Any:
-    done = run(url, *arguments, "--json", directory=directory)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.series import ensure_series
 from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import MINUTE_MILLIS, InconclusiveReason, ModelKey, SeriesKey, Verdict
-from tests.factories import START, apply_credit_model
-from tests.integration.test_cli import document, run
+from tests.models.credit import START, apply_credit_model
+from tests.services.command import document, run
 from tests.unit.detection.streams import HOUR, count, prepared_of
 
 END = START // (60 * MINUTE_MILLIS) * 60 * MINUTE_MILLIS

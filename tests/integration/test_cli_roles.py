@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from tests.services.kafka import KafkaBroker
 from tests.services.processes import free_port, last_lines, spawn
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 
 def start(log: Path, *arguments: str, **settings: str) -> "subprocess.Popen[bytes]":
@@ -31,13 +31,6 @@ def healthz(port: int) -> tuple[int, str]:
             return error.code, error.read().decode()
     except OSError:
         return 0, ""
-
-
-def wait_until(holds: Callable[[], bool], log: Path, *, seconds: float = 40) -> None:
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit, last_lines(log)
-        time.sleep(0.1)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> int:
@@ -57,7 +50,7 @@ def test_a_role_waits_for_a_database_and_says_where_it_looked(tmp_path: Path, ro
         DRIFTLINE_DATABASE_URL="postgresql://someone:geheim@127.0.0.1:1/nothing", DRIFTLINE_METRICS_PORT=str(port),
     )  # fmt: skip
     try:
-        wait_until(lambda: "service.away" in log.read_text() and healthz(port)[0] == 503, log)
+        wait_until(lambda: "service.away" in log.read_text() and healthz(port)[0] == 503, lambda: last_lines(log))
         time.sleep(3)  # for more tries
         status, body = healthz(port)
         assert status == 503
@@ -81,7 +74,7 @@ def test_a_role_waits_for_a_broker_that_is_away(database_url: str, tmp_path: Pat
         DRIFTLINE_DATABASE_URL=database_url, DRIFTLINE_KAFKA_BOOTSTRAP="127.0.0.1:1", DRIFTLINE_METRICS_PORT=str(port),
     )  # fmt: skip
     try:
-        wait_until(lambda: "no answer at 127.0.0.1:1" in healthz(port)[1], log)
+        wait_until(lambda: "no answer at 127.0.0.1:1" in healthz(port)[1], lambda: last_lines(log))
     finally:
         code = stop(process)
     assert code == 0
@@ -123,12 +116,12 @@ def test_up_runs_every_role_and_takes_them_with_it(
     try:
         roles = ("ingest", "ingest", "alerter", "maintain")
         for number, role in enumerate(roles):
-            wait_until(lambda port=first + number: healthz(port)[0] == 200, log, seconds=90)  # type: ignore[misc]
+            wait_until(lambda port=first + number: healthz(port)[0] == 200, lambda: last_lines(log), seconds=90)  # type: ignore[misc]
             assert json.loads(healthz(first + number)[1])["role"] == role
         children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]
         os.kill(children[-1], signal.SIGKILL)
-        wait_until(lambda: "role.ended" in log.read_text(), log)
-        wait_until(lambda: healthz(first + 3)[0] == 200, log, seconds=60)
+        wait_until(lambda: "role.ended" in log.read_text(), lambda: last_lines(log))
+        wait_until(lambda: healthz(first + 3)[0] == 200, lambda: last_lines(log), seconds=60)
         children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]
         assert len(children) == 5
     finally:

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, event
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.store.series import ensure_series
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
-from tests.integration.counted_model import START, CountedModel, apply_counted_model, write_pane
-from tests.integration.test_evaluate import LATENESS, RULES, SCALES, evaluate_all, move
+from tests.models.counted import START, CountedModel, apply_counted_model, write_pane
+from tests.models.evaluated import LATENESS, RULES, SCALES, evaluate_all, move
 
 DEAD = 500
 HOURS = 6 * 60  # minutes between the last event of the dead versions and the turn that is looked at

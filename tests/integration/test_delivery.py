@@ -27,8 +27,9 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import list_endpoints
 from monitor.store.outbox import OutboxRow, claim, close, list_outbox
 from monitor.types import ActionState, DeliveryState
-from tests.alerting_story import SECRET_ENV, ScriptedEvaluator, action, apply_story, webhook
-from tests.receiver import Answer, Receiver, receiver
+from tests.fakes.receiver import Answer, Receiver, receiver
+from tests.fakes.scripted_evaluator import ScriptedEvaluator
+from tests.models.alerted import SECRET_ENV, action, apply_story, webhook
 
 T0 = 1_780_000_200_000
 TIMEOUT = 2.0  # a busy machine may keep an answer back for a second

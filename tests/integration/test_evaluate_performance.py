@@ -9,7 +9,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
 from monitor.types import MINUTE_MILLIS, EvaluationKind, Verdict
 from monitor.windows.watermark import WatermarkRules
-from tests.integration.counted_model import START, CountedModel, apply_counted_model, set_watermark, write_pane
+from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
 
 SPEC = (
     "windows: {min_events: 50, scales: [{length: 4m, step: 1m}, {length: 12m, step: 3m}]}\n"

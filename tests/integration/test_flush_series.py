@@ -11,7 +11,7 @@ from monitor.errors import ConfigurationChanged, RefusedByDatabaseError
 from monitor.store.configuration import read_generation
 from monitor.store.schema import configuration, pane, series
 from monitor.types import SeriesKey
-from tests.integration.counted_model import START, CountedModel, apply_counted_model
+from tests.models.counted import START, CountedModel, apply_counted_model
 
 
 @pytest.fixture

@@ -9,19 +9,12 @@ from sqlalchemy import Engine
 
 from consumers.kafka.consumer import InputConsumer, Received
 from monitor.store.offsets import StoredOffset
-from tests.factories import START, apply_credit_model, encoded, prediction_event
-from tests.integration.test_ingest import (
-    credit_bodies,
-    ingesting,
-    offsets_of,
-    produce,
-    records,
-    settings_for,
-    wait_until,
-)
-from tests.oracle import counted_in_database, read_partition, recount_topics
+from tests.models.credit import START, apply_credit_model, credit_bodies, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, read_partition, recount_topics
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

@@ -1,91 +1,24 @@
 """Ingest on a real Kafka and a real Postgres: counted once, whatever happens in between."""
 
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from confluent_kafka import Producer
 from sqlalchemy import Engine
 
 from consumers.worker import run_ingest
 from monitor.health import Health
-from monitor.settings import Settings
-from monitor.store.offsets import ResumeAt, list_offsets, resume_partition
-from tests.factories import START, apply_credit_model, apply_model, credit_event, encoded, prediction_event
-from tests.oracle import counted_in_database, recount_topics
+from monitor.store.offsets import ResumeAt, resume_partition
+from tests.models.credit import START, apply_credit_model, apply_model, credit_bodies, encoded, prediction_event
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
-
-
-def settings_for(database_url: str, broker: KafkaBroker, names: TopicNames, **changes: object) -> Settings:
-    chosen: dict[str, object] = {
-        "database_url": database_url,
-        "kafka_bootstrap": broker.bootstrap,
-        "kafka_group": names.predictions,
-        "predictions_topics": (names.predictions,),
-        "truths_topics": (names.ground_truth,),
-        "deployments_topics": (names.deployments,),
-        "wakeups_topic": names.wakeups,
-        "session_timeout_ms": 6000,
-        "flush_seconds": 0.2,
-        "batch_size": 500,
-    }
-    return Settings.model_validate(chosen | changes)
-
-
-@contextmanager
-def ingesting(settings: Settings, **hooks: Any) -> Iterator[threading.Thread]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run_ingest, args=(settings,), kwargs={"stop": stop, **hooks})
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-def wait_until(answer: Callable[[], bool], *, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not answer():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
-
-
-def records(engine: Engine) -> int:
-    with engine.connect() as connection:
-        return sum(offset.counters.records for offset in list_offsets(connection))
-
-
-def produce(broker: KafkaBroker, topic: str, bodies: list[bytes], *, partitions: int = 4, at: int = START) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap})
-    for number, body in enumerate(bodies):
-        producer.produce(topic, body, partition=number % partitions, timestamp=at + 10_000_000)
-    assert producer.flush(30) == 0
-
-
-def credit_bodies(count: int, *, seed: int = 1) -> list[bytes]:
-    """Random events: some twice, some broken, some from the future, some far too late."""
-    chance, bodies = random.Random(seed), []
-    for number in range(count):
-        body = credit_event(number, chance)[1]
-        bodies += [body] * (1 + (chance.random() < 0.1))
-        if chance.random() < 0.02:
-            bodies.append(encoded(prediction_event(number, at=START + 900_000_000)))
-        if chance.random() < 0.02:
-            bodies.append(encoded(prediction_event(-number, at=START - 90_000_000)))
-        if chance.random() < 0.01:
-            bodies.append(chance.choice((b"{", b"", b"[]", encoded(prediction_event(1, model="nobody")))))
-    return bodies
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
@@ -129,11 +62,6 @@ def test_a_fenced_worker_writes_nothing(
         wait_until(lambda: records(engine) == len(bodies))
     assert min(offset.epoch for offset in offsets_of(engine, topic_names.predictions)) >= 3
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
-
-
-def offsets_of(engine: Engine, topic: str) -> list:  # type: ignore[type-arg]
-    with engine.connect() as connection:
-        return [offset for offset in list_offsets(connection) if offset.key.topic == topic]
 
 
 def test_a_recreated_topic_is_refused(

@@ -1,13 +1,8 @@
 """Ingest on a real Kafka and a real Postgres while the group, the log or the process changes under it."""
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 import sqlalchemy as sa
@@ -20,40 +15,20 @@ from consumers.telemetry import observe_lag
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.metrics import LAG_RECORDS
-from monitor.settings import Settings
 from monitor.store.offsets import BrokerPartition, ResumeAt, claim_partition, paused_partitions, resume_partition
 from monitor.store.outage import named_outage
 from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, StartAt, TopicRole
-from tests.factories import START, apply_credit_model, encoded, prediction_event
-from tests.fake_records import fresh_state
-from tests.integration.test_ingest import (
-    credit_bodies,
-    ingesting,
-    offsets_of,
-    produce,
-    records,
-    settings_for,
-    wait_until,
-)
-from tests.oracle import counted_in_database, recount_topics
+from tests.fakes.records import fresh_state
+from tests.models.credit import apply_credit_model, credit_bodies, good_bodies
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 ASKED_BEFORE_LOCK = 2  # to discover a partition, and to claim it
-PROGRAM = """
-import signal, sys, threading
-from consumers.worker import run_ingest
-from monitor.settings import Settings
-stop = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
-run_ingest(Settings.model_validate_json(open(sys.argv[1]).read()), stop=stop)
-"""
-
-
-def good_bodies(first: int, count: int) -> list[bytes]:
-    return [encoded(prediction_event(number, at=START + number)) for number in range(first, first + count)]
 
 
 def add_partitions(broker: KafkaBroker, topic: str, total: int) -> None:
@@ -67,18 +42,6 @@ def delete_records(broker: KafkaBroker, before: Mapping[tuple[str, int], int]) -
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     futures = admin.delete_records([TopicPartition(*place, offset) for place, offset in before.items()])
     assert [future.result(30) is not None for future in futures.values()] == [True] * len(before)
-
-
-@contextmanager
-def ingesting_process(settings: Settings, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    config = directory / "settings.json"
-    config.write_text(settings.model_dump_json())
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], env={**os.environ})
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
 
 
 @pytest.mark.kafka

@@ -10,11 +10,12 @@ from monitor.health import Health
 from monitor.store.configuration import load_configuration
 from monitor.store.model_intake import stopped_models
 from monitor.store.schema import dead_letter, flush, input_offset, pane, series
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.fake_records import Bench
-from tests.integration.test_ingest import ingesting, offsets_of, produce, records, settings_for, wait_until
+from tests.fakes.records import Bench
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

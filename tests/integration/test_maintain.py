@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +29,8 @@ from monitor.store.time_partitions import time_partitions
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
-from tests.integration.counted_model import START, CountedModel, apply_counted_model, set_watermark, write_pane
+from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
+from tests.services.waiting import wait_until
 
 SPEC = "windows: {min_events: 50, scales: [{length: 10m, step: 1m}, {length: 1h, step: 5m}, {length: 2h, step: 20m}]}\n"
 NOW = START + 10**10
@@ -269,13 +269,6 @@ def running(settings: Settings, health: Health) -> Iterator[None]:
         stop.set()
         thread.join(30)
         assert not thread.is_alive(), "maintain did not stop"
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
 
 
 def test_the_role_runs_until_it_is_told_to_stop(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from monitor.settings import Settings
 from monitor.store.engine import StatementLimits, make_engine
 from monitor.store.schema import truth, truth_inbox
 from monitor.store.statements import cut_silent_connections, unlimited
-from tests.alerting_story import apply_story
+from tests.models.alerted import apply_story
 
 REFUSING = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS

@@ -10,18 +10,8 @@ from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluated_until, evaluation, pane_mark, scale_progress, series
 from monitor.types import MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
-from tests.integration.counted_model import START, CountedModel, apply_counted_model
-from tests.integration.test_evaluate import (
-    RULES,
-    SCALES,
-    Panes,
-    as_minutes,
-    brute_force,
-    evaluate_all,
-    move,
-    some_panes,
-    stored,
-)
+from tests.models.counted import START, CountedModel, apply_counted_model
+from tests.models.evaluated import RULES, SCALES, Panes, as_minutes, brute_force, evaluate_all, move, some_panes, stored
 
 
 def flush_as_before(engine: Engine, counted: CountedModel, panes: Panes) -> None:

@@ -17,11 +17,12 @@ from monitor.store.schema import dead_letter, metadata, model, pane, series
 from monitor.store.series import ensure_series
 from monitor.store.specs import model_id_of
 from monitor.types import ModelKey, SeriesKey
-from tests.factories import START, apply_model, encoded, prediction_event
 from tests.integration.stored_rows import store_everywhere
-from tests.integration.test_ingest import ingesting, produce, records, settings_for, wait_until
+from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 KEYS = ModelKey("default", "credit"), ModelKey("team", "fraud")

@@ -19,8 +19,8 @@ from monitor.store.schema import dead_letter, metadata, model, scale_progress, t
 from monitor.types import MINUTE_MILLIS
 from tests.acceptance.roles import Roles
 from tests.faults.role_process import ROLES, RunningRoles, running_roles
-from tests.integration.test_ingest import produce, records
-from tests.oracle import counted_in_database, recount_topics
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import produce, records
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 from tests.soak.events import prediction, reference_table, truth

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from monitor.store.model_versions import PlacedVersions, VersionClaims, claim_versions, placed_versions
 from monitor.store.schema import model_version
 from monitor.types import HOUR_MILLIS
-from tests.factories import START, apply_model
+from tests.models.credit import START, apply_model
 
 HOUR = START // HOUR_MILLIS * HOUR_MILLIS
 DAY = 24 * HOUR_MILLIS

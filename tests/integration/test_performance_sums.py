@@ -10,7 +10,7 @@ from monitor.store.accuracy_evaluations import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS
-from tests.integration.counted_model import START, apply_counted_model
+from tests.models.counted import START, apply_counted_model
 
 WEEK_MINUTES = 7 * 1440
 

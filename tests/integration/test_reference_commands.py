@@ -27,7 +27,7 @@ from monitor.store.schema import pane
 from monitor.store.series import ensure_series
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
 from monitor.windows.pane_codec import encode_counts
-from tests.integration.counted_model import set_watermark
+from tests.models.counted import set_watermark
 
 START = 1_780_272_000_000
 ROWS = 20_000

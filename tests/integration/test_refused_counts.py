@@ -24,7 +24,7 @@ from monitor.store.refused_counts import (
 )
 from monitor.store.schema import dead_letter, dead_letter_count, discovered_model
 from monitor.types import DeadLetterReason, ModelKey, PartitionKey
-from tests.factories import apply_model
+from tests.models.credit import apply_model
 
 FRAUD = ModelKey("risk/eu", "fraud")
 

@@ -35,7 +35,7 @@ from monitor.store.schema import (
 from monitor.store.series import ensure_series
 from monitor.store.time_partitions import time_partitions, unpacked_weeks
 from monitor.types import HOUR_MILLIS, SeriesKey, Verdict
-from tests.integration.counted_model import CountedModel, apply_counted_model, set_watermark
+from tests.models.counted import CountedModel, apply_counted_model, set_watermark
 
 DAYS = 10
 SETTINGS = Settings(

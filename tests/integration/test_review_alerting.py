@@ -12,10 +12,11 @@ from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.database_clock import database_now_millis
 from monitor.types import DeliveryState, IncidentKind, Stage
-from tests.alerting_story import ScriptedEvaluator, action, apply_story, deploy, webhook
+from tests.fakes.receiver import receiver
+from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.integration.test_alerting_advance import DAY, HOOK, HOUR, STEP, WIDE, advance, outbox_of, refusals
 from tests.integration.test_delivery import SECRET, ask_for_retraining, deliver_all, delivery, the_request
-from tests.receiver import receiver
+from tests.models.alerted import action, apply_story, deploy, webhook
 from tests.unit.alerting.test_guard import EVIDENCE, PROMOTED, PROPOSAL, ROLLBACK, Event
 
 T0 = 1_780_000_000_000 // HOUR * HOUR

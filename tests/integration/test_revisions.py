@@ -18,18 +18,8 @@ from monitor.store.schema import evaluation, incident, input_offset, pane, pane_
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import WatermarkRules
-from tests.integration.counted_model import START, CountedModel, apply_counted_model
-from tests.integration.test_evaluate import (
-    RULES,
-    SCALES,
-    as_minutes,
-    brute_force,
-    evaluate_all,
-    move,
-    some_panes,
-    stored,
-    write,
-)
+from tests.models.counted import START, CountedModel, apply_counted_model
+from tests.models.evaluated import RULES, SCALES, as_minutes, brute_force, evaluate_all, move, some_panes, stored, write
 
 LATE = 60 * 24
 TEN_MINUTES = "windows: {min_events: 200, scales: [{length: 10m, step: 1m}]}\n"

@@ -23,12 +23,12 @@ from monitor.store.schema import deployment, evaluation, incident, live_block, p
 from monitor.store.series import ensure_series
 from monitor.store.specs import Adopted
 from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
-from tests.integration.counted_model import START, set_watermark
-from tests.integration.referenced_model import (
+from tests.models.counted import START, set_watermark
+from tests.models.referenced import (
     SPEC,
     WATERMARKS,
     ReferencedModel,
-    apply_model,
+    apply_referenced_model,
     counts_of,
     evaluate_until,
     evaluator,
@@ -97,7 +97,7 @@ def in_production(engine: Engine, model: ReferencedModel, version: str, *, since
 @pytest.fixture
 def model(engine: Engine) -> ReferencedModel:
     """A model whose reference has no time stamps."""
-    return apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)))
+    return apply_referenced_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)))
 
 
 def test_it_is_the_sum_of_the_approved_hours(engine: Engine, model: ReferencedModel) -> None:
@@ -249,7 +249,7 @@ def adopted(engine: Engine, model: ReferencedModel, minute: int, *, hours: float
 
 
 def rolling_model(engine: Engine) -> ReferencedModel:
-    return apply_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
+    return apply_referenced_model(engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC)
 
 
 def test_a_frozen_reference_stays(engine: Engine, model: ReferencedModel) -> None:
@@ -275,7 +275,7 @@ def test_by_policy_it_is_adopted_when_the_last_one_is_a_day_old(engine: Engine) 
     first = adopted(engine, model, 30 * 60)
     assert first is not None
     assert (first.new_cells, in_force(engine)) == (False, (2, 1))
-    apply_model(
+    apply_referenced_model(
         engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC + "sample_rate: 0.5\n"
     )
     assert in_force(engine) == (2, 1)
@@ -306,7 +306,7 @@ def test_another_decision_that_came_between_stays(engine: Engine) -> None:
     model = rolling_model(engine)
     write(engine, model, stream(range(30 * 60)))
     before = model.applied(engine)
-    apply_model(
+    apply_referenced_model(
         engine, profile_of(np.random.default_rng(0).normal(size=5000)), text=ROLLING_SPEC + "sample_rate: 0.5\n"
     )
     now = now_millis() + 25 * HOUR_MILLIS

@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 
 from monitor.store.series import ensure_series
 from monitor.types import SeriesKey
-from tests.factories import apply_credit_model
+from tests.models.credit import apply_credit_model
 
 
 def test_a_hundred_thousand_new_series_are_made_at_once(engine: Engine) -> None:

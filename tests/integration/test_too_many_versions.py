@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from monitor.evaluate import Evaluator
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Statistic, Verdict
-from tests.integration.counted_model import START, apply_counted_model, write_panes
-from tests.integration.test_evaluate import RULES, SCALES, evaluate_all, move
+from tests.models.counted import START, apply_counted_model, write_panes
+from tests.models.evaluated import RULES, SCALES, evaluate_all, move
 
 
 def test_every_window_of_other_says_that_there_are_too_many_versions(engine: Engine) -> None:

@@ -8,19 +8,12 @@ from sqlalchemy import Engine
 from consumers.kafka.admin import Cluster
 from consumers.kafka.settings import unavailable
 from monitor.settings import Settings
-from tests.factories import apply_credit_model
-from tests.integration.test_ingest import (
-    credit_bodies,
-    ingesting,
-    offsets_of,
-    produce,
-    records,
-    settings_for,
-    wait_until,
-)
-from tests.oracle import counted_in_database, recount_topics
+from tests.models.credit import apply_credit_model, credit_bodies
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 

@@ -20,7 +20,7 @@ from monitor.store.schema import (
     truth,
     truth_inbox,
 )
-from tests.integration.counted_model import START, CountedModel, apply_counted_model
+from tests.models.counted import START, CountedModel, apply_counted_model
 
 HORIZON = 3_600_000
 NOW = START + 10**10

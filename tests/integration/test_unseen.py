@@ -22,7 +22,8 @@ from monitor.store.schema import input_offset, unseen_value
 from monitor.store.series import ensure_series
 from monitor.store.unseen_values import UnseenDelta, append_unseen, merge_unseen, unseen_values
 from monitor.types import MINUTE_MILLIS, IncidentKind, PartitionKey, SeriesKey, Statistic
-from tests.alerting_story import SCALE, ScriptedEvaluator, apply_story, body_of, webhook
+from tests.fakes.scripted_evaluator import SCALE, ScriptedEvaluator
+from tests.models.alerted import apply_story, body_of, webhook
 
 HOUR = 60 * MINUTE_MILLIS
 T0 = 1_780_000_000_000 // HOUR * HOUR

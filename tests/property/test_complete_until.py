@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from consumers.partition_state import PartitionState
 from monitor.windows.watermark import PartitionState as Row
 from monitor.windows.watermark import WatermarkRules, watermark_of
-from tests.fake_records import fresh_state
+from tests.fakes.records import fresh_state
 
 PARTITIONS = 3
 SECOND = 1000

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from consumers.continuity import Hole, holes_before
 from consumers.partition_state import PartitionState
 from monitor.store.offsets import PartitionMove
-from tests.fake_records import fresh_state
+from tests.fakes.records import fresh_state
 
 PIECES = st.lists(
     st.tuples(st.sampled_from(["as it is", "dropped", "twice", "swapped"]), st.integers(1, 20)), min_size=1, max_size=12

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from consumers.pending import Pending
 from monitor.stats.heavy_hitters import EXAMPLES, FrequentValues, frequent_values, merged_values
-from tests.factories import encoded, prediction_event
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
+from tests.models.credit import encoded, prediction_event
 
 CAPACITY = 4
 VALUES = st.lists(st.integers(0, 12).map(lambda number: f"v{number:02}"), max_size=120)

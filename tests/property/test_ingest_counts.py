@@ -17,9 +17,9 @@ from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec.model import ColumnKind
 from monitor.store.duplicates import SeenIdentities
 from monitor.types import DeadLetterReason
-from tests.factories import START, credit_event, encoded, numeric_cells, prediction_event
-from tests.fake_records import Bench
-from tests.oracle import _numeric_hits
+from tests.fakes.records import Bench
+from tests.models.credit import START, credit_event, encoded, numeric_cells, prediction_event
+from tests.oracle.panes import numeric_hits
 
 EDGES = (-5.0, 0.0, 5e-324, 1.0, float(np.nextafter(1.0, 2.0)), 7.5)
 NUMBERS = numeric_cells("x", EDGES, 9.0, ColumnRole.FEATURE)
@@ -45,7 +45,7 @@ def brute_force(rows: list[tuple[float, object, int]], group: int) -> list[int]:
         elif np.isinf(value):
             counts[numbers.slots + 1] += 1
         else:
-            for place in _numeric_hits(NUMBERS, numbers.start, numbers.slots, value):
+            for place in numeric_hits(NUMBERS, numbers.start, numbers.slots, value):
                 counts[place] += 1
         text = {True: "true", False: "false"}[word] if isinstance(word, bool) else str(word).removesuffix(".0")
         if word is None:

@@ -28,8 +28,8 @@ from monitor.store.schema import input_offset, metadata
 from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, StartAt, TopicRole
 from monitor.windows.watermark import WatermarkRules, open_from
-from tests.factories import START, apply_model, encoded, prediction_event
-from tests.fake_records import Bench, FakeRecord
+from tests.fakes.records import Bench, FakeRecord
+from tests.models.credit import START, apply_model, encoded, prediction_event
 
 PARTITIONS = 3
 LONGEST = 10 * 60  # minutes of a log, half a day with the last windows: less than compaction waits for idle partitions

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.oracle import Counted, PaneKey
-from tests.oracle_truths import CountedTruths
+from tests.oracle.panes import Counted, PaneKey
+from tests.oracle.truths import CountedTruths
 
 EXAMPLES = 3
 

@@ -9,8 +9,8 @@ import xxhash
 
 from monitor.settings import Settings
 from monitor.store.schema import dead_letter, dead_letter_count
-from tests.oracle import read_partition
-from tests.oracle_truths import Place
+from tests.oracle.panes import read_partition
+from tests.oracle.truths import Place
 from tests.soak.compare import Compared, compare_counts, compare_rows
 
 TO_COME_BACK = frozenset({"parked", "model_stopped", "spec_unreadable"})

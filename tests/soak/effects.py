@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 import sqlalchemy as sa
 
 from monitor.store.schema import endpoint, outbox, transition
-from tests.receiver import Received
+from tests.fakes.receiver import Received
 from tests.soak.compare import Compared
 from tests.soak.installation import Installation
 

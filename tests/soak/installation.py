@@ -18,7 +18,7 @@ import yaml
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from tests.acceptance.roles import Roles
-from tests.receiver import Receiver, receiver
+from tests.fakes.receiver import Receiver, receiver
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.processes import last_lines

@@ -1,8 +1,8 @@
 """After a soak: the topics read from offset 0 and everything in the database compared with what they come to."""
 
-from tests.oracle import counted_in_database, recount_topics
-from tests.oracle_truths import recount_truths, truths_in_database
-from tests.oracle_windows import judged_windows, rejudge
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.oracle.truths import recount_truths, truths_in_database
+from tests.oracle.windows import judged_windows, rejudge
 from tests.services.postgres import PostgresServer
 from tests.soak.compare import Compared, compare_predictions, compare_truths, compare_windows
 from tests.soak.dead_letters import compare_refusals, sent_contents, stored_refusals

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from monitor.types import OTHER_VERSIONS
-from tests.oracle import Counted, PaneKey
+from tests.oracle.panes import Counted, PaneKey
 
 
 def coarser(counted: Counted, *, minutes: int) -> Counted:

@@ -17,7 +17,7 @@ from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
-from tests.factories import START, spec_text
+from tests.models.credit import START, spec_text
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 TEN_MINUTES, ONE_HOUR, A_DAY = Scale(10, 1), Scale(60, 5), Scale(1440, 120)

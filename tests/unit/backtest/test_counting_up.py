@@ -8,7 +8,7 @@ from driftline.backtest.psi_history import BUCKETS_AT_MOST, PsiTracks, time_buck
 from driftline.backtest.report.counts import alarming_runs, column_parts, psi_tracks, scale_parts, segment_parts
 from monitor.results import ColumnResult
 from monitor.types import IncidentKind, InconclusiveReason, SeriesKey, Tier, Verdict
-from tests.factories import START
+from tests.models.credit import START
 from tests.unit.backtest.outcomes import (
     A_DAY,
     DAY,

@@ -8,7 +8,7 @@ from consumers.decode.columns import INVALID, INVALID_NUMBER
 from driftline.backtest import HistoryColumns, TruthTable, history_of, truths_of
 from driftline.backtest.history import History
 from monitor.errors import SpecError
-from tests.factories import START, layout
+from tests.models.credit import START, layout
 from tests.unit.backtest.outcomes import HOUR, MINUTE, spec
 
 COLUMNS = HistoryColumns(timestamp="at", identity="id", version="v", score="score")

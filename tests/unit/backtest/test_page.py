@@ -11,7 +11,7 @@ from driftline.backtest.page.html import element, printable, sentence, written
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import BacktestReport
 from monitor.types import InconclusiveReason, Tier, Verdict
-from tests.factories import START, profile
+from tests.models.credit import START, profile
 from tests.unit.backtest.outcomes import DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
 from tests.unit.backtest.test_summary import lively, report
 

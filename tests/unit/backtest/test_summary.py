@@ -24,7 +24,7 @@ from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import ActionKind, ActionState, IncidentKind, InconclusiveReason, Tier, Verdict
-from tests.factories import START, profile
+from tests.models.credit import START, profile
 from tests.unit.backtest.outcomes import A_DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
 
 ROOT = Path(__file__).parents[3]

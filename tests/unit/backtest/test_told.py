@@ -2,7 +2,7 @@
 
 from driftline.backtest.report.paging_load import OpenSpan, is_page, messages_of, open_millis, open_spans, times_begun
 from monitor.types import IncidentKind, Tier
-from tests.factories import START
+from tests.models.credit import START
 from tests.unit.backtest.outcomes import HOUR, incident, step
 
 LIVELY = incident(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from driftline.supervisor import ChildSpec, Supervisor, role_children
 from monitor.settings import load_settings
+from tests.services.waiting import wait_until
 
 STEADY = "import time; print('ready', flush=True); time.sleep(600)"
 CRASHING = "import sys; print('trying', flush=True); sys.exit(1)"
@@ -17,13 +18,6 @@ STUBBORN = (
 
 def child(name: str, program: str) -> ChildSpec:
     return ChildSpec(name=name, command=(sys.executable, "-c", program))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < limit, "not in time"
-        time.sleep(0.02)
 
 
 def supervise(

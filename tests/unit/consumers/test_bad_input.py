@@ -7,8 +7,8 @@ import pytest
 
 from monitor.reference.layout import CellsLayout, ColumnRole, Slot
 from monitor.types import DeadLetterReason, SeriesKey
-from tests.factories import START, encoded, layout, numeric_cells, prediction_event
-from tests.fake_records import Bench, FakeRecord, configuration
+from tests.fakes.records import Bench, FakeRecord, configuration
+from tests.models.credit import START, encoded, layout, numeric_cells, prediction_event
 
 LAYOUT = layout()
 

@@ -6,8 +6,8 @@ import pytest
 
 from monitor.store.refused_counts import NO_NAME, OTHER_NAMES, KeptBytes
 from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey
-from tests.factories import START, encoded, prediction_event
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
+from tests.models.credit import START, encoded, prediction_event
 
 CREDIT = ModelKey("default", "credit")
 BIG = b"{" + b" " * 999  # a thousand bytes of no event

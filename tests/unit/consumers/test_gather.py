@@ -6,7 +6,7 @@ import pytest
 
 from consumers.kafka import gather
 from consumers.kafka.gather import PAUSE_SECONDS, UnreadBody, gathered
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
 
 LIMIT = 100  # of one message's body
 ROOM = 400  # of the client's queue

@@ -15,7 +15,7 @@ from monitor.errors import SpecError
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ColumnKind, Task
 from monitor.types import ModelKey, PartitionKey
-from tests.factories import START, encoded, prediction_event, spec_text
+from tests.models.credit import START, encoded, prediction_event, spec_text
 
 KEY = ModelKey("default", "credit")
 SOURCE = PartitionKey("predictions", 0)

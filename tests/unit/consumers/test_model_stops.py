@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.store.configuration import AppliedModel, Configuration, UnreadableModel
 from monitor.types import DeadLetterReason, ModelKey, PartitionKey
-from tests.factories import START, encoded, prediction_event
-from tests.fake_records import Bench, FakeRecord, configuration
+from tests.fakes.records import Bench, FakeRecord, configuration
+from tests.models.credit import START, encoded, prediction_event
 
 (CREDIT,) = configuration().models
 FRAUD = AppliedModel(2, ModelKey("default", "fraud"), False, 1, CREDIT.spec, 1, CREDIT.cells)

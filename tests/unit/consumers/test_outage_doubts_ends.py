@@ -7,7 +7,7 @@ from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from monitor.types import Service
-from tests.fake_records import fresh_state
+from tests.fakes.records import fresh_state
 
 NOWHERE = "127.0.0.1:1"
 

@@ -13,7 +13,7 @@ from consumers.reading import Reading
 from consumers.records import batches_by_role
 from monitor.errors import UnavailableError
 from monitor.types import PartitionKey
-from tests.fake_records import ROLES, FakeRecord, fresh_state
+from tests.fakes.records import ROLES, FakeRecord, fresh_state
 
 KEY = PartitionKey("predictions", 0)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from monitor.clock import iso_utc
 from monitor.types import DeadLetterReason
 from monitor.units import EARLIEST_MILLIS, LATEST_MILLIS, reading
-from tests.factories import START, encoded, prediction_event
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
+from tests.models.credit import START, encoded, prediction_event
 
 SECONDS = START // 1000
 AT = iso_utc(START)

@@ -13,8 +13,8 @@ from monitor.reference.layout import ColumnCells, ColumnRole, Slot
 from monitor.spec.model import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import SeriesKey
-from tests.factories import COUNTRIES, START, encoded, layout, prediction_event
-from tests.fake_records import Bench
+from tests.fakes.records import Bench
+from tests.models.credit import COUNTRIES, START, encoded, layout, prediction_event
 
 HOUR = 3_600_000
 COUNTRY = ColumnCells(name="country", kind=ColumnKind.CATEGORICAL, role=ColumnRole.FEATURE, categories=("DE", "IT"))

@@ -5,8 +5,8 @@ from typing import Any
 from consumers.version_places import ASK_AGAIN_SECONDS, VersionPlaces
 from monitor.store.model_versions import PlacedVersions
 from monitor.types import HOUR_MILLIS, SeriesKey
-from tests.factories import START, encoded, prediction_event
-from tests.fake_records import Bench, configuration
+from tests.fakes.records import Bench, configuration
+from tests.models.credit import START, encoded, prediction_event
 
 HOUR = START // HOUR_MILLIS * HOUR_MILLIS
 

@@ -7,8 +7,8 @@ import pytest
 from monitor.clock import iso_utc
 from monitor.errors import UnavailableError
 from monitor.types import DeadLetterReason
-from tests.factories import START, encoded, prediction_event
-from tests.fake_records import Bench, FakeClock
+from tests.fakes.records import Bench, FakeClock
+from tests.models.credit import START, encoded, prediction_event
 
 MAX_FUTURE = 300_000
 LATER = START + 730 * 24 * 3_600_000

@@ -10,7 +10,7 @@ from driftline.cli.options import read_importance
 from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.spec.file import parse_spec
-from tests.factories import profile, spec_text
+from tests.models.credit import profile, spec_text
 
 FEATURES = ("age", "amount", "a=b")
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.store.schema import deployment, truth_inbox
-from tests.oracle import partitions_of, read_partition
+from tests.oracle.panes import partitions_of, read_partition
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""

@@ -6,19 +6,14 @@ from random import Random
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 import yaml
 from sqlalchemy import Engine
-from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import iso_utc
-from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, encode_layout
-from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
-from monitor.spec.file import parse_spec
+from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
+from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind
-from monitor.store.schema import cells as cells_table
-from monitor.store.schema import configuration, model, reference, spec
-from monitor.store.specs import reference_digest
+from tests.models.insert import insert_model
 
 START = 1_780_272_000_000  # 2026-06-01T00:00:00Z
 COUNTRIES = ("AT", "CH", "DE")
@@ -69,46 +64,18 @@ def layout(cells: int = 20) -> CellsLayout:
 
 def profile(cells: CellsLayout | None = None) -> ReferenceProfile:
     """Return a reference of one row in each cell; its cells are those of `layout` unless given."""
-    result = cells or layout()
-    counts = np.zeros(result.size, dtype="<i8")
-    for column, span in zip(result.columns, result.spans, strict=True):
+    cells = cells or layout()
+    counts = np.zeros(cells.size, dtype="<i8")
+    for column, span in zip(cells.columns, cells.spans, strict=True):
         counts[span.start : span.start + column.cells] = 1
-    columns = tuple(ColumnReference(name=decoded.name, bins=tuple(range(decoded.cells))) for decoded in result.columns)
-    return ReferenceProfile(layout=result, rows=1, counts_bytes=counts.tobytes(), columns=columns)
+    columns = tuple(ColumnReference(name=column.name, bins=tuple(range(column.cells))) for column in cells.columns)
+    return ReferenceProfile(layout=cells, rows=1, counts_bytes=counts.tobytes(), columns=columns)
 
 
-def apply_model(engine: Engine, *, cells: CellsLayout | None = None, effective_from: int = 0, **changes: Any) -> int:
-    """Put `spec_text` with *changes* and a synthetic reference in force; return the model's id.
-
-    Written through the tables, so that a test may say from which pane start (ms) its cells count.
-    """
-    text, found = spec_text(**changes), profile(cells)
-    key = parse_spec(text, source="test").key
+def apply_model(engine: Engine, *, cells: CellsLayout | None = None, **changes: Any) -> int:
+    """Put `spec_text` with *changes* and a synthetic reference in force; return the model's id."""
     with engine.begin() as connection:
-
-        def row(table: sa.Table, unique: dict[str, Any], **others: Any) -> int:
-            connection.execute(insert(table).values(**unique, **others).on_conflict_do_nothing())
-            return int(connection.execute(sa.select(table.c.id).filter_by(**unique)).scalar_one())
-
-        model_id = row(model, {"namespace": key.namespace, "name": key.name})
-        cells_id = row(
-            cells_table,
-            {"model_id": model_id, "digest": found.layout.digest},
-            layout=encode_layout(found.layout),
-            effective_from=effective_from,
-        )
-        reference_id = row(
-            reference,
-            {"model_id": model_id, "digest": reference_digest(encode_profile(found))},
-            cells_id=cells_id,
-            profile=encode_profile(found),
-        )
-        version = connection.execute(sa.select(sa.func.count()).where(spec.c.model_id == model_id)).scalar_one() + 1
-        ids = {"model_id": model_id, "cells_id": cells_id, "reference_id": reference_id}
-        connection.execute(sa.insert(spec).values(version=version, text=text, **ids))
-        if not connection.execute(sa.update(configuration).values(generation=configuration.c.generation + 1)).rowcount:
-            connection.execute(sa.insert(configuration).values(only=True, generation=1))
-    return model_id
+        return insert_model(connection, spec_text(**changes), profile(cells)).model_id
 
 
 def prediction_event(number: int, *, at: int = START, **changes: Any) -> dict[str, Any]:
@@ -155,3 +122,22 @@ def credit_event(number: int, random: Random) -> tuple[bytes, bytes, int]:
         prediction={"score": random.choice((random.random(), 1.5, None))},
     )
     return f"p-{number}".encode(), encoded(event), at
+
+
+def credit_bodies(count: int, *, seed: int = 1) -> list[bytes]:
+    """Random events: some twice, some broken, some from the future, some far too late."""
+    chance, bodies = Random(seed), []
+    for number in range(count):
+        body = credit_event(number, chance)[1]
+        bodies += [body] * (1 + (chance.random() < 0.1))
+        if chance.random() < 0.02:
+            bodies.append(encoded(prediction_event(number, at=START + 900_000_000)))
+        if chance.random() < 0.02:
+            bodies.append(encoded(prediction_event(-number, at=START - 90_000_000)))
+        if chance.random() < 0.01:
+            bodies.append(chance.choice((b"{", b"", b"[]", encoded(prediction_event(1, model="nobody")))))
+    return bodies
+
+
+def good_bodies(first: int, count: int) -> list[bytes]:
+    return [encoded(prediction_event(number, at=START + number)) for number in range(first, first + count)]

@@ -23,7 +23,7 @@ from monitor.store.duplicates import SeenIdentities
 from monitor.store.offsets import PartitionCounters, StoredOffset
 from monitor.store.refused_counts import KeptBytes
 from monitor.types import PartitionKey, TopicRole
-from tests.factories import START, layout, spec_text
+from tests.models.credit import START, layout, spec_text
 
 ROLES = {"predictions": TopicRole.PREDICTIONS, "truths": TopicRole.TRUTHS, "deployments": TopicRole.DEPLOYMENTS}
 

@@ -1,6 +1,6 @@
 """What the database must hold of truths and deployments: their topics read from offset 0, folded and joined slowly.
 
-The counterpart of `tests.oracle`, and as independent: nothing of `consumers` or `monitor.performance` is used.
+The counterpart of `tests.oracle.panes`, and as independent: nothing of `consumers` or `monitor.performance` is used.
 What joins is recomputed from the ledger of the recount, not from the database's.
 """
 
@@ -25,7 +25,7 @@ from monitor.store.schema import (
     truth,
     truth_inbox,
 )
-from tests.oracle import (
+from tests.oracle.panes import (
     Counted,
     is_future,
     is_sampled,

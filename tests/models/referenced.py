@@ -16,15 +16,15 @@ from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
-from monitor.spec.model import ModelSpec
-from monitor.store.configuration import AppliedModel, apply_spec, load_configuration
+from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.incidents import lock_model
 from monitor.store.schema import pane
 from monitor.store.series import ensure_series
 from monitor.types import MINUTE_MILLIS, SeriesKey
 from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import WatermarkRules
-from tests.integration.counted_model import START, set_watermark
+from tests.models.counted import START, set_watermark
+from tests.models.insert import insert_model
 
 NOW = START + 10**10
 WATERMARKS = WatermarkRules(allowed_lateness=5 * MINUTE_MILLIS)
@@ -67,10 +67,9 @@ def profile_of(
     return build_profile(table, description=description, source=source)
 
 
-def apply_model(engine: sa.Engine, profile: ReferenceProfile, *, text: str = SPEC) -> ReferencedModel:
-    parsed: ModelSpec = parse_spec(text, source="test")
+def apply_referenced_model(engine: sa.Engine, profile: ReferenceProfile, *, text: str = SPEC) -> ReferencedModel:
     with engine.begin() as connection:
-        applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
+        applied = insert_model(connection, text, profile)
         key = SeriesKey(applied.model_id, "1")
         return ReferencedModel(applied.model_id, ensure_series(connection, {key})[key])
 

@@ -23,9 +23,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from monitor.settings import Settings
 from monitor.store.engine import make_engine
 from monitor.store.offsets import StoredOffset, list_offsets
-from tests.factories import START, apply_model, credit_event, encoded
-from tests.oracle import counted_in_database, recount_topics
-from tests.oracle_rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic
+from tests.models.credit import START, apply_model, credit_event, encoded
+from tests.oracle.panes import counted_in_database, recount_topics
+from tests.oracle.rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic
 from tests.services.kafka import KafkaBroker
 from tests.services.processes import end, last_lines, spawn
 from tests.services.slow_proxy import SlowProxy

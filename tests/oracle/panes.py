@@ -278,7 +278,7 @@ def _hits(event: dict[str, Any], layout: CellsLayout) -> Iterator[int]:
         elif not _is_number(value) or _breaks_its_rule(column, value):
             yield span.slots + Slot.INVALID
         else:
-            yield from _numeric_hits(column, span.start, span.slots, float(value))
+            yield from numeric_hits(column, span.start, span.slots, float(value))
 
 
 def _is_number(value: Any) -> bool:
@@ -291,7 +291,7 @@ def _breaks_its_rule(column: ColumnCells, value: float) -> bool:
     return column.role is ColumnRole.LATENCY and value < 0
 
 
-def _numeric_hits(column: ColumnCells, start: int, slots: int, value: float) -> Iterator[int]:
+def numeric_hits(column: ColumnCells, start: int, slots: int, value: float) -> Iterator[int]:
     if value < column.far_low:
         yield slots + Slot.FAR_LOW
     if value > column.far_high:

@@ -1,153 +1,17 @@
-"""A small applied model, and an evaluator that plays a script while it keeps the real one's books."""
+"""An evaluator that plays a script while it keeps the real one's books in Postgres."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
-from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
 from monitor.results import Finding, WindowResult
-from monitor.spec.model import ColumnKind
-from monitor.store import schema
-from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.scale_progress import Progress, read_progress, write_progress
-from monitor.store.schema import deployment
 from monitor.store.series import ensure_series
-from monitor.store.specs import reference_digest
-from monitor.types import (
-    MINUTE_MILLIS,
-    IncidentKind,
-    InconclusiveReason,
-    Scale,
-    SeriesKey,
-    Stage,
-    Statistic,
-    Tier,
-    Verdict,
-)
+from monitor.types import MINUTE_MILLIS, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 
 SCALE = Scale(length=10, step=5)
-SECRET_ENV = "STORY_SECRET"
-
-SPEC = """\
-model: {model}
-task: binary_classification
-reference: credit.profile
-columns:
-  income: {{kind: numeric, importance: 0.5}}
-  region: {{kind: categorical}}
-prediction: {{score: true}}
-windows:
-  scales: [{{length: 10m, step: 5m}}]
-alerting:
-  owner: credit team
-  runbook: https://example.org/runbook
-  {alerting}
-  receivers: [{receivers}]
-actions:
-  retraining: {retraining}
-  rollback: {rollback}
-"""
-
-
-def webhook(name: str, url: str, *, from_tier: str = "warning") -> str:
-    return f"{{name: {name}, type: webhook, url: '{url}', secret_env: {SECRET_ENV}, from_tier: {from_tier}}}"
-
-
-def action(mode: str, url: str, extra: str = "") -> str:
-    return f"{{mode: {mode}, url: '{url}', secret_env: {SECRET_ENV}{extra}}}"
-
-
-def apply_story(
-    engine: sa.Engine,
-    *,
-    model: str = "credit",
-    receivers: Sequence[str] = (),
-    retraining: str = "{mode: 'off'}",
-    rollback: str = "{mode: 'off'}",
-    alerting: str = "close_after: 2",
-) -> AppliedModel:
-    """Apply the model and return it as the alerter loads it."""
-    text = SPEC.format(
-        model=model, receivers=", ".join(receivers), retraining=retraining, rollback=rollback, alerting=alerting
-    )
-    layout = CellsLayout(
-        columns=(
-            ColumnCells(
-                name="income",
-                kind=ColumnKind.NUMERIC,
-                role=ColumnRole.FEATURE,
-                edges=(0.0, 1.0),
-                points=(False, False),
-                maximum=2.0,
-            ),
-        )
-    )
-    profile = ReferenceProfile(
-        layout=layout,
-        rows=100,
-        counts_bytes=np.array([50, 50] + [0] * SLOTS, dtype="<i8").tobytes(),
-        columns=(ColumnReference(name="income", bins=(0, 1)),),
-    )
-    with engine.begin() as connection:
-        model_id = _store(connection, text, model, profile)
-        loaded = load_configuration(connection)
-    return next(each for each in loaded.models if each.model_id == model_id)
-
-
-def _store(connection: sa.Connection, text: str, model: str, profile: ReferenceProfile) -> int:
-    connection.execute(insert(schema.configuration).values(only=True, generation=1).on_conflict_do_nothing())
-    new = sa.insert(schema.model).values(namespace="default", name=model).returning(schema.model.c.id)
-    model_id = connection.execute(new).scalar_one()
-    cells_id = connection.execute(
-        sa.insert(schema.cells)
-        .values(
-            model_id=model_id,
-            digest=profile.layout.digest,
-            layout=encode_layout(profile.layout),
-            effective_from=0,
-        )
-        .returning(schema.cells.c.id)
-    ).scalar_one()
-    encoded = encode_profile(profile)
-    reference_id = connection.execute(
-        sa.insert(schema.reference)
-        .values(
-            model_id=model_id,
-            cells_id=cells_id,
-            digest=reference_digest(encoded),
-            profile=encoded,
-        )
-        .returning(schema.reference.c.id)
-    ).scalar_one()
-    connection.execute(
-        sa.insert(schema.spec).values(
-            model_id=model_id, version=1, text=text, cells_id=cells_id, reference_id=reference_id
-        )
-    )
-    return int(model_id)
-
-
-def deploy(engine: sa.Engine, applied: AppliedModel, *events: tuple[str, int, Stage]) -> None:
-    """Write the deployments' history."""
-    with engine.begin() as connection:
-        for offset, (version, event_time, stage) in enumerate(events):
-            connection.execute(
-                sa.insert(deployment).values(
-                    model_id=applied.model_id,
-                    version=version,
-                    event_time=event_time,
-                    stage=stage.value,
-                    topic="deployments",
-                    partition=0,
-                    offset=offset,
-                )
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,8 +165,3 @@ def _stored(applied: AppliedModel, series_id: int, played: Played) -> NewEvaluat
         sampled=0,
         result=played.result,
     )
-
-
-def body_of(content: bytes) -> dict[str, object]:
-    """Return a JSON body."""
-    return msgspec.json.decode(content, type=dict[str, object])

@@ -8,17 +8,17 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from monitor.clock import to_datetime
-from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole, encode_layout
-from monitor.reference.profile import ColumnReference, ReferenceProfile, encode_profile
+from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole
+from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind
-from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.configuration import AppliedModel
 from monitor.store.engine import driver_connection
 from monitor.store.pane_marks import NewMark, append_marks
-from monitor.store.schema import cells, configuration, input_offset, model, pane, reference, spec
+from monitor.store.schema import input_offset, pane
 from monitor.store.series import ensure_series
-from monitor.store.specs import reference_digest
 from monitor.types import MINUTE_MILLIS, SeriesKey
 from monitor.windows.pane_codec import encode_counts
+from tests.models.insert import insert_model
 
 START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
 
@@ -92,37 +92,10 @@ def apply_counted_model(
     )
     text = spec_text(columns=columns, extra=extra)
     with engine.begin() as connection:
-        model_id = _write_model(connection, text, profile)
-        key = SeriesKey(model_id, "1")
+        applied = insert_model(connection, text, profile)
+        key = SeriesKey(applied.model_id, "1")
         series_id = ensure_series(connection, {key})[key]
-        loaded = load_configuration(connection)
-    return CountedModel(loaded.models[0], series_id, columns, cell_count)
-
-
-def _write_model(connection: sa.Connection, text: str, profile: ReferenceProfile) -> int:
-    connection.execute(sa.insert(configuration).values(only=True, generation=1))
-    model_id = connection.execute(
-        sa.insert(model).values(namespace="default", name="credit").returning(model.c.id)
-    ).scalar_one()
-    layout = {"digest": profile.layout.digest, "layout": encode_layout(profile.layout), "effective_from": 0}
-    cells_id = connection.execute(
-        sa.insert(cells).values(model_id=model_id, **layout).returning(cells.c.id)
-    ).scalar_one()
-    encoded = encode_profile(profile)
-    reference_id = connection.execute(
-        sa.insert(reference)
-        .values(
-            model_id=model_id,
-            cells_id=cells_id,
-            digest=reference_digest(encoded),
-            profile=encoded,
-        )
-        .returning(reference.c.id)
-    ).scalar_one()
-    connection.execute(
-        sa.insert(spec).values(model_id=model_id, version=1, text=text, cells_id=cells_id, reference_id=reference_id)
-    )
-    return int(model_id)
+    return CountedModel(applied, series_id, columns, cell_count)
 
 
 def write_pane(

@@ -30,7 +30,7 @@ from monitor.store.schema import (
     spec,
 )
 from monitor.windows.pane_codec import encode_counts
-from tests.oracle import Counted
+from tests.oracle.panes import Counted
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
 

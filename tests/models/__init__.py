@@ -1,0 +1,1 @@
+"""Small applied models, and ways to write their events, panes and truths."""

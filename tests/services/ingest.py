@@ -1,0 +1,80 @@
+"""Records in, ingest workers on them, and how far they read."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from sqlalchemy import Engine
+
+from consumers.worker import run_ingest
+from monitor.settings import Settings
+from monitor.store.offsets import StoredOffset, list_offsets
+from tests.models.credit import START
+from tests.services.kafka import KafkaBroker
+from tests.services.topics import TopicNames
+
+
+def settings_for(database_url: str, broker: KafkaBroker, names: TopicNames, **changes: object) -> Settings:
+    chosen: dict[str, object] = {
+        "database_url": database_url,
+        "kafka_bootstrap": broker.bootstrap,
+        "kafka_group": names.predictions,
+        "predictions_topics": (names.predictions,),
+        "truths_topics": (names.ground_truth,),
+        "deployments_topics": (names.deployments,),
+        "wakeups_topic": names.wakeups,
+        "session_timeout_ms": 6000,
+        "flush_seconds": 0.2,
+        "batch_size": 500,
+    }
+    return Settings.model_validate(chosen | changes)
+
+
+@contextmanager
+def ingesting(settings: Settings, **hooks: Any) -> Iterator[threading.Thread]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_ingest, args=(settings,), kwargs={"stop": stop, **hooks})
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def records(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return sum(offset.counters.records for offset in list_offsets(connection))
+
+
+def produce(broker: KafkaBroker, topic: str, bodies: list[bytes], *, partitions: int = 4, at: int = START) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for number, body in enumerate(bodies):
+        producer.produce(topic, body, partition=number % partitions, timestamp=at + 10_000_000)
+    assert producer.flush(30) == 0
+
+
+def offsets_of(engine: Engine, topic: str) -> list[StoredOffset]:
+    with engine.connect() as connection:
+        return [offset for offset in list_offsets(connection) if offset.key.topic == topic]
+
+
+@contextmanager
+def ingest_process(settings: Settings, directory: Path, *, failpoint: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """Give a running ingest as a process of its own, killed at the end; *failpoint* as `monitor.failpoint` says."""
+    config = directory / "settings.json"
+    config.write_text(settings.model_dump_json())
+    environment = {**os.environ, **({"DRIFTLINE_FAILPOINT": failpoint} if failpoint else {})}
+    process = subprocess.Popen([sys.executable, "-m", "tests.services.ingest_worker", str(config)], env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
