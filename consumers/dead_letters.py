@@ -43,7 +43,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
         for index, content in enumerate(contents):
             if len(content) > max_message_bytes:
                 sentence = f"body: expected at most {max_message_bytes} bytes, found {len(content)}"
-                refused[index] = Refusal(index=index, reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
+                refused[index] = Refusal(reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
                 contents[index] = b""
                 size -= len(content)
     headers = [record.headers() for record in batch.records]
@@ -64,7 +64,7 @@ def _namespaces(
                 found = (value or b"").decode(errors="replace")
                 if found.partition(";")[0].strip().lower() not in ("", JSON_TYPE):
                     sentence = f"header content-type: expected none or {JSON_TYPE}, found {found[:80]!r}"
-                    refused[index] = Refusal(index=index, reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
+                    refused[index] = Refusal(reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
                     contents[index] = b""
     return namespaces if any(namespaces) else None
 

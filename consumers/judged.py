@@ -107,7 +107,5 @@ class Judged:
 
     def _refuse(self, row: int, reason: DeadLetterReason, sentence: str) -> None:
         model_id = int(self.model_ids[row])
-        self.refused[row] = Refusal(
-            index=row, reason=reason, sentence=sentence, model=self._models[model_id], model_id=model_id
-        )
+        self.refused[row] = Refusal(reason=reason, sentence=sentence, model=self._models[model_id], model_id=model_id)
         self.good[row] = False

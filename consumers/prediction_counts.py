@@ -119,7 +119,7 @@ class PredictionCounter:
 
     def count(self, found: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
         """Add those of *found* that *keep* marks (both of one length, as *digests*) to *pending*."""
-        kept = found if keep.all() else _subset(found, np.nonzero(keep)[0])
+        kept = found if keep.all() else found.only(np.flatnonzero(keep))
         digests = digests if kept is found else digests[keep]
         if not len(kept.rows):
             return
@@ -176,28 +176,6 @@ def _tally_unseen(
             if rows:
                 key = UnseenKey(group.series, name, hour_of(group.start))
                 pending.unseen.setdefault(key, ValueTally()).add(values[row] for row in rows)
-
-
-def _subset(found: Predictions, chosen: Indices) -> Predictions:
-    at = chosen.tolist()
-
-    def pick(column: Any) -> Any:
-        return column[chosen] if isinstance(column, np.ndarray) else [column[index] for index in at]
-
-    return Predictions(
-        model=found.model,
-        rows=found.rows[chosen],
-        ids=pick(found.ids),
-        versions=pick(found.versions),
-        times=found.times[chosen],
-        names=found.names,
-        columns=tuple(pick(decoded) for decoded in found.columns),
-        tags=tuple(pick(tag) for tag in found.tags),
-        scores=found.scores[chosen],
-        labels=pick(found.labels),
-        values=found.values[chosen],
-        extra=None if found.extra is None else found.extra[chosen],
-    )
 
 
 def _sample(

@@ -72,12 +72,12 @@ class Absorber:
     def _absorb_predictions(
         self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
     ) -> None:
-        decoded = self._predictions.decode(bodies.contents, bodies.namespaces)
+        models, refused = self._predictions.decode(bodies.contents, bodies.namespaces)
         count = len(batch.records)
-        judged = Judged(batch, {refusal.index: refusal for refusal in decoded.refused} | bodies.refused)
+        judged = Judged(batch, refused | bodies.refused)
         hashes, extra = np.zeros(count, dtype=np.uint64), np.zeros(count, dtype=np.int64)
         digests: list[tuple[Predictions, UInt64s]] = []
-        for found in decoded.models:
+        for found in models:
             of_model = prediction_digests(found.model.key, found.ids)
             digests.append((found, of_model))
             judged.well_formed(found.model, found.rows, found.times)
@@ -118,7 +118,7 @@ class Absorber:
     ) -> None:
         truths, refusals = self._truths.decode(bodies.contents, bodies.namespaces)
         self._timings.end("decode")
-        judged = Judged(batch, {refusal.index: refusal for refusal in refusals} | bodies.refused)
+        judged = Judged(batch, refusals | bodies.refused)
         judged.one_by_one((truth.row, truth.model, truth.known_at) for truth in truths)
         self._finish_timed(judged, states)
         of_model: dict[ModelKey, list[int]] = {}
@@ -152,7 +152,7 @@ class Absorber:
     ) -> None:
         found, refusals = self._deployments.decode(bodies.contents, bodies.namespaces)
         self._timings.end("decode")
-        judged = Judged(batch, {refusal.index: refusal for refusal in refusals} | bodies.refused)
+        judged = Judged(batch, refusals | bodies.refused)
         judged.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in found)
         self._finish_timed(judged, states)
         for value in found:

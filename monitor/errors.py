@@ -34,17 +34,13 @@ class SettingsError(DriftlineError):
 class InvalidMessage(DriftlineError):
     """A record that cannot be counted; becomes a dead letter with this reason and sentence.
 
-    *model*: whose record it is, as far as it says; *model_id*: the same where that model is applied, so that the
-    record speaks against it.
+    *model*: whose record it is, as far as it says.
     """
 
-    def __init__(
-        self, reason: str, sentence: str, *, model: ModelKey | None = None, model_id: int | None = None
-    ) -> None:
+    def __init__(self, reason: str, sentence: str, *, model: ModelKey | None = None) -> None:
         self.reason = reason
         self.sentence = sentence
         self.model = model
-        self.model_id = model_id
         super().__init__(f"{reason}: {sentence}")
 
 

@@ -1,7 +1,8 @@
-"""What decoding hands to counting: predictions of one model as columns, chunks put together, and refusals."""
+"""What decoding hands to counting: the predictions of one model as columns, and why a record is refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -38,30 +39,27 @@ class ColumnName(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A record that cannot be counted.
+    """Why a record cannot be counted.
 
     Attributes:
-        index: Its place in the batch.
         sentence: Names field, expected and found.
         model: Whose record it is, as far as it says.
         model_id: The same where that model is applied: the record speaks against it.
     """
 
-    index: int
     reason: DeadLetterReason
     sentence: str
     model: ModelKey | None = None
     model_id: int | None = None
 
 
-def refusal_of(index: int, error: InvalidMessage) -> Refusal:
-    """Return *error* as the refusal of the record at *index*."""
+def refusal_of(error: InvalidMessage, model: AppliedModel | None = None) -> Refusal:
+    """Return *error* as a refusal; *model*: the one whose record it is, which the record then speaks against."""
     return Refusal(
-        index=index,
         reason=DeadLetterReason(error.reason),
         sentence=error.sentence,
-        model=error.model,
-        model_id=error.model_id,
+        model=error.model if model is None else model.key,
+        model_id=None if model is None else model.model_id,
     )
 
 
@@ -91,18 +89,27 @@ class Predictions:
     values: Float64s
     extra: Int64s | None
 
+    def only(self, chosen: Indices) -> "Predictions":
+        """Return the predictions at the indices *chosen*."""
+        indices = chosen.tolist()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodedPredictions:
-    """One batch of the predictions' topics, decoded."""
+        def pick(column: Any) -> Any:
+            return column[chosen] if isinstance(column, np.ndarray) else [column[index] for index in indices]
 
-    models: tuple[Predictions, ...]
-    refused: tuple[Refusal, ...]
-
-
-def later(found: Predictions, start: int) -> Predictions:
-    """Return *found* with its rows *start* records further on."""
-    return replace(found, rows=found.rows + start)
+        return Predictions(
+            model=self.model,
+            rows=self.rows[chosen],
+            ids=pick(self.ids),
+            versions=pick(self.versions),
+            times=self.times[chosen],
+            names=self.names,
+            columns=tuple(map(pick, self.columns)),
+            tags=tuple(map(pick, self.tags)),
+            scores=self.scores[chosen],
+            labels=pick(self.labels),
+            values=self.values[chosen],
+            extra=None if self.extra is None else self.extra[chosen],
+        )
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
@@ -112,9 +119,8 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     first = parts[0]
     extra = None
     if any(part.extra is not None for part in parts):
-        zeros = [np.zeros(len(part.rows), dtype=np.int64) for part in parts]
         extra = np.concatenate(
-            [part.extra if part.extra is not None else none for part, none in zip(parts, zeros, strict=True)]
+            [np.zeros(len(part.rows), dtype=np.int64) if part.extra is None else part.extra for part in parts]
         )
     return Predictions(
         model=first.model,
@@ -123,8 +129,8 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
         versions=_line([part.versions for part in parts]),
         times=np.concatenate([part.times for part in parts]),
         names=first.names,
-        columns=tuple(_line([part.columns[i] for part in parts]) for i in range(len(first.columns))),
-        tags=tuple(_line([part.tags[i] for part in parts]) for i in range(len(first.tags))),
+        columns=tuple(map(_line, zip(*(part.columns for part in parts), strict=True))),
+        tags=tuple(map(_line, zip(*(part.tags for part in parts), strict=True))),
         scores=np.concatenate([part.scores for part in parts]),
         labels=_line([part.labels for part in parts]),
         values=np.concatenate([part.values for part in parts]),
@@ -133,9 +139,4 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _line(parts: Sequence[Any]) -> Any:
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    whole: list[Any] = []
-    for part in parts:
-        whole.extend(part)
-    return whole
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(chain.from_iterable(parts))

@@ -31,27 +31,26 @@ class Deployment:
 
 
 class DeploymentDecoder:
-    """Decodes batches of the deployments' topics under one configuration; rare, so read with patience only."""
+    """Decodes batches of the deployments' topics under one configuration; rare, so without a fast reading."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._directory = Directory(configuration)
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
-    ) -> tuple[list[Deployment], list[Refusal]]:
-        """Return the deployments in *bodies* and what was refused, each in order."""
-        found, refused = [], []
+    ) -> tuple[list[Deployment], dict[int, Refusal]]:
+        """Return the deployments in *bodies*, in order, and by row what was refused."""
+        deployments: list[Deployment] = []
+        refused: dict[int, Refusal] = {}
         for row, body in enumerate(bodies):
             model = None
             try:
                 document = json_object(body)
                 model = self._directory.of_document(document, namespaces[row] if namespaces else "")
-                found.append(_deployment(row, model, document))
+                deployments.append(_deployment(row, model, document))
             except InvalidMessage as error:
-                if model is not None:
-                    error.model, error.model_id = model.key, model.model_id
-                refused.append(refusal_of(row, error))
-        return found, refused
+                refused[row] = refusal_of(error, model)
+        return deployments, refused
 
 
 def _deployment(row: int, model: AppliedModel, document: dict[str, Any]) -> Deployment:
@@ -72,14 +71,14 @@ def _deployment(row: int, model: AppliedModel, document: dict[str, Any]) -> Depl
     )
 
 
-def _manifest(found: Any) -> bytes | None:
-    if found is None:
+def _manifest(value: Any) -> bytes | None:
+    if value is None:
         return None
     try:
-        encoded = msgspec.json.encode(found)
+        encoded = msgspec.json.encode(value)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise malformed("manifest", "a JSON object", found) from error
+        raise malformed("manifest", "a JSON object", value) from error
     # jsonb knows neither NUL nor, written by msgspec as null, numbers that are not finite
-    if not isinstance(found, dict) or b"\\u0000" in encoded:
-        raise malformed("manifest", "a JSON object without NUL", found)
+    if not isinstance(value, dict) or b"\\u0000" in encoded:
+        raise malformed("manifest", "a JSON object without NUL", value)
     return encoded

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from consumers.decode.fields import malformed, name_field, text_problem
-from consumers.decode.routing import json_object
+from consumers.decode.fields import name_field, text_problem
+from consumers.decode.routing import UNREADABLE, json_object, named_model
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
 from monitor.types import DEFAULT_NAMESPACE, ModelKey
@@ -45,26 +45,22 @@ def event_heads(bodies: Sequence[bytes], namespaces: Sequence[str] | None) -> li
 
 def _head(body: bytes, header_namespace: str) -> EventHead | str:
     try:
-        found = _HEAD.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        head = _HEAD.decode(body)
+    except UNREADABLE:
         return _slow_head(body, header_namespace)
-    if text_problem(found.version) or text_problem(found.prediction_id):
+    if text_problem(head.version) or text_problem(head.prediction_id):
         return _slow_head(body, header_namespace)
-    key = ModelKey(found.namespace or header_namespace or DEFAULT_NAMESPACE, found.model)
-    at = millis_of(found.timestamp)
+    key = ModelKey(head.namespace or header_namespace or DEFAULT_NAMESPACE, head.model)
+    at = millis_of(head.timestamp)
     if at < EARLIEST_MILLIS:
         return before_calendar("timestamp", at).sentence
-    return EventHead(key, found.version, found.prediction_id, at)
+    return EventHead(key, head.version, head.prediction_id, at)
 
 
 def _slow_head(body: bytes, header_namespace: str) -> EventHead | str:
     try:
         document = json_object(body)
-        model, namespace = document.get("model"), document.get("namespace")
-        if not isinstance(model, str):
-            raise malformed("model", "a string", model)
-        if namespace is not None and not isinstance(namespace, str):
-            raise malformed("namespace", "a string", namespace)
+        model, namespace = named_model(document)
         return EventHead(
             ModelKey(namespace or header_namespace or DEFAULT_NAMESPACE, model),
             name_field(document, "version"),

@@ -1,6 +1,6 @@
-"""The typed structs of one model's events, made from its columns, and their fields as sequences."""
+"""The typed structs that one model's events are read into, made from its columns, and their fields as lists."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,45 +19,6 @@ from monitor.store.configuration import AppliedModel
 from monitor.types import DEFAULT_NAMESPACE
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-
-
-class EventFields(NamedTuple):
-    """What is read of the struct that `consumers.decode.event_struct` makes; all of one length."""
-
-    ids: list[str]
-    versions: list[str]
-    moments: list[datetime | int]
-    features: list[Any]
-    predictions: list[Any]
-    latencies: list[float | None]
-
-
-def event_fields(events: Sequence[Any]) -> EventFields:
-    """Return the fields of *events*."""
-    return EventFields(
-        ids=[event.prediction_id for event in events],
-        versions=[event.version for event in events],
-        moments=[event.timestamp for event in events],
-        features=[event.features for event in events],
-        predictions=[event.prediction for event in events],
-        latencies=[event.latency_ms for event in events],
-    )
-
-
-def wrong_names(fields: EventFields) -> Iterator[tuple[int, InvalidMessage]]:
-    """Yield the index and the refusal of each event whose id or version is no name of 1 to 200 bytes.
-
-    The struct counts characters; only what is not ASCII can have more bytes.
-    """
-    together = "".join(fields.ids)
-    bad_versions = {name for name in distinct(fields.versions) if text_problem(name)}
-    if together.isascii() and "\x00" not in together and not bad_versions:
-        return
-    for index, (name, version) in enumerate(zip(fields.ids, fields.versions, strict=True)):
-        if text_problem(name):
-            yield index, malformed("prediction_id", f"a string of 1 to {LONGEST_NAME} bytes", name)
-        elif version in bad_versions:
-            yield index, malformed("version", f"a string of 1 to {LONGEST_NAME} bytes", version)
 
 
 class PlainPrediction(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -111,7 +72,8 @@ class EventShape:
 
 def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: bool = True) -> EventShape:
     """Return the shape of *model*'s events; unknown names other than *extras* are refused (and read slowly)."""
-    names = column_names(model)
+    layouts = [cell.layout for cell in reversed(model.cells)]
+    names = tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))
     categorical = {
         name.name for name in names if name.role is ColumnRole.FEATURE and name.kind is ColumnKind.CATEGORICAL
     }
@@ -138,13 +100,12 @@ def event_shape(model: AppliedModel, extras: tuple[str, ...] = (), *, plain: boo
             gc=False,
             forbid_unknown_fields=not all(map(readable, tags)),
         )
-    newest = model.cells[-1].layout
     return EventShape(
         names=names,
         features=features,
         numbers=tuple(index for index, name in enumerate(features) if name not in categorical),
         categorical=frozenset(categorical),
-        array_order=tuple(column.name for column in newest.columns if column.role is ColumnRole.FEATURE),
+        array_order=tuple(column.name for column in layouts[0].columns if column.role is ColumnRole.FEATURE),
         tags=tags,
         extras=extras,
         plain=plain,
@@ -184,6 +145,44 @@ def _event_type(
     return msgspec.defstruct("Event", fields, gc=False)
 
 
-def column_names(model: AppliedModel) -> tuple[ColumnName, ...]:
-    layouts = [cell.layout for cell in reversed(model.cells)]
-    return tuple(dict.fromkeys(ColumnName(c.role, c.name, c.kind) for layout in layouts for c in layout.columns))
+class EventFields(NamedTuple):
+    """The fields of events of one shape, all of one length; *tags* is empty where the spec cuts by none."""
+
+    ids: list[str]
+    versions: list[str]
+    moments: list[datetime | int]
+    features: list[Any]
+    predictions: list[Any]
+    latencies: list[float | None]
+    tags: list[Any]
+
+
+def event_fields(events: Sequence[Any], shape: EventShape) -> EventFields:
+    """Return the fields of *events*, which are of *shape*."""
+    return EventFields(
+        ids=[event.prediction_id for event in events],
+        versions=[event.version for event in events],
+        moments=[event.timestamp for event in events],
+        features=[event.features for event in events],
+        predictions=[event.prediction for event in events],
+        latencies=[event.latency_ms for event in events],
+        tags=[] if shape.tags_type is None else [event.tags for event in events],
+    )
+
+
+def wrong_names(fields: EventFields) -> dict[int, InvalidMessage]:
+    """Return by index the refusal of each event whose id or version is no name of 1 to 200 bytes.
+
+    The struct counts characters; only what is not ASCII can have more bytes.
+    """
+    together = "".join(fields.ids)
+    bad_versions = {name for name in distinct(fields.versions) if text_problem(name)}
+    if together.isascii() and "\x00" not in together and not bad_versions:
+        return {}
+    expected, wrong = f"a string of 1 to {LONGEST_NAME} bytes", {}
+    for index, (name, version) in enumerate(zip(fields.ids, fields.versions, strict=True)):
+        if text_problem(name):
+            wrong[index] = malformed("prediction_id", expected, name)
+        elif version in bad_versions:
+            wrong[index] = malformed("version", expected, version)
+    return wrong

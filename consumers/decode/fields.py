@@ -1,4 +1,4 @@
-"""The rules of single fields, each refusal a sentence that names field, expected and found."""
+"""Rules of single fields (names, numbers, categories); a refusal is a sentence of field, expected and found."""
 
 import math
 import re
@@ -38,29 +38,29 @@ def name_field(document: dict[str, Any], field: str) -> str:
     Raises:
         InvalidMessage: Missing, not a string, or not 1 to 200 bytes.
     """
-    found = document.get(field)
-    if not isinstance(found, str) or text_problem(found):
-        raise malformed(field, "a string of 1 to 200 bytes", found)
-    return found
+    name = document.get(field)
+    if not isinstance(name, str) or text_problem(name):
+        raise malformed(field, "a string of 1 to 200 bytes", name)
+    return name
 
 
-def number(found: object) -> float | None:
+def number(value: object) -> float | None:
     """Return a numeric column's value: None is missing, `INVALID_NUMBER` whatever is no finite number."""
-    if found is None:
+    if value is None:
         return None
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return INVALID_NUMBER
     try:
-        value = float(found)
+        converted = float(value)
     except OverflowError:
         return INVALID_NUMBER
-    return value if math.isfinite(value) else INVALID_NUMBER
+    return converted if math.isfinite(converted) else INVALID_NUMBER
 
 
-def scalar(found: object) -> object:
+def scalar(value: object) -> object:
     """Return a categorical column's value: None is missing, `INVALID` whatever is no scalar or not finite."""
-    if found is None or isinstance(found, str | bool | int):
-        return found
-    if isinstance(found, float) and math.isfinite(found):
-        return found
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
     return INVALID

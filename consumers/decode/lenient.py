@@ -1,4 +1,4 @@
-"""One prediction event read with patience: what the fast reading refused, value by value."""
+"""One prediction event read value by value, which the fast reading refused: wrong values are counted as invalid."""
 
 from typing import Any
 
@@ -27,65 +27,64 @@ def slow_event(document: dict[str, Any], shape: EventShape, spec: ModelSpec) -> 
     version = name_field(document, "version")
     moment = time_field(document)
     features, extra = _features(document.get("features", _MISSING), shape)
-    prediction = _prediction(document.get("prediction", _MISSING), spec)
     event = shape.event_type(
-        prediction_id,
-        document["model"],
-        version,
-        moment,
-        features,
-        prediction,
-        number(document.get("latency_ms")),
-        document.get("namespace") or "",
+        prediction_id=prediction_id,
+        model=document["model"],
+        version=version,
+        timestamp=moment,
+        features=features,
+        prediction=_prediction(document.get("prediction", _MISSING), spec),
+        latency_ms=number(document.get("latency_ms")),
+        namespace=document.get("namespace") or "",
     )
     if shape.tags_type is not None:
         event.tags = _tags(document.get("tags"), shape)
     return event, extra
 
 
-def _features(found: Any, shape: EventShape) -> tuple[Any, int]:
-    if isinstance(found, list):
-        if len(found) != len(shape.array_order):
-            raise malformed("features", f"an array of {len(shape.array_order)} values", f"{len(found)} values")
-        found = dict(zip(shape.array_order, found, strict=True))
-    if not isinstance(found, dict):
-        raise malformed("features", "an object or an array", None if found is _MISSING else found)
+def _features(values: Any, shape: EventShape) -> tuple[Any, int]:
+    if isinstance(values, list):
+        if len(values) != len(shape.array_order):
+            raise malformed("features", f"an array of {len(shape.array_order)} values", f"{len(values)} values")
+        values = dict(zip(shape.array_order, values, strict=True))
+    if not isinstance(values, dict):
+        raise malformed("features", "an object or an array", None if values is _MISSING else values)
     known = set(shape.features)
-    values = [
-        scalar(found.get(name)) if name in shape.categorical else number(found.get(name)) for name in shape.features
+    read = [
+        scalar(values.get(name)) if name in shape.categorical else number(values.get(name)) for name in shape.features
     ]
-    return shape.features_type(*values), sum(name not in known for name in found)
+    return shape.features_type(*read), sum(name not in known for name in values)
 
 
-def _tags(found: Any, shape: EventShape) -> Any:
+def _tags(tags: Any, shape: EventShape) -> Any:
     assert shape.tags_type is not None
-    if found is None:
+    if tags is None:
         return None
-    if not isinstance(found, dict):
-        raise malformed("tags", "an object of strings", found)
-    values = [found.get(tag) for tag in shape.tags]
+    if not isinstance(tags, dict):
+        raise malformed("tags", "an object of strings", tags)
+    values = [tags.get(tag) for tag in shape.tags]
     for tag, value in zip(shape.tags, values, strict=True):
         if value is not None and not isinstance(value, str):
             raise malformed(f"tags.{tag}", "a string", value)
     return shape.tags_type(*values)
 
 
-def _prediction(found: Any, spec: ModelSpec) -> Prediction:
-    if isinstance(found, dict):
-        return prediction_of(found, spec)
-    if isinstance(found, str | int | float):
-        return bare_prediction(found, spec)
-    raise malformed("prediction", "an object, a number or a string", None if found is _MISSING else found)
+def _prediction(value: Any, spec: ModelSpec) -> Prediction:
+    if isinstance(value, dict):
+        return prediction_of(value, spec)
+    if isinstance(value, str | int | float):
+        return bare_prediction(value, spec)
+    raise malformed("prediction", "an object, a number or a string", None if value is _MISSING else value)
 
 
-def prediction_of(found: dict[str, Any], spec: ModelSpec) -> Prediction:
+def prediction_of(fields: dict[str, Any], spec: ModelSpec) -> Prediction:
     """Return the prediction in an object with `score`, `scores`, `label`, `value`, or the default of its `outputs`.
 
     Raises:
         InvalidMessage: Several outputs, none of them called `default`.
     """
-    if found.get("outputs") is not None:
-        outputs = found["outputs"]
+    if fields.get("outputs") is not None:
+        outputs = fields["outputs"]
         if not isinstance(outputs, dict) or not isinstance(outputs.get("default"), dict):
             names = sorted(outputs) if isinstance(outputs, dict) else outputs
             raise InvalidMessage(
@@ -93,11 +92,11 @@ def prediction_of(found: dict[str, Any], spec: ModelSpec) -> Prediction:
                 f"prediction.outputs: expected an output named 'default', found {names!r}"[:300],
             )
         return prediction_of({**outputs["default"], "outputs": None}, spec)
-    label = scalar(found.get("label"))
-    score = number(found.get("score"))
-    if score is None and found.get("scores") is not None:
-        score = _score_among(found["scores"], label, spec)
-    return Prediction(score, label, number(found.get("value")), UNSET, UNSET)  # type: ignore[arg-type]  # checked above
+    label = scalar(fields.get("label"))
+    score = number(fields.get("score"))
+    if score is None and fields.get("scores") is not None:
+        score = _score_among(fields["scores"], label, spec)
+    return Prediction(score, label, number(fields.get("value")), UNSET, UNSET)  # type: ignore[arg-type]  # checked above
 
 
 def _score_among(scores: Any, label: object, spec: ModelSpec) -> float | None:
@@ -107,16 +106,15 @@ def _score_among(scores: Any, label: object, spec: ModelSpec) -> float | None:
         return number(scores.get(spec.truth.positive))
     if isinstance(label, str) and label in scores:
         return number(scores[label])
-    found = [score for score in map(number, scores.values()) if score is not None]
-    return max(found, default=None)
+    return max((score for score in map(number, scores.values()) if score is not None), default=None)
 
 
-def bare_prediction(found: str | float | bool, spec: ModelSpec) -> Prediction:
+def bare_prediction(value: str | float | bool, spec: ModelSpec) -> Prediction:
     """Return a bare number or string as the part of the prediction that the spec counts."""
-    if isinstance(found, str | bool):
-        return Prediction(label=found)
+    if isinstance(value, str | bool):
+        return Prediction(label=value)
     if spec.prediction.value:
-        return Prediction(value=number(found))
+        return Prediction(value=number(value))
     if spec.prediction.score:
-        return Prediction(score=number(found))
-    return Prediction(label=scalar(found))  # type: ignore[arg-type]  # INVALID stands for what is no label
+        return Prediction(score=number(value))
+    return Prediction(label=scalar(value))  # type: ignore[arg-type]  # INVALID stands for what is no label

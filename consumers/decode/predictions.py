@@ -1,104 +1,27 @@
-"""Prediction events in JSON: whole batches straight into the model's typed structs, one by one what they refuse."""
+"""Prediction events in JSON: bodies to columns by model, and refusals.
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+A chunk goes straight into its model's typed structs; the events that these refuse are read again, value by value. What
+cannot be counted is marked, and removed once, when the rest are columns.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from consumers.decode.columns import DecodedPredictions, Predictions, Refusal, joined, later, refusal_of
+from consumers.decode.columns import Predictions, Refusal, joined, refusal_of
 from consumers.decode.event_struct import PLAIN_FIELDS, event_fields, event_shape, readable, wrong_names
-from consumers.decode.fields import LONGEST_NAME, shown
+from consumers.decode.fields import LONGEST_NAME
 from consumers.decode.lenient import slow_event
-from consumers.decode.routing import Body, Directory, json_object
+from consumers.decode.routing import UNREADABLE, Directory, json_object
 from consumers.decode.to_columns import predictions_of, whole_predictions
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
-from monitor.types import DEFAULT_NAMESPACE, DeadLetterReason
+from monitor.types import DEFAULT_NAMESPACE
 
 CHUNK = 1000  # events whose structs stay in the processor's cache until they are columns
 EXTRAS_CAP = 200  # unknown names that the fast reading learns; events with others are read slowly
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
-class _Read(NamedTuple):
-    """Events, and the indices of those that are None."""
-
-    events: list[Any]
-    refused: list[int]
-
-
-class _Kept(NamedTuple):
-    """Events that are well-formed so far, their rows in the batch, and by index how many names the spec lacks."""
-
-    rows: Sequence[int]
-    events: list[Any]
-    extra: dict[int, int]
-
-    def without(self, bad: Collection[int]) -> "_Kept":
-        """Return those whose index is not among *bad*."""
-        if not bad:
-            return self
-        stays = [index for index in range(len(self.events)) if index not in bad]
-        extra = {new: self.extra[old] for new, old in enumerate(stays) if old in self.extra}
-        return _Kept([self.rows[index] for index in stays], [self.events[index] for index in stays], extra)
-
-
-class _ModelDecoder:
-    """Reads the events of one model; learns the unknown names and the kind of prediction that its producers send."""
-
-    def __init__(self, model: AppliedModel) -> None:
-        self.model = model
-        self._learn((), plain=True)
-
-    def _learn(self, extras: tuple[str, ...], *, plain: bool) -> None:
-        self.shape = event_shape(self.model, extras, plain=plain)
-        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(self.shape.event_type).decode
-        self._next = (extras, plain)
-
-    def read(self, bodies: Sequence[bytes]) -> _Read:
-        """Return one event per body, None for each that the fast reading refuses."""
-        found = _Read([], [])
-        left = iter(bodies)
-        while True:
-            try:
-                found.events.extend(map(self._read, left))  # keeps what came before an error
-                return found
-            except _UNREADABLE:
-                found.refused.append(len(found.events))
-                found.events.append(None)
-
-    def read_slowly(self, document: dict[str, Any]) -> tuple[Any, int]:
-        """Return one event and its number of unknown names; see `slow_event`."""
-        event, extra = slow_event(document, self.shape, self.model.spec)
-        extras, plain = self._next
-        if extra and len(self.shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
-            known = {*self.shape.features, *self.shape.extras}
-            new = [
-                name
-                for name in document["features"]
-                if name not in known and readable(name) and len(name) <= LONGEST_NAME
-            ]
-            extras = (*self.shape.extras, *new)[:EXTRAS_CAP]
-        prediction = document["prediction"]
-        plain = plain and isinstance(prediction, dict) and prediction.keys() <= PLAIN_FIELDS
-        self._next = (extras, plain)
-        return event, extra
-
-    def learn(self) -> None:
-        """Take what was met into the fast reading, from the next batch on."""
-        if self._next != (self.shape.extras, self.shape.plain):
-            extras, plain = self._next
-            self._learn(extras, plain=plain)
-
-
-class _Group(NamedTuple):
-    """Records of one model: their rows in the batch, rising, and what the fast reading found in them."""
-
-    decoder: _ModelDecoder
-    rows: Sequence[int]
-    found: _Read
 
 
 class PredictionDecoder:
@@ -111,125 +34,183 @@ class PredictionDecoder:
         self._guess = self._decoder(next(iter(self._models))) if self._models else None
         self._mixed = False
 
-    def decode(self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None) -> DecodedPredictions:
-        """Return what *bodies* hold; *namespaces*: each one's header, None where no record has one."""
-        models: dict[int, list[Predictions]] = {}
-        refused: list[Refusal] = []
+    def decode(
+        self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
+    ) -> tuple[list[Predictions], dict[int, Refusal]]:
+        """Return the predictions of each model in *bodies*, and by row what was refused.
+
+        Args:
+            namespaces: What each record's header names, empty where it names none; None where no record has one.
+        """
+        parts: dict[int, list[Predictions]] = {}
+        refused: dict[int, Refusal] = {}
         for start in range(0, len(bodies), CHUNK):
-            part = slice(start, start + CHUNK)
-            found, not_read = self._chunk(bodies[part], namespaces[part] if namespaces else None)
-            for value in found:
-                models.setdefault(value.model.model_id, []).append(value if not start else later(value, start))
-            refused += [replace(refusal, index=refusal.index + start) for refusal in not_read]
-        return DecodedPredictions(models=tuple(map(joined, models.values())), refused=tuple(refused))
+            rows = range(start, min(start + CHUNK, len(bodies)))
+            for group in self._groups(rows, bodies, namespaces, refused):
+                predictions = self._columns(group, bodies, namespaces, refused)
+                if predictions is not None:
+                    parts.setdefault(predictions.model.model_id, []).append(predictions)
+        return list(map(joined, parts.values())), refused
 
-    def _chunk(
-        self, bodies: Sequence[bytes], namespaces: Sequence[str] | None
-    ) -> tuple[list[Predictions], list[Refusal]]:
-        refused: list[Refusal] = []
-        groups = self._one_model(bodies) if namespaces is None and not self._mixed else None
-        if groups is None:
-            groups = self._by_model(bodies, namespaces or [""] * len(bodies), refused)
-        models = [
-            decoded for group in groups if (decoded := self._columns(group, bodies, namespaces, refused)) is not None
-        ]
+    def _groups(
+        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
+    ) -> "list[_Group]":
+        """Return the events at *rows* by model, as far as the fast reading reads them."""
+        group = self._one_model(rows, bodies) if namespaces is None and not self._mixed else None
+        groups = [group] if group is not None else self._by_model(rows, bodies, namespaces, refused)
         self._mixed = len(groups) > 1
-        for group in groups:
-            group.decoder.learn()
-            self._guess = group.decoder
-        return models, sorted(refused, key=lambda refusal: refusal.index)
+        if groups:
+            self._guess = groups[-1].decoder
+        return groups
 
-    def _one_model(self, bodies: Sequence[bytes]) -> list[_Group] | None:
-        # The common case: the batch is of the model that the last one was of, and nothing but that.
+    def _one_model(self, rows: range, bodies: Sequence[bytes]) -> "_Group | None":
+        # The common case: the chunk is of the model that the last one was of, and nothing but that.
         if self._guess is None:
             return None
-        found = self._guess.read(bodies)
-        if found.refused and len(self._models) > 1:
+        group = self._guess.read(rows, bodies[rows.start : rows.stop])
+        if group.unread and len(self._models) > 1:
             return None  # a refused one may be another model's
         namespace = self._guess.model.key.namespace
-        if namespace != DEFAULT_NAMESPACE and {event.namespace for event in found.events if event} != {namespace}:
+        if namespace != DEFAULT_NAMESPACE and {event.namespace for event in group.events if event} != {namespace}:
             return None
-        return [_Group(self._guess, range(len(bodies)), found)]
+        return group
 
-    def _by_model(self, bodies: Sequence[bytes], namespaces: Sequence[str], refused: list[Refusal]) -> list[_Group]:
-        rows: dict[int, list[int]] = {}
-        for index, (content, namespace) in enumerate(zip(bodies, namespaces, strict=True)):
+    def _by_model(
+        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
+    ) -> "list[_Group]":
+        rows_of: dict[int, list[int]] = {}
+        for row in rows:
             try:
-                model = self._directory.of_body(Body(content=content, namespace=namespace))
+                model = self._directory.of_body(bodies[row], namespaces[row] if namespaces else "")
             except InvalidMessage as error:
-                refused.append(refusal_of(index, error))
+                refused[row] = refusal_of(error)
             else:
-                rows.setdefault(model.model_id, []).append(index)
+                rows_of.setdefault(model.model_id, []).append(row)
         return [
-            _Group(decoder := self._decoder(model_id), of_model, decoder.read([bodies[row] for row in of_model]))
-            for model_id, of_model in rows.items()
+            self._decoder(model_id).read(of_model, [bodies[row] for row in of_model])
+            for model_id, of_model in rows_of.items()
         ]
 
-    def _decoder(self, model_id: int) -> _ModelDecoder:
+    def _decoder(self, model_id: int) -> "_ModelDecoder":
         if model_id not in self._decoders:
             self._decoders[model_id] = _ModelDecoder(self._models[model_id])
         return self._decoders[model_id]
 
     def _columns(
-        self, group: _Group, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: list[Refusal]
+        self, group: "_Group", bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
     ) -> Predictions | None:
-        decoder = group.decoder
-        kept = self._read_patiently(group, bodies, namespaces, refused)
-        if not kept.events:
+        """Return the events of *group* as columns; those that cannot be counted come into *refused*."""
+        wrong, extra = self._read_slowly(group, bodies, namespaces)
+        predictions = None
+        if len(wrong) < len(group.rows):
+            predictions = group.decoder.columns(group, wrong, extra)
+        group.decoder.learn()
+        if not wrong:
+            return predictions
+        refused |= {group.rows[index]: refusal for index, refusal in wrong.items()}
+        if predictions is None or len(wrong) == len(group.rows):
             return None
-        fields = event_fields(kept.events)
-        if names := dict(wrong_names(fields)):
-            refused += [_against(decoder.model, kept.rows[index], problem) for index, problem in names.items()]
-            kept = kept.without(names)
-            if not kept.events:
-                return None
-            fields = event_fields(kept.events)
-        parts: Sequence[Any] = fields.predictions
-        if not decoder.shape.plain:
-            parts, unusable = whole_predictions(parts, decoder.model)
-            if unusable:
-                refused += [_against(decoder.model, kept.rows[index], cause) for index, cause in unusable.items()]
-                parts = [part for index, part in enumerate(parts) if index not in unusable]
-                kept = kept.without(unusable)
-                if not kept.events:
-                    return None
-                fields = event_fields(kept.events)
-        rows = np.array(kept.rows, dtype=np.intp)
-        return predictions_of(decoder.model, decoder.shape, kept.events, fields, parts, rows, kept.extra)
+        good = np.ones(len(group.rows), dtype=np.bool_)
+        good[list(wrong)] = False
+        return predictions.only(np.flatnonzero(good))
 
-    def _read_patiently(
-        self, group: _Group, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: list[Refusal]
-    ) -> _Kept:
-        """Return the events of *group*, those that the fast reading refused read again or refused for good."""
-        kept = _Kept(group.rows, group.found.events, {})
-        bad: set[int] = set()
-        for index in group.found.refused:
+    def _read_slowly(
+        self, group: "_Group", bodies: Sequence[bytes], namespaces: Sequence[str] | None
+    ) -> tuple[dict[int, Refusal], dict[int, int]]:
+        """Read what the fast reading refused of *group*, into its events.
+
+        Return by index the refusals of what cannot be counted, and of the others the number of unknown feature names.
+        """
+        wrong: dict[int, Refusal] = {}
+        extra: dict[int, int] = {}
+        for index in group.unread:
             row = group.rows[index]
+            model = None  # until the event says whose it is, it speaks against nobody
             try:
                 document = json_object(bodies[row])
-                self._directory.of_document(document, namespaces[row] if namespaces else "")
-            except InvalidMessage as error:  # it does not say whose it is, or is another's: nobody's fault here
-                refused.append(refusal_of(row, error))
-                bad.add(index)
-                continue
-            try:
-                kept.events[index], count = group.decoder.read_slowly(document)
-                if count:
-                    kept.extra[index] = count
+                model = self._directory.of_document(document, namespaces[row] if namespaces else "")
+                group.events[index], extra[index] = group.decoder.read_slowly(document)
             except InvalidMessage as error:
-                refused.append(_against(group.decoder.model, row, error))
-                bad.add(index)
-        return kept.without(bad)
+                wrong[index] = refusal_of(error, model)
+        return wrong, extra
 
 
-def _against(model: AppliedModel, index: int, cause: Exception) -> Refusal:
-    """Return the refusal of a record of *model*, which speaks against it."""
-    if isinstance(cause, InvalidMessage):
-        return replace(refusal_of(index, cause), model=model.key, model_id=model.model_id)
-    return Refusal(
-        index=index,
-        reason=DeadLetterReason.MALFORMED,
-        sentence=f"prediction: expected JSON, found {shown(str(cause))}",
-        model=model.key,
-        model_id=model.model_id,
-    )
+class _ModelDecoder:
+    """Reads the events of one model; learns the unknown names and the kind of prediction that its producers send."""
+
+    def __init__(self, model: AppliedModel) -> None:
+        self.model = model
+        self._use((), plain=True)
+
+    def _use(self, extras: tuple[str, ...], *, plain: bool) -> None:
+        self._shape = event_shape(self.model, extras, plain=plain)
+        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(self._shape.event_type).decode
+        self._next = (extras, plain)
+
+    def read(self, rows: Sequence[int], bodies: Sequence[bytes]) -> "_Group":
+        """Return the events in *bodies*, which are at *rows*, as far as the fast reading reads them."""
+        group = _Group(self, rows, [], [])
+        left = iter(bodies)
+        while True:
+            try:
+                group.events.extend(map(self._read, left))  # keeps what came before an error
+                return group
+            except UNREADABLE:
+                group.unread.append(len(group.events))
+                group.events.append(None)
+
+    def read_slowly(self, document: dict[str, Any]) -> tuple[Any, int]:
+        """Return one event and its number of unknown names; see `slow_event`."""
+        event, extra = slow_event(document, self._shape, self.model.spec)
+        extras, plain = self._next
+        if extra and len(self._shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
+            known = {*self._shape.features, *self._shape.extras}
+            new = [
+                name
+                for name in document["features"]
+                if name not in known and readable(name) and len(name) <= LONGEST_NAME
+            ]
+            extras = (*self._shape.extras, *new)[:EXTRAS_CAP]
+        prediction = document["prediction"]
+        plain = plain and isinstance(prediction, dict) and prediction.keys() <= PLAIN_FIELDS
+        self._next = (extras, plain)
+        return event, extra
+
+    def columns(self, group: "_Group", wrong: dict[int, Refusal], extra: dict[int, int]) -> Predictions:
+        """Return the events of *group* as columns.
+
+        Args:
+            wrong: By index what cannot be counted, not all of it; the columns hold another event's values there. Takes
+                in what shows only now.
+            extra: By index the number of unknown names of the events that were read slowly.
+        """
+        events = group.events
+        if wrong:
+            stand_in = next(event for event in events if event is not None)
+            events = [stand_in if event is None else event for event in events]
+        fields = event_fields(events, self._shape)
+        self._refuse(wrong_names(fields), wrong)
+        parts: Sequence[Any] = fields.predictions
+        if not self._shape.plain:
+            parts, unusable = whole_predictions(parts, self.model.spec)
+            self._refuse(unusable, wrong)
+        return predictions_of(self.model, self._shape, fields, parts, np.array(group.rows, dtype=np.intp), extra)
+
+    def _refuse(self, problems: Mapping[int, InvalidMessage], wrong: dict[int, Refusal]) -> None:
+        for index, problem in problems.items():
+            wrong.setdefault(index, refusal_of(problem, self.model))
+
+    def learn(self) -> None:
+        """Take what was met into the fast reading, from the next chunk on."""
+        if self._next != (self._shape.extras, self._shape.plain):
+            extras, plain = self._next
+            self._use(extras, plain=plain)
+
+
+class _Group(NamedTuple):
+    """Events of one model and their rows in the batch, rising; None at *unread*, the indices of what was refused."""
+
+    decoder: _ModelDecoder
+    rows: Sequence[int]
+    events: list[Any]
+    unread: list[int]

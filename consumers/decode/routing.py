@@ -1,8 +1,7 @@
-"""Which applied model a record is about, in JSON as msgspec or, bare NaN and Infinity included, as Python reads it."""
+"""Which applied model an event names; and JSON as Python reads it, with the bare NaN and Infinity of its writers."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,6 +10,9 @@ from consumers.decode.fields import LONGEST_NAME, malformed, shown, text_problem
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import DEFAULT_NAMESPACE, DeadLetterReason, ModelKey
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises for a body that is not as its type says; it is read as Python reads it then."""
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -47,12 +49,18 @@ class _Address(msgspec.Struct, gc=False):
 _ADDRESS = msgspec.json.Decoder(_Address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """One record's body and the namespace its header names (empty: none)."""
+def named_model(document: dict[str, Any]) -> tuple[str, str]:
+    """Return the fields `model` and `namespace` (empty: none) of a parsed event.
 
-    content: bytes
-    namespace: str = ""
+    Raises:
+        InvalidMessage: One of them is not a string.
+    """
+    model, namespace = document.get("model"), document.get("namespace")
+    if not isinstance(model, str):
+        raise malformed("model", "a string", model)
+    if namespace is not None and not isinstance(namespace, str):
+        raise malformed("namespace", "a string", namespace)
+    return model, namespace or ""
 
 
 class Directory:
@@ -74,9 +82,9 @@ class Directory:
             InvalidMessage: No such model was applied, its spec cannot be read, or that is no name.
         """
         key = ModelKey(namespace or DEFAULT_NAMESPACE, model)
-        found = self._models.get(key)
-        if found is not None:
-            return found
+        applied = self._models.get(key)
+        if applied is not None:
+            return applied
         for field, name in (("namespace", key.namespace), ("model", key.name)):
             if text_problem(name):
                 raise malformed(field, f"a string of 1 to {LONGEST_NAME} bytes", name)
@@ -88,17 +96,13 @@ class Directory:
 
     def of_document(self, document: dict[str, Any], header_namespace: str) -> AppliedModel:
         """Return the model that a parsed *document* names; see `find`."""
-        model, namespace = document.get("model"), document.get("namespace")
-        if not isinstance(model, str):
-            raise malformed("model", "a string", model)
-        if namespace is not None and not isinstance(namespace, str):
-            raise malformed("namespace", "a string", namespace)
+        model, namespace = named_model(document)
         return self.find(model, namespace or header_namespace)
 
-    def of_body(self, body: Body) -> AppliedModel:
+    def of_body(self, body: bytes, header_namespace: str) -> AppliedModel:
         """Return the model that an unparsed *body* names; see `find`."""
         try:
-            address = _ADDRESS.decode(body.content)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return self.of_document(json_object(body.content), body.namespace)
-        return self.find(address.model, address.namespace or body.namespace)
+            address = _ADDRESS.decode(body)
+        except UNREADABLE:
+            return self.of_document(json_object(body), header_namespace)
+        return self.find(address.model, address.namespace or header_namespace)

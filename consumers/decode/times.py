@@ -26,7 +26,7 @@ Timestamp = (
 
 
 def all_millis(moments: Sequence[datetime | int]) -> Int64s:
-    """Return `millis_of` of each."""
+    """Return `millis_of` of every one of *moments*."""
     packed = packed_millis(moments)
     return packed if packed is not None else np.fromiter(map(millis_of, moments), np.int64, len(moments))
 
@@ -42,11 +42,11 @@ def time_field(document: dict[str, Any], field: str = "timestamp") -> int:
     Raises:
         InvalidMessage: Missing, naive, no time at all, or a number in another unit.
     """
-    found = document.get(field)
+    moment = document.get(field)
     try:
-        return millis_of(msgspec.convert(found, Timestamp))
+        return millis_of(msgspec.convert(moment, Timestamp))
     except (msgspec.ValidationError, OverflowError) as error:
-        raise malformed(field, "RFC 3339 with a zone, or whole epoch milliseconds", found, _unit(found)) from error
+        raise malformed(field, "RFC 3339 with a zone, or whole epoch milliseconds", moment, _unit(moment)) from error
 
 
 def before_calendar(field: str, millis: int) -> InvalidMessage:
@@ -54,25 +54,25 @@ def before_calendar(field: str, millis: int) -> InvalidMessage:
     return malformed(field, "a time since 1973-03-03", iso_utc(millis), f" ({millis} ms{_unit(millis)})")
 
 
-def _unit(found: object) -> str:
-    """Return the end of a sentence that names what *found* reads as; empty when it reads as nothing."""
-    number = _whole_number(found)
+def _unit(value: object) -> str:
+    """Return the end of a sentence that names what *value* reads as; empty when it reads as nothing."""
+    number = _whole_number(value)
     read = None if number is None else reading(number)
     if read is None:
         return ""
-    quotes = " in quotes" if isinstance(found, str) else ""
+    quotes = " in quotes" if isinstance(value, str) else ""
     return f", which reads as epoch {read.unit}{quotes} ({iso_utc(read.millis)})"
 
 
-def _whole_number(found: object) -> int | None:
-    if isinstance(found, bool) or not isinstance(found, int | float | str):
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(found, int):
-        return found
-    if isinstance(found, str) and (len(found) > _LONGEST_NUMBER or not found.isascii()):
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and (len(value) > _LONGEST_NUMBER or not value.isascii()):
         return None
     try:
-        return int(found) if isinstance(found, str) and found.strip().lstrip("+-").isdigit() else _floor(float(found))
+        return int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdigit() else _floor(float(value))
     except ValueError:
         return None
 

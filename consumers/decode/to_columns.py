@@ -1,4 +1,4 @@
-"""Decoded events of one model, turned into columns."""
+"""Events of one model, read into its structs, turned into columns."""
 
 from collections.abc import Sequence
 from operator import attrgetter, itemgetter
@@ -10,63 +10,65 @@ from msgspec import UNSET, UnsetType
 
 from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, Predictions
 from consumers.decode.event_struct import EventFields, EventShape, PlainPrediction, Prediction
-from consumers.decode.fields import number
+from consumers.decode.fields import malformed, number
 from consumers.decode.lenient import bare_prediction, prediction_of
 from consumers.decode.msgpack_arrays import float_column, float_columns
 from consumers.decode.times import all_millis
 from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import ColumnRole
-from monitor.spec.model import ColumnKind
+from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
 
 _OUTPUTS, _SCORES = attrgetter("outputs"), attrgetter("scores")
 
 
 def whole_predictions(
-    predictions: Sequence[Any], model: AppliedModel
-) -> tuple[Sequence[Prediction], dict[int, Exception]]:
-    """Return every prediction as a `Prediction` without raw parts, and the refusal of those that cannot be."""
-    refused: dict[int, Exception] = {}
+    predictions: Sequence[Any], spec: ModelSpec
+) -> tuple[Sequence[Prediction], dict[int, InvalidMessage]]:
+    """Return every prediction as a `Prediction` without raw parts, and by index the refusal of what cannot be one."""
     if (
         set(map(type, predictions)) == {Prediction}
         and set(map(type, map(_OUTPUTS, predictions))) == {UnsetType}
         and set(map(type, map(_SCORES, predictions))) == {UnsetType}
     ):
-        return predictions, refused
-    whole = []
+        return predictions, {}
+    whole: list[Prediction] = []
+    refused: dict[int, InvalidMessage] = {}
     for index, prediction in enumerate(predictions):
         try:
-            whole.append(_whole(prediction, model))
-        except (InvalidMessage, msgspec.MsgspecError, ValueError) as error:
+            whole.append(_whole(prediction, spec))
+        except InvalidMessage as error:
             refused[index] = error
+            whole.append(Prediction())
+        except (msgspec.MsgspecError, ValueError) as error:
+            refused[index] = malformed("prediction", "JSON", str(error))
             whole.append(Prediction())
     return whole, refused
 
 
-def _whole(found: Any, model: AppliedModel) -> Prediction:
-    if type(found) is not Prediction:
-        return bare_prediction(found, model.spec)
-    if found.outputs is UNSET and found.scores is UNSET:
-        return found
-    raw = {"score": found.score, "label": found.label, "value": found.value}
+def _whole(prediction: Any, spec: ModelSpec) -> Prediction:
+    if type(prediction) is not Prediction:
+        return bare_prediction(prediction, spec)
+    if prediction.outputs is UNSET and prediction.scores is UNSET:
+        return prediction
+    fields = {"score": prediction.score, "label": prediction.label, "value": prediction.value}
     for name in ("scores", "outputs"):
-        part = getattr(found, name)
-        if part is not UNSET:
-            raw[name] = msgspec.json.decode(part)
-    return prediction_of(raw, model.spec)
+        raw = getattr(prediction, name)
+        if raw is not UNSET:
+            fields[name] = msgspec.json.decode(raw)
+    return prediction_of(fields, spec)
 
 
 def predictions_of(
     model: AppliedModel,
     shape: EventShape,
-    events: Sequence[Any],
     fields: EventFields,
     parts: Sequence[PlainPrediction | Prediction],
     rows: Indices,
     slow_extra: dict[int, int],
 ) -> Predictions:
-    """Return *events* (their *fields*, and their predictions as *parts*) as columns.
+    """Return events (their *fields*, and their predictions as *parts*) as columns.
 
     Args:
         slow_extra: How many unknown names the events had that were read slowly, by index.
@@ -84,19 +86,18 @@ def predictions_of(
         ColumnRole.LATENCY: latency,
     }
     features = list(map(msgspec.structs.astuple, fields.features))
-    numbers = float_columns(features, shape.numbers)
-    place = {index: at for at, index in enumerate(shape.numbers)}
+    numbers = dict(zip(shape.numbers, float_columns(features, shape.numbers), strict=True))
     columns: list[Column] = []
     for name in shape.names:
-        column = by_role.get(name.role)
-        if column is None:
-            index = shape.features.index(name.name)
-            if index in place:
-                column = numbers[place[index]]
-            else:  # a category, or a number that another layout counts as a category
-                raw = list(map(itemgetter(index), features))
-                column = raw if name.kind is ColumnKind.CATEGORICAL else _numbers_among_scalars(raw)
-        columns.append(column)
+        if name.role is not ColumnRole.FEATURE:
+            columns.append(by_role[name.role])
+            continue
+        index = shape.features.index(name.name)
+        if index in numbers:
+            columns.append(numbers[index])
+        else:  # a category, or a number that another layout counts as a category
+            raw = list(map(itemgetter(index), features))
+            columns.append(raw if name.kind is ColumnKind.CATEGORICAL else _numbers_among_scalars(raw))
     return Predictions(
         model=model,
         rows=rows,
@@ -105,7 +106,7 @@ def predictions_of(
         times=all_millis(fields.moments),
         names=shape.names,
         columns=tuple(columns),
-        tags=_tags(shape, events),
+        tags=_tags(shape, fields),
         scores=scores,
         labels=labels,
         values=values,
@@ -114,19 +115,19 @@ def predictions_of(
 
 
 def _numbers_among_scalars(raw: list[Any]) -> Float64s:
-    return float_column([INVALID_NUMBER if event is INVALID else number(event) for event in raw])
+    return float_column([INVALID_NUMBER if value is INVALID else number(value) for value in raw])
 
 
-def _tags(shape: EventShape, events: Sequence[Any]) -> tuple[list[str | None], ...]:
+def _tags(shape: EventShape, fields: EventFields) -> tuple[list[str | None], ...]:
     if shape.tags_type is None:
         return ()
     absent = shape.tags_type()
-    found = [event.tags or absent for event in events]
-    return tuple([getattr(refusal, f"t{index}") for refusal in found] for index in range(len(shape.tags)))
+    present = [tags or absent for tags in fields.tags]
+    return tuple([getattr(tags, f"t{index}") for tags in present] for index in range(len(shape.tags)))
 
 
 def _extra(shape: EventShape, features: Sequence[tuple[Any, ...]], slow_extra: dict[int, int]) -> Int64s | None:
-    if not shape.extras and not slow_extra:
+    if not shape.extras and not any(slow_extra.values()):
         return None
     counts = np.zeros(len(features), dtype=np.int64)
     for index in range(len(shape.features), len(shape.features) + len(shape.extras)):

@@ -15,7 +15,7 @@ from consumers.decode.fields import (
     scalar,
     text_problem,
 )
-from consumers.decode.routing import Directory, json_object
+from consumers.decode.routing import UNREADABLE, Directory, json_object
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import canonical_category
@@ -55,30 +55,24 @@ class TruthDecoder:
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
-    ) -> tuple[list[Truth], list[Refusal]]:
-        """Return the truths in *bodies* and what was refused, each in order; *namespaces* as in predictions."""
-        truths, refused = [], []
+    ) -> tuple[list[Truth], dict[int, Refusal]]:
+        """Return the truths in *bodies*, in order, and by row what was refused; *namespaces* as in predictions."""
+        truths: list[Truth] = []
+        refused: dict[int, Refusal] = {}
         for row, body in enumerate(bodies):
+            model, namespace = None, namespaces[row] if namespaces else ""
             try:
-                truths.append(self._truth(row, body, namespaces[row] if namespaces else ""))
+                try:
+                    event = _READ(body)
+                    model = self._directory.find(event.model, event.namespace or namespace)
+                except UNREADABLE:
+                    document = json_object(body)
+                    model = self._directory.of_document(document, namespace)
+                    event = _slow_truth(document)
+                truths.append(_truth(row, model, event))
             except InvalidMessage as error:
-                refused.append(refusal_of(row, error))
+                refused[row] = refusal_of(error, model)
         return truths, refused
-
-    def _truth(self, row: int, body: bytes, namespace: str) -> Truth:
-        try:
-            event: _TruthEvent | dict[str, Any] = _READ(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            event = json_object(body)
-        if isinstance(event, dict):
-            model = self._directory.of_document(event, namespace)
-        else:
-            model = self._directory.find(event.model, event.namespace or namespace)
-        try:
-            return _truth(row, model, _slow_truth(event) if isinstance(event, dict) else event)
-        except InvalidMessage as error:
-            error.model, error.model_id = model.key, model.model_id
-            raise
 
 
 def _truth(row: int, model: AppliedModel, event: _TruthEvent) -> Truth:
@@ -103,15 +97,15 @@ def _truth(row: int, model: AppliedModel, event: _TruthEvent) -> Truth:
 def _slow_truth(document: dict[str, Any]) -> _TruthEvent:
     prediction_id = name_field(document, "prediction_id")
     known_at = time_field(document)
-    found = scalar(document["truth"]) if "truth" in document else INVALID
-    if found is INVALID:
+    truth = scalar(document["truth"]) if "truth" in document else INVALID
+    if truth is INVALID:
         raise malformed("truth", "a string, a finite number, a boolean or null", document.get("truth"))
     asked = None if document.get("prediction_timestamp") is None else time_field(document, "prediction_timestamp")
     return _TruthEvent(
         prediction_id=prediction_id,
         model=document["model"],
         timestamp=known_at,
-        truth=found,  # type: ignore[arg-type]  # a scalar, checked above
+        truth=truth,  # type: ignore[arg-type]  # a scalar, checked above
         namespace=document.get("namespace") or "",
         prediction_timestamp=asked,
     )

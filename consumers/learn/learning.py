@@ -118,7 +118,7 @@ def learn_events(
         spec = spec or guessed_spec((event.body for event in events), key=request.model, source=source)
         decoded = event_table(events, spec)
         table = decoded.table
-        for refusal in decoded.refused:
+        for refusal in decoded.refused.values():
             reading.refuse(refusal.sentence)
     return LearnedEvents(
         table=table,

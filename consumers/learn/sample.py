@@ -74,14 +74,14 @@ class EventSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTable:
-    """The table, with a row for each event that could be decoded, and the refusals of the others.
+    """The table, with a row for each event that could be decoded, and by row the refusals of the others.
 
     Features have their own names; the event time (ms) is in `TIMESTAMP_COLUMN`, the parts of the prediction that the
     spec counts in ``prediction.score``, ``prediction.label`` and ``prediction.value``.
     """
 
     table: pa.Table
-    refused: tuple[Refusal, ...]
+    refused: dict[int, Refusal]
 
 
 def event_table(events: Sequence[SampledEvent], spec: ModelSpec) -> EventTable:
@@ -92,9 +92,9 @@ def event_table(events: Sequence[SampledEvent], spec: ModelSpec) -> EventTable:
     """
     namespaces = [event.namespace for event in events]
     decoder = PredictionDecoder(Configuration(0, (_model(spec),)))
-    decoded = decoder.decode([event.body for event in events], namespaces if any(namespaces) else None)
-    columns = dict(_columns(decoded.models[0])) if decoded.models else {}
-    return EventTable(table=pa.table(columns), refused=decoded.refused)
+    models, refused = decoder.decode([event.body for event in events], namespaces if any(namespaces) else None)
+    columns = dict(_columns(models[0])) if models else {}
+    return EventTable(table=pa.table(columns), refused=dict(sorted(refused.items())))
 
 
 def _model(spec: ModelSpec) -> AppliedModel:
@@ -123,12 +123,12 @@ def _model(spec: ModelSpec) -> AppliedModel:
     )
 
 
-def _columns(found: Predictions) -> list[tuple[str, pa.Array]]:
+def _columns(predictions: Predictions) -> list[tuple[str, pa.Array]]:
     columns = [
         (name.name, _numbers(column) if name.kind is ColumnKind.NUMERIC else _texts(column))
-        for name, column in zip(found.names, found.columns, strict=True)
+        for name, column in zip(predictions.names, predictions.columns, strict=True)
     ]
-    return [*columns, (TIMESTAMP_COLUMN, pa.array(found.times, pa.int64()))]
+    return [*columns, (TIMESTAMP_COLUMN, pa.array(predictions.times, pa.int64()))]
 
 
 def _numbers(column: Column) -> pa.Array:
