@@ -9,12 +9,11 @@ from consumers.identities import RecentIdentities
 from consumers.records import LOG_APPEND_TIME, RecordBatch
 from monitor.arrays import Int64s, Mask, UInt64s
 from monitor.errors import UnavailableError
+from monitor.settings import Settings
 
 REMEMBERED = 1000
-_NONE: Int64s = np.zeros(0, dtype=np.int64)
-
-
 NEVER = -(1 << 62)  # before any event time
+_NONE: Int64s = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class DeadLetterLimit:
 class RecentRecords:
     """The last thousand records: how many there were yet, and the places (rising) of the bad ones among them.
 
-    Whoever sends nothing bad costs one integer, and nothing to write once there were a thousand.
+    A producer that sends nothing bad costs one integer, and nothing to write once there were a thousand.
     """
 
     length: int = 0
@@ -84,12 +83,21 @@ def decode_recent(stored: bytes | None) -> RecentRecords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class LatenessBounds:
     """How far event times may stray, in milliseconds."""
 
     disorder: int
     allowed_lateness: int
     max_future: int
+
+
+def lateness_bounds(settings: Settings) -> LatenessBounds:
+    """Return the bounds that *settings* spell."""
+    return LatenessBounds(
+        disorder=settings.disorder_seconds * 1000,
+        allowed_lateness=settings.allowed_lateness_seconds * 1000,
+        max_future=settings.max_future_seconds * 1000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +122,7 @@ def decide(
     hashes: UInt64s,
     seen: RecentIdentities,
     max_event_time: int | None,
-    patience: Patience,
+    bounds: LatenessBounds,
 ) -> Decisions:
     """Decide about well-formed records of one partition, in offset order.
 
@@ -123,9 +131,8 @@ def decide(
             against (ms, see `held_against`), event time (ms), identity.
         seen: The identities before; takes in those of records that are not future.
         max_event_time: The largest event time before, None: no record yet.
-        patience: The bounds.
     """
-    future = times > timestamps + patience.max_future
+    future = times > timestamps + bounds.max_future
     duplicate = np.zeros(len(times), dtype=np.bool_)
     present = ~future
     if present.all():
@@ -134,7 +141,7 @@ def decide(
         duplicate[present] = seen.duplicates(offsets[present], hashes[present])
     moving = np.where(future | duplicate, NEVER, times)
     largest = np.maximum.accumulate(np.maximum(moving, NEVER if max_event_time is None else max_event_time))
-    late = present & ~duplicate & (times < largest - patience.disorder - patience.allowed_lateness)
+    late = present & ~duplicate & (times < largest - bounds.disorder - bounds.allowed_lateness)
     newest = int(largest[-1]) if len(largest) else NEVER
     return Decisions(
         future=future,

@@ -25,6 +25,7 @@ class Judged:
 
     Attributes:
         good: Well-formed and not refused.
+        repeated: Good, and the same prediction again: it moves no event time.
         times: Event times (ms) of well-formed records.
         model_ids: Of the applied model that a record is of, or speaks against; else `NO_MODEL`.
         unattributed: Refused, and no model can be blamed for it: it names none, or cannot be read.
@@ -35,6 +36,7 @@ class Judged:
         self.batch = batch
         self.refused = refused
         self.good = np.zeros(count, dtype=np.bool_)
+        self.repeated = np.zeros(count, dtype=np.bool_)
         self.times = np.zeros(count, dtype=np.int64)
         self.model_ids = np.full(count, NO_MODEL, dtype=np.int64)
         self.unattributed = np.zeros(count, dtype=np.bool_)
@@ -68,13 +70,18 @@ class Judged:
         for row in np.flatnonzero(self.good & (self.times < EARLIEST_MILLIS)).tolist():
             self._refuse(row, DeadLetterReason.MALFORMED, before_calendar("timestamp", int(self.times[row])).sentence)
 
-    def refuse_future(self, bounds: Int64s, *, max_future_seconds: int) -> None:
-        """Refuse event times too far ahead of *bounds*, the moment (ms) that each is held against."""
-        for row in np.flatnonzero(self.good & (self.times > bounds + max_future_seconds * 1000)).tolist():
-            by_clock = int(bounds[row]) != int(self.batch.timestamps[row])
+    def newest(self, rows: Indices, before: int | None) -> int | None:
+        """Return the largest event time (ms) of what counts among *rows*, and *before*; None when there is neither."""
+        return largest_time(self.times[rows[self.good[rows] & ~self.repeated[rows]]], before)
+
+    def refuse_future(self, moments: Int64s, *, max_future: int) -> None:
+        """Refuse event times over *max_future* (ms) ahead of *moments*, which they are held against."""
+        for row in np.flatnonzero(self.good & (self.times > moments + max_future)).tolist():
+            moment = int(moments[row])
+            by_clock = moment != int(self.batch.timestamps[row])
             against = "the database's clock when it was first read," if by_clock else "the record's Kafka timestamp"
             sentence = (
-                f"timestamp: expected at most {max_future_seconds} s after {against} {iso_utc(int(bounds[row]))},"
+                f"timestamp: expected at most {max_future // 1000} s after {against} {iso_utc(moment)},"
                 f" found {iso_utc(int(self.times[row]))}"
                 + (" (its producer dates the records: is that clock ahead?)" if by_clock else "")
             )

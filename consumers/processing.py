@@ -1,15 +1,15 @@
 """One batch into the pending counts: decode, decide, count; the same whether for the first or the second time."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
-from consumers.admission import DeadLetterLimit, DecidingClock, Patience, decide, held_against, largest_time
+from consumers.admission import DeadLetterLimit, DecidingClock, decide, held_against, lateness_bounds
 from consumers.dead_letters import Bodies, Burials, bodies_of
-from consumers.decode.columns import Predictions
 from consumers.decode.deployments import DeploymentDecoder
 from consumers.decode.predictions import PredictionDecoder
-from consumers.decode.truths import TruthDecoder
+from consumers.decode.truths import Truth, TruthDecoder
 from consumers.identities import digest_text, identity_hashes, prediction_digests, sampled
 from consumers.judged import Judged
 from consumers.partition_state import PartitionState
@@ -18,11 +18,13 @@ from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
-from monitor.arrays import Indices, Int64s, UInt64s
+from monitor.arrays import Int64s
 from monitor.settings import Settings
 from monitor.store.configuration import Configuration
 from monitor.store.flush import DeploymentRow, InboxRow
-from monitor.types import ModelKey, PartitionKey, TopicRole
+from monitor.types import PartitionKey, TopicRole
+
+States = Mapping[PartitionKey, PartitionState]
 
 
 class Absorber:
@@ -39,170 +41,172 @@ class Absorber:
         places: VersionPlaces | None = None,
     ) -> None:
         self.generation = configuration.generation
-        self._settings = settings
+        self._max_message_bytes = settings.max_message_bytes
         self._timings = timings
-        self._clock = clock
         self._burials = burials
-        self._predictions = PredictionDecoder(configuration)
-        self._truths = TruthDecoder(configuration)
-        self._deployments = DeploymentDecoder(configuration)
-        self._counter = PredictionCounter(places)
-        self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
-        self._patience = Patience(
-            disorder=settings.disorder_seconds * 1000,
-            allowed_lateness=settings.allowed_lateness_seconds * 1000,
-            max_future=settings.max_future_seconds * 1000,
-        )
+        judge = _Judge(settings, timings, clock)
+        self._roles: dict[TopicRole, _Role] = {
+            TopicRole.PREDICTIONS: _Predictions(configuration, judge, PredictionCounter(places)),
+            TopicRole.TRUTHS: _Truths(configuration, judge),
+            TopicRole.DEPLOYMENTS: _Deployments(configuration, judge),
+        }
 
-    def absorb(self, batch: RecordBatch, states: Mapping[PartitionKey, PartitionState], pending: Pending) -> None:
+    def absorb(self, batch: RecordBatch, states: States, pending: Pending) -> None:
         """Count *batch* into *pending* and move *states*."""
-        bodies = bodies_of(batch, max_message_bytes=self._settings.max_message_bytes)
-        match batch.role:
-            case TopicRole.PREDICTIONS:
-                self._absorb_predictions(batch, bodies, states, pending)
-            case TopicRole.TRUTHS:
-                self._absorb_truths(batch, bodies, states, pending)
-            case _:
-                self._absorb_deployments(batch, bodies, states, pending)
+        bodies = bodies_of(batch, max_message_bytes=self._max_message_bytes)
+        judged = self._roles[batch.role].count(batch, bodies, states, pending)
+        for key, rows in batch.by_partition():
+            state, bad = states[key], ~judged.good[rows]
+            state.add(records=len(rows), dead=int(np.count_nonzero(bad)))
+            state.advance(
+                offsets=batch.offsets[rows],
+                bad=bad & judged.unattributed[rows],
+                max_event_time=judged.newest(rows, state.now.max_event_time),
+            )
+        self._burials.bury(judged, pending)
         pending.raw.append(batch)
         pending.events += len(batch.records)
         pending.bytes += bodies.size
         self._timings.end("count")
 
-    def _absorb_predictions(
-        self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
-    ) -> None:
-        models, refused = self._predictions.decode(bodies.contents, bodies.namespaces)
-        count = len(batch.records)
-        judged = Judged(batch, refused | bodies.refused)
-        hashes, extra = np.zeros(count, dtype=np.uint64), np.zeros(count, dtype=np.int64)
-        digests: list[tuple[Predictions, UInt64s]] = []
-        for found in models:
-            of_model = prediction_digests(found.model.key, found.ids)
-            digests.append((found, of_model))
-            judged.well_formed(found.model, found.rows, found.times)
-            hashes[found.rows] = identity_hashes(of_model, found.versions)
-            if found.extra is not None:
-                extra[found.rows] = found.extra
+
+class _Judge:
+    """Refuses what no role counts: what is out of all time, and what comes after its model stopped in the partition."""
+
+    def __init__(self, settings: Settings, timings: Timings, clock: DecidingClock) -> None:
+        self.bounds = lateness_bounds(settings)
+        self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
+        self._timings = timings
+        self._clock = clock
+
+    def judge(self, judged: Judged, states: States) -> Int64s:
+        """Refuse records of *judged*, which were decoded; return the moment (ms) each event time was held against."""
         self._timings.end("decode")
-        bounds = self._judge(judged, states)
-        counted = np.zeros(count, dtype=np.bool_)
-        for code, key in enumerate(batch.partitions):
-            rows = batch.of_partition(code)
-            if not len(rows):
-                continue
-            state, well = states[key], rows[judged.good[rows]]
+        judged.refuse_ancient()
+        moments = held_against(judged.batch, judged.times, max_future=self.bounds.max_future, clock=self._clock)
+        judged.refuse_future(moments, max_future=self.bounds.max_future)
+        for key, rows in judged.batch.by_partition():
+            judged.refuse_stopped(rows, states[key], limit=self._limit, disorder=self.bounds.disorder)
+        return moments
+
+
+class _Role(Protocol):
+    """What becomes of the records of one kind of topic."""
+
+    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+        """Count what is good of *batch* into *pending* and *states*; return what became of each record."""
+
+
+class _Predictions:
+    """Counted once each, unless late, into panes and the ledger's sample."""
+
+    def __init__(self, configuration: Configuration, judge: _Judge, counter: PredictionCounter) -> None:
+        self._decoder = PredictionDecoder(configuration)
+        self._judge = judge
+        self._counter = counter
+
+    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+        models, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
+        judged = Judged(batch, refused | bodies.refused)
+        records = len(batch.records)
+        hashes, extra = np.zeros(records, dtype=np.uint64), np.zeros(records, dtype=np.int64)
+        digests = [prediction_digests(of_model.model.key, of_model.ids) for of_model in models]
+        for of_model, their_digests in zip(models, digests, strict=True):
+            judged.well_formed(of_model.model, of_model.rows, of_model.times)
+            hashes[of_model.rows] = identity_hashes(their_digests, of_model.versions)
+            if of_model.extra is not None:
+                extra[of_model.rows] = of_model.extra
+        moments = self._judge.judge(judged, states)
+        counted = np.zeros(records, dtype=np.bool_)
+        for key, rows in batch.by_partition():
+            state, good = states[key], rows[judged.good[rows]]
             decisions = decide(
-                offsets=batch.offsets[well],
-                timestamps=bounds[well],
-                times=judged.times[well],
-                hashes=hashes[well],
+                offsets=batch.offsets[good],
+                timestamps=moments[good],
+                times=judged.times[good],
+                hashes=hashes[good],
                 seen=state.seen,
                 max_event_time=state.now.max_event_time,
-                patience=self._patience,
+                bounds=self._judge.bounds,
             )
-            counted[well] = decisions.counted
+            counted[good] = decisions.counted
+            judged.repeated[good] = decisions.duplicate
             state.add(
                 counted=int(np.count_nonzero(decisions.counted)),
                 duplicates=int(np.count_nonzero(decisions.duplicate)),
                 late=int(np.count_nonzero(decisions.late)),
                 extra_fields=int(extra[rows][counted[rows]].sum()),
             )
-            _finish(judged, rows, decisions.max_event_time, state)
-        for found, of_model in digests:
-            self._counter.count(found, of_model, counted[found.rows], batch, pending)
-        self._burials.bury(judged, pending)
+        for of_model, their_digests in zip(models, digests, strict=True):
+            self._counter.count(of_model, their_digests, counted[of_model.rows], batch, pending)
+        return judged
 
-    def _absorb_truths(
-        self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
-    ) -> None:
-        truths, refusals = self._truths.decode(bodies.contents, bodies.namespaces)
-        self._timings.end("decode")
-        judged = Judged(batch, refusals | bodies.refused)
+
+class _Truths:
+    """Never late; those of sampled predictions go to the inbox, where they wait for the join."""
+
+    def __init__(self, configuration: Configuration, judge: _Judge) -> None:
+        self._decoder = TruthDecoder(configuration)
+        self._judge = judge
+
+    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+        truths, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
+        judged = Judged(batch, refused | bodies.refused)
         judged.one_by_one((truth.row, truth.model, truth.known_at) for truth in truths)
-        self._finish_timed(judged, states)
-        of_model: dict[ModelKey, list[int]] = {}
-        for index, truth in enumerate(truths):
+        self._judge.judge(judged, states)
+        by_model: dict[int, list[Truth]] = {}
+        for truth in truths:
             if truth.row not in judged.refused:
-                of_model.setdefault(truth.model.key, []).append(index)
-        rows: list[tuple[int, InboxRow]] = []
-        for key, indices in of_model.items():
-            digests = prediction_digests(key, [truths[index].prediction_id for index in indices])
-            kept = sampled(digests, truths[indices[0]].model.spec.sample_rate).tolist()
-            for place, index in enumerate(indices):
-                each = truths[index]
-                source = batch.partitions[int(batch.codes[each.row])]
-                states[source].add(counted=int(kept[place]), unsampled=int(not kept[place]))
-                if kept[place]:
-                    row = InboxRow(
-                        model_id=each.model.model_id,
-                        prediction_hash=digest_text(digests[place]),
-                        known_at=each.known_at,
-                        value=each.value,
-                        prediction_time=each.prediction_time,
+                by_model.setdefault(truth.model.model_id, []).append(truth)
+        inbox: dict[int, InboxRow] = {}
+        for of_model in by_model.values():
+            model = of_model[0].model
+            digests = prediction_digests(model.key, [truth.prediction_id for truth in of_model])
+            kept = sampled(digests, model.spec.sample_rate).tolist()
+            for truth, digest, is_kept in zip(of_model, digests, kept, strict=True):
+                source = batch.partitions[int(batch.codes[truth.row])]
+                states[source].add(counted=int(is_kept), unsampled=int(not is_kept))
+                if is_kept:
+                    inbox[truth.row] = InboxRow(
+                        model_id=model.model_id,
+                        prediction_hash=digest_text(digest),
+                        known_at=truth.known_at,
+                        value=truth.value,
+                        prediction_time=truth.prediction_time,
                         source=source,
-                        offset=int(batch.offsets[each.row]),
+                        offset=int(batch.offsets[truth.row]),
                     )
-                    rows.append((each.row, row))
-        pending.truths += [row for _, row in sorted(rows, key=lambda pair: pair[0])]
-        self._burials.bury(judged, pending)
+        pending.truths += [inbox[row] for row in sorted(inbox)]
+        return judged
 
-    def _absorb_deployments(
-        self, batch: RecordBatch, bodies: Bodies, states: Mapping[PartitionKey, PartitionState], pending: Pending
-    ) -> None:
-        found, refusals = self._deployments.decode(bodies.contents, bodies.namespaces)
-        self._timings.end("decode")
-        judged = Judged(batch, refusals | bodies.refused)
-        judged.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in found)
-        self._finish_timed(judged, states)
-        for value in found:
-            if value.row in judged.refused:
+
+class _Deployments:
+    """Never late; all are kept."""
+
+    def __init__(self, configuration: Configuration, judge: _Judge) -> None:
+        self._decoder = DeploymentDecoder(configuration)
+        self._judge = judge
+
+    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+        deployments, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
+        judged = Judged(batch, refused | bodies.refused)
+        judged.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in deployments)
+        self._judge.judge(judged, states)
+        for deployment in deployments:
+            if deployment.row in judged.refused:
                 continue
-            source = batch.partitions[int(batch.codes[value.row])]
+            source = batch.partitions[int(batch.codes[deployment.row])]
             states[source].add(counted=1)
             pending.deployments.append(
                 DeploymentRow(
-                    model_id=value.model.model_id,
-                    version=value.version,
-                    event_time=value.event_time,
-                    stage=value.stage,
-                    traffic=value.traffic,
-                    manifest=value.manifest,
+                    model_id=deployment.model.model_id,
+                    version=deployment.version,
+                    event_time=deployment.event_time,
+                    stage=deployment.stage,
+                    traffic=deployment.traffic,
+                    manifest=deployment.manifest,
                     source=source,
-                    offset=int(batch.offsets[value.row]),
+                    offset=int(batch.offsets[deployment.row]),
                 )
             )
-        self._burials.bury(judged, pending)
-
-    def _finish_timed(self, judged: Judged, states: Mapping[PartitionKey, PartitionState]) -> None:
-        """Refuse what is to be refused and move the partitions; truths and deployments are never late."""
-        self._judge(judged, states)
-        for code, key in enumerate(judged.batch.partitions):
-            rows = judged.batch.of_partition(code)
-            if len(rows):
-                newest = largest_time(judged.times[rows[judged.good[rows]]], states[key].now.max_event_time)
-                _finish(judged, rows, newest, states[key])
-
-    def _judge(self, judged: Judged, states: Mapping[PartitionKey, PartitionState]) -> Int64s:
-        """Refuse what is out of all time, and then what comes after its model stopped in the partition.
-
-        Return the moment (ms) that each event time was held against.
-        """
-        judged.refuse_ancient()
-        bounds = held_against(judged.batch, judged.times, max_future=self._patience.max_future, clock=self._clock)
-        judged.refuse_future(bounds, max_future_seconds=self._settings.max_future_seconds)
-        for code, key in enumerate(judged.batch.partitions):
-            rows = judged.batch.of_partition(code)
-            if len(rows):
-                judged.refuse_stopped(rows, states[key], limit=self._limit, disorder=self._patience.disorder)
-        return bounds
-
-
-def _finish(judged: Judged, rows: Indices, max_event_time: int | None, state: PartitionState) -> None:
-    bad = ~judged.good[rows]
-    state.add(records=len(rows), dead=int(np.count_nonzero(bad)))
-    state.advance(
-        offsets=judged.batch.offsets[rows],
-        bad=bad & judged.unattributed[rows],
-        max_event_time=max_event_time,
-    )
+        return judged

@@ -1,6 +1,6 @@
 """Records as they came from Kafka: one role's part of a batch, with columns for place and time."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Protocol
@@ -44,11 +44,16 @@ class RecordBatch:
     timestamps: Int64s
     records: Sequence[Record]
 
-    def of_partition(self, code: int) -> Indices:
-        """Return the indices of one partition's records."""
+    def by_partition(self) -> Iterator[tuple[PartitionKey, Indices]]:
+        """Yield the partitions that have records here, and the indices of these."""
         if len(self.partitions) == 1:
-            return np.arange(len(self.records), dtype=np.intp)
-        return np.nonzero(self.codes == code)[0]
+            if self.records:
+                yield self.partitions[0], np.arange(len(self.records), dtype=np.intp)
+            return
+        for code, key in enumerate(self.partitions):
+            rows = np.flatnonzero(self.codes == code)
+            if len(rows):
+                yield key, rows
 
     def only(self, keep: Mask) -> "RecordBatch | None":
         """Return the records that *keep* marks and the partitions they are of, None when there are none."""

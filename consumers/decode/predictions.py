@@ -143,8 +143,8 @@ class _ModelDecoder:
         self._use((), plain=True)
 
     def _use(self, extras: tuple[str, ...], *, plain: bool) -> None:
-        self._shape = event_shape(self.model, extras, plain=plain)
-        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(self._shape.event_type).decode
+        self.shape = event_shape(self.model, extras, plain=plain)
+        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(self.shape.event_type).decode
         self._next = (extras, plain)
 
     def read(self, rows: Sequence[int], bodies: Sequence[bytes]) -> "_Group":
@@ -161,16 +161,16 @@ class _ModelDecoder:
 
     def read_slowly(self, document: dict[str, Any]) -> tuple[Any, int]:
         """Return one event and its number of unknown names; see `slow_event`."""
-        event, extra = slow_event(document, self._shape, self.model.spec)
+        event, extra = slow_event(document, self.shape, self.model.spec)
         extras, plain = self._next
-        if extra and len(self._shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
-            known = {*self._shape.features, *self._shape.extras}
+        if extra and len(self.shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
+            known = {*self.shape.features, *self.shape.extras}
             new = [
                 name
                 for name in document["features"]
                 if name not in known and readable(name) and len(name) <= LONGEST_NAME
             ]
-            extras = (*self._shape.extras, *new)[:EXTRAS_CAP]
+            extras = (*self.shape.extras, *new)[:EXTRAS_CAP]
         prediction = document["prediction"]
         plain = plain and isinstance(prediction, dict) and prediction.keys() <= PLAIN_FIELDS
         self._next = (extras, plain)
@@ -188,13 +188,13 @@ class _ModelDecoder:
         if wrong:
             stand_in = next(event for event in events if event is not None)
             events = [stand_in if event is None else event for event in events]
-        fields = event_fields(events, self._shape)
+        fields = event_fields(events, self.shape)
         self._refuse(wrong_names(fields), wrong)
         parts: Sequence[Any] = fields.predictions
-        if not self._shape.plain:
+        if not self.shape.plain:
             parts, unusable = whole_predictions(parts, self.model.spec)
             self._refuse(unusable, wrong)
-        return predictions_of(self.model, self._shape, fields, parts, np.array(group.rows, dtype=np.intp), extra)
+        return predictions_of(self.model, self.shape, fields, parts, np.array(group.rows, dtype=np.intp), extra)
 
     def _refuse(self, problems: Mapping[int, InvalidMessage], wrong: dict[int, Refusal]) -> None:
         for index, problem in problems.items():
@@ -202,7 +202,7 @@ class _ModelDecoder:
 
     def learn(self) -> None:
         """Take what was met into the fast reading, from the next chunk on."""
-        if self._next != (self._shape.extras, self._shape.plain):
+        if self._next != (self.shape.extras, self.shape.plain):
             extras, plain = self._next
             self._use(extras, plain=plain)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import sqlalchemy as sa
 
-from consumers.admission import Patience, decide
+from consumers.admission import decide, lateness_bounds
 from consumers.decode.columns import Predictions
 from consumers.flush import Flusher
 from consumers.identities import identity_hashes, prediction_digests
@@ -47,11 +47,7 @@ class Feed:
         self._truths = truths
         self._generation = generation
         self._counter = PredictionCounter()
-        self._patience = Patience(
-            disorder=settings.disorder_seconds * 1000,
-            allowed_lateness=settings.allowed_lateness_seconds * 1000,
-            max_future=settings.max_future_seconds * 1000,
-        )
+        self._bounds = lateness_bounds(settings)
         horizon = 0 if history.ids is None else settings.dedup_horizon
         self._flusher = Flusher(engine, worker="backtest", horizon=horizon)
         found = BrokerPartition(key=_PARTITION, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=len(history.times))
@@ -100,7 +96,7 @@ class Feed:
             hashes=identity_hashes(digests, found.versions),
             seen=self._state.seen,
             max_event_time=self._state.now.max_event_time,
-            patience=self._patience,
+            bounds=self._bounds,
         )
         return digests, decisions.counted, decisions.max_event_time
 

@@ -117,9 +117,10 @@ class Bench:
         found: Configuration | None = None,
         partitions: int = 1,
         clock_millis: Callable[[], int] = lambda: START,
+        clock: FakeClock | None = None,
         **settings: Any,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
         self.places = VersionPlaces(seconds=lambda: 0.0)
         self.places.know({}, {model.model_id: model.spec.versions for model in (found or configuration()).models})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.admission import Patience, decide
+from consumers.admission import LatenessBounds, decide
 from consumers.decode.times import all_millis
 from consumers.histogram import Counter
 from consumers.identities import RecentIdentities
@@ -73,7 +73,7 @@ def test_both_ways_of_counting_equal_brute_force(rows: list[tuple[float, object,
 RECORDS = st.lists(
     st.tuples(st.integers(0, 12), st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=80
 )  # identity, event time, offsets skipped
-PATIENCE = Patience(disorder=2, allowed_lateness=5, max_future=20)
+BOUNDS = LatenessBounds(disorder=2, allowed_lateness=5, max_future=20)
 
 
 @given(RECORDS, st.data())
@@ -119,7 +119,7 @@ def test_the_three_decisions_do_not_depend_on_batch_cuts(
                 hashes=hashes[part],
                 seen=seen,
                 max_event_time=newest,
-                patience=PATIENCE,
+                bounds=BOUNDS,
             )
         seen.keep()
         newest, start = decisions.max_event_time, stop

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consumers.decode.predictions import PredictionDecoder
 from monitor.reference.layout import CellsLayout, ColumnRole, Slot
 from monitor.types import DeadLetterReason, SeriesKey
 from tests.fakes.records import Bench, FakeRecord, configuration
@@ -241,15 +242,14 @@ def test_truths_outside_the_sample_are_dropped_and_counted() -> None:
 
 def test_names_and_labels_as_long_as_a_message_take_no_room() -> None:
     """Unknown names over 200 characters are counted but not learnt; a label is cut, and equals no truth as before."""
-    bench = Bench(found=configuration(prediction={"label": True}, sample_rate=1.0))
-    for number in range(2):
-        bench.take_bodies(
-            event_with(
-                prediction_id=str(number), features=features(**{"x" * 100_000: 1}), prediction={"label": "y" * 100_000}
-            )
-        )
+    names, label = features(**{"x" * 100_000: 1}), {"label": "y" * 100_000}
+    bodies = [event_with(prediction_id=str(number), features=names, prediction=label) for number in range(2)]
+    applied = configuration(prediction={"label": True}, sample_rate=1.0)
+    bench, decoder = Bench(found=applied), PredictionDecoder(applied)
+    for body in bodies:
+        bench.take_bodies(body)
+        decoder.decode([body])
     assert bench.counters().extra_fields == 2
-    (shape,) = (decoder.shape for decoder in bench.absorber._predictions._decoders.values())
-    assert shape.extras == ()
+    assert [model.shape.extras for model in decoder._decoders.values()] == [()]
     labels = [label for block in bench.pending.predictions for label in block.labels]
     assert labels == ["y" * 200 + "…"] * 2

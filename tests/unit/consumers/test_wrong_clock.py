@@ -60,10 +60,6 @@ def test_a_record_dated_by_the_broker_is_held_against_its_own_timestamp_only() -
 
 def test_the_database_is_asked_only_where_something_seems_ahead_and_once_a_batch() -> None:
     """Never a record; a machine that slept learns the time from it before it refuses anybody."""
-    bench = Bench()
-    bodies = [body("predictions", number, START + number) for number in range(100)]
-    bench.take_bodies(*bodies, stamp=START)
-    assert bench.clock.asked == 0
 
     class Slept(FakeClock):
         def read(self) -> int:
@@ -71,7 +67,10 @@ def test_the_database_is_asked_only_where_something_seems_ahead_and_once_a_batch
             self.now = LATER
             return LATER
 
-    bench.clock = bench.absorber._clock = Slept(now=START)
+    bench = Bench(clock=Slept(now=START))
+    bodies = [body("predictions", number, START + number) for number in range(100)]
+    bench.take_bodies(*bodies, stamp=START)
+    assert bench.clock.asked == 0
     bench.take_bodies(*(body("predictions", 100 + number, LATER) for number in range(100)), stamp=LATER)
     assert (bench.clock.asked, bench.counters().counted, bench.pending.dead_letters) == (1, 200, [])
 
@@ -83,8 +82,7 @@ def test_a_database_that_is_away_leaves_the_time_as_it_is_known() -> None:
         def read(self) -> int:
             raise UnavailableError("Postgres is away")
 
-    bench = Bench()
-    bench.absorber._clock = Away(now=START)
+    bench = Bench(clock=Away(now=START))
     bench.take_bodies(body("predictions", 1, START), body("predictions", 2, LATER), stamp=LATER)
     (letter,) = bench.pending.dead_letters
     assert (letter.value, bench.counters().counted) == (body("predictions", 2, LATER), 1)
