@@ -1,4 +1,4 @@
-"""Columns to cell counts, two ways that give the same integers."""
+"""Columns to cell counts: sort values and search edges, or search each value; the same integers both ways."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,6 @@ from monitor.spec.model import ColumnKind
 MEMO_CAP = 10_000  # unseen values must not fill the memory, in number
 LONGEST_REMEMBERED = 200  # nor in length: a category may be as long as a message
 _NO_ROWS: Indices = np.empty(0, dtype=np.intp)
-
-NUMBER = ColumnKind.NUMERIC
 
 # Measured nanoseconds, only to choose: an edge searched in sorted values, a value sorted, a value searched in the
 # edges, a hit added to a vector, and the fixed cost of one column of one group.
@@ -96,8 +94,13 @@ class Counter:
     def __init__(self, layout: CellsLayout) -> None:
         self.layout = layout
         self.names = tuple(ColumnName(column.role, column.name, column.kind) for column in layout.columns)
-        self._numeric = {i: _numeric(c) for i, c in enumerate(layout.columns) if c.kind is NUMBER}
-        self._codes = {i: CategoryCodes(c) for i, c in enumerate(layout.columns) if c.kind is not NUMBER}
+        self._numeric: dict[int, _NumericColumn] = {}
+        self._codes: dict[int, CategoryCodes] = {}
+        for index, column in enumerate(layout.columns):
+            if column.kind is ColumnKind.NUMERIC:
+                self._numeric[index] = _numeric(column)
+            else:
+                self._codes[index] = CategoryCodes(column)
 
     def count(
         self, columns: Sequence[Column], groups: Sequence[Indices], targets: Sequence[UInt32s]
@@ -180,7 +183,17 @@ def _numeric(cells: ColumnCells) -> _NumericColumn:
 
 
 def _add_sorted(values: Float64s, column: _NumericColumn, span: ColumnSpan, target: UInt32s) -> None:
-    # values: numbers, then +inf (invalid), then NaN (missing), as np.sort leaves them
+    """Add *values*, as np.sort leaves them, to *target*: one search of the queries says how many lie before each.
+
+    Cells [0, 10) and [10, 20], far under -200 and over 220; x+ is the next number after x::
+
+        values      -300  -5 | 3  7 | 12  20 | 25  900 | inf | nan  nan     inf: invalid, nan: missing
+        index          0   1   2  3    4   5    6    7     8     9   10
+        queries      0   10   20+  -200   220+   inf   nan
+        positions    2    4    6     1      7     8     9
+        cells        4 - 2, 6 - 4              below 2, far below 1, above 8 - 6, far above 8 - 7
+                                               invalid 9 - 8, missing 11 - 9
+    """
     positions = np.searchsorted(values, column.queries)
     cells = len(column.edges)
     above, far_low, far_above, infinite, missing = positions[cells:]

@@ -1,4 +1,4 @@
-"""Identities of predictions: hashes, the ledger's sample, duplicates among recent offsets."""
+"""Identities of predictions: their hashes, which are in the ledger's sample, duplicates among recent offsets."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,6 @@ from monitor.store.duplicates import SeenIdentities
 from monitor.types import ModelKey
 
 _HALF = 1 << 64
-
 _MERGE_AT = 16_384  # recent identities that are worth sorting into the others
 
 
@@ -55,40 +54,47 @@ def sampled(digests: UInt64s, rate: float) -> Mask:
 class RecentIdentities:
     """Duplicate: the same identity among the preceding *horizon* offsets of the partition.
 
-    Arrays instead of a dict: 24 bytes an identity instead of a hundred. `old` is sorted rarely, `recent` with every
-    batch; a hit is looked up in the log of both, in offset order, so an identity that is too long ago is no duplicate.
+    Arrays instead of a dict: 24 bytes an identity instead of a hundred. The log holds what was seen in offset order:
+    what was loaded or merged, then an entry a batch. Its hashes are sorted as well, the recent ones with every batch::
+
+        log, offsets    10 11 12 13 | 14 15 | 16 17      _stored = 2: so many entries are flushed, others can be
+             hashes      d  b  a  c |  e  b |  f  a      forgotten
+        _old_sorted      a  b  c  d
+        _recent_sorted                a  b  e  f
+
+    With a horizon of 8, of the next records b at 18 and d at 19 both have a hit in a sorted array, so their last
+    offsets are looked up in the log: b at 15 is a duplicate (18 - 15 <= 8), d at 10 is too long ago.
     """
 
     def __init__(self, seen: SeenIdentities, *, horizon: int) -> None:
         self._horizon = horizon
         self._log: list[tuple[Int64s, UInt64s]] = [(seen.offsets, seen.hashes)]
         self._old_sorted = np.sort(seen.hashes)
-        self._merged = 1  # entries of the log that are in old
-        self._stored = 1  # entries of the log that are flushed
+        self._stored = 1
         self._recent_sorted = np.zeros(0, dtype=np.uint64)
 
     def duplicates(self, offsets: Int64s, hashes: UInt64s) -> Mask:
         """Return which of these records (in offset order) are duplicates, and remember them all."""
-        found = np.zeros(len(hashes), dtype=np.bool_)
+        repeated = np.zeros(len(hashes), dtype=np.bool_)
         ordered = np.sort(hashes)
         seen = _is_in(ordered, self._old_sorted) | _is_in(ordered, self._recent_sorted)
         seen[1:] |= ordered[1:] == ordered[:-1]
         if seen.any():
-            self._mark(found, offsets, hashes, np.unique(ordered[seen]))
+            self._mark(repeated, offsets, hashes, np.unique(ordered[seen]))
         self._log.append((offsets, hashes))
-        # stable: two sorted runs are merged, a quarter of the cost of sorting them anew
+        # stable: two sorted runs are merged, a quarter of the cost of sorting them
         self._recent_sorted = np.sort(np.concatenate([self._recent_sorted, ordered]), kind="stable")
-        return found
+        return repeated
 
-    def _mark(self, found: Mask, offsets: Int64s, hashes: UInt64s, candidates: UInt64s) -> None:
+    def _mark(self, repeated: Mask, offsets: Int64s, hashes: UInt64s, candidates: UInt64s) -> None:
         last: dict[int, int] = {}
         for log_offsets, log_hashes in self._log:
             hit = _is_in(log_hashes, candidates)
             last.update(zip(log_hashes[hit].tolist(), log_offsets[hit].tolist(), strict=True))
-        for index in np.nonzero(_is_in(hashes, candidates))[0].tolist():
+        for index in np.flatnonzero(_is_in(hashes, candidates)).tolist():
             identity, offset = int(hashes[index]), int(offsets[index])
             before = last.get(identity)
-            found[index] = before is not None and offset - before <= self._horizon
+            repeated[index] = before is not None and offset - before <= self._horizon
             last[identity] = offset
 
     def unstored(self) -> SeenIdentities:
@@ -108,7 +114,7 @@ class RecentIdentities:
     def forget_unstored(self) -> None:
         """Go back to the last `keep`."""
         del self._log[self._stored :]
-        recent = [logged[1] for logged in self._log[self._merged :]]
+        recent = [logged[1] for logged in self._log[1:]]
         self._recent_sorted = np.sort(np.concatenate([np.zeros(0, np.uint64), *recent]))
 
     def _merge(self) -> None:
@@ -117,13 +123,13 @@ class RecentIdentities:
         recent = offsets >= offsets[-1] - self._horizon
         self._log = [(offsets[recent], hashes[recent])]
         self._old_sorted = np.sort(self._log[0][1])
-        self._merged = self._stored = 1
+        self._stored = 1
         self._recent_sorted = np.zeros(0, dtype=np.uint64)
 
 
 def _is_in(wanted: UInt64s, ordered: UInt64s) -> Mask:
     if not len(ordered):
         return np.zeros(len(wanted), dtype=np.bool_)
-    place = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    found: Mask = ordered[place] == wanted
-    return found
+    places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    present: Mask = ordered[places] == wanted
+    return present

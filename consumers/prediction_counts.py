@@ -50,21 +50,21 @@ def group_rows(
 ) -> Grouping:
     """Return every series' rows by minute: each version's own, and one per value of each segment's tag."""
     starts = times // MINUTE_MILLIS * MINUTE_MILLIS
-    found = sorted(distinct(versions))
-    code_of = {version: code for code, version in enumerate(found)}
+    names = sorted(distinct(versions))
+    code_of = {version: code for code, version in enumerate(names)}
     codes = (
         np.zeros(len(times), dtype=np.int64)
-        if len(found) == 1
+        if len(names) == 1
         else np.fromiter(map(code_of.__getitem__, versions), np.int64, len(times))
     )
-    keys = [SeriesKey(model_id, version) for version in found]
+    keys = [SeriesKey(model_id, version) for version in names]
     groups = _groups(keys, codes, starts)
     rows = [tuple(keys[code : code + 1]) for code in range(len(keys))]
     if not segments:
         return Grouping(groups=tuple(groups), series_of_row=_Lookup(rows, codes))
     per_row = [list(rows[code]) for code in codes.tolist()]
     for segment, column in zip(segments, tags, strict=True):
-        segment_keys, segment_codes = _segment(model_id, found, codes, segment, column)
+        segment_keys, segment_codes = _segment(model_id, names, codes, segment, column)
         groups += _groups(segment_keys, segment_codes, starts)
         for index, code in enumerate(segment_codes.tolist()):
             if code >= 0:
@@ -97,46 +97,58 @@ def _segment(
 
 
 def _groups(keys: list[SeriesKey], codes: Int64s, starts: Int64s) -> list[Group]:
+    """Return the rows of each series (*codes* of *keys*, -1: none) and minute.
+
+    ::
+
+        row         0  1  2  3  4  5             order (stable)     1  3 | 0  5 | 2
+        code        1  0  1  0 -1  1    sorted   code               0  0 | 1  1 | 1
+        minute      0  0  1  0  0  0    -->      minute             0  0 | 0  0 | 1
+        chosen      0  1  2  3     5             changes, to split at     2      4
+    """
     if len(keys) == 1 and len(starts) and (starts == starts[0]).all() and codes[0] >= 0:
         return [Group(series=keys[0], start=int(starts[0]), rows=np.arange(len(starts)))]
-    chosen = np.nonzero(codes >= 0)[0]
+    chosen = np.flatnonzero(codes >= 0)
     if not len(chosen):
         return []
     order = chosen[np.lexsort((starts[chosen], codes[chosen]))]
-    changes = np.nonzero((np.diff(codes[order]) != 0) | (np.diff(starts[order]) != 0))[0] + 1
+    changes = np.flatnonzero((np.diff(codes[order]) != 0) | (np.diff(starts[order]) != 0)) + 1
     return [
-        Group(series=keys[int(codes[rows[0]])], start=int(starts[rows[0]]), rows=np.sort(rows))
+        Group(series=keys[int(codes[rows[0]])], start=int(starts[rows[0]]), rows=rows)
         for rows in np.split(order, changes)
     ]
 
 
 class PredictionCounter:
-    """Counts under one configuration; keeps one `Counter` per layout; without *places* of any number of versions."""
+    """Counts under one configuration, with one `Counter` per layout; without *places* any number of versions."""
 
     def __init__(self, places: VersionPlaces | None = None) -> None:
         self._counters: dict[int, Counter] = {}
         self._places = places
 
-    def count(self, found: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: Pending) -> None:
-        """Add those of *found* that *keep* marks (both of one length, as *digests*) to *pending*."""
-        kept = found if keep.all() else found.only(np.flatnonzero(keep))
-        digests = digests if kept is found else digests[keep]
+    def count(
+        self, predictions: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: Pending
+    ) -> None:
+        """Add those of *predictions* that *keep* marks (both of one length, as *digests*) to *pending*."""
+        model, kept = predictions.model, predictions
+        if not keep.all():
+            kept, digests = predictions.only(np.flatnonzero(keep)), digests[keep]
         if not len(kept.rows):
             return
         if self._places is not None:
             newest = int(kept.times.max())
-            names = self._places.counted_as(found.model.model_id, kept.versions, newest=newest, claims=pending.versions)
+            names = self._places.counted_as(model.model_id, kept.versions, newest=newest, claims=pending.versions)
             kept = kept if names is kept.versions else replace(kept, versions=names)
-        grouping = group_rows(found.model.model_id, kept.versions, kept.times, kept.tags, found.model.spec.segments)
-        rate = found.model.spec.sample_rate
+        grouping = group_rows(model.model_id, kept.versions, kept.times, kept.tags, model.spec.segments)
+        rate = model.spec.sample_rate
         in_ledger = sampled(digests, rate) if rate > 0 else None
         by_cells: dict[int, list[Group]] = {}
         for group in grouping.groups:
-            by_cells.setdefault(found.model.cells_at(group.start).cells_id, []).append(group)
+            by_cells.setdefault(model.cells_at(group.start).cells_id, []).append(group)
         for cells_id, groups in by_cells.items():
             self._count_groups(kept, cells_id, groups, in_ledger, pending)
         if in_ledger is not None and in_ledger.any():
-            pending.predictions += _sample(kept, digests, np.nonzero(in_ledger)[0], grouping, batch)
+            pending.predictions += _sample(kept, digests, np.flatnonzero(in_ledger), grouping, batch)
 
     def _count_groups(
         self, kept: Predictions, cells_id: int, groups: Sequence[Group], in_ledger: Mask | None, pending: Pending
@@ -167,10 +179,10 @@ def _tally_unseen(
 ) -> None:
     """Name the unseen values of each whole version; an event is in one such group, and in those of its segments."""
     whole = [group for group in groups if group.series.segment_tag == ALL_SEGMENT]
-    for found in unseen:
-        values, name = columns[found.index], counter.layout.columns[found.index].name
+    for column in unseen:
+        values, name = columns[column.index], counter.layout.columns[column.index].name
         marked = np.zeros(len(values), dtype=np.bool_)
-        marked[found.rows] = True
+        marked[column.rows] = True
         for group in whole:
             rows = group.rows[marked[group.rows]].tolist()
             if rows:
@@ -211,14 +223,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _label(found: Any, score: float | None, spec: ModelSpec) -> str | None:
+def _label(value: Any, score: float | None, spec: ModelSpec) -> str | None:
     """Return the label as sent, else as the score's side of the threshold says."""
-    if found is not None and found is not INVALID:
-        label = canonical_category(found)
+    if value is not None and value is not INVALID:
+        label = canonical_category(value)
         if "\x00" in label:
             return None
         # No truth is longer: what is cut equals none, as before, and takes no megabyte of the ledger.
         return label if len(label) <= LONGEST_NAME else label[:LONGEST_NAME] + "…"
-    if found is None and score is not None and spec.task is Task.BINARY:
+    if value is None and score is not None and spec.task is Task.BINARY:
         return spec.truth.positive if score >= spec.prediction.threshold else spec.truth.negative
     return None

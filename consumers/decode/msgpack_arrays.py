@@ -15,7 +15,6 @@ from monitor.arrays import AnyUnsigned, Float64s, Int64s
 _FLOAT_BYTES = 9
 _ENCODER = msgspec.msgpack.Encoder()
 
-
 _WHOLE, _FRACTION = (0xD6FF, ">u4", 6), (0xD7FF, ">u8", 10)  # marker, value, bytes of both
 _RUNS_AT_MOST = 40
 _SECONDS_BITS = np.uint64(34)
@@ -32,7 +31,19 @@ def float_column(values: Sequence[float | None]) -> Float64s:
 
 
 def float_columns(rows: Sequence[tuple[Any, ...]], indices: Sequence[int]) -> Float64s:
-    """Return the values (floats or None) at *indices* of each of *rows*, shape ``(indices, rows)``, None as NaN."""
+    """Return the values (floats or None) at *indices* of each of *rows*, shape ``(indices, rows)``, None as NaN.
+
+    Packed floats all have one width, so that every column lies at fixed distances. ``[(1.5, 2.0, -0.5), ...]`` is::
+
+        byte  0    1    2  3                  11 12                 20 21                 29   30
+              92 | 93 | cb 3ff8000000000000 | cb 4000000000000000 | cb bfe0000000000000 | 93 | cb ...
+              |    |    |  a value, big-endian
+              |    |    marker of a float
+              |    head of a row, like that of the list 1, 3 or 5 bytes
+        strides: 9 bytes from column to column (3, 12, 21), 28 from row to row (3, 31)
+
+    One None takes one byte instead of nine: then the length is another, and the values are read one by one.
+    """
     count = len(indices)
     if not count or not rows:
         return np.empty((count, len(rows)))
