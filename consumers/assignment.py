@@ -23,19 +23,18 @@ from monitor.store.offsets import (
     discover_partition,
     list_offsets,
     pause_partition,
-    paused_partitions,
-    unaccounted_partitions,
 )
 from monitor.store.outage import named_outage
+from monitor.store.partition_repairs import paused_partitions, unaccounted_partitions
 from monitor.store.topics import newest_event_time
 from monitor.types import PartitionKey, StartAt, TopicRole
 
 TOPICS_SECONDS = 2.0
 CONFIRM_SECONDS = 3.0  # for the answer that a flush waits for
 STOPPED_SECONDS = 2.0
-FENCED_SECONDS = 3.0  # a zombie hears of its lost assignment before it would fence the new owner
+FENCED_SECONDS = 3.0  # a zombie learns of its lost assignment before it would fence the new owner
 UNCLAIMED_SECONDS = 5.0
-CLAIMING_SECONDS = 1.0  # of one turn: with a slow Postgres those that flow already must not wait for all others
+CLAIMING_SECONDS = 1.0  # of one round: with a slow Postgres those that flow already must not wait for all others
 REFUSED_SECONDS, LONGEST_REFUSED_SECONDS = 0.1, 5.0
 TOO_MANY_REFUSALS = 3
 
@@ -81,8 +80,8 @@ class Claims:
             for topic in topics.values():
                 start_at = StartAt.EARLIEST if topic.name in read_before else self._settings.start_at
                 for partition in range(topic.partitions):
-                    found = self._ask_broker(PartitionKey(topic.name, partition))
-                    discover_partition(connection, found, start_at=start_at)
+                    at_broker = self._ask_broker(PartitionKey(topic.name, partition))
+                    discover_partition(connection, at_broker, start_at=start_at)
 
     def assign(self, keys: Sequence[PartitionKey]) -> None:
         """The group gave us *keys*; `claim` takes them over."""
@@ -130,7 +129,7 @@ class Claims:
         return frozenset(key.topic for key in self.states)
 
     def doubt_topics(self) -> None:
-        """Something complained: ask for the topics' ids at the next turn rather than in a while."""
+        """Something complained: ask for the topics' ids in the next round rather than in a while."""
         self._topics_at = -math.inf
         self.doubt_ends()  # what the client fetched since is perhaps of before
 
@@ -143,7 +142,7 @@ class Claims:
         """Before anything is written: which partitions are at their ends, as far as the client has fetched by now?"""
         now = monotonic_seconds()
         for key, state in self.states.items():
-            state.look(fetched_end=self._consumer.cached_end(key), now=now)
+            state.look_at_end(fetched_end=self._consumer.cached_end(key), now=now)
 
     def changed(self, topics: Collection[str]) -> dict[PartitionKey, str]:
         """Return our partitions of *topics* that are of another log than when they were claimed, and why.
@@ -157,17 +156,17 @@ class Claims:
         ids = self._cluster.ids(sorted(topics), timeout_seconds=CONFIRM_SECONDS)
         if ids is None:
             return {}
-        found: dict[PartitionKey, str] = {}
+        reasons: dict[PartitionKey, str] = {}
         for key, state in self.states.items():
             if key.topic not in topics or not state.topic_id or ids.get(key.topic) in ("", state.topic_id):
                 continue
-            found[key] = f"topic id {state.topic_id} expected, found {ids.get(key.topic, 'no such topic')}"
-        return found
+            reasons[key] = f"topic id {state.topic_id} expected, found {ids.get(key.topic, 'no such topic')}"
+        return reasons
 
-    def read_again(self, key: PartitionKey, *, found: int) -> None:
-        """Read *key* from our position on once more: what followed it came from *found*, and nothing explains that."""
+    def read_again(self, key: PartitionKey, *, received: int) -> None:
+        """Read *key* from our position on once more: the offset *received* followed it, and nothing explains that."""
         state = self.states[key]
-        log.warning("partition.read_again", partition=str(key), expected=state.now.next_offset, found=found)
+        log.warning("partition.read_again", partition=str(key), expected=state.now.next_offset, found=received)
         state.halt()
         state.refusals += 1
         self._consumer.halt([key])
@@ -207,7 +206,7 @@ class Claims:
             UnavailableError: Postgres or the broker does not answer; what is left is done at the next call.
         """
         self._write_stops()
-        self._topic_ids.clear()  # each turn's claims ask anew
+        self._topic_ids.clear()  # the claims of each round read them again
         now = monotonic_seconds()
         if now - self._stopped_at >= STOPPED_SECONDS:
             self._stopped_at = now
@@ -216,7 +215,7 @@ class Claims:
             self._notice_resumed_models()
         for key in sorted(self.assigned - self.states.keys() - self.stopped.keys()):
             if self._not_before.get(key, now) <= now and not self._try_claim(key):
-                break  # a broker that is silent costs one time-out a round, whatever the number of partitions
+                break  # a broker that is silent costs one timeout a round, whatever the number of partitions
             if monotonic_seconds() - now > CLAIMING_SECONDS:
                 break
         for key, state in self.states.items():
@@ -234,7 +233,7 @@ class Claims:
         idle = {
             key: state
             for key, state in self.states.items()
-            if not state.moved and state.flowing and state.says_more(now=now, every_seconds=every_seconds)
+            if not state.moved and state.flowing and state.heartbeat_due(now=now, every_seconds=every_seconds)
         }
         unsampled = [
             state.confirmation
@@ -256,7 +255,7 @@ class Claims:
             elsewhere = beat(connection, held)
             newest = newest_event_time(connection, TopicRole.PREDICTIONS) if unsampled else None
         for state in idle.values():
-            state.said()
+            state.confirmation_written()
         if newest is not None:
             for confirmation in unsampled:
                 confirmation.sample(newest, now=monotonic_seconds())
@@ -277,14 +276,16 @@ class Claims:
         return True
 
     def _claim(self, key: PartitionKey) -> None:
-        found = self._ask_broker(key)
+        at_broker = self._ask_broker(key)
         with named_outage(self._engine, f"taking over {key}"), self._engine.begin() as connection:
             # without a row it was made after we began: the start policy is about what was there before
-            row = claim_partition(connection, found, start_at=StartAt.EARLIEST, look_again=lambda: self._ask_anew(key))
+            row = claim_partition(
+                connection, at_broker, start_at=StartAt.EARLIEST, look_again=lambda: self._ask_again(key)
+            )
             horizon = self._settings.dedup_horizon
             since = row.next_offset - horizon
             seen = load_identities(connection, key, since=since, incarnation=row.incarnation)
-            intakes = ModelIntakes(key, load_intake(connection, key), end=found.high)
+            intakes = ModelIntakes(key, load_intake(connection, key), end=at_broker.high)
         if row.paused_reason is not None:
             self.stopped[key] = row.paused_reason
             log.error("partition.stopped", partition=str(key), reason=row.paused_reason)
@@ -306,7 +307,7 @@ class Claims:
         role, topic_id = self._roles[key.topic], self._topic_ids[key.topic]
         return BrokerPartition(key=key, role=role, topic_id=topic_id, low=low, high=high)
 
-    def _ask_anew(self, key: PartitionKey) -> BrokerPartition:
+    def _ask_again(self, key: PartitionKey) -> BrokerPartition:
         self._topic_ids.pop(key.topic, None)
         return self._ask_broker(key)
 
@@ -331,21 +332,21 @@ class Claims:
 
     def _notice_unaccounted(self) -> None:
         with named_outage(self._engine, "comparing records with offsets"), self._engine.connect() as connection:
-            found = unaccounted_partitions(connection)
-        self.unaccounted = {key: count for key, count in found.items() if key in self.assigned}
+            counts = unaccounted_partitions(connection)
+        self.unaccounted = {key: count for key, count in counts.items() if key in self.assigned}
 
     def _notice_resumed_models(self) -> None:
         """Count the records of models again that a human resumed, from the next one on."""
-        stopped = {(key, model_id) for key, state in self.states.items() for model_id in state.intakes.stopped}
-        if not stopped:
+        known = {(key, model_id) for key, state in self.states.items() for model_id in state.intakes.stopped}
+        if not known:
             return
         with named_outage(self._engine, "reading stopped models"), self._engine.connect() as connection:
-            still = {(found.source, found.model_id) for found in stopped_models(connection)}
-            resumed = {key: load_intake(connection, key) for key in {key for key, _ in stopped - still}}
+            still = {(stopped.source, stopped.model_id) for stopped in stopped_models(connection)}
+            resumed = {key: load_intake(connection, key) for key in {key for key, _ in known - still}}
         for key, rows in resumed.items():
             state = self.states[key]
             end = max(self._consumer.cached_end(key), state.now.next_offset)
             for row in rows:
-                if (key, row.model_id) in stopped - still:
+                if (key, row.model_id) in known - still:
                     state.intakes.resumed(row.model_id, end=end, blind_until=row.blind_until)
                     log.info("model.resumed", partition=str(key), model_id=row.model_id)

@@ -44,9 +44,9 @@ class Configurer:
         if now - self._asked_at < ASK_SECONDS:
             return False
         with named_outage(self._engine, "reading the generation"), self._engine.connect() as connection:
-            found = read_generation(connection)
+            in_force = read_generation(connection)
         self._asked_at = now
-        return found != generation
+        return in_force != generation
 
     def load(self) -> tuple[Configuration, Absorber]:
         """Return the configuration in force and an absorber for it.
@@ -57,7 +57,7 @@ class Configurer:
         with named_outage(self._engine, "reading the configuration"), self._engine.connect() as connection:
             configuration = load_configuration(connection)
             placed = placed_versions(connection)
-            discovered = {found.model for found in discovered_models(connection)}
+            discovered = {row.model for row in discovered_models(connection)}
         self.places.know(placed, {model.model_id: model.spec.versions for model in configuration.models})
         self.burials.know(discovered - {OTHER_NAMES})
         log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))

@@ -16,7 +16,7 @@ from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey, PartitionKey
 
 JSON_TYPE = "application/json"
 
-ROW_BYTES = 300  # of a dead letter besides key, body and headers: a flood of short records must not be cheap
+ROW_BYTES = 300  # of a dead letter without key, body and headers: a flood of short records must not be cheap
 TO_COME_BACK = frozenset({DeadLetterReason.PARKED, DeadLetterReason.MODEL_STOPPED, DeadLetterReason.SPEC_UNREADABLE})
 """Well-formed as far as we know: they are to be counted once somebody has decided, so more of them is kept."""
 
@@ -61,9 +61,9 @@ def _namespaces(
             if lowered == "namespace" and value:
                 namespaces[index] = value.decode(errors="replace")
             elif lowered == "content-type" and index not in refused:
-                found = (value or b"").decode(errors="replace")
-                if found.partition(";")[0].strip().lower() not in ("", JSON_TYPE):
-                    sentence = f"header content-type: expected none or {JSON_TYPE}, found {found[:80]!r}"
+                content_type = (value or b"").decode(errors="replace")
+                if content_type.partition(";")[0].strip().lower() not in ("", JSON_TYPE):
+                    sentence = f"header content-type: expected none or {JSON_TYPE}, found {content_type[:80]!r}"
                     refused[index] = Refusal(reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
                     contents[index] = b""
     return namespaces if any(namespaces) else None
@@ -95,12 +95,12 @@ class Room:
     """Bytes of dead letters that an hour may keep: of one reason and model, of one whose records are to come back, of
     all together."""
 
-    each: int
+    of_reason: int
     to_come_back: int
     total: int
 
     def of(self, reason: DeadLetterReason) -> int:
-        return self.to_come_back if reason in TO_COME_BACK else self.each
+        return self.to_come_back if reason in TO_COME_BACK else self.of_reason
 
 
 class Burials:
@@ -110,7 +110,7 @@ class Burials:
         self._policy = settings.unknown_model
         self._keep_bytes = settings.dead_letter_bytes
         self._room = Room(
-            each=settings.dead_letter_bytes_per_hour,
+            of_reason=settings.dead_letter_bytes_per_hour,
             to_come_back=settings.parked_bytes_per_hour,
             total=settings.dead_letter_total_bytes_per_hour,
         )

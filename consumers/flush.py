@@ -116,7 +116,7 @@ class Flusher:
         with self._engine.begin() as connection:
             placed = claim_versions(connection, self._places.to_claim(pending.versions))
         if self._places.claimed(placed):
-            models = sum(bool(found.refused) for found in placed.values())
+            models = sum(bool(versions.refused) for versions in placed.values())
             raise VersionsRefused(f"versions: counted under names of their own that have no place, of {models} models")
 
     def _contents(

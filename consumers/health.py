@@ -19,21 +19,21 @@ STUCK_SECONDS = 15.0  # a loop that takes longer, or a broker silent for longer,
 
 
 def intake_notices(states: Iterable[PartitionState], configuration: Configuration, limit: DeadLetterLimit) -> list[str]:
-    """Return a sentence for each unreadable spec, each model that stands still in one of *states*, and each of these
-    with too many records that no model can be blamed for."""
-    found = [model.problem for model in configuration.unreadable]
+    """Return a sentence for each unreadable spec, and of *states* for each stopped model and for too many records of
+    no model."""
+    notices = [model.problem for model in configuration.unreadable]
     names = configuration.names
     for state in sorted(states, key=lambda state: state.key):
         for model_id, reason in sorted(state.intakes.stopped.items()):
             model = names.get(model_id, model_id)
-            found.append(f"{model}: stopped in {state.key}: {reason}; then run `driftline models resume {model}`")
+            notices.append(f"{model}: stopped in {state.key}: {reason}; then run `driftline models resume {model}`")
         notice = state.notice(limit)
         if notice is not None:
-            found.append(notice)
-    return found
+            notices.append(notice)
+    return notices
 
 
-def say_stopped(state: PartitionState, configuration: Configuration) -> None:
+def log_stopped(state: PartitionState, configuration: Configuration) -> None:
     """Log the models whose stop in *state* was flushed just now, before it counts as stored."""
     for row in state.intakes.unstored():
         if row.stopped_reason is not None:
@@ -42,7 +42,7 @@ def say_stopped(state: PartitionState, configuration: Configuration) -> None:
 
 
 class IngestHealth:
-    """Says how ingest is, from what its parts know."""
+    """Reports how ingest is, from what its parts know."""
 
     def __init__(self, settings: Settings, health: Health, claims: Claims, consumer: InputConsumer) -> None:
         self._health = health
@@ -52,7 +52,7 @@ class IngestHealth:
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
 
     def report(self, configuration: Configuration, notices: Sequence[str]) -> None:
-        """Say what is wrong with partitions, what the operator should know of models, and *notices* besides."""
+        """Report what is wrong with partitions, and *notices* after what the operator should know of models."""
         PAUSED_PARTITIONS.set(len(self._claims.stopped))
         UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
         problems = self._claims.problems()
@@ -65,5 +65,5 @@ class IngestHealth:
         self._health.progress("poll", within_seconds=STUCK_SECONDS)
         if all_flushed:
             self._health.progress("flush", within_seconds=STUCK_SECONDS + self._flush_seconds)
-        silence = max(0.0, now - self._consumer.heard_at)
+        silence = max(0.0, now - self._consumer.answered_at)
         self._health.progress("answer of the broker", within_seconds=STUCK_SECONDS, seconds_ago=silence)

@@ -34,16 +34,16 @@ def stop_refused_models(
     Raises:
         ConfigurationChanged, UnavailableError: As of a flush.
     """
-    found = [
+    refused = [
         model
         for model in refused_models(flusher, pending, names=names, generation=generation)
         if any(state.intakes.reason(model.model_id) is None for state in states)
     ]
-    for model in found:
+    for model in refused:
         reason = f"the database refuses what is counted of it: {model.words}"
         for state in states:
             state.intakes.stop(model.model_id, IntakeStop(reason, state.stored.max_event_time or 0))
-    return bool(found)
+    return bool(refused)
 
 
 def refused_models(
@@ -68,8 +68,9 @@ def refused_models(
             return tried(model_ids[:half]) + tried(model_ids[half:])
         return ()
 
-    found = sorted(models_in(pending) | {name for name, key in names.items() if key in _letters_models(pending)})
-    return tried(found) if found else ()
+    lettered = {letter.model for letter in pending.dead_letters}
+    model_ids = sorted(models_in(pending) | {model_id for model_id, key in names.items() if key in lettered})
+    return tried(model_ids) if model_ids else ()
 
 
 def models_in(pending: Pending) -> set[int]:
@@ -93,7 +94,3 @@ def of_models(pending: Pending, chosen: Mapping[int, ModelKey]) -> Pending:
         dead_letters=[letter for letter in pending.dead_letters if letter.model in keys],
         unseen={key: tally for key, tally in pending.unseen.items() if key.series.model_id in chosen},
     )
-
-
-def _letters_models(pending: Pending) -> set[ModelKey | None]:
-    return {letter.model for letter in pending.dead_letters}

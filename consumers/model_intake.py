@@ -1,4 +1,4 @@
-"""Which models stand still in one partition, and what brings the others there: decided in the order of offsets."""
+"""Which models are stopped in one partition, and which of their records stop them: decided in the order of offsets."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -43,7 +43,7 @@ class ModelIntakes:
         self._key = key
         self._stored: dict[int, _Intake] = {}
         self._changed: dict[int, _Intake] = {}
-        self._told: dict[int, _Intake] = {}  # stops that do not follow from the log: a roll-back keeps them
+        self._not_in_log: dict[int, _Intake] = {}  # what does not follow from the log: a roll-back keeps it
         for row in rows:
             intake = _Intake(
                 recent=decode_recent(row.recent_bad),
@@ -54,8 +54,8 @@ class ModelIntakes:
             )
             self._stored[row.model_id] = intake
             if row.forgiven_until == UNTIL_END:
-                self._told[row.model_id] = replace(intake, forgiven_until=end)
-        self._changed |= self._told
+                self._not_in_log[row.model_id] = replace(intake, forgiven_until=end)
+        self._changed |= self._not_in_log
 
     @property
     def stopped(self) -> dict[int, str]:
@@ -106,8 +106,8 @@ class ModelIntakes:
 
     def stop(self, model_id: int, stop: IntakeStop) -> None:
         """Stop a model from the first record that is not stored yet on, for a reason that is not in the log."""
-        self._told[model_id] = _stopped(self._stored.get(model_id, _FRESH), stop)
-        self._changed[model_id] = self._told[model_id]
+        self._not_in_log[model_id] = _stopped(self._stored.get(model_id, _FRESH), stop)
+        self._changed[model_id] = self._not_in_log[model_id]
 
     def resumed(self, model_id: int, *, end: int, blind_until: int | None) -> None:
         """A human resumed a model whose stop is stored; its bad records before *end* are forgiven."""
@@ -115,8 +115,8 @@ class ModelIntakes:
         self._stored[model_id] = replace(
             before, recent=RecentRecords(), forgiven_until=UNTIL_END, stopped_reason=None, blind_until=blind_until
         )
-        self._told[model_id] = replace(self._stored[model_id], forgiven_until=end)
-        self._changed[model_id] = self._told[model_id]
+        self._not_in_log[model_id] = replace(self._stored[model_id], forgiven_until=end)
+        self._changed[model_id] = self._not_in_log[model_id]
 
     def unstored(self) -> tuple[IntakeRow, ...]:
         """Return what a flush has to write: models of which anything else is stored."""
@@ -127,11 +127,11 @@ class ModelIntakes:
         """What is known now was stored."""
         self._stored |= self._changed
         self._changed.clear()
-        self._told.clear()
+        self._not_in_log.clear()
 
     def roll_back(self) -> None:
         """Forget the unflushed records; they will be taken in again."""
-        self._changed = dict(self._told)
+        self._changed = dict(self._not_in_log)
 
     def _of(self, model_id: int) -> _Intake:
         return self._changed.get(model_id) or self._stored.get(model_id, _FRESH)

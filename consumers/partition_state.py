@@ -1,4 +1,4 @@
-"""One partition that is ours: where the flushed state ends, what unflushed records add, up to where it is complete."""
+"""One partition that is ours: the position that is flushed, what unflushed records add, and what it is complete to."""
 
 import math
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Confirmation:
         self._sample = (event_time, now)
 
     def forget(self) -> None:
-        """Begin anew: perhaps the broker was not heard since the sample was taken."""
+        """Begin again with a new sample: since this one, perhaps nothing came from the broker."""
         self._sample = self._known_end = self._later_end = None
 
     def due(self, *, now: float, at_end: bool, position: int, fetched_end: int) -> int | None:
@@ -114,8 +114,8 @@ class PartitionState:
         self.end_offset = -1  # where the broker last said that the partition ends; known only while it flows
         self.fetched_end = -1  # where it ended at the client's last fetch, of which records may wait to be consumed
         self.confirmation = Confirmation(settle_seconds=settle_seconds)
-        self.confirmed_event_time: int | None = None  # what the next flush or heartbeat says
-        self.flowing = False  # the client was told to read it from our position on
+        self.confirmed_event_time: int | None = None  # what the next flush or heartbeat writes
+        self.flowing = False  # the client reads it from our position on
         self.refusals = 0  # readings in a row that did not follow our position
         self._holes: dict[int, int] = {}  # start -> stop; accepted since the last flush
         self._written_at, self._written_at_end = -math.inf, False
@@ -135,11 +135,11 @@ class PartitionState:
         return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
 
     def halt(self) -> None:
-        """The client reads it no more: what it said of the end was of that reading."""
+        """The client reads it no more: what it knew of the end was of that reading."""
         self.flowing = False
         self.end_offset = self.fetched_end = -1
 
-    def look(self, *, fetched_end: int, now: float) -> None:
+    def look_at_end(self, *, fetched_end: int, now: float) -> None:
         """Before a flush or a heartbeat (*now* in monotonic seconds): is it still at its end, what does that confirm?
 
         *fetched_end*: where the partition ended at the client's last fetch.
@@ -149,8 +149,8 @@ class PartitionState:
             now=now, at_end=self.at_end, position=self.now.next_offset, fetched_end=fetched_end
         )
 
-    def said(self) -> None:
-        """What `look` confirmed is stored."""
+    def confirmation_written(self) -> None:
+        """What `look_at_end` confirmed is stored."""
         self.confirmation.written(self.confirmed_event_time)
         self.confirmed_event_time = None
 
@@ -207,8 +207,8 @@ class PartitionState:
             recent_bad=self.now.recent.encoded(),
         )
 
-    def says_more(self, *, now: float, every_seconds: float) -> bool:
-        """Return whether a heartbeat would tell more than a flush within *every_seconds* before *now* has told."""
+    def heartbeat_due(self, *, now: float, every_seconds: float) -> bool:
+        """Return whether the last flush was *every_seconds* before *now*, or did not know what we know of the end."""
         return self.at_end != self._written_at_end or now - self._written_at >= every_seconds
 
     def keep(self, *, now: float) -> None:
@@ -216,7 +216,7 @@ class PartitionState:
         self.stored = self.now
         self._holes = {start: stop for start, stop in self._holes.items() if start >= self.now.next_offset}
         self._written_at, self._written_at_end = now, self.at_end
-        self.said()
+        self.confirmation_written()
         self.counters = PartitionCounters()
         self.seen.keep()
         self.intakes.keep()

@@ -75,7 +75,7 @@ class Pending:
 
     def pane(self, key: PaneKey, size: int) -> OpenPane:
         """Return the open pane of *key*, made of *size* zeros if new."""
-        found = self.panes.get(key)
-        if found is None:
-            found = self.panes[key] = OpenPane(counts=np.zeros(size, dtype=np.uint32))
-        return found
+        pane = self.panes.get(key)
+        if pane is None:
+            pane = self.panes[key] = OpenPane(counts=np.zeros(size, dtype=np.uint32))
+        return pane

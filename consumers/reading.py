@@ -43,8 +43,8 @@ class Reading:
                 states[key].refusals = 0
         if holes:
             broken |= {key: holes[key][0].stop for key in self._unexplained(holes)}
-        for key, found in broken.items():
-            self._claims.read_again(key, found=found)
+        for key, received in broken.items():
+            self._claims.read_again(key, received=received)
         return held.without(broken) if broken else held
 
     def end(self, key: PartitionKey, offset: int) -> None:
@@ -74,7 +74,7 @@ class Reading:
         refused = self._unexplained(holes)
         for key in holes:
             if key in refused:
-                self._claims.read_again(key, found=ends[key])
+                self._claims.read_again(key, received=ends[key])
             else:
                 self.end(key, ends[key])
 

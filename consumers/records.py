@@ -80,8 +80,7 @@ class RecordBatch:
 def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -> list[RecordBatch]:
     """Return *records* as one batch per role; *roles* by topic."""
     topics = [record.topic() for record in records]
-    found = set(topics)
-    if len({roles[topic] for topic in found}) == 1:
+    if len({roles[topic] for topic in set(topics)}) == 1:
         return [_batch(roles[topics[0]], topics, records)]
     batches = []
     for role in TopicRole:
@@ -94,7 +93,7 @@ def batches_by_role(records: Sequence[Record], roles: Mapping[str, TopicRole]) -
 
 def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) -> RecordBatch:
     count = len(records)
-    partitions, codes = _places(topics, [record.partition() for record in records])
+    partitions, codes = _partition_codes(topics, [record.partition() for record in records])
     timestamps = np.fromiter([record.timestamp()[1] for record in records], np.int64, count)
     timestamps[timestamps < 0] = NO_TIMESTAMP
     return RecordBatch(
@@ -107,7 +106,7 @@ def _batch(role: TopicRole, topics: Sequence[str], records: Sequence[Record]) ->
     )
 
 
-def _places(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[PartitionKey, ...], Indices]:
+def _partition_codes(topics: Sequence[str], numbers: Sequence[int]) -> tuple[tuple[PartitionKey, ...], Indices]:
     """Return the distinct partitions, and for each record the index of its own."""
     if len(set(topics)) == 1:
         distinct_numbers, codes = np.unique(np.fromiter(numbers, np.int64, len(numbers)), return_inverse=True)

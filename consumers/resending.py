@@ -77,7 +77,7 @@ class ParkedLetters:
             self._producer = TopicProducer(self._settings)
         untaken = send_letters(self._producer, letters, timeout_seconds=SEND_SECONDS)
         if untaken:
-            log.warning("parked.unsent", letters=len(letters), untaken=untaken)
+            log.warning("parked.send_failed", letters=len(letters), untaken=untaken)
         else:
             log.info("parked.sent_again", letters=len(letters))
         return untaken

@@ -1,4 +1,4 @@
-"""What ingest says of itself: metrics of a flush, lag, CPU by step."""
+"""Metrics of ingest: what a flush counted, lag, and CPU seconds by step."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Spent:
 
 
 class Timings:
-    """Adds up CPU seconds; what runs in other threads meanwhile (the Kafka client's) is in the step it ran beside."""
+    """Adds up CPU seconds by step; a step contains what other threads (the Kafka client's) spend meanwhile."""
 
     def __init__(self) -> None:
         self._spent = {"consume": 0.0, "decode": 0.0, "count": 0.0, "flush": 0.0}
@@ -64,7 +64,7 @@ def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
 
 
 def observe_lag(states: Iterable[PartitionState], cached_end: Callable[[PartitionKey], int]) -> None:
-    """Set how far each position is from the partition's end as the client last heard of it."""
+    """Set how far each position is from the partition's end, as the client last learnt it."""
     LAG_RECORDS.clear()  # a partition that went to another worker must not lag here for ever
     for state in states:
         lag = max(0, cached_end(state.key) - state.now.next_offset)

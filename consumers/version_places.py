@@ -24,7 +24,7 @@ class VersionPlaces:
 
     def know(self, placed: Mapping[int, PlacedVersions], caps: Mapping[int, int]) -> None:
         """Take over what is stored, and how many live versions each model may have."""
-        self._placed = {model_id: dict(found.hours) for model_id, found in placed.items()}
+        self._placed = {model_id: dict(versions.hours) for model_id, versions in placed.items()}
         self._caps = dict(caps)
         self._ask_at.clear()
 
@@ -37,10 +37,10 @@ class VersionPlaces:
         placed = self._placed.get(model_id, {})
         of_model = claims.get(model_id, {})
         hour = newest // HOUR_MILLIS * HOUR_MILLIS
-        found = distinct(versions)
-        known = {version for version in found if version in placed}
+        names = distinct(versions)
+        known = {version for version in names if version in placed}
         older = [version for version in sorted(known) if placed[version] < hour]
-        unplaced = found - known - of_model.keys() - {OTHER_VERSIONS}
+        unplaced = names - known - of_model.keys() - {OTHER_VERSIONS}
         new = _first(versions, unplaced, self._room(model_id, of_model.keys() - placed.keys()))
         if older or new:
             of_model = claims.setdefault(model_id, {})
@@ -59,11 +59,11 @@ class VersionPlaces:
 
     def claimed(self, placed: Mapping[int, PlacedVersions]) -> bool:
         """Take over what the database decided; return whether it refused any: then count again."""
-        for model_id, found in placed.items():
-            self._placed[model_id] = dict(found.hours)
-            if found.refused:
+        for model_id, versions in placed.items():
+            self._placed[model_id] = dict(versions.hours)
+            if versions.refused:
                 self._ask_at[model_id] = self._seconds() + ASK_AGAIN_SECONDS
-        return any(found.refused for found in placed.values())
+        return any(versions.refused for versions in placed.values())
 
     def _cap(self, model_id: int) -> int:
         return self._caps.get(model_id, 0)
@@ -81,10 +81,10 @@ def _first(versions: Sequence[str], among: frozenset[str], count: int) -> list[s
     """Return the *count* of *among* that came first."""
     if len(among) <= count:
         return sorted(among)
-    found: dict[str, None] = {}
+    first: dict[str, None] = {}
     for version in versions:
-        if len(found) >= count:
+        if len(first) >= count:
             break
         if version in among:
-            found[version] = None
-    return list(found)
+            first[version] = None
+    return list(first)

@@ -13,7 +13,7 @@ import structlog
 from consumers.assignment import Claims
 from consumers.configure import Configurer
 from consumers.flush import Flusher
-from consumers.health import IngestHealth, say_stopped
+from consumers.health import IngestHealth, log_stopped
 from consumers.isolation import stop_refused_models
 from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
@@ -61,7 +61,7 @@ def run_ingest(
 ) -> None:
     """Ingest until *stop* is set, then flush once and leave the group.
 
-    A Postgres or broker that is away is waited for. *health* hears of it, and that the loop gets on; *timings* adds up
+    A Postgres or broker that is away is waited for. *health* shows that, and that the loop goes on; *timings* adds up
     CPU.
     """
     # The batch lives until its flush; the young generations would be walked thousands of times a second for nothing.
@@ -85,7 +85,7 @@ class IngestWorker:
         self._timings = timings
         self._roles = topic_roles(settings)
         self._consumer = InputConsumer(
-            settings, Rebalance(assigned=self._assigned, revoked=self._gone, lost=self._gone)
+            settings, Rebalance(assigned=self._assigned, revoked=self._revoked, lost=self._revoked)
         )
         cluster = Cluster(settings)
         self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
@@ -139,7 +139,7 @@ class IngestWorker:
         received = self._consumer.consume(self._count, timeout_seconds=min(0.2, self._settings.flush_seconds / 2))
         self._timings.end("consume")
         for complaint in received.complaints:
-            log.debug("kafka.complained", complaint=complaint)  # if it lasts it is an outage, and said as one
+            log.debug("kafka.complained", complaint=complaint)  # if it lasts it is an outage, and logged as one
         if received.complaints:
             self._broker_in_doubt = True
             self._claims.doubt_topics()
@@ -259,7 +259,7 @@ class IngestWorker:
     def _try_flush(self) -> bool:
         """Flush what is pending; False when Postgres is away and the batch stays."""
         if self._ending and (Service.POSTGRES in self._outages or Service.KAFKA in self._outages):
-            return False  # tried before; whoever reads the partitions next counts these records
+            return False  # tried before; the next worker that reads the partitions counts these records
         while self._unflushed:
             try:
                 if self._still_the_same({state.key.topic for state in self._claims.states.values() if state.moved}):
@@ -336,7 +336,7 @@ class IngestWorker:
         now = monotonic_seconds()
         for state in states:
             if state.moved:
-                say_stopped(state, self._configuration)
+                log_stopped(state, self._configuration)
                 state.keep(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
@@ -359,7 +359,7 @@ class IngestWorker:
     def _assigned(self, keys: Sequence[PartitionKey]) -> None:
         self._claims.assign(keys)
 
-    def _gone(self, keys: Sequence[PartitionKey]) -> None:
+    def _revoked(self, keys: Sequence[PartitionKey]) -> None:
         # Also when they are lost already: what somebody else moved since is refused, and the log says so.
         self._try_flush()
         self._claims.release(keys)

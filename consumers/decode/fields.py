@@ -20,9 +20,9 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def malformed(field: str, expected: str, found: object, more: str = "") -> InvalidMessage:
-    """Return the refusal of *field*; *more* ends the sentence."""
-    return InvalidMessage(DeadLetterReason.MALFORMED.value, f"{field}: expected {expected}, found {shown(found)}{more}")
+def malformed(field: str, expected: str, value: object, more: str = "") -> InvalidMessage:
+    """Return the refusal of *value* as *field*; *more* ends the sentence."""
+    return InvalidMessage(DeadLetterReason.MALFORMED.value, f"{field}: expected {expected}, found {shown(value)}{more}")
 
 
 def text_problem(text: str) -> bool:

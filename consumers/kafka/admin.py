@@ -1,4 +1,4 @@
-"""What the cluster says of its topics, and the making of topics."""
+"""Kafka's topics: creating them, and what the cluster knows of them (ids, partitions, who dates their records)."""
 
 import contextlib
 from collections.abc import Sequence
@@ -53,12 +53,12 @@ def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, b
 
 
 class Cluster:
-    """What the broker tells about topics and offsets."""
+    """What the brokers answer about topics."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin = AdminClient(client_settings(settings))
-        self._tells_ids = True
+        self._knows_ids = True
 
     def topics(self, names: Sequence[str]) -> dict[str, FoundTopic]:
         """Return those of *names* that exist.
@@ -72,7 +72,7 @@ class Cluster:
             raise unavailable(self._settings, "listing topics", error.args[0].str()) from error
         listed = cluster.topics
         if str(cluster.cluster_id).startswith("mockCluster"):
-            self._tells_ids = False  # the demo's broker: asking it would last until the time-out
+            self._knows_ids = False  # the demo's broker: asking it would last until the timeout
         there = [name for name in names if name in listed and listed[name].error is None]
         ids = self.ids(there) or {}
         return {
@@ -81,7 +81,7 @@ class Cluster:
         }
 
     def compacted(self, topic: str) -> bool:
-        """Return whether the broker may remove records of *topic* by their keys; False where it does not tell."""
+        """Return whether the broker may remove records of *topic* by their keys; False where it does not say."""
         wanted = ConfigResource(ConfigResource.Type.TOPIC, topic)
         try:
             (future,) = self._admin.describe_configs([wanted], request_timeout=ANSWER_SECONDS).values()
@@ -96,7 +96,7 @@ class Cluster:
         Raises:
             UnavailableError: The broker does not answer.
         """
-        if not self._tells_ids:
+        if not self._knows_ids:
             return None
         try:
             return self._ids(names, timeout_seconds)
@@ -110,32 +110,32 @@ class Cluster:
             "dict[str, Future[object]]",
             self._admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout_seconds),
         )
-        found: dict[str, str] = {}
+        ids: dict[str, str] = {}
         for name, future in futures.items():
             try:
-                found[name] = str(getattr(future.result(timeout_seconds + 1), "topic_id", ""))
+                ids[name] = str(getattr(future.result(timeout_seconds + 1), "topic_id", ""))
             except KafkaException as error:
                 # the mock cluster of the demo does not know the request
                 if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:
-                    self._tells_ids = False
+                    self._knows_ids = False
                     return None
                 if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                    found[name] = ""
+                    ids[name] = ""
                 elif error.args[0].code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
                     raise
-        return found
+        return ids
 
     def timestamp_types(self, names: Sequence[str]) -> dict[str, TimestampType]:
         """Return who dates the records of each of *names*; UNKNOWN where the broker does not say."""
-        found = dict.fromkeys(names, TimestampType.UNKNOWN)
-        if not names or not self._tells_ids:
-            return found
+        types = dict.fromkeys(names, TimestampType.UNKNOWN)
+        if not names or not self._knows_ids:
+            return types
         asked = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         for resource, future in self._admin.describe_configs(asked, request_timeout=ANSWER_SECONDS).items():
             with contextlib.suppress(KafkaException):  # not allowed to ask, or no such topic
                 setting = future.result(ANSWER_SECONDS + 5)["message.timestamp.type"]
-                found[str(resource.name)] = TimestampType(setting.value)
-        return found
+                types[str(resource.name)] = TimestampType(setting.value)
+        return types
 
 
 def describe_topics(settings: Settings, names: Sequence[str]) -> dict[str, FoundTopic]:

@@ -62,7 +62,7 @@ class InputConsumer:
         self._settings = settings
         self._rebalance = rebalance
         self._complaints: list[str] = []
-        self.heard_at = monotonic_seconds()  # when a broker last sent us something, as of the last `consume`
+        self.answered_at = monotonic_seconds()  # when a broker last sent us something, as of the last `consume`
         callbacks = {"error_cb": self._complain, "stats_cb": self._count_silence}
         self._consumer = Consumer({**consumer_settings(settings), **changes, **callbacks})
         self._flowing: set[PartitionKey] = set()  # assigned to the client, by us
@@ -72,7 +72,7 @@ class InputConsumer:
     def subscribe(self, topics: Sequence[str]) -> None:
         """Join the group for *topics*."""
         self._consumer.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_gone, on_lost=self._on_lost
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoked, on_lost=self._on_lost
         )
 
     def read_from(self, positions: Mapping[PartitionKey, int]) -> None:
@@ -134,7 +134,7 @@ class InputConsumer:
     def halt(self, keys: Iterable[PartitionKey]) -> None:
         """Read *keys* no more and forget what was fetched of them, until `flow`."""
         if self._halted_inside is not None:
-            # the first unassignment inside a callback ends the callback's turn for the client: one for all, at its end
+            # the first unassignment inside a callback ends the callback for the client: one for all, at its end
             self._halted_inside.update(keys)
             return
         if leaving := self._flowing.intersection(keys):
@@ -176,10 +176,10 @@ class InputConsumer:
         """
         place = TopicPartition(key.topic, key.partition, millis)
         try:
-            (found,) = self._consumer.offsets_for_times([place], timeout=ANSWER_SECONDS)
+            (first,) = self._consumer.offsets_for_times([place], timeout=ANSWER_SECONDS)
         except KafkaException as error:
             raise unavailable(self._settings, f"looking for {millis} in {key}", error.args[0].str()) from error
-        return int(found.offset) if found.offset >= 0 else None
+        return int(first.offset) if first.offset >= 0 else None
 
     def cached_end(self, key: PartitionKey) -> int:
         """Return the end offset of *key* that came with the last fetch, negative before the first; asks nobody."""
@@ -189,7 +189,7 @@ class InputConsumer:
             return -1
 
     def commit(self, positions: Mapping[PartitionKey, int]) -> None:
-        """Tell the broker how far we are, for lag tools only; a failure means nothing."""
+        """Commit how far we are at the broker, for lag tools only; a failure means nothing."""
         if positions:
             offsets = [TopicPartition(key.topic, key.partition, offset) for key, offset in positions.items()]
             with contextlib.suppress(KafkaException):
@@ -200,13 +200,13 @@ class InputConsumer:
         self._consumer.close()
 
     def _complain(self, error: KafkaError) -> None:
-        # Of a connection, not of a partition: brokers that are away are heard of only here.
+        # Of a connection, not of a partition: only here it shows that brokers are away.
         self._complaints.append(error.str())
 
     def _count_silence(self, statistics: str) -> None:
         silence = seconds_of_silence(statistics)
         if silence is not None:
-            self.heard_at = monotonic_seconds() - silence
+            self.answered_at = monotonic_seconds() - silence
 
     def _complained(self) -> tuple[str, ...]:
         complaints = tuple(dict.fromkeys(self._complaints))
@@ -218,7 +218,7 @@ class InputConsumer:
         consumer.incremental_assign([])
         self._rebalance.assigned(_keys(partitions))
 
-    def _on_gone(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._let_go(consumer, _keys(partitions), self._rebalance.revoked)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -8,7 +8,7 @@ from consumers.kafka.settings import ANSWER_SECONDS
 
 
 class EmbeddedBroker:
-    """librdkafka's mock cluster: a broker inside this process, on the loopback interface, gone with it.
+    """librdkafka's mock cluster: a broker inside this process, on the loopback interface, which ends with it.
 
     Each topic has four partitions and keeps only its newest 5 MiB per partition: producers must watch the lag.
     """

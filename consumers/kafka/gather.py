@@ -46,7 +46,7 @@ def gathered(
     """Return up to *count* messages; fewer once *timeout_seconds* have passed, or bytes enough are held.
 
     The client is never asked to wait: its settings bound the bytes that wait in its queue, but while a call waits for
-    *count* messages the queue is filled again and again, and eight messages of 50 MB are one batch. So what is there is
+    *count* messages the queue is refilled all the time, and eight messages of 50 MB are one batch. So what is there is
     taken, and between two such calls we sleep, which leaves the client no more room than its queue. Bodies over
     *max_message_bytes* are let go of before the next call: they are refused by their length alone.
     """

@@ -1,7 +1,7 @@
-"""Holes in what the client handed over: does the broker, read a second time, have nothing there either?
+"""Holes in what the client handed over: whether the broker, read a second time, has nothing there either.
 
 Kafka's logs have holes by right: markers and aborted records of transactions, records that compaction removed. The
-client can also lose records (a fetch response thrown away). Only the broker can tell one from the other, and it is
+client can also lose records (a fetch response thrown away). Only the broker knows which it is, and it is
 asked by a second reading of the same offsets, by a client without history.
 """
 
@@ -17,7 +17,7 @@ from monitor.clock import monotonic_seconds
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 LOG_SECONDS = 60.0
 _RECORDS_AT_ONCE = 5000
 _NOBODY = Rebalance(assigned=lambda _: None, revoked=lambda _: None, lost=lambda _: None)
@@ -25,7 +25,7 @@ _SMALL = {
     "queued.min.messages": 1000,
     "queued.max.messages.kbytes": 4 << 10,
     "fetch.message.max.bytes": 1 << 20,
-    "fetch.wait.max.ms": 5,  # at the end of a partition it is the end that we want to hear of
+    "fetch.wait.max.ms": 5,  # at the end of a partition it is the end that we ask for
 }
 
 log = structlog.get_logger()
@@ -50,12 +50,12 @@ class SecondReading:
         Raises:
             UnavailableError: The broker does not answer.
         """
-        found = self._first_inside(holes)
-        for key, offset in sorted(found.items()):
+        first_inside = self._first_inside(holes)
+        for key, offset in sorted(first_inside.items()):
             log.warning("partition.hole_refused", partition=str(key), first=holes[key][0].start, broker_has=offset)
-        for key in sorted(holes.keys() - found.keys()):
-            self._say_accepted(key, holes[key])
-        return frozenset(found)
+        for key in sorted(holes.keys() - first_inside.keys()):
+            self._log_accepted(key, holes[key])
+        return frozenset(first_inside)
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -66,29 +66,29 @@ class SecondReading:
         """Return the first offset inside a hole that the broker hands over, or at which its log begins or ends."""
         if self._consumer is None:
             self._consumer = InputConsumer(self._settings, _NOBODY, changes=_SMALL)
-        found: dict[PartitionKey, int] = {}
+        inside: dict[PartitionKey, int] = {}
         left = {key: list(of_key) for key, of_key in holes.items()}
-        deadline = monotonic_seconds() + PATIENCE_SECONDS
+        deadline = monotonic_seconds() + TIMEOUT_SECONDS
         self._consumer.read_from({key: of_key[0].start for key, of_key in left.items()})
         try:
             while left:
                 received = self._consumer.consume(_RECORDS_AT_ONCE, timeout_seconds=0.2)
                 for record in received.records:
                     key = PartitionKey(str(record.topic()), record.partition() or 0)
-                    _pass(left, found, key, record.offset() or 0)
+                    _pass(left, inside, key, record.offset() or 0)
                 for key in received.cut & left.keys():
-                    found[key] = left.pop(key)[0].start
+                    inside[key] = left.pop(key)[0].start
                 for key, end in received.ends.items():
-                    _pass(left, found, key, end)
+                    _pass(left, inside, key, end)
                     if key in left:  # it ends before the hole does
-                        found[key] = left.pop(key)[0].start
+                        inside[key] = left.pop(key)[0].start
                 if left and monotonic_seconds() > deadline:
                     raise unavailable(self._settings, f"reading {min(left)} again", "no answer in time")
         finally:
             self._consumer.read_from({})
-        return found
+        return inside
 
-    def _say_accepted(self, key: PartitionKey, holes: Sequence[Hole]) -> None:
+    def _log_accepted(self, key: PartitionKey, holes: Sequence[Hole]) -> None:
         # A topic of transactions has one after each: a line a minute says how many.
         now = monotonic_seconds()
         self._unlogged[key] = self._unlogged.get(key, 0) + sum(hole.stop - hole.start for hole in holes)
@@ -111,7 +111,9 @@ class SecondReading:
         return self._reasons[topic]
 
 
-def _pass(left: dict[PartitionKey, list[Hole]], found: dict[PartitionKey, int], key: PartitionKey, offset: int) -> None:
+def _pass(
+    left: dict[PartitionKey, list[Hole]], inside: dict[PartitionKey, int], key: PartitionKey, offset: int
+) -> None:
     """The second reading of *key* came to *offset*: holes before it are explained, one around it is refused."""
     holes = left.get(key)
     if holes is None:
@@ -121,5 +123,5 @@ def _pass(left: dict[PartitionKey, list[Hole]], found: dict[PartitionKey, int], 
     if not holes:
         del left[key]
     elif holes[0].start <= offset:
-        found[key] = offset
+        inside[key] = offset
         del left[key]

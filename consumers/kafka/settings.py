@@ -15,7 +15,7 @@ QUEUED_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebalance:
-    """Who is told when partitions come and go; called inside `consume`."""
+    """What is called, inside `consume`, when partitions come and go."""
 
     assigned: Callable[[Sequence[PartitionKey]], None]
     revoked: Callable[[Sequence[PartitionKey]], None]
@@ -34,7 +34,7 @@ class TopicPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundTopic:
-    """A topic as the broker describes it; *topic_id* is empty where the broker cannot tell."""
+    """A topic as the broker describes it; *topic_id* is empty where the broker knows none."""
 
     name: str
     topic_id: str
@@ -52,7 +52,7 @@ def unavailable(settings: Settings, doing: str, cause: object) -> UnavailableErr
 
 def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
     """Return what every client of this installation is configured with."""
-    found: dict[str, str | int | float | bool | None] = {
+    values: dict[str, str | int | float | bool | None] = {
         "bootstrap.servers": settings.kafka_bootstrap,
         "security.protocol": settings.kafka_security_protocol,
         "sasl.mechanism": settings.kafka_sasl_mechanism,
@@ -61,7 +61,7 @@ def client_settings(settings: Settings) -> dict[str, str | int | float | bool]:
         "client.id": "driftline",
         "log_level": 2,  # at 3 a broker that is away gives hundreds of lines; our own errors say it once
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]:
@@ -71,7 +71,7 @@ def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "error",  # a position out of range is said, never silently replaced
+        "auto.offset.reset": "error",  # a position out of range is reported, never silently replaced
         "max.poll.interval.ms": settings.max_poll_interval_ms,
         "fetch.min.bytes": 1,
         "fetch.wait.max.ms": 100,
@@ -85,7 +85,7 @@ def consumer_settings(settings: Settings) -> dict[str, str | int | float | bool]
         "statistics.interval.ms": 5000,  # says how long brokers have been silent
     }
     if settings.kafka_group_protocol is GroupProtocol.CONSUMER:
-        chosen["group.protocol"] = "consumer"  # the broker owns time-outs and assignment
+        chosen["group.protocol"] = "consumer"  # the broker owns timeouts and assignment
     else:
         chosen["session.timeout.ms"] = settings.session_timeout_ms
         chosen["heartbeat.interval.ms"] = max(1, min(3000, settings.session_timeout_ms // 3))

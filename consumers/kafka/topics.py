@@ -27,8 +27,8 @@ def require_topics(settings: Settings) -> None:
     """
     inputs = (settings.predictions_topics, settings.truths_topics, settings.deployments_topics)
     wanted = [*(name for names in inputs for name in names), settings.wakeups_topic]
-    found = describe_topics(settings, wanted)
-    if missing := [name for name in wanted if name not in found]:
+    described = describe_topics(settings, wanted)
+    if missing := [name for name in wanted if name not in described]:
         raise UnavailableError(
             f"Kafka at {settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
             "Run `driftline topics create`, or correct the topics in the settings.",
@@ -63,7 +63,7 @@ def alter_command(topic: str) -> str:
 
 
 class TimestampTypes:
-    """Asks the broker now and then; a topic that is altered meanwhile is noticed."""
+    """Who dates the records of the topics, asked of the broker now and then: topics are altered."""
 
     def __init__(self, engine: sa.Engine, cluster: Cluster, topics: Collection[str]) -> None:
         self._engine = engine
@@ -76,11 +76,11 @@ class TimestampTypes:
     def notices(self) -> tuple[str, ...]:
         """What the operator should know of topics whose producers date the records."""
         return tuple(
-            create_time_notice(topic) for topic, found in self._known.items() if found is TimestampType.CREATE_TIME
+            create_time_notice(topic) for topic, kind in self._known.items() if kind is TimestampType.CREATE_TIME
         )
 
     def tend(self) -> None:
-        """Ask when it is time; rows of partitions found since then are told too.
+        """Ask when it is time, and store the answer, for partitions made since then too.
 
         Raises:
             UnavailableError: Postgres does not answer; a broker that does not answer leaves the types unknown.
@@ -88,16 +88,16 @@ class TimestampTypes:
         now = monotonic_seconds()
         if self._asked_at is not None and now - self._asked_at < ASK_SECONDS:
             return
-        found = self._cluster.timestamp_types(self._topics)
+        types = self._cluster.timestamp_types(self._topics)
         with named_outage(self._engine, "storing timestamp types"), self._engine.begin() as connection:
-            write_timestamp_types(connection, found)
-        for topic, kind in found.items():
+            write_timestamp_types(connection, types)
+        for topic, kind in types.items():
             if kind is not self._known.get(topic, TimestampType.UNKNOWN):
-                self._say(topic, kind)
-        self._known, self._asked_at = found, now
+                self._log(topic, kind)
+        self._known, self._asked_at = types, now
 
-    def _say(self, topic: str, kind: TimestampType) -> None:
+    def _log(self, topic: str, kind: TimestampType) -> None:
         if kind is TimestampType.CREATE_TIME:
-            log.warning("topic.create_time", topic=topic, notice=create_time_notice(topic))
+            log.warning("topic.dated_by_producers", topic=topic, notice=create_time_notice(topic))
         elif topic in self._known:
             log.info("topic.timestamp_type_changed", topic=topic, timestamp_type=kind.value)

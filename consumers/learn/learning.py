@@ -52,7 +52,7 @@ class Census:
     """What became of the records that were read.
 
     Attributes:
-        found: Events of the model in the stretch of time, by version, repeated ones too.
+        versions: Events of the model in the stretch of time, by version, repeated ones too.
         other_models: Events of others, by model.
         other_times: Events of the model before or after.
         refused: Records that are no prediction event, or from the future; with the first one's sentence.
@@ -61,7 +61,7 @@ class Census:
     """
 
     read: int = 0
-    found: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
     other_models: dict[str, int] = field(default_factory=dict)
     other_times: int = 0
     refused: int = 0
@@ -152,7 +152,7 @@ def _read_all(log: TopicLog, reading: "_Reading", settings: Settings, on_progres
 
 
 class _Reading:
-    """Looks at every record once."""
+    """One pass over the records: what becomes of each, and the sample."""
 
     def __init__(self, settings: Settings, request: LearnRequest, start: int | None) -> None:
         self.start = start
@@ -161,12 +161,12 @@ class _Reading:
         self._settings = settings
         self._request = request
         self._newest: dict[PartitionKey, int] = {}
-        self._patience = (settings.allowed_lateness_seconds + settings.disorder_seconds) * 1000
+        self._lateness = (settings.allowed_lateness_seconds + settings.disorder_seconds) * 1000
 
     def is_past(self, key: PartitionKey) -> bool:
         """Return whether all that is still wanted of this partition would be late."""
         end, newest = self._request.end, self._newest.get(key)
-        return end is not None and newest is not None and newest >= end + self._patience
+        return end is not None and newest is not None and newest >= end + self._lateness
 
     def take(self, messages: list[Message]) -> None:
         """Count *messages* and offer what is wanted of them to the sample."""
@@ -208,7 +208,7 @@ class _Reading:
         if (self.start is not None and head.at < self.start) or (request.end is not None and head.at >= request.end):
             census.other_times += 1
             return False
-        census.found[head.version] = census.found.get(head.version, 0) + 1
+        census.versions[head.version] = census.versions.get(head.version, 0) + 1
         return request.version is None or head.version == request.version
 
 

@@ -1,4 +1,4 @@
-"""What the events of a model say of its columns, before there is a spec."""
+"""A spec guessed from a model's events: names and kinds of its columns, the parts of its predictions, its task."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,12 +75,12 @@ def _problems(seen: _Seen) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _see_features(seen: _Seen, found: object) -> None:
-    if isinstance(found, list):
+def _see_features(seen: _Seen, features: object) -> None:
+    if isinstance(features, list):
         seen.arrays += 1
-    if not isinstance(found, Mapping):
+    if not isinstance(features, Mapping):
         return
-    for name, value in found.items():
+    for name, value in features.items():
         kinds = seen.features.setdefault(name, set())
         if isinstance(value, str | bool):
             kinds.add(ColumnKind.CATEGORICAL)
@@ -88,22 +88,23 @@ def _see_features(seen: _Seen, found: object) -> None:
             kinds.add(ColumnKind.NUMERIC)
 
 
-def _see_prediction(seen: _Seen, found: Any) -> None:
-    if isinstance(found, Mapping):
-        outputs = found.get("outputs")
+def _see_prediction(seen: _Seen, prediction: Any) -> None:
+    label = prediction
+    if isinstance(prediction, Mapping):
+        outputs = prediction.get("outputs")
         if isinstance(outputs, Mapping):
             _see_prediction(seen, outputs.get("default"))
             return
-        seen.scores |= _is_number(found.get("score")) or isinstance(found.get("scores"), Mapping)
-        seen.values |= _is_number(found.get("value"))
-        found = found.get("label")
-        if _is_number(found):
-            found = str(found)
-    if isinstance(found, str | bool):
+        seen.scores |= _is_number(prediction.get("score")) or isinstance(prediction.get("scores"), Mapping)
+        seen.values |= _is_number(prediction.get("value"))
+        label = prediction.get("label")
+        if _is_number(label):
+            label = str(label)
+    if isinstance(label, str | bool):
         if len(seen.labels) <= 2:  # more than two is all that matters
-            seen.labels.add(str(found))
-    elif _is_number(found):
-        seen.bare.append(float(found))
+            seen.labels.add(str(label))
+    elif _is_number(label):
+        seen.bare.append(float(label))
 
 
 def _is_number(value: object) -> bool:

@@ -13,7 +13,7 @@ from monitor.types import PartitionKey
 
 RECORDS_AT_ONCE = 5000
 WAIT_SECONDS = 0.5
-PATIENCE_SECONDS = 30.0
+SILENCE_SECONDS = 30.0
 TAIL_RECORDS = 20  # of each partition; behind the last record may be markers of transactions
 _NOBODY = Rebalance(assigned=lambda _: None, revoked=lambda _: None, lost=lambda _: None)
 
@@ -46,13 +46,13 @@ class TopicLog:
         Raises:
             UnavailableError: The broker does not answer, or a topic is missing.
         """
-        found = {}
+        stretches = {}
         for key in self._partitions():
             low, high = self._consumer.watermarks(key)
             start = low if since is None else self._consumer.offset_since(key, since)
             if start is not None and start < high:
-                found[key] = Stretch(max(start, low), high)
-        return found
+                stretches[key] = Stretch(max(start, low), high)
+        return stretches
 
     def tails(self) -> dict[PartitionKey, Stretch]:
         """Return the last few records of each partition; errors as of `stretches`."""
@@ -75,13 +75,13 @@ class TopicLog:
         """
         left = dict(stretches)
         self._consumer.read_from({key: stretch.start for key, stretch in left.items()})
-        self._consumer.resume(list(left))  # whoever was paused in an earlier reading still is
-        heard, complaints = monotonic_seconds(), "no records came"
+        self._consumer.resume(list(left))  # one that was paused in an earlier reading still is
+        answered_at, complaints = monotonic_seconds(), "no records came"
         while left:
             received = self._consumer.consume(RECORDS_AT_ONCE, timeout_seconds=WAIT_SECONDS)
             if received.records or received.ends:
-                heard = monotonic_seconds()
-            elif monotonic_seconds() - heard > PATIENCE_SECONDS:
+                answered_at = monotonic_seconds()
+            elif monotonic_seconds() - answered_at > SILENCE_SECONDS:
                 raise unavailable(self._settings, f"reading {', '.join(self._topics)}", complaints)
             complaints = "; ".join(received.complaints) or complaints
             for key in received.cut:
@@ -103,10 +103,10 @@ class TopicLog:
                 left.pop(key, None)
 
     def _partitions(self) -> list[PartitionKey]:
-        found = Cluster(self._settings).topics(self._topics)
-        if missing := [name for name in self._topics if name not in found]:
+        described = Cluster(self._settings).topics(self._topics)
+        if missing := [name for name in self._topics if name not in described]:
             raise UnavailableError(
                 f"Kafka at {self._settings.kafka_bootstrap} has no topic {', '.join(missing)}.\n"
                 "Name the one with the predictions with --topic, or correct DRIFTLINE_PREDICTIONS_TOPICS."
             )
-        return [PartitionKey(name, number) for name in self._topics for number in range(found[name].partitions)]
+        return [PartitionKey(name, number) for name in self._topics for number in range(described[name].partitions)]

@@ -10,7 +10,8 @@ from driftline.cli.output import AsJson, print_json
 from driftline.cli.rewind import rewind
 from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings
-from monitor.store.offsets import ResumeAt, account_for, list_offsets, paused_partitions, resume_partition
+from monitor.store.offsets import list_offsets
+from monitor.store.partition_repairs import ResumeAt, account_for, paused_partitions, resume_partition
 from monitor.types import PartitionKey
 
 app = typer.Typer(no_args_is_help=True, help="Show input partitions, let a stopped one go on, or set one back.")

@@ -168,5 +168,5 @@ def require_generation(connection: sa.Connection, expected: int) -> None:
     Raises:
         ConfigurationChanged: It is another by now.
     """
-    if (found := read_generation(connection)) != expected:
-        raise ConfigurationChanged(f"configuration: counted under generation {expected}, found {found}")
+    if (in_force := read_generation(connection)) != expected:
+        raise ConfigurationChanged(f"configuration: counted under generation {expected}, found {in_force}")

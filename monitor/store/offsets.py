@@ -1,30 +1,20 @@
-"""Where each partition stands: one row per partition, moved only by compare-and-set."""
+"""Offsets of the input partitions, a row each: claimed by epoch, moved only by compare-and-set, kept alive by beats."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.errors import DriftlineError, OffsetFenced, RecordsUnaccounted
-from monitor.store.model_intake import forget_intake
-from monitor.store.schema import dedup, input_offset
+from monitor.errors import OffsetFenced, RecordsUnaccounted
+from monitor.store.model_intake import UNTIL_END
+from monitor.store.schema import input_offset
 from monitor.store.topics import incarnation_of
 from monitor.types import PartitionKey, StartAt, TimestampType, TopicRole
 
-_FROM_BEGINNING = -2  # Kafka's own marks for "not a number yet"; the next claim puts the number in
-_FROM_END = -1
-_UNTIL_END = -1
+FROM_BEGINNING = -2  # Kafka's own marks for "not a number yet"; the next claim puts the number in
+FROM_END = -1
 _NOW = sa.func.clock_timestamp()
-
-
-class ResumeAt(StrEnum):
-    """Where a stopped partition goes on."""
-
-    STORED = "stored"
-    EARLIEST = "earliest"
-    LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +65,7 @@ class StoredOffset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerPartition:
-    """What the broker says of one partition: topic id (empty: it has none to tell), first and end offset."""
+    """What the broker says of one partition: topic id (empty: it has none), first and end offset."""
 
     key: PartitionKey
     role: TopicRole
@@ -100,17 +90,17 @@ class PartitionMove:
     confirmed_event_time: int | None = None
 
 
-def discover_partition(connection: sa.Connection, found: BrokerPartition, *, start_at: StartAt) -> None:
+def discover_partition(connection: sa.Connection, at_broker: BrokerPartition, *, start_at: StartAt) -> None:
     """Insert the partition's row by the start policy unless there is one."""
-    position = found.low if start_at is StartAt.EARLIEST else found.high
+    position = at_broker.low if start_at is StartAt.EARLIEST else at_broker.high
     connection.execute(
         insert(input_offset)
         .values(
-            topic=found.key.topic,
-            partition=found.key.partition,
-            role=found.role.value,
-            topic_id=found.topic_id,
-            incarnation=incarnation_of(connection, found.key.topic, found.topic_id) if found.topic_id else 0,
+            topic=at_broker.key.topic,
+            partition=at_broker.key.partition,
+            role=at_broker.role.value,
+            topic_id=at_broker.topic_id,
+            incarnation=_incarnation(connection, at_broker, otherwise=0),
             first_offset=position,
             next_offset=position,
         )
@@ -120,69 +110,73 @@ def discover_partition(connection: sa.Connection, found: BrokerPartition, *, sta
 
 def claim_partition(
     connection: sa.Connection,
-    found: BrokerPartition,
+    at_broker: BrokerPartition,
     *,
     start_at: StartAt,
     look_again: Callable[[], BrokerPartition] | None = None,
 ) -> StoredOffset:
-    """Take the partition over: epoch + 1, so that whoever held it before is fenced.
+    """Take the partition over: epoch + 1, so that the worker that held it before is fenced.
 
-    A partition that cannot go on without a human's word (stopped, recreated, or cut by retention) is not taken; it
+    A partition that cannot go on without a human's word (stopped, recreated, or cut by retention) is not claimed; it
     comes back with its `paused_reason`.
 
     Args:
-        found: What the broker said before the row was locked; whoever held the partition may have moved on since.
-        look_again: Asks the broker once more, while the row is locked, before *found* stops the partition.
+        at_broker: As of before the row was locked; the worker that held the partition may have moved on since.
+        look_again: Asks the broker once more, while the row is locked, before *at_broker* stops the partition.
 
     Raises:
         sqlalchemy.exc.OperationalError: Its row is locked for over two seconds, as by a worker frozen in its flush.
     """
     connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
-    discover_partition(connection, found, start_at=start_at)
-    row = _row(connection, found.key, lock=True)
+    discover_partition(connection, at_broker, start_at=start_at)
+    row = _row(connection, at_broker.key, lock=True)
     if row.paused_reason is not None:
         return row
-    if look_again is not None and _cannot_go_on(row, found, _position(row, found)):
-        found = look_again()
-    position = _position(row, found)
-    if reason := _cannot_go_on(row, found, position):
-        pause_partition(connection, found.key, reason=reason)
-        return _row(connection, found.key)
+    if look_again is not None and _cannot_go_on(row, at_broker, _position(row, at_broker)):
+        at_broker = look_again()
+    position = _position(row, at_broker)
+    if reason := _cannot_go_on(row, at_broker, position):
+        pause_partition(connection, at_broker.key, reason=reason)
+        return _row(connection, at_broker.key)
     connection.execute(
         sa.update(input_offset)
-        .where(_is(found.key))
+        .where(is_partition(at_broker.key))
         .values(
             epoch=input_offset.c.epoch + 1,
             next_offset=position,
             first_offset=sa.func.coalesce(
                 input_offset.c.first_offset, position - input_offset.c.records - input_offset.c.skipped
             ),
-            topic_id=found.topic_id or row.topic_id,
-            incarnation=incarnation_of(connection, found.key.topic, found.topic_id)
-            if found.topic_id
-            else row.incarnation,
-            forgiven_until=found.high if row.forgiven_until == _UNTIL_END else row.forgiven_until,
+            topic_id=at_broker.topic_id or row.topic_id,
+            incarnation=_incarnation(connection, at_broker, otherwise=row.incarnation),
+            forgiven_until=at_broker.high if row.forgiven_until == UNTIL_END else row.forgiven_until,
             heartbeat_at=_NOW,
             caught_up_at=None,
         )
     )
-    return _row(connection, found.key)
+    return _row(connection, at_broker.key)
 
 
-def _position(row: StoredOffset, found: BrokerPartition) -> int:
-    return {_FROM_BEGINNING: found.low, _FROM_END: found.high}.get(row.next_offset, row.next_offset)
+def _incarnation(connection: sa.Connection, at_broker: BrokerPartition, *, otherwise: int) -> int:
+    if not at_broker.topic_id:
+        return otherwise
+    return incarnation_of(connection, at_broker.key.topic, at_broker.topic_id)
 
 
-def _cannot_go_on(row: StoredOffset, found: BrokerPartition, position: int) -> str | None:
-    if row.topic_id and found.topic_id and row.topic_id != found.topic_id:
+def _position(row: StoredOffset, at_broker: BrokerPartition) -> int:
+    return {FROM_BEGINNING: at_broker.low, FROM_END: at_broker.high}.get(row.next_offset, row.next_offset)
+
+
+def _cannot_go_on(row: StoredOffset, at_broker: BrokerPartition, position: int) -> str | None:
+    if row.topic_id and at_broker.topic_id and row.topic_id != at_broker.topic_id:
         return (
-            f"topic recreated: expected topic id {row.topic_id}, found {found.topic_id};"
+            f"topic recreated: expected topic id {row.topic_id}, found {at_broker.topic_id};"
             f" the old one is counted up to offset {row.next_offset}, nothing of the new one"
         )
-    if position < found.low:
-        return f"retention passed us: expected offset {position}, found {found.low} as the first one left"
-    if position > found.high:
-        return f"log is shorter than we read: expected offset {position}, found {found.high} as its end"
+    if position < at_broker.low:
+        return f"retention passed us: expected offset {position}, found {at_broker.low} as the first one left"
+    if position > at_broker.high:
+        return f"log is shorter than we read: expected offset {position}, found {at_broker.high} as its end"
     return None
 
 
@@ -216,7 +210,9 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
     }
     moved = connection.execute(
         sa.update(input_offset)
-        .where(_is(move.key), input_offset.c.next_offset == move.first_offset, input_offset.c.epoch == move.epoch)
+        .where(
+            is_partition(move.key), input_offset.c.next_offset == move.first_offset, input_offset.c.epoch == move.epoch
+        )
         .values(
             next_offset=move.next_offset,
             max_event_time=move.max_event_time,
@@ -295,87 +291,18 @@ def pause_partition(connection: sa.Connection, key: PartitionKey, *, reason: str
     """Stop the partition until `resume_partition`; with *epoch* only if still ours. Return whether it stopped."""
     mine = sa.true() if epoch is None else input_offset.c.epoch == epoch
     stopped = connection.execute(
-        sa.update(input_offset).where(_is(key), mine).values(paused_reason=reason, caught_up_at=None)
+        sa.update(input_offset).where(is_partition(key), mine).values(paused_reason=reason, caught_up_at=None)
     )
     return stopped.rowcount == 1
 
 
-def paused_partitions(connection: sa.Connection) -> dict[PartitionKey, str]:
-    """Return the reason of every stopped partition."""
-    rows = connection.execute(
-        sa.select(input_offset.c.topic, input_offset.c.partition, input_offset.c.paused_reason).where(
-            input_offset.c.paused_reason.is_not(None)
-        )
-    )
-    return {PartitionKey(topic, partition): reason for topic, partition, reason in rows}
-
-
-def unaccounted_partitions(connection: sa.Connection) -> dict[PartitionKey, int]:
-    """Return the partitions whose records do not add up to the offsets passed, and by how many (see `StoredOffset`)."""
-    missing = input_offset.c.next_offset - input_offset.c.first_offset - input_offset.c.records - input_offset.c.skipped
-    rows = connection.execute(
-        sa.select(input_offset.c.topic, input_offset.c.partition, missing).where(
-            missing != 0, input_offset.c.next_offset >= 0
-        )
-    )
-    return {PartitionKey(topic, partition): count for topic, partition, count in rows}
-
-
-def account_for(connection: sa.Connection, key: PartitionKey) -> int:
-    """Write the offsets that the records of *key* do not add up to as explained holes; return how many there were.
-
-    Raises:
-        DriftlineError: No such partition, or its records add up.
-    """
-    row = connection.execute(sa.select(input_offset).where(_is(key)).with_for_update()).one_or_none()
-    missing = 0 if row is None else _stored(row).unaccounted
-    if missing == 0:
-        listed = ", ".join(map(str, sorted(unaccounted_partitions(connection)))) or "none"
-        raise DriftlineError(f"{key}: expected a partition whose records do not add up; there are: {listed}")
-    connection.execute(sa.update(input_offset).where(_is(key)).values(skipped=input_offset.c.skipped + missing))
-    return missing
-
-
-def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
-    """Let a stopped partition go on; the worker that holds it notices within seconds.
-
-    Bad records that are in the topic by then no longer stop it: they become dead letters. `STORED` goes on at the
-    stored offset (and takes a recreated topic for the old one); `EARLIEST` and `LATEST` start anew at an end of
-    the log, without memory of identities and event times.
-
-    Raises:
-        DriftlineError: No such partition, or it is not stopped.
-    """
-    key = PartitionKey(topic, partition)
-    ends = {ResumeAt.EARLIEST: _FROM_BEGINNING, ResumeAt.LATEST: _FROM_END}
-    anew = {"next_offset": ends[at]} if at in ends else {}
-    if anew:
-        connection.execute(sa.delete(dedup).where(dedup.c.topic == topic, dedup.c.partition == partition))
-        forget_intake(connection, key)
-    resumed = connection.execute(
-        sa.update(input_offset)
-        .where(_is(key), input_offset.c.paused_reason.is_not(None))
-        .values(
-            paused_reason=None,
-            topic_id="",
-            recent_bad=None,
-            forgiven_until=_UNTIL_END,
-            epoch=input_offset.c.epoch + 1,
-            **anew,
-            **({"max_event_time": None, "confirmed_event_time": None, "first_offset": None} if anew else {}),
-        )
-    )
-    if resumed.rowcount != 1:
-        stopped = ", ".join(map(str, sorted(paused_partitions(connection)))) or "none"
-        raise DriftlineError(f"{key}: expected a stopped partition; stopped are: {stopped}")
-
-
-def _is(key: PartitionKey) -> sa.ColumnElement[bool]:
+def is_partition(key: PartitionKey) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is the partition's."""
     return sa.and_(input_offset.c.topic == key.topic, input_offset.c.partition == key.partition)
 
 
 def _row(connection: sa.Connection, key: PartitionKey, *, lock: bool = False) -> StoredOffset:
-    wanted = sa.select(input_offset).where(_is(key))
+    wanted = sa.select(input_offset).where(is_partition(key))
     return _stored(connection.execute(wanted.with_for_update() if lock else wanted).one())
 
 

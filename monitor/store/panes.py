@@ -110,8 +110,8 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
 
 def series_began(connection: sa.Connection, series_ids: Sequence[int]) -> dict[int, int]:
     """Return for each series with rows the moment (ms) from which it is complete."""
-    found = first_stretches(connection, [SearchFrom(series, -1) for series in series_ids])
-    return {search.series_id: filled_from(stretch.start) for search, stretch in found.items()}
+    stretches = first_stretches(connection, [SearchFrom(series, -1) for series in series_ids])
+    return {search.series_id: filled_from(stretch.start) for search, stretch in stretches.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Series: one per (model, version, segment) that was ever counted, where it has panes, how many events come in."""
+"""Series, one per (model, version, segment) that was ever counted: their ids, the hours they have panes in, traffic."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WINDOWS = 200
 
 def ensure_series(connection: sa.Connection, keys: set[SeriesKey]) -> dict[SeriesKey, int]:
     """Return the id of each of *keys*, inserting those that are new."""
-    found: dict[SeriesKey, int] = {}
+    ids: dict[SeriesKey, int] = {}
     ordered = sorted(keys)
     for start in range(0, len(ordered), AT_ONCE):
         rows = _as_rows(ordered[start : start + AT_ONCE])
@@ -24,8 +24,8 @@ def ensure_series(connection: sa.Connection, keys: set[SeriesKey]) -> dict[Serie
         connection.execute(insert(series).from_select(_NAMES, new).on_conflict_do_nothing())
         same = sa.and_(*(series.c[name] == rows.c[name] for name in _NAMES))
         wanted = sa.select(series.c.id, *(series.c[name] for name in _NAMES)).select_from(rows.join(series, same))
-        found |= {SeriesKey(*key): series_id for series_id, *key in connection.execute(wanted)}
-    return found
+        ids |= {SeriesKey(*key): series_id for series_id, *key in connection.execute(wanted)}
+    return ids
 
 
 _NAMES = ("model_id", "version", "segment_tag", "segment_value")
@@ -145,5 +145,5 @@ def recent_events_per_minute(connection: sa.Connection, model_id: int) -> float 
     )
     pace = sa.func.avg(newest.c.events * 1.0 / newest.c.length).label("pace")
     query = sa.select(pace).where(newest.c.age <= WINDOWS).group_by(newest.c.series_id).order_by(sa.desc(pace)).limit(1)
-    found = connection.execute(query).scalar()
-    return None if found is None else float(found)
+    fastest = connection.execute(query).scalar()
+    return None if fastest is None else float(fastest)

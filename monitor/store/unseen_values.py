@@ -1,4 +1,4 @@
-"""Which values the unseen slots held: appended by each flush, merged by maintain, read where incidents are told.
+"""Which values the unseen slots held: appended by each flush, merged by maintain, read for the text of incidents.
 
 Nothing is decided by them. A row is never updated by a flush, so nothing is contended, as with panes; the summaries
 add up exactly in their totals and within `frequent_values`' bound in their counts, in any order.
@@ -89,7 +89,7 @@ def unseen_values(
     parts: dict[str, list[FrequentValues]] = {}
     for row in connection.execute(query):
         parts.setdefault(row.column_name, []).append(_values(row.counts, row.other))
-    return {column: merged_values(found, capacity=VALUES_NAMED) for column, found in sorted(parts.items())}
+    return {column: merged_values(values, capacity=VALUES_NAMED) for column, values in sorted(parts.items())}
 
 
 def _merge(connection: sa.Connection, series_id: int, column: str, hour: int) -> int:
@@ -106,7 +106,7 @@ def _merge(connection: sa.Connection, series_id: int, column: str, hour: int) ->
     rows = connection.execute(query).all()
     if all(row.merged for row in rows):
         return 0
-    found = merged_values((_values(row.counts, row.other) for row in rows), capacity=VALUES_NAMED)
+    merged = merged_values((_values(row.counts, row.other) for row in rows), capacity=VALUES_NAMED)
     ids = [row.id for row in rows]
     connection.execute(sa.delete(unseen_value).where(unseen_value.c.id == sa.func.any(ids)))
     connection.execute(
@@ -114,8 +114,8 @@ def _merge(connection: sa.Connection, series_id: int, column: str, hour: int) ->
             series_id=series_id,
             column_name=column,
             hour=hour,
-            counts=[list(pair) for pair in found.counts],
-            other=found.other,
+            counts=[list(pair) for pair in merged.counts],
+            other=merged.other,
             merged=True,
         )
     )

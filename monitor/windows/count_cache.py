@@ -24,10 +24,10 @@ class CountsCache:
 
     def get(self, ids: RowIds) -> AnyIntegers | None:
         """Return the counts of *ids*, None when they are not kept."""
-        found = self._entries.get(ids)
-        if found is not None:
+        counts = self._entries.get(ids)
+        if counts is not None:
             self._entries.move_to_end(ids)
-        return found
+        return counts
 
     def put(self, ids: RowIds, counts: AnyIntegers) -> None:
         """Keep *counts*; they must not be written to afterwards."""

@@ -7,7 +7,7 @@ from monitor.arrays import AnyIntegers, AnyUnsigned
 from monitor.errors import CorruptPaneError
 
 _TYPES = (np.dtype("<u1"), np.dtype("<u2"), np.dtype("<u4"), np.dtype("<u8"))
-_LIMITS = tuple(int(np.iinfo(each).max) for each in _TYPES)
+_LIMITS = tuple(int(np.iinfo(dtype).max) for dtype in _TYPES)
 _COMPRESSOR = zstandard.ZstdCompressor(level=1, write_content_size=True)
 _DECOMPRESSOR = zstandard.ZstdDecompressor()
 

@@ -164,7 +164,7 @@ class StepRows:
         self._refuse_crossing(start)
         self._refuse_crossing(stop)
         step = step_millis(self._scale)
-        return tuple(found for at in range(start, stop, step) if (found := self._step(at)))
+        return tuple(rows for at in range(start, stop, step) if (rows := self._step(at)))
 
     def _step(self, start: int) -> tuple[PaneRow, ...]:
         if start not in self._steps:

@@ -27,7 +27,7 @@ class WatermarkRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionState:
-    """One partition as its offset row tells; all times in epoch milliseconds.
+    """One partition by its offset row; all times in epoch milliseconds.
 
     Attributes:
         max_event_time: Event time of its newest counted event, None before the first.
@@ -90,8 +90,8 @@ def watermark_of(partitions: Iterable[PartitionState], *, now: int, rules: Water
     if behind.complete_until < _event_time(newest):
         held_by = behind.key
     elif live and not unread and all(_confirmed(partition) >= _event_time(newest) for partition in partitions):
-        heard_at = min(partition.heartbeat_at or 0 for partition in partitions)
-        value = max(value, min(now, heard_at) - rules.idle_timeout - rules.disorder)
+        oldest_heartbeat = min(partition.heartbeat_at or 0 for partition in partitions)
+        value = max(value, min(now, oldest_heartbeat) - rules.idle_timeout - rules.disorder)
     return Watermark(value=value, held_by=held_by, live=live)
 
 

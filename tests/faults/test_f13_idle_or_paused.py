@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
-from monitor.store.offsets import ResumeAt, pause_partition, resume_partition
+from monitor.store.offsets import pause_partition
+from monitor.store.partition_repairs import ResumeAt, resume_partition
 from monitor.store.schema import evaluation
 from monitor.store.topics import read_partitions
 from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole

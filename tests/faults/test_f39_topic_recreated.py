@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from consumers import assignment as claims
 from monitor.maintain import JoinRules, join_truths
 from monitor.performance.verdict import ComparisonRules
-from monitor.store.offsets import ResumeAt, list_offsets, paused_partitions, resume_partition
+from monitor.store.offsets import list_offsets
+from monitor.store.partition_repairs import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth
 from tests.models.credit import START, apply_model, encoded, prediction_event
 from tests.oracle.rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic

@@ -14,15 +14,12 @@ from monitor.store.offsets import (
     BrokerPartition,
     PartitionCounters,
     PartitionMove,
-    ResumeAt,
-    account_for,
     claim_partition,
     move_offset,
     pause_partition,
     read_offset,
-    resume_partition,
-    unaccounted_partitions,
 )
+from monitor.store.partition_repairs import ResumeAt, account_for, resume_partition, unaccounted_partitions
 from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.models.credit import START, apply_credit_model, encoded, prediction_event
 from tests.services.ingest import offsets_of, produce, records, settings_for

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from consumers.worker import run_ingest
 from monitor.health import Health
-from monitor.store.offsets import ResumeAt, resume_partition
+from monitor.store.partition_repairs import ResumeAt, resume_partition
 from tests.models.credit import START, apply_credit_model, apply_model, credit_bodies, encoded, prediction_event
 from tests.oracle.panes import counted_in_database, recount_topics
 from tests.services.ingest import ingesting, offsets_of, produce, records, settings_for

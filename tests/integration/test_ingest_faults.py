@@ -15,8 +15,9 @@ from consumers.telemetry import observe_lag
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.metrics import LAG_RECORDS
-from monitor.store.offsets import BrokerPartition, ResumeAt, claim_partition, paused_partitions, resume_partition
+from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.outage import named_outage
+from monitor.store.partition_repairs import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.fakes.records import fresh_state

@@ -138,7 +138,7 @@ class World:
             row = self._confirmed(number, state.confirmed_event_time)
             caught_up_at = (row.caught_up_at or self.now) if state.at_end else None
             self.rows[number] = replace(row, caught_up_at=caught_up_at, heartbeat_at=self.now)
-            state.said()
+            state.confirmation_written()
         newest = [row.max_event_time for row in self.rows if row.max_event_time is not None]
         for state in self.states:
             if newest and state.confirmation.wants_sample:
@@ -152,7 +152,7 @@ class World:
 
     def look(self) -> None:
         for number, state in enumerate(self.states):
-            state.look(fetched_end=self.fetched[number], now=self.now / SECOND)
+            state.look_at_end(fetched_end=self.fetched[number], now=self.now / SECOND)
 
     def watermark(self) -> int:
         result = watermark_of(self.rows, now=self.now, rules=RULES).value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from confluent_kafka import Consumer, TopicPartition
 
-from monitor.store.offsets import ResumeAt, paused_partitions, resume_partition
+from monitor.store.partition_repairs import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import evaluation, input_offset, outbox, performance_due, truth, truth_inbox
 from tests.soak.installation import Installation
 

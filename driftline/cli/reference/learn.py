@@ -160,8 +160,8 @@ def _require_events(learnt: LearnedEvents, request: LearnRequest, source: str) -
     census = learnt.census
     between = f"from {moment(learnt.start) or 'the first'} to {moment(learnt.end) or 'the last'}"
     said = [f"expected events {between}, found none among {census.read:,} records"]
-    if census.found and request.version is not None:
-        versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.found.items()))
+    if census.versions and request.version is not None:
+        versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.versions.items()))
         said.append(f"--version {request.version}: expected one of {versions}")
     if census.other_times:
         said.append(
@@ -179,14 +179,14 @@ def _require_events(learnt: LearnedEvents, request: LearnRequest, source: str) -
 
 def _notes(learnt: LearnedEvents, request: LearnRequest) -> tuple[str, ...]:
     census, notes = learnt.census, []
-    found = sum(census.found.values()) if request.version is None else census.found[request.version]
+    found = sum(census.versions.values()) if request.version is None else census.versions[request.version]
     if not learnt.whole:
         notes.append(f"a sample of {learnt.table.num_rows:,} of {found:,} events; --rows takes more")
     elif learnt.table.num_rows < found:
         notes.append(f"{found - learnt.table.num_rows:,} events repeat an identity and were left out")
-    if request.version is None and len(census.found) > 1:
-        versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.found.items()))
-        notes.append(f"events of {len(census.found)} versions together: {versions}; --version takes one")
+    if request.version is None and len(census.versions) > 1:
+        versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.versions.items()))
+        notes.append(f"events of {len(census.versions)} versions together: {versions}; --version takes one")
     if census.refused:
         notes.append(f"{census.refused:,} records are no prediction events, the first: {census.first_refusal}")
     return tuple(notes)
@@ -195,4 +195,4 @@ def _notes(learnt: LearnedEvents, request: LearnRequest) -> tuple[str, ...]:
 def _sample_rate(learnt: LearnedEvents) -> float:
     """Return the ledger's rate for the model's whole traffic, of which the table may be a sample."""
     times = learnt.table[TIMESTAMP_COLUMN].to_numpy()
-    return ledger_rate(sum(learnt.census.found.values()), span_millis=int(times.max() - times.min()))
+    return ledger_rate(sum(learnt.census.versions.values()), span_millis=int(times.max() - times.min()))

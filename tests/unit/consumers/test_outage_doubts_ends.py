@@ -24,10 +24,10 @@ def test_what_was_sampled_before_an_outage_is_not_confirmed_by_an_end_of_before_
         worker = IngestWorker(settings, engine, health=Health(), timings=Timings())
         worker._claims.states[state.key] = state
         state.confirmation.sample(60_000, now=100)
-        state.look(fetched_end=0, now=106)
+        state.look_at_end(fetched_end=0, now=106)
         assert (state.at_end, state.confirmed_event_time) == (True, 60_000)
         worker._away(UnavailableError("Postgres does not answer", service=Service.POSTGRES))
-        state.look(fetched_end=0, now=120)
+        state.look_at_end(fetched_end=0, now=120)
     finally:
         engine.dispose()
     assert (state.at_end, state.confirmed_event_time) == (True, None)

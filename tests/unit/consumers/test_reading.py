@@ -27,9 +27,9 @@ class FakeClaims:
         self.states: dict[PartitionKey, PartitionState] = {KEY: state}
         self.again: list[tuple[PartitionKey, int]] = []
 
-    def read_again(self, key: PartitionKey, *, found: int) -> None:
+    def read_again(self, key: PartitionKey, *, received: int) -> None:
         self.states[key].halt()
-        self.again.append((key, found))
+        self.again.append((key, received))
 
 
 class FakeBroker:
