@@ -19,7 +19,8 @@ from monitor.store.engine import make_engine
 from monitor.store.migrate import upgrade
 from monitor.store.schema import input_offset, pane
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from tests.services.postgres import PostgresServer
 

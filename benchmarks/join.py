@@ -20,8 +20,8 @@ from monitor.store.configuration import Configuration, load_configuration
 from monitor.store.engine import make_engine
 from monitor.store.ledger import ensure_weeks
 from monitor.store.migrate import upgrade
-from monitor.store.time_partitions import WEEK_MILLIS, week_start
-from monitor.types import MINUTE_MILLIS
+from monitor.store.time_partitions import week_start
+from monitor.units import MINUTE_MILLIS, WEEK_MILLIS
 from tests.models.counted import apply_counted_model
 from tests.services.postgres import PostgresServer
 

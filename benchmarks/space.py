@@ -25,8 +25,9 @@ from monitor.store.engine import make_engine
 from monitor.store.migrate import upgrade
 from monitor.store.schema import input_offset, pane
 from monitor.store.series import ensure_series
-from monitor.store.time_partitions import WEEK_MILLIS, pack_week, time_partitions, week_start
-from monitor.types import MINUTE_MILLIS, SeriesKey
+from monitor.store.time_partitions import pack_week, time_partitions, week_start
+from monitor.types import SeriesKey
+from monitor.units import MINUTE_MILLIS, WEEK_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import watermark_rules
 from tests.services.postgres import PostgresServer

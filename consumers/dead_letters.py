@@ -12,7 +12,8 @@ from monitor.clock import now_millis
 from monitor.settings import Settings, UnknownModel
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.refused_counts import NAMES_LISTED, NO_NAME, OTHER_NAMES, KeptBytes, RefusedKey
-from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey, PartitionKey
+from monitor.types import DeadLetterReason, ModelKey, PartitionKey
+from monitor.units import HOUR_MILLIS
 
 JSON_TYPE = "application/json"
 

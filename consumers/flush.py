@@ -21,6 +21,7 @@ from monitor.store.series import ensure_series
 from monitor.store.time_partitions import week_start
 from monitor.store.unseen_values import UnseenDelta
 from monitor.types import SeriesKey, TopicRole
+from monitor.units import DAY_MILLIS
 
 FOREIGN_KEY_VIOLATION = "23503"
 
@@ -199,4 +200,4 @@ def _marks(pending: Pending, known: Mapping[SeriesKey, int]) -> tuple[NewMark, .
 def _extremes(block: SampledPredictions) -> Iterable[int]:
     # every event time only when the block spans more than two weeks' starts
     low, high = min(block.event_times), max(block.event_times)
-    return block.event_times if high - low > 6 * 86_400_000 else (low, high)
+    return block.event_times if high - low > 6 * DAY_MILLIS else (low, high)

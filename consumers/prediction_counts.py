@@ -19,7 +19,8 @@ from monitor.arrays import Indices, Int64s, Mask, UInt64s
 from monitor.reference.layout import canonical_category
 from monitor.spec.model import ModelSpec, SegmentSpec, Task
 from monitor.store.configuration import AppliedModel
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, SeriesKey
+from monitor.types import ALL_SEGMENT, SeriesKey
+from monitor.units import MINUTE_MILLIS
 
 OTHER = "other"
 

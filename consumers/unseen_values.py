@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from monitor.reference.layout import canonical_category
 from monitor.stats.heavy_hitters import FrequentValues, frequent_values
 from monitor.store.unseen_values import VALUES_NAMED
-from monitor.types import HOUR_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import HOUR_MILLIS
 
 LONGEST_VALUE = 100
 ROOM = 1000

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from consumers.identities import distinct
 from monitor.clock import monotonic_seconds
 from monitor.store.model_versions import PlacedVersions, VersionClaims
-from monitor.types import HOUR_MILLIS, OTHER_VERSIONS
+from monitor.types import OTHER_VERSIONS
+from monitor.units import HOUR_MILLIS
 
 ASK_AGAIN_SECONDS = 60.0  # a full model is asked this often whether a version retired meanwhile
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-MINUTE_MILLIS = 60_000
-HOUR_MILLIS = 60 * MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
+
 ALL_SEGMENT = ""
 DEFAULT_NAMESPACE = "default"
 OTHER_VERSIONS = "other"  # the version under which those are counted that found no place of their own

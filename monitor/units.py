@@ -1,10 +1,15 @@
-"""Durations as people write them (`90s`, `10m`, `24h`, `7d`), and which unit a whole number of event time is in."""
+"""Units of time, durations as people write them (`90s`, `10m`, `24h`), and which unit a number of event time is in."""
 
 import re
 from datetime import timedelta
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+MINUTE_MILLIS = 60_000
+HOUR_MILLIS = 60 * MINUTE_MILLIS
+DAY_MILLIS = 24 * HOUR_MILLIS
+WEEK_MILLIS = 7 * DAY_MILLIS
+HOUR_MINUTES = 60
+DAY_MINUTES = 1440
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PATTERN = re.compile(r"^(\d+)\s*([smhd])$")
@@ -42,14 +47,6 @@ def duration_text(value: timedelta) -> str:
         if seconds and seconds % _UNITS[unit] == 0:
             return f"{seconds // _UNITS[unit]}{unit}"
     return f"{seconds}s"
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(duration_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+\s*[smhd]$", "examples": ["10m", "24h", "7d"]}),
-]
 
 
 def minutes(value: timedelta) -> int:

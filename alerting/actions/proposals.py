@@ -21,8 +21,8 @@ from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode
 from monitor.spec.model import ModelSpec
 from monitor.store.actions import ActionRow
-from monitor.types import MINUTE_MILLIS, ActionKind, ActionState, IncidentKind, Tier
-from monitor.units import millis
+from monitor.types import ActionKind, ActionState, IncidentKind, Tier
+from monitor.units import MINUTE_MILLIS, millis
 
 NewestResult = Callable[[str, int, int, int], WindowResult | None]
 """(version, window length in minutes, first end, last end) -> its newest conclusive result among these ends."""

@@ -10,7 +10,8 @@ from alerting.incidents.state import NAMESPACE, IncidentState
 from alerting.notifications.message import ModelName
 from monitor.clock import iso_utc
 from monitor.results import Finding
-from monitor.types import MINUTE_MILLIS, ModelKey, Scale
+from monitor.types import ModelKey, Scale
+from monitor.units import MINUTE_MILLIS
 
 
 class RequestReason(msgspec.Struct, frozen=True, kw_only=True):

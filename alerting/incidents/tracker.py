@@ -8,10 +8,8 @@ from alerting.incidents.observation import DECIDED_KINDS, StoredEvaluation, Wind
 from alerting.incidents.state import Decision, Identity, IncidentState, Step
 from alerting.incidents.transition import Rules, retire, transition
 from monitor.spec.model import ModelSpec
-from monitor.types import ALL_SEGMENT, HOUR_MILLIS, MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
-from monitor.units import millis
-
-DAY_MILLIS = 24 * HOUR_MILLIS
+from monitor.types import ALL_SEGMENT, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS, millis
 
 
 class EndEvaluations(Protocol):

@@ -17,7 +17,8 @@ import msgspec
 
 from alerting.incidents.observation import WindowFacts
 from alerting.incidents.state import Decision, Hold, Identity, IncidentState, Reason, Step, incident_id
-from monitor.types import MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier
+from monitor.types import IncidentKind, IncidentStatus, Tier
+from monitor.units import MINUTE_MILLIS
 
 _TIERS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
 

@@ -13,7 +13,8 @@ from monitor.detection.explanation import values_label
 from monitor.results import Finding
 from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Statistic, Tier
+from monitor.types import IncidentKind, ModelKey, Statistic, Tier
+from monitor.units import MINUTE_MILLIS
 
 FINDINGS_TOLD = 5
 

@@ -16,9 +16,10 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
 from monitor.store.outbox import Effect, append_effects
 from monitor.store.unseen_values import unseen_values
-from monitor.types import MINUTE_MILLIS, ActionKind, EffectKind, Statistic, Tier
+from monitor.types import ActionKind, EffectKind, Statistic, Tier
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 
-NOTIFICATION_LIFETIME_MILLIS = 24 * 3600 * 1000
+NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
 
 
 def unseen_to_tell(

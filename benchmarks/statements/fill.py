@@ -11,12 +11,12 @@ from monitor.result_codec import pack_result
 from monitor.results import ColumnResult, WindowResult, nothing_moved_sentence
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import prediction_ledger
-from monitor.store.time_partitions import WEEK_MILLIS, add_weeks, week_start
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier, Verdict
+from monitor.store.time_partitions import add_weeks, week_start
+from monitor.types import IncidentKind, IncidentStatus, Tier, Verdict
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS, WEEK_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from tests.models.counted import CountedModel, apply_counted_model
 
-DAY_MILLIS = 24 * HOUR_MILLIS
 SPEC = "accuracy: {floor: 0.5, maturity: 0.5, min_truths: 50}\n"
 
 

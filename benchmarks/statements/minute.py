@@ -24,7 +24,8 @@ from monitor.store.pane_marks import NewMark
 from monitor.store.panes import PaneDelta
 from monitor.store.schema import series
 from monitor.store.views.status import model_statuses
-from monitor.types import MINUTE_MILLIS, PartitionKey
+from monitor.types import PartitionKey
+from monitor.units import MINUTE_MILLIS
 
 
 class SteadySystem:

@@ -15,7 +15,7 @@ from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_mill
 from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 VERSIONS_AT_MOST = 50  # a column with more is none of versions
 _PREDICTION_PARTS = (

@@ -25,6 +25,7 @@ from monitor.types import (
     Tier,
     Verdict,
 )
+from monitor.units import DAY_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ class BacktestOutcome:
     @property
     def days(self) -> float:
         """Days of event time from the first to the last event."""
-        return (self.last - self.first) / 86_400_000
+        return (self.last - self.first) / DAY_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

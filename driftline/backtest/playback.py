@@ -23,7 +23,8 @@ from monitor.store.configuration import AppliedModel, Configuration
 from monitor.store.unseen_values import unseen_values
 from monitor.store.views.incidents import StoryAction, stories_of
 from monitor.store.views.progress import read_progress
-from monitor.types import MINUTE_MILLIS, IncidentKind, Statistic
+from monitor.types import IncidentKind, Statistic
+from monitor.units import MINUTE_MILLIS
 
 ROWS_AT_ONCE = 50_000
 PANE_BYTES_AT_ONCE = 64 << 20

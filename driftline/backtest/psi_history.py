@@ -6,7 +6,8 @@ import numpy as np
 
 from monitor.arrays import Float32s
 from monitor.results import ColumnResult
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 
 BUCKETS_AT_MOST = 360
 _MINUTES = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 720, 1440)
@@ -33,7 +34,7 @@ class TimeBuckets:
 
 def time_buckets(first: int, last: int, *, at_most: int = BUCKETS_AT_MOST) -> TimeBuckets:
     """Return at most *at_most* buckets of a round length that hold *first* to *last* (ms), aligned to that length."""
-    days = 1440
+    days = DAY_MINUTES
     lengths = (*_MINUTES, *(days * number for number in range(2, 100_000)))
     for minutes in lengths:
         millis = minutes * MINUTE_MILLIS

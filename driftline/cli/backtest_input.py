@@ -18,8 +18,8 @@ from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
-from monitor.types import MINUTE_MILLIS, span_text
-from monitor.units import millis, parse_duration
+from monitor.types import span_text
+from monitor.units import MINUTE_MILLIS, millis, parse_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

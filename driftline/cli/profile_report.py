@@ -12,7 +12,8 @@ from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import MINUTE_MILLIS, Calibration, span_text
+from monitor.types import Calibration, span_text
+from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

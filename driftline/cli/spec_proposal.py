@@ -11,10 +11,10 @@ from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_
 from monitor.reference.cell_choice import uncountable_reason
 from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
 from monitor.spec.model import ColumnKind, ScaleSpec, SegmentSpec, Task
+from monitor.units import DAY_MILLIS
 
 IDENTITY_NAMES = ("id", "prediction_id")
 LEDGER_ROWS_PER_DAY = 1_000_000
-DAY_MILLIS = 86_400_000
 SEGMENT_VALUES = 50
 MIXED_CATEGORIES = 10
 POSITIVES = (("1", "0"), ("true", "false"), ("True", "False"), ("yes", "no"), ("Yes", "No"), ("Y", "N"), ("y", "n"))

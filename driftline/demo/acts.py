@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from monitor.types import MINUTE_MILLIS
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
 
-HOUR = 60 * MINUTE_MILLIS
-DAY = 24 * HOUR
 MODEL = "credit-scoring"
 STABLE, CANARY = "3.2.0", "3.3.0"
 
@@ -60,19 +58,19 @@ def time_line(start: int) -> TimeLine:
     acts: list[Act] = []
     at = start
     for number, title, days in lengths:
-        acts.append(Act(number=number, title=title, start=at, end=at + int(days * DAY)))
+        acts.append(Act(number=number, title=title, start=at, end=at + int(days * DAY_MILLIS)))
         at = acts[-1].end
     shift, broken, canary = acts[1].start, acts[2].start, acts[3].start
     return TimeLine(
         start=start,
-        reference_start=start - 14 * DAY,
+        reference_start=start - 14 * DAY_MILLIS,
         acts=tuple(acts),
         ramp_start=shift,
-        ramp_end=shift + 2 * DAY,
-        fade_start=shift + 3 * DAY,
+        ramp_end=shift + 2 * DAY_MILLIS,
+        fade_start=shift + 3 * DAY_MILLIS,
         fade_end=acts[1].end,
-        break_start=broken + 34 * HOUR,
-        break_end=broken + 42 * HOUR,
+        break_start=broken + 34 * HOUR_MILLIS,
+        break_end=broken + 42 * HOUR_MILLIS,
         canary_start=canary,
         end=at,
     )

@@ -8,11 +8,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from alerting.incidents.state import Step
-from driftline.demo.acts import CANARY, DAY, STABLE, Act, TimeLine
+from driftline.demo.acts import CANARY, STABLE, Act, TimeLine
 from driftline.demo.receiver import Delivery
 from monitor.clock import iso_utc
 from monitor.store.views.incidents import IncidentStory
 from monitor.types import ActionState, IncidentKind, Tier
+from monitor.units import DAY_MILLIS
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
 
@@ -217,7 +218,7 @@ def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows
 
     counts = outcome.counts
     console.rule("What happened")
-    days = (line.end - line.start) // DAY
+    days = (line.end - line.start) // DAY_MILLIS
     tell(
         f"{days} days of events in {seconds:.0f} s: {counts.produced:,} produced, {counts.counted:,} counted, "
         f"{counts.duplicates} duplicates, {counts.late} late, {counts.dead_letters} dead letters. {windows:,} windows "

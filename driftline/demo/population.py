@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftline.demo.acts import DAY, TimeLine
+from driftline.demo.acts import TimeLine
 from monitor.arrays import Float64s, Int64s, Mask, Strings
-from monitor.types import MINUTE_MILLIS
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 
 EVENTS_PER_MINUTE = 3.6
 INCOME_MEDIAN, INCOME_SPREAD = 3200.0, 0.45
@@ -38,7 +38,7 @@ class Applicants:
 
 def daylight(times: Int64s) -> Float64s:
     """Return where each time stands in its day: -1 at 2 in the morning, 1 at 2 in the afternoon (UTC)."""
-    return np.sin(2 * np.pi * ((times % DAY) / DAY - 8 / 24))
+    return np.sin(2 * np.pi * ((times % DAY_MILLIS) / DAY_MILLIS - 8 / 24))
 
 
 def arrivals(random: np.random.Generator, *, start: int, end: int) -> Int64s:

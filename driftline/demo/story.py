@@ -7,12 +7,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftline.demo.acts import CANARY, DAY, HOUR, MODEL, STABLE, TimeLine
+from driftline.demo.acts import CANARY, MODEL, STABLE, TimeLine
 from driftline.demo.population import Applicants, canary_score, draw_applicants, labels, outcomes, stable_score
 from driftline.replay.events import TimedRecord, in_event_time
 from monitor.arrays import Float64s, Int64s, Mask, Strings
 from monitor.clock import iso_utc
 from monitor.types import Stage, TopicRole
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
 
 CANARY_SHARE = 0.3
 DEPLOYMENTS = 2
@@ -70,7 +71,7 @@ def write_story(line: TimeLine, *, seed: int) -> Story:
         value if not is_broken else ("n/a" if text else None)
         for value, is_broken, text in zip(who.income.tolist(), broken.tolist(), as_text.tolist(), strict=True)
     )
-    delay = (DAY + random.normal(0, HOUR, count)).astype(np.int64)
+    delay = (DAY_MILLIS + random.normal(0, HOUR_MILLIS, count)).astype(np.int64)
     return Story(
         line=line,
         who=who,
@@ -89,7 +90,7 @@ def story_records(story: Story) -> Iterator[TimedRecord]:
 
 def _deployments(line: TimeLine) -> Iterator[TimedRecord]:
     for at, version, stage, traffic in (
-        (line.start - DAY, STABLE, Stage.PRODUCTION, 1.0),
+        (line.start - DAY_MILLIS, STABLE, Stage.PRODUCTION, 1.0),
         (line.canary_start, CANARY, Stage.CANARY, CANARY_SHARE),
     ):
         manifest = {"code_commit": "a1b2c3d4" if version == STABLE else "e5f6a7b8", "hyperparameters": {"l2": 0.1}}

@@ -19,7 +19,8 @@ from monitor.settings import Settings
 from monitor.store.offsets import list_offsets
 from monitor.store.views.incidents import IncidentStory, stories_of
 from monitor.store.views.progress import Progress, read_progress, windows_evaluated
-from monitor.types import MINUTE_MILLIS, IncidentStatus, PartitionKey, Scale, TopicRole
+from monitor.types import IncidentStatus, PartitionKey, Scale, TopicRole
+from monitor.units import MINUTE_MILLIS
 
 _LINE_SECONDS = 10.0
 _STYLES = {

@@ -10,7 +10,8 @@ from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import DriftRule, DriftSpec, Seasonality
 from monitor.stats.natural_movement import mixture_shares, mixture_size
-from monitor.types import HOUR_MILLIS, Season
+from monitor.types import Season
+from monitor.units import HOUR_MILLIS
 
 Hours = Int64s
 """Events per hour of the season, shape ``(season.hours,)``."""

@@ -12,7 +12,8 @@ from monitor.evaluate.schedule import ProgressOf
 from monitor.store.pane_marks import delete_marks, read_marks
 from monitor.store.revisions_due import DueStretch, add_due
 from monitor.store.series import CountedHours, counted_series, write_hours
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.sliding import filled_from, length_millis, next_end, step_millis
 
 MARKS_AT_ONCE = 5_000

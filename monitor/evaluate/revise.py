@@ -21,7 +21,8 @@ from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
 from monitor.store.series import counted_series
-from monitor.types import MINUTE_MILLIS, InconclusiveReason, Scale, Window
+from monitor.types import InconclusiveReason, Scale, Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import last_end, length_millis
 
 REVISIONS_AT_ONCE = 500

@@ -12,7 +12,8 @@ from itertools import accumulate
 from monitor.store.evaluations import LastRevision
 from monitor.store.revisions_due import DueStretch
 from monitor.store.scale_progress import Progress
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import Scale, Window
+from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
 from monitor.windows.sliding import (
     PaneRow,
     ends_reading,
@@ -50,7 +51,7 @@ def reading_ends(scale: Scale, stretches: Sequence[DueStretch], progress: Progre
 
 def _last_reading(scale: Scale, stretch: DueStretch, until: int) -> int:
     """Return the last end up to *until* that reads the stretch; windows of up to an hour read its minute alone."""
-    stop = stretch.stop if scale.length > 60 else stretch.start + MINUTE_MILLIS
+    stop = stretch.stop if scale.length > HOUR_MINUTES else stretch.start + MINUTE_MILLIS
     return min(until, last_end(scale, stop - 1) + 2 * length_millis(scale))
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from monitor.store.panes import SearchFrom, first_stretches, pane_rows
 from monitor.store.scale_progress import Progress
 from monitor.store.series import CountedSeries, series_counted_after
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import (
     PaneRow,
     Stretch,

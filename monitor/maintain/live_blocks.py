@@ -20,14 +20,15 @@ from monitor.store.live_blocks import (
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import base_of
 from monitor.store.series import series_counted_after
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
+from monitor.types import ALL_SEGMENT
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.count_cache import total
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
 
-ROWS_AT_ONCE_MILLIS = 6 * 3_600_000
-KEPT_MILLIS = (ROLLING_DAYS + 1) * 86_400_000
+ROWS_AT_ONCE_MILLIS = 6 * HOUR_MILLIS
+KEPT_MILLIS = (ROLLING_DAYS + 1) * DAY_MILLIS
 
 
 @dataclass(frozen=True, slots=True)

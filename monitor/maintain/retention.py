@@ -39,7 +39,6 @@ from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import evaluation, performance_evaluation, prediction_ledger
 from monitor.store.series import series_counted_after
 from monitor.store.time_partitions import (
-    WEEK_MILLIS,
     add_weeks,
     drop_time_partition,
     pack_week,
@@ -47,7 +46,7 @@ from monitor.store.time_partitions import (
     unpacked_weeks,
     week_start,
 )
-from monitor.types import MINUTE_MILLIS
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS, WEEK_MILLIS
 from monitor.windows.compaction import SPANS, ScaleProgress, compactable_before, settled_until
 from monitor.windows.watermark import WatermarkRules
 
@@ -55,7 +54,6 @@ log = structlog.get_logger()
 
 BUCKETS_AT_ONCE = 50
 
-DAY_MILLIS = 86_400_000
 CHUNKS_AT_ONCE = 100  # of one table in a round: half a million rows; the rest follows in the next
 WEEKS_AHEAD = 4
 DAYS_OF_A_WEEK = 8  # with the day that the week may be longer by the hour

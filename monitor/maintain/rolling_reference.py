@@ -30,14 +30,13 @@ from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import reference_in_force
 from monitor.store.series import whole_series
 from monitor.store.specs import Adopted, adopt_reference
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Stage
+from monitor.types import Stage
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.sliding import PaneRow
 from monitor.windows.watermark import WatermarkRules
 
 HOURS_NEEDED = 24  # a whole cycle of the day, or the reference would be of its calm part alone
-
-EVERY_MILLIS = 24 * HOUR_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ def build_rolling(
     """
     base = base_reference(connection, applied)
     stop = (watermark - rules.finality) // HOUR_MILLIS * HOUR_MILLIS
-    start = stop - ROLLING_DAYS * 24 * HOUR_MILLIS
+    start = stop - ROLLING_DAYS * DAY_MILLIS
     nothing = Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0)
     found = _serving(connection, applied.model_id, start=start, stop=stop)
     if found is None:
@@ -242,7 +241,7 @@ def adopt_rolling_when_due(
     with snapshot(engine) as connection:
         current = reference_in_force(connection, applied.model_id)
         since = None if current is None else current.row.in_force_since
-        if since is None or now < since + EVERY_MILLIS:
+        if since is None or now < since + DAY_MILLIS:
             return None
         rolling = build_rolling(connection, applied, watermark=watermark, rules=rules)
     if rolling.profile is None or rolling.incident_open:

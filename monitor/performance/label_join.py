@@ -7,10 +7,7 @@ from enum import IntEnum
 from itertools import chain, count
 
 from monitor.performance.verdict import ComparisonRules, is_correct
-from monitor.types import MINUTE_MILLIS
-
-_MINUTE = 60_000
-_HOUR, _DAY = 60 * _MINUTE, 1440 * _MINUTE
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 
 _FIRST_SECONDS = (1.0, 10.0, 60.0, 600.0, 3600.0)  # and from there twice as long each time
 _MATCHED_SECONDS = (60.0, 3600.0, 86_400.0, 604_800.0)
@@ -35,18 +32,18 @@ class AgeBucket(IntEnum):
 
 
 _LIMITS = (
-    _MINUTE,
-    5 * _MINUTE,
-    30 * _MINUTE,
-    _HOUR,
-    4 * _HOUR,
-    _DAY,
-    3 * _DAY,
-    7 * _DAY,
-    14 * _DAY,
-    30 * _DAY,
-    60 * _DAY,
-    90 * _DAY,
+    MINUTE_MILLIS,
+    5 * MINUTE_MILLIS,
+    30 * MINUTE_MILLIS,
+    HOUR_MILLIS,
+    4 * HOUR_MILLIS,
+    DAY_MILLIS,
+    3 * DAY_MILLIS,
+    7 * DAY_MILLIS,
+    14 * DAY_MILLIS,
+    30 * DAY_MILLIS,
+    60 * DAY_MILLIS,
+    90 * DAY_MILLIS,
 )
 
 

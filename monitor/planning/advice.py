@@ -8,6 +8,7 @@ from monitor.planning.power import MOST_VALUES, events_needed
 from monitor.planning.results import Advice, ColumnPlan, ScalePlan
 from monitor.planning.situation import Situation
 from monitor.types import Tier, span_text
+from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
 NAMED_AT_MOST = 5
 
@@ -21,7 +22,7 @@ def scale_advice(situation: Situation) -> Iterator[Advice]:
 def shortest_concluding(min_events: int, events_per_minute: float) -> int:
     """Return a short window (minutes) that holds *min_events* on average: whole even minutes, hours or days."""
     minutes = min_events / events_per_minute
-    unit = 2 if minutes <= 120 else 60 if minutes <= 2 * 1440 else 1440
+    unit = 2 if minutes <= 120 else HOUR_MINUTES if minutes <= 2 * DAY_MINUTES else DAY_MINUTES
     return max(2, unit * math.ceil(minutes / unit))
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from monitor.planning.power import events_needed
 from monitor.planning.results import Advice, ScalePlan
 from monitor.planning.situation import Situation
-from monitor.types import MINUTE_MILLIS, Calibration, Tier
+from monitor.types import Calibration, Tier
+from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 
 PSI = 0.3
 WORTH_SAYING = 1.1
@@ -109,10 +110,11 @@ def _time(situation: Situation) -> Iterator[Advice]:
         yield Advice(
             about="reference",
             problem=(
-                f"{minutes / 1440:.1f} days are too short to measure how columns move at {_names(short)}"
+                f"{minutes / DAY_MINUTES:.1f} days are too short to measure how columns move at {_names(short)}"
                 f" ({_statuses(short)})"
             ),
-            remedy=f"{math.ceil(enough[short[-1].length] / 1440)} days measure {short[-1].scale}; or drop the scale",
+            remedy=f"{math.ceil(enough[short[-1].length] / DAY_MINUTES)} days measure {short[-1].scale};"
+            " or drop the scale",
         )
     if thin:
         rows = profile.rows / minutes * thin[0].length

@@ -15,8 +15,9 @@ from monitor.stats.false_discovery import psi_p_value
 from monitor.stats.proportions import share_shift
 from monitor.stats.psi_bounds import distance_lower_bound
 from monitor.types import Scale
+from monitor.units import DAY_MINUTES
 
-MONTH_MINUTES = 30 * 24 * 60
+MONTH_MINUTES = 30 * DAY_MINUTES
 
 
 def expected_share_alarms(prepared: Prepared, *, scale: Scale, events: float) -> float:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import DriftRule
-from monitor.types import MINUTE_MILLIS, Calibration
+from monitor.types import Calibration
+from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ def reference_traffic(profile: ReferenceProfile) -> Traffic | None:
 
 
 def _days_or_minutes(minutes: float) -> str:
-    return f"{minutes / 1440:.1f} days" if minutes >= 1440 else f"{minutes:,.0f} minutes"
+    return f"{minutes / DAY_MINUTES:.1f} days" if minutes >= DAY_MINUTES else f"{minutes:,.0f} minutes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

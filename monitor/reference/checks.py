@@ -7,7 +7,8 @@ from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, ColumnRule, ModelSpec
-from monitor.types import MINUTE_MILLIS, Calibration, span_text
+from monitor.types import Calibration, span_text
+from monitor.units import MINUTE_MILLIS
 
 AGAIN = "run `driftline init` again"
 ANYTIME_LENGTH = 10  # minutes over which a column of `rule: anytime` must hold still

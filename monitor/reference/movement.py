@@ -10,7 +10,8 @@ import numpy as np
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
 from monitor.reference.profile import Movement
 from monitor.stats.natural_movement import natural_movement, natural_share_movement
-from monitor.types import MINUTE_MILLIS, Calibration
+from monitor.types import Calibration
+from monitor.units import MINUTE_MILLIS
 
 MAXIMUM_BLOCKS = 50_000
 MAXIMUM_BLOCK_COUNTS = 1 << 26  # 256 MiB of uint32: a profile must fit in memory, however many columns it has

@@ -14,7 +14,8 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.reference.season import SeasonHours, season_hours
 from monitor.spec.model import ColumnKind
 from monitor.stats.binning import merge_small, rare_merge
-from monitor.types import HOUR_MILLIS, Season
+from monitor.types import Season
+from monitor.units import DAY_MINUTES, HOUR_MILLIS
 
 ROLLING_DAYS = 7
 _TWO_HOURS = 120  # as in a reference from a table: its halves are hours, so blocks lie inside an hour
@@ -58,7 +59,7 @@ def block_minutes_of(profile: ReferenceProfile, *, lengths: tuple[int, ...]) -> 
     return live_block_minutes(
         lengths=(*lengths, _TWO_HOURS),
         counts_per_block=CoarseOrder(profile).size,
-        span_minutes=ROLLING_DAYS * 1440,
+        span_minutes=ROLLING_DAYS * DAY_MINUTES,
     )
 
 

@@ -9,12 +9,12 @@ from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.movement import TimeBlocks, grouped_blocks
 from monitor.reference.profile import ColumnReference, Movement
 from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
-from monitor.types import HOUR_MILLIS, Calibration, Season
+from monitor.types import Calibration, Season
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, HOUR_MINUTES
 
-DAY_MILLIS = 24 * HOUR_MILLIS
 DAYS_AT_LEAST = {Season.HOUR_OF_DAY: 5, Season.HOUR_OF_WEEK: 14}
 HOUR_COUNTS_AT_MOST = 1 << 24  # 64 MiB of uint32: a profile must fit in memory, however wide it is
-DECIDING_LENGTH_AT_MOST = 12 * 60  # minutes: in a longer window a daily cycle averages out
+DECIDING_LENGTH_AT_MOST = 12 * HOUR_MINUTES  # in a longer window a daily cycle averages out
 EXPLAINED = 0.5
 AGAINST_SAMPLING = 0.5
 
@@ -33,7 +33,7 @@ def season_hours(times: Int64s, *, season: Season | None, block_minutes: int, co
     They need 5 days of rows for the hours of the day, 14 for those of the week, time blocks that lie inside an hour,
     and room: *counts* numbers per hour.
     """
-    if season is None or 60 % block_minutes or season.hours * counts > HOUR_COUNTS_AT_MOST:
+    if season is None or HOUR_MINUTES % block_minutes or season.hours * counts > HOUR_COUNTS_AT_MOST:
         return None
     if len(np.unique(times // DAY_MILLIS)) < DAYS_AT_LEAST[season]:
         return None

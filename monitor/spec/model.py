@@ -6,9 +6,9 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Name, Share, Strict
+from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
 from monitor.types import ModelKey, Scale, Season
-from monitor.units import Duration, minutes
+from monitor.units import minutes
 
 
 class Task(StrEnum):

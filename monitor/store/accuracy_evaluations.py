@@ -11,7 +11,8 @@ from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
 from monitor.result_codec import encode_result, pack_result
 from monitor.store.evaluations import ACCURACY_COLUMNS, stored_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS
+from monitor.types import ALL_SEGMENT
+from monitor.units import MINUTE_MILLIS
 
 SUMMED_SPANS = (60, 10)  # minutes of `performance_sum`, the longest first
 OUTPUT = ""  # models with several heads come later; the column is in every key already

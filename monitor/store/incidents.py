@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from monitor.clock import to_datetime
 from monitor.reference.rolling import Interval
 from monitor.store.schema import evaluation, incident, model, performance_evaluation, series, transition
-from monitor.types import ALL_SEGMENT, MINUTE_MILLIS, IncidentKind, IncidentStatus, Tier, Verdict
+from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
+from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
 
 _BAD = (Verdict.WARNING.value, Verdict.ALERT.value, Verdict.CRITICAL.value)
-_HOUR = 60  # minutes before its first window's end, where no window of an incident's first end is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> 
     window that found something at that end is suspect.
     """
     lengths = [_length_at_first_end(table) for table in (evaluation, performance_evaluation)]
-    longest = sa.func.coalesce(sa.func.greatest(*lengths), _HOUR)
+    longest = sa.func.coalesce(sa.func.greatest(*lengths), HOUR_MINUTES)  # no window of its first end is known
     query = (
         sa.select(incident.c.first_end, incident.c.resolved_end, incident.c.status, longest.label("length"))
         .where(incident.c.model_id == model_id, incident.c.version == version)

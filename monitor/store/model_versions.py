@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.store.schema import model_version
-from monitor.types import HOUR_MILLIS, OTHER_VERSIONS
+from monitor.types import OTHER_VERSIONS
+from monitor.units import WEEK_MILLIS
 
-LIVE_MILLIS = 7 * 24 * HOUR_MILLIS
 _LOCK = 731_642_590  # advisory lock, first half; the second is the model's id
 
 
@@ -49,7 +49,7 @@ def _claim(connection: sa.Connection, model_id: int, claims: VersionClaims) -> P
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, model_id)))
     rows = connection.execute(sa.select(model_version).where(model_version.c.model_id == model_id))
     stored = {row.version: row.newest_hour for row in rows}
-    alive_since = max((*stored.values(), *claims.hours.values()), default=0) - LIVE_MILLIS
+    alive_since = max((*stored.values(), *claims.hours.values()), default=0) - WEEK_MILLIS
     placed = {version: hour for version, hour in stored.items() if hour >= alive_since}
     refused = set()
     for version, hour in claims.hours.items():

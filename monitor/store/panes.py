@@ -9,12 +9,10 @@ import sqlalchemy as sa
 from monitor.arrays import AnyIntegers
 from monitor.failpoint import reach
 from monitor.store.schema import pane
-from monitor.types import MINUTE_MILLIS
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.count_cache import total
 from monitor.windows.pane_codec import decode_counts, encode_counts
 from monitor.windows.sliding import PaneRow, Stretch, filled_from
-
-LONGEST_SPAN_MILLIS = 60 * MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +57,7 @@ def pane_rows(connection: sa.Connection, *, series_id: int, start: int, stop: in
     """
     query = (
         sa.select(pane.c.id, pane.c.cells_id, pane.c.start, pane.c.span, pane.c.events, pane.c.sampled)
-        .where(pane.c.series_id == series_id, pane.c.start > start - LONGEST_SPAN_MILLIS, pane.c.start < stop)
+        .where(pane.c.series_id == series_id, pane.c.start > start - HOUR_MILLIS, pane.c.start < stop)
         .order_by(pane.c.start)
     )
     return tuple(PaneRow(*row) for row in connection.execute(query))
@@ -99,7 +97,7 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
     parameters = {
         "series_ids": [search.series_id for search in searches],
         "afters": [search.after for search in searches],
-        "longest": LONGEST_SPAN_MILLIS,
+        "longest": HOUR_MILLIS,
         "minute": MINUTE_MILLIS,
     }
     return {

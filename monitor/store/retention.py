@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import evaluated_until, input_offset, metadata, series
-from monitor.types import HOUR_MILLIS, DeliveryState, IncidentStatus, TopicRole
+from monitor.types import DeliveryState, IncidentStatus, TopicRole
+from monitor.units import HOUR_MILLIS
 
 ROWS_AT_ONCE = 5000
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.store.schema import revision_due
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,7 +15,8 @@ from monitor.store.schema import (
     series,
 )
 from monitor.store.time_partitions import time_partitions
-from monitor.types import MINUTE_MILLIS, PartitionKey
+from monitor.types import PartitionKey
+from monitor.units import MINUTE_MILLIS
 
 RewoundState = Callable[[str], str]
 """The alerter's own JSON of an incident, set back."""

@@ -13,7 +13,8 @@ from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import cells, configuration, model, reference, spec
-from monitor.types import MINUTE_MILLIS, ModelKey
+from monitor.types import ModelKey
+from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True)

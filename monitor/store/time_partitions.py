@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from monitor.store.statements import unlimited
+from monitor.units import DAY_MILLIS, WEEK_MILLIS
 
-WEEK_MILLIS = 7 * 86_400_000
-_MONDAY = 4 * 86_400_000  # the first Monday after the epoch: 1970-01-05
+_MONDAY = 4 * DAY_MILLIS  # the first Monday after the epoch: 1970-01-05
 _LOCK = 7_316_425_902  # advisory lock: two processes that need the same new week make it once
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'?-?\d+'?)\) TO \('?(-?\d+)'?\)")
 _PACKED = "a finished week, its indexes written afresh"

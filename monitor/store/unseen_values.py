@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from monitor.stats.heavy_hitters import FrequentValues, merged_values
 from monitor.store.schema import series, unseen_value
-from monitor.types import ALL_SEGMENT, HOUR_MILLIS
+from monitor.types import ALL_SEGMENT
+from monitor.units import HOUR_MILLIS
 
 VALUES_NAMED = 20
 

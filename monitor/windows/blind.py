@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from monitor.types import MINUTE_MILLIS, Window
+from monitor.types import Window
+from monitor.units import MINUTE_MILLIS
 
 SMALL_SHARE = 10  # after a stop has ended, a window that it covers less than a tenth of is judged again
 

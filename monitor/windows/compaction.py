@@ -7,7 +7,8 @@ the length, so all of them are multiples of the step, and the earliest is two le
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import length_millis, next_end
 
 SPANS = (1, 10, 60)

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor.errors import DriftlineError
-from monitor.types import MINUTE_MILLIS, Scale, Window
-
-_HOUR_MILLIS = 60 * MINUTE_MILLIS
+from monitor.types import Scale, Window
+from monitor.units import HOUR_MILLIS, HOUR_MINUTES, MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -192,7 +191,7 @@ def filled_from(first_pane_start: int) -> int:
 
     The whole hour, because compaction moves a first pane's start to it; so the answer does not depend on when that was.
     """
-    return first_pane_start // _HOUR_MILLIS * _HOUR_MILLIS
+    return first_pane_start // HOUR_MILLIS * HOUR_MILLIS
 
 
 def is_filling(window: Window, *, since: int) -> bool:
@@ -200,7 +199,7 @@ def is_filling(window: Window, *, since: int) -> bool:
 
     Windows of up to an hour are always judged: what moves so fast is in the column's natural movement.
     """
-    return window.scale.length > 60 and window.start < since
+    return window.scale.length > HOUR_MINUTES and window.start < since
 
 
 def previous_is_filling(window: Window, *, since: int) -> bool:

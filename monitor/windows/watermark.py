@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from monitor.settings import Settings
-from monitor.types import HOUR_MILLIS, PartitionKey
+from monitor.types import PartitionKey
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 
 HEARTBEAT_STALE_MILLIS = 30_000
 
@@ -13,11 +14,11 @@ HEARTBEAT_STALE_MILLIS = 30_000
 class WatermarkRules:
     """Spans in milliseconds; see architecture §3 and ADR 11."""
 
-    disorder: int = 60_000
-    allowed_lateness: int = 3_600_000
-    idle_timeout: int = 60_000
+    disorder: int = MINUTE_MILLIS
+    allowed_lateness: int = HOUR_MILLIS
+    idle_timeout: int = MINUTE_MILLIS
     heartbeat_stale: int = HEARTBEAT_STALE_MILLIS
-    idle_hold: int = 24 * HOUR_MILLIS
+    idle_hold: int = DAY_MILLIS
 
     @property
     def finality(self) -> int:

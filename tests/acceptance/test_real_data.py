@@ -24,7 +24,7 @@ from monitor.spec.file import read_spec
 from monitor.store.engine import make_engine
 from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation, performance_evaluation, performance_pane
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from tests.acceptance.census_backtest import accuracies_of, census_backtest, evaluations_of
 from tests.acceptance.roles import Roles
 from tests.services.databases import fresh_database

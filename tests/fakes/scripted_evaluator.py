@@ -9,7 +9,8 @@ from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.scale_progress import Progress, read_progress, write_progress
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
+from monitor.types import IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
+from monitor.units import MINUTE_MILLIS
 
 SCALE = Scale(length=10, step=5)
 

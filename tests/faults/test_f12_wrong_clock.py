@@ -20,7 +20,8 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.offsets import list_offsets
 from monitor.store.schema import dead_letter, evaluation, incident, input_offset, pane, scale_progress
 from monitor.store.topics import read_partitions
-from monitor.types import MINUTE_MILLIS, ModelKey, PartitionKey, TopicRole
+from monitor.types import ModelKey, PartitionKey, TopicRole
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules, watermark_of
 from tests.models.credit import START, apply_model, encoded, prediction_event
 from tests.oracle.panes import counted_in_database, recount_topics

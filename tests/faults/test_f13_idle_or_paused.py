@@ -17,7 +17,8 @@ from monitor.store.offsets import pause_partition
 from monitor.store.partition_repairs import ResumeAt, resume_partition
 from monitor.store.schema import evaluation
 from monitor.store.topics import read_partitions
-from monitor.types import MINUTE_MILLIS, PartitionKey, TopicRole
+from monitor.types import PartitionKey, TopicRole
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import Watermark, WatermarkRules, watermark_of
 from tests.faults.test_f12_wrong_clock import now_millis, produce_dated
 from tests.models.credit import START, apply_model, encoded, prediction_event

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from monitor.clock import to_millis
 from monitor.maintain.retention import drop_expired
 from monitor.store.schema import incident, outbox, pane, series
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from tests.faults.test_f12_wrong_clock import DAY, advance, at_end, count, now_millis, produce_dated, recent_events
 from tests.models.credit import apply_model, encoded, prediction_event
 from tests.oracle.panes import counted_in_database, recount_topics

@@ -8,7 +8,8 @@ from alerting.model_turn import advance_model
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.settings import Settings
 from monitor.store import schema
-from monitor.types import MINUTE_MILLIS, Verdict
+from monitor.types import Verdict
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.faults.orders import Sent, expected_panes, live_through, orders, panes, totals
 from tests.integration.test_evaluate_performance import NOW, write_predictions, write_truths

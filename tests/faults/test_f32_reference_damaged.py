@@ -25,7 +25,8 @@ from monitor.store import schema
 from monitor.store.configuration import apply_spec, load_reference
 from monitor.store.database_clock import database_now_millis
 from monitor.store.views.evaluations import shown_evaluations
-from monitor.types import MINUTE_MILLIS, ModelKey, Verdict
+from monitor.types import ModelKey, Verdict
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import (
     START,

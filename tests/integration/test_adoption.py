@@ -12,7 +12,8 @@ from monitor.store.configuration import load_reference
 from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, evaluation
 from monitor.store.specs import adopt_reference
-from monitor.types import MINUTE_MILLIS, Verdict
+from monitor.types import Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.models.counted import START
 from tests.models.referenced import (
     ReferencedModel,

@@ -18,7 +18,8 @@ from monitor.clock import iso_utc, now_millis
 from monitor.reference.profile import decode_profile, encode_profile
 from monitor.store.evaluations import stored_result
 from monitor.store.schema import cells, configuration, evaluation, pane
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Verdict
+from monitor.types import Verdict
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from tests.acceptance.roles import Roles
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames

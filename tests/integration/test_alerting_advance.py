@@ -15,7 +15,8 @@ from monitor.store.configuration import AppliedModel
 from monitor.store.engine import make_engine
 from monitor.store.incidents import newest_incidents, transitions_of
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, ActionKind, ActionState, IncidentKind, SeriesKey, Stage
+from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage
+from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, webhook
 

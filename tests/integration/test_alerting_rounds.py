@@ -14,7 +14,7 @@ from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import PlayedBatch, ScriptedEvaluator
 from tests.models.alerted import apply_story
 from tests.models.counted import apply_counted_model, set_watermark, write_panes

@@ -15,7 +15,7 @@ from monitor.errors import SchemaVersionError, SpecError, UnavailableError
 from monitor.reference.profile import decode_profile
 from monitor.spec.file import read_spec
 from monitor.store.configuration import Configuration, load_configuration, load_reference
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from tests.services.postgres import PostgresServer
 
 START = 1_780_272_000_000

@@ -7,7 +7,8 @@ from monitor.evaluate import Evaluator
 from monitor.result_codec import decode_result
 from monitor.store.model_intake import IntakeRow, blind_spans, resume_model, save_intake, stopped_models
 from monitor.store.schema import evaluation, input_offset
-from monitor.types import MINUTE_MILLIS, PartitionKey
+from monitor.types import PartitionKey
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.blind import BlindSpan
 from tests.models.counted import START, apply_counted_model
 from tests.models.evaluated import RULES, SCALES, evaluate_all, move, some_panes, stored, write

@@ -13,7 +13,8 @@ from monitor.spec.model import FurtherStatistic
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.series import ensure_series
 from monitor.store.views.evaluations import shown_evaluations
-from monitor.types import MINUTE_MILLIS, InconclusiveReason, ModelKey, SeriesKey, Verdict
+from monitor.types import InconclusiveReason, ModelKey, SeriesKey, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.models.credit import START, apply_credit_model
 from tests.services.command import document, run
 from tests.unit.detection.streams import HOUR, count, prepared_of

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, event
 
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.store.series import ensure_series
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.counted import START, CountedModel, apply_counted_model, write_pane
 from tests.models.evaluated import LATENESS, RULES, SCALES, evaluate_all, move
 

@@ -9,7 +9,8 @@ from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.result_codec import decode_result
 from monitor.store.incidents import lock_model
 from monitor.store.schema import cells, evaluation, pane
-from monitor.types import MINUTE_MILLIS, EvaluationKind, Scale, Verdict
+from monitor.types import EvaluationKind, Scale, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.models.counted import START, CountedModel, apply_counted_model
 from tests.models.evaluated import (
     LATENESS,

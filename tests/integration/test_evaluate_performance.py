@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from monitor.evaluate import EvaluationRules, Evaluator, StoredEvaluation
 from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
-from monitor.types import MINUTE_MILLIS, EvaluationKind, Verdict
+from monitor.types import EvaluationKind, Verdict
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
 

@@ -26,7 +26,7 @@ from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.schema import dedup, input_offset, joined, pane, pane_mark
 from monitor.store.time_partitions import time_partitions
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
@@ -185,6 +185,7 @@ def test_rows_another_process_works_on_are_left_out(engine: Engine) -> None:
 KILLED = """
 import sys, sqlalchemy as sa
 from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
+from monitor.units import MINUTE_MILLIS
 engine = sa.create_engine(sys.argv[1])
 with engine.begin() as connection:
     ranges = [SeriesRange(int(sys.argv[2]), 0, 2**50)]

@@ -8,7 +8,7 @@ from migrations.versions import m0012_fill_marks_and_progress as fill
 from monitor.evaluate import Evaluator
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluated_until, evaluation, pane_mark, scale_progress, series
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from tests.models.counted import START, CountedModel, apply_counted_model
 from tests.models.evaluated import RULES, SCALES, Panes, as_minutes, brute_force, evaluate_all, move, some_panes, stored

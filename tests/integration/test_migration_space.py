@@ -17,7 +17,8 @@ from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluation
 from monitor.store.time_partitions import add_weeks, time_partitions, week_start
 from monitor.store.views.evaluations import shown_evaluations
-from monitor.types import MINUTE_MILLIS, ModelKey, Verdict
+from monitor.types import ModelKey, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.services.postgres import PostgresServer
 
 WEEK = 7 * 86_400_000

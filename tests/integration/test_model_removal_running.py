@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from monitor.settings import Settings
 from monitor.store.model_removal import stored_parts
 from monitor.store.schema import dead_letter, metadata, model, scale_progress, truth_inbox
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 from tests.acceptance.roles import Roles
 from tests.faults.role_process import ROLES, RunningRoles, running_roles
 from tests.oracle.panes import counted_in_database, recount_topics

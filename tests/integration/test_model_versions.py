@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from monitor.store.model_versions import PlacedVersions, VersionClaims, claim_versions, placed_versions
 from monitor.store.schema import model_version
-from monitor.types import HOUR_MILLIS
+from monitor.units import HOUR_MILLIS
 from tests.models.credit import START, apply_model
 
 HOUR = START // HOUR_MILLIS * HOUR_MILLIS

@@ -9,7 +9,7 @@ from monitor.performance.label_join import PaneChange, PerformancePaneKey
 from monitor.store.accuracy_evaluations import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.counted import START, apply_counted_model
 
 WEEK_MINUTES = 7 * 1440

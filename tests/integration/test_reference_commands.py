@@ -25,7 +25,8 @@ from monitor.reference.profile import decode_profile, encode_profile
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.schema import pane
 from monitor.store.series import ensure_series
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from tests.models.counted import set_watermark
 

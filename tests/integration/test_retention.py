@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.maintain.retention import DAY_MILLIS, Chunks, Walk, drop_expired
+from monitor.maintain.retention import Chunks, Walk, drop_expired
 from monitor.result_codec import pack_result
 from monitor.results import WindowResult
 from monitor.settings import Settings
@@ -34,7 +34,8 @@ from monitor.store.schema import (
 )
 from monitor.store.series import ensure_series
 from monitor.store.time_partitions import time_partitions, unpacked_weeks
-from monitor.types import HOUR_MILLIS, SeriesKey, Verdict
+from monitor.types import SeriesKey, Verdict
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
 from tests.models.counted import CountedModel, apply_counted_model, set_watermark
 
 DAYS = 10

@@ -15,7 +15,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.scale_progress import rewind_progress
 from monitor.store.schema import evaluation, incident, input_offset, pane, pane_mark, revision_due, transition
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model

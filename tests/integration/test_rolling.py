@@ -22,7 +22,8 @@ from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.schema import deployment, evaluation, incident, live_block, pane, reference, scale_progress, spec
 from monitor.store.series import ensure_series
 from monitor.store.specs import Adopted
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.counted import START, set_watermark
 from tests.models.referenced import (
     SPEC,

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 from monitor.evaluate import Evaluator
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, SeriesKey, Statistic, Verdict
+from monitor.types import OTHER_VERSIONS, IncidentKind, SeriesKey, Statistic, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.models.counted import START, apply_counted_model, write_panes
 from tests.models.evaluated import RULES, SCALES, evaluate_all, move
 

@@ -21,7 +21,8 @@ from monitor.store.offsets import PartitionCounters, PartitionMove
 from monitor.store.schema import input_offset, unseen_value
 from monitor.store.series import ensure_series
 from monitor.store.unseen_values import UnseenDelta, append_unseen, merge_unseen, unseen_values
-from monitor.types import MINUTE_MILLIS, IncidentKind, PartitionKey, SeriesKey, Statistic
+from monitor.types import IncidentKind, PartitionKey, SeriesKey, Statistic
+from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import SCALE, ScriptedEvaluator
 from tests.models.alerted import apply_story, body_of, webhook
 

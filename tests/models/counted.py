@@ -16,7 +16,8 @@ from monitor.store.engine import driver_connection
 from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.schema import input_offset, pane
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from tests.models.insert import insert_model
 

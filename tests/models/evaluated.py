@@ -12,7 +12,8 @@ from monitor.result_codec import encode_result
 from monitor.store.configuration import load_reference
 from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model
-from monitor.types import MINUTE_MILLIS, Window
+from monitor.types import Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import (
     START,

@@ -20,7 +20,8 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.incidents import lock_model
 from monitor.store.schema import pane
 from monitor.store.series import ensure_series
-from monitor.types import MINUTE_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, set_watermark

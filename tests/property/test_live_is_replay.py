@@ -26,7 +26,8 @@ from monitor.store.incidents import lock_model
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import input_offset, metadata
 from monitor.store.topics import read_partitions
-from monitor.types import MINUTE_MILLIS, PartitionKey, StartAt, TopicRole
+from monitor.types import PartitionKey, StartAt, TopicRole
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules, open_from
 from tests.fakes.records import Bench, FakeRecord
 from tests.models.credit import START, apply_model, encoded, prediction_event

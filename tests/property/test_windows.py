@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import Scale, Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.compaction import SPANS, ScaleProgress, bucket_start, compactable_before
 from monitor.windows.count_cache import narrowed, total
 from monitor.windows.pane_codec import decode_counts, encode_counts

@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import AccuracyPart, BacktestReport, ChartsPart, PsiTrack
 from monitor.clock import to_datetime, to_millis
-from monitor.types import MINUTE_MILLIS, Tier
+from monitor.types import Tier
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
 WIDTH, LEFT, RIGHT = 1096, 160, 96
 TICKS_AT_MOST = 10
-_HOUR = 3_600_000
-_STEPS = tuple(hours * _HOUR for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344, 2688, 8760, 17520))
+_STEPS = tuple(hours * HOUR_MILLIS for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344, 2688, 8760, 17520))
 
 HEIGHT, TOP, LABEL = 118.0, 10.0, 12.5
 NAME_FITS = 18
@@ -65,7 +65,7 @@ def millis_of(at: str) -> int:
 
 
 def _label(moment: datetime, step: int) -> str:
-    if step < 24 * _HOUR:
+    if step < 24 * HOUR_MILLIS:
         return f"{moment:%H:%M}" if moment.hour else f"{moment.day} {moment:%b}"
     return f"{moment.day} {moment:%b}" + (
         f" {moment:%Y}" if step > timedelta(days=100) / timedelta(milliseconds=1) else ""

@@ -9,7 +9,7 @@ from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
 from driftline.backtest.report.wording import kind_text, moment_text
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 LANE, STRIP, TRAFFIC = 26, 15, 54
 CLASSES = {"?": "blank", "o": "ok", "w": "warning", "a": "alert", "c": "critical"}

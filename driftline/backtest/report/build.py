@@ -15,14 +15,7 @@ from driftline.backtest.report.counts import (
     scale_parts,
     segment_parts,
 )
-from driftline.backtest.report.paging_load import (
-    HOUR_MILLIS,
-    is_page,
-    messages_of,
-    open_millis,
-    open_spans,
-    times_begun,
-)
+from driftline.backtest.report.paging_load import is_page, messages_of, open_millis, open_spans, times_begun
 from driftline.backtest.report.schema import (
     AccuracyPart,
     AccuracyPoint,
@@ -42,9 +35,8 @@ from monitor.clock import iso_utc
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import DriftRule, ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
-from monitor.types import MINUTE_MILLIS, ActionState, IncidentKind, Verdict, span_text
-
-HOUR = 60
+from monitor.types import ActionState, IncidentKind, Verdict, span_text
+from monitor.units import HOUR_MILLIS, HOUR_MINUTES, MINUTE_MILLIS
 
 WEEK_DAYS = 7
 COLUMNS_NAMED = 5
@@ -77,7 +69,7 @@ def _shown(outcome: BacktestOutcome) -> tuple[str, int]:
         return "", 0
     version = max(measured, key=lambda evaluation: evaluation.window_end).version
     lengths = {evaluation.length for evaluation in measured if evaluation.version == version}
-    return version, min(lengths, key=lambda length: abs(length - HOUR))
+    return version, min(lengths, key=lambda length: abs(length - HOUR_MINUTES))
 
 
 def _points(outcome: BacktestOutcome, *, version: str, length: int) -> tuple[AccuracyPoint, ...]:

@@ -16,11 +16,11 @@ from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, EvaluationKind, IncidentKind, Scale, Tier, Verdict, span_text
+from monitor.units import HOUR_MINUTES
 from monitor.windows.sliding import step_millis
 
 TRACKS_SHOWN = 6
 CALM_TRACKS_SHOWN = 3  # to see that nothing happened
-HOUR = 60
 
 ALARMING = frozenset({Verdict.WARNING, Verdict.ALERT, Verdict.CRITICAL})
 LETTERS = {
@@ -109,7 +109,7 @@ def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, 
     if chosen is None and largest.proven > 0.0:
         chosen = (largest.version, largest.scale)
     if chosen is None:  # nothing to see: an hour smooths without hiding
-        chosen = min(keys, key=lambda key: (key[0] != largest.version, abs(key[1].length - HOUR)))
+        chosen = min(keys, key=lambda key: (key[0] != largest.version, abs(key[1].length - HOUR_MINUTES)))
     return PsiTrack(
         column=name,
         version=chosen[0],

@@ -9,7 +9,6 @@ from monitor.types import Tier
 
 _BEGINS = frozenset({Step.OPENED, Step.REOPENED})
 _WORSE = _BEGINS | {Step.ESCALATED, Step.ANNOUNCED}
-HOUR_MILLIS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

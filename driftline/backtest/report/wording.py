@@ -11,6 +11,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.spec.actions import ActionMode
 from monitor.spec.model import DriftRule, ModelSpec
 from monitor.types import InconclusiveReason, span_text
+from monitor.units import DAY_MILLIS
 
 REFUSALS = {
     Refusal.MODE_OFF: "the spec turns this action off",
@@ -48,7 +49,6 @@ INCONCLUSIVE = {
 
 OUTCOMES = {ActionOutcome.ASKED: "would be asked", ActionOutcome.REFUSED: "refused"}
 
-DAY_MILLIS = 86_400_000
 MOSTLY = 0.5
 
 

@@ -13,7 +13,7 @@ from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings
 from monitor.store.specs import Adopted, adopt_reference
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,8 @@ from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
-from monitor.types import (
-    HOUR_MILLIS,
-    ActionKind,
-    ActionState,
-    DeliveryState,
-    IncidentKind,
-    IncidentStatus,
-    ModelKey,
-    Tier,
-)
+from monitor.types import ActionKind, ActionState, DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
+from monitor.units import HOUR_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ import pytest
 
 from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
 from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
-from monitor.types import MINUTE_MILLIS, ActionState, IncidentKind, Stage, Tier
+from monitor.types import ActionState, IncidentKind, Stage, Tier
+from monitor.units import MINUTE_MILLIS
 from tests.unit.alerting.timeline import T0, finding
 
 HOUR = 60 * MINUTE_MILLIS

@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from alerting.incidents.state import Reason, Step, decode_state, encode_state, incident_id
-from monitor.types import MINUTE_MILLIS, IncidentStatus, Tier
+from monitor.types import IncidentStatus, Tier
+from monitor.units import MINUTE_MILLIS
 from tests.unit.alerting.timeline import T0, WHO, line, play, steps
 
 

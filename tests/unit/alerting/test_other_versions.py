@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from alerting.incidents.state import IncidentState, Reason
-from alerting.incidents.tracker import DAY_MILLIS, Casework, states_by_case
+from alerting.incidents.tracker import Casework, states_by_case
 from alerting.incidents.transition import transition
 from alerting.notifications.message import _cause
-from monitor.types import MINUTE_MILLIS, OTHER_VERSIONS, IncidentKind, Statistic, Tier
+from monitor.types import OTHER_VERSIONS, IncidentKind, Statistic, Tier
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding
 
 

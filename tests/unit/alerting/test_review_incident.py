@@ -7,7 +7,8 @@ import msgspec
 from alerting.incidents.state import IncidentState, Reason, Step
 from alerting.incidents.tracker import Casework, states_by_case
 from alerting.incidents.transition import retire
-from monitor.types import MINUTE_MILLIS, IncidentKind, Statistic
+from monitor.types import IncidentKind, Statistic
+from monitor.units import MINUTE_MILLIS
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding, line, play, steps
 
 AT = T0 + 60 * MINUTE_MILLIS

@@ -7,7 +7,8 @@ from alerting.incidents.observation import WindowFacts
 from alerting.incidents.rewind import rewound
 from alerting.incidents.state import Hold, Identity, IncidentState, Reason, Step
 from alerting.incidents.transition import Rules, transition
-from monitor.types import MINUTE_MILLIS, IncidentKind, IncidentStatus, ModelKey, Tier
+from monitor.types import IncidentKind, IncidentStatus, ModelKey, Tier
+from monitor.units import MINUTE_MILLIS
 
 NOW = 1_790_000_000_000
 AHEAD = NOW + 730 * 24 * 60 * MINUTE_MILLIS

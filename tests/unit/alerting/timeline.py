@@ -8,7 +8,8 @@ from alerting.incidents.observation import WindowFacts
 from alerting.incidents.state import Decision, Identity, IncidentState
 from alerting.incidents.transition import Rules, transition
 from monitor.results import Finding
-from monitor.types import MINUTE_MILLIS, IncidentKind, ModelKey, Statistic, Tier
+from monitor.types import IncidentKind, ModelKey, Statistic, Tier
+from monitor.units import MINUTE_MILLIS
 
 T0 = 1_750_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
 WHO = Identity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from driftline.demo.acts import CANARY, HOUR, STABLE, time_line
+from driftline.demo.acts import CANARY, STABLE, time_line
 from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, Outcome, failed_expectations
 from driftline.demo.receiver import Delivery
 from monitor.store.views.incidents import IncidentHead, IncidentStory, StoryAction, StoryStep
 from monitor.types import ActionKind, ActionState, IncidentKind, IncidentStatus, ModelKey, Tier
+from monitor.units import HOUR_MILLIS
 
 LINE = time_line(0)
 COUNTS = Counts(
@@ -25,7 +26,7 @@ COUNTS = Counts(
 
 
 def incident(name: str, act: int, kind: IncidentKind, version: str, *tiers: Tier) -> IncidentStory:
-    first = LINE.acts[act - 1].start + HOUR
+    first = LINE.acts[act - 1].start + HOUR_MILLIS
     head = IncidentHead(
         id=name,
         model=ModelKey("default", "credit-scoring"),
@@ -95,7 +96,7 @@ def with_incident(extra: IncidentStory) -> Outcome:
 
 
 def acting_in_act_3() -> Outcome:
-    end = LINE.acts[2].start + 2 * HOUR
+    end = LINE.acts[2].start + 2 * HOUR_MILLIS
     action = StoryAction(
         id="a",
         incident_id="field",

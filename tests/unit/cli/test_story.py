@@ -6,11 +6,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from driftline.demo.acts import CANARY, DAY, HOUR, MODEL, STABLE, time_line
+from driftline.demo.acts import CANARY, MODEL, STABLE, time_line
 from driftline.demo.population import INCOME_SPREAD, income_fall
 from driftline.demo.run import SEED, STORY_START
 from driftline.demo.story import CANARY_SHARE, Story, reference_table, story_records, write_story
 from monitor.types import TopicRole
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
 
 LINE = time_line(STORY_START)
 
@@ -59,7 +60,7 @@ def test_the_field_is_broken_for_hours_and_only_then(story: Story) -> None:
     kinds = [type(value) for value in story.income]
     assert {kind for kind, inside in zip(kinds, broken, strict=True) if inside} == {type(None), str}
     assert {kind for kind, inside in zip(kinds, broken, strict=True) if not inside} == {float}
-    assert LINE.break_end - LINE.break_start == 8 * HOUR
+    assert LINE.break_end - LINE.break_start == 8 * HOUR_MILLIS
 
 
 def test_the_canary_is_worse_on_the_same_people(story: Story) -> None:
@@ -80,5 +81,5 @@ def test_the_canary_is_worse_on_the_same_people(story: Story) -> None:
 def test_truths_come_about_a_day_late(story: Story) -> None:
     """Every truth is known between half a day and a day and a half after its prediction."""
     delay = story.known_at - story.who.times
-    assert delay.min() > DAY // 2
-    assert delay.max() < 3 * DAY // 2
+    assert delay.min() > DAY_MILLIS // 2
+    assert delay.max() < 3 * DAY_MILLIS // 2

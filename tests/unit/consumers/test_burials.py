@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from monitor.store.refused_counts import NO_NAME, OTHER_NAMES, KeptBytes
-from monitor.types import HOUR_MILLIS, DeadLetterReason, ModelKey
+from monitor.types import DeadLetterReason, ModelKey
+from monitor.units import HOUR_MILLIS
 from tests.fakes.records import Bench
 from tests.models.credit import START, encoded, prediction_event
 

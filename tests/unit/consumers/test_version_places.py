@@ -4,7 +4,8 @@ from typing import Any
 
 from consumers.version_places import ASK_AGAIN_SECONDS, VersionPlaces
 from monitor.store.model_versions import PlacedVersions
-from monitor.types import HOUR_MILLIS, SeriesKey
+from monitor.types import SeriesKey
+from monitor.units import HOUR_MILLIS
 from tests.fakes.records import Bench, configuration
 from tests.models.credit import START, encoded, prediction_event
 

@@ -10,7 +10,8 @@ from monitor.detection.measurements import measure
 from monitor.reference.movement import column_movements
 from monitor.results import WindowResult
 from monitor.stats.psi_bounds import proven_lower_bound
-from monitor.types import MINUTE_MILLIS, IncidentKind, Tier, Verdict
+from monitor.types import IncidentKind, Tier, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 GENERATOR_SEED = 70

@@ -12,7 +12,8 @@ from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import decode_profile, encode_profile
 from monitor.results import WindowResult
 from monitor.spec.model import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season, Verdict
+from monitor.types import Season, Verdict
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
 START = 1_780_272_000_000 // (24 * HOUR_MILLIS) * (24 * HOUR_MILLIS)
 PER_MINUTE = 20

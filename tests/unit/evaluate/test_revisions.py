@@ -16,7 +16,8 @@ from monitor.store.evaluations import LastRevision
 from monitor.store.revisions_due import DueStretch
 from monitor.store.scale_progress import Progress
 from monitor.store.series import CountedHours
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import Scale, Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import PaneRow
 
 TEN = Scale(length=10, step=1)

@@ -2,7 +2,8 @@
 
 from monitor.evaluate.accuracy import TruthSteps
 from monitor.performance.error_detector import StepTruths
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import MINUTE_MILLIS
 
 START = 1_790_000_000_000 // 604_800_000 * 604_800_000  # a multiple of every step
 SCALE = Scale(length=20, step=5)

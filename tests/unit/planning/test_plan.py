@@ -14,7 +14,8 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec.model import ColumnKind
-from monitor.types import MINUTE_MILLIS, Calibration, Season, Verdict
+from monitor.types import Calibration, Season, Verdict
+from monitor.units import MINUTE_MILLIS
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}

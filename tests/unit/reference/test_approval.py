@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.reference.rolling import Interval, LiveHour, approve_hours
-from monitor.types import HOUR_MILLIS
+from monitor.units import HOUR_MILLIS
 
 H = HOUR_MILLIS
 

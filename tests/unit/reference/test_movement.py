@@ -5,9 +5,7 @@ import pytest
 
 from monitor.reference.movement import column_movements, disjoint_blocks, share_variances
 from monitor.stats.natural_movement import natural_movement, natural_share_movement
-from monitor.types import MINUTE_MILLIS
-
-HOUR_MILLIS = 60 * MINUTE_MILLIS
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
 
 def starts_of(blocks: int, *, minutes: int, first: int = 0) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
 from monitor.spec.model import ColumnKind, Seasonality
-from monitor.types import HOUR_MILLIS, MINUTE_MILLIS, Season
+from monitor.types import Season
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
 DAY = 86_400_000
 START = 1_780_272_000_000 // DAY * DAY

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.reference import movement as module
 from monitor.reference.movement import time_blocks
-from monitor.types import MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 DEFAULT_LENGTHS = (10, 30, 60, 240, 1440, 10080)
 START = 1_780_272_000_000

@@ -2,7 +2,8 @@
 
 import pytest
 
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import Scale, Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.blind import BlindSpan, is_blind
 
 HOUR = Window(Scale(60, 5), 100 * MINUTE_MILLIS)  # minutes 40 to 100

@@ -2,7 +2,8 @@
 
 import pytest
 
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import PaneRow, SpanCutError, StepRows
 
 FOUR = Scale(length=4, step=2)

@@ -1,6 +1,7 @@
 """Which window ends are due, drawn on a line of minutes."""
 
-from monitor.types import MINUTE_MILLIS, Scale
+from monitor.types import Scale
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import Stretch, ends_covering, ends_with_events, first_end_with_events
 
 TEN = Scale(length=10, step=5)

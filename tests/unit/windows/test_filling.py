@@ -1,6 +1,7 @@
 """A window that reaches back before its series began is filling."""
 
-from monitor.types import MINUTE_MILLIS, Scale, Window
+from monitor.types import Scale, Window
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import filled_from, is_filling, previous_is_filling
 
 HOUR = 60 * MINUTE_MILLIS

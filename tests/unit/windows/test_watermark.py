@@ -1,6 +1,7 @@
 """The watermark, story by story. Times in minutes; disorder 1, idle time-out 1, lateness 60."""
 
-from monitor.types import MINUTE_MILLIS, PartitionKey
+from monitor.types import PartitionKey
+from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import (
     PartitionState,
     Watermark,
