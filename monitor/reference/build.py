@@ -125,12 +125,11 @@ def _spelled(found: Texts) -> Objects:
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """One finished column: *counts* on the cells, of the time blocks on the bins, of the hours on the cells."""
+    """One finished column: *counts* on the cells, of all rows and of each hour."""
 
     cells: ColumnCells
     reference: ColumnReference
     counts: Int64s
-    blocks: Int64s
     hours: Int64s
 
 
@@ -174,7 +173,7 @@ def build_profile(
         problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {found}")
     if problems:
         raise SpecError(source, tuple(problems))
-    built.append(_latency(blocks, hours))
+    built.append(_latency(hours))
     labelled, correct = agreeing_rows(table, description=description, weights=weights)
     times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
@@ -185,7 +184,6 @@ def build_profile(
         columns=tuple(column.reference for column in built),
         block_minutes=blocks.minutes if blocks else 0,
         block_starts=blocks.starts if blocks else (),
-        blocks_bytes=np.concatenate([column.blocks for column in built], axis=1).astype("<u4").tobytes(),
         season=None if hours is None else hours.season,
         hours_bytes=np.concatenate([column.hours for column in built], axis=1).astype("<u4").tobytes(),
         start=None if times is None else int(times.min()),
@@ -252,7 +250,7 @@ def _build_column(
         season=None if hours is None else hours.season,
         iqr=iqr,
     )
-    return _Built(cells, reference, counts, by_block, by_hour)
+    return _Built(cells, reference, counts, by_hour)
 
 
 def _bins(cells: ColumnCells, counts: Int64s) -> Indices:
@@ -278,13 +276,11 @@ def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | 
     )
 
 
-def _latency(blocks: TimeBlocks | None, hours: SeasonHours | None) -> _Built:
+def _latency(hours: SeasonHours | None) -> _Built:
     cells = latency_cells(name=LATENCY_COLUMN)
-    rows = len(blocks.starts) if blocks else 0
     return _Built(
         cells=cells,
         reference=ColumnReference(name=cells.name, bins=(0,) * cells.cells),
         counts=np.zeros(cells.cells + SLOTS, dtype=np.int64),
-        blocks=np.zeros((rows, 1 + SLOTS), dtype=np.int64),
         hours=np.zeros((hours.season.hours if hours else 0, cells.cells + SLOTS), dtype=np.uint32),
     )

@@ -58,8 +58,8 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         weighed_rows: Rows of the table where they were weighed; 0 where each counts once.
         counts_bytes: int64 little-endian counts, shape ``(layout.size,)``.
         block_starts: Epoch milliseconds of the time blocks, ``block_minutes`` long; empty without time stamps.
-        blocks_bytes: uint32 counts of the blocks, shape ``(blocks, coarse size)``: for each column its PSI bins,
-            then its slots.
+        blocks_bytes: Empty; profiles built before hold the blocks' counts here. Nothing reads them, but without them
+            such a profile would have another digest, and count as another reference.
         season: The cycle by whose hours *hours_bytes* are kept; None: no hour profiles.
         hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.

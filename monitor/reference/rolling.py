@@ -182,14 +182,13 @@ def rolling_profile(
     time_blocks = TimeBlocks(blocks.minutes, blocks.starts, np.zeros(0, dtype=np.intp)) if blocks.starts else None
     order, known = CoarseOrder(base), {column.name: column for column in base.columns}
     total, by_hour = sums.total.copy(), sums.by_hour.copy()
-    columns, coarse = [], []
+    columns = []
     for cells, span, (first, behind) in zip(base.layout.columns, base.layout.spans, order.spans, strict=True):
         by_block = blocks.counts[:, first:behind]
         if cells.role is ColumnRole.LATENCY:
             total[span.start : span.stop] = 0
             by_hour[:, span.start : span.stop] = 0
             columns.append(known[cells.name])
-            coarse.append(np.zeros_like(by_block))
             continue
         bins = np.array(known[cells.name].bins, dtype=np.intp)
         merged = _merged_bins(cells, _by_bin(total[span.start : span.stop], bins))
@@ -205,7 +204,6 @@ def rolling_profile(
                 iqr=known[cells.name].iqr,
             )
         )
-        coarse.append(by_block)
     return msgspec.structs.replace(
         base,
         rows=sums.events,
@@ -214,7 +212,7 @@ def rolling_profile(
         columns=tuple(columns),
         block_minutes=blocks.minutes if blocks.starts else 0,
         block_starts=blocks.starts,
-        blocks_bytes=np.concatenate(coarse, axis=1).astype("<u4").tobytes(),
+        blocks_bytes=b"",
         season=None if sums.hours is None else sums.hours.season,
         hours_bytes=by_hour.astype("<u4").tobytes(),
         start=start,
