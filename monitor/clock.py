@@ -1,10 +1,7 @@
 """The only file that reads the time."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-
-Clock = Callable[[], int]
 
 
 def now_millis() -> int:

@@ -27,10 +27,6 @@ class TimeBuckets:
         """Return the bucket in which what ended at *end* (ms) happened."""
         return min(max((end - 1 - self.start) // self.millis, 0), self.count - 1)
 
-    def end_of(self, bucket: int) -> int:
-        """Return where *bucket* ends (ms)."""
-        return self.start + (bucket + 1) * self.millis
-
 
 def time_buckets(first: int, last: int, *, at_most: int = BUCKETS_AT_MOST) -> TimeBuckets:
     """Return at most *at_most* buckets of a round length that hold *first* to *last* (ms), aligned to that length."""

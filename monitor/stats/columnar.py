@@ -35,19 +35,6 @@ def column_lengths(starts: Starts, size: int) -> Indices:
     return lengths
 
 
-def coarsen(counts: Counts, starts: Starts) -> Counts:
-    """Return the sums of *counts* over the groups of consecutive entries that begin at *starts*.
-
-    Cells become bins, and the slots of all columns become totals; leading axes (windows) are kept.
-
-    Raises:
-        BinMismatchError: *starts* does not fit the last axis of *counts*.
-    """
-    column_lengths(starts, counts.shape[-1])
-    sums: Counts = np.add.reduceat(counts, starts, axis=-1)
-    return sums
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedShares:
     """Shares of many columns side by side; *reference* and *current* have shape ``(..., bins of all columns)``.

@@ -123,24 +123,6 @@ def tier_threshold(
     return max(boundary, _movement_level(bins, size, nu, alpha))
 
 
-def tier_thresholds(
-    tier: float,
-    *,
-    bins: npt.ArrayLike,
-    n: npt.ArrayLike,
-    m: npt.ArrayLike,
-    kappa: npt.ArrayLike,
-    nu: npt.ArrayLike,
-    alpha: float,
-) -> Float64s:
-    """Return `tier_threshold` of many columns in one call; NaN where a column has no events."""
-    _require_probability(alpha)
-    freedom, size = np.asarray(bins) - 1.0, _effective_sizes(n, m, kappa)
-    boundary = chndtrix(1.0 - alpha, np.maximum(freedom, 1.0), size * tier) / size
-    movement = freedom / (size * np.asarray(nu)) * chdtri(nu, alpha)
-    return np.where(freedom < 1.0, np.inf, np.maximum(boundary, movement))
-
-
 def proven_lower_bound(
     psi: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
 ) -> float:

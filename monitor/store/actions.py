@@ -59,14 +59,6 @@ def action_by_id(connection: sa.Connection, action_id: str) -> ActionRow:
     return _row(connection.execute(sa.select(action).where(action.c.id == action_id)).one())
 
 
-def actions_of_model(connection: sa.Connection, model_id: int, *, limit: int = 1000) -> tuple[ActionRow, ...]:
-    """Return the model's actions, refused ones too, newest first."""
-    rows = connection.execute(
-        sa.select(action).where(action.c.model_id == model_id).order_by(action.c.decided_at.desc()).limit(limit)
-    )
-    return tuple(_row(row) for row in rows)
-
-
 def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow, ...]:
     """Return the model's actions that were not refused, oldest first."""
     rows = connection.execute(

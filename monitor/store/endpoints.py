@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.clock import to_datetime, to_millis
+from monitor.clock import to_datetime
 from monitor.store.schema import endpoint
 
 
@@ -18,15 +18,6 @@ class EndpointSpec:
     type: str
     url: str | None
     secret_env: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRow(EndpointSpec):
-    """An endpoint as stored; *broken_until* (wall-clock ms) while its breaker is open."""
-
-    id: int
-    failures: int
-    broken_until: int | None
 
 
 def ensure_endpoints(connection: sa.Connection, specs: Iterable[EndpointSpec]) -> dict[str, int]:
@@ -45,23 +36,6 @@ def ensure_endpoints(connection: sa.Connection, specs: Iterable[EndpointSpec]) -
     names = [each.name for each in wanted]
     rows = connection.execute(sa.select(endpoint.c.name, endpoint.c.id).where(endpoint.c.name.in_(names)))
     return {row.name: row.id for row in rows}
-
-
-def list_endpoints(connection: sa.Connection) -> tuple[EndpointRow, ...]:
-    """Return every endpoint by name."""
-    rows = connection.execute(sa.select(endpoint).order_by(endpoint.c.name))
-    return tuple(
-        EndpointRow(
-            id=row.id,
-            name=row.name,
-            type=row.type,
-            url=row.url,
-            secret_env=row.secret_env,
-            failures=row.failures,
-            broken_until=None if row.broken_until is None else to_millis(row.broken_until),
-        )
-        for row in rows
-    )
 
 
 def note_success(connection: sa.Connection, endpoint_id: int) -> None:

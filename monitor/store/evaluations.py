@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.errors import CorruptResultError
-from monitor.result_codec import decode_result, encode_result, pack_result, unpack_result
+from monitor.result_codec import decode_result, pack_result, unpack_result
 from monitor.results import WindowResult
 from monitor.store.schema import cells, evaluation, performance_evaluation, series
 from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
@@ -175,71 +175,12 @@ def step_sampled_of(
     return {end: sampled for end, sampled in connection.execute(query) if sampled is not None}
 
 
-# Two of one revision: a spec or cells were applied between, and the later ones count.
-_LATER = (evaluation.c.spec_version.desc(), evaluation.c.cells_id.desc())
-
-
 def _newest(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Return a query of *columns* of the newest revision of each window end."""
-    newest_first = (evaluation.c.window_end, evaluation.c.revision.desc(), *_LATER)
-    return sa.select(*columns).ext(distinct_on(evaluation.c.window_end)).order_by(*newest_first)
-
-
-@dataclass(frozen=True, slots=True)
-class FinalEvaluation:
-    """The last revision of one window, with its result as canonical text."""
-
-    version: str
-    segment_tag: str
-    segment_value: str
-    length: int
-    window_end: int
-    events: int
-    verdict: Verdict
-    result: str
-
-
-def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEvaluation, ...]:
-    """Return the last revision of every window of a model, ordered by series, length and end."""
-    newest = (
-        sa.select(evaluation)
-        .ext(distinct_on(evaluation.c.series_id, evaluation.c.length, evaluation.c.window_end))
-        .join(series, series.c.id == evaluation.c.series_id)
-        .where(series.c.model_id == model_id)
-        .order_by(
-            evaluation.c.series_id,
-            evaluation.c.length,
-            evaluation.c.window_end,
-            evaluation.c.revision.desc(),
-            *_LATER,
-        )
-        .subquery()
-    )
-    query = (
-        sa.select(
-            series.c.version,
-            series.c.segment_tag,
-            series.c.segment_value,
-            newest.c.length,
-            newest.c.window_end,
-            newest.c.events,
-            newest.c.verdict,
-            newest.c.packed,
-            newest.c.result,
-            cells.c.column_names,
-        )
-        .join(series, series.c.id == newest.c.series_id)
-        .outerjoin(cells, cells.c.id == newest.c.cells_id)
-        .order_by(series.c.version, series.c.segment_tag, series.c.segment_value, newest.c.length, newest.c.window_end)
-    )
-    return tuple(
-        FinalEvaluation(
-            *row[:6],
-            Verdict(row.verdict),
-            encode_result(stored_result(row.packed, row.result, row.column_names)).decode(),
-        )
-        for row in connection.execute(query)
-    )
+    e = evaluation.c
+    # Two of one revision: a spec or cells were applied between, and the later ones count.
+    newest_first = (e.window_end, e.revision.desc(), e.spec_version.desc(), e.cells_id.desc())
+    return sa.select(*columns).ext(distinct_on(e.window_end)).order_by(*newest_first)
 
 
 def newest_conclusive_result(

@@ -119,24 +119,6 @@ def append_transitions(connection: sa.Connection, rows: Sequence[TransitionRow])
         )
 
 
-def transitions_of(connection: sa.Connection, incident_id: str) -> tuple[TransitionRow, ...]:
-    """Return every step of one incident in the order it was decided."""
-    rows = connection.execute(
-        sa.select(transition).where(transition.c.incident_id == incident_id).order_by(transition.c.id)
-    )
-    return tuple(
-        TransitionRow(
-            incident_id=str(row.incident_id),
-            window_end=row.window_end,
-            step=row.step,
-            reason=row.reason,
-            tier=Tier(row.tier),
-            sentence=row.sentence,
-        )
-        for row in rows
-    )
-
-
 def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of several queries, named columns
     return IncidentRow(
         id=str(row.id),

@@ -129,7 +129,7 @@ def claim_partition(
     """
     connection.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
     discover_partition(connection, at_broker, start_at=start_at)
-    row = _row(connection, at_broker.key, lock=True)
+    row = read_offset(connection, at_broker.key, lock=True)
     if row.paused_reason is not None:
         return row
     if look_again is not None and _cannot_go_on(row, at_broker, _position(row, at_broker)):
@@ -137,7 +137,7 @@ def claim_partition(
     position = _position(row, at_broker)
     if reason := _cannot_go_on(row, at_broker, position):
         pause_partition(connection, at_broker.key, reason=reason)
-        return _row(connection, at_broker.key)
+        return read_offset(connection, at_broker.key)
     connection.execute(
         sa.update(input_offset)
         .where(is_partition(at_broker.key))
@@ -154,7 +154,7 @@ def claim_partition(
             caught_up_at=None,
         )
     )
-    return _row(connection, at_broker.key)
+    return read_offset(connection, at_broker.key)
 
 
 def _incarnation(connection: sa.Connection, at_broker: BrokerPartition, *, otherwise: int) -> int:
@@ -180,9 +180,10 @@ def _cannot_go_on(row: StoredOffset, at_broker: BrokerPartition, position: int) 
     return None
 
 
-def read_offset(connection: sa.Connection, key: PartitionKey) -> StoredOffset:
-    """Return the partition's row."""
-    return _row(connection, key)
+def read_offset(connection: sa.Connection, key: PartitionKey, *, lock: bool = False) -> StoredOffset:
+    """Return the partition's row, locked until the transaction ends where *lock* says so."""
+    wanted = sa.select(input_offset).where(is_partition(key))
+    return _stored(connection.execute(wanted.with_for_update() if lock else wanted).one())
 
 
 def list_offsets(connection: sa.Connection) -> tuple[StoredOffset, ...]:
@@ -299,11 +300,6 @@ def pause_partition(connection: sa.Connection, key: PartitionKey, *, reason: str
 def is_partition(key: PartitionKey) -> sa.ColumnElement[bool]:
     """Return the condition that a row is the partition's."""
     return sa.and_(input_offset.c.topic == key.topic, input_offset.c.partition == key.partition)
-
-
-def _row(connection: sa.Connection, key: PartitionKey, *, lock: bool = False) -> StoredOffset:
-    wanted = sa.select(input_offset).where(is_partition(key))
-    return _stored(connection.execute(wanted.with_for_update() if lock else wanted).one())
 
 
 def _stored(row: sa.Row) -> StoredOffset:  # type: ignore[type-arg]  # a row of every column

@@ -39,21 +39,6 @@ class Lease:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
-    """A row as people see it."""
-
-    id: str
-    kind: EffectKind
-    event_type: str
-    endpoint_name: str
-    action_id: str | None
-    state: DeliveryState
-    attempts: int
-    last_status: int | None
-    last_error: str | None
-
-
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
     for effect in effects:
@@ -219,31 +204,6 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effec
         .returning(outbox)
     )
     return tuple(_effect(row) for row in rows)
-
-
-def list_outbox(connection: sa.Connection, *, limit: int = 1000) -> tuple[OutboxRow, ...]:
-    """Return the newest rows, oldest first."""
-    newest = (
-        sa.select(outbox, endpoint.c.name.label("endpoint_name"))
-        .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
-        .order_by(outbox.c.created_at.desc(), outbox.c.id)
-        .limit(limit)
-    )
-    rows = connection.execute(newest).all()
-    return tuple(
-        OutboxRow(
-            id=str(row.id),
-            kind=EffectKind(row.kind),
-            event_type=row.event_type,
-            endpoint_name=row.endpoint_name,
-            action_id=None if row.action_id is None else str(row.action_id),
-            state=DeliveryState(row.state),
-            attempts=row.attempts,
-            last_status=row.last_status,
-            last_error=row.last_error,
-        )
-        for row in reversed(rows)
-    )
 
 
 def _effect(row: sa.Row) -> Effect:  # type: ignore[type-arg]  # rows of several queries, named columns

@@ -113,28 +113,6 @@ def series_began(connection: sa.Connection, series_ids: Sequence[int]) -> dict[i
 
 
 @dataclass(frozen=True, slots=True)
-class StepEvents:
-    """Events of one series in one step of a scale."""
-
-    start: int
-    events: int
-
-
-def events_by_step(
-    connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int
-) -> tuple[StepEvents, ...]:
-    """Return the events of each *step* (ms) in ``[start, stop)`` that has rows, ascending."""
-    at = (pane.c.start - pane.c.start % step).label("at")
-    query = (
-        sa.select(at, sa.cast(sa.func.sum(pane.c.events), sa.BigInteger))
-        .where(pane.c.series_id == series_id, pane.c.start >= start, pane.c.start < stop)
-        .group_by(at)
-        .order_by(at)
-    )
-    return tuple(StepEvents(*row) for row in connection.execute(query))
-
-
-@dataclass(frozen=True, slots=True)
 class SeriesRange:
     """Event time ``[since, before)`` (ms) of one series whose rows may be compacted."""
 

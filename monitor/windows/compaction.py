@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.types import Scale
-from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import length_millis, next_end
 
 SPANS = (1, 10, 60)
@@ -47,9 +46,3 @@ def settled_until(
     """Return the last end whose window will not be read again, unless an idle partition brings events; -1: none."""
     revisable_from = watermark - allowed_lateness - length_millis(scale)
     return max(-1, min(evaluated_until, final_until, revisable_from))
-
-
-def bucket_start(start: int, *, span: int) -> int:
-    """Return the start (ms) of the aligned span of *span* minutes that holds *start*."""
-    size = span * MINUTE_MILLIS
-    return start // size * size

@@ -44,10 +44,6 @@ class CountsCache:
         self._entries.clear()
         self._bytes = 0
 
-    @property
-    def bytes_held(self) -> int:
-        return self._bytes
-
 
 def total(parts: Iterable[AnyIntegers], *, size: int) -> Int64s:
     """Return the sum of *parts* (each of *size* counts, any unsigned type) as int64."""

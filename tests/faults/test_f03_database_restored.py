@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 
 from monitor.evaluate import Evaluator
 from monitor.store.engine import make_engine
-from monitor.store.evaluations import FinalEvaluation
 from monitor.store.migrate import upgrade
 from monitor.store.schema import evaluation, scale_progress
 from tests.faults.stream import assert_equal_to_topics, produce_stream
@@ -27,6 +26,7 @@ from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
 from tests.services.waiting import wait_until
+from tests.stored import FinalEvaluation
 
 pytestmark = pytest.mark.timeout(300)
 MINUTES_OF_BACKUP = 20

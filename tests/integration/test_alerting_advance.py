@@ -10,15 +10,16 @@ from sqlalchemy import Engine
 from alerting.model_turn import AdvanceReport, advance_model
 from monitor.settings import Settings
 from monitor.store import schema
-from monitor.store.actions import actions_of_model, granted_actions
+from monitor.store.actions import granted_actions
 from monitor.store.configuration import AppliedModel
 from monitor.store.engine import make_engine
-from monitor.store.incidents import newest_incidents, transitions_of
+from monitor.store.incidents import newest_incidents
 from monitor.store.series import ensure_series
 from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, webhook
+from tests.stored import refused_actions, steps_of_incident
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
 STEP = 5 * MINUTE_MILLIS
@@ -50,15 +51,14 @@ def outbox_of(engine: Engine) -> list[Sent]:
 def steps_of(engine: Engine, applied: AppliedModel) -> dict[tuple[str, IncidentKind], list[str]]:
     with engine.connect() as connection:
         return {
-            (row.version, row.kind): [f"{t.step} {t.tier.name} {t.reason}" for t in transitions_of(connection, row.id)]
+            (row.version, row.kind): steps_of_incident(connection, row.id)
             for row in newest_incidents(connection, applied.model_id)
         }
 
 
 def refusals(engine: Engine, applied: AppliedModel) -> list[tuple[str, str]]:
     with engine.connect() as connection:
-        actions = actions_of_model(connection, applied.model_id)
-    return sorted((value.kind.value, value.reason) for value in actions if value.state is ActionState.REFUSED)
+        return refused_actions(connection, applied.model_id)
 
 
 def advance(

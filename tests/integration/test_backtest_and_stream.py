@@ -38,13 +38,14 @@ from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import Configuration, apply_spec, load_configuration
 from monitor.store.duplicates import SeenIdentities
 from monitor.store.engine import make_engine
-from monitor.store.evaluations import final_evaluations, stored_result
+from monitor.store.evaluations import stored_result
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
 from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.fakes.records import FakeClock, FakeRecord
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
+from tests.stored import final_evaluations
 
 START, ROWS, HOURS, MINUTE = 1_780_272_000_000, 5400, 6, 60_000
 TRUTH_DELAY = 100 * MINUTE

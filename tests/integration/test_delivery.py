@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import sqlalchemy as sa
@@ -24,8 +24,8 @@ from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
-from monitor.store.endpoints import list_endpoints
-from monitor.store.outbox import OutboxRow, claim, close, list_outbox
+from monitor.store.outbox import claim, close
+from monitor.store.schema import endpoint, outbox
 from monitor.types import ActionState, DeliveryState
 from tests.fakes.receiver import Answer, Receiver, receiver
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
@@ -76,14 +76,21 @@ def deliver_all(sender: Delivery) -> None:
             deliver_to_endpoint(sender, each)
 
 
-def rows(engine: Engine) -> list[OutboxRow]:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The retraining request as the outbox has it."""
+
+    id: str
+    state: DeliveryState
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+
+
+def the_request(engine: Engine) -> Request:
     with engine.connect() as connection:
-        return list(list_outbox(connection))
-
-
-def the_request(engine: Engine) -> OutboxRow:
-    (row,) = [each for each in rows(engine) if each.event_type == "model.retrain.requested"]
-    return row
+        row = connection.execute(sa.select(outbox).where(outbox.c.event_type == "model.retrain.requested")).one()
+    return Request(str(row.id), DeliveryState(row.state), row.attempts, row.last_status, row.last_error)
 
 
 def action_state(engine: Engine, applied: AppliedModel) -> ActionState:
@@ -254,7 +261,7 @@ def test_five_failures_open_the_breaker(engine: Engine) -> None:
 
 def endpoint_of(engine: Engine) -> tuple[int, bool]:
     with engine.connect() as connection:
-        (row,) = list_endpoints(connection)
+        (row,) = connection.execute(sa.select(endpoint))
     return row.failures, row.broken_until is not None
 
 

@@ -20,7 +20,6 @@ from monitor.maintain import run_maintain
 from monitor.maintain.retention import Compactor, drop_expired
 from monitor.settings import Settings
 from monitor.store.engine import driver_connection
-from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.pane_marks import NewMark, append_marks
 from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
@@ -31,6 +30,7 @@ from monitor.windows.pane_codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
 from tests.services.waiting import wait_until
+from tests.stored import final_evaluations
 
 SPEC = "windows: {min_events: 50, scales: [{length: 10m, step: 1m}, {length: 1h, step: 5m}, {length: 2h, step: 20m}]}\n"
 NOW = START + 10**10

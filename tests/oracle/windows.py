@@ -16,7 +16,6 @@ from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.engine import make_engine
-from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.schema import (
     cells,
@@ -33,6 +32,7 @@ from monitor.windows.pane_codec import encode_counts
 from tests.oracle.panes import Counted
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
+from tests.stored import FinalEvaluation, final_evaluations
 
 KEPT = (configuration, model, spec, cells, reference, series, input_offset)
 WindowKey = tuple[str, str, str, str, int, int]

@@ -21,7 +21,6 @@ from monitor.clock import to_datetime
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.retention import Compactor
 from monitor.store.configuration import load_configuration
-from monitor.store.evaluations import final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import input_offset, metadata
@@ -31,6 +30,7 @@ from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules, open_from
 from tests.fakes.records import Bench, FakeRecord
 from tests.models.credit import START, apply_model, encoded, prediction_event
+from tests.stored import final_evaluations
 
 PARTITIONS = 3
 LONGEST = 10 * 60  # minutes of a log, half a day with the last windows: less than compaction waits for idle partitions

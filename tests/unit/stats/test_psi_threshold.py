@@ -14,7 +14,6 @@ from monitor.stats.psi_bounds import (
     proven_lower_bound,
     proven_lower_bounds,
     tier_threshold,
-    tier_thresholds,
 )
 
 
@@ -78,7 +77,7 @@ def test_nothing_is_proven_under_the_columns_own_movement() -> None:
 
 
 def test_columns_at_once_equal_columns_alone() -> None:
-    """The array forms give the scalar values, NaN for an empty or unmeasured column, nothing for one bin."""
+    """The array form gives the scalar values, NaN for an empty or unmeasured column, nothing for one bin."""
     columns = {
         "bins": np.array([10, 5, 31, 10, 1, 10]),
         "n": np.array([500, 5000, 800, 0, 500, 500]),
@@ -87,15 +86,11 @@ def test_columns_at_once_equal_columns_alone() -> None:
         "nu": np.array([9.0, 1.5, 20.0, 9.0, 1.0, 9.0]),
     }
     psi = np.array([0.4, 0.3, 0.01, 0.4, 0.4, np.nan])
-    thresholds = tier_thresholds(0.1, alpha=1e-5, **columns)
     bounds = proven_lower_bounds(psi, alpha=1e-5, **columns)
     for i in (0, 1, 2, 4, 5):
         alone = {name: values[i].item() for name, values in columns.items()}
-        assert thresholds[i] == pytest.approx(tier_threshold(0.1, alpha=1e-5, **alone), rel=1e-12)
         assert bounds[i] == pytest.approx(proven_lower_bound(psi[i], alpha=1e-5, **alone), rel=1e-12, nan_ok=True)
-    assert np.isnan(thresholds[3])
     assert np.isnan(bounds[3])
-    assert thresholds[4] == math.inf
     assert bounds[4] == 0.0
 
 
