@@ -60,6 +60,8 @@ class PairedShares:
 def paired_shares(reference: Counts, current: Counts, *, starts: Starts, pseudocount: float = 0.0) -> PairedShares:
     """Return the shares of every column of a concatenation, for one window or many.
 
+    What is made of them by `sums` and `maxima` has shape ``(..., columns)``.
+
     Args:
         reference: Shape ``(..., bins of all columns)``; real-valued where it is a weighted mixture.
         current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.

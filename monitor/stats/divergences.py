@@ -5,6 +5,7 @@ from scipy.special import xlog1py
 
 from monitor.arrays import Float64s
 from monitor.stats.columnar import ONE_COLUMN, Counts, Starts, paired_shares, require_one_column, require_pseudocount
+from monitor.stats.psi import PSEUDOCOUNT
 
 
 def jensen_shannon_divergence(reference: Counts, current: Counts) -> float:
@@ -68,19 +69,7 @@ def jensen_shannon_distance(reference: Counts, current: Counts) -> float:
 
 
 def jensen_shannon_divergences(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
-    """Return the divergence of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``, in nats; NaN (not measured) where either side of a column is empty.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
-    """
+    """Return the divergence of every column; arguments, shapes and errors as of `paired_shares`."""
     shares = paired_shares(reference, current, starts=starts)
     both = shares.reference + shares.current
     # With t = (q − p) / (p + q) the sum is Σ (p + q)/4 · [(1 + t) ln(1 + t) + (1 − t) ln(1 − t)]: of nearly equal
@@ -90,56 +79,23 @@ def jensen_shannon_divergences(reference: Counts, current: Counts, *, starts: St
 
 
 def jensen_shannon_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
-    """Return the distance of every column; arguments, shapes and errors as of `jensen_shannon_divergences`."""
+    """Return the distance of every column; arguments and shapes as of `paired_shares`."""
     return np.asarray(np.sqrt(jensen_shannon_divergences(reference, current, starts=starts)), dtype=np.float64)
 
 
-def kullback_leibler_divergence(reference: Counts, current: Counts, *, pseudocount: float = 0.5) -> float:
-    r"""Return how surprised one is by reference events who expects the window's shares.
+def kullback_leibler_divergences(
+    reference: Counts, current: Counts, *, pseudocount: float = PSEUDOCOUNT, starts: Starts
+) -> Float64s:
+    r"""Return for every column how surprised one is by reference events who expects the window's shares, in nats.
 
     .. math:: \mathrm{KL} = \sum_i p_i \ln (p_i / q_i)
 
     with *p* the reference and *q* the window as proportions, as Evidently has it. Not symmetric: swap the arguments
-    for the other direction; the two add up to the PSI. About PSI/2 for small changes.
-
-    Args:
-        reference: Shape ``(bins,)``. Observations per bin in the reference sample.
-        current: Shape ``(bins,)``. Observations per bin in the window, same edges.
-        pseudocount: Observations added to every bin of both sides, as for the PSI; must be positive,
-            a bin that is empty in the window makes the unsmoothed divergence infinite.
-
-    Returns:
-        In nats: 0.0 when the proportions agree, unbounded above.
-
-    Raises:
-        BinMismatchError: The arrays are not one-dimensional and of one length.
-        EmptySampleError: Either side has no observations.
-        ValueError: *pseudocount* is not positive.
+    for the other direction; the two add up to the PSI. About PSI/2 for small changes. Arguments, shapes and errors as
+    of `population_stability_indexes`.
 
     References:
         Kullback & Leibler (1951), I(1 : 2).
-    """
-    require_one_column(reference, current)
-    return float(kullback_leibler_divergences(reference, current, pseudocount=pseudocount, starts=ONE_COLUMN)[0])
-
-
-def kullback_leibler_divergences(
-    reference: Counts, current: Counts, *, pseudocount: float = 0.5, starts: Starts
-) -> Float64s:
-    """Return the divergence of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        pseudocount: As in `kullback_leibler_divergence`.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``, in nats; NaN (not measured) where either side of a column is empty.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
-        ValueError: *pseudocount* is not positive.
     """
     require_pseudocount(pseudocount)
     shares = paired_shares(reference, current, starts=starts, pseudocount=pseudocount)
@@ -182,19 +138,7 @@ def hellinger_distance(reference: Counts, current: Counts) -> float:
 
 
 def hellinger_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
-    """Return the distance of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``; NaN (not measured) where either side of a column is empty.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
-    """
+    """Return the distance of every column; arguments, shapes and errors as of `paired_shares`."""
     shares = paired_shares(reference, current, starts=starts)
     squares = np.square(np.sqrt(shares.reference) - np.sqrt(shares.current))
     # Shares that add up to 1 only to rounding could otherwise be a hair over 1 apart.
@@ -233,62 +177,22 @@ def total_variation_distance(reference: Counts, current: Counts) -> float:
 
 
 def total_variation_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
-    """Return the distance of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``; NaN (not measured) where either side of a column is empty.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
-    """
+    """Return the distance of every column; arguments, shapes and errors as of `paired_shares`."""
     shares = paired_shares(reference, current, starts=starts)
     # Shares that add up to 1 only to rounding could otherwise be a hair over 1 apart.
     return np.minimum(0.5 * shares.sums(np.abs(shares.current - shares.reference)), 1.0)
 
 
-def l_infinity_distance(reference: Counts, current: Counts) -> float:
-    r"""Return the largest change of any bin's share.
+def l_infinity_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
+    r"""Return the largest change of any bin's share, of every column.
 
     .. math:: L_\infty = \max_i |p_i - q_i|
 
-    with *p* and *q* the two histograms as proportions. A metric, symmetric; blind to many small changes.
-
-    Args:
-        reference: Shape ``(bins,)``. Observations per bin in the reference sample.
-        current: Shape ``(bins,)``. Observations per bin in the window, same edges.
-
-    Returns:
-        Between 0.0 (the proportions agree) and 1.0 (all events moved from one bin to another).
-
-    Raises:
-        BinMismatchError: The arrays are not one-dimensional and of one length.
-        EmptySampleError: Either side has no observations.
+    with *p* and *q* the two histograms as proportions. A metric, symmetric; between 0 and 1, blind to many small
+    changes. Arguments, shapes and errors as of `paired_shares`.
 
     References:
         Breck et al. (2019), *Data Validation for Machine Learning*, section 3.2.
-    """
-    require_one_column(reference, current)
-    return float(l_infinity_distances(reference, current, starts=ONE_COLUMN)[0])
-
-
-def l_infinity_distances(reference: Counts, current: Counts, *, starts: Starts) -> Float64s:
-    """Return the distance of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``; NaN (not measured) where either side of a column is empty.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
     """
     shares = paired_shares(reference, current, starts=starts)
     return shares.maxima(np.abs(shares.current - shares.reference))

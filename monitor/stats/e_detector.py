@@ -62,13 +62,6 @@ class EDetector:
     starts: Starts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EDetectorState:
-    """What is remembered from pane to pane: log R of each alternative and bin, −inf before the first pane."""
-
-    log_statistics: Float64s
-
-
 def e_detector(
     band: ToleranceBand,
     *,
@@ -104,30 +97,6 @@ def e_detector(
     )
 
 
-def initial_state(detector: EDetector) -> EDetectorState:
-    """Return the state before the first pane."""
-    return EDetectorState(log_statistics=np.full(detector.inside.shape, -np.inf))
-
-
-def after_pane(detector: EDetector, state: EDetectorState, counts: Counts) -> EDetectorState:
-    """Return the state after one more pane; a column without events in it stays as it was.
-
-    Args:
-        counts: Shape ``(bins of all columns,)``. Events of the pane.
-
-    Raises:
-        BinMismatchError: *counts* has another shape.
-    """
-    evidence, counted = _log_evidence(detector, counts[np.newaxis])
-    grown = np.logaddexp(0.0, state.log_statistics) + evidence[0]
-    return EDetectorState(log_statistics=np.where(counted[0], grown, state.log_statistics))
-
-
-def log_statistic(detector: EDetector, state: EDetectorState) -> Float64s:
-    """Return log M of each column, shape ``(columns,)``; past log C it is an alarm. NaN where not watched."""
-    return _mixture(detector, state.log_statistics)
-
-
 def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Float64s:
     """Return log M after each pane, as if the first one were the first there is.
 
@@ -145,7 +114,9 @@ def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Float64s:
     total = np.cumsum(evidence, axis=-3)
     # R_t = exp(S_t) · Σ_{s ≤ t} exp(−S_{s−1}), S the sums of the log evidence; a pane without events begins nothing.
     begun = np.where(counted, evidence - total, -np.inf)
-    return _mixture(detector, total + np.logaddexp.accumulate(begun, axis=-3))
+    log_statistics = total + np.logaddexp.accumulate(begun, axis=-3)
+    weighted = np.logaddexp.reduce(log_statistics + detector.log_weights, axis=-2)
+    return np.where(detector.watched, np.logaddexp.reduceat(weighted, detector.starts, axis=-1), np.nan)
 
 
 def _log_evidence(detector: EDetector, panes: Counts) -> tuple[Float64s, Mask]:
@@ -157,8 +128,3 @@ def _log_evidence(detector: EDetector, panes: Counts) -> tuple[Float64s, Mask]:
     events = np.repeat(np.add.reduceat(panes, detector.starts, axis=-1), lengths, axis=-1)
     log_evidence: Float64s = panes[..., np.newaxis, :] * detector.inside + events[..., np.newaxis, :] * detector.outside
     return log_evidence, events[..., np.newaxis, :] > 0
-
-
-def _mixture(detector: EDetector, log_statistics: Float64s) -> Float64s:
-    weighted = np.logaddexp.reduce(log_statistics + detector.log_weights, axis=-2)
-    return np.where(detector.watched, np.logaddexp.reduceat(weighted, detector.starts, axis=-1), np.nan)

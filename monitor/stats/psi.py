@@ -49,19 +49,9 @@ def population_stability_index(reference: Counts, current: Counts, *, pseudocoun
 def population_stability_indexes(
     reference: Counts, current: Counts, *, pseudocount: float = PSEUDOCOUNT, starts: Starts
 ) -> Float64s:
-    """Return the index of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        pseudocount: As in `population_stability_index`.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Returns:
-        Shape ``(..., columns)``, in nats; NaN (not measured) where either side of a column is empty.
+    """Return the index of every column in nats; arguments, shapes and errors as of `paired_shares`.
 
     Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
         ValueError: *pseudocount* is not positive.
     """
     require_pseudocount(pseudocount)

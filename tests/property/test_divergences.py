@@ -17,15 +17,14 @@ from monitor.stats.divergences import (
     jensen_shannon_distances,
     jensen_shannon_divergence,
     jensen_shannon_divergences,
-    kullback_leibler_divergence,
     kullback_leibler_divergences,
-    l_infinity_distance,
     l_infinity_distances,
     total_variation_distance,
     total_variation_distances,
 )
 from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import relative_widths, wasserstein_distance, wasserstein_distances
+from tests.one_column import kullback_leibler_divergence, l_infinity_distance
 from tests.property.test_statistics_of_counts import columns, joined
 
 EXAMPLES = settings(max_examples=60, deadline=None)

@@ -8,10 +8,7 @@ from monitor.errors import BinMismatchError
 from monitor.stats.e_detector import (
     EDetector,
     ToleranceBand,
-    after_pane,
     e_detector,
-    initial_state,
-    log_statistic,
     log_statistics_of_panes,
     tolerance_band,
 )
@@ -34,12 +31,16 @@ def alarms(panes: np.ndarray, run_length: float) -> np.ndarray:
 
 
 def stepped(detector: EDetector, panes: np.ndarray) -> np.ndarray:
-    """Return log M after each pane, one step at a time."""
-    state, found = initial_state(detector), []
+    """Return log M after each pane by the recursion R ← (1 + R) · E, one step at a time."""
+    statistic, found = np.full(detector.inside.shape, -np.inf), []
+    ends = np.append(detector.starts[1:], detector.inside.shape[-1])
     for counts in panes:
-        state = after_pane(detector, state, counts)
-        found.append(log_statistic(detector, state))
-    return np.array(found)
+        events = np.repeat(np.add.reduceat(counts, detector.starts), ends - detector.starts)
+        grown = np.logaddexp(0.0, statistic) + counts * detector.inside + events * detector.outside
+        statistic = np.where(events > 0, grown, statistic)
+        columns = zip(detector.starts, ends, strict=True)
+        found.append([logsumexp((statistic + detector.log_weights)[:, start:end]) for start, end in columns])
+    return np.where(detector.watched, np.array(found), np.nan)
 
 
 def test_no_share_inside_the_band_makes_evidence() -> None:
@@ -188,7 +189,7 @@ def test_a_column_without_reference_or_with_one_bin_never_alarms() -> None:
 def test_counts_of_other_bins_are_refused() -> None:
     """A pane on other bins has no evidence."""
     with pytest.raises(BinMismatchError, match="10 bins"):
-        after_pane(DETECTOR, initial_state(DETECTOR), np.ones(9, dtype=np.int64))
+        log_statistics_of_panes(DETECTOR, np.ones((1, 9), dtype=np.int64))
     with pytest.raises(BinMismatchError):
         log_statistics_of_panes(DETECTOR, np.ones(10, dtype=np.int64))
     with pytest.raises(BinMismatchError):
