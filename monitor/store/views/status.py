@@ -19,7 +19,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.types import IncidentKind, IncidentStatus, Stage, Tier, Verdict
+from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Stage, Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,15 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
     )
 
 
-def _whole_series(model_id: int) -> Sequence[sa.ColumnElement[bool]]:
-    return series.c.model_id == model_id, series.c.segment_tag == ""
+def _newest_of_each_scale(connection: sa.Connection, model_id: int, newest: sa.FromClause) -> Sequence[sa.Row]:  # type: ignore[type-arg]  # named columns
+    """Return the *newest* row of every series over all segments at each scale, with its version and length."""
+    scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
+    return connection.execute(
+        sa.select(series.c.version, scale_progress.c.length, newest)
+        .select_from(scales.join(newest, sa.true()))
+        .where(series.c.model_id == model_id, series.c.segment_tag == ALL_SEGMENT)
+        .order_by(series.c.version, scale_progress.c.length)
+    ).all()
 
 
 def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdict, ...]:
@@ -119,13 +126,6 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
         .limit(1)
         .lateral()
     )
-    scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
-    rows = connection.execute(
-        sa.select(series.c.version, scale_progress.c.length, newest)
-        .select_from(scales.join(newest, sa.true()))
-        .where(*_whole_series(model_id))
-        .order_by(series.c.version, scale_progress.c.length)
-    )
     return tuple(
         LastVerdict(
             version=row.version,
@@ -135,7 +135,7 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
             verdict=Verdict(row.verdict),
             sentence=stored_result(row.packed, row.result, row.column_names).sentence,
         )
-        for row in rows
+        for row in _newest_of_each_scale(connection, model_id, newest)
     )
 
 
@@ -153,25 +153,7 @@ def _last_accuracies(connection: sa.Connection, model_id: int) -> tuple[LastAccu
         .limit(1)
         .lateral()
     )
-    scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
-    rows = connection.execute(
-        sa.select(series.c.version, scale_progress.c.length, newest)
-        .select_from(scales.join(newest, sa.true()))
-        .where(*_whole_series(model_id))
-        .order_by(series.c.version, scale_progress.c.length)
-    )
-    return tuple(
-        LastAccuracy(
-            version=row.version,
-            length=row.length,
-            window_end=row.window_end,
-            labelled=row.labelled,
-            accuracy=row.accuracy,
-            low=row.low,
-            high=row.high,
-        )
-        for row in rows
-    )
+    return tuple(LastAccuracy(**row._mapping) for row in _newest_of_each_scale(connection, model_id, newest))
 
 
 def _deployments(connection: sa.Connection, model_id: int) -> tuple[LastDeployment, ...]:
