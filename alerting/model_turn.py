@@ -59,7 +59,7 @@ class Batch(Protocol):
     def more(self) -> bool: ...
 
 
-class Evaluator(Protocol):
+class ModelEvaluator(Protocol):
     """Judges and stores what is due of one model, which is locked; the caller commits."""
 
     def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> Batch: ...
@@ -81,7 +81,7 @@ class AdvanceReport:
 def advance_model(
     engine: sa.Engine,
     applied: AppliedModel,
-    evaluator: Evaluator,
+    evaluator: ModelEvaluator,
     settings: Settings,
     *,
     now_millis: int | None = None,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import structlog
 
 from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
-from alerting.model_turn import Evaluator, advance_model
+from alerting.model_turn import ModelEvaluator, advance_model
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
@@ -37,7 +37,7 @@ class Rounds:
         *,
         engine: sa.Engine,
         settings: Settings,
-        evaluator: Evaluator,
+        evaluator: ModelEvaluator,
         delivery: Delivery,
         stopping: Callable[[], bool],
         health: Health,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.decode.columns import Refusal
+from consumers.decode.columns import RecordRefusal
 from consumers.judged import Judged
 from consumers.pending import Pending, RefusedTally
 from consumers.records import Headers, Record, RecordBatch
@@ -32,19 +32,19 @@ class Bodies:
     contents: list[bytes]
     size: int
     namespaces: list[str] | None
-    refused: dict[int, Refusal]
+    refused: dict[int, RecordRefusal]
 
 
 def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
     """Return the batch's bodies; records too large or of another content type are refused unread."""
     contents = [record.value() or b"" for record in batch.records]
-    refused: dict[int, Refusal] = {}
+    refused: dict[int, RecordRefusal] = {}
     size = sum(map(len, contents))
     if size > max_message_bytes and max(map(len, contents)) > max_message_bytes:
         for index, content in enumerate(contents):
             if len(content) > max_message_bytes:
                 sentence = f"body: expected at most {max_message_bytes} bytes, found {len(content)}"
-                refused[index] = Refusal(reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
+                refused[index] = RecordRefusal(reason=DeadLetterReason.TOO_LARGE, sentence=sentence)
                 contents[index] = b""
                 size -= len(content)
     headers = [record.headers() for record in batch.records]
@@ -53,7 +53,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
 
 
 def _namespaces(
-    headers: Sequence[Headers | None], contents: list[bytes], refused: dict[int, Refusal]
+    headers: Sequence[Headers | None], contents: list[bytes], refused: dict[int, RecordRefusal]
 ) -> list[str] | None:
     namespaces = [""] * len(headers)
     for index, of_record in enumerate(headers):
@@ -65,12 +65,12 @@ def _namespaces(
                 content_type = (value or b"").decode(errors="replace")
                 if content_type.partition(";")[0].strip().lower() not in ("", JSON_TYPE):
                     sentence = f"header content-type: expected none or {JSON_TYPE}, found {content_type[:80]!r}"
-                    refused[index] = Refusal(reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
+                    refused[index] = RecordRefusal(reason=DeadLetterReason.UNSUPPORTED, sentence=sentence)
                     contents[index] = b""
     return namespaces if any(namespaces) else None
 
 
-def dead_letter(record: Record, refusal: Refusal, *, keep_bytes: int) -> DeadLetter:
+def dead_letter(record: Record, refusal: RecordRefusal, *, keep_bytes: int) -> DeadLetter:
     """Return the dead letter of a refused *record*, its body cut to *keep_bytes*, none of it when too large."""
     body = record.value()
     kept = None if body is None or refusal.reason is DeadLetterReason.TOO_LARGE else body[:keep_bytes]
@@ -164,13 +164,13 @@ class Burials:
             return False
         return self._kept.get(key, 0) + tally.kept_bytes < self._room.of(reason)
 
-    def _by_policy(self, refusal: Refusal) -> Refusal:
+    def _by_policy(self, refusal: RecordRefusal) -> RecordRefusal:
         if refusal.reason is DeadLetterReason.UNKNOWN_MODEL and self._policy is UnknownModel.PARK:
             sentence = f"{refusal.sentence}; it is counted once the model is applied"
             return replace(refusal, reason=DeadLetterReason.PARKED, sentence=sentence)
         return refusal
 
-    def _label(self, refusal: Refusal, discovered: "Counter[ModelKey]") -> ModelKey:
+    def _label(self, refusal: RecordRefusal, discovered: "Counter[ModelKey]") -> ModelKey:
         """Return under which of a bounded number of names a refusal is counted."""
         key = refusal.model
         if key is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from consumers.admission import DeadLetterLimit, largest_time
-from consumers.decode.columns import Refusal
+from consumers.decode.columns import RecordRefusal
 from consumers.decode.times import before_calendar
 from consumers.model_intake import NO_MODEL, IntakeStop
 from consumers.partition_state import PartitionState
@@ -31,7 +31,7 @@ class Judged:
         unattributed: Refused, and no model can be blamed for it: it names none, or cannot be read.
     """
 
-    def __init__(self, batch: RecordBatch, refused: dict[int, Refusal]) -> None:
+    def __init__(self, batch: RecordBatch, refused: dict[int, RecordRefusal]) -> None:
         count = len(batch.records)
         self.batch = batch
         self.refused = refused
@@ -114,5 +114,7 @@ class Judged:
 
     def _refuse(self, row: int, reason: DeadLetterReason, sentence: str) -> None:
         model_id = int(self.model_ids[row])
-        self.refused[row] = Refusal(reason=reason, sentence=sentence, model=self._models[model_id], model_id=model_id)
+        self.refused[row] = RecordRefusal(
+            reason=reason, sentence=sentence, model=self._models[model_id], model_id=model_id
+        )
         self.good[row] = False

@@ -41,7 +41,7 @@ SETTINGS = {
 }
 
 
-class Identity(TypedDict):
+class ChildUser(TypedDict):
     """What subprocess takes to run a child as somebody else; None leaves user and groups as they are."""
 
     user: int | None
@@ -61,12 +61,12 @@ def postgres_program(name: str) -> Path:
     return Path(package.origin).parent / "pginstall18" / "bin" / name
 
 
-def postgres_identity() -> Identity:
+def postgres_identity() -> ChildUser:
     """Return who the programs run as: whoever we are, but for root the system user SYSTEM_USER, made if missing."""
     if os.geteuid() != 0:
-        return Identity(user=None, group=None, extra_groups=None)
+        return ChildUser(user=None, group=None, extra_groups=None)
     account = _system_account()
-    return Identity(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+    return ChildUser(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
 
 
 def postgres_environment() -> Mapping[str, str]:
@@ -74,7 +74,7 @@ def postgres_environment() -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def give_directory(directory: Path, identity: Identity) -> None:
+def give_directory(directory: Path, identity: ChildUser) -> None:
     """Let *identity* own *directory*, reach it, and run the programs."""
     if identity["user"] is None or identity["group"] is None:
         return
@@ -83,7 +83,7 @@ def give_directory(directory: Path, identity: Identity) -> None:
     os.chown(directory, identity["user"], identity["group"])
 
 
-def initialise(data: Path, identity: Identity) -> None:
+def initialise(data: Path, identity: ChildUser) -> None:
     """Make the files of an empty server in *data*: UTF-8, sorted by code point, trusting whoever reaches it.
 
     Raises:
@@ -190,7 +190,7 @@ def remove_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _socket_directory(directory: Path, identity: Identity) -> Iterator[Path]:
+def _socket_directory(directory: Path, identity: ChildUser) -> Iterator[Path]:
     """Give *directory*; a private one with a short path where that is too long for a socket, or has a comma.
 
     Clients take a comma for the end of the first of several addresses.
@@ -207,7 +207,7 @@ def _socket_directory(directory: Path, identity: Identity) -> Iterator[Path]:
         remove_directory(short)
 
 
-def _spawn(directory: Path, sockets: Path, identity: Identity) -> subprocess.Popen[bytes]:
+def _spawn(directory: Path, sockets: Path, identity: ChildUser) -> subprocess.Popen[bytes]:
     settings = SETTINGS | {"unix_socket_directories": str(sockets)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (directory / "log").open("ab") as log:

@@ -59,18 +59,18 @@ def millis(value: timedelta) -> int:
     return int(value.total_seconds() * 1000)
 
 
-class Reading(NamedTuple):
+class TimeReading(NamedTuple):
     """The unit that a number reads as, and the time it then is in epoch milliseconds."""
 
     unit: str
     millis: int
 
 
-def reading(value: int) -> Reading | None:
+def reading(value: int) -> TimeReading | None:
     """Return what *value* reads as; None: no unit fits."""
     if value >= _BEYOND:
         return None
     for name, first, numerator, denominator in _UNITS_OF_NUMBERS:
         if value >= first:
-            return Reading(name, value * numerator // denominator)
+            return TimeReading(name, value * numerator // denominator)
     return None

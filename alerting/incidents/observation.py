@@ -15,7 +15,7 @@ DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKi
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""
 
 
-class StoredEvaluation(Protocol):
+class Judgement(Protocol):
     """One judgement of one series and window, as the evaluator stored it.
 
     *driving*: a first judgement that may move incidents, no revision.
@@ -76,7 +76,7 @@ def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=order))
 
 
-def facts_of(kind: IncidentKind, evaluation: StoredEvaluation) -> WindowFacts:
+def facts_of(kind: IncidentKind, evaluation: Judgement) -> WindowFacts:
     """Return what *evaluation* says about *kind*; silent on that kind is inconclusive, never calm."""
     result = evaluation.result
     findings = worst_first(result.of_kind(kind))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from alerting.incidents.observation import DECIDED_KINDS, StoredEvaluation, WindowFacts, facts_of
+from alerting.incidents.observation import DECIDED_KINDS, Judgement, WindowFacts, facts_of
 from alerting.incidents.state import Decision, Identity, IncidentState, Step
 from alerting.incidents.transition import Rules, retire, transition
 from monitor.spec.model import ModelSpec
@@ -18,7 +18,7 @@ class EndEvaluations(Protocol):
     @property
     def window_end(self) -> int: ...
     @property
-    def evaluations(self) -> Sequence[StoredEvaluation]: ...
+    def evaluations(self) -> Sequence[Judgement]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _silence(state: IncidentState) -> int:
     return 2 * min(state.ends) * MINUTE_MILLIS
 
 
-def _judged(evaluations: Sequence[StoredEvaluation]) -> list[StoredEvaluation]:
+def _judged(evaluations: Sequence[Judgement]) -> list[Judgement]:
     """Return what moves incidents: first judgements of whole versions; revisions and segments are only shown."""
     return [row for row in evaluations if row.driving and row.series.segment_tag == ALL_SEGMENT]
 

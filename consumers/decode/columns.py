@@ -38,7 +38,7 @@ class ColumnName(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RecordRefusal:
     """Why a record cannot be counted.
 
     Attributes:
@@ -53,9 +53,9 @@ class Refusal:
     model_id: int | None = None
 
 
-def refusal_of(error: InvalidMessage, model: AppliedModel | None = None) -> Refusal:
+def refusal_of(error: InvalidMessage, model: AppliedModel | None = None) -> RecordRefusal:
     """Return *error* as a refusal; *model*: the one whose record it is, which the record then speaks against."""
-    return Refusal(
+    return RecordRefusal(
         reason=DeadLetterReason(error.reason),
         sentence=error.sentence,
         model=error.model if model is None else model.key,

@@ -1,4 +1,4 @@
-"""Deployment events in JSON: which version serves, with what share."""
+"""DecodedDeployment events in JSON: which version serves, with what share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from consumers.decode.columns import Refusal, refusal_of
+from consumers.decode.columns import RecordRefusal, refusal_of
 from consumers.decode.fields import malformed, name_field, number
 from consumers.decode.routing import Directory, json_object
 from consumers.decode.times import time_field
@@ -18,7 +18,7 @@ _STAGES = [member.value for member in Stage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class DecodedDeployment:
     """One change of a version's stage; *traffic* is a share, *manifest* a JSON object."""
 
     row: int
@@ -38,10 +38,10 @@ class DeploymentDecoder:
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
-    ) -> tuple[list[Deployment], dict[int, Refusal]]:
+    ) -> tuple[list[DecodedDeployment], dict[int, RecordRefusal]]:
         """Return the deployments in *bodies*, in order, and by row what was refused."""
-        deployments: list[Deployment] = []
-        refused: dict[int, Refusal] = {}
+        deployments: list[DecodedDeployment] = []
+        refused: dict[int, RecordRefusal] = {}
         for row, body in enumerate(bodies):
             model = None
             try:
@@ -53,14 +53,14 @@ class DeploymentDecoder:
         return deployments, refused
 
 
-def _deployment(row: int, model: AppliedModel, document: dict[str, Any]) -> Deployment:
+def _deployment(row: int, model: AppliedModel, document: dict[str, Any]) -> DecodedDeployment:
     stage = document.get("stage")
     if not isinstance(stage, str) or stage not in _STAGES:
         raise malformed("stage", f"one of {', '.join(_STAGES)}", stage)
     traffic = number(document.get("traffic"))
     if traffic is not None and not 0 <= traffic <= 1:
         raise malformed("traffic", "a share between 0 and 1", document.get("traffic"))
-    return Deployment(
+    return DecodedDeployment(
         row=row,
         model=model,
         version=name_field(document, "version"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from consumers.decode.columns import Predictions, Refusal, joined, refusal_of
+from consumers.decode.columns import Predictions, RecordRefusal, joined, refusal_of
 from consumers.decode.event_struct import PLAIN_FIELDS, event_fields, event_shape, readable, wrong_names
 from consumers.decode.fields import LONGEST_NAME
 from consumers.decode.lenient import slow_event
@@ -36,14 +36,14 @@ class PredictionDecoder:
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
-    ) -> tuple[list[Predictions], dict[int, Refusal]]:
+    ) -> tuple[list[Predictions], dict[int, RecordRefusal]]:
         """Return the predictions of each model in *bodies*, and by row what was refused.
 
         Args:
             namespaces: What each record's header names, empty where it names none; None where no record has one.
         """
         parts: dict[int, list[Predictions]] = {}
-        refused: dict[int, Refusal] = {}
+        refused: dict[int, RecordRefusal] = {}
         for start in range(0, len(bodies), CHUNK):
             rows = range(start, min(start + CHUNK, len(bodies)))
             for group in self._groups(rows, bodies, namespaces, refused):
@@ -53,7 +53,7 @@ class PredictionDecoder:
         return list(map(joined, parts.values())), refused
 
     def _groups(
-        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
+        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, RecordRefusal]
     ) -> "list[_Group]":
         """Return the events at *rows* by model, as far as the fast reading reads them."""
         group = self._one_model(rows, bodies) if namespaces is None and not self._mixed else None
@@ -76,7 +76,7 @@ class PredictionDecoder:
         return group
 
     def _by_model(
-        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
+        self, rows: range, bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, RecordRefusal]
     ) -> "list[_Group]":
         rows_of: dict[int, list[int]] = {}
         for row in rows:
@@ -97,7 +97,11 @@ class PredictionDecoder:
         return self._decoders[model_id]
 
     def _columns(
-        self, group: "_Group", bodies: Sequence[bytes], namespaces: Sequence[str] | None, refused: dict[int, Refusal]
+        self,
+        group: "_Group",
+        bodies: Sequence[bytes],
+        namespaces: Sequence[str] | None,
+        refused: dict[int, RecordRefusal],
     ) -> Predictions | None:
         """Return the events of *group* as columns; those that cannot be counted come into *refused*."""
         wrong, extra = self._read_slowly(group, bodies, namespaces)
@@ -116,12 +120,12 @@ class PredictionDecoder:
 
     def _read_slowly(
         self, group: "_Group", bodies: Sequence[bytes], namespaces: Sequence[str] | None
-    ) -> tuple[dict[int, Refusal], dict[int, int]]:
+    ) -> tuple[dict[int, RecordRefusal], dict[int, int]]:
         """Read what the fast reading refused of *group*, into its events.
 
         Return by index the refusals of what cannot be counted, and of the others the number of unknown feature names.
         """
-        wrong: dict[int, Refusal] = {}
+        wrong: dict[int, RecordRefusal] = {}
         extra: dict[int, int] = {}
         for index in group.unread:
             row = group.rows[index]
@@ -176,7 +180,7 @@ class _ModelDecoder:
         self._next = (extras, plain)
         return event, extra
 
-    def columns(self, group: "_Group", wrong: dict[int, Refusal], extra: dict[int, int]) -> Predictions:
+    def columns(self, group: "_Group", wrong: dict[int, RecordRefusal], extra: dict[int, int]) -> Predictions:
         """Return the events of *group* as columns.
 
         Args:
@@ -196,7 +200,7 @@ class _ModelDecoder:
             self._refuse(unusable, wrong)
         return predictions_of(self.model, self.shape, fields, parts, np.array(group.rows, dtype=np.intp), extra)
 
-    def _refuse(self, problems: Mapping[int, InvalidMessage], wrong: dict[int, Refusal]) -> None:
+    def _refuse(self, problems: Mapping[int, InvalidMessage], wrong: dict[int, RecordRefusal]) -> None:
         for index, problem in problems.items():
             wrong.setdefault(index, refusal_of(problem, self.model))
 

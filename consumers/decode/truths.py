@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from consumers.decode.columns import INVALID, Refusal, refusal_of
+from consumers.decode.columns import INVALID, RecordRefusal, refusal_of
 from consumers.decode.fields import (
     LONGEST_NAME,
     Scalar,
@@ -55,10 +55,10 @@ class TruthDecoder:
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None
-    ) -> tuple[list[Truth], dict[int, Refusal]]:
+    ) -> tuple[list[Truth], dict[int, RecordRefusal]]:
         """Return the truths in *bodies*, in order, and by row what was refused; *namespaces* as in predictions."""
         truths: list[Truth] = []
-        refused: dict[int, Refusal] = {}
+        refused: dict[int, RecordRefusal] = {}
         for row, body in enumerate(bodies):
             model, namespace = None, namespaces[row] if namespaces else ""
             try:

@@ -9,14 +9,14 @@ from monitor.clock import monotonic_seconds, sleep_seconds
 PAUSE_SECONDS = 0.05
 
 
-class Body(Protocol):
+class KafkaMessage(Protocol):
     """What is needed of a Kafka message: its length is its body's."""
 
     def __len__(self) -> int: ...
     def set_value(self, value: bytes) -> None: ...
 
 
-AnyMessage = TypeVar("AnyMessage", bound=Body)
+AnyMessage = TypeVar("AnyMessage", bound=KafkaMessage)
 
 
 class Queue(Protocol[AnyMessage]):
@@ -61,7 +61,7 @@ def gathered(
     return messages
 
 
-def _held_bytes(messages: Sequence[Body], max_message_bytes: int) -> int:
+def _held_bytes(messages: Sequence[KafkaMessage], max_message_bytes: int) -> int:
     """Let go of bodies that are too large; return the bytes of the others."""
     sizes = list(map(len, messages))
     held = sum(sizes)

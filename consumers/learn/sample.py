@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from consumers.decode.columns import INVALID, Column, Predictions, Refusal
+from consumers.decode.columns import INVALID, Column, Predictions, RecordRefusal
 from consumers.decode.predictions import PredictionDecoder
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, canonical_category
@@ -81,7 +81,7 @@ class EventTable:
     """
 
     table: pa.Table
-    refused: dict[int, Refusal]
+    refused: dict[int, RecordRefusal]
 
 
 def event_table(events: Sequence[SampledEvent], spec: ModelSpec) -> EventTable:

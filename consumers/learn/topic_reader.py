@@ -19,7 +19,7 @@ _NOBODY = Rebalance(assigned=lambda _: None, revoked=lambda _: None, lost=lambda
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OffsetRange:
     """Offsets ``[start, stop)`` of one partition."""
 
     start: int
@@ -38,7 +38,7 @@ class TopicLog:
         """Let go of the broker."""
         self._consumer.close()
 
-    def stretches(self, *, since: int | None) -> dict[PartitionKey, Stretch]:
+    def stretches(self, *, since: int | None) -> dict[PartitionKey, OffsetRange]:
         """Return what there is to read in each partition: records with a Kafka timestamp of *since* (ms) or later.
 
         Partitions without such records have none.
@@ -51,19 +51,22 @@ class TopicLog:
             low, high = self._consumer.watermarks(key)
             start = low if since is None else self._consumer.offset_since(key, since)
             if start is not None and start < high:
-                stretches[key] = Stretch(max(start, low), high)
+                stretches[key] = OffsetRange(max(start, low), high)
         return stretches
 
-    def tails(self) -> dict[PartitionKey, Stretch]:
+    def tails(self) -> dict[PartitionKey, OffsetRange]:
         """Return the last few records of each partition; errors as of `stretches`."""
         whole = self.stretches(since=None)
         return {
-            key: Stretch(max(stretch.start, stretch.stop - TAIL_RECORDS), stretch.stop)
+            key: OffsetRange(max(stretch.start, stretch.stop - TAIL_RECORDS), stretch.stop)
             for key, stretch in whole.items()
         }
 
     def read(
-        self, stretches: Mapping[PartitionKey, Stretch], *, finished: Callable[[PartitionKey], bool] = lambda _: False
+        self,
+        stretches: Mapping[PartitionKey, OffsetRange],
+        *,
+        finished: Callable[[PartitionKey], bool] = lambda _: False,
     ) -> Iterator[list[Message]]:
         """Yield the records of *stretches*, those of one partition in order.
 

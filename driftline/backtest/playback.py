@@ -22,7 +22,7 @@ from monitor.store.accuracy_evaluations import final_performances
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.store.unseen_values import unseen_values
 from monitor.store.views.incidents import StoryAction, stories_of
-from monitor.store.views.progress import read_progress
+from monitor.store.views.progress import read_system_progress
 from monitor.types import IncidentKind, Statistic
 from monitor.units import MINUTE_MILLIS
 
@@ -120,7 +120,7 @@ class Playback:
         with self._engine.connect() as connection:
             stories = stories_of(connection, id_prefix="")
             accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
-            progress = read_progress(connection)
+            progress = read_system_progress(connection)
         key = self._model.key
         return BacktestOutcome(
             events=self._feed.counted,

@@ -14,7 +14,7 @@ from driftline.backtest import BacktestDatabase, BacktestOutcome, backtest_histo
 from driftline.backtest.page import page_of
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import encode_report
-from driftline.cli.backtest_input import BacktestInput, Request, TruthOptions, read_input
+from driftline.cli.backtest_input import BacktestInput, BacktestRequest, TruthOptions, read_input
 from driftline.cli.backtest_text import print_report
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.output import AsJson
@@ -75,7 +75,7 @@ def backtest(
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
     given = read_input(
-        Request(
+        BacktestRequest(
             spec=spec,
             data=data,
             timestamp=timestamp,

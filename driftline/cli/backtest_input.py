@@ -100,7 +100,7 @@ def _with_times(truths: pa.Table, history: pa.Table, *, identity: str, timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class BacktestRequest:
     """What the user said; names are those of columns, None where nothing was said."""
 
     spec: Path
@@ -128,7 +128,7 @@ class BacktestInput:
     timestamp: str
 
 
-def read_input(request: Request) -> BacktestInput:
+def read_input(request: BacktestRequest) -> BacktestInput:
     """Return what *request* names, read and checked.
 
     Raises:
@@ -170,7 +170,7 @@ def _time_column(table: pa.Table, spec: ModelSpec) -> str:
     raise WrongUseError(f"--timestamp: expected the column with the event times, found {many}")
 
 
-def _between(table: pa.Table, timestamp: str, request: Request) -> pa.Table:
+def _between(table: pa.Table, timestamp: str, request: BacktestRequest) -> pa.Table:
     start, stop = _moment("--from", request.start), _moment("--to", request.stop)
     if start is None and stop is None:
         return table
@@ -218,7 +218,7 @@ def _part(table: pa.Table, name: str, said: str | None, *, counted: bool) -> str
     )
 
 
-def _require_a_window(history: History, spec: ModelSpec, request: Request) -> None:
+def _require_a_window(history: History, spec: ModelSpec, request: BacktestRequest) -> None:
     shortest = min(scale.length for scale in spec.scales)
     first, last = int(history.times[0]), int(history.times[-1])
     if last - first < shortest * MINUTE_MILLIS:

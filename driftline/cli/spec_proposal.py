@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class SpecProposal:
     """What the spec will say, and *notes*: sentences on what was guessed."""
 
     description: ReferenceDescription
@@ -61,7 +61,7 @@ class _Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def propose(table: pa.Table, request: Request) -> Proposal:
+def propose(table: pa.Table, request: Request) -> SpecProposal:
     """Return a proposal for *table*.
 
     Raises:
@@ -74,7 +74,7 @@ def propose(table: pa.Table, request: Request) -> Proposal:
         findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
     task = request.task or _task(table, request, findings)
     positive, negative = _sides(table, request, task, findings)
-    proposal = Proposal(
+    proposal = SpecProposal(
         description=ReferenceDescription(
             features=_features(table, request, findings),
             score=request.score,

@@ -2,7 +2,7 @@
 
 import yaml
 
-from driftline.cli.spec_proposal import Proposal
+from driftline.cli.spec_proposal import SpecProposal
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec, Task
 from monitor.units import duration_text
@@ -11,7 +11,7 @@ COMMENT_COLUMN = 48
 
 
 def spec_text(
-    proposal: Proposal, *, profile: ReferenceProfile, model: str, namespace: str, reference: str, schema: str | None
+    proposal: SpecProposal, *, profile: ReferenceProfile, model: str, namespace: str, reference: str, schema: str | None
 ) -> str:
     """Return the text of a spec that `parse_spec` accepts.
 
@@ -58,7 +58,7 @@ def _line(indent: int, key: str, value: object, comment: str) -> str:
     return f"{start:<{COMMENT_COLUMN}}# {comment}"
 
 
-def _columns(proposal: Proposal, profile: ReferenceProfile) -> list[str]:
+def _columns(proposal: SpecProposal, profile: ReferenceProfile) -> list[str]:
     lines = [
         "# Features. kind: numeric | categorical; monitor: false counts a column without judging it; importance: 0.3",
         "# is its share of the model's importance, which sorts messages and counts as evidence for a rollback;",
@@ -72,7 +72,7 @@ def _columns(proposal: Proposal, profile: ReferenceProfile) -> list[str]:
     return lines
 
 
-def _prediction_and_truth(proposal: Proposal) -> list[str]:
+def _prediction_and_truth(proposal: SpecProposal) -> list[str]:
     description = proposal.description
     return [
         "prediction:",
@@ -92,7 +92,7 @@ def _flag(column: str | None) -> str:
     return "false" if column is None else "true"
 
 
-def _segments(proposal: Proposal) -> list[str]:
+def _segments(proposal: SpecProposal) -> list[str]:
     if not proposal.segments:
         return [_line(0, "segments", "[]", "- {tag: region, values: [eu, us]}: a series of its own for each"), ""]
     lines = ["segments:" + " " * (COMMENT_COLUMN - 9) + "# a series for each value of a tag; the rest is `other`"]
@@ -104,7 +104,7 @@ def _segments(proposal: Proposal) -> list[str]:
     return [*lines, ""]
 
 
-def _windows_and_drift(proposal: Proposal) -> list[str]:
+def _windows_and_drift(proposal: SpecProposal) -> list[str]:
     defaults = ModelSpec.model_fields["drift"].default
     return [
         "windows:",

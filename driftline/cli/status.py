@@ -19,7 +19,7 @@ from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.topics import read_partitions
 from monitor.store.views.status import ModelStatus, model_statuses
 from monitor.types import TimestampType, TopicRole, span_text
-from monitor.windows.watermark import PartitionState, WatermarkRules, watermark_of, watermark_rules
+from monitor.windows.watermark import PartitionProgress, WatermarkRules, watermark_of, watermark_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def _topic_statuses(
     now, rules = database_now_millis(connection), watermark_rules(settings)
     by_key = {partition.key: partition for partition in partitions}
     found = []
-    by_topic: dict[str, list[PartitionState]] = {}
+    by_topic: dict[str, list[PartitionProgress]] = {}
     for state in read_partitions(connection, role=TopicRole.PREDICTIONS):
         by_topic.setdefault(state.key.topic, []).append(state)
     for topic, states in by_topic.items():
@@ -99,7 +99,7 @@ def _topic_statuses(
     return tuple(found)
 
 
-def _why_held(partition: StoredOffset, state: PartitionState, *, now: int, rules: WatermarkRules) -> str:
+def _why_held(partition: StoredOffset, state: PartitionProgress, *, now: int, rules: WatermarkRules) -> str:
     if partition.paused_reason is not None:
         return f"stopped: {partition.paused_reason}"
     if state.heartbeat_at is None:

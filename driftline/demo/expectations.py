@@ -9,7 +9,7 @@ from rich.text import Text
 
 from alerting.incidents.state import Step
 from driftline.demo.acts import CANARY, STABLE, Act, TimeLine
-from driftline.demo.receiver import Delivery
+from driftline.demo.receiver import Arrival
 from monitor.clock import iso_utc
 from monitor.store.views.incidents import IncidentStory
 from monitor.types import ActionState, IncidentKind, Tier
@@ -39,15 +39,15 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DemoOutcome:
     """Everything that can be seen after the story has run."""
 
     counts: Counts
     incidents: tuple[IncidentStory, ...]
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[Arrival, ...]
 
 
-def failed_expectations(outcome: Outcome, line: TimeLine) -> tuple[str, ...]:
+def failed_expectations(outcome: DemoOutcome, line: TimeLine) -> tuple[str, ...]:
     """Return what did not come out as told; empty when everything did."""
     first, second, third, fourth = line.acts
     return (
@@ -73,18 +73,18 @@ def _counting(counts: Counts) -> Iterator[str]:
         )
 
 
-def _signatures(deliveries: tuple[Delivery, ...]) -> Iterator[str]:
+def _signatures(deliveries: tuple[Arrival, ...]) -> Iterator[str]:
     if wrong := sum(not delivery.verified for delivery in deliveries):
         yield f"deliveries: expected every signature to be right, found {wrong} wrong"
 
 
-def _healthy(outcome: Outcome, act: Act) -> Iterator[str]:
+def _healthy(outcome: DemoOutcome, act: Act) -> Iterator[str]:
     for incident in _opened_in(outcome, act):
         head = incident.incident
         yield f"act 1: expected no incident, found {head.kind} of {head.version}: {head.sentence}"
 
 
-def _shift(outcome: Outcome, act: Act) -> Iterator[str]:
+def _shift(outcome: DemoOutcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
     drifts = [incident for incident in opened if incident.incident.kind is IncidentKind.DRIFT]
     if len(drifts) != 1 or len(opened) != 1:
@@ -101,7 +101,7 @@ def _shift(outcome: Outcome, act: Act) -> Iterator[str]:
             yield "act 2: expected a verified retraining request, found none"
 
 
-def _break(outcome: Outcome, act: Act) -> Iterator[str]:
+def _break(outcome: DemoOutcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
     broken = [incident for incident in opened if incident.incident.kind is IncidentKind.DATA_QUALITY]
     if len(broken) != 1 or len(opened) != 1:
@@ -121,7 +121,7 @@ def _break(outcome: Outcome, act: Act) -> Iterator[str]:
         yield f"act 3: expected no action, found {', '.join(action.kind for action in asked)}"
 
 
-def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
+def _canary(outcome: DemoOutcome, act: Act) -> Iterator[str]:
     opened = _opened_in(outcome, act)
     for story in opened:
         if story.incident.version != CANARY:
@@ -143,7 +143,7 @@ def _canary(outcome: Outcome, act: Act) -> Iterator[str]:
         yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {found}"
 
 
-def columns_of(story: IncidentStory, deliveries: tuple[Delivery, ...]) -> tuple[str, ...]:
+def columns_of(story: IncidentStory, deliveries: tuple[Arrival, ...]) -> tuple[str, ...]:
     """Return the columns that the messages about this incident alone named."""
     named = [
         column for delivery in deliveries if delivery.incidents == (story.incident.id,) for column in delivery.columns
@@ -151,12 +151,12 @@ def columns_of(story: IncidentStory, deliveries: tuple[Delivery, ...]) -> tuple[
     return tuple(dict.fromkeys(named))
 
 
-def _opened_in(outcome: Outcome, act: Act) -> list[IncidentStory]:
+def _opened_in(outcome: DemoOutcome, act: Act) -> list[IncidentStory]:
     # a window that ends at the act's start belongs to the act before
     return [incident for incident in outcome.incidents if act.start < incident.incident.first_end <= act.end]
 
 
-def _requests(deliveries: tuple[Delivery, ...], kind: str, incident_id: str) -> list[Delivery]:
+def _requests(deliveries: tuple[Arrival, ...], kind: str, incident_id: str) -> list[Arrival]:
     return [
         delivery
         for delivery in deliveries
@@ -164,7 +164,9 @@ def _requests(deliveries: tuple[Delivery, ...], kind: str, incident_id: str) -> 
     ]
 
 
-def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: tuple[str, ...]) -> dict[str, object]:
+def summary_document(
+    outcome: DemoOutcome, *, windows: int, seconds: float, failed: tuple[str, ...]
+) -> dict[str, object]:
     """Return the machine's summary; plain values only."""
     counts = outcome.counts
     return {
@@ -196,7 +198,7 @@ def summary_document(outcome: Outcome, *, windows: int, seconds: float, failed: 
     }
 
 
-def distinct_deliveries(deliveries: tuple[Delivery, ...]) -> list[tuple[Delivery, int]]:
+def distinct_deliveries(deliveries: tuple[Arrival, ...]) -> list[tuple[Arrival, int]]:
     """Return each delivery once, with how often it arrived."""
     attempts: dict[str, int] = {}
     for delivery in deliveries:
@@ -210,7 +212,7 @@ def worst_tier(story: IncidentStory) -> Tier:
     return max((step.tier for step in story.steps), default=story.incident.tier)
 
 
-def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows: int, seconds: float) -> None:
+def print_summary(console: Console, outcome: DemoOutcome, line: TimeLine, *, windows: int, seconds: float) -> None:
     """Tell what was noticed when, why, and what was sent."""
 
     def tell(text: str, *, style: str = "") -> None:
@@ -242,6 +244,6 @@ def print_summary(console: Console, outcome: Outcome, line: TimeLine, *, windows
             tell(f"Sent: {_sent(outcome.deliveries, head.id)}.")
 
 
-def _sent(deliveries: tuple[Delivery, ...], incident_id: str) -> str:
+def _sent(deliveries: tuple[Arrival, ...], incident_id: str) -> str:
     kinds = [delivery.type for delivery, _ in distinct_deliveries(deliveries) if incident_id in delivery.incidents]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "nothing"

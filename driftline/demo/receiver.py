@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Arrival:
     """One attempt that arrived.
 
     Attributes:
@@ -38,11 +38,11 @@ class Receiver:
     def __init__(self, secret: str) -> None:
         self._secret = secret
         self._lock = threading.Lock()
-        self._deliveries: list[Delivery] = []
+        self._deliveries: list[Arrival] = []
         self.url = ""
 
     @property
-    def deliveries(self) -> tuple[Delivery, ...]:
+    def deliveries(self) -> tuple[Arrival, ...]:
         with self._lock:
             return tuple(self._deliveries)
 
@@ -59,14 +59,14 @@ class Receiver:
         return verified
 
 
-def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Delivery:
+def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Arrival:
     """Return what the story needs of a notification's or a request's body."""
     document = json.loads(body) if verified else {}
     told = document.get("incidents", [])
     reason = document.get("reason") or {}
     asked = [document["incident_id"]] if "incident_id" in document else []
     columns = [each["column"] for incident in told for each in incident["what"]] + list(reason.get("columns", ()))
-    return Delivery(
+    return Arrival(
         id=identifier,
         type=document.get("type", ""),
         verified=verified,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from consumers.kafka.embedded import EmbeddedBroker
 from driftline.demo.acts import MODEL, time_line
-from driftline.demo.expectations import Counts, Outcome, failed_expectations
+from driftline.demo.expectations import Counts, DemoOutcome, failed_expectations
 from driftline.demo.receiver import Receiver, receiving
 from driftline.demo.stack import SCALES, SECRET_VARIABLE, Children, EmbeddedStack, demo_spec, embedded_stack, run_to_end
 from driftline.demo.story import DEPLOYMENTS, Story, reference_table, story_records, write_story
@@ -37,7 +37,7 @@ _ROLES = ("ingest", "alerter", "maintain")
 class Shown:
     """What came out, and what of it did not come out as told."""
 
-    outcome: Outcome
+    outcome: DemoOutcome
     failed: tuple[str, ...]
     windows: int
     seconds: float
@@ -65,7 +65,9 @@ def run_demo(view: StoryView, *, after: Callable[[Shown, EmbeddedStack], None]) 
                 settings=settings, story=story, scales=scales, receiver=receiver, children=children
             )
             seen = performance.play(view)
-            outcome = Outcome(counts=performance.counts(seen), incidents=seen.incidents, deliveries=receiver.deliveries)
+            outcome = DemoOutcome(
+                counts=performance.counts(seen), incidents=seen.incidents, deliveries=receiver.deliveries
+            )
             shown = Shown(
                 outcome=outcome,
                 failed=failed_expectations(outcome, line),

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from alerting.incidents.state import Step
 from driftline.demo.acts import TimeLine
-from driftline.demo.receiver import Delivery
+from driftline.demo.receiver import Arrival
 from driftline.demo.story import Story
 from monitor.clock import iso_utc, monotonic_seconds
 from monitor.settings import Settings
 from monitor.store.offsets import list_offsets
 from monitor.store.views.incidents import IncidentStory, stories_of
-from monitor.store.views.progress import Progress, read_progress, windows_evaluated
+from monitor.store.views.progress import SystemProgress, read_system_progress, windows_evaluated
 from monitor.types import IncidentStatus, PartitionKey, Scale, TopicRole
 from monitor.units import MINUTE_MILLIS
 
@@ -42,7 +42,7 @@ class Look:
     dead: int
     newest_prediction: int | None
     windows: int
-    progress: Progress
+    progress: SystemProgress
     incidents: tuple[IncidentStory, ...]
 
     @property
@@ -67,7 +67,7 @@ def look(connection: sa.Connection) -> Look:
         dead=sum(offset.counters.dead for offset in offsets),
         newest_prediction=max(newest, default=None),
         windows=windows_evaluated(connection),
-        progress=read_progress(connection),
+        progress=read_system_progress(connection),
         incidents=stories_of(connection, id_prefix=""),
     )
 
@@ -106,7 +106,7 @@ class Frame:
     """What is known at one moment."""
 
     seen: Look
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[Arrival, ...]
     total: int
     seconds: float
     doing: str

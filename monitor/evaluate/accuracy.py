@@ -81,7 +81,7 @@ class PerformanceRules:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedWindow:
+class JudgedAccuracyWindow:
     """One judged window; *driving*: the newest mature one of its scale, judged for the first time."""
 
     scale: Scale
@@ -93,7 +93,7 @@ class JudgedWindow:
 class JudgedSeries:
     """What was judged of one series and scale, and the ends (ms) that must wait because they were judged just now."""
 
-    judged: tuple[JudgedWindow, ...]
+    judged: tuple[JudgedAccuracyWindow, ...]
     waiting: frozenset[int]
 
 
@@ -192,11 +192,13 @@ def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:
 
 def _with_driving(
     connection: sa.Connection, series_id: int, scale: Scale, new: Sequence[NewPerformance]
-) -> tuple[JudgedWindow, ...]:
+) -> tuple[JudgedAccuracyWindow, ...]:
     first_judged = [joined.window_end for joined in new if joined.revision == 0]
     newest = max(first_judged, default=None)
     if newest is not None:
         before = newest_mature_end(connection, series_id=series_id, length=scale.length)
         if before is not None and before > newest:
             newest = None
-    return tuple(JudgedWindow(scale, joined, joined.revision == 0 and joined.window_end == newest) for joined in new)
+    return tuple(
+        JudgedAccuracyWindow(scale, joined, joined.revision == 0 and joined.window_end == newest) for joined in new
+    )

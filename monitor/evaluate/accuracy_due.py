@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from monitor.evaluate.accuracy import JudgedWindow, PerformanceRules, judge_windows
+from monitor.evaluate.accuracy import JudgedAccuracyWindow, PerformanceRules, judge_windows
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.schedule import ProgressOf
 from monitor.store.accuracy_evaluations import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
@@ -43,7 +43,7 @@ def judge_performance(
     for one in judged:
         evaluated.setdefault((keys[one.series], one.scale), set()).add(one.window_end)
     looked_at = sorted(minutes.keys() | {series_id for series_id, _ in evaluated})
-    found: list[tuple[int, JudgedWindow]] = []
+    found: list[tuple[int, JudgedAccuracyWindow]] = []
     done: list[DueMinute] = []
     for series_id in looked_at:
         waiting: dict[Scale, frozenset[int]] = {}
@@ -82,7 +82,7 @@ def _waits(due: DueMinute, waiting: Mapping[Scale, frozenset[int]]) -> bool:
     )
 
 
-def _stored(series: SeriesKey, judged: JudgedWindow) -> StoredEvaluation:
+def _stored(series: SeriesKey, judged: JudgedAccuracyWindow) -> StoredEvaluation:
     return StoredEvaluation(
         series=series,
         scale=judged.scale,

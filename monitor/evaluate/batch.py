@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import EvaluationRules, StoredEvaluation
 from monitor.evaluate.revisions import may_drive
-from monitor.evaluate.schedule import Batch, ProgressOf, SeriesWindows, advanced, next_batch
+from monitor.evaluate.schedule import DueBatch, ProgressOf, SeriesWindows, advanced, next_batch
 from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
 from monitor.results import Finding
 from monitor.store.configuration import AppliedModel
@@ -76,7 +76,7 @@ def with_too_many_versions(window: EvaluatedWindow, *, cap: int) -> EvaluatedWin
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedInputs:
     """One evaluated window of one series and what was stored of it before."""
 
     series_id: int
@@ -135,7 +135,7 @@ class WindowTurn:
 
     def evaluated(
         self, windows: SeriesWindows, *, since: int, stored: Mapping[WindowKey, LastRevision]
-    ) -> Iterator[Judged]:
+    ) -> Iterator[JudgedInputs]:
         """Evaluate *windows* of a series that is complete from *since* (ms) on.
 
         Raises:
@@ -148,9 +148,9 @@ class WindowTurn:
         for each in found:
             window = with_too_many_versions(each, cap=self.applied.spec.versions) if of_others else each
             key = WindowKey(windows.series_id, window.scale.length, window.end)
-            yield Judged(windows.series_id, window, stored.get(key))
+            yield JudgedInputs(windows.series_id, window, stored.get(key))
 
-    def _judge(self, batch: Batch) -> list[StoredEvaluation]:
+    def _judge(self, batch: DueBatch) -> list[StoredEvaluation]:
         since = series_began(self.connection, [windows.series_id for windows in batch.windows])
         # Stored are only windows from before progress was set back; where nothing came since, they stay as they are.
         stored = last_revisions(self.connection, list(_keys(batch.windows)))
@@ -173,7 +173,7 @@ class WindowTurn:
         }
         write_hours(self.connection, unknown)
 
-    def store(self, judged: Sequence[Judged], *, driving: bool | None = None) -> list[StoredEvaluation]:
+    def store(self, judged: Sequence[JudgedInputs], *, driving: bool | None = None) -> list[StoredEvaluation]:
         """Store *judged* windows; *driving* None: those drive that are conclusive for the first time, and newest."""
         newest = self._newest_conclusive(judged) if driving is None else {}
         insert_evaluations(self.connection, (self._new_evaluation(one) for one in judged))
@@ -197,7 +197,7 @@ class WindowTurn:
             for one in judged
         ]
 
-    def _newest_conclusive(self, judged: Sequence[Judged]) -> dict[tuple[int, Scale], int]:
+    def _newest_conclusive(self, judged: Sequence[JudgedInputs]) -> dict[tuple[int, Scale], int]:
         """Return the newest end that was conclusive before *judged* of each series and scale, where it matters."""
         firsts: dict[tuple[int, Scale], int] = {}
         for one in judged:
@@ -212,7 +212,7 @@ class WindowTurn:
         }
         return {key: end for key, end in found.items() if end is not None}
 
-    def _new_evaluation(self, one: Judged) -> NewEvaluation:
+    def _new_evaluation(self, one: JudgedInputs) -> NewEvaluation:
         window = one.window
         return NewEvaluation(
             series_id=one.series_id,
@@ -229,7 +229,7 @@ class WindowTurn:
         )
 
 
-def _conclusive(one: Judged) -> bool:
+def _conclusive(one: JudgedInputs) -> bool:
     return one.window.result.verdict is not Verdict.INCONCLUSIVE
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitor.evaluate.batch import TRIES, Judged, WindowTurn
+from monitor.evaluate.batch import TRIES, JudgedInputs, WindowTurn
 from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.revisions import (
@@ -135,7 +135,7 @@ class _Pass:
             self._store(judged, reading)
         return found
 
-    def _store(self, judged: Sequence[Judged], reading: ReadingEnds) -> None:
+    def _store(self, judged: Sequence[JudgedInputs], reading: ReadingEnds) -> None:
         """Store *judged*; that a window's history was compacted is news only where one of its minutes got events."""
         news = [
             one
@@ -153,7 +153,7 @@ class _Pass:
         *,
         since: int,
         anyway: bool,
-    ) -> list[Judged]:
+    ) -> list[JudgedInputs]:
         """Evaluate those that changed, as far as there is room; *anyway*: all that have events."""
         turn, length = self._turn, length_millis(scale)
         for _ in range(TRIES):

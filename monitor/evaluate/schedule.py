@@ -35,7 +35,7 @@ class SeriesWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DueBatch:
     """The due windows of the next ends of a model.
 
     Attributes:
@@ -60,7 +60,7 @@ def next_batch(
     progress: ProgressOf,
     watermark: int,
     limit_ends: int,
-) -> Batch:
+) -> DueBatch:
     """Return the due windows of the next *limit_ends* distinct ends up to *watermark*.
 
     Only scales with an end that is due, and series with panes that such a window may hold, are looked at.
@@ -72,7 +72,7 @@ def next_batch(
     due = {key: end for key, end in firsts.items() if end <= watermark}
     begun = bool(progress) or bool(firsts)
     if not due:
-        return Batch(watermark, (), series, begun, more=False)
+        return DueBatch(watermark, (), series, begun, more=False)
     # Ends are whole steps, so this span holds at most limit_ends ends of the finest scale, few more of all together.
     span = limit_ends * min(scale.step for scale in scales) * MINUTE_MILLIS
     until = min(watermark, min(due.values()) + span)
@@ -84,7 +84,7 @@ def next_batch(
     if len(ends) > limit_ends:
         until = ends[limit_ends - 1]
         found = [_cut_off(windows, until) for windows in found]
-    return Batch(until, tuple(windows for windows in found if windows.ends), series, begun, more=until < watermark)
+    return DueBatch(until, tuple(windows for windows in found if windows.ends), series, begun, more=until < watermark)
 
 
 def advanced(progress: ProgressOf, *, scales: Sequence[Scale], until: int, final_before: int) -> list[Progress]:

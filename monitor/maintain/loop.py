@@ -23,7 +23,7 @@ from monitor.store.outage import named_outage, require_writable
 from monitor.store.topics import read_partitions
 from monitor.store.unseen_values import merge_unseen
 from monitor.types import Service, TopicRole
-from monitor.windows.watermark import PartitionState, open_from, watermark_of, watermark_rules
+from monitor.windows.watermark import PartitionProgress, open_from, watermark_of, watermark_rules
 
 COMPACT_SECONDS = 10.0
 ROLLING_SECONDS = 600.0
@@ -185,7 +185,7 @@ class Maintainer:
             with self._engine.begin() as connection:
                 more = merge_unseen(connection, limit=UNSEEN_AT_ONCE) == UNSEEN_AT_ONCE
 
-    def _clock_and_partitions(self) -> tuple[int, tuple[PartitionState, ...]]:
+    def _clock_and_partitions(self) -> tuple[int, tuple[PartitionProgress, ...]]:
         topics = self._settings.predictions_topics
         with self._engine.connect() as connection:
             partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=topics)

@@ -13,10 +13,10 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import (
     ROLLING_DAYS,
     Approval,
-    Interval,
     LiveBlocks,
     LiveHour,
     LiveSums,
+    TimeRange,
     approve_hours,
     rolling_profile,
 )
@@ -128,7 +128,7 @@ class _Serving:
 
     version: str
     series_id: int
-    intervals: tuple[Interval, ...] | None
+    intervals: tuple[TimeRange, ...] | None
 
 
 def _serving(connection: sa.Connection, model_id: int, *, start: int, stop: int) -> _Serving | None:
@@ -141,7 +141,7 @@ def _serving(connection: sa.Connection, model_id: int, *, start: int, stop: int)
         if current.version not in series_of:
             return None
         intervals = tuple(
-            Interval(period.start, period.end) for period in in_production if period.version == current.version
+            TimeRange(period.start, period.end) for period in in_production if period.version == current.version
         )
         return _Serving(current.version, series_of[current.version], intervals)
     events = {

@@ -64,7 +64,7 @@ def block_minutes_of(profile: ReferenceProfile, *, lengths: tuple[int, ...]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class TimeRange:
     """Event time ``[start, stop)`` in milliseconds; *stop* None: it goes on."""
 
     start: int
@@ -98,7 +98,7 @@ class Approval:
 
 
 def approve_hours(
-    hours: Iterable[LiveHour], *, suspect: Sequence[Interval], serving: Sequence[Interval] | None
+    hours: Iterable[LiveHour], *, suspect: Sequence[TimeRange], serving: Sequence[TimeRange] | None
 ) -> Approval:
     """Return which of *hours* are approved: in production, on the wanted cells, and nothing was amiss.
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.clock import to_datetime
-from monitor.reference.rolling import Interval
+from monitor.reference.rolling import TimeRange
 from monitor.store.schema import evaluation, incident, model, performance_evaluation, series, transition
 from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
 from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
@@ -135,7 +135,7 @@ def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of sever
     )
 
 
-def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> tuple[Interval, ...]:
+def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> tuple[TimeRange, ...]:
     """Return the event times that an incident of any kind covers; one that is open goes on.
 
     An incident says when its first window ended. What it tells of began inside that window, so all of the longest
@@ -149,7 +149,7 @@ def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> 
         .order_by(incident.c.first_end)
     )
     return tuple(
-        Interval(
+        TimeRange(
             row.first_end - row.length * MINUTE_MILLIS,
             None if row.status == IncidentStatus.OPEN else row.resolved_end,
         )

@@ -9,7 +9,7 @@ from monitor.clock import to_millis
 from monitor.store.database_clock import database_now_millis
 from monitor.store.schema import input_offset
 from monitor.types import PartitionKey, TimestampType, TopicRole
-from monitor.windows.watermark import PartitionState
+from monitor.windows.watermark import PartitionProgress
 
 _ADD = sa.text(
     """
@@ -45,13 +45,13 @@ def write_timestamp_types(connection: sa.Connection, types: Mapping[str, Timesta
 
 def read_partitions(
     connection: sa.Connection, *, role: TopicRole, topics: Collection[str] | None = None
-) -> tuple[PartitionState, ...]:
+) -> tuple[PartitionProgress, ...]:
     """Return the partitions of every topic of *role*; *topics*: only these."""
     query = sa.select(input_offset).where(input_offset.c.role == role.value)
     if topics is not None:
         query = query.where(input_offset.c.topic.in_(topics))
     return tuple(
-        PartitionState(
+        PartitionProgress(
             key=PartitionKey(row.topic, row.partition),
             max_event_time=row.max_event_time,
             caught_up_at=_millis(row.caught_up_at),

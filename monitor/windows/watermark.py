@@ -27,7 +27,7 @@ class WatermarkRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionState:
+class PartitionProgress:
     """One partition by its offset row; all times in epoch milliseconds.
 
     Attributes:
@@ -66,7 +66,7 @@ class Watermark:
     live: bool = False
 
 
-def watermark_of(partitions: Iterable[PartitionState], *, now: int, rules: WatermarkRules) -> Watermark:
+def watermark_of(partitions: Iterable[PartitionProgress], *, now: int, rules: WatermarkRules) -> Watermark:
     """Return the watermark over all *partitions*, of however many topics, at wall clock *now*, that of the database.
 
     Each partition is complete up to its own newest event or up to what it confirmed at its end, whichever is later; the
@@ -96,7 +96,7 @@ def watermark_of(partitions: Iterable[PartitionState], *, now: int, rules: Water
     return Watermark(value=value, held_by=held_by, live=live)
 
 
-def _clipped(partition: PartitionState, now: int) -> PartitionState:
+def _clipped(partition: PartitionProgress, now: int) -> PartitionProgress:
     newest, confirmed = partition.max_event_time, partition.confirmed_event_time
     return replace(
         partition,
@@ -105,7 +105,7 @@ def _clipped(partition: PartitionState, now: int) -> PartitionState:
     )
 
 
-def open_from(partitions: Iterable[PartitionState], *, watermark: int, rules: WatermarkRules) -> int:
+def open_from(partitions: Iterable[PartitionProgress], *, watermark: int, rules: WatermarkRules) -> int:
     """Return the event time (ms) from which on some partition may still bring events that are counted.
 
     What is late is decided by each partition's own largest event time, so one that was idle may bring events long
@@ -116,25 +116,25 @@ def open_from(partitions: Iterable[PartitionState], *, watermark: int, rules: Wa
     return max(min(oldest - rules.finality, watermark - rules.allowed_lateness), watermark - rules.idle_hold)
 
 
-def _event_time(partition: PartitionState) -> int:
+def _event_time(partition: PartitionProgress) -> int:
     return -1 if partition.max_event_time is None else partition.max_event_time
 
 
-def _complete_until(partition: PartitionState) -> int:
+def _complete_until(partition: PartitionProgress) -> int:
     return -1 if partition.complete_until is None else partition.complete_until
 
 
-def _confirmed(partition: PartitionState) -> int:
+def _confirmed(partition: PartitionProgress) -> int:
     return -1 if partition.confirmed_event_time is None else partition.confirmed_event_time
 
 
-def _is_read_to_end(partition: PartitionState, now: int, rules: WatermarkRules) -> bool:
+def _is_read_to_end(partition: PartitionProgress, now: int, rules: WatermarkRules) -> bool:
     if partition.caught_up_at is None or partition.heartbeat_at is None or partition.paused:
         return False
     return now - partition.heartbeat_at <= rules.heartbeat_stale
 
 
-def _is_live(newest: PartitionState, rules: WatermarkRules) -> bool:
+def _is_live(newest: PartitionProgress, rules: WatermarkRules) -> bool:
     if newest.max_event_time is None or newest.caught_up_at is None:
         return False
     return newest.caught_up_at - newest.max_event_time <= rules.allowed_lateness

@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.partition_state import PartitionState
-from monitor.windows.watermark import PartitionState as Row
-from monitor.windows.watermark import WatermarkRules, watermark_of
+from monitor.windows.watermark import PartitionProgress, WatermarkRules, watermark_of
 from tests.fakes.records import fresh_state
 
 PARTITIONS = 3
@@ -49,13 +48,14 @@ class World:
     fetched: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
     fetched_at: list[int] = field(default_factory=lambda: [BEGAN] * PARTITIONS)
     states: list[PartitionState] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[PartitionProgress] = field(default_factory=list)
     flushed: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
 
     def __post_init__(self) -> None:
         self.states = [_state(number, at=0, newest=None) for number in range(PARTITIONS)]
         self.rows = [
-            Row(key=state.key, max_event_time=None, caught_up_at=None, heartbeat_at=None) for state in self.states
+            PartitionProgress(key=state.key, max_event_time=None, caught_up_at=None, heartbeat_at=None)
+            for state in self.states
         ]
         for number in range(PARTITIONS):
             self.take(number)
@@ -168,7 +168,7 @@ class World:
         ]
         return min([*waiting, self.now - self.lag - RULES.disorder])
 
-    def _confirmed(self, number: int, confirmed: int | None) -> Row:
+    def _confirmed(self, number: int, confirmed: int | None) -> PartitionProgress:
         row = self.rows[number]
         known = [time for time in (row.confirmed_event_time, confirmed) if time is not None]
         return replace(row, confirmed_event_time=max(known, default=None))

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from driftline.embedded_postgres import Identity
+from driftline.embedded_postgres import ChildUser
 
 # Below the range that Linux and macOS give to outgoing connections, so that a port
 # is still free when a killed service comes back to it.
 PORTS = range(20_000, 32_000)
 PR_SET_PDEATHSIG = 1
-OURSELVES = Identity(user=None, group=None, extra_groups=None)
+OURSELVES = ChildUser(user=None, group=None, extra_groups=None)
 
 
 class ServiceFailed(Exception):
@@ -59,7 +59,7 @@ def spawn(
     command: Sequence[str],
     *,
     log: Path,
-    identity: Identity | None = None,
+    identity: ChildUser | None = None,
     environment: Mapping[str, str] | None = None,
     at_parents_death: signal.Signals = signal.SIGKILL,
     first: Callable[[], None] | None = None,

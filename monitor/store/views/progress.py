@@ -17,7 +17,7 @@ from monitor.types import DeliveryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class SystemProgress:
     """How far everything is.
 
     Attributes:
@@ -34,7 +34,7 @@ class Progress:
     deliveries_pending: int
 
 
-def read_progress(connection: sa.Connection) -> Progress:
+def read_system_progress(connection: sa.Connection) -> SystemProgress:
     """Return how far evaluation, truths and deliveries are, over all models and whole series."""
     ends = connection.execute(
         sa.select(series.c.version, scale_progress.c.length, sa.func.max(scale_progress.c.evaluated_until))
@@ -52,7 +52,7 @@ def read_progress(connection: sa.Connection) -> Progress:
     ).one()
     due = sa.select(sa.func.count()).select_from(performance_due)
     pending = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == DeliveryState.PENDING.value)
-    return Progress(
+    return SystemProgress(
         judged_until={(version, length): int(end) for version, length, end in ends},
         labelled=int(labelled),
         correct=int(correct),

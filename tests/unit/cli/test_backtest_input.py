@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from driftline.cli.backtest import backtest
-from driftline.cli.backtest_input import BacktestInput, Request, TruthOptions, read_input
+from driftline.cli.backtest_input import BacktestInput, BacktestRequest, TruthOptions, read_input
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import init
 from monitor.errors import DriftlineError, SpecError
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(folder: Path, **changes: object) -> BacktestInput:
     known = {"spec": folder / "credit.yaml", "data": folder / "june.parquet", "timestamp": "at"}
-    return read_input(Request(**{**known, **changes}))  # type: ignore[arg-type]
+    return read_input(BacktestRequest(**{**known, **changes}))  # type: ignore[arg-type]
 
 
 def written(folder: Path, name: str, **changes: object) -> Path:

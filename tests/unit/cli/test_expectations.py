@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from driftline.demo.acts import CANARY, STABLE, time_line
-from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, Outcome, failed_expectations
-from driftline.demo.receiver import Delivery
+from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, DemoOutcome, failed_expectations
+from driftline.demo.receiver import Arrival
 from monitor.store.views.incidents import IncidentHead, IncidentStory, StoryAction, StoryStep
 from monitor.types import ActionKind, ActionState, IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import HOUR_MILLIS
@@ -50,8 +50,8 @@ def incident(name: str, act: int, kind: IncidentKind, version: str, *tiers: Tier
     return IncidentStory(incident=head, steps=steps, actions=(), deliveries=())
 
 
-def delivery(name: str, kind: str, incident_id: str, *columns: str, verified: bool = True) -> Delivery:
-    return Delivery(
+def delivery(name: str, kind: str, incident_id: str, *columns: str, verified: bool = True) -> Arrival:
+    return Arrival(
         id=name,
         type=kind,
         verified=verified,
@@ -64,7 +64,7 @@ def delivery(name: str, kind: str, incident_id: str, *columns: str, verified: bo
     )
 
 
-GOOD = Outcome(
+GOOD = DemoOutcome(
     counts=COUNTS,
     incidents=(
         incident("shift", 2, IncidentKind.DRIFT, STABLE, Tier.WARNING, Tier.ALERT),
@@ -87,15 +87,15 @@ def test_the_story_as_told_is_accepted() -> None:
     assert failed_expectations(GOOD, LINE) == ()
 
 
-def without(delivery_id: str) -> Outcome:
+def without(delivery_id: str) -> DemoOutcome:
     return replace(GOOD, deliveries=tuple(delivery for delivery in GOOD.deliveries if delivery.id != delivery_id))
 
 
-def with_incident(extra: IncidentStory) -> Outcome:
+def with_incident(extra: IncidentStory) -> DemoOutcome:
     return replace(GOOD, incidents=(*GOOD.incidents, extra))
 
 
-def acting_in_act_3() -> Outcome:
+def acting_in_act_3() -> DemoOutcome:
     end = LINE.acts[2].start + 2 * HOUR_MILLIS
     action = StoryAction(
         id="a",
@@ -138,7 +138,7 @@ def acting_in_act_3() -> Outcome:
         ),
     ],
 )
-def test_each_failure_is_named(outcome: Outcome, said: str) -> None:
+def test_each_failure_is_named(outcome: DemoOutcome, said: str) -> None:
     """The sentence says the act, what was expected and what was found."""
     failed = failed_expectations(outcome, LINE)
     if not said:

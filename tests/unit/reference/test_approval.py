@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.reference.rolling import Interval, LiveHour, approve_hours
+from monitor.reference.rolling import LiveHour, TimeRange, approve_hours
 from monitor.units import HOUR_MILLIS
 
 H = HOUR_MILLIS
@@ -21,7 +21,7 @@ def test_what_an_incident_touches_is_not_approved() -> None:
         incident        |2.5------4.0)      |6.0 …
         approved    x   x           x   x
     """
-    suspect = [Interval(int(2.5 * H), 4 * H), Interval(6 * H)]
+    suspect = [TimeRange(int(2.5 * H), 4 * H), TimeRange(6 * H)]
     result = approve_hours(hours(*range(8)), suspect=suspect, serving=None)
     assert result.approved == (0, H, 4 * H, 5 * H)
     assert (result.in_incidents, result.not_serving, result.other_cells) == (4, 0, 0)
@@ -29,7 +29,7 @@ def test_what_an_incident_touches_is_not_approved() -> None:
 
 def test_only_whole_hours_in_production_count() -> None:
     """A version that became production at half past one counts from two on; once it was replaced, no more."""
-    serving = [Interval(int(1.5 * H), 3 * H), Interval(5 * H)]
+    serving = [TimeRange(int(1.5 * H), 3 * H), TimeRange(5 * H)]
     result = approve_hours(hours(*range(7)), suspect=(), serving=serving)
     assert result.approved == (2 * H, 5 * H, 6 * H)
     assert result.not_serving == 4
@@ -47,5 +47,5 @@ def test_hours_on_other_cells_cannot_be_added_up() -> None:
 )
 def test_intervals_are_half_open(start: int, stop: int, overlaps: bool, holds: bool) -> None:
     """[10, 20) has its first moment and not its last."""
-    interval = Interval(10, 20)
+    interval = TimeRange(10, 20)
     assert (interval.overlaps(start, stop), interval.holds(start, stop)) == (overlaps, holds)

@@ -3,7 +3,7 @@
 from monitor.types import PartitionKey
 from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import (
-    PartitionState,
+    PartitionProgress,
     Watermark,
     WatermarkRules,
     open_from,
@@ -27,8 +27,8 @@ def partition(
     heartbeat: float | None = 0,
     paused: bool = False,
     topic: str = "predictions",
-) -> PartitionState:
-    return PartitionState(
+) -> PartitionProgress:
+    return PartitionProgress(
         key=PartitionKey(topic, number),
         max_event_time=None if newest is None else at(newest),
         caught_up_at=None if caught_up is None else at(caught_up),
@@ -38,7 +38,7 @@ def partition(
     )
 
 
-def watermark(*partitions: PartitionState, now: float = 0) -> Watermark:
+def watermark(*partitions: PartitionProgress, now: float = 0) -> Watermark:
     return watermark_of(partitions, now=at(now), rules=RULES)
 
 
@@ -220,7 +220,7 @@ def test_an_idle_partition_may_still_bring_old_events_for_a_day() -> None:
     """
     busy = partition(1, newest=-1, caught_up=-1)
 
-    def opened(*others: PartitionState) -> int:
+    def opened(*others: PartitionProgress) -> int:
         return open_from([busy, *others], watermark=at(-2), rules=RULES)
 
     assert opened() == at(-62)
