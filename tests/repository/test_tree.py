@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def test_a_file_says_its_idea_first_and_stays_short(path: Path) -> None:
 def test_every_room_has_a_name_of_the_field() -> None:
     """No module is called utils, helpers, common, base, manager or core."""
     assert [relative(path) for path in FILES if path.stem in NAMELESS or path.parent.name in NAMELESS] == []
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """No two modules of the product define a class of the same name: whoever greps for it finds the one there is."""
+    product = [path for path in FILES if path.relative_to(ROOT).parts[0] in ROOMS[:4]]
+    classes = [
+        node.name
+        for path in product
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, times in Counter(classes).items() if times > 1] == []
 
 
 def test_nothing_outside_the_tree_is_needed() -> None:
