@@ -2,6 +2,7 @@
 
 import msgspec
 
+from monitor.humanize import index_text
 from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, Verdict
 
 
@@ -105,11 +106,6 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     def of_kind(self, kind: IncidentKind) -> tuple[Finding, ...]:
         """Return the endured findings of *kind*."""
         return tuple(finding for finding in self.findings if finding.kind is kind and finding.endured)
-
-
-def index_text(value: float) -> str:
-    """Return a PSI or a distance with two digits, three where two would leave nothing."""
-    return f"{value:.2f}" if value >= 0.01 else f"{value:.3f}"
 
 
 def nothing_moved_sentence(largest: str, *, psi: float, events: int) -> str:

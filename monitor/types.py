@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from monitor.humanize import span_text
 from monitor.units import MINUTE_MILLIS
 
 ALL_SEGMENT = ""
@@ -261,12 +262,3 @@ class PartitionKey:
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]"
-
-
-def span_text(minutes: int) -> str:
-    """Return a span in its largest whole unit: 90 -> '90m', 1440 -> '1d'... days only from two days on."""
-    if minutes % 1440 == 0 and minutes > 1440:
-        return f"{minutes // 1440}d"
-    if minutes % 60 == 0:
-        return f"{minutes // 60}h"
-    return f"{minutes}m"

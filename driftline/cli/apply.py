@@ -9,13 +9,13 @@ from rich.console import Console
 
 from driftline.cli.options import opened_database, read_reference, read_spec_text
 from monitor.clock import iso_utc
+from monitor.humanize import span_text
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.configuration import Applied, apply_spec, load_reference
-from monitor.types import span_text
 
 
 def apply(

@@ -13,12 +13,12 @@ from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import read_reference, read_spec_text
 from monitor.clock import iso_utc, to_millis
 from monitor.errors import SpecError
+from monitor.humanize import span_text
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, read_table
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
-from monitor.types import span_text
 from monitor.units import MINUTE_MILLIS, millis, parse_duration
 
 

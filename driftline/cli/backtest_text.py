@@ -15,16 +15,13 @@ from driftline.backtest.report.wording import (
     RULE_NAMES,
     columns_text,
     comparison,
-    counted,
-    days_text,
     headline,
-    hours_text,
     kind_text,
-    moment_text,
-    percent_text,
     subline,
 )
+from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell
 from monitor.types import Tier
+from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
 INCIDENTS_SHOWN = 4
 ACTIONS_SHOWN = 3
@@ -36,9 +33,10 @@ def print_report(report: BacktestReport, console: Console) -> None:
     """Print the headline, both rules side by side, the worst incidents, scales, columns, actions and notes."""
     console = Console(file=console.file, width=console.width, highlight=False, markup=False, soft_wrap=False)
     history = report.history
+    days = duration_words(history.days * DAY_MINUTES)
     console.print(
         Text.assemble((report.model, "bold"), f"  {history.events:,} predictions of {history.source}"),
-        f"\n{moment_text(history.first)} to {moment_text(history.last)} UTC ({days_text(history.days)})\n",
+        f"\n{minute_of(history.first)} to {minute_of(history.last)} UTC ({days})\n",
         sep="",
     )
     good = not report.told.incidents and any(scale.judged for scale in report.scales)
@@ -84,10 +82,12 @@ def _print_incidents(report: BacktestReport, console: Console) -> None:
 
 
 def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
-    closed = "open at the end" if incident.closed is None else f"open for {hours_text(incident.open_hours)}"
+    closed = (
+        "open at the end" if incident.closed is None else f"open for {duration(incident.open_hours * HOUR_MINUTES)}"
+    )
     version = f" of version {incident.version}" if several else ""
     return Text.assemble(
-        f"  {moment_text(incident.opened)}  ",
+        f"  {minute_of(incident.opened)}  ",
         (f"{incident.tier:<8}", STYLES[Tier.of_word(incident.tier)]),
         f"  {kind_text(incident.kind)}{version} at {incident.scale}, {closed}",
         f": {columns_text(incident.columns)}" if incident.columns else "",
@@ -102,13 +102,13 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
     for scale in report.scales:
         alarming = scale.warning + scale.alert + scale.critical
         reasons = (
-            f"{INCONCLUSIVE[reason]} {percent_text(count / scale.windows)}"
+            f"{INCONCLUSIVE[reason]} {percent_cell(count / scale.windows)}"
             for reason, count in scale.inconclusive.items()
         )
         table.add_row(
             f"{scale.scale}/{scale.step}",
             f"{scale.windows:,}",
-            percent_text(scale.judged / scale.windows) if scale.windows else "-",
+            percent_cell(scale.judged / scale.windows) if scale.windows else "-",
             f"{alarming:,}",
             *([f"{scale.textbook_alarming:,}"] if beside else []),
             str(scale.incidents),
@@ -138,6 +138,6 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
 
 def _actions(report: BacktestReport) -> Iterable[str]:
     for action in report.actions[:ACTIONS_SHOWN]:
-        yield f"{action.action} {OUTCOMES[action.outcome]} at {moment_text(action.at)}: {action.explanation}"
+        yield f"{action.action} {OUTCOMES[action.outcome]} at {minute_of(action.at)}: {action.explanation}"
     if len(report.actions) > ACTIONS_SHOWN:
         yield f"and {counted(len(report.actions) - ACTIONS_SHOWN, 'more action')}"

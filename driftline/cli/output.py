@@ -14,8 +14,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from monitor.clock import iso_utc
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
 
@@ -83,10 +81,3 @@ def _cell(value: object) -> str:
 
 def _is_number(text: str) -> bool:
     return text == "-" or text.replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
-
-
-def moment(millis: int | None) -> str | None:
-    """Return epoch milliseconds for people: UTC, to the minute when it is a whole one."""
-    if millis is None:
-        return None
-    return iso_utc(millis // 1000 * 1000).replace("T", " ").removesuffix("Z").removesuffix(":00")

@@ -9,6 +9,7 @@ import typer
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import read_reference, read_spec_text
 from driftline.cli.output import AsJson, print_json, print_table
+from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
 from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
@@ -42,9 +43,9 @@ def _print_false_alarms(plan: Plan) -> None:
         f"False alarms: windows in 30 days, of {alarms.evaluations:,} of one version",
         ("when", "expected"),
         [
-            ("nothing changes, the columns move as in the reference", _rate(alarms.no_change)),
-            ("every test of every column sits exactly at its tier", f"at most {_rate(alarms.at_the_boundary)}"),
-            ("textbook rule, nothing changes or moves at all", _rate(alarms.textbook)),
+            ("nothing changes, the columns move as in the reference", rate(alarms.no_change)),
+            ("every test of every column sits exactly at its tier", f"at most {rate(alarms.at_the_boundary)}"),
+            ("textbook rule, nothing changes or moves at all", rate(alarms.textbook)),
         ],
         notes=(_unmeasured(plan), _what_alpha_means(plan)),
         empty="no scale concludes, so none",
@@ -70,7 +71,7 @@ def _what_alpha_means(plan: Plan) -> str:
     return (
         f"Alpha {plan.alpha:g} speaks of this alone: per evaluation time, shared by {shared},"
         f" {plan.alpha_of_one_test:.2g} a test. Windows overlap, so they come in bursts; without overlap it is"
-        f" {_rate(plan.false_alarms.at_the_boundary_disjoint)}. That both halves must agree makes all of it fewer."
+        f" {rate(plan.false_alarms.at_the_boundary_disjoint)}. That both halves must agree makes all of it fewer."
     )
 
 
@@ -137,21 +138,7 @@ def _print_shifts(plan: Plan) -> None:
 
 
 def _moment(noticed: Noticed) -> str:
-    return "never" if noticed.minutes is None else f"{_duration(noticed.minutes)} ({noticed.scale})"
-
-
-def _duration(minutes: float) -> str:
-    if minutes < 100:
-        return f"{minutes:.0f} min"
-    return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"
-
-
-def _rate(value: float) -> str:
-    if value == 0.0:
-        return "0"
-    if value < 0.001:
-        return "under 0.001"
-    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+    return "never" if noticed.minutes is None else f"{duration(noticed.minutes)} ({noticed.scale})"
 
 
 def plan(

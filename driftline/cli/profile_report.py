@@ -7,12 +7,13 @@ from pathlib import Path
 import typer
 
 from driftline.cli.output import print_table
+from monitor.humanize import span_text
 from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import Calibration, span_text
+from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
 

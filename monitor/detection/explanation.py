@@ -9,11 +9,12 @@ from monitor.detection.evidence import Level, Settled
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.detection.quality_rule import heaviest_cell, reference_share_of
+from monitor.humanize import index_text, percent, span_words
 from monitor.reference.layout import ColumnCells
-from monitor.results import Finding, index_text, nothing_moved_sentence
+from monitor.results import Finding, nothing_moved_sentence
 from monitor.spec.model import ColumnKind, DriftRule
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier, span_text
+from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier
 
 VALUES_TOLD = 5
 SHARE_WORDS = {
@@ -40,18 +41,6 @@ def cell_label(column: ColumnCells, cell: int) -> str:
     return _interval(column, first=cell, last=cell, open_low=False)
 
 
-def percent(share: float) -> str:
-    """Return a share in percent; what is not all is never rounded up to all, nor what is not nothing to nothing."""
-    value = 100.0 * share
-    if 0.0 < value < 0.01:
-        return "under 0.01 %"
-    if 99.9 < value < 100.0:
-        return "over 99.9 %"
-    if value < 1.0:
-        return f"{value:.1g} %"
-    return f"{value:.0f} %" if 10.0 <= value < 99.0 else f"{round(value, 1):g} %"
-
-
 def values_label(values: FrequentValues) -> str:
     """Return which values these are, with their shares: "`DE-BY` 61 %, `n/a` 22 %, others 17 %"; empty for none.
 
@@ -66,12 +55,6 @@ def values_label(values: FrequentValues) -> str:
     elif rest:
         said.append(f"others {percent(rest / values.total)}")
     return ", ".join(said)
-
-
-def span_words(minutes: int) -> str:
-    """Return a window's length as it is read: 60 -> '1 h'."""
-    text = span_text(minutes)
-    return f"{text[:-1]} {text[-1]}"
 
 
 def _interval(column: ColumnCells, *, first: int, last: int, open_low: bool) -> str:

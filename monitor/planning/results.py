@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from monitor.humanize import duration_words
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import DriftRule
 from monitor.types import Calibration
-from monitor.units import DAY_MINUTES, MINUTE_MILLIS
+from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,8 @@ def reference_traffic(profile: ReferenceProfile) -> Traffic | None:
     # The span from first to last row holds one row less than there are: two rows a minute apart are one a minute.
     return Traffic(
         events_per_minute=(profile.rows - 1) / minutes,
-        source=f"the reference: {profile.rows:,} rows in {_days_or_minutes(minutes)}",
+        source=f"the reference: {profile.rows:,} rows in {duration_words(minutes)}",
     )
-
-
-def _days_or_minutes(minutes: float) -> str:
-    return f"{minutes / DAY_MINUTES:.1f} days" if minutes >= DAY_MINUTES else f"{minutes:,.0f} minutes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

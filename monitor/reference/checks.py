@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from monitor.humanize import duration_words, span_text
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, ColumnRule, ModelSpec
-from monitor.types import Calibration, span_text
+from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
 AGAIN = "run `driftline init` again"
@@ -169,8 +170,8 @@ def _of_time(profile: ReferenceProfile, lengths: Sequence[int]) -> Iterator[str]
     if short:
         instead = f"taken from {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
         yield (
-            f"It covers {_span(minutes)}: how much columns move by themselves at {_names(short)} is {instead}. "
-            f"{BLOCKS_NEEDED} blocks of a length measure it: {_span((BLOCKS_NEEDED + 1) * short[0])} for "
+            f"It covers {duration_words(minutes)}: how much columns move by themselves at {_names(short)} is {instead}."
+            f" {BLOCKS_NEEDED} blocks of a length measure it: {duration_words((BLOCKS_NEEDED + 1) * short[0])} for "
             f"{span_text(short[0])}."
         )
     if thin:
@@ -203,9 +204,3 @@ def _of_column(
 
 def _names(lengths: Sequence[int]) -> str:
     return ", ".join(map(span_text, lengths))
-
-
-def _span(minutes: float) -> str:
-    if minutes >= 2 * 1440:
-        return f"{minutes / 1440:.1f} days"
-    return f"{minutes / 60:.1f} hours" if minutes >= 120 else f"{minutes:.0f} minutes"

@@ -17,16 +17,12 @@ from driftline.backtest.page.tables import (
 from driftline.backtest.page.timeline import bucket_text, timeline
 from driftline.backtest.report.schema import BacktestReport
 from driftline.backtest.report.wording import (
-    counted,
-    days_text,
     headline,
-    hours_text,
-    moment_text,
-    percent_text,
-    rate_text,
     subline,
 )
+from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell, rate
 from monitor.types import Tier
+from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
 _PLACES = ("<!--title-->", "<!--content-->")
 
@@ -69,28 +65,29 @@ def _content(report: BacktestReport) -> Iterator[Element]:
 
 def _head(report: BacktestReport) -> Iterator[Element]:
     history, told = report.history, report.told
+    days = duration_words(history.days * DAY_MINUTES)
     judged = sum(scale.judged for scale in report.scales)
     calm = not told.incidents and judged > 0
     yield element(
         "p",
         element("b", report.model),
-        f" · backtest on {history.source} · {history.events:,} predictions, {moment_text(history.first)} to ",
-        f"{moment_text(history.last)} UTC ({days_text(history.days)})",
+        f" · backtest on {history.source} · {history.events:,} predictions, {minute_of(history.first)} to ",
+        f"{minute_of(history.last)} UTC ({days})",
         class_="over",
     )
     yield element("h1", headline(report), **({"class": "calm"} if calm else {}))
     yield element("p", subline(report), class_="lead")
     windows = sum(scale.windows for scale in report.scales)
     cards = (
-        ("pages a week", rate_text(told.pages_per_week), f"{told.pages:,} in {days_text(history.days)}"),
-        ("warnings a week", rate_text(told.warnings_per_week), f"{told.warnings:,} in {days_text(history.days)}"),
+        ("pages a week", rate(told.pages_per_week), f"{told.pages:,} in {days}"),
+        ("warnings a week", rate(told.warnings_per_week), f"{told.warnings:,} in {days}"),
         ("incidents", f"{told.incidents:,}", f"{told.open_at_end} open at the end"),
         (
             "time in an incident",
-            percent_text(told.open_share),
-            hours_text(told.open_hours) if told.open_hours else "none",
+            percent_cell(told.open_share),
+            duration(told.open_hours * HOUR_MINUTES) if told.open_hours else "none",
         ),
-        ("windows judged", percent_text(judged / windows) if windows else "–", f"{judged:,} of {windows:,}"),
+        ("windows judged", percent_cell(judged / windows) if windows else "–", f"{judged:,} of {windows:,}"),
     )
     yield element("div", *(_card(*card) for card in cards), class_="cards")
 

@@ -19,12 +19,10 @@ from driftline.backtest.report.wording import (
     RULE_NAMES,
     columns_text,
     comparison,
-    counted,
     kind_text,
-    moment_text,
     open_text,
-    percent_text,
 )
+from monitor.humanize import counted, minute_of, percent_cell
 from monitor.types import Tier
 
 COLUMNS_SHOWN, ACTIONS_SHOWN, INCIDENTS_SHOWN, STEPS_SHOWN = 30, 50, 200, 100
@@ -74,7 +72,7 @@ def _incident_row(incident: IncidentPart, *, several: bool) -> list[Cell]:
         ),
     ]
     return [
-        moment_text(incident.opened),
+        minute_of(incident.opened),
         open_text(incident),
         badge(incident.tier),
         what,
@@ -89,7 +87,7 @@ def _details(incident: IncidentPart) -> Element:
         ("known at (UTC)", "step", "tier", "window", "told"),
         [
             (
-                moment_text(step.at),
+                minute_of(step.at),
                 step.step,
                 step.tier,
                 step.scale,
@@ -125,7 +123,7 @@ def scales_table(scales: Sequence[ScalePart], *, textbook: bool) -> Element:
         return [
             f"{each.scale} every {each.step}",
             f"{each.windows:,}",
-            percent_text(each.judged / each.windows) if each.windows else "–",
+            percent_cell(each.judged / each.windows) if each.windows else "–",
             f"{each.typical_events:,}",
             alarming,
             *([f"{each.textbook_alarming:,}"] if textbook else []),
@@ -151,7 +149,7 @@ def _reasons(scale: ScalePart) -> str:
     if not scale.windows:
         return "no window ended in the history"
     return ", ".join(
-        f"{INCONCLUSIVE[reason]} ({percent_text(count / scale.windows)})"
+        f"{INCONCLUSIVE[reason]} ({percent_cell(count / scale.windows)})"
         for reason, count in scale.inconclusive.items()
     )
 
@@ -188,7 +186,7 @@ def actions_table(actions: Sequence[ActionPart]) -> Element:
         ("window until (UTC)", "action", "outcome", "because"),
         [
             (
-                moment_text(action.at),
+                minute_of(action.at),
                 action.action + (f" to {action.to_version}" if action.to_version else ""),
                 badge_of(action.outcome),
                 action.explanation,
@@ -214,7 +212,7 @@ def segments_table(segments: Sequence[SegmentPart]) -> Element:
                 element("code", segment.tag),
                 element("code", segment.value),
                 f"{segment.windows:,}",
-                percent_text(segment.judged / segment.windows),
+                percent_cell(segment.judged / segment.windows),
                 f"{segment.alarming:,}",
             )
             for segment in segments

@@ -8,7 +8,10 @@ from alerting.incidents.state import Step
 from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
-from driftline.backtest.report.wording import kind_text, moment_text
+from driftline.backtest.report.wording import (
+    kind_text,
+)
+from monitor.humanize import minute_of
 from monitor.units import MINUTE_MILLIS
 
 LANE, STRIP, TRAFFIC = 26, 15, 54
@@ -97,10 +100,8 @@ def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float)
             for start, stop, tier in _spans(incident, until=axis.stop)
         ]
         pages = [_mark(axis.x(millis_of(step.at)), y) for step in incident.steps if step.page]
-        closed = "still open at the end" if incident.closed is None else f"closed {moment_text(incident.closed)}"
-        title = element(
-            "title", f"{incident.tier}, opened {moment_text(incident.opened)}, {closed}. {incident.sentence}"
-        )
+        closed = "still open at the end" if incident.closed is None else f"closed {minute_of(incident.closed)}"
+        title = element("title", f"{incident.tier}, opened {minute_of(incident.opened)}, {closed}. {incident.sentence}")
         yield element("g", title, *bars, *pages)
 
 

@@ -32,10 +32,11 @@ from driftline.backtest.report.schema import (
 )
 from driftline.backtest.report.wording import explained_action, notes_of
 from monitor.clock import iso_utc
+from monitor.humanize import span_text
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import DriftRule, ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
-from monitor.types import ActionState, IncidentKind, Verdict, span_text
+from monitor.types import ActionState, IncidentKind, Verdict
 from monitor.units import HOUR_MILLIS, HOUR_MINUTES, MINUTE_MILLIS
 
 WEEK_DAYS = 7

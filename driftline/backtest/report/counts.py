@@ -12,10 +12,11 @@ from driftline.backtest.psi_history import TimeBuckets
 from driftline.backtest.report.schema import ColumnPart, PsiTrack, ScalePart, SegmentPart
 from monitor.arrays import Float32s
 from monitor.clock import iso_utc
+from monitor.humanize import span_text
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
-from monitor.types import ALL_SEGMENT, EvaluationKind, IncidentKind, Scale, Tier, Verdict, span_text
+from monitor.types import ALL_SEGMENT, EvaluationKind, IncidentKind, Scale, Tier, Verdict
 from monitor.units import HOUR_MINUTES
 from monitor.windows.sliding import step_millis
 

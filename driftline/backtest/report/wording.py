@@ -6,12 +6,13 @@ from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome
 from driftline.backtest.report.schema import ActionOutcome, BacktestReport, IncidentPart, RuleFigures, ScalePart
 from monitor.clock import iso_utc
+from monitor.humanize import counted, duration, duration_words, percent_cell, rate, span_text
 from monitor.reference.checks import uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.actions import ActionMode
 from monitor.spec.model import DriftRule, ModelSpec
-from monitor.types import InconclusiveReason, span_text
-from monitor.units import DAY_MILLIS
+from monitor.types import InconclusiveReason
+from monitor.units import DAY_MILLIS, DAY_MINUTES, HOUR_MINUTES
 
 REFUSALS = {
     Refusal.MODE_OFF: "the spec turns this action off",
@@ -62,7 +63,7 @@ def explained_action(reason: str, *, refused: bool) -> str:
 
 def headline(report: BacktestReport) -> str:
     """Return what came out in one sentence; that nothing did is good news."""
-    told, days = report.told, days_text(report.history.days)
+    told, days = report.told, duration_words(report.history.days * DAY_MINUTES)
     if not told.incidents:
         return f"Nothing would have been raised in {days}."
     sent = [
@@ -84,47 +85,6 @@ def subline(report: BacktestReport) -> str:
     return f"{text}; no window of {' and '.join(silent)}." if silent else f"{text}."
 
 
-def counted(count: int, noun: str) -> str:
-    """Return *count* with its noun: '1 page', '1,200 pages'."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def days_text(days: float) -> str:
-    """Return a span of days: '6.9 days', '21 days', '5 hours'."""
-    if days < 1:
-        return f"{days * 24:.1f} hours"
-    return f"{days:.1f} days" if days < 10 else f"{days:.0f} days"
-
-
-def hours_text(hours: float) -> str:
-    """Return a span of hours: '25 min', '3.4 h', '2.1 days'."""
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
-
-
-def rate_text(rate: float) -> str:
-    """Return a rate a week: '0', '0.3', '12'."""
-    if rate == 0:
-        return "0"
-    return f"{rate:.2f}" if rate < 0.1 else f"{rate:.1f}" if rate < 10 else f"{rate:,.0f}"
-
-
-def percent_text(share: float) -> str:
-    """Return a share in percent; what is not nothing is never rounded to nothing, nor what is not all to all."""
-    value = 100 * share
-    if 0 < value < 0.1:
-        return "<0.1 %"
-    if 99.9 < value < 100:
-        return ">99.9 %"
-    return f"{value:.1f} %" if 0 < value < 10 or 99 <= value < 100 else f"{value:.0f} %"
-
-
-def moment_text(at: str) -> str:
-    """Return an RFC 3339 time to the minute: '2026-06-04 12:40'."""
-    return at[:16].replace("T", " ")
-
-
 def columns_text(columns: tuple[str, ...], *, at_most: int = 3) -> str:
     """Return the first columns by name and how many more there are."""
     rest = len(columns) - at_most
@@ -140,18 +100,21 @@ def open_text(incident: IncidentPart) -> str:
     """Return how long the incident was open, and whether it still was at the end."""
     again = f", {counted(incident.reopened, 're-opening')}" if incident.reopened else ""
     still = ", still open at the end" if incident.closed is None else ""
-    return hours_text(incident.open_hours) + again + still
+    return duration(incident.open_hours * HOUR_MINUTES) + again + still
 
 
 def comparison(figures: RuleFigures) -> tuple[tuple[str, str], ...]:
     """Return what is compared of a rule: heading and value."""
     return (
-        ("alarming windows", f"{figures.alarming:,} of {figures.windows:,} ({percent_text(figures.alarming_share)})"),
-        ("alarms a week, scale by scale", rate_text(figures.runs_per_week)),
+        (
+            "alarming windows",
+            f"{figures.alarming:,} of {figures.windows:,} ({percent_cell(figures.alarming_share)})",
+        ),
+        ("alarms a week, scale by scale", rate(figures.runs_per_week)),
         ("incidents", f"{figures.incidents:,}"),
-        ("time in an incident", percent_text(figures.open_share)),
-        ("pages a week", rate_text(figures.pages_per_week)),
-        ("warnings a week", rate_text(figures.warnings_per_week)),
+        ("time in an incident", percent_cell(figures.open_share)),
+        ("pages a week", rate(figures.pages_per_week)),
+        ("warnings a week", rate(figures.warnings_per_week)),
     )
 
 

@@ -12,12 +12,15 @@ from consumers.learn.sample import TIMESTAMP_COLUMN
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_new_spec
 from driftline.cli.options import IMPORTANCE_HELP, moment_option, read_spec_text, span_option
-from driftline.cli.output import AsJson, moment
+from driftline.cli.output import (
+    AsJson,
+)
 from driftline.cli.profile_report import write_profile
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
 from driftline.cli.spec_proposal import Request, ledger_rate
 from monitor.clock import now_millis
 from monitor.errors import SpecError
+from monitor.humanize import moment
 from monitor.reference.description import PREDICTION_PREFIX, TableColumns
 from monitor.reference.profile import encode_profile
 from monitor.reference.rows import UsableRows

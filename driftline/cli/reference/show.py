@@ -7,9 +7,14 @@ from typing import Annotated
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.output import AsJson, moment, print_json, print_table
+from driftline.cli.output import (
+    AsJson,
+    print_json,
+    print_table,
+)
 from driftline.cli.reference.resolve import REFERENCE_HELP, GivenReference, given_reference
 from monitor.detection.reference_diff import ColumnDifference, reference_difference
+from monitor.humanize import moment
 from monitor.planning import Traffic
 from monitor.planning.reference_report import ColumnSight, ReferenceSight, reference_sight
 from monitor.planning.results import ColumnPlan

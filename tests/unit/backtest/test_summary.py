@@ -12,18 +12,16 @@ from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
 from driftline.backtest.report.wording import (
     REFUSALS,
-    days_text,
     explained_action,
     headline,
-    hours_text,
-    percent_text,
-    rate_text,
     subline,
 )
+from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalPerformance
 from monitor.types import ActionKind, ActionState, IncidentKind, InconclusiveReason, Tier, Verdict
+from monitor.units import DAY_MINUTES, HOUR_MINUTES
 from tests.models.credit import START, profile
 from tests.unit.backtest.outcomes import A_DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
 
@@ -179,12 +177,12 @@ def test_names_are_stable() -> None:
 
 def test_numbers_are_never_rounded_to_another_answer() -> None:
     """Something is never nothing, not all is never all, and a span has the unit that it is read in."""
-    assert [percent_text(value) for value in (0, 0.0001, 0.052, 0.5, 0.9999, 0.995, 1)] == [
+    assert [percent_cell(value) for value in (0, 0.0001, 0.052, 0.5, 0.9999, 0.995, 1)] == [
         "0 %", "<0.1 %", "5.2 %", "50 %", ">99.9 %", "99.5 %", "100 %",
     ]  # fmt: skip
-    assert [rate_text(value) for value in (0, 0.04, 0.5, 12.3)] == ["0", "0.04", "0.5", "12"]
-    assert [days_text(value) for value in (0.2, 6.94, 21.2)] == ["4.8 hours", "6.9 days", "21 days"]
-    assert [hours_text(value) for value in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
+    assert [rate(value) for value in (0, 0.04, 0.5, 12.3)] == ["0", "0.04", "0.5", "12"]
+    assert [duration_words(value * DAY_MINUTES) for value in (0.2, 6.94, 21.2)] == ["4.8 hours", "6.9 days", "21 days"]
+    assert [duration(value * HOUR_MINUTES) for value in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
 
 
 def test_findings_of_the_worst_step_are_all_told() -> None:

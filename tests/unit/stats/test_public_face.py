@@ -173,6 +173,7 @@ def test_importing_loads_nothing_but_the_statistics() -> None:
     assert foreign <= set(sys.stdlib_module_names)
     assert "driftline.stats" in ours
     assert {name for name in ours if not name.startswith("monitor.stats")} <= {
-        "driftline", "driftline.stats", "monitor", "monitor.arrays", "monitor.errors", "monitor.types", "monitor.units",
+        "driftline", "driftline.stats", "monitor", "monitor.arrays", "monitor.errors",
+        "monitor.humanize", "monitor.types", "monitor.units",
     }  # fmt: skip
     assert threads == 1
