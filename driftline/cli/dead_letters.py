@@ -10,11 +10,7 @@ from consumers.kafka.producer import TopicProducer
 from consumers.resending import send_letters
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.clock import to_millis
 from monitor.humanize import moment
 from monitor.settings import Settings, load_settings

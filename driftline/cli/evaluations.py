@@ -9,20 +9,13 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.clock import to_millis
 from monitor.humanize import moment, span_text
 from monitor.results import ColumnResult, FurtherStatistics
 from monitor.settings import load_settings
 from monitor.store.views.evaluations import ShownEvaluation, known_models, shown_evaluations
-from monitor.types import (
-    ALL_SEGMENT,
-    ModelKey,
-)
+from monitor.types import ALL_SEGMENT, ModelKey
 from monitor.units import minutes, parse_duration
 
 # Headings of the further statistics, in the order in which they are shown.

@@ -6,11 +6,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.detection.explanation import values_label
 from monitor.humanize import moment
 from monitor.settings import load_settings

@@ -9,11 +9,7 @@ from alerting.incidents.rewind import rewound
 from alerting.incidents.state import decode_state, encode_state
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import moment_option, opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.errors import UnavailableError
 from monitor.humanize import moment, span_text
 from monitor.settings import load_settings
@@ -22,9 +18,7 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.incidents import lock_model
 from monitor.store.offsets import list_offsets
 from monitor.store.rewind import ModelRewind, model_rewind, rewind_model, rewind_partition, supported_event_time
-from monitor.types import (
-    PartitionKey,
-)
+from monitor.types import PartitionKey
 
 APPLY_HINT = "Nothing is changed yet: the same with --apply does it."
 

@@ -9,11 +9,7 @@ from consumers.kafka.topics import create_time_notice
 from driftline.cli.dead_letters import refused_text
 from driftline.cli.models import model_troubles
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import moment, span_text
 from monitor.settings import Settings, load_settings
 from monitor.store.configuration import load_configuration
@@ -23,10 +19,7 @@ from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.topics import read_partitions
 from monitor.store.views.status import ModelStatus, model_statuses
-from monitor.types import (
-    TimestampType,
-    TopicRole,
-)
+from monitor.types import TimestampType, TopicRole
 from monitor.windows.watermark import PartitionProgress, WatermarkRules, watermark_of, watermark_rules
 
 

@@ -8,9 +8,7 @@ from monitor.planning.advice_budget import family_advice, reference_advice
 from monitor.planning.power import MOST_VALUES, events_needed
 from monitor.planning.results import Advice, ColumnPlan, ScalePlan
 from monitor.planning.situation import Situation
-from monitor.types import (
-    Tier,
-)
+from monitor.types import Tier
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
 NAMED_AT_MOST = 5

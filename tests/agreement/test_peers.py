@@ -13,11 +13,7 @@ import pytest
 from benchmarks.detection.peer_run import ROOT, SILENT
 from monitor.arrays import Float64s, Int64s
 from monitor.stats.chi_squared import chi_squared_test
-from monitor.stats.divergences import (
-    hellinger_distance,
-    jensen_shannon_distance,
-    total_variation_distance,
-)
+from monitor.stats.divergences import hellinger_distance, jensen_shannon_distance, total_variation_distance
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
 from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import wasserstein_distance

@@ -16,10 +16,7 @@ from driftline.backtest.page.tables import (
 )
 from driftline.backtest.page.timeline import bucket_text, timeline
 from driftline.backtest.report.schema import BacktestReport
-from driftline.backtest.report.wording import (
-    headline,
-    subline,
-)
+from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell, rate
 from monitor.types import Tier
 from monitor.units import DAY_MINUTES, HOUR_MINUTES

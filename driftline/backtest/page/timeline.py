@@ -8,9 +8,7 @@ from alerting.incidents.state import Step
 from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
 from driftline.backtest.page.html import element
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
-from driftline.backtest.report.wording import (
-    kind_text,
-)
+from driftline.backtest.report.wording import kind_text
 from monitor.humanize import minute_of
 from monitor.units import MINUTE_MILLIS
 

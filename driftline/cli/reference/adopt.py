@@ -7,10 +7,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-)
+from driftline.cli.output import AsJson, print_json
 from driftline.cli.reference.resolve import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
 from monitor.humanize import moment

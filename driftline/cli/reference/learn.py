@@ -12,9 +12,7 @@ from consumers.learn.sample import TIMESTAMP_COLUMN
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_new_spec
 from driftline.cli.options import IMPORTANCE_HELP, moment_option, read_spec_text, span_option
-from driftline.cli.output import (
-    AsJson,
-)
+from driftline.cli.output import AsJson
 from driftline.cli.profile_report import write_profile
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
 from driftline.cli.spec_proposal import Request, ledger_rate

@@ -6,11 +6,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.options import opened_database
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from driftline.cli.reference.resolve import known_model
 from monitor.humanize import moment
 from monitor.reference.profile import ReferenceProfile

@@ -7,11 +7,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.output import (
-    AsJson,
-    print_json,
-    print_table,
-)
+from driftline.cli.output import AsJson, print_json, print_table
 from driftline.cli.reference.resolve import REFERENCE_HELP, GivenReference, given_reference
 from monitor.detection.reference_diff import ColumnDifference, reference_difference
 from monitor.humanize import moment

@@ -10,12 +10,7 @@ from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookWord
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
-from driftline.backtest.report.wording import (
-    REFUSALS,
-    explained_action,
-    headline,
-    subline,
-)
+from driftline.backtest.report.wording import REFUSALS, explained_action, headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.detection import decide_window, prepare
-from monitor.detection.explanation import (
-    bin_label,
-    cell_label,
-)
+from monitor.detection.explanation import bin_label, cell_label
 from monitor.humanize import index_text, percent, span_words
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement

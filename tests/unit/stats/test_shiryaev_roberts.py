@@ -5,13 +5,7 @@ import pytest
 from scipy.special import logsumexp, ndtr, ndtri
 
 from monitor.errors import BinMismatchError
-from monitor.stats.e_detector import (
-    EDetector,
-    ToleranceBand,
-    e_detector,
-    log_statistics_of_panes,
-    tolerance_band,
-)
+from monitor.stats.e_detector import EDetector, ToleranceBand, e_detector, log_statistics_of_panes, tolerance_band
 
 ONE = np.array([0])
 EDGES = np.concatenate([[-np.inf], ndtri(np.arange(1, 10) / 10), [np.inf]])

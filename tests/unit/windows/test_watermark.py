@@ -2,13 +2,7 @@
 
 from monitor.types import PartitionKey
 from monitor.units import MINUTE_MILLIS
-from monitor.windows.watermark import (
-    PartitionProgress,
-    Watermark,
-    WatermarkRules,
-    open_from,
-    watermark_of,
-)
+from monitor.windows.watermark import PartitionProgress, Watermark, WatermarkRules, open_from, watermark_of
 
 RULES = WatermarkRules()
 NOON = 1_700_000_000_000 // MINUTE_MILLIS * MINUTE_MILLIS
