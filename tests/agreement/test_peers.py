@@ -17,7 +17,7 @@ from monitor.stats.divergences import hellinger_distance, jensen_shannon_distanc
 from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov
 from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import wasserstein_distance
-from tests.one_column import kullback_leibler_divergence, l_infinity_distance
+from tests.oracle.one_column import kullback_leibler_divergence, l_infinity_distance
 
 NO_PSEUDOCOUNT = 1e-13  # peers add nothing where no bin is empty; this moves a PSI by less than 1e-12
 CATEGORIES = ("a", "b", "c", "d", "e")

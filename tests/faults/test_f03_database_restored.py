@@ -21,12 +21,12 @@ from tests.faults.stream import assert_equal_to_topics, produce_stream
 from tests.models.counted import CountedModel, apply_counted_model
 from tests.models.credit import START, apply_credit_model, encoded, prediction_event
 from tests.models.evaluated import RULES, SCALES, evaluate_all, move, some_panes, stored, write
+from tests.oracle.stored import FinalEvaluation
 from tests.services.ingest import ingesting, produce, records, settings_for
 from tests.services.kafka import KafkaBroker
 from tests.services.postgres import PostgresServer
 from tests.services.topics import TopicNames
 from tests.services.waiting import wait_until
-from tests.stored import FinalEvaluation
 
 pytestmark = pytest.mark.timeout(300)
 MINUTES_OF_BACKUP = 20

@@ -19,7 +19,7 @@ from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stag
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, webhook
-from tests.stored import refused_actions, steps_of_incident
+from tests.oracle.stored import refused_actions, steps_of_incident
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
 STEP = 5 * MINUTE_MILLIS

@@ -43,9 +43,9 @@ from monitor.store.offsets import BrokerPartition, claim_partition
 from monitor.store.schema import performance_evaluation, series
 from monitor.types import PartitionKey, StartAt, TopicRole
 from tests.fakes.records import FakeClock, FakeRecord
+from tests.oracle.stored import final_evaluations
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
-from tests.stored import final_evaluations
 
 START, ROWS, HOURS, MINUTE = 1_780_272_000_000, 5400, 6, 60_000
 TRUTH_DELAY = 100 * MINUTE

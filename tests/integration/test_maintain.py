@@ -29,8 +29,8 @@ from monitor.units import MINUTE_MILLIS
 from monitor.windows.pane_codec import decode_counts
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
+from tests.oracle.stored import final_evaluations
 from tests.services.waiting import wait_until
-from tests.stored import final_evaluations
 
 SPEC = "windows: {min_events: 50, scales: [{length: 10m, step: 1m}, {length: 1h, step: 5m}, {length: 2h, step: 20m}]}\n"
 NOW = START + 10**10

@@ -30,9 +30,9 @@ from monitor.store.schema import (
 )
 from monitor.windows.pane_codec import encode_counts
 from tests.oracle.panes import Counted
+from tests.oracle.stored import FinalEvaluation, final_evaluations
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
-from tests.stored import FinalEvaluation, final_evaluations
 
 KEPT = (configuration, model, spec, cells, reference, series, input_offset)
 WindowKey = tuple[str, str, str, str, int, int]

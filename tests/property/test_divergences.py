@@ -24,7 +24,7 @@ from monitor.stats.divergences import (
 )
 from monitor.stats.psi import population_stability_index
 from monitor.stats.wasserstein import relative_widths, wasserstein_distance, wasserstein_distances
-from tests.one_column import kullback_leibler_divergence, l_infinity_distance
+from tests.oracle.one_column import kullback_leibler_divergence, l_infinity_distance
 from tests.property.test_statistics_of_counts import columns, joined
 
 EXAMPLES = settings(max_examples=60, deadline=None)

@@ -30,7 +30,7 @@ from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules, open_from
 from tests.fakes.records import Bench, FakeRecord
 from tests.models.credit import START, apply_model, encoded, prediction_event
-from tests.stored import final_evaluations
+from tests.oracle.stored import final_evaluations
 
 PARTITIONS = 3
 LONGEST = 10 * 60  # minutes of a log, half a day with the last windows: less than compaction waits for idle partitions

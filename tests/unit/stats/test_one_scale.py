@@ -13,7 +13,7 @@ from monitor.stats.divergences import (
     total_variation_distance,
 )
 from monitor.stats.psi import population_stability_index
-from tests.one_column import kullback_leibler_divergence
+from tests.oracle.one_column import kullback_leibler_divergence
 
 EDGES = np.linspace(-9.0, 10.0, 1901)
 

@@ -18,7 +18,7 @@ from monitor.stats.divergences import (
     total_variation_distance,
 )
 from monitor.stats.psi import population_stability_index
-from tests.one_column import kullback_leibler_divergence, l_infinity_distance
+from tests.oracle.one_column import kullback_leibler_divergence, l_infinity_distance
 from tests.unit.stats.samples import SAMPLES, deciles_of
 
 # What §8 asks for; sums of some ten terms under 1 differ by 1e-15 at most.
