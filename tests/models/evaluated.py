@@ -10,7 +10,6 @@ from monitor.detection import decide_window, prepare
 from monitor.evaluate import EvaluationBatch, EvaluationRules, Evaluator
 from monitor.result_codec import encode_result
 from monitor.store.configuration import load_reference
-from monitor.store.evaluations import FinalEvaluation, final_evaluations
 from monitor.store.incidents import lock_model
 from monitor.types import Window
 from monitor.units import MINUTE_MILLIS
@@ -21,6 +20,7 @@ from tests.models.counted import (
     set_watermark,
     write_pane,
 )
+from tests.oracle.stored import FinalEvaluation, final_evaluations
 
 SCALES = "windows: {min_events: 50, scales: [{length: 4m, step: 1m}, {length: 12m, step: 3m}]}\n"
 NOW = START + 10**10
