@@ -1,10 +1,10 @@
-"""What to change in a spec: scales and columns."""
+"""Advice on scales and columns of a spec; and all advice in its order."""
 
 import math
 from collections.abc import Iterator
 
 from monitor.humanize import span_text
-from monitor.planning.advice_budget import family_advice, reference_advice
+from monitor.planning.advice_budget import high_alpha, many_columns, many_segments, reference_rows, reference_time
 from monitor.planning.power import MOST_VALUES, events_needed
 from monitor.planning.results import Advice, ColumnPlan, ScalePlan
 from monitor.planning.situation import Situation
@@ -14,13 +14,7 @@ from monitor.units import DAY_MINUTES, HOUR_MINUTES
 NAMED_AT_MOST = 5
 
 
-def scale_advice(situation: Situation) -> Iterator[Advice]:
-    """Yield advice about `windows.scales` and `windows.min_events`."""
-    yield from _never_concluding(situation)
-    yield from _saying_little(situation)
-
-
-def shortest_concluding(min_events: int, events_per_minute: float) -> int:
+def _shortest_concluding(min_events: int, events_per_minute: float) -> int:
     """Return a short window (minutes) that holds *min_events* on average: whole even minutes, hours or days."""
     minutes = min_events / events_per_minute
     unit = 2 if minutes <= 120 else HOUR_MINUTES if minutes <= 2 * DAY_MINUTES else DAY_MINUTES
@@ -34,7 +28,7 @@ def _never_concluding(situation: Situation) -> Iterator[Advice]:
     minimum, pace = situation.prepared.min_events, situation.traffic.events_per_minute
     names = ", ".join(scale_plan.scale for scale_plan in silent)
     events = ", ".join(f"{scale_plan.events:,.0f}" for scale_plan in silent)
-    shortest = span_text(shortest_concluding(minimum, pace))
+    shortest = span_text(_shortest_concluding(minimum, pace))
     everything = len(silent) == len(situation.scales)
     remedy = "every window will be inconclusive: add a longer scale" if everything else "drop what is shorter"
     yield Advice(
@@ -50,38 +44,26 @@ def _saying_little(situation: Situation) -> Iterator[Advice]:
         column = plan.column(plan.typical)
         if not column.blunt or column.proven_from is None:
             continue
-        needed = events_needed(
-            situation.prepared, situation.comparison(plan, plan.typical), psi=critical, level=Tier.WARNING
+        little = (
+            f"at {plan.scale} an OK says little: the typical column `{column.column}` proves a warning only from an "
+            f"observed PSI of {column.proven_from:.2f} on"
         )
-        seen = f"the typical column `{column.column}` proves a warning only from an observed PSI of"
+        comparison = situation.comparison(plan, plan.typical)
+        needed = events_needed(situation.prepared, comparison, psi=critical, level=Tier.WARNING)
         if needed is None:
             yield Advice(
                 about="windows.scales",
-                problem=(
-                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, whatever the traffic: "
-                    "columns move so much by themselves, or the reference is too small"
-                ),
+                problem=f"{little}, whatever the traffic: the natural movement of columns is so large, or the reference"
+                " is too small",
                 remedy="drop the scale, or take a longer reference or windows that hold a whole cycle of the columns",
             )
         else:
             yield Advice(
                 about="windows.min_events",
-                problem=(
-                    f"at {plan.scale} an OK says little: {seen} {column.proven_from:.2f} on, with {plan.events:,.0f} "
-                    "events in a window"
-                ),
-                remedy=(
-                    f"drop the scale, or raise min_events to {needed:,}, so that windows too small to see a true PSI "
-                    f"of {critical:g} (critical) are inconclusive instead of OK"
-                ),
+                problem=f"{little}, with {plan.events:,.0f} events in a window",
+                remedy=f"drop the scale, or raise min_events to {needed:,}, so that windows too small to see a true PSI"
+                f" of {critical:g} (critical) are inconclusive instead of OK",
             )
-
-
-def column_advice(situation: Situation) -> Iterator[Advice]:
-    """Yield advice about judged columns."""
-    yield from _of_one_bin(situation)
-    yield from _seldom_there(situation)
-    yield from _blunt(situation)
 
 
 def _of_one_bin(situation: Situation) -> Iterator[Advice]:
@@ -101,7 +83,7 @@ def _seldom_there(situation: Situation) -> Iterator[Advice]:
     longest = concluding[-1]
     rare = [column for column in longest.columns if not column.concludes]
     if rare:
-        shown = [f"{column_plan.column}` ({column_plan.values:,.0f}" for column_plan in rare]
+        shown = [f"{column.column}` ({column.values:,.0f}" for column in rare]
         yield Advice(
             about="columns",
             problem=(
@@ -117,14 +99,14 @@ def _blunt(situation: Situation) -> Iterator[Advice]:
     blunt: dict[str, list[tuple[ScalePlan, ColumnPlan]]] = {}
     for plan in situation.concluding:
         if plan.column(plan.typical).blunt:
-            continue  # the scale itself is told about
+            continue  # the scale itself has its advice
         for column in plan.columns:
             if column.blunt and column.concludes and column.bins > 1:
                 blunt.setdefault(column.column, []).append((plan, column))
-    for name, found in list(blunt.items())[:NAMED_AT_MOST]:
-        numbers = ", ".join(f"{column.proven_from:.2f} at {plan.scale}" for plan, column in found)
-        by_nature = all(_threshold_at_most_values(situation, *advice) > _critical(situation) for advice in found)
-        why = "whatever the traffic, for it moves so much by itself" if by_nature else "with so few events"
+    for name, places in list(blunt.items())[:NAMED_AT_MOST]:
+        numbers = ", ".join(f"{column.proven_from:.2f} at {plan.scale}" for plan, column in places)
+        by_nature = all(_hidden_by_movement(situation, *place) for place in places)
+        why = "whatever the traffic: so large is its natural movement" if by_nature else "with so few events"
         yield Advice(
             about=f"columns.{name}",
             problem=f"its PSI is proven only from {numbers} on, {why}",
@@ -135,13 +117,10 @@ def _blunt(situation: Situation) -> Iterator[Advice]:
         yield Advice(about="columns", problem=f"the same is true of {_named(names)}", remedy="see `--json` for each")
 
 
-def _critical(situation: Situation) -> float:
-    return situation.prepared.drift.tiers.critical
-
-
-def _threshold_at_most_values(situation: Situation, plan: ScalePlan, column: ColumnPlan) -> float:
-    comparison = situation.comparison(plan, column.column)
-    return comparison.threshold(situation.prepared.drift.tiers.warning, MOST_VALUES)
+def _hidden_by_movement(situation: Situation, plan: ScalePlan, column: ColumnPlan) -> bool:
+    """Return whether not even endless traffic would prove a warning before PSI passed the critical tier."""
+    tiers = situation.prepared.drift.tiers
+    return situation.comparison(plan, column.column).threshold(tiers.warning, MOST_VALUES) > tiers.critical
 
 
 def _where_better(situation: Situation, name: str, *, by_nature: bool) -> str:
@@ -166,9 +145,6 @@ def _rest(shown: list[str]) -> str:
 
 def advice_of(situation: Situation) -> tuple[Advice, ...]:
     """Return all advice, what matters most first; empty when there is nothing to improve."""
-    return (
-        *scale_advice(situation),
-        *reference_advice(situation),
-        *column_advice(situation),
-        *family_advice(situation),
-    )
+    checks = (_never_concluding, _saying_little, reference_time, reference_rows, _of_one_bin, _seldom_there, _blunt)
+    budget = (many_columns, many_segments, high_alpha)
+    return tuple(advice for check in (*checks, *budget) for advice in check(situation))

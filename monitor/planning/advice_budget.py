@@ -1,4 +1,4 @@
-"""What to change in a spec: the budget of false alarms, the reference."""
+"""Advice on the reference and on what shares the error probability: columns, segments, alpha."""
 
 import math
 from collections.abc import Iterator
@@ -7,26 +7,19 @@ from dataclasses import replace
 from monitor.planning.power import events_needed
 from monitor.planning.results import Advice, ScalePlan
 from monitor.planning.situation import Situation
+from monitor.reference.checks import BLOCKS_NEEDED
 from monitor.types import Calibration, Tier
 from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 
 PSI = 0.3
-WORTH_SAYING = 1.1
+EVENTS_FACTOR = 1.1  # under a tenth more events are not worth a sentence
 COLUMNS_ENOUGH = 20
 FALSE_ALARMS_ACCEPTED = 1.0
-
-BLOCKS = 5
-FEW_ROWS_FACTOR, WORTH_SAYING = 1.5, 0.02
+ROWS_FACTOR, ROWS_GAIN = 1.5, 0.02  # of the PSI past the tier, with ten times the rows
 
 
-def family_advice(situation: Situation) -> Iterator[Advice]:
-    """Yield advice about the number of columns and segments and about `drift.alpha`."""
-    yield from _many_columns(situation)
-    yield from _segments(situation)
-    yield from _alpha(situation)
-
-
-def _many_columns(situation: Situation) -> Iterator[Advice]:
+def many_columns(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about columns whose tests cost the others events."""
     columns = len(situation.scales[0].columns)
     if columns <= COLUMNS_ENOUGH:
         return
@@ -38,7 +31,8 @@ def _many_columns(situation: Situation) -> Iterator[Advice]:
         )
 
 
-def _segments(situation: Situation) -> Iterator[Advice]:
+def many_segments(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about segments whose windows are too small, or whose tests cost the whole model events."""
     segments = situation.prepared.family.segments
     if segments == 1:
         return
@@ -68,12 +62,13 @@ def _change(situation: Situation, *, fewer_tests: float) -> tuple[int, int] | No
     wider = replace(comparison, alpha=min(comparison.alpha * fewer_tests, situation.spec.drift.alpha))
     now = events_needed(situation.prepared, comparison, psi=PSI, level=Tier.WARNING)
     then = events_needed(situation.prepared, wider, psi=PSI, level=Tier.WARNING)
-    if now is None or then is None or now < WORTH_SAYING * then:
+    if now is None or then is None or now < EVENTS_FACTOR * then:
         return None
     return now, then
 
 
-def _alpha(situation: Situation) -> Iterator[Advice]:
+def high_alpha(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about an alpha that lets too much through."""
     expected = situation.false_alarms.no_change
     if expected <= FALSE_ALARMS_ACCEPTED:
         return
@@ -85,24 +80,19 @@ def _alpha(situation: Situation) -> Iterator[Advice]:
     )
 
 
-def reference_advice(situation: Situation) -> Iterator[Advice]:
-    """Yield advice about the reference."""
-    yield from _time(situation)
-    yield from _rows(situation)
-
-
-def _time(situation: Situation) -> Iterator[Advice]:
+def reference_time(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about a reference whose time does not measure natural movement."""
     profile = situation.profile
     if profile.start is None or profile.end is None:
         yield Advice(
             about="reference",
-            problem="it has no time stamps: how much columns move by themselves is unknown, and a daily cycle alarms",
+            problem="it has no time stamps: the natural movement of columns is unknown, and a daily cycle alarms",
             remedy="`driftline init --timestamp COLUMN` learns it",
         )
         return
     minutes = (profile.end - profile.start) / MINUTE_MILLIS
     # Blocks are aligned to multiples of their length, so the two at the ends may be cut.
-    enough = {scale_plan.length: (BLOCKS + 1) * scale_plan.length for scale_plan in situation.concluding}
+    enough = {scale_plan.length: (BLOCKS_NEEDED + 1) * scale_plan.length for scale_plan in situation.concluding}
     unmeasured = [scale_plan for scale_plan in situation.concluding if _is_unmeasured(scale_plan)]
     short = [scale_plan for scale_plan in unmeasured if minutes < enough[scale_plan.length]]
     thin = [scale_plan for scale_plan in unmeasured if scale_plan not in short]
@@ -110,7 +100,7 @@ def _time(situation: Situation) -> Iterator[Advice]:
         yield Advice(
             about="reference",
             problem=(
-                f"{minutes / DAY_MINUTES:.1f} days are too short to measure how columns move at {_names(short)}"
+                f"{minutes / DAY_MINUTES:.1f} days are too short to measure natural movement at {_names(short)}"
                 f" ({_statuses(short)})"
             ),
             remedy=f"{math.ceil(enough[short[-1].length] / DAY_MINUTES)} days measure {short[-1].scale};"
@@ -121,7 +111,7 @@ def _time(situation: Situation) -> Iterator[Advice]:
         yield Advice(
             about="reference",
             problem=(
-                f"too few rows at a time to measure how columns move at {_names(thin)} ({_statuses(thin)}): "
+                f"too few rows at a time to measure natural movement at {_names(thin)} ({_statuses(thin)}): "
                 f"{rows:,.0f} rows in {thin[0].scale}, at least 50 values of a column are needed"
             ),
             remedy="take every row of a shorter time instead of a sample of a longer one",
@@ -140,24 +130,25 @@ def _statuses(plans: list[ScalePlan]) -> str:
     return " and ".join(sorted({column.status for plan in plans for column in plan.columns if column.bins > 1}))
 
 
-def _rows(situation: Situation) -> Iterator[Advice]:
+def reference_rows(situation: Situation) -> Iterator[Advice]:
+    """Yield advice about a reference of too few rows for the longer windows."""
     tier = situation.prepared.drift.tiers.warning
     few: list[tuple[ScalePlan, float, float]] = []
     for plan in situation.concluding:
         comparison = situation.comparison(plan, plan.typical)
         n = comparison.values(plan.events)
-        found = comparison.threshold(tier, n)
+        now = comparison.threshold(tier, n)
         with_more = replace(comparison, m=10.0 * comparison.m, m_half=10.0 * comparison.m_half).threshold(tier, n)
-        gain = found - with_more
-        if math.isfinite(found) and found - tier > FEW_ROWS_FACTOR * (with_more - tier) and gain > WORTH_SAYING:
-            few.append((plan, found, with_more))
+        gain = now - with_more
+        if math.isfinite(now) and now - tier > ROWS_FACTOR * (with_more - tier) and gain > ROWS_GAIN:
+            few.append((plan, now, with_more))
     if few:
-        plan, found, with_more = few[-1]
+        plan, now, with_more = few[-1]
         yield Advice(
             about="reference",
             problem=(
                 f"{situation.profile.rows:,} rows limit what longer windows can prove: at {plan.scale} "
-                f"`{plan.typical}` from a PSI of {found:.2f} on"
+                f"`{plan.typical}` from a PSI of {now:.2f} on"
             ),
             remedy=f"ten times as many would prove it from {with_more:.2f} on",
         )
