@@ -27,7 +27,7 @@ from monitor.detection.quality_rule import (
 )
 from monitor.planning.column_comparison import Comparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
-from monitor.planning.results import Noticed
+from monitor.planning.results import Detected
 from monitor.planning.situation import BINS, psi_of_shift
 from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.types import Tier
@@ -169,7 +169,7 @@ def alarms() -> str:
 
 
 def notice() -> str:
-    """By when a sudden shift is noticed."""
+    """By when a sudden shift is detected."""
     rows = []
     for pace in (3.0, 100.0):
         for shift in planned(pace).shifts:
@@ -256,14 +256,14 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _when(noticed: Noticed) -> str:
-    if noticed.minutes is None:
+def _when(detected: Detected) -> str:
+    if detected.minutes is None:
         return "never"
-    if noticed.minutes < 100:
-        return f"{noticed.minutes:.0f} min ({noticed.scale})"
-    if noticed.minutes < 2 * 1440:
-        return f"{noticed.minutes / 60:.1f} h ({noticed.scale})"
-    return f"{noticed.minutes / 1440:.1f} days ({noticed.scale})"
+    if detected.minutes < 100:
+        return f"{detected.minutes:.0f} min ({detected.scale})"
+    if detected.minutes < 2 * 1440:
+        return f"{detected.minutes / 60:.1f} h ({detected.scale})"
+    return f"{detected.minutes / 1440:.1f} days ({detected.scale})"
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = "") -> str:

@@ -11,7 +11,7 @@ from driftline.cli.options import read_reference, read_spec_text
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
-from monitor.planning.results import Needed, Noticed, Plan, ScalePlan
+from monitor.planning.results import Detected, Needed, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import DriftRule
@@ -88,7 +88,7 @@ def _print_scales(plan: Plan) -> None:
                     f"{'worst' if name == scale.worst else 'typical'} `{name}`",
                     f"{column.kappa:.2g}",
                     f"{column.nu:.1f}",
-                    f"×{column.moves:.1f}",
+                    f"×{column.overdispersion:.1f}",
                     column.status,
                     "never" if column.proven_from is None else f"{column.proven_from:.2f}",
                 )
@@ -126,19 +126,19 @@ def _needed_cells(scale: ScalePlan, tier: str) -> list[str]:
 def _print_shifts(plan: Plan) -> None:
     tiers = [column.tier for column in plan.shifts[0].typical]
     print_table(
-        "Time to notice a sudden shift of a column's mean (90 %, by the scale that is first)",
+        "Time to detect a sudden shift of a column's mean (90 %, by the scale that is first)",
         ("shift", "PSI", "column", *tiers),
         [
-            (f"{shift.sigmas:g} sigma", f"{shift.psi:.2f}", which, *map(_moment, noticed))
+            (f"{shift.sigmas:g} sigma", f"{shift.psi:.2f}", which, *map(_moment, detected))
             for shift in plan.shifts
-            for which, noticed in (("typical", shift.typical), ("worst", shift.worst))
+            for which, detected in (("typical", shift.typical), ("worst", shift.worst))
         ],
         empty="none",
     )
 
 
-def _moment(noticed: Noticed) -> str:
-    return "never" if noticed.minutes is None else f"{duration(noticed.minutes)} ({noticed.scale})"
+def _moment(detected: Detected) -> str:
+    return "never" if detected.minutes is None else f"{duration(detected.minutes)} ({detected.scale})"
 
 
 def plan(

@@ -1,4 +1,4 @@
-"""What a spec can see at a model's traffic, before any event is judged: pure functions of the spec and its reference.
+"""The plan: what a spec can detect at a model's traffic, before any event is judged; pure functions.
 
 `plan_of` gives everything at once; the thresholds in it are those of the rule itself, called, not written again.
 """

@@ -1,6 +1,7 @@
 """Expected false alarms of a spec."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,17 +64,11 @@ def share_alarm_probability(
     worth = 1.0 / (1.0 / n + 1.0 / m + block_variance)
     probability = 0.0
     if passes(n):
-        low, high = usual, n  # the fewest that are too many
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if passes(middle) else (middle, high)
-        probability += float(binom.sf(np.ceil(high / n * worth) - 1, round(worth), share))
+        fewest = bisect_left(range(n), True, lo=usual + 1, key=passes)  # that are too many
+        probability += float(binom.sf(np.ceil(fewest / n * worth) - 1, round(worth), share))
     if passes(0):
-        low, high = 0, usual  # the most that are too few
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if passes(middle) else (low, middle)
-        probability += float(binom.cdf(np.floor(low / n * worth), round(worth), share))
+        most = bisect_left(range(usual), True, lo=1, key=lambda count: not passes(count)) - 1  # that are too few
+        probability += float(binom.cdf(np.floor(most / n * worth), round(worth), share))
     return probability
 
 

@@ -6,8 +6,8 @@ from monitor.errors import SpecError
 from monitor.planning.advice import advice_of
 from monitor.planning.column_comparison import Comparison, comparisons_at
 from monitor.planning.false_alarms import false_alarms
-from monitor.planning.power import LEVELS, by_proof, first_noticed, scale_plan_of, typical_of
-from monitor.planning.results import Noticed, Plan, ShiftPlan, Traffic
+from monitor.planning.power import LEVELS, by_proof, first_detection, scale_plan_of, typical_of
+from monitor.planning.results import Detected, Plan, ShiftPlan, Traffic
 from monitor.planning.situation import Situation, psi_of_shift
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
@@ -56,8 +56,8 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
             ShiftPlan(
                 sigmas=sigmas,
                 psi=psi_of_shift(sigmas),
-                typical=_noticed(prepared, typical, sigmas=sigmas, pace=pace),
-                worst=_noticed(prepared, worst, sigmas=sigmas, pace=pace),
+                typical=_detected(prepared, typical, sigmas=sigmas, pace=pace),
+                worst=_detected(prepared, worst, sigmas=sigmas, pace=pace),
             )
             for sigmas in SIGMAS
         ),
@@ -65,21 +65,21 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
     )
 
 
-def _noticed(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float, pace: float) -> tuple[Noticed, ...]:
+def _detected(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float, pace: float) -> tuple[Detected, ...]:
     tiers = dict(tier_levels(prepared.drift.tiers))
     judged = [
         comparison
         for comparison in comparisons
         if comparison.values(comparison.scale.length * pace) >= prepared.min_events
     ]
-    noticed = []
+    detected = []
     for level in LEVELS:
-        found = first_noticed(judged, sigmas=sigmas, level=level, tier=tiers[level], events_per_minute=pace)
-        noticed.append(
-            Noticed(
+        delay = first_detection(judged, sigmas=sigmas, level=level, tier=tiers[level], events_per_minute=pace)
+        detected.append(
+            Detected(
                 tier=level.word,
-                minutes=None if found is None else found.minutes,
-                scale=None if found is None else str(found.scale),
+                minutes=None if delay is None else delay.minutes,
+                scale=None if delay is None else str(delay.scale),
             )
         )
-    return tuple(noticed)
+    return tuple(detected)

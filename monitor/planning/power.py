@@ -1,6 +1,7 @@
 """Statistical power: events needed, detection delay, per column and scale."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,27 +27,27 @@ LEVELS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noticing:
+class DetectionDelay:
     """Minutes from the shift to the end of the window that shows it, at the most; and that window's scale."""
 
     minutes: float
     scale: Scale
 
 
-def first_noticed(
+def first_detection(
     comparisons: Iterable[Comparison], *, sigmas: float, level: Tier, tier: float, events_per_minute: float
-) -> Noticing | None:
+) -> DetectionDelay | None:
     """Return when the quickest of *comparisons* (one a scale) reaches *level*; None when none ever does."""
-    found = (
-        noticed_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
+    delays = (
+        detection_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
         for comparison in comparisons
     )
-    return min((value for value in found if value is not None), key=lambda noticing: noticing.minutes, default=None)
+    return min((delay for delay in delays if delay is not None), key=lambda delay: delay.minutes, default=None)
 
 
-def noticed_at_scale(
+def detection_at_scale(
     comparison: Comparison, *, sigmas: float, level: Tier, tier: float, events_per_minute: float
-) -> Noticing | None:
+) -> DetectionDelay | None:
     """Return when a shift of *sigmas* reaches *level* at this scale with a probability of 90 %, or None.
 
     ::
@@ -72,7 +73,9 @@ def noticed_at_scale(
         middle = (low + high) / 2
         low, high = (low, middle) if reached(middle) else (middle, high)
     whole_windows = high if level is Tier.WARNING else 1.0 + high
-    return Noticing(minutes=whole_windows * comparison.scale.length + comparison.scale.step, scale=comparison.scale)
+    return DetectionDelay(
+        minutes=whole_windows * comparison.scale.length + comparison.scale.step, scale=comparison.scale
+    )
 
 
 def _alone(comparison: Comparison, *, sigmas: float, tier: float, n: float, share: float) -> float:
@@ -131,11 +134,7 @@ def values_needed(comparison: Comparison, *, psi: float, level: Tier, tier: floa
 
     if psi <= tier or not enough(MOST_VALUES):
         return None
-    low, high = 1, MOST_VALUES
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return bisect_left(range(MOST_VALUES), True, lo=2, key=enough)
 
 
 def _shrunk(psi: float, comparison: Comparison, n: float) -> float:
@@ -219,7 +218,7 @@ def column_plan_of(prepared: Prepared, comparison: Comparison, *, events: float)
         kappa=comparison.kappa,
         nu=comparison.nu,
         status=comparison.status,
-        moves=1.0 + comparison.kappa / (1.0 / n + 1.0 / comparison.m),
+        overdispersion=1.0 + comparison.kappa / (1.0 / n + 1.0 / comparison.m),
         proven_from=proven_from if math.isfinite(proven_from) else None,
         blunt=proven_from > prepared.drift.tiers.critical,
     )

@@ -1,9 +1,10 @@
-"""A reference as a spec sees it, and whether it has rows enough."""
+"""The report on a reference: what it lets a spec detect, column by column; and whether it has enough rows."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.detection import prepare
+from monitor.detection import Prepared, prepare
 from monitor.planning.column_comparison import comparisons_at
 from monitor.planning.power import column_plan_of
 from monitor.planning.results import ColumnPlan, Traffic, reference_traffic
@@ -21,7 +22,7 @@ MOST_ROWS = 1 << 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsForScale:
-    """What a reference of so many rows proves at one scale, of a column in deciles that does not move by itself.
+    """What a reference of so many rows proves at one scale, of a column in deciles without natural movement.
 
     Attributes:
         events: In a window, at the reference's own pace; None: not known.
@@ -41,28 +42,24 @@ def rows_for_scales(spec: ModelSpec, profile: ReferenceProfile) -> tuple[RowsFor
 
     All scales where the pace is not known.
     """
-    prepared, traffic = prepare(spec, profile), reference_traffic(profile)
-    tiers, found = spec.drift.tiers, []
+    prepared, traffic, tiers = prepare(spec, profile), reference_traffic(profile), spec.drift.tiers
+
+    def proven_from(rows: int, n: float) -> float:
+        return tier_threshold(tiers.warning, bins=BINS, n=n, m=rows, alpha=prepared.alpha)
+
+    def needed(n: float) -> int | None:
+        if proven_from(MOST_ROWS, n) > tiers.critical:
+            return None
+        return bisect_left(range(MOST_ROWS), True, lo=1, key=lambda rows: proven_from(rows, n) <= tiers.critical)
+
+    rows_of_scales = []
     for scale in spec.scales:
         events = None if traffic is None else traffic.events_per_minute * scale.length
-        if events is not None and events < prepared.min_events:
-            continue
-        n = PLENTY if events is None else events
-
-        def proven_from(rows: float, n: float = n) -> float:
-            return tier_threshold(tiers.warning, bins=BINS, n=n, m=rows, alpha=prepared.alpha)
-
-        needed = None
-        if proven_from(MOST_ROWS) <= tiers.critical:
-            low, high = 0, MOST_ROWS
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (low, middle) if proven_from(middle) <= tiers.critical else (middle, high)
-            needed = high
-        found.append(
-            RowsForScale(scale=scale, events=events, proven_from=proven_from(max(profile.rows, 1)), needed=needed)
-        )
-    return tuple(found)
+        if events is None or events >= prepared.min_events:
+            n = PLENTY if events is None else events
+            proven = proven_from(max(profile.rows, 1), n)
+            rows_of_scales.append(RowsForScale(scale=scale, events=events, proven_from=proven, needed=needed(n)))
+    return tuple(rows_of_scales)
 
 
 def too_few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
@@ -74,10 +71,10 @@ def too_few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
     least = spec.windows.min_events
     if profile.rows >= least:
         return None
-    found = f"{profile.rows:,} rows" if profile.rows != 1 else "one row"
+    rows = f"{profile.rows:,} rows" if profile.rows != 1 else "one row"
     if profile.weighed_rows:
-        found = f"{profile.weighed_rows:,} weighed rows worth {profile.rows:,}"
-    return f"expected at least {least:,} rows (windows.min_events), found {found}{_enough(spec, profile)}"
+        rows = f"{profile.weighed_rows:,} weighed rows worth {profile.rows:,}"
+    return f"expected at least {least:,} rows (windows.min_events), found {rows}{_enough(spec, profile)}"
 
 
 def few_rows(spec: ModelSpec, profile: ReferenceProfile) -> str | None:
@@ -110,7 +107,7 @@ def _enough(spec: ModelSpec, profile: ReferenceProfile) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnSight:
+class ColumnReport:
     """One column of a reference.
 
     Attributes:
@@ -137,8 +134,8 @@ class ColumnSight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceSight:
-    """A whole reference, seen by a spec at a traffic.
+class ReferenceReport:
+    """A whole reference, judged for a spec and its traffic.
 
     Attributes:
         rows: How many there are; of weighed ones, how many equal ones they are worth.
@@ -146,7 +143,7 @@ class ReferenceSight:
         block_minutes, blocks: Its time blocks.
         correct, labelled: Right predictions, of those with a truth.
         events: In a window of each scale.
-        remarks: What is odd about it as a whole, and by column.
+        remarks: On it as a whole, and by column.
     """
 
     source: str
@@ -160,12 +157,12 @@ class ReferenceSight:
     labelled: int
     traffic: Traffic
     events: Mapping[str, float]
-    columns: tuple[ColumnSight, ...]
+    columns: tuple[ColumnReport, ...]
     remarks: tuple[str, ...]
 
 
-def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> ReferenceSight:
-    """Return what *profile* lets *spec* see in windows of this *traffic*; the latency has no reference.
+def reference_report(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> ReferenceReport:
+    """Return what *profile* lets *spec* detect in windows of this *traffic*; the latency has no reference.
 
     Raises:
         BinMismatchError: The profile's bins do not fit its cells.
@@ -177,6 +174,28 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
         for comparison in comparisons_at(prepared, scale):
             plan = column_plan_of(prepared, comparison, events=events[str(scale)])
             plans.setdefault(comparison.column, {})[str(scale)] = plan
+    small = few_rows(spec, profile)
+    column_remarks = remarks(profile, lengths=[scale.length for scale in spec.scales])
+    return ReferenceReport(
+        source=profile.source,
+        rows=profile.rows,
+        weighed_rows=profile.weighed_rows,
+        start=profile.start,
+        end=profile.end,
+        block_minutes=profile.block_minutes,
+        blocks=len(profile.block_starts),
+        correct=profile.correct,
+        labelled=profile.labelled,
+        traffic=traffic,
+        events=events,
+        columns=_column_reports(prepared, profile, plans),
+        remarks=(*([small] if small else []), *(remark.text for remark in column_remarks)),
+    )
+
+
+def _column_reports(
+    prepared: Prepared, profile: ReferenceProfile, plans: Mapping[str, Mapping[str, ColumnPlan]]
+) -> tuple[ColumnReport, ...]:
     columns = []
     for at, (cells, span) in enumerate(zip(profile.layout.columns, profile.layout.spans, strict=True)):
         if cells.role is ColumnRole.LATENCY:
@@ -184,7 +203,7 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
         scales = plans.get(cells.name, {})
         missing, invalid = (float(profile.counts[span.slots + slot]) for slot in (Slot.MISSING, Slot.INVALID))
         columns.append(
-            ColumnSight(
+            ColumnReport(
                 name=cells.name,
                 kind=cells.kind.value,
                 role=cells.role.value,
@@ -200,20 +219,4 @@ def reference_sight(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traf
                 scales=scales,
             )
         )
-    small = few_rows(spec, profile)
-    odd = remarks(profile, lengths=[scale.length for scale in spec.scales])
-    return ReferenceSight(
-        source=profile.source,
-        rows=profile.rows,
-        weighed_rows=profile.weighed_rows,
-        start=profile.start,
-        end=profile.end,
-        block_minutes=profile.block_minutes,
-        blocks=len(profile.block_starts),
-        correct=profile.correct,
-        labelled=profile.labelled,
-        traffic=traffic,
-        events=events,
-        columns=tuple(columns),
-        remarks=(*([small] if small else []), *(remark.text for remark in odd)),
-    )
+    return tuple(columns)

@@ -1,4 +1,4 @@
-"""What a plan says, and at which traffic."""
+"""The plan's values: traffic, false alarms, columns and scales, detection delays, advice."""
 
 from dataclasses import dataclass
 
@@ -70,7 +70,7 @@ class ColumnPlan:
         values: In a window, without missing ones.
         concludes: These are enough to be judged.
         kappa, nu, status: Natural movement.
-        moves: How much larger the variance is than sampling makes it.
+        overdispersion: How much larger the variance is than sampling makes it.
         proven_from: The observed PSI that proves a warning, proven from there on.
         blunt: Not even the critical tier's PSI would prove a warning.
     """
@@ -82,7 +82,7 @@ class ColumnPlan:
     kappa: float
     nu: float
     status: Calibration
-    moves: float
+    overdispersion: float
     proven_from: float | None
     blunt: bool
 
@@ -119,7 +119,7 @@ class ScalePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed:
+class Detected:
     """By when a tier is reached with a probability of 90 %, and at which scale; both None: at no scale."""
 
     tier: str
@@ -129,12 +129,12 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShiftPlan:
-    """When a sudden shift of a column's mean is noticed, for the typical and the worst column of each scale."""
+    """When a sudden shift of a column's mean is detected, for the typical and the worst column of each scale."""
 
     sigmas: float
     psi: float
-    typical: tuple[Noticed, ...]
-    worst: tuple[Noticed, ...]
+    typical: tuple[Detected, ...]
+    worst: tuple[Detected, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

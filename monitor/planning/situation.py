@@ -1,4 +1,4 @@
-"""What all advice looks at: spec, reference, traffic, and the shift that is to be noticed."""
+"""What all advice looks at: spec, reference and traffic; and the PSI of a shift that is to be detected."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ def psi_of_shift(sigmas: float, *, share: float = 1.0) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """A spec, its reference, its traffic, and what was found out about them."""
+    """A spec, its reference, its traffic, and what is known of them."""
 
     spec: ModelSpec
     profile: ReferenceProfile

@@ -118,8 +118,8 @@ def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Cal
     by_model = told(show, "credit", spec=None, events_per_minute=None)
     by_id = told(show, str(by_model["stored"]["reference_id"]), spec=None, events_per_minute=None)
     by_file = told(show, "credit.reference", spec=directory / "credit.yaml", events_per_minute=None)
-    assert by_model["sight"] == by_id["sight"] == by_file["sight"]
-    columns = {column["name"]: column for column in by_model["sight"]["columns"]}
+    assert by_model["reference_report"] == by_id["reference_report"] == by_file["reference_report"]
+    columns = {column["name"]: column for column in by_model["reference_report"]["columns"]}
     assert (columns["income"]["bins"], columns["country"]["bins"]) == (10, 2)
     assert columns["income"]["scales"]["10m"]["status"] == "measured"
     assert by_file["stored"] is None
@@ -127,8 +127,8 @@ def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Cal
 
 def test_traffic_changes_what_is_proven(directory: Path, told: Callable[..., Any]) -> None:
     """A hundred times the events prove a smaller PSI."""
-    few, many = (told(show, "credit", spec=None, events_per_minute=value)["sight"] for value in (60.0, 6000.0))
-    proven = [value["columns"][0]["scales"]["10m"]["proven_from"] for value in (few, many)]
+    few, many = (told(show, "credit", spec=None, events_per_minute=pace) for pace in (60.0, 6000.0))
+    proven = [shown["reference_report"]["columns"][0]["scales"]["10m"]["proven_from"] for shown in (few, many)]
     assert proven[0] > 1.3 * proven[1]
 
 
@@ -284,7 +284,7 @@ def test_the_rolling_reference_is_shown_compared_and_adopted(
         connection.execute(sa.insert(pane), [{**row, "start": start, "counts": counts} for start in starts])
         set_watermark(connection, now, now=now_millis())
     shown = told(show, "credit@rolling", spec=None, events_per_minute=None)
-    assert (shown["stored"], shown["sight"]["rows"]) == (None, 30 * ROWS)
+    assert (shown["stored"], shown["reference_report"]["rows"]) == (None, 30 * ROWS)
     compared = told(diff, "credit", "credit@rolling", spec=None)["difference"]
     assert compared["same_cells"] is True
     assert max(column["psi"] for column in compared["columns"]) < 1e-6  # the same shares, thirty times as many rows

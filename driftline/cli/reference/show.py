@@ -12,7 +12,7 @@ from driftline.cli.reference.resolve import REFERENCE_HELP, GivenReference, give
 from monitor.detection.reference_diff import ColumnDifference, reference_difference
 from monitor.humanize import moment
 from monitor.planning import Traffic
-from monitor.planning.reference_report import ColumnSight, ReferenceSight, reference_sight
+from monitor.planning.reference_report import ColumnReport, ReferenceReport, reference_report
 from monitor.planning.results import ColumnPlan
 from monitor.types import Calibration
 
@@ -39,17 +39,17 @@ def show(
 ) -> None:
     """Show a reference: rows, span, cells and bins of each column, natural movement, and what each scale can prove.
 
-    "0.49 ×3.1" at 10m means: in a window of ten minutes this column's PSI is proven to be drift from 0.49 on, and by
-    itself it moves 3.1 times as much as chance would make it. `driftline plan` says what to change.
+    "0.49 ×3.1" at 10m means: in a window of ten minutes this column's PSI is proven to be drift from 0.49 on, and
+    that its natural movement is 3.1 times what chance would make it. `driftline plan` says what to change.
     """
     given = given_reference(reference, spec=spec)
-    sight = reference_sight(given.spec, given.profile, traffic=_traffic(given, events_per_minute))
+    report = reference_report(given.spec, given.profile, traffic=_traffic(given, events_per_minute))
     if as_json:
-        print_json({"reference": given.label, "stored": given.row, "sight": sight})
+        print_json({"reference": given.label, "stored": given.row, "reference_report": report})
         return
-    _print_head(given, sight)
-    _print_columns(sight)
-    for remark in sight.remarks:
+    _print_head(given, report)
+    _print_columns(report)
+    for remark in report.remarks:
         typer.echo(fill(remark, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
 
 
@@ -63,24 +63,25 @@ def _traffic(given: GivenReference, said: float | None) -> Traffic:
     return Traffic(events_per_minute=UNKNOWN_TRAFFIC, source="not known, so taken; --events-per-minute says another")
 
 
-def _print_head(given: GivenReference, sight: ReferenceSight) -> None:
-    worth = f" ({sight.weighed_rows:,} weighed ones)" if sight.weighed_rows else ""
+def _print_head(given: GivenReference, report: ReferenceReport) -> None:
+    worth = f" ({report.weighed_rows:,} weighed ones)" if report.weighed_rows else ""
     span = "no time stamps"
-    if sight.start is not None:
-        span = f"{moment(sight.start)} to {moment(sight.end)} UTC, {sight.blocks:,} blocks of {sight.block_minutes} min"
-    typer.echo(f"{given.label}: {sight.rows:,} rows{worth}; {span}; from {sight.source}.")
+    if report.start is not None:
+        blocks = f"{report.blocks:,} blocks of {report.block_minutes} min"
+        span = f"{moment(report.start)} to {moment(report.end)} UTC, {blocks}"
+    typer.echo(f"{given.label}: {report.rows:,} rows{worth}; {span}; from {report.source}.")
     row = given.row
     if row is not None:
         state = "not in force" if row.in_force_since is None else f"in force since {moment(row.in_force_since)} UTC"
         kind = row.kind if row.base_id is None else f"rolling on the cells of reference {row.base_id}"
         typer.echo(f"{kind}, cells {row.cells_id}, stored {moment(row.created_at)} UTC, {state}.")
-    if sight.labelled:
-        typer.echo(f"Accuracy {sight.correct / sight.labelled:.4f} of {sight.labelled:,} labelled rows.")
-    typer.echo(f"Windows: {sight.traffic.events_per_minute:,.4g} events a minute ({sight.traffic.source}).")
+    if report.labelled:
+        typer.echo(f"Accuracy {report.correct / report.labelled:.4f} of {report.labelled:,} labelled rows.")
+    typer.echo(f"Windows: {report.traffic.events_per_minute:,.4g} events a minute ({report.traffic.source}).")
 
 
-def _print_columns(sight: ReferenceSight) -> None:
-    scales = [f"{scale} ({events:,.0f})" for scale, events in sight.events.items()]
+def _print_columns(report: ReferenceReport) -> None:
+    scales = [f"{scale} ({events:,.0f})" for scale, events in report.events.items()]
     print_table(
         "Columns",
         ("column", "kind", "cells", "bins", "missing", *scales, ""),
@@ -91,10 +92,10 @@ def _print_columns(sight: ReferenceSight) -> None:
                 column.cells,
                 column.bins,
                 f"{column.missing:.1%}",
-                *(_cell(column.scales.get(scale)) for scale in sight.events),
+                *(_cell(column.scales.get(scale)) for scale in report.events),
                 _judgement(column),
             )
-            for column in sight.columns
+            for column in report.columns
         ],
         empty="none",
     )
@@ -108,10 +109,10 @@ def _cell(plan: ColumnPlan | None) -> str | None:
         return "never"
     if not plan.concludes:
         return "few"
-    return f"{plan.proven_from:.2f} ×{plan.moves:.1f}{CALIBRATION_MARKS[plan.status]}"
+    return f"{plan.proven_from:.2f} ×{plan.overdispersion:.1f}{CALIBRATION_MARKS[plan.status]}"
 
 
-def _judgement(column: ColumnSight) -> str:
+def _judgement(column: ColumnReport) -> str:
     if not column.monitored:
         return "not monitored"
     if column.constant is not None:

@@ -1,4 +1,4 @@
-"""One column of ten even categories, its reference drawn anew for each window, judged by `decide_window`."""
+"""One column of ten even categories, a reference drawn for each window, judged by `decide_window`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a reference lets each column see: the rule's own thresholds, and what is told of odd columns."""
+"""What a reference lets each column see: the rule's own thresholds, and the remarks on unusual ones."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,7 +6,7 @@ import pytest
 
 from monitor.detection import prepare
 from monitor.planning import Traffic
-from monitor.planning.reference_report import ReferenceSight, few_rows, reference_sight, rows_for_scales, too_few_rows
+from monitor.planning.reference_report import ReferenceReport, few_rows, reference_report, rows_for_scales, too_few_rows
 from monitor.reference.build import build_profile
 from monitor.reference.description import TableColumns, spec_description
 from monitor.reference.profile import ReferenceProfile
@@ -58,37 +58,37 @@ def profile_of(rows: int) -> ReferenceProfile:
 
 
 @pytest.fixture(scope="module")
-def sight() -> ReferenceSight:
-    return reference_sight(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=60.0, source="test"))
+def report() -> ReferenceReport:
+    return reference_report(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=60.0, source="test"))
 
 
-def test_the_proven_psi_is_the_rules_threshold(sight: ReferenceSight) -> None:
+def test_the_proven_psi_is_the_rules_threshold(report: ReferenceReport) -> None:
     """At 600 events, a quarter of them missing, the number is `tier_threshold` of 450 values."""
     profile = profile_of(20_000)
     prepared = prepare(SPEC, profile)
     movement = profile.columns[0].movement[10]
     expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, nu=movement.nu, alpha=prepared.alpha)
-    result = sight.columns[0].scales["10m"]
+    result = report.columns[0].scales["10m"]
     assert result.proven_from == pytest.approx(expected, rel=1e-12)
     assert (result.status, movement.status) == ("measured", "measured")
-    assert sight.events == {"10m": 600.0, "1h": 3600.0}
+    assert report.events == {"10m": 600.0, "1h": 3600.0}
 
 
-def test_columns_are_described(sight: ReferenceSight) -> None:
+def test_columns_are_described(report: ReferenceReport) -> None:
     """Cells, bins, shares, and which of them say nothing."""
-    x, still, flag, score = sight.columns
+    x, still, flag, score = report.columns
     assert (x.kind, x.bins, x.missing, x.uninformative) == ("numeric", 10, 0.25, False)
     assert (still.constant, still.bins, still.uninformative, still.scales["1h"].proven_from) == ("3", 1, True, None)
     assert (flag.monitored, dict(flag.scales), flag.uninformative) == (False, {}, False)
     assert (score.role, score.name) == ("score", "prediction.score")
-    assert any(remark.startswith("still: always 3") for remark in sight.remarks)
+    assert any(remark.startswith("still: always 3") for remark in report.remarks)
 
 
 def test_a_window_with_few_values_is_not_judged() -> None:
     """Three events a minute are 30 in ten minutes: not concluded, and a column that never is says nothing."""
-    sight = reference_sight(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=3.0, source="test"))
-    assert [scale.concludes for scale in sight.columns[0].scales.values()] == [False, False]
-    assert sight.columns[0].uninformative
+    report = reference_report(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=3.0, source="test"))
+    assert [scale.concludes for scale in report.columns[0].scales.values()] == [False, False]
+    assert report.columns[0].uninformative
 
 
 def _spec(min_events: int) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""When a shift is noticed, while the window still holds events from before it."""
+"""When a shift is detected, while the window still holds events from before it."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.planning.column_comparison import comparisons_at
-from monitor.planning.power import first_noticed, noticed_at_scale
+from monitor.planning.power import detection_at_scale, first_detection
 from monitor.planning.situation import psi_of_shift
 from monitor.types import Scale, Tier
 from tests.unit.detection.streams import HOUR
@@ -36,7 +36,7 @@ def counts(generator: np.random.Generator, n: int, *, shifted: float, sigmas: fl
 
 
 @pytest.mark.parametrize(("level", "tier", "sigmas"), [(Tier.WARNING, 0.1, 0.7), (Tier.ALERT, 0.2, 1.0)])
-def test_the_window_that_is_said_to_notice_does(level: Tier, tier: float, sigmas: float) -> None:
+def test_the_window_that_is_said_to_detect_does(level: Tier, tier: float, sigmas: float) -> None:
     """The first window after the planned time reaches the tier in at least 90 % of streams.
 
     ::
@@ -46,7 +46,7 @@ def test_the_window_that_is_said_to_notice_does(level: Tier, tier: float, sigmas
     """
     column, events_per_minute = Column(), 50.0
     (comparison,) = comparisons_at(column.prepared(), HOUR)
-    result = noticed_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
+    result = detection_at_scale(comparison, sigmas=sigmas, level=level, tier=tier, events_per_minute=events_per_minute)
     assert result is not None
     n = round(60 * events_per_minute)
     shifted = (result.minutes - HOUR.step) / HOUR.length
@@ -62,21 +62,21 @@ def test_the_window_that_is_said_to_notice_does(level: Tier, tier: float, sigmas
     assert 0.87 < reached / RUNS < 0.97
 
 
-def test_the_quickest_scale_is_told_and_an_alert_takes_two_windows() -> None:
+def test_the_quickest_scale_is_named_and_an_alert_takes_two_windows() -> None:
     """With traffic for all, the shortest scale is first; alert is later than a whole window."""
     column = Column()
     prepared = column.prepared()
     (hour,) = comparisons_at(prepared, HOUR)
     minutes_ten = replace(hour, scale=Scale(10, 1))
-    warning = first_noticed([hour, minutes_ten], sigmas=1.0, level=Tier.WARNING, tier=0.1, events_per_minute=500)
-    alert = first_noticed([hour, minutes_ten], sigmas=1.0, level=Tier.ALERT, tier=0.2, events_per_minute=500)
+    warning = first_detection([hour, minutes_ten], sigmas=1.0, level=Tier.WARNING, tier=0.1, events_per_minute=500)
+    alert = first_detection([hour, minutes_ten], sigmas=1.0, level=Tier.ALERT, tier=0.2, events_per_minute=500)
     assert warning is not None
     assert alert is not None
     assert warning.scale == alert.scale == Scale(10, 1)
     assert warning.minutes < 11 < alert.minutes < 21
 
 
-def test_a_shift_below_the_tier_is_never_noticed() -> None:
+def test_a_shift_below_the_tier_is_never_detected() -> None:
     """0.3 sigma is a PSI of 0.086: no alarm at 0.1, by definition."""
     (hour,) = comparisons_at(Column().prepared(), HOUR)
-    assert first_noticed([hour], sigmas=0.3, level=Tier.WARNING, tier=0.1, events_per_minute=1e6) is None
+    assert first_detection([hour], sigmas=0.3, level=Tier.WARNING, tier=0.1, events_per_minute=1e6) is None
