@@ -1,4 +1,4 @@
-"""Columns of ``rule: anytime``: a lasting change is noticed pane by pane (statistics §4)."""
+"""The rule ``anytime``: a lasting change of a column is detected pane by pane (statistics §4)."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ import numpy as np
 
 from monitor.arrays import AnyIntegers, Indices
 from monitor.detection.comparison import ComparisonOrder, Sample
-from monitor.detection.evidence import Claim, Level
+from monitor.detection.evidence import Evidence, Level
 from monitor.reference.layout import CellsLayout
 from monitor.spec.model import ColumnRule, DriftRule, ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
-from monitor.types import IncidentKind, Statistic, Tier
+from monitor.types import Statistic, Tier
 
 PaneCounts = AnyIntegers
 """Counts of one pane in a layout's order, in the narrow type in which they are stored."""
@@ -64,34 +64,27 @@ def anytime_watch(
     )
 
 
-def anytime_claims(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Claim, ...]:
-    """Return a claim for each watched column of which *panes* (in order of time) prove a lasting change.
+def anytime_evidence(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[Evidence, ...]:
+    """Return the evidence of each watched column of which *panes* (in order of time) prove a lasting change.
 
     Its numbers are powers of ten: the evidence, and what was needed.
     """
     if not panes:
         return ()
     counts = np.add.reduceat(np.stack([pane[watch.places] for pane in panes]).astype(np.int64), watch.bins, axis=1)
-    found = log_statistics_of_panes(watch.detector, counts)[-1]
+    log_statistics = log_statistics_of_panes(watch.detector, counts)[-1]
     needed = watch.log_run_length / math.log(10.0)
     level = Level(tier=Tier.WARNING, threshold=needed, in_halves=True, needs_previous=False)
-    return tuple(
-        Claim(
-            kind=IncidentKind.DRIFT,
-            column=int(watch.columns[index]),
-            statistic=Statistic.ANYTIME,
-            value=float(found[index]) / math.log(10.0),
-            bound=float(found[index]) / math.log(10.0),
-            levels=(level,),
-            shown=level,
-        )
-        for index in np.flatnonzero(found >= watch.log_run_length).tolist()
-    )
+    evidence = []
+    for index in np.flatnonzero(log_statistics >= watch.log_run_length).tolist():
+        column, value = int(watch.columns[index]), float(log_statistics[index]) / math.log(10.0)
+        evidence.append(Evidence(column=column, statistic=Statistic.ANYTIME, value=value, bound=value, levels=(level,)))
+    return tuple(evidence)
 
 
-def with_anytime(claims: Sequence[Claim], found: Sequence[Claim]) -> tuple[Claim, ...]:
-    """Return *claims* with those of *found* whose column has none that endures: a column is told about once."""
-    enduring = {claim.column for claim in claims if any(level.in_halves for level in claim.levels)}
-    new = [value for value in found if value.column not in enduring]
-    replaced = {joined.column for joined in new}
-    return (*(claim for claim in claims if claim.column not in replaced), *new)
+def with_anytime(by_window: Sequence[Evidence], by_pane: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Return *by_window*, but *by_pane* where a column has nothing else that endures: it is reported once."""
+    enduring = {piece.column for piece in by_window if any(level.in_halves for level in piece.levels)}
+    new = [piece for piece in by_pane if piece.column not in enduring]
+    replaced = {piece.column for piece in new}
+    return (*(piece for piece in by_window if piece.column not in replaced), *new)

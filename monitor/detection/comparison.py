@@ -20,7 +20,18 @@ class ComparisonOrder:
     """Where the compared counts stand in a layout's vector, and where columns and bins begin among them.
 
     A numeric column is its BELOW slot, its cells and its ABOVE slot: the slots are end cells of their own for the KS
-    distance and part of the first and last bin for PSI. A categorical column is its cells sorted by bin.
+    distance and part of the first and last bin for PSI. A categorical column is its cells sorted by bin. Of `age` with
+    cells in the bins 0 0 1 and `plan` with categories in the bins 1 0 1::
+
+        vector    | age: a0 a1 a2 | M I B A U L H | plan: p0 p1 p2 | M I B A U L H |    M I …: slots
+        index           0  1  2     3 4 5 6 7 8 9         10 11 12   13  …     19
+
+        compared          B  a0 a1 a2 A  | p1 p0 p2
+        gather            5  0  1  2  6  | 11 10 12
+        bin               0  0  0  1  1  |  0  1  1
+        columns           0              |  5          np.add.reduceat(vector[gather], columns): values per column
+        bins              0        3     |  5  6       the same with bins: values per bin
+        columns_of_bins   0              |  2          the first two bins are those of age
 
     Attributes:
         size: Length of the layout's vector.

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import Sample
-from monitor.detection.evidence import Claim, Level
+from monitor.detection.evidence import Evidence, Level
 from monitor.detection.measurements import Half, Measured, column_psi
 from monitor.detection.prepared import Prepared, ScaleMovement
 from monitor.spec.model import TierSpec
@@ -16,7 +16,7 @@ from monitor.stats.psi_bounds import (
     distance_lower_bound,
     proven_lower_bounds,
 )
-from monitor.types import IncidentKind, Statistic, Tier
+from monitor.types import Statistic, Tier
 
 
 def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
@@ -57,8 +57,8 @@ def _lower_bounds(
     return lows
 
 
-def drift_claims(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[Claim, ...]:
-    """Return at most one claim per monitored column: by PSI, else by the KS distance.
+def drift_evidence(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[Evidence, ...]:
+    """Return the evidence of each monitored column, one piece at most: by PSI, else by the KS distance.
 
     Args:
         psi_low: As from `psi_lower_bounds`.
@@ -66,17 +66,17 @@ def drift_claims(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -
     by_psi = prepared.monitored & (psi_low > prepared.drift.tiers.warning)
     far_apart = measured.distances > prepared.drift.ks_warning
     by_distance = prepared.monitored & prepared.numeric & measured.conclusive & far_apart
-    claims = {}
+    evidence = {}
     for column in np.flatnonzero(by_psi).tolist():
-        claims[column] = _psi_claim(prepared, measured, column=column, bound=float(psi_low[column]))
+        evidence[column] = _psi_evidence(prepared, measured, column=column, bound=float(psi_low[column]))
     for column in np.flatnonzero(by_distance).tolist():
-        # D may endure where PSI does not; a column is told about once, by what can be acted on.
-        if column in claims and any(level.in_halves for level in claims[column].levels):
+        # D may endure where PSI does not; a column is reported once, by what can be acted on.
+        if column in evidence and any(level.in_halves for level in evidence[column].levels):
             continue
-        claim = _distance_claim(prepared, measured, column=column)
-        if claim is not None and (column not in claims or claim.shown.in_halves):
-            claims[column] = claim
-    return tuple(claims[column] for column in sorted(claims))
+        by_ks = _distance_evidence(prepared, measured, column=column)
+        if by_ks is not None and (column not in evidence or by_ks.shown.in_halves):
+            evidence[column] = by_ks
+    return tuple(evidence[column] for column in sorted(evidence))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,22 +105,15 @@ class PreviousWindow:
         return bool(self.psi_low[column] > tier)
 
 
-def _psi_claim(prepared: Prepared, measured: Measured, *, column: int, bound: float) -> Claim:
+def _psi_evidence(prepared: Prepared, measured: Measured, *, column: int, bound: float) -> Evidence:
     halves = [_half_excess(prepared, measured, half, column=column) for half in measured.halves]
     levels = tuple(
-        Level(tier=tier, threshold=psi, in_halves=min(halves) > psi, needs_previous=tier is not Tier.WARNING)
-        for tier, psi in tier_levels(prepared.drift.tiers)
-        if bound > psi
+        Level(tier=tier, threshold=limit, in_halves=min(halves) > limit, needs_previous=tier is not Tier.WARNING)
+        for tier, limit in tier_levels(prepared.drift.tiers)
+        if bound > limit
     )
-    return Claim(
-        kind=IncidentKind.DRIFT,
-        column=column,
-        statistic=Statistic.PSI,
-        value=float(measured.psi[column]),
-        bound=bound,
-        levels=levels,
-        shown=levels[0],
-    )
+    psi = float(measured.psi[column])
+    return Evidence(column=column, statistic=Statistic.PSI, value=psi, bound=bound, levels=levels)
 
 
 def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: int) -> float:
@@ -132,7 +125,7 @@ def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: 
     return float(half.psi[column]) - chance_level(bins=bins, n=n, m=m, kappa=kappa)
 
 
-def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> Claim | None:
+def _distance_evidence(prepared: Prepared, measured: Measured, *, column: int) -> Evidence | None:
     distance, limit = float(measured.distances[column]), prepared.drift.ks_warning
     low = distance_lower_bound(
         distance,
@@ -145,12 +138,4 @@ def _distance_claim(prepared: Prepared, measured: Measured, *, column: int) -> C
         return None
     in_halves = all(float(half.distances[column]) > limit for half in measured.halves)
     level = Level(tier=Tier.WARNING, threshold=limit, in_halves=in_halves, needs_previous=False)
-    return Claim(
-        kind=IncidentKind.DRIFT,
-        column=column,
-        statistic=Statistic.KS,
-        value=distance,
-        bound=low,
-        levels=(level,),
-        shown=level,
-    )
+    return Evidence(column=column, statistic=Statistic.KS, value=distance, bound=low, levels=(level,))

@@ -1,14 +1,16 @@
-"""A claim: what a whole window proves of one column, before the window before it was asked."""
+"""Evidence: what a whole window proves of one column, before the window before it was asked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.types import IncidentKind, Statistic, Tier
 
+DRIFT_STATISTICS = (Statistic.PSI, Statistic.KS, Statistic.ANYTIME)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One tier that a claim may reach.
+    """One tier that evidence may reach.
 
     Attributes:
         threshold: What the bound has to pass.
@@ -23,23 +25,30 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Evidence:
     """A statistic of one column that passed what its lowest level asks of the whole window.
 
     Attributes:
         column: Index in the layout.
         value, bound: The statistic and its proven bound.
         levels: Those the bound passes, highest tier first; never empty.
-        shown: The level under which it is shown when it does not endure.
     """
 
-    kind: IncidentKind
     column: int
     statistic: Statistic
     value: float
     bound: float
     levels: tuple[Level, ...]
-    shown: Level
+
+    @property
+    def kind(self) -> IncidentKind:
+        """Which incident it belongs to."""
+        return IncidentKind.DRIFT if self.statistic in DRIFT_STATISTICS else IncidentKind.DATA_QUALITY
+
+    @property
+    def shown(self) -> Level:
+        """The level under which it is shown when it does not endure: of drift the highest, of bad data the lowest."""
+        return self.levels[0 if self.kind is IncidentKind.DRIFT else -1]
 
     @property
     def needs_previous(self) -> bool:
@@ -49,20 +58,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A claim's outcome: the highest level that endured, or the one under which it is only shown."""
+    """The outcome: the highest level that endured, or the one under which the evidence is only shown."""
 
-    claim: Claim
+    evidence: Evidence
     level: Level
     endured: bool
 
 
-def settle(claim: Claim, *, shown_before: Callable[[Claim, Level], bool]) -> Settled:
-    """Return the outcome of *claim*.
+def settle(evidence: Evidence, *, shown_before: Callable[[Evidence, Level], bool]) -> Settled:
+    """Return the outcome of *evidence*.
 
     Args:
-        shown_before: Whether the previous disjoint window shows the claim at a level; False without such a window.
+        shown_before: Whether the previous disjoint window shows the same at a level; False without such a window.
     """
-    for level in claim.levels:
-        if level.in_halves and (not level.needs_previous or shown_before(claim, level)):
-            return Settled(claim=claim, level=level, endured=True)
-    return Settled(claim=claim, level=claim.shown, endured=False)
+    for level in evidence.levels:
+        if level.in_halves and (not level.needs_previous or shown_before(evidence, level)):
+            return Settled(evidence=evidence, level=level, endured=True)
+    return Settled(evidence=evidence, level=evidence.shown, endured=False)

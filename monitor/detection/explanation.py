@@ -16,7 +16,7 @@ from monitor.spec.model import ColumnKind, DriftRule
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statistic, Tier
 
-VALUES_TOLD = 5
+VALUES_SHOWN = 5
 SHARE_WORDS = {
     Statistic.MISSING: "missing in {} of events",
     Statistic.INVALID: "invalid in {} of events",
@@ -46,7 +46,7 @@ def values_label(values: FrequentValues) -> str:
 
     A share is at least so large; what is left of it is among the others (`frequent_values`).
     """
-    named = [(value, count) for value, count in values.counts[:VALUES_TOLD] if count]
+    named = [(value, count) for value, count in values.counts[:VALUES_SHOWN] if count]
     said = [f"`{value}` {percent(count / values.total)}" for value, count in named]
     rest = values.total - sum(count for _, count in named)
     examples = ", ".join(f"`{value}`" for value, count in values.counts if not count)
@@ -78,12 +78,12 @@ def _follows_point(column: ColumnCells, cell: int) -> bool:
 
 
 def finding_sentence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
-    """Return why this claim was settled as it was."""
-    claim = settled.claim
-    name = f"`{prepared.layout.columns[claim.column].name}`"
-    if claim.kind is IncidentKind.DRIFT:
-        parts = [_drift_numbers(prepared, settled), _evidence(prepared, measured, settled)]
-        parts += [_endurance(prepared, settled), _largest_change(prepared, measured, column=claim.column)]
+    """Return what was measured, what it proves and how long it endured."""
+    evidence = settled.evidence
+    name = f"`{prepared.layout.columns[evidence.column].name}`"
+    if evidence.kind is IncidentKind.DRIFT:
+        parts = [_drift_numbers(prepared, settled), _window_and_movement(prepared, measured, settled)]
+        parts += [_endurance(prepared, settled), _largest_change(prepared, measured, column=evidence.column)]
     else:
         parts = [_quality_numbers(prepared, measured, settled), _window(measured), _endurance(prepared, settled)]
     return f"{name}: " + "; ".join(part for part in parts if part) + "."
@@ -123,29 +123,29 @@ def inconclusive_sentence(reason: InconclusiveReason, *, events: int, min_events
 
 
 def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
-    claim, drift = settled.claim, prepared.drift
-    if claim.statistic is Statistic.ANYTIME:
+    evidence, drift = settled.evidence, prepared.drift
+    if evidence.statistic is Statistic.ANYTIME:
         needed = settled.level.threshold
         return (
-            f"a lasting change is proven pane by pane (evidence 10^{claim.value:.1f}, 10^{needed:.1f} needed):"
+            f"a lasting change is proven pane by pane (evidence 10^{evidence.value:.1f}, 10^{needed:.1f} needed):"
             f" falsely once in {10.0**needed:,.0f} panes at most"
         )
-    by_psi = claim.statistic is Statistic.PSI
+    by_psi = evidence.statistic is Statistic.PSI
     word = "PSI" if by_psi else "KS distance"
     if drift.rule is DriftRule.TEXTBOOK:
-        compared = "over" if by_psi else f"p-value {claim.bound:.2g} under"
-        return f"{word} {index_text(claim.value)}, {compared} {settled.level.threshold:g} (textbook rule)"
+        compared = "over" if by_psi else f"p-value {evidence.bound:.2g} under"
+        return f"{word} {index_text(evidence.value)}, {compared} {settled.level.threshold:g} (textbook rule)"
     limits = tier_levels(drift.tiers)[::-1] if by_psi else ((Tier.WARNING, drift.ks_warning),)
-    proven = [f"{tier.word} {limit:g} proven" for tier, limit in limits if claim.bound > limit]
-    missed = [f"{tier.word} {limit:g} not" for tier, limit in limits if claim.bound <= limit]
+    proven = [f"{tier.word} {limit:g} proven" for tier, limit in limits if evidence.bound > limit]
+    missed = [f"{tier.word} {limit:g} not" for tier, limit in limits if evidence.bound <= limit]
     # The first tier that is not proven says how far it was; those above it follow.
     said = ", ".join(proven + missed[:1])
-    bound = f"at least {index_text(claim.bound)} at {100 * (1 - drift.alpha):g} %"
-    return f"{word} {index_text(claim.value)} ({bound}): {said}"
+    bound = f"at least {index_text(evidence.bound)} at {100 * (1 - drift.alpha):g} %"
+    return f"{word} {index_text(evidence.value)} ({bound}): {said}"
 
 
-def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
-    column = settled.claim.column
+def _window_and_movement(prepared: Prepared, measured: Measured, settled: Settled) -> str:
+    column = settled.evidence.column
     window = f"{span_words(measured.scale.length)} window, {int(measured.whole.n[column]):,} events"
     if prepared.drift.rule is DriftRule.TEXTBOOK:
         return window
@@ -159,12 +159,12 @@ def _evidence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
 
 
 def _endurance(prepared: Prepared, settled: Settled) -> str:
-    claim = settled.claim
-    if claim.kind is IncidentKind.DRIFT and prepared.drift.rule is DriftRule.TEXTBOOK:
+    evidence = settled.evidence
+    if evidence.kind is IncidentKind.DRIFT and prepared.drift.rule is DriftRule.TEXTBOOK:
         return ""
-    if claim.statistic is Statistic.ANYTIME:
+    if evidence.statistic is Statistic.ANYTIME:
         return ""  # the proof is of the change's lasting
-    if claim.statistic is Statistic.STUCK:
+    if evidence.statistic is Statistic.STUCK:
         shown = "the whole second half"
     elif not settled.endured:
         return "not in both halves, so nothing is done"
@@ -172,7 +172,7 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
         shown = "both halves"
     if settled.level.needs_previous:
         return f"{shown}, and in the window before"
-    higher = [level for level in claim.levels if level.tier > settled.level.tier]
+    higher = [level for level in evidence.levels if level.tier > settled.level.tier]
     return f"{shown}{_held_back(higher)}"
 
 
@@ -197,25 +197,27 @@ def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> s
 
 
 def _quality_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:
-    claim = settled.claim
-    if claim.statistic is Statistic.STUCK:
+    evidence = settled.evidence
+    if evidence.statistic is Statistic.STUCK:
         return _stuck_numbers(prepared, measured, settled)
-    statistic = Statistic.MISSING if claim.statistic is Statistic.SCHEMA else claim.statistic
-    reference = percent(reference_share_of(prepared, column=claim.column, statistic=statistic))
-    if claim.statistic is Statistic.SCHEMA:
-        return f"missing in all events, reference {reference}: the field is gone or has another name"
+    statistic = Statistic.MISSING if evidence.statistic is Statistic.SCHEMA else evidence.statistic
+    reference = percent(reference_share_of(prepared, column=evidence.column, statistic=statistic))
+    if evidence.statistic is Statistic.SCHEMA:
+        return f"missing in all events, reference {reference}: the field was removed or renamed"
     confidence = f"{100 * (1 - prepared.drift.alpha):g} %"
-    allowed = f"at least {percent(claim.bound)} off at {confidence}, {percent(settled.level.threshold)} is allowed"
-    return f"{SHARE_WORDS[statistic].format(percent(claim.value))}, reference {reference}; {allowed}"
+    allowed = f"at least {percent(evidence.bound)} off at {confidence}, {percent(settled.level.threshold)} is allowed"
+    return f"{SHARE_WORDS[statistic].format(percent(evidence.value))}, reference {reference}; {allowed}"
 
 
 def _stuck_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:
-    column = settled.claim.column
-    found = heaviest_cell(prepared, measured, column=column)
-    if found is None:  # a stuck claim has a heaviest cell by construction
+    column = settled.evidence.column
+    heaviest = heaviest_cell(prepared, measured, column=column)
+    if heaviest is None:  # what is stuck has a heaviest cell by construction
         return "stuck"
-    label = cell_label(prepared.layout.columns[column], prepared.cell_number(column, found.cell))
-    return f"stuck at {label}: {percent(found.share)} of the second half, reference {percent(found.reference_share)}"
+    label = cell_label(prepared.layout.columns[column], prepared.cell_number(column, heaviest.cell))
+    return (
+        f"stuck at {label}: {percent(heaviest.share)} of the second half, reference {percent(heaviest.reference_share)}"
+    )
 
 
 def _window(measured: Measured) -> str:

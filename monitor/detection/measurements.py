@@ -28,6 +28,15 @@ from monitor.types import Calibration, InconclusiveReason, Scale
 
 Numbers = list[float | None]
 
+DISTANCES: dict[FurtherStatistic, Callable[..., Float64s]] = {
+    FurtherStatistic.JENSEN_SHANNON: jensen_shannon_distances,
+    FurtherStatistic.KULLBACK_LEIBLER: kullback_leibler_divergences,
+    FurtherStatistic.HELLINGER: hellinger_distances,
+    FurtherStatistic.TOTAL_VARIATION: total_variation_distances,
+    FurtherStatistic.L_INFINITY: l_infinity_distances,
+}
+"""Those of the bins alone; each is the field of its name in `FurtherStatistics`."""
+
 
 def further_statistics(
     prepared: Prepared, *, reference: Sample, current: Sample
@@ -36,44 +45,25 @@ def further_statistics(
 
     On the reference's bins; the Wasserstein distance of numeric columns on their cells.
     """
-    columns, wanted = len(prepared.layout.columns), prepared.drift.statistics
+    wanted, order = prepared.drift.statistics, prepared.order
     if not wanted:
-        return (None,) * columns
-    starts = prepared.order.columns_of_bins
-    nothing: Numbers = [None] * columns
-
-    def of_bins(name: FurtherStatistic, distances: Callable[..., Float64s]) -> Numbers:
-        return _numbers(distances(reference.bins, current.bins, starts=starts)) if name in wanted else nothing
-
-    jensen_shannon = of_bins(FurtherStatistic.JENSEN_SHANNON, jensen_shannon_distances)
-    kullback_leibler = of_bins(FurtherStatistic.KULLBACK_LEIBLER, kullback_leibler_divergences)
-    hellinger = of_bins(FurtherStatistic.HELLINGER, hellinger_distances)
-    total_variation = of_bins(FurtherStatistic.TOTAL_VARIATION, total_variation_distances)
-    l_infinity = of_bins(FurtherStatistic.L_INFINITY, l_infinity_distances)
-    chi_squared, p_values = nothing, nothing
-    freedoms: list[int] | list[None] = [None] * columns
+        return (None,) * len(prepared.layout.columns)
+    numbers: dict[str, Numbers] = {
+        name: _numbers(distances(reference.bins, current.bins, starts=order.columns_of_bins))
+        for name, distances in DISTANCES.items()
+        if name in wanted
+    }
+    freedoms: list[int] | list[None] = [None] * len(prepared.layout.columns)
     if FurtherStatistic.CHI_SQUARED in wanted:
-        tests = chi_squared_tests(reference.bins, current.bins, starts=starts)
-        chi_squared, p_values = _numbers(tests.statistics), _numbers(tests.p_values)
+        tests = chi_squared_tests(reference.bins, current.bins, starts=order.columns_of_bins)
+        numbers |= {"chi_squared": _numbers(tests.statistics), "chi_squared_p": _numbers(tests.p_values)}
         freedoms = tests.freedoms.tolist()
-    wasserstein = nothing
     if prepared.widths is not None:
-        wasserstein = _numbers(
-            wasserstein_distances(reference.cells, current.cells, widths=prepared.widths, starts=prepared.order.columns)
-        )
+        distances = wasserstein_distances(reference.cells, current.cells, widths=prepared.widths, starts=order.columns)
+        numbers["wasserstein"] = _numbers(distances)
     return tuple(
-        FurtherStatistics(
-            jensen_shannon=jensen_shannon[at],
-            kullback_leibler=kullback_leibler[at],
-            hellinger=hellinger[at],
-            total_variation=total_variation[at],
-            l_infinity=l_infinity[at],
-            chi_squared=chi_squared[at],
-            chi_squared_freedom=freedoms[at],
-            chi_squared_p=p_values[at],
-            wasserstein=wasserstein[at],
-        )
-        for at in range(columns)
+        FurtherStatistics(chi_squared_freedom=freedom, **{name: values[at] for name, values in numbers.items()})
+        for at, freedom in enumerate(freedoms)
     )
 
 

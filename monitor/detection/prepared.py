@@ -68,7 +68,7 @@ def _bounds(column: ColumnCells) -> Float64s:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleMovement:
-    """How much each column moves by itself at one window length; shape ``(columns,)`` unless said.
+    """Natural movement of each column at one window length; shape ``(columns,)`` unless said.
 
     Attributes:
         kappa, nu: At the window's length.
@@ -131,7 +131,7 @@ class Prepared:
         """Return what a span of time is compared with, whose events came in *hours*.
 
         Raises:
-            ValueError: Columns are compared by the hour, and the hours are not told.
+            ValueError: Columns are compared by the hour, and *hours* is None.
         """
         if self.seasonal is None:
             return self.reference
@@ -153,7 +153,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     layout = profile.layout
     known = {column.name: column for column in profile.columns}
     references = tuple(known.get(column.name, ColumnReference(name=column.name, bins=())) for column in layout.columns)
-    bins = tuple(_bins_of(column, each) for column, each in zip(layout.columns, references, strict=True))
+    bins = tuple(_bins_of(column, reference) for column, reference in zip(layout.columns, references, strict=True))
     order = comparison_order(layout, bins)
     numeric = np.array([column.kind is ColumnKind.NUMERIC for column in layout.columns], dtype=np.bool_)
     constant = np.array([column.points == (True,) for column in layout.columns], dtype=np.bool_)
@@ -223,8 +223,8 @@ def _scale_movement(
     ]
     halves = [movement.get(length // 2) for movement in movements]
     kappa_half = [
-        one.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
-        for one, half in zip(whole, halves, strict=True)
+        movement.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
+        for movement, half in zip(whole, halves, strict=True)
     ]
     return ScaleMovement(
         kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),

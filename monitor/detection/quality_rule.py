@@ -6,33 +6,33 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import MISSING, SHARES, UNSEEN, Sample
-from monitor.detection.evidence import Claim, Level
+from monitor.detection.evidence import Evidence, Level
 from monitor.detection.measurements import Measured
 from monitor.detection.prepared import Prepared
 from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
-from monitor.types import IncidentKind, Statistic, Tier
+from monitor.types import Statistic, Tier
 
 MINIMUM, RELATIVE = 0.01, 0.25
 FAR_MINIMUM = 0.05
 UNSEEN_WARNING, UNSEEN_CRITICAL = 0.001, 0.05
-# Share of the reference up to which a column that is missing in a whole window is a field that is gone.
+# Share of the reference up to which a column that is missing in a whole window is a removed field.
 OFTEN_MISSING = 0.5
 
 STUCK_SHARE = 0.99
 HELD_SHARE = 0.5
 
 
-def share_claims(prepared: Prepared, measured: Measured) -> tuple[Claim, ...]:
-    """Return the claims about shares of each monitored column with enough events, in the order of the layout."""
+def share_evidence(prepared: Prepared, measured: Measured) -> tuple[Evidence, ...]:
+    """Return the evidence that shares moved, of monitored columns with enough events, in the order of the layout."""
     reference_share, allowed = _shares_of(prepared.reference), tolerances(prepared)
     moved = np.abs(_shares_of(measured.whole) - reference_share) > allowed
     moved &= (measured.whole.totals >= prepared.min_events) & (prepared.reference.totals > 0) & judged_shares(prepared)
-    claims = []
+    evidence = []
     for column, kind in np.argwhere(moved).tolist():
-        claim = _claim(prepared, measured, column=column, kind=kind, tolerance=float(allowed[column, kind]))
-        if claim is not None:
-            claims.append(claim)
-    return tuple(claims)
+        piece = _share_evidence(prepared, measured, column=column, kind=kind, tolerance=float(allowed[column, kind]))
+        if piece is not None:
+            evidence.append(piece)
+    return tuple(evidence)
 
 
 def share_shown_before(
@@ -72,15 +72,17 @@ def tolerances(prepared: Prepared) -> Float64s:
     return allowed
 
 
-def _claim(prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float) -> Claim | None:
+def _share_evidence(
+    prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float
+) -> Evidence | None:
     shift = _shift(prepared, measured, measured.whole, column=column, kind=kind, tolerance=tolerance)
     if not shift.proven:
         return None
     if kind == MISSING and shift.reference_share < OFTEN_MISSING and missing_throughout(measured.whole, column=column):
-        return _schema_claim(measured, shift, column=column, tolerance=tolerance)
-    rungs = [(Tier.ALERT, tolerance, True), (Tier.WARNING, tolerance, False)]
+        return _schema_evidence(measured, shift, column=column, tolerance=tolerance)
+    tiers = [(Tier.ALERT, tolerance, True), (Tier.WARNING, tolerance, False)]
     if kind == UNSEEN and shift.excess_low > UNSEEN_CRITICAL:
-        rungs.insert(0, (Tier.CRITICAL, UNSEEN_CRITICAL, True))
+        tiers.insert(0, (Tier.CRITICAL, UNSEEN_CRITICAL, True))
     levels = tuple(
         Level(
             tier=tier,
@@ -88,30 +90,16 @@ def _claim(prepared: Prepared, measured: Measured, *, column: int, kind: int, to
             in_halves=_in_halves(prepared, measured, column=column, kind=kind, tolerance=threshold),
             needs_previous=needs_previous,
         )
-        for tier, threshold, needs_previous in rungs
+        for tier, threshold, needs_previous in tiers
     )
-    return Claim(
-        kind=IncidentKind.DATA_QUALITY,
-        column=column,
-        statistic=SHARES[kind],
-        value=shift.share,
-        bound=shift.excess_low,
-        levels=levels,
-        shown=levels[-1],
-    )
+    return Evidence(column=column, statistic=SHARES[kind], value=shift.share, bound=shift.excess_low, levels=levels)
 
 
-def _schema_claim(measured: Measured, shift: ShareShift, *, column: int, tolerance: float) -> Claim:
+def _schema_evidence(measured: Measured, shift: ShareShift, *, column: int, tolerance: float) -> Evidence:
     in_halves = all(missing_throughout(half.sample, column=column) for half in measured.halves)
     level = Level(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
-    return Claim(
-        kind=IncidentKind.DATA_QUALITY,
-        column=column,
-        statistic=Statistic.SCHEMA,
-        value=shift.share,
-        bound=shift.excess_low,
-        levels=(level,),
-        shown=level,
+    return Evidence(
+        column=column, statistic=Statistic.SCHEMA, value=shift.share, bound=shift.excess_low, levels=(level,)
     )
 
 
@@ -165,35 +153,31 @@ def heaviest_cell(prepared: Prepared, measured: Measured, *, column: int) -> Hea
     return HeaviestCell(cell=cell, share=int(half.cells[cell]) / n, reference_share=float(reference.cells[cell]) / m)
 
 
-def stuck_claim(prepared: Prepared, measured: Measured, drift: Claim) -> Claim | None:
+def stuck_evidence(prepared: Prepared, measured: Measured, drift: Evidence) -> Evidence | None:
     """Return what a proven *drift* of a column really is, when the second half holds one value: a stuck field.
 
     Only a drift that is proven already can be stuck: the hour of the day, too, stands still for a whole window, and
     it is the natural movement in the drift's proof that knows this. The second half as a whole is the endurance.
     """
-    found = heaviest_cell(prepared, measured, column=drift.column)
-    if found is None or found.share < STUCK_SHARE or found.reference_share >= HELD_SHARE:
+    heaviest = heaviest_cell(prepared, measured, column=drift.column)
+    if heaviest is None or heaviest.share < STUCK_SHARE or heaviest.reference_share >= HELD_SHARE:
         return None
-    if int(measured.halves[1].sample.n[drift.column]) < prepared.min_events // 2 or _is_outside(prepared, drift, found):
+    if int(measured.halves[1].sample.n[drift.column]) < prepared.min_events // 2:
         return None
-    alert, warning = (
+    if _is_outside(prepared, drift, heaviest):
+        return None
+    levels = tuple(
         Level(tier=tier, threshold=STUCK_SHARE, in_halves=True, needs_previous=needs_previous)
         for tier, needs_previous in ((Tier.ALERT, True), (Tier.WARNING, False))
     )
-    return Claim(
-        kind=IncidentKind.DATA_QUALITY,
-        column=drift.column,
-        statistic=Statistic.STUCK,
-        value=found.share,
-        bound=found.share,
-        levels=(alert, warning),
-        shown=warning,
+    return Evidence(
+        column=drift.column, statistic=Statistic.STUCK, value=heaviest.share, bound=heaviest.share, levels=levels
     )
 
 
-def _is_outside(prepared: Prepared, drift: Claim, found: HeaviestCell) -> bool:
+def _is_outside(prepared: Prepared, drift: Evidence, heaviest: HeaviestCell) -> bool:
     """Return whether the cell is BELOW or ABOVE, where many values look like one."""
     if not prepared.numeric[drift.column]:
         return False
     start = int(prepared.order.columns[drift.column])
-    return found.cell in (start, start + len(prepared.bins[drift.column]) + 1)
+    return heaviest.cell in (start, start + len(prepared.bins[drift.column]) + 1)

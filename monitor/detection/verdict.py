@@ -15,8 +15,8 @@ FALSE_DISCOVERY_RATE = 0.05
 def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[str, ...]:
     """Return the columns whose PSI is past the warning tier, at most one in twenty of them falsely.
 
-    Less is asked of each than of a finding, which alone may wake somebody: this is for whoever looks already. First
-    come those whose proven PSI is past the tier, by it; then the others by importance, PSI and name.
+    Less is asked of each than of a finding, which alone may wake somebody: this list is for people who already look.
+    First come those whose proven PSI is past the tier, by it; then the others by importance, PSI and name.
     """
     warning = prepared.drift.tiers.warning
     judged = np.flatnonzero(prepared.monitored & measured.conclusive).tolist()

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.arrays import Float64s
-from monitor.detection.anytime_rule import PaneCounts, anytime_claims, with_anytime
-from monitor.detection.drift_rule import PreviousWindow, drift_claims, psi_lower_bounds
-from monitor.detection.evidence import Claim, Level, Settled, settle
+from monitor.detection.anytime_rule import PaneCounts, anytime_evidence, with_anytime
+from monitor.detection.drift_rule import PreviousWindow, drift_evidence, psi_lower_bounds
+from monitor.detection.evidence import Evidence, Level, Settled, settle
 from monitor.detection.explanation import finding_sentence, inconclusive_sentence, window_sentence
 from monitor.detection.measurements import Measured, column_results, measure, unjudged_results
 from monitor.detection.prepared import Prepared
-from monitor.detection.quality_rule import share_claims, share_shown_before, stuck_claim
+from monitor.detection.quality_rule import share_evidence, share_shown_before, stuck_evidence
 from monitor.detection.seasonal import WindowHours
-from monitor.detection.textbook_rule import textbook_claims
+from monitor.detection.textbook_rule import textbook_evidence
 from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
 from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.spec.model import DriftRule
@@ -38,13 +38,13 @@ class Examined:
     events: int
     measured: Measured | None
     psi_low: Float64s
-    claims: tuple[Claim, ...]
+    evidence: tuple[Evidence, ...]
     columns: tuple[ColumnResult, ...]
 
     @property
     def needs_previous(self) -> bool:
         """Whether the previous disjoint window can change the conclusion."""
-        return any(claim.needs_previous for claim in self.claims)
+        return any(piece.needs_previous for piece in self.evidence)
 
 
 def watches_panes(prepared: Prepared, scale: Scale) -> bool:
@@ -103,10 +103,10 @@ def examine_window(
     """Return what one window proves by itself; arguments and errors as of `decide_window`."""
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
-        return Examined(scale=scale, events=0, measured=None, psi_low=nothing, claims=(), columns=())
+        return Examined(scale=scale, events=0, measured=None, psi_low=nothing, evidence=(), columns=())
     if events < prepared.min_events:
         columns = unjudged_results(prepared, prepared.sample(np.add(first_half, second_half, dtype=np.int64)))
-        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, claims=(), columns=columns)
+        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, evidence=(), columns=columns)
     measured = measure(
         prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
     )
@@ -124,19 +124,19 @@ def examine_again(prepared: Prepared, examined: Examined) -> Examined:
 def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts]) -> Examined:
     if prepared.drift.rule is DriftRule.TEXTBOOK:
         psi_low = np.full(len(prepared.layout.columns), np.nan)
-        claims = textbook_claims(prepared, measured)
+        evidence = textbook_evidence(prepared, measured)
     else:
         psi_low = psi_lower_bounds(prepared, measured)
-        claims = drift_claims(prepared, measured, psi_low=psi_low)
+        evidence = drift_evidence(prepared, measured, psi_low=psi_low)
         if prepared.anytime is not None and watches_panes(prepared, measured.scale):
-            claims = with_anytime(claims, anytime_claims(prepared.anytime, panes))
-    claims = tuple(stuck_claim(prepared, measured, claim) or claim for claim in claims)
+            evidence = with_anytime(evidence, anytime_evidence(prepared.anytime, panes))
+    evidence = tuple(stuck_evidence(prepared, measured, piece) or piece for piece in evidence)
     return Examined(
         scale=measured.scale,
         events=measured.events,
         measured=measured,
         psi_low=psi_low,
-        claims=(*share_claims(prepared, measured), *claims),
+        evidence=(*share_evidence(prepared, measured), *evidence),
         columns=column_results(prepared, measured, psi_low=psi_low),
     )
 
@@ -152,7 +152,7 @@ def conclude_window(
     before = None
     if previous is not None and previous_events >= prepared.min_events and examined.needs_previous:
         before = PreviousWindow(prepared=prepared, measured=measured, sample=prepared.sample(previous))
-    findings = _findings(prepared, measured, claims=examined.claims, before=before)
+    findings = _findings(prepared, measured, evidence=examined.evidence, before=before)
     reason = reason_of(prepared, measured)
     if reason and not any(finding.endured for finding in findings):
         return _inconclusive(prepared, examined, reason, findings=findings)
@@ -186,52 +186,54 @@ def _inconclusive(
 
 
 def _findings(
-    prepared: Prepared, measured: Measured, *, claims: tuple[Claim, ...], before: PreviousWindow | None
+    prepared: Prepared, measured: Measured, *, evidence: tuple[Evidence, ...], before: PreviousWindow | None
 ) -> tuple[Finding, ...]:
-    def shown_before(claim: Claim, level: Level) -> bool:
-        return before is not None and _shown_before(prepared, measured, before, claim=claim, level=level)
+    def shown_before(piece: Evidence, level: Level) -> bool:
+        return before is not None and _shown_before(prepared, measured, before, evidence=piece, level=level)
 
-    settled = [settle(claim, shown_before=shown_before) for claim in claims]
-    quality = [evidence for evidence in settled if evidence.claim.kind is IncidentKind.DATA_QUALITY]
+    outcomes = [settle(piece, shown_before=shown_before) for piece in evidence]
+    quality = [outcome for outcome in outcomes if outcome.evidence.kind is IncidentKind.DATA_QUALITY]
     # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
-    # in the column's result, but it is not told a second time as drift, which could ask for a retraining. Another
+    # in the column's result, but is not reported a second time as drift, which could ask for a retraining. Another
     # unit moves every value at once: the drift waits from when it is proven, not only from when both halves show it.
     broken = {
-        evidence.claim.column for evidence in quality if evidence.endured or evidence.claim.statistic is Statistic.FAR
+        outcome.evidence.column for outcome in quality if outcome.endured or outcome.evidence.statistic is Statistic.FAR
     }
-    kept = [
-        evidence
-        for evidence in settled
-        if evidence.claim.kind is IncidentKind.DATA_QUALITY or evidence.claim.column not in broken
-    ]
-    return by_weight(tuple(_finding(prepared, measured, evidence) for evidence in kept))
+    drift = [outcome for outcome in outcomes if outcome.evidence.kind is not IncidentKind.DATA_QUALITY]
+    kept = [*quality, *(outcome for outcome in drift if outcome.evidence.column not in broken)]
+    return by_weight(tuple(_finding(prepared, measured, outcome) for outcome in kept))
 
 
 def _shown_before(
-    prepared: Prepared, measured: Measured, before: PreviousWindow, *, claim: Claim, level: Level
+    prepared: Prepared, measured: Measured, before: PreviousWindow, *, evidence: Evidence, level: Level
 ) -> bool:
-    if claim.kind is IncidentKind.DRIFT:
-        return before.proves_psi(claim.column, tier=level.threshold)
-    if claim.statistic is Statistic.STUCK:
-        return before.proves_psi(claim.column, tier=prepared.drift.tiers.warning)
+    if evidence.kind is IncidentKind.DRIFT:
+        return before.proves_psi(evidence.column, tier=level.threshold)
+    if evidence.statistic is Statistic.STUCK:
+        return before.proves_psi(evidence.column, tier=prepared.drift.tiers.warning)
     return share_shown_before(
-        prepared, measured, before.sample, column=claim.column, statistic=claim.statistic, tolerance=level.threshold
+        prepared,
+        measured,
+        before.sample,
+        column=evidence.column,
+        statistic=evidence.statistic,
+        tolerance=level.threshold,
     )
 
 
 def _finding(prepared: Prepared, measured: Measured, settled: Settled) -> Finding:
-    claim = settled.claim
-    column = prepared.layout.columns[claim.column]
+    evidence = settled.evidence
+    column = prepared.layout.columns[evidence.column]
     return Finding(
-        kind=claim.kind,
+        kind=evidence.kind,
         column=column.name,
-        statistic=claim.statistic,
+        statistic=evidence.statistic,
         tier=settled.level.tier,
         endured=settled.endured,
-        value=claim.value,
-        bound=claim.bound,
+        value=evidence.value,
+        bound=evidence.bound,
         threshold=settled.level.threshold,
         role=column.role.value,
-        importance=prepared.importance[claim.column],
+        importance=prepared.importance[evidence.column],
         sentence=finding_sentence(prepared, measured, settled),
     )
