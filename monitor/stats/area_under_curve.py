@@ -52,21 +52,15 @@ def area_under_curve(positives: Counts, negatives: Counts, *, point_cells: Mask 
     if positives.sum() <= 0 or negatives.sum() <= 0:
         raise EmptySampleError(f"found {positives.sum()} positives and {negatives.sum()} negatives, expected both")
     points = np.zeros(len(positives), dtype=np.bool_) if point_cells is None else point_cells
-    found = areas_under_curve(positives, negatives, point_cells=points, starts=ONE_COLUMN)
-    return AreaUnderCurve(area=float(found.areas[0]), half_width=float(found.half_widths[0]))
+    curves = areas_under_curve(positives, negatives, point_cells=points, starts=ONE_COLUMN)
+    return AreaUnderCurve(area=float(curves.areas[0]), half_width=float(curves.half_widths[0]))
 
 
 def areas_under_curve(positives: Counts, negatives: Counts, *, point_cells: Mask, starts: Starts) -> AreasUnderCurve:
-    """Return area and half-width of every column of a concatenation (a score per class), for one window or many.
+    """Return area and half-width of every column (a score per class); arguments and errors as of `paired_shares`.
 
     Args:
-        positives: Shape ``(..., cells of all columns)``.
-        negatives: Shape ``(..., cells of all columns)``; leading axes (windows) broadcast.
         point_cells: Shape ``(cells of all columns,)``, as in `area_under_curve`.
-        starts: Shape ``(columns,)``. First cell of each column.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
     """
     if positives.ndim == 0 or point_cells.shape != positives.shape[-1:]:
         raise BinMismatchError(f"expected equal last axes, found {positives.shape} and {point_cells.shape}")

@@ -70,17 +70,7 @@ def chi_squared_test(reference: Counts, current: Counts, *, minimum_expected: fl
 def chi_squared_tests(
     reference: Counts, current: Counts, *, minimum_expected: float = 5.0, starts: Starts
 ) -> ChiSquaredTests:
-    """Return the test of every column of a concatenation, for one window or many.
-
-    Args:
-        reference: Shape ``(..., bins of all columns)``.
-        current: Shape ``(..., bins of all columns)``; leading axes (windows) broadcast against the reference's.
-        minimum_expected: As in `chi_squared_test`.
-        starts: Shape ``(columns,)``. First bin of each column.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
-    """
+    """Return the test of every column; arguments and errors as of `chi_squared_test` and `paired_shares`."""
     lengths, m, n = paired_totals(reference, current, starts=starts)
     measured = (m > 0) & (n > 0)
     ratio = np.sqrt(np.where(measured, n, 1) / np.where(measured, m, 1))

@@ -1,4 +1,14 @@
-"""Many columns in one array: where each starts and ends, and the shares of two samples in it."""
+"""Many columns in one array: where each starts and ends, and the shares of two samples in it.
+
+Columns of 3, 2 and 3 bins, one after the other; no step loops over them::
+
+    counts                             5   3   2  | 7    1    | 4   4   4       axis -1; windows are axes before it
+    starts                             0            3           5
+    np.add.reduceat(counts, starts)    10           8           12              a total per column
+    column_lengths(starts, 8)          3            2           3
+    np.repeat(totals, lengths)         10  10  10 | 8    8    | 12  12  12      back to one entry per bin
+    counts / np.repeat(…)              .5  .3  .2 | .875 .125 | .33 .33 .33     shares
+"""
 
 from dataclasses import dataclass
 

@@ -9,7 +9,7 @@ from monitor.stats.psi import PSEUDOCOUNT
 
 
 def jensen_shannon_divergence(reference: Counts, current: Counts) -> float:
-    r"""Return how much an event tells about which of the two samples it came from, in nats.
+    r"""Return how much an event says about which of the two samples it came from, in nats.
 
     .. math:: \mathrm{JS} = \tfrac12 \sum_i \left( p_i \ln \frac{p_i}{m_i} + q_i \ln \frac{q_i}{m_i} \right),
               \qquad m_i = \tfrac12 (p_i + q_i)

@@ -100,6 +100,19 @@ def e_detector(
 def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Float64s:
     """Return log M after each pane, as if the first one were the first there is.
 
+    Of one alternative and bin, R of a pane is the sum over all panes s at which the change may have begun. All of them
+    at once are a cumulative sum S of the log evidence e and a cumulative log-sum::
+
+        pane                       1      2      3
+        e                         -0.2    0.5    0.7
+        S                         -0.2    0.3    1.0
+        begun at 1: S             -0.2    0.3    1.0      log R is the log-sum-exp of a column of these three rows,
+        begun at 2: S - S_1               0.5    1.2      S_t + log sum of exp(-S_{s-1}), s up to t; and -S_{s-1}
+        begun at 3: S - S_2                      0.7      is e_s - S_s
+        e - S                      0.0    0.2   -0.3
+        logaddexp.accumulate       0.0    0.80   1.09
+        log R = S + that          -0.2    1.10   2.09
+
     Args:
         panes: Shape ``(..., panes, bins of all columns)``, in the order of time; spans of several panes may stand for
             these, then M is smaller.
@@ -112,7 +125,7 @@ def log_statistics_of_panes(detector: EDetector, panes: Counts) -> Float64s:
     """
     evidence, counted = _log_evidence(detector, panes)
     total = np.cumsum(evidence, axis=-3)
-    # R_t = exp(S_t) · Σ_{s ≤ t} exp(−S_{s−1}), S the sums of the log evidence; a pane without events begins nothing.
+    # A pane without events begins nothing.
     begun = np.where(counted, evidence - total, -np.inf)
     log_statistics = total + np.logaddexp.accumulate(begun, axis=-3)
     weighted = np.logaddexp.reduce(log_statistics + detector.log_weights, axis=-2)

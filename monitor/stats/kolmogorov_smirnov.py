@@ -76,16 +76,10 @@ def kolmogorov_smirnov(reference: Counts, current: Counts, *, point_cells: Mask)
 def kolmogorov_smirnov_distances(
     reference: Counts, current: Counts, *, point_cells: Mask, starts: Starts
 ) -> KolmogorovSmirnovDistances:
-    """Return distance and bound of every column of a concatenation, for one window or many.
+    """Return distance and bound of every column; arguments and errors as of `paired_shares`, on cells.
 
     Args:
-        reference: Shape ``(..., cells of all columns)``.
-        current: Shape ``(..., cells of all columns)``; leading axes (windows) broadcast.
         point_cells: Shape ``(cells of all columns,)``, as in `kolmogorov_smirnov`.
-        starts: Shape ``(columns,)``. First cell of each column.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
     """
     if reference.ndim == 0 or point_cells.shape != reference.shape[-1:]:
         raise BinMismatchError(f"expected equal last axes, found {reference.shape} and {point_cells.shape}")

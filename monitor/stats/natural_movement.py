@@ -1,4 +1,4 @@
-"""How far a column moves between blocks of time without drift: plain, and against a mixture of hours of the season."""
+"""Natural movement: how far a column moves between blocks of time without drift, plain or by hours of the season."""
 
 from dataclasses import dataclass
 
@@ -160,7 +160,7 @@ class HourlyBlocks:
 
 
 def seasonal_movement(
-    found: HourlyBlocks, *, profiles: int, minimum_events: int = 50, minimum_blocks: int = 5
+    hourly: HourlyBlocks, *, profiles: int, minimum_events: int = 50, minimum_blocks: int = 5
 ) -> NaturalMovement | None:
     r"""Return the natural movement that is left when each block is compared with the mixture of its own hours.
 
@@ -174,17 +174,17 @@ def seasonal_movement(
     Raises:
         BinMismatchError: *counts* has fewer than 2 bins.
     """
-    if found.counts.ndim != 2 or found.counts.shape[1] < 2:
-        raise BinMismatchError(f"expected a shape (pairs, bins) with at least 2 bins, found {found.counts.shape}")
-    if not len(found.blocks):
+    if hourly.counts.ndim != 2 or hourly.counts.shape[1] < 2:
+        raise BinMismatchError(f"expected a shape (pairs, bins) with at least 2 bins, found {hourly.counts.shape}")
+    if not len(hourly.blocks):
         return None
-    by_hour = np.zeros((profiles, found.counts.shape[1]))
-    np.add.at(by_hour, found.hours, found.counts)
-    rest = by_hour[found.hours] - found.counts
-    rest_events, events = rest.sum(axis=1), found.counts.sum(axis=1)
-    firsts = np.flatnonzero(np.diff(found.blocks, prepend=-1))
+    by_hour = np.zeros((profiles, hourly.counts.shape[1]))
+    np.add.at(by_hour, hourly.hours, hourly.counts)
+    rest = by_hour[hourly.hours] - hourly.counts
+    rest_events, events = rest.sum(axis=1), hourly.counts.sum(axis=1)
+    firsts = np.flatnonzero(np.diff(hourly.blocks, prepend=-1))
     n = np.add.reduceat(events, firsts)
-    weights = events / np.maximum(n[found.blocks], 1)
+    weights = events / np.maximum(n[hourly.blocks], 1)
     alone = (rest_events <= 0) & (events > 0)
     shares = rest / np.maximum(rest_events, 1.0)[:, np.newaxis]
     mixed = np.add.reduceat(weights[:, np.newaxis] * shares, firsts, axis=0)
@@ -193,7 +193,7 @@ def seasonal_movement(
     if usable.sum() < max(minimum_blocks, 2):
         return None
     m = 1.0 / variance[usable]
-    blocks = np.add.reduceat(found.counts, firsts, axis=0)[usable]
+    blocks = np.add.reduceat(hourly.counts, firsts, axis=0)[usable]
     whole_row = np.zeros(1, dtype=np.intp)
     psi = population_stability_indexes(mixed[usable] * m[:, np.newaxis], blocks, starts=whole_row)[:, 0]
-    return movement_of_blocks(psi, n=n[usable], m=m, freedom=found.counts.shape[1] - 1)
+    return movement_of_blocks(psi, n=n[usable], m=m, freedom=hourly.counts.shape[1] - 1)

@@ -18,7 +18,7 @@ def noncentrality(values: Float64s, freedom: Float64s, probability: float) -> Fl
 
     The root of a variable has nearly the variance 1 whatever λ, so that :math:`\Phi^{-1}(F)` falls by nearly 1 where
     √λ grows by 1: the secant method in √λ needs a handful of evaluations of F, a tenth of what scipy's search costs.
-    A root that it does not reach as closely as probabilities are told apart is left to scipy.
+    A root that it does not reach as closely as floats resolve probabilities is left to scipy.
 
     Args:
         values, freedom: Shape ``(columns,)``, positive.
@@ -40,11 +40,11 @@ def noncentrality(values: Float64s, freedom: Float64s, probability: float) -> Fl
         gap = _gap(values, freedom, root, wanted)
         if np.all(np.abs(gap) <= precision):
             break
-    found: Float64s = root**2
+    noncentralities: Float64s = root**2
     missed = ~(np.abs(gap) <= precision)
     if missed.any():
-        found[missed] = chndtrinc(values[missed], freedom[missed], probability)
-    return found
+        noncentralities[missed] = chndtrinc(values[missed], freedom[missed], probability)
+    return noncentralities
 
 
 def _gap(values: Float64s, freedom: Float64s, root: Float64s, wanted: float) -> Float64s:
@@ -139,8 +139,8 @@ def proven_lower_bound(
         bins: B, of both samples. A single bin can prove nothing.
         n: Current events.
         m: Reference events.
-        kappa: Natural movement, as from `natural_movement`; 0 where events are independent. A column that wanders by
-            itself has more: with 0 its movement is taken for proof.
+        kappa: Natural movement, as from `natural_movement`; 0 where events are independent. A column that wanders
+            naturally has more: with 0 its movement is taken for proof.
         nu: Degrees of freedom of that movement; B − 1 (None) where it is unknown.
         alpha: Error probability, strictly between 0 and 0.5.
 
@@ -170,8 +170,8 @@ def proven_lower_bound(
     freedom = bins - 1
     if psi <= max(float(chdtri(freedom, alpha)) / size, _movement_level(bins, size, nu, alpha)):
         return 0.0
-    found = noncentrality(np.array([psi * size]), np.array([float(freedom)]), 1.0 - alpha)
-    return float(found[0]) / size
+    proven = noncentrality(np.array([psi * size]), np.array([float(freedom)]), 1.0 - alpha)
+    return float(proven[0]) / size
 
 
 def proven_lower_bounds(

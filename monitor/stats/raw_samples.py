@@ -91,14 +91,16 @@ def decile_counts(
     if bins < 2:
         raise ValueError(f"bins must be at least 2, found {bins}")
     _require_share(minimum_share)
-    before, now = _finite_numbers(reference, "reference"), _finite_numbers(current, "current")
-    values, counts = np.unique(before, return_counts=True)
+    reference_values, current_values = _finite_numbers(reference, "reference"), _finite_numbers(current, "current")
+    values, counts = np.unique(reference_values, return_counts=True)
     inner = values[decile_bins(counts.astype(np.int64), bins=bins, minimum_share=minimum_share)[1:]]
-    held, found = (
+    reference_counts, current_counts = (
         np.bincount(np.searchsorted(inner, sample, side="right"), minlength=len(inner) + 1).astype(np.int64)
-        for sample in (before, now)
+        for sample in (reference_values, current_values)
     )
-    return DecileCounts(reference=held, current=found, edges=np.concatenate([[-np.inf], inner, [np.inf]]))
+    return DecileCounts(
+        reference=reference_counts, current=current_counts, edges=np.concatenate([[-np.inf], inner, [np.inf]])
+    )
 
 
 def category_counts(
@@ -144,18 +146,20 @@ def category_counts(
     _require_share(minimum_share)
     if maximum < 1:
         raise ValueError(f"maximum must be at least 1, found {maximum}")
-    before, now = _label_counts(reference, "reference"), _label_counts(current, "current")
-    labels = sorted(before, key=str)
-    held, found = (np.array([counter[label] for label in labels], dtype=np.int64) for counter in (before, now))
-    groups = rare_merge(held, minimum_share=minimum_share, maximum=maximum)
+    reference_labels, current_labels = _label_counts(reference, "reference"), _label_counts(current, "current")
+    labels = sorted(reference_labels, key=str)
+    reference_counts, current_counts = (
+        np.array([counter[label] for label in labels], dtype=np.int64) for counter in (reference_labels, current_labels)
+    )
+    groups = rare_merge(reference_counts, minimum_share=minimum_share, maximum=maximum)
     members: list[list[Label]] = [[] for _ in range(int(groups.max()) + 1)]
     for label, group in zip(labels, groups.tolist(), strict=True):
         members[group].append(label)
     return CategoryCounts(
-        reference=_summed(held, groups, bins=len(members)),
-        current=_summed(found, groups, bins=len(members)),
+        reference=_summed(reference_counts, groups, bins=len(members)),
+        current=_summed(current_counts, groups, bins=len(members)),
         categories=tuple(tuple(group) for group in members),
-        unseen=now.total() - int(found.sum()),
+        unseen=current_labels.total() - int(current_counts.sum()),
     )
 
 
@@ -193,13 +197,19 @@ def value_counts(reference: npt.ArrayLike, current: npt.ArrayLike) -> ValueCount
         >>> counts.reference.tolist(), counts.current.tolist()
         ([1, 0, 2, 0, 0], [0, 0, 1, 0, 1])
     """
-    before, now = _finite_numbers(reference, "reference"), _finite_numbers(current, "current")
-    values = np.unique(np.concatenate([before, now]))
+    reference_values, current_values = _finite_numbers(reference, "reference"), _finite_numbers(current, "current")
+    values = np.unique(np.concatenate([reference_values, current_values]))
     cells = 2 * len(values) - 1
-    held, found = (
-        np.bincount(2 * np.searchsorted(values, sample), minlength=cells).astype(np.int64) for sample in (before, now)
+    reference_counts, current_counts = (
+        np.bincount(2 * np.searchsorted(values, sample), minlength=cells).astype(np.int64)
+        for sample in (reference_values, current_values)
     )
-    return ValueCounts(reference=held, current=found, edges=np.repeat(values, 2), point_cells=np.arange(cells) % 2 == 0)
+    return ValueCounts(
+        reference=reference_counts,
+        current=current_counts,
+        edges=np.repeat(values, 2),
+        point_cells=np.arange(cells) % 2 == 0,
+    )
 
 
 def _finite_numbers(values: npt.ArrayLike, side: str) -> Float64s:

@@ -50,19 +50,10 @@ def wasserstein_distance(reference: Counts, current: Counts, *, edges: Float64s)
 
 
 def wasserstein_distances(reference: Counts, current: Counts, *, widths: Float64s, starts: Starts) -> Float64s:
-    """Return the distance of every column of a concatenation, for one window or many.
+    """Return the distance of every column, NaN where its widths are; arguments and errors as of `paired_shares`.
 
     Args:
-        reference: Shape ``(..., cells of all columns)``.
-        current: Shape ``(..., cells of all columns)``; leading axes (windows) broadcast against the reference's.
         widths: Shape ``(cells of all columns,)``, as from `relative_widths`.
-        starts: Shape ``(columns,)``. First cell of each column.
-
-    Returns:
-        Shape ``(..., columns)``; NaN (not measured) where either side of a column is empty or its widths are NaN.
-
-    Raises:
-        BinMismatchError: Last axes differ or do not fit *starts*.
     """
     if reference.ndim == 0 or widths.shape != reference.shape[-1:]:
         raise BinMismatchError(f"expected equal last axes, found {reference.shape} and {widths.shape}")
@@ -72,10 +63,10 @@ def wasserstein_distances(reference: Counts, current: Counts, *, widths: Float64
     after = np.cumsum(steps, axis=-1)
     before = np.subtract(after, steps, out=steps)
     crossing = np.nonzero(before * after < 0.0)
-    one, other = before[crossing], after[crossing]
+    left, right = before[crossing], after[crossing]
     # Twice the mean of |line| from before to after: their sum, unless the line crosses 0 on its way.
     heights = np.abs(np.add(after, before, out=after), out=after)
-    heights[crossing] = (np.square(one) + np.square(other)) / np.abs(other - one)
+    heights[crossing] = (np.square(left) + np.square(right)) / np.abs(right - left)
     heights *= widths
     return 0.5 * shares.sums(heights)
 
