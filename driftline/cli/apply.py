@@ -89,7 +89,7 @@ def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied
     if lengths := uncalibrated_lengths(spec, profile):
         shown = ", ".join(span_text(length) for length in lengths)
         console.print(
-            f"Uncalibrated at {shown}: the reference does not show how much columns move by themselves there.",
+            f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.",
             highlight=False,
             soft_wrap=True,
         )

@@ -60,7 +60,7 @@ def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks:
         rows.append((column.name, column.kind.value, column.cells, f"{missing:.1%}", moves))
     print_table(
         f"{rows_text(profile)} of {profile.source}",
-        ("column", "kind", "cells", "missing", "moves by itself"),
+        ("column", "kind", "cells", "missing", "natural movement"),
         rows,
         empty="no columns",
     )

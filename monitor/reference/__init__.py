@@ -1,1 +1,1 @@
-"""Cells, reference counts, and how much each column moves by itself."""
+"""The reference: cells, counts on them, and the natural movement of each column."""

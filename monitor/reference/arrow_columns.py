@@ -94,18 +94,18 @@ def texts(column: pa.ChunkedArray) -> Texts:
     return Texts(categories, codes, missing, ~missing & (codes < 0))
 
 
-def _spelled_texts(found: pa.Array) -> tuple[tuple[str, ...], Indices]:
+def _spelled_texts(values: pa.Array) -> tuple[tuple[str, ...], Indices]:
     """Return the categories among distinct values, sorted, and the place of each value's; -1 where it has none.
 
     The places have one entry more than there are values: rows without a value point at it.
     """
-    if _is_text(found.type):  # texts are their own category; by the million that matters
-        found = found.cast(pa.large_string())  # views, as Polars writes them, cannot be sorted
-        order = pc.array_sort_indices(found)
-        of_code = np.full(len(found) + 1, -1, dtype=np.intp)
-        of_code[order.to_numpy()] = np.arange(len(found))
-        return tuple(found.take(order).to_pylist()), of_code
-    spelled = [None if _not_finite(value) else canonical_category(_plain(value)) for value in found.to_pylist()]
+    if _is_text(values.type):  # texts are their own category; by the million that matters
+        values = values.cast(pa.large_string())  # views, as Polars writes them, cannot be sorted
+        order = pc.array_sort_indices(values)
+        of_code = np.full(len(values) + 1, -1, dtype=np.intp)
+        of_code[order.to_numpy()] = np.arange(len(values))
+        return tuple(values.take(order).to_pylist()), of_code
+    spelled = [None if _not_finite(value) else canonical_category(_plain(value)) for value in values.to_pylist()]
     categories = tuple(sorted({text for text in spelled if text is not None}))
     place = {text: index for index, text in enumerate(categories)}
     return categories, np.array([-1 if text is None else place[text] for text in spelled] + [-1], dtype=np.intp)

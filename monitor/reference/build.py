@@ -48,14 +48,14 @@ def column_reference(
     season: Season | None,
     iqr: float,
 ) -> ColumnReference:
-    """Return the column's bins and how it moves by itself.
+    """Return the column's bins and its natural movement.
 
     Args:
         bins: Shape ``(cells,)``. PSI bin of each cell.
         by_block: Shape ``(blocks, bins + SLOTS)``.
         blocks: None without time stamps; *by_block* then has no rows.
         lengths: Window lengths in minutes, halves included.
-        season: By whose hours movement is looked at besides; None: there are no hour profiles.
+        season: By whose hours movement is measured as well; None: there are no hour profiles.
     """
     groups = by_block.shape[1] - SLOTS
     shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
@@ -85,13 +85,13 @@ def binned(cells: ColumnCells, counts: Int64s) -> Int64s:
     A reference from a table has nothing there; live time may.
     """
     groups = counts.shape[-1] - SLOTS
-    found = counts[..., :groups]
+    bins = counts[..., :groups]
     if cells.kind is not ColumnKind.NUMERIC:
-        return found
-    found = found.copy()
-    found[..., 0] += counts[..., groups + Slot.BELOW]
-    found[..., -1] += counts[..., groups + Slot.ABOVE]
-    return found
+        return bins
+    bins = bins.copy()
+    bins[..., 0] += counts[..., groups + Slot.BELOW]
+    bins[..., -1] += counts[..., groups + Slot.ABOVE]
+    return bins
 
 
 def agreeing_rows(
@@ -110,7 +110,7 @@ def agreeing_rows(
     else:
         scores = numbers(table[description.score])
         predicted = np.full(scores.values.size, description.negative, dtype=object)
-        # Where a score is missing the comparison is False either way; the next line takes it out.
+        # Where a score is missing the comparison is False either way; the next line removes it.
         predicted[scores.values >= description.threshold] = description.positive
         predicted[scores.missing | scores.invalid] = None
     labelled = (truths != None) & (predicted != None)  # noqa: E711  # elementwise, on arrays of objects
@@ -118,9 +118,9 @@ def agreeing_rows(
     return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
 
 
-def _spelled(found: Texts) -> Objects:
+def _spelled(column: Texts) -> Objects:
     """Return shape ``(rows,)``: each row's text, None where it has none."""
-    return np.array([*found.categories, None], dtype=object)[found.codes]
+    return np.array([*column.categories, None], dtype=object)[column.codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ def build_profile(
         except UncountableColumn as error:
             problems.append(f"column {column.source!r}: {error}")
     if description.truth is not None and natural_kind(table[description.truth].type) is None:
-        found = table[description.truth].type
-        problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {found}")
+        kind = table[description.truth].type
+        problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {kind}")
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(hours))
@@ -227,11 +227,11 @@ def _build_column(
     lengths: tuple[int, ...],
     weights: RowWeights | None,
 ) -> _Built:
-    found, cells = column_cells(values, column, weights)
-    if isinstance(found, Numbers):
-        places, iqr = numeric_places(cells, found), interquartile_range(found.valid, weights_of_valid(found, weights))
+    read, cells = column_cells(values, column, weights)
+    if isinstance(read, Numbers):
+        places, iqr = numeric_places(cells, read), interquartile_range(read.valid, weights_of_valid(read, weights))
     else:
-        places, iqr = categorical_places(cells, found), 0.0
+        places, iqr = categorical_places(cells, read), 0.0
     if weights is not None:
         places = replace(places, weights=weights.values)
     counts = counts_on_cells(cells, places)

@@ -150,23 +150,23 @@ def categorical_cells(texts: Texts, *, name: str, role: ColumnRole = ColumnRole.
         UncountableColumn: There are more than `MAXIMUM_CATEGORIES`. None is silently called unseen; the message says
             what such columns usually are.
     """
-    found = texts.categories
-    if not found:
+    categories = texts.categories
+    if not categories:
         raise EmptySampleError(f"{name}: a column without categories has no cells")
-    if len(found) > MAXIMUM_CATEGORIES:
+    if len(categories) > MAXIMUM_CATEGORIES:
         raise UncountableColumn(
-            f"expected at most {MAXIMUM_CATEGORIES} categories, found {len(found)}{_likely_cause(found)}"
+            f"expected at most {MAXIMUM_CATEGORIES} categories, found {len(categories)}{_likely_cause(categories)}"
         )
-    return ColumnCells(name=name, kind=ColumnKind.CATEGORICAL, role=role, categories=found)
+    return ColumnCells(name=name, kind=ColumnKind.CATEGORICAL, role=role, categories=categories)
 
 
-def _likely_cause(found: tuple[str, ...]) -> str:
-    looked_at = found[:: max(1, len(found) // LOOKED_AT)]  # of a million one by one would take seconds
+def _likely_cause(categories: tuple[str, ...]) -> str:
+    looked_at = categories[:: max(1, len(categories) // LOOKED_AT)]  # of a million one by one would take seconds
     other = [text for text in looked_at if not is_number(text)]
     if len(other) <= len(looked_at) // 2:
         example = f", but {other[0]!r} is none" if other else ""
         return f" (mixed types? {len(looked_at) - len(other)} of {len(looked_at)} are numbers{example})"
-    return f" (an identifier or free text? for example {found[0]!r})"
+    return f" (an identifier or free text? for example {categories[0]!r})"
 
 
 def column_cells(
@@ -177,21 +177,21 @@ def column_cells(
     Raises:
         UncountableColumn: It cannot be counted; says why, without its name.
     """
-    found = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
-    if np.all(found.missing | found.invalid):
-        missing, invalid = int(found.missing.sum()), int(found.invalid.sum())
+    read = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
+    if np.all(read.missing | read.invalid):
+        missing, invalid = int(read.missing.sum()), int(read.invalid.sum())
         raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
-    if isinstance(found, Texts):
-        return found, categorical_cells(found, name=column.name, role=column.role)
-    cells = numeric_cells(found.valid, name=column.name, role=column.role, weights=weights_of_valid(found, weights))
+    if isinstance(read, Texts):
+        return read, categorical_cells(read, name=column.name, role=column.role)
+    cells = numeric_cells(read.valid, name=column.name, role=column.role, weights=weights_of_valid(read, weights))
     if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
         raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
-    return found, cells
+    return read, cells
 
 
-def weights_of_valid(found: Numbers, weights: RowWeights | None) -> Float64s | None:
+def weights_of_valid(column: Numbers, weights: RowWeights | None) -> Float64s | None:
     """Return the weights of the finite values; None without weights."""
-    return None if weights is None else weights.values[~(found.missing | found.invalid)]
+    return None if weights is None else weights.values[~(column.missing | column.invalid)]
 
 
 def uncountable_reason(values: pa.ChunkedArray, *, column: CountedColumn) -> str | None:

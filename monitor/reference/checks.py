@@ -1,4 +1,4 @@
-"""Does a reference fit the spec, and what is odd about it?"""
+"""Checks of a reference: does it fit the spec, and what about it deserves a remark?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ def disagreements(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]
         if name not in features:
             problems.append(f"columns.{name}: expected a column of the reference, found none; {AGAIN}, or remove it")
         elif features[name].kind is not column.kind:
-            found = features[name].kind
-            problems.append(f"columns.{name}.kind: expected {found} as in the reference, found {column.kind}; {AGAIN}")
+            kind = features[name].kind
+            problems.append(f"columns.{name}.kind: expected {kind} as in the reference, found {column.kind}; {AGAIN}")
     problems += [
         f"columns.{name}: expected the reference's column, found none; add it, with `monitor: false` if need be"
         for name in features
@@ -71,15 +71,15 @@ def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, .
         kappa, sampling = references[name].movement[length].kappa, _sampling_variance(profile, name, length)
         if kappa > sampling:
             problems.append(
-                f"{key}: anytime expected a column that moves by itself less than sampling makes it seem (variance "
-                f"{sampling:.2g} in {span_text(length)}), found {kappa:.2g}; {instead}"
+                f"{key}: anytime expected natural movement under the sampling variance {sampling:.2g} in "
+                f"{span_text(length)}, found {kappa:.2g}; {instead}"
             )
     return tuple(problems)
 
 
 def _nearest_measured(column: ColumnReference, length: int) -> int | None:
-    measured = [each for each, movement in column.movement.items() if movement.status is Calibration.MEASURED]
-    return min(measured, key=lambda each: (abs(each - length), each), default=None)
+    measured = [minutes for minutes, movement in column.movement.items() if movement.status is Calibration.MEASURED]
+    return min(measured, key=lambda minutes: (abs(minutes - length), minutes), default=None)
 
 
 def _sampling_variance(profile: ReferenceProfile, name: str, length: int) -> float:
@@ -126,12 +126,12 @@ def remarks(profile: ReferenceProfile, *, lengths: Sequence[int]) -> tuple[Remar
     Args:
         lengths: Window lengths in minutes that will be judged.
     """
-    found = [Remark(None, sentence) for sentence in _of_time(profile, lengths)]
+    all_remarks = [Remark(None, sentence) for sentence in _of_time(profile, lengths)]
     columns = zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True)
     for cells, span, reference in columns:
         if cells.role is not ColumnRole.LATENCY:
-            found += [Remark(cells.name, sentence) for sentence in _of_column(profile, cells, span, reference)]
-    return tuple(found)
+            all_remarks += [Remark(cells.name, sentence) for sentence in _of_column(profile, cells, span, reference)]
+    return tuple(all_remarks)
 
 
 def constant_value(cells: ColumnCells) -> str | None:
@@ -158,8 +158,8 @@ def measured_lengths(profile: ReferenceProfile, lengths: Sequence[int]) -> tuple
 def _of_time(profile: ReferenceProfile, lengths: Sequence[int]) -> Iterator[str]:
     if profile.start is None or profile.end is None:
         yield (
-            "It has no time stamps: how much columns move by themselves is unknown (`uncalibrated`), so a daily cycle "
-            "can alarm. Name the column of times with --timestamp."
+            "It has no time stamps: the natural movement of columns is unknown (`uncalibrated`), so a daily cycle can "
+            "alarm. Name the column of times with --timestamp."
         )
         return
     measured = measured_lengths(profile, lengths)
@@ -168,16 +168,16 @@ def _of_time(profile: ReferenceProfile, lengths: Sequence[int]) -> Iterator[str]
     short = [length for length in lengths if length not in measured and minutes < (BLOCKS_NEEDED + 1) * length]
     thin = [length for length in lengths if length not in measured and length not in short]
     if short:
-        instead = f"taken from {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
+        instead = f"that of {span_text(max(measured))} (`estimated`)" if measured else "unknown (`uncalibrated`)"
         yield (
-            f"It covers {duration_words(minutes)}: how much columns move by themselves at {_names(short)} is {instead}."
+            f"It covers {duration_words(minutes)}: the natural movement of columns at {_names(short)} is {instead}."
             f" {BLOCKS_NEEDED} blocks of a length measure it: {duration_words((BLOCKS_NEEDED + 1) * short[0])} for "
             f"{span_text(short[0])}."
         )
     if thin:
         values = profile.rows * thin[0] / max(minutes, 1)
         yield (
-            f"Too few rows at a time to measure how columns move at {_names(thin)}: about {values:,.0f} in "
+            f"Too few rows at a time to measure natural movement at {_names(thin)}: about {values:,.0f} in "
             f"{span_text(thin[0])}, and a block needs {BLOCK_VALUES} values of a column."
         )
 

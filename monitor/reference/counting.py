@@ -16,7 +16,7 @@ FAR_SLOTS = 2  # the last ones; what they count is also in a cell or slot before
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlaces:
-    """Where each row of one column counts: in a cell or in a slot, and perhaps in a far slot besides.
+    """Where each row of one column counts: in a cell or in a slot, and perhaps in a far slot as well.
 
     Attributes:
         cell: Shape ``(rows,)``. Index of the cell, `NOWHERE` where the row is in a slot instead.
@@ -69,6 +69,18 @@ def grouped_counts(
 ) -> Int64s:
     """Return how often each group of cells and each slot was hit.
 
+    All of it is one `np.bincount` of places in the flattened answer. Four rows in two time blocks, on three cells of
+    which the first two are one group, so that the answer has 2 + 7 columns::
+
+        row     block   cell   group   slot          far            place: block * 9 + group, or + 2 + slot
+        0       0       0      0                                    0
+        1       0       2      1                     FAR_HIGH (6)   1 and 8
+        2       1                      MISSING (0)                  9 + 2
+        3       1       1      0                                    9
+
+        bincount([0, 1, 9, 11, 8], minlength=18).reshape(2, 9)      1 1 | 0 0 0 0 0 0 1     block 0
+                                                                    1 0 | 1 0 0 0 0 0 0     block 1
+
     Args:
         places: Where each row counts.
         group_of_cell: Shape ``(cells,)``. Group of each cell, under *groups*.
@@ -88,11 +100,11 @@ def grouped_counts(
         hit = slots != NOWHERE
         hits.append(offset[hit] + groups + slots[hit])
         hit_rows.append(hit)
-    found = np.concatenate(hits)
+    hit_places = np.concatenate(hits)
     if places.weights is None:
-        return np.bincount(found, minlength=rows * width).astype(np.int64).reshape(rows, width)
+        return np.bincount(hit_places, minlength=rows * width).astype(np.int64).reshape(rows, width)
     weights = np.concatenate([places.weights[hit] for hit in hit_rows])
-    weighed: Float64s = np.bincount(found, weights=weights, minlength=rows * width).astype(np.float64)
+    weighed: Float64s = np.bincount(hit_places, weights=weights, minlength=rows * width).astype(np.float64)
     return whole_counts(weighed.reshape(rows, width))
 
 
@@ -119,9 +131,9 @@ def rebinned_counts(profile: ReferenceProfile, layout: CellsLayout) -> Int64s:
     known = {(cells.name, cells.kind): (cells, profile.counts[span.start : span.stop]) for cells, span in columns}
     counts = np.zeros(layout.size, dtype=np.int64)
     for cells, span in zip(layout.columns, layout.spans, strict=True):
-        found = known.get((cells.name, cells.kind))
-        if found is not None:
-            counts[span.start : span.stop] = _rebinned(*found, cells)
+        source = known.get((cells.name, cells.kind))
+        if source is not None:
+            counts[span.start : span.stop] = _rebinned(*source, cells)
     return counts
 
 
@@ -135,11 +147,11 @@ def _rebinned(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64
 
 def _by_name(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64s:
     place = {name: index for index, name in enumerate(target.categories)}
-    found = np.zeros(target.cells + SLOTS, dtype=np.int64)
-    found[target.cells :] = counts[source.cells :]
+    renamed = np.zeros(target.cells + SLOTS, dtype=np.int64)
+    renamed[target.cells :] = counts[source.cells :]
     for name, count in zip(source.categories, counts[: source.cells].tolist(), strict=True):
-        found[place.get(name, target.cells + Slot.UNSEEN)] += count
-    return found
+        renamed[place.get(name, target.cells + Slot.UNSEEN)] += count
+    return renamed
 
 
 def _by_edges(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64s:
@@ -156,8 +168,8 @@ def _by_edges(source: ColumnCells, counts: Int64s, target: ColumnCells) -> Int64
     weighed[0, target.cells + Slot.ABOVE] = total - inside[-1]
     weighed[0, target.cells + Slot.FAR_LOW] = far_low
     weighed[0, target.cells + Slot.FAR_HIGH] = total - far_high
-    found: Int64s = whole_counts(weighed)[0]
-    return found
+    counted: Int64s = whole_counts(weighed)[0]
+    return counted
 
 
 def _mass_below(source: ColumnCells, counts: Int64s, cuts: Float64s) -> Float64s:
@@ -171,9 +183,9 @@ def _mass_below(source: ColumnCells, counts: Int64s, cuts: Float64s) -> Float64s
         start, stop = edges[cell] * scale, edges[cell + 1] * scale
         inside = np.clip((cuts * scale - start) / (stop - start), 0.0, 1.0)
     inside = np.where(np.isinf(stop), cuts > edges[cell], inside)  # the largest float of all
-    found: Float64s = cumulative[cell] + inside * (cumulative[cell + 1] - cumulative[cell])
-    found += counts[source.cells + Slot.BELOW] * (cuts >= edges[0])
-    return found
+    below: Float64s = cumulative[cell] + inside * (cumulative[cell + 1] - cumulative[cell])
+    below += counts[source.cells + Slot.BELOW] * (cuts >= edges[0])
+    return below
 
 
 def _behind(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Which columns of a table, or of a stored profile, are what."""
+"""What each column of a reference table is: feature, part of the prediction, truth or time."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class ReferenceDescription:
         truth: What turned out to be true.
         timestamp: Event times; None for a reference without time.
         lengths: Window lengths in minutes for which natural movement is wanted.
-        season: The cycle by whose hours the reference is kept besides, when its time covers the cycle often enough.
+        season: The cycle by whose hours the reference is kept as well, when its time covers the cycle often enough.
         threshold: Score from which on *positive* is predicted when there is no label; *negative* below it.
     """
 
@@ -98,10 +98,10 @@ def spec_description(
             if said is not None:
                 problems.append(f"--{name} {said}: expected none, for the spec says prediction.{name}: false")
             return None
-        found = said or next((candidate for candidate in (PREDICTION_PREFIX + name, name) if candidate in known), None)
-        if found is None:
+        source = said or next((candidate for candidate in (PREDICTION_PREFIX + name, name) if candidate in known), None)
+        if source is None:
             problems.append(f"--{name}: expected the column with the prediction's {name}, found none")
-        return found
+        return source
 
     description = ReferenceDescription(
         features=tuple((name, column.kind) for name, column in spec.columns.items()),

@@ -2,7 +2,15 @@
 
 All columns of a series sit in one vector of counts: for each column its cells, then its slots. Cell *i* of a numeric
 column is ``[edges[i], edges[i + 1])``; the last one also holds ``maximum``. A point cell ``[v, nextafter(v))`` holds
-one value, so the KS distance has no error there.
+one value, so the KS distance has no error there. Of `age` with the edges 18, 30, 50 and `plan` of two categories::
+
+               age                                 plan
+    vector   [ 18…30 30…50 50…max | M I B A U L H | basic gold | M  I  B  A  U  L  H  ]
+    index      0     1     2        3 4 5 6 7 8 9   10    11     12 13 14 15 16 17 18       size 19
+    span       start                slots           stop
+
+An event with age 35 counts at 1, one without an age at 3 (missing), one of age 17 at 5 (below the first edge) and, if
+that is under ``far_low``, at 8 as well; one with an unknown plan counts at 16 (unseen).
 """
 
 import hashlib
@@ -18,7 +26,7 @@ from monitor.spec.model import ColumnKind
 
 
 class Slot(IntEnum):
-    """Where a value goes that is in no cell; `FAR_LOW` and `FAR_HIGH` count besides the cell or slot of the value."""
+    """Where a value in no cell goes; `FAR_LOW` and `FAR_HIGH` count in addition to the value's cell or slot."""
 
     MISSING = 0
     INVALID = 1

@@ -1,6 +1,6 @@
 """Time blocks of a reference, and how far its columns move between them at each window length."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from math import gcd
@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
 from monitor.reference.profile import Movement
-from monitor.stats.natural_movement import natural_movement, natural_share_movement
+from monitor.stats.natural_movement import NaturalMovement, natural_movement, natural_share_movement
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
@@ -48,8 +48,7 @@ def time_blocks(times: Int64s, *, lengths: tuple[int, ...], counts_per_block: in
     """
     for minutes in _block_minutes(lengths):
         blocks = _cut(times, minutes)
-        found = len(blocks.starts)
-        if found == 1 or (found <= MAXIMUM_BLOCKS and found * counts_per_block <= MAXIMUM_BLOCK_COUNTS):
+        if _fits(len(blocks.starts), counts_per_block):
             return blocks
     raise AssertionError("unreachable: doubled often enough, one block holds all times")
 
@@ -57,10 +56,13 @@ def time_blocks(times: Int64s, *, lengths: tuple[int, ...], counts_per_block: in
 def live_block_minutes(*, lengths: tuple[int, ...], counts_per_block: int, span_minutes: int) -> int:
     """Return the finest length of blocks that `time_blocks` would choose for events all through *span_minutes*."""
     for minutes in _block_minutes(lengths):
-        found = -(-span_minutes // minutes)
-        if found == 1 or (found <= MAXIMUM_BLOCKS and found * counts_per_block <= MAXIMUM_BLOCK_COUNTS):
+        if _fits(-(-span_minutes // minutes), counts_per_block):
             return minutes
     raise AssertionError("unreachable: doubled often enough, one block holds all times")
+
+
+def _fits(blocks: int, counts_per_block: int) -> bool:
+    return blocks == 1 or (blocks <= MAXIMUM_BLOCKS and blocks * counts_per_block <= MAXIMUM_BLOCK_COUNTS)
 
 
 def _block_minutes(lengths: tuple[int, ...]) -> Iterator[int]:
@@ -79,10 +81,7 @@ def _cut(times: Int64s, minutes: int) -> TimeBlocks:
 def column_movements(
     *, starts: tuple[int, ...], block_minutes: int, bin_counts: AnyIntegers, lengths: tuple[int, ...]
 ) -> dict[int, Movement]:
-    """Return the movement of one column for each of *lengths* (statistics §3.2).
-
-    A length with fewer than 5 usable blocks takes the numbers of the next shorter one (``estimated``); with none
-    shorter it is ``uncalibrated``: kappa 0, nu B - 1.
+    """Return the movement of one column for each of *lengths* (statistics §3.2), as of `movements_by_length`.
 
     Args:
         starts: Epoch milliseconds of the time blocks, increasing; empty without time stamps.
@@ -90,18 +89,32 @@ def column_movements(
         bin_counts: Shape ``(blocks, B)``. The column's PSI bins per block.
         lengths: Window lengths in minutes, halves included.
     """
-    bins = bin_counts.shape[1]
+
+    def measured(length: int) -> NaturalMovement | None:
+        blocks = disjoint_blocks(bin_counts, starts=starts, block_minutes=block_minutes, length=length)
+        return natural_movement(blocks)
+
+    return movements_by_length(lengths, bins=bin_counts.shape[1], measured=measured)
+
+
+def movements_by_length(
+    lengths: tuple[int, ...], *, bins: int, measured: Callable[[int], NaturalMovement | None]
+) -> dict[int, Movement]:
+    """Return the movement for each of *lengths*; *measured* has too few usable blocks for some.
+
+    Such a length takes the numbers of the next shorter one (``estimated``); with none shorter it is ``uncalibrated``:
+    kappa 0, nu B - 1.
+    """
     movements: dict[int, Movement] = {}
     # A single bin cannot move; nu stays positive because chi-squared needs a degree of freedom.
     shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
     for length in sorted(set(lengths)):
-        blocks = disjoint_blocks(bin_counts, starts=starts, block_minutes=block_minutes, length=length)
-        measured = natural_movement(blocks) if bins > 1 else None
-        if measured is not None:
-            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.MEASURED)
-            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.ESTIMATED)
-        else:
+        natural = measured(length) if bins > 1 else None
+        if natural is None:
             movements[length] = shorter
+        else:
+            movements[length] = Movement(kappa=natural.kappa, nu=natural.nu, status=Calibration.MEASURED)
+            shorter = Movement(kappa=natural.kappa, nu=natural.nu, status=Calibration.ESTIMATED)
     return movements
 
 
@@ -115,7 +128,7 @@ def share_variances(
 ) -> dict[int, ShareVariances]:
     """Return the block variance of the missing, invalid and unseen share for each of *lengths*.
 
-    The same fall-backs as `column_movements`; 0.0 where nothing shorter was measured either.
+    The same fall-backs as `movements_by_length`; 0.0 where nothing shorter was measured either.
 
     Args:
         starts, block_minutes, lengths: As in `column_movements`.
@@ -124,7 +137,7 @@ def share_variances(
     """
     variances: dict[int, ShareVariances] = {}
     shorter: ShareVariances = (0.0, 0.0, 0.0)
-    # The totals stand beside the slots while blocks are put together, so that both leave out the same edges.
+    # The totals are a fourth column while blocks are put together, so that both leave out the same edges.
     table = np.column_stack([slot_counts, totals])
     for length in sorted(set(lengths)):
         blocks = disjoint_blocks(table, starts=starts, block_minutes=block_minutes, length=length, events_column=3)
@@ -147,10 +160,10 @@ def disjoint_blocks(
         Shape ``(blocks, columns)``; no blocks where *length* is no multiple of *block_minutes*.
     """
     events = counts.sum(axis=1) if events_column is None else counts[:, events_column]
-    found = grouped_blocks(events, starts=starts, block_minutes=block_minutes, length=length)
-    if not len(found.owners):
+    grouped = grouped_blocks(events, starts=starts, block_minutes=block_minutes, length=length)
+    if not len(grouped.owners):
         return np.zeros((0, counts.shape[1]), dtype=np.int64)
-    sums: Int64s = np.add.reduceat(counts[found.kept].astype(np.int64), found.firsts, axis=0)
+    sums: Int64s = np.add.reduceat(counts[grouped.kept].astype(np.int64), grouped.firsts, axis=0)
     return sums
 
 

@@ -1,4 +1,4 @@
-"""A reference profile: counts on cells, time blocks, and how much each column moves by itself."""
+"""The reference profile and its bytes: counts on cells, time blocks, the natural movement of each column."""
 
 from functools import cached_property
 

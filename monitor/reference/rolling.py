@@ -89,7 +89,7 @@ class LiveHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """Starts of the approved hours, and of how many others each reason took care."""
+    """Starts of the approved hours, and how many others each reason left out."""
 
     approved: tuple[int, ...]
     in_incidents: int
@@ -173,7 +173,7 @@ def rolling_profile(
 
     Cells are those of *base*, and so are the bins, but for those that hold under 1 % by now, which are merged; natural
     movement is measured on the live blocks alone. Accuracy, importance and quartiles are those of *base*: its accuracy
-    stays what drops are measured from, or a slow decline would be followed instead of told.
+    stays what drops are measured from, or a slow decline would be followed instead of reported.
 
     Args:
         lengths: Window lengths in minutes.
@@ -224,10 +224,10 @@ def rolling_profile(
 def _by_bin(counts: Int64s, bins: Indices) -> Int64s:
     """Return one column's *counts* (cells, then slots) by bin, then slots."""
     groups = int(bins.max()) + 1
-    found = np.zeros(groups + SLOTS, dtype=np.int64)
-    np.add.at(found, bins, counts[: len(bins)])
-    found[groups:] = counts[len(bins) :]
-    return found
+    by_bin = np.zeros(groups + SLOTS, dtype=np.int64)
+    np.add.at(by_bin, bins, counts[: len(bins)])
+    by_bin[groups:] = counts[len(bins) :]
+    return by_bin
 
 
 def _merged_bins(cells: ColumnCells, counts: Int64s) -> Indices:
@@ -243,8 +243,8 @@ def _merged_bins(cells: ColumnCells, counts: Int64s) -> Indices:
 
 def _regrouped(by_block: Int64s, merged: Indices) -> Int64s:
     groups = int(merged.max()) + 1
-    found = np.zeros((len(by_block), groups + SLOTS), dtype=np.int64)
+    regrouped = np.zeros((len(by_block), groups + SLOTS), dtype=np.int64)
     for old, new in enumerate(merged.tolist()):
-        found[:, new] += by_block[:, old]
-    found[:, groups:] = by_block[:, len(merged) :]
-    return found
+        regrouped[:, new] += by_block[:, old]
+    regrouped[:, groups:] = by_block[:, len(merged) :]
+    return regrouped

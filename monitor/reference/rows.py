@@ -1,4 +1,4 @@
-"""Which rows of a table count, with which weight, and how important its columns are."""
+"""Rows of a reference table: which count and with which weight; and the importance of its columns."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ class RowWeights:
         return round(float(self.values.sum()))
 
     def within(self, groups: Indices) -> "RowWeights":
-        """Return the weights scaled anew in each group of rows, to what the group is worth by itself.
+        """Return the weights scaled within each group of rows, to what the group alone is worth.
 
         Args:
             groups: Shape ``(rows,)``. Number of each row's group, from 0 on.
@@ -66,22 +66,22 @@ def read_weights(column: pa.ChunkedArray) -> Float64s:
     Raises:
         UncountableColumn: Not numbers, or some are missing, not finite or negative, or all are 0.
     """
-    found = numbers(column)
-    bad = found.missing | found.invalid | (found.values < 0.0)
+    weights = numbers(column)
+    bad = weights.missing | weights.invalid | (weights.values < 0.0)
     if bad.any():
         first = int(np.argmax(bad))
         raise UncountableColumn(
             f"expected a weight of 0 or more in every row, found {column[first].as_py()} in row {first + 1}"
             f" ({int(bad.sum())} of {bad.size} rows have none)"
         )
-    if not found.values.any():
+    if not weights.values.any():
         raise UncountableColumn("expected weights, found 0 in every row")
-    return found.values
+    return weights.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsableRows:
-    """The rows of a reference, their weights (None: all equal), and sentences on what was left out or is odd."""
+    """The rows of a reference, their weights (None: all equal), and sentences on what was left out or is unusual."""
 
     table: pa.Table
     weights: RowWeights | None
@@ -95,7 +95,7 @@ def usable_rows(
 
     Args:
         source: Name of the table, for messages.
-        columns: Those that are read; rows that are equal in all of them are told of.
+        columns: Those that are read; rows that are equal in all of them get a note.
         identity: Column with prediction ids; of several rows of one id the first counts, as it does of events.
         weights: Column with row weights.
 
@@ -143,9 +143,9 @@ def _first_of_each(table: pa.Table, identity: str) -> pa.Table:
 def _copies_note(table: pa.Table, columns: tuple[str, ...]) -> str | None:
     """Return what to say of rows that are equal in all *columns*; None where that is no wonder."""
     kinds = [table[name].type for name in columns]
-    tells_apart = any(pa.types.is_floating(kind) or pa.types.is_temporal(kind) for kind in kinds)
+    distinguishable = any(pa.types.is_floating(kind) or pa.types.is_temporal(kind) for kind in kinds)
     comparable = not any(pa.types.is_nested(kind) or pa.types.is_null(kind) for kind in kinds)
-    if not (columns and tells_apart and comparable):
+    if not (columns and distinguishable and comparable):
         return None
     distinct = table.select(list(columns)).group_by(list(columns)).aggregate([]).num_rows
     copies = table.num_rows - distinct

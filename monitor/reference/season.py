@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from monitor.arrays import AnyIntegers, Indices, Int64s
-from monitor.reference.movement import TimeBlocks, grouped_blocks
+from monitor.reference.movement import TimeBlocks, grouped_blocks, movements_by_length
 from monitor.reference.profile import ColumnReference, Movement
-from monitor.stats.natural_movement import HourlyBlocks, seasonal_movement
+from monitor.stats.natural_movement import HourlyBlocks, NaturalMovement, seasonal_movement
 from monitor.types import Calibration, Season
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, HOUR_MINUTES
 
@@ -40,27 +40,6 @@ def season_hours(times: Int64s, *, season: Season | None, block_minutes: int, co
     return SeasonHours(season, (times // HOUR_MILLIS % season.hours).astype(np.intp))
 
 
-def seasonal_movements(
-    *, starts: tuple[int, ...], block_minutes: int, bin_counts: AnyIntegers, lengths: tuple[int, ...], season: Season
-) -> dict[int, Movement]:
-    """Return the movement of one column against the mixture of its hours, as `column_movements` does without it."""
-    bins = bin_counts.shape[1]
-    hours = np.array(starts, dtype=np.int64) // HOUR_MILLIS % season.hours
-    movements: dict[int, Movement] = {}
-    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
-    for length in sorted(set(lengths)):
-        measured = None
-        if bins > 1:
-            found = _hourly_blocks(bin_counts, hours, starts=starts, block_minutes=block_minutes, length=length)
-            measured = seasonal_movement(found, profiles=season.hours)
-        if measured is not None:
-            movements[length] = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.MEASURED)
-            shorter = Movement(kappa=measured.kappa, nu=measured.nu, status=Calibration.ESTIMATED)
-        else:
-            movements[length] = shorter
-    return movements
-
-
 def with_season(
     reference: ColumnReference,
     *,
@@ -74,9 +53,12 @@ def with_season(
     Args:
         bin_counts: Shape ``(blocks, B)``. The column's PSI bins per time block.
     """
-    seasonal = seasonal_movements(
-        starts=blocks.starts, block_minutes=blocks.minutes, bin_counts=bin_counts, lengths=lengths, season=season
-    )
+    hours = np.array(blocks.starts, dtype=np.int64) // HOUR_MILLIS % season.hours
+
+    def measured(length: int) -> NaturalMovement | None:
+        return seasonal_movement(_hourly_blocks(bin_counts, hours, blocks, length=length), profiles=season.hours)
+
+    seasonal = movements_by_length(lengths, bins=bin_counts.shape[1], measured=measured)
     events_per_minute = float(bin_counts.sum()) / (len(blocks.starts) * blocks.minutes)
     follows = follows_season(reference.movement, seasonal, events_per_minute=events_per_minute)
     return msgspec.structs.replace(reference, seasonal=follows, seasonal_movement=seasonal)
@@ -86,7 +68,7 @@ def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *,
     """Return whether the hours explain how a column moves (statistics §3.6).
 
     Judged at the longest measured length up to half a day, where a daily cycle shows most and other wander least: the
-    hours must leave under half of kappa, and what they take away must matter beside the sampling variance.
+    hours must leave under half of kappa, and what they explain must matter compared with the sampling variance.
     """
     measured = [
         length
@@ -104,10 +86,9 @@ def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *,
     return after < EXPLAINED * before and before - after > AGAINST_SAMPLING * sampling
 
 
-def _hourly_blocks(
-    bin_counts: AnyIntegers, hours: Int64s, *, starts: tuple[int, ...], block_minutes: int, length: int
-) -> HourlyBlocks:
-    grouped = grouped_blocks(bin_counts.sum(axis=1), starts=starts, block_minutes=block_minutes, length=length)
+def _hourly_blocks(bin_counts: AnyIntegers, hours: Int64s, blocks: TimeBlocks, *, length: int) -> HourlyBlocks:
+    events = bin_counts.sum(axis=1)
+    grouped = grouped_blocks(events, starts=blocks.starts, block_minutes=blocks.minutes, length=length)
     of_block, of_hour = grouped.owners, hours[grouped.kept]
     pairs, firsts = np.unique(np.stack([of_block, of_hour]), axis=1, return_inverse=True)
     counts = np.zeros((pairs.shape[1], bin_counts.shape[1]), dtype=np.int64)

@@ -170,7 +170,7 @@ def _calibration(spec: ModelSpec, profile: ReferenceProfile) -> Iterator[str]:
     if lengths := uncalibrated_lengths(spec, profile):
         shown = ", ".join(span_text(length) for length in lengths)
         yield (
-            f"Uncalibrated at {shown}: the reference does not show how much columns move by themselves there, so these"
+            f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there, so these"
             " scales alarm more often than they should; `driftline init --timestamp` learns it."
         )
 

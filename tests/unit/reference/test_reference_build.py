@@ -215,7 +215,7 @@ def test_an_hour_of_time_stamps_says_what_it_measures(run: Run, capsys: pytest.C
         1440: "estimated",
     }
     printed = capsys.readouterr().out
-    assert "It covers 59 minutes: how much columns move by themselves at 1h, 24h is taken from 10m" in printed
+    assert "It covers 59 minutes: the natural movement of columns at 1h, 24h is that of 10m" in printed
     assert "6.0 hours for 1h" in printed
 
 

@@ -27,10 +27,10 @@ def test_a_long_dense_reference_needs_no_remark() -> None:
 def test_too_short_and_too_thin_are_two_things() -> None:
     """Two days with an event every 30 s: a day has no five blocks, ten minutes have 20 values."""
     short, thin = _said(2 * 2880, 30_000)
-    assert short.startswith("It covers 2.0 days: how much columns move by themselves at 24h is taken from 1h")
+    assert short.startswith("It covers 2.0 days: the natural movement of columns at 24h is that of 1h")
     assert "6.0 days for 24h" in short
     assert thin == (
-        "Too few rows at a time to measure how columns move at 10m: about 20 in 10m, and a block needs 50 values of a "
+        "Too few rows at a time to measure natural movement at 10m: about 20 in 10m, and a block needs 50 values of a "
         "column."
     )
 
