@@ -110,8 +110,7 @@ def unpack_result(packed: bytes, names: Sequence[str]) -> WindowResult:
         encoded = packed[1:]
         if packed[:1] == _COMPRESSED:
             encoded = _DECOMPRESSOR.decompress(encoded, max_output_size=_LARGEST)
-        found = _DECODER.decode(encoded)
-        return _unpacked(found, names)
+        return _unpacked(_DECODER.decode(encoded), names)
     except (zstandard.ZstdError, msgspec.MsgspecError, IndexError, ValueError) as error:
         raise CorruptResultError(f"stored result: expected what pack_result wrote, found: {error}") from error
 
@@ -127,28 +126,28 @@ def decode_result(encoded: bytes | str) -> WindowResult:
     return msgspec.json.decode(encoded, type=WindowResult)
 
 
-def _unpacked(found: _Packed, names: Sequence[str]) -> WindowResult:
-    names = names if found.names is None else found.names
-    if len(names) < found.columns:
-        raise ValueError(f"{found.columns} columns, but the cells have {len(names)}")
-    rounded = [at for at in range(found.columns) if at not in found.in_full]
-    columns = dict(found.in_full)
+def _unpacked(packed: _Packed, names: Sequence[str]) -> WindowResult:
+    names = names if packed.names is None else packed.names
+    if len(names) < packed.columns:
+        raise ValueError(f"{packed.columns} columns, but the cells have {len(names)}")
+    rounded = [at for at in range(packed.columns) if at not in packed.in_full]
+    columns = dict(packed.in_full)
     if rounded:
-        columns |= zip(rounded, _unpack_columns(found, [names[at] for at in rounded]), strict=True)
+        columns |= zip(rounded, _unpack_columns(packed, [names[at] for at in rounded]), strict=True)
     result = WindowResult(
-        verdict=_VERDICTS[found.verdict],
-        events=found.events,
-        columns=tuple(columns[at] for at in range(found.columns)),
-        findings=found.findings,
-        moved=found.moved,
-        calm_below=_calm_of(found.calm),
-        quality_calm=None if found.quality == 0 else found.quality == 2,
-        reason=found.reason,
-        sentence=found.sentence if isinstance(found.sentence, str) else "",
+        verdict=_VERDICTS[packed.verdict],
+        events=packed.events,
+        columns=tuple(columns[at] for at in range(packed.columns)),
+        findings=packed.findings,
+        moved=packed.moved,
+        calm_below=_calm_of(packed.calm),
+        quality_calm=None if packed.quality == 0 else packed.quality == 2,
+        reason=packed.reason,
+        sentence=packed.sentence if isinstance(packed.sentence, str) else "",
     )
-    if isinstance(found.sentence, int):
-        largest = result.columns[found.sentence]
-        sentence = nothing_moved_sentence(largest.name, psi=largest.psi or 0.0, events=found.events)
+    if isinstance(packed.sentence, int):
+        largest = result.columns[packed.sentence]
+        sentence = nothing_moved_sentence(largest.name, psi=largest.psi or 0.0, events=packed.events)
         return msgspec.structs.replace(result, sentence=sentence)
     return result
 
@@ -191,40 +190,28 @@ def _pack_columns(columns: Sequence[ColumnResult], events: int) -> tuple[Integer
     rest = [column.n + sum(slots) - events for column, slots in zip(columns, counts, strict=True)]
     calibrations = [_CALIBRATIONS.index(column.calibration) for column in columns]
     inconclusive = [_INCONCLUSIVE.index(column.inconclusive) for column in columns]
-    packed = [
-        pack_integers(packed_list) for packed_list in (rest, *zip(*counts, strict=True), calibrations, inconclusive)
-    ]
+    packed = [pack_integers(values) for values in (rest, *zip(*counts, strict=True), calibrations, inconclusive)]
     judged = [column for column in columns if not column.inconclusive]
     packed += pack_numbers([_numbers_of(column) for column in judged])
-    further = [column.further for column in judged]
-    if any(further_statistics is not None for further_statistics in further):
-        none = FurtherStatistics()
-        freedoms = [
-            None if further_statistics is None else further_statistics.chi_squared_freedom
-            for further_statistics in further
-        ]
-        packed.append(pack_integers([further_statistics is not None for further_statistics in further]))
+    asked = [column.further is not None for column in judged]
+    if any(asked):
+        further = [column.further or FurtherStatistics() for column in judged]
+        freedoms = [statistics.chi_squared_freedom for statistics in further]
+        packed.append(pack_integers(asked))
         packed.append(pack_integers([-1 if freedom is None else freedom for freedom in freedoms]))
-        packed += pack_numbers(
-            [_further_of(none if further_statistics is None else further_statistics) for further_statistics in further]
-        )
+        packed += pack_numbers([_further_of(statistics) for statistics in further])
     return tuple(packed)
 
 
-def _unpack_columns(found: _Packed, names: Sequence[str]) -> list[ColumnResult]:
-    size, events = len(names), found.events
+def _unpack_columns(packed: _Packed, names: Sequence[str]) -> list[ColumnResult]:
+    size, events = len(names), packed.events
     rest, missing, invalid, unseen, calibrations, inconclusive = (
-        unpack_integers(number, size) for number in found.numbers[:_OF_ALL]
+        unpack_integers(number, size) for number in packed.numbers[:_OF_ALL]
     )
-    judged = sum(word == 0 for word in inconclusive)
+    judged = inconclusive.count(0)
     stop = _OF_ALL + 2 * len(_NUMBERS)
-    numbers = iter(
-        zip(
-            *unpack_numbers(found.numbers[_OF_ALL:stop], judged),
-            _unpack_further(found.numbers[stop:], judged),
-            strict=True,
-        )
-    )
+    plain = unpack_numbers(packed.numbers[_OF_ALL:stop], judged)
+    numbers = iter(zip(*plain, _unpack_further(packed.numbers[stop:], judged), strict=True))
     columns = []
     for at, name in enumerate(names):
         psi, ks, ks_bound, phi, further = (None,) * 5 if inconclusive[at] else next(numbers)
@@ -250,7 +237,7 @@ def _unpack_columns(found: _Packed, names: Sequence[str]) -> list[ColumnResult]:
 def _unpack_further(packed: Sequence[Integers], size: int) -> list[FurtherStatistics | None]:
     if not packed:
         return [None] * size
-    asked, freedoms = (unpack_integers(packed_list, size) for packed_list in packed[:2])
+    asked, freedoms = (unpack_integers(integers, size) for integers in packed[:2])
     numbers = unpack_numbers(packed[2:], size)
     return [
         FurtherStatistics(
