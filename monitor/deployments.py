@@ -41,10 +41,14 @@ def periods(history: Sequence[DeploymentEvent]) -> tuple[Period, ...]:
             continue
         ending = [] if standing is None else [event.version]
         if event.stage is Stage.PRODUCTION:
-            ending += [v for v, p in current.items() if p.stage is Stage.PRODUCTION and v != event.version]
+            ending += [
+                version
+                for version, period in current.items()
+                if period.stage is Stage.PRODUCTION and version != event.version
+            ]
         for version in ending:
             period = current.pop(version)
             closed.append(Period(period.version, period.stage, period.start, event.event_time))
         if event.stage is not Stage.RETIRED:
             current[event.version] = Period(event.version, event.stage, event.event_time)
-    return tuple(sorted([*closed, *current.values()], key=lambda each: (each.start, each.version)))
+    return tuple(sorted([*closed, *current.values()], key=lambda period: (period.start, period.version)))

@@ -56,10 +56,12 @@ class OffsetFenced(DriftlineError):
 class RecordsUnaccounted(DriftlineError):
     """A move would pass offsets that were neither counted nor explained; nothing was written."""
 
-    def __init__(self, topic: str, partition: int, found: str) -> None:
+    def __init__(self, topic: str, partition: int, mismatch: str) -> None:
         self.topic = topic
         self.partition = partition
-        super().__init__(f"{topic}[{partition}]: expected a record or an explained hole at every offset, found {found}")
+        super().__init__(
+            f"{topic}[{partition}]: expected a record or an explained hole at every offset, found {mismatch}"
+        )
 
 
 class ConfigurationChanged(DriftlineError):

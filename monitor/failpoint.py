@@ -1,4 +1,4 @@
-"""A named place where a test may have this process die, as if the power had gone, or stand still once."""
+"""Named places where a test can kill this process (SIGKILL), as a power cut would, or make it pause once."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How a role is: what is away and since when, what it cannot do, and how long ago each of its loops got on."""
+"""Health of a role: services that are away and since when, what it cannot do, the progress of each of its loops."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class _Progress:
 
 
 class Health:
-    """What a role knows of itself; safe between threads, and answered by whoever asks, however stuck its loops are.
+    """What a role knows of itself; safe between threads, and readable from any of them, however stuck its loops are.
 
     An outage is one log line when it begins and one when it ends, with the number of failures between; its newest words
     are part of the reason until `back`, and of nothing afterwards. It is "starting" until a loop gets on.

@@ -22,7 +22,7 @@ class LogFormat(StrEnum):
 
 
 class _Lines:
-    """Lines for a stream, where it takes them: what writes logs must not end because their disk or reader is gone."""
+    """Lines for a stream, where it takes them: what writes logs must not end because their disk or reader is lost."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

@@ -56,5 +56,5 @@ ROWS_DROPPED = Counter("driftline_rows_dropped_total", "Rows past their retentio
 # every role -----------------------------------------------------------------------------------------------------------
 
 HEALTHY = Gauge("driftline_healthy", "1 while /healthz answers 200, else 0.")
-# loop: what the role does again and again: poll, flush, broker; turn, delivery; batch
+# loop: what the role repeats: poll, flush, broker; turn, delivery; batch
 PROGRESS_AGE_SECONDS = Gauge("driftline_progress_age_seconds", "Seconds since a loop of this role got on.", ["loop"])

@@ -136,8 +136,8 @@ def _join_model(
         matched[truth.key] = matched.get(truth.key, 0) + 1
     new = [row for key, row in sorted(after.items()) if before.get(key) != row]
     write_joined(connection, new)
-    taken_back = [before[joined.key] for joined in new if joined.key in before]
-    change_panes(connection, pane_changes(taken_back=taken_back, added=new))
+    withdrawn = [before[joined.key] for joined in new if joined.key in before]
+    change_panes(connection, pane_changes(withdrawn=withdrawn, added=new))
     schedules = [
         ProbeSchedule(
             key=key,

@@ -1,6 +1,6 @@
 """Whether the errors of a window's latest predictions are proven more than allowed, however often it is asked.
 
-A window is judged anew with every step, so an interval around its share of errors, at whatever confidence, is past the
+A window is judged again with every step, so an interval around its share of errors, at whatever confidence, is past the
 edge by chance sooner or later. The e-detector of `monitor.stats.e_detector` may be asked at every step: with one
 "bin" of errors whose share may be *allowed* at most, it is wrong once in ``1 / (1 - confidence)`` steps or more rarely
 on average even when the share of errors stands exactly there. It is asked of the steps inside the window only, which
@@ -26,7 +26,7 @@ LEAST_ALLOWED = 1e-4
 
 _ODDS_RATIOS = tuple(exp(odd) for odd in LOG_ODDS)
 _ONE_COLUMN = np.array([0])
-_HALVINGS = 12  # the bound to a four-thousandth of its range; three digits are told
+_HALVINGS = 12  # the bound to a four-thousandth of its range; three digits are shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def lasting_errors(steps: Sequence[StepTruths], *, allowed: float, confidence: f
         confidence: An alarm is false once in ``1 / (1 - confidence)`` steps or more rarely, on average.
     """
     edge = max(allowed, LEAST_ALLOWED)
-    since = _most_telling(steps, edge) if edge < 1.0 else None
+    since = _least_likely_start(steps, edge) if edge < 1.0 else None
     if since is None:
         return None
     counts = np.array([(step.labelled - step.correct, step.correct) for step in steps])
@@ -80,17 +80,17 @@ def lasting_errors(steps: Sequence[StepTruths], *, allowed: float, confidence: f
     return LastingErrors(since=steps[since].start, labelled=labelled, errors=errors, bound=proven)
 
 
-def _most_telling(steps: Sequence[StepTruths], edge: float) -> int | None:
+def _least_likely_start(steps: Sequence[StepTruths], edge: float) -> int | None:
     """Return where the steps begin whose errors are the least likely at *edge*; None if they never are more."""
-    found, most, labelled, errors = None, 0.0, 0, 0
+    start, most, labelled, errors = None, 0.0, 0, 0
     for place in range(len(steps) - 1, -1, -1):
         labelled += steps[place].labelled
         errors += steps[place].labelled - steps[place].correct
         if errors > edge * labelled:
-            told = _divergence(errors / labelled, edge) * labelled
-            if told > most:
-                found, most = place, told
-    return found
+            surprise = _divergence(errors / labelled, edge) * labelled
+            if surprise > most:
+                start, most = place, surprise
+    return start
 
 
 def _divergence(share: float, edge: float) -> float:

@@ -80,7 +80,7 @@ class TruthEvent:
     def rank(self) -> tuple[int, int, int, int, str]:
         """The highest is in force: known last, then the later offset; partition and topic only make it total.
 
-        Offsets of a topic that was created again begin anew, so its incarnation comes before them.
+        Offsets of a topic that was created again start again at 0, so its incarnation comes before them.
         """
         return (self.known_at, self.incarnation, self.offset, self.partition, self.topic)
 
@@ -139,7 +139,7 @@ class PerformancePaneKey:
 
 @dataclass(frozen=True, slots=True)
 class PaneChange:
-    """What to add to one performance pane; negative where an old contribution is taken back."""
+    """What to add to one performance pane; negative where an old contribution is withdrawn."""
 
     key: PerformancePaneKey
     labelled: int
@@ -161,10 +161,10 @@ def contribution(
     )
 
 
-def pane_changes(*, taken_back: Iterable[Contribution], added: Iterable[Contribution]) -> tuple[PaneChange, ...]:
+def pane_changes(*, withdrawn: Iterable[Contribution], added: Iterable[Contribution]) -> tuple[PaneChange, ...]:
     """Return the net change of each pane, in the panes' order, without those that come out even."""
     net: dict[PerformancePaneKey, tuple[int, int]] = {}
-    for sign, contributions in ((-1, taken_back), (1, added)):
+    for sign, contributions in ((-1, withdrawn), (1, added)):
         for contribution in contributions:
             if not contribution.counted:
                 continue

@@ -89,7 +89,7 @@ def judge_accuracy(
 
     Critical: it is proven that accuracy has fallen under ``floor``. Warning: that it has fallen by more than ``drop``
     from the reference's, taken at the lower end of its own interval. Both are asked of the latest *steps*, as
-    `monitor.performance.error_detector` tells; the interval describes the window and decides nothing.
+    `monitor.performance.error_detector` does; the interval describes the window and decides nothing.
 
     Args:
         steps: Of the window, in order of time; without those whose truths are not in yet.
@@ -103,15 +103,15 @@ def judge_accuracy(
     interval = wilson_interval(counts.correct, counts.labelled, confidence=spec.confidence)
     accuracy = counts.correct / counts.labelled
     window = _Window(counts=counts, accuracy=accuracy, interval=interval, steps=steps, scale=scale)
-    found = (_floor(window, spec), _drop(window, reference, spec))
-    findings = tuple(value for value in found if value is not None)
+    possible = (_floor(window, spec), _drop(window, reference, spec))
+    findings = tuple(finding for finding in possible if finding is not None)
     tier = max((finding.tier for finding in findings), default=Tier.NONE)
     result = WindowResult(
         verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
         events=counts.labelled,
         findings=findings,
         calm_below=_calm_below(accuracy, tier, reference, spec),
-        sentence=findings[0].sentence if findings else f"Accuracy {window.told}, {scale} window, {window.truths}.",
+        sentence=findings[0].sentence if findings else f"Accuracy {window.numbers}, {scale} window, {window.truths}.",
     )
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
 
@@ -125,7 +125,7 @@ class _Window:
     scale: Scale
 
     @property
-    def told(self) -> str:
+    def numbers(self) -> str:
         return f"{self.accuracy:.3f} ({self.interval.low:.3f} to {self.interval.high:.3f})"
 
     @property
@@ -134,7 +134,7 @@ class _Window:
 
     @property
     def whole(self) -> str:
-        return f"the whole {self.scale} window {self.told}, {self.truths}"
+        return f"the whole {self.scale} window {self.numbers}, {self.truths}"
 
 
 def _calm_below(
@@ -151,17 +151,17 @@ def _calm_below(
 def _floor(window: _Window, spec: AccuracySpec) -> Finding | None:
     if spec.floor is None:
         return None
-    found = lasting_errors(window.steps, allowed=1.0 - spec.floor, confidence=spec.confidence)
-    if found is None:
+    proven = lasting_errors(window.steps, allowed=1.0 - spec.floor, confidence=spec.confidence)
+    if proven is None:
         return None
-    highest = 1.0 - found.bound
+    highest = 1.0 - proven.bound
     return _finding(
         tier=Tier.CRITICAL,
-        value=found.accuracy,
+        value=proven.accuracy,
         bound=highest,
         threshold=spec.floor,
         sentence=(
-            f"Accuracy {_since(found)}: at most {highest:.3f} at {spec.confidence:.1%}, "
+            f"Accuracy {_since(proven)}: at most {highest:.3f} at {spec.confidence:.1%}, "
             f"proven under the floor of {spec.floor:g}; {window.whole}."
         ),
     )
@@ -171,25 +171,25 @@ def _drop(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> 
     if spec.drop is None or reference.labelled == 0:
         return None
     expected = wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
-    found = lasting_errors(window.steps, allowed=1.0 - expected + spec.drop, confidence=spec.confidence)
-    if found is None:
+    proven = lasting_errors(window.steps, allowed=1.0 - expected + spec.drop, confidence=spec.confidence)
+    if proven is None:
         return None
-    lowest = expected - (1.0 - found.bound)
+    lowest = expected - (1.0 - proven.bound)
     return _finding(
         tier=Tier.WARNING,
-        value=found.accuracy,
+        value=proven.accuracy,
         bound=lowest,
         threshold=spec.drop,
         sentence=(
-            f"Accuracy {_since(found)}, reference {reference.correct / reference.labelled:.3f}: at least "
+            f"Accuracy {_since(proven)}, reference {reference.correct / reference.labelled:.3f}: at least "
             f"{lowest:.3f} lower at {spec.confidence:.1%}, more than the {spec.drop:g} allowed; "
             f"{window.whole}."
         ),
     )
 
 
-def _since(found: LastingErrors) -> str:
-    return f"{found.accuracy:.3f} of {found.labelled:,} truths since {iso_utc(found.since)}"
+def _since(errors: LastingErrors) -> str:
+    return f"{errors.accuracy:.3f} of {errors.labelled:,} truths since {iso_utc(errors.since)}"
 
 
 def _finding(*, tier: Tier, value: float, bound: float, threshold: float, sentence: str) -> Finding:
