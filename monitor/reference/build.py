@@ -155,27 +155,17 @@ def build_profile(
         known = ", ".join(table.column_names)
         raise SpecError(source, tuple(f"column {name!r}: expected one of {known}; found none" for name in absent))
     problems: list[str] = []
-    blocks = _blocks(table, description, problems)
-    hours = _hours(table, description, blocks)
-    lengths = tuple(sorted({part for length in description.lengths for part in (length, length // 2)}))
-    built = []
-    for column in description.counted:
-        try:
-            built.append(
-                _build_column(
-                    table[column.source], column=column, blocks=blocks, hours=hours, lengths=lengths, weights=weights
-                )
-            )
-        except UncountableColumn as error:
-            problems.append(f"column {column.source!r}: {error}")
-    if description.truth is not None and natural_kind(table[description.truth].type) is None:
-        kind = table[description.truth].type
-        problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {kind}")
+    times = _times(table, description, problems)
+    blocks = None if times is None else _blocks(times, description)
+    hours = None
+    if times is not None and blocks is not None:
+        counts = len(description.counted) * QUANTILE_CELLS
+        hours = season_hours(times, season=description.season, block_minutes=blocks.minutes, counts=counts)
+    built = _build_columns(table, description, blocks=blocks, hours=hours, weights=weights, problems=problems)
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(hours))
     labelled, correct = agreeing_rows(table, description=description, weights=weights)
-    times = None if blocks is None else epoch_millis(table[description.timestamp])
     return ReferenceProfile(
         layout=CellsLayout(columns=tuple(column.cells for column in built)),
         rows=table.num_rows if weights is None else weights.effective_rows,
@@ -194,28 +184,45 @@ def build_profile(
     )
 
 
-def _blocks(table: pa.Table, description: ReferenceDescription, problems: list[str]) -> TimeBlocks | None:
+def _times(table: pa.Table, description: ReferenceDescription, problems: list[str]) -> Int64s | None:
     if description.timestamp is None:
         return None
-    counts_per_block = (len(description.counted) + 1) * (BINS_AT_MOST + SLOTS)
     try:
-        times = epoch_millis(table[description.timestamp])
+        return epoch_millis(table[description.timestamp])
     except UncountableColumn as error:
         problems.append(f"column {description.timestamp!r}: {error}")
         return None
+
+
+def _blocks(times: Int64s, description: ReferenceDescription) -> TimeBlocks:
+    counts_per_block = (len(description.counted) + 1) * (BINS_AT_MOST + SLOTS)
     lengths = description.lengths if description.season is None else (*description.lengths, _TWO_HOURS)
     return time_blocks(times, lengths=lengths, counts_per_block=counts_per_block)
 
 
-def _hours(table: pa.Table, description: ReferenceDescription, blocks: TimeBlocks | None) -> SeasonHours | None:
-    if blocks is None:
-        return None
-    return season_hours(
-        epoch_millis(table[description.timestamp]),
-        season=description.season,
-        block_minutes=blocks.minutes,
-        counts=len(description.counted) * QUANTILE_CELLS,
-    )
+def _build_columns(
+    table: pa.Table,
+    description: ReferenceDescription,
+    *,
+    blocks: TimeBlocks | None,
+    hours: SeasonHours | None,
+    weights: RowWeights | None,
+    problems: list[str],
+) -> list[_Built]:
+    lengths = tuple(sorted({part for length in description.lengths for part in (length, length // 2)}))
+    built = []
+    for column in description.counted:
+        values = table[column.source]
+        try:
+            built.append(
+                _build_column(values, column=column, blocks=blocks, hours=hours, lengths=lengths, weights=weights)
+            )
+        except UncountableColumn as error:
+            problems.append(f"column {column.source!r}: {error}")
+    if description.truth is not None and natural_kind(table[description.truth].type) is None:
+        kind = table[description.truth].type
+        problems.append(f"column {description.truth!r}: expected text, booleans or numbers, found {kind}")
+    return built
 
 
 def _build_column(
