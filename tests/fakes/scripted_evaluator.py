@@ -9,7 +9,7 @@ from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.scale_progress import Progress, read_progress, write_progress
 from monitor.store.series import ensure_series
-from monitor.types import IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
+from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
 
 SCALE = Scale(length=10, step=5)
@@ -22,7 +22,7 @@ class Played:
     series: SeriesKey
     scale: Scale
     window_end: int
-    kind: str
+    kind: EvaluationKind
     revision: int
     driving: bool
     result: WindowResult
@@ -112,7 +112,7 @@ class ScriptedEvaluator:
                     series=SeriesKey(applied.model_id, version),
                     scale=SCALE,
                     window_end=end,
-                    kind="performance" if kind is IncidentKind.PERFORMANCE else "inputs",
+                    kind=EvaluationKind.PERFORMANCE if kind is IncidentKind.PERFORMANCE else EvaluationKind.INPUTS,
                     revision=0,
                     driving=True,
                     result=result(letter, kind=kind, column=column, role=role, statistic=statistic),
