@@ -7,8 +7,8 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
-from alerting.actions.proposals import Granted, NewestResult, Proposals
-from alerting.actions.rollback_targets import gone_versions, serving_period
+from alerting.actions.proposals import Granted, Proposals
+from alerting.actions.rollback_targets import retired_versions, serving_period
 from alerting.incidents.observation import DECIDED_KINDS
 from alerting.incidents.state import Decision, IncidentState, Step, decode_state, encode_state
 from alerting.incidents.tracker import Casework, EndEvaluations, EndOutcome, rules_of, states_by_case
@@ -144,7 +144,7 @@ class _Turn:
             now_millis=now,
             casework=self._casework,
             history=self._history,
-            newest_result=self._newest_result(),
+            newest_result=self._newest_result,
             earlier=list(granted_actions(connection, applied.model_id)),
         )
         self._transitions: list[TransitionRow] = []
@@ -155,7 +155,7 @@ class _Turn:
     def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
         for end in ends:
-            gone = gone_versions(self._history, at=end.window_end) | self._casework.others_silent(at=end.window_end)
+            gone = retired_versions(self._history, at=end.window_end) | self._casework.others_silent(at=end.window_end)
             self._gather(self._casework.feed(end, gone=gone))
         effects = self._write()
         self._count(ends)
@@ -277,14 +277,9 @@ class _Turn:
             sentence=sentence,
         )
 
-    def _newest_result(self) -> NewestResult:
-        def newest(version: str, length: int, first_end: int, last_end: int) -> WindowResult | None:
-            key = SeriesKey(self._applied.model_id, version)
-            return newest_conclusive_result(
-                self._connection, key, length=length, first_end=first_end, last_end=last_end
-            )
-
-        return newest
+    def _newest_result(self, version: str, length: int, first_end: int, last_end: int) -> WindowResult | None:
+        key = SeriesKey(self._applied.model_id, version)
+        return newest_conclusive_result(self._connection, key, length=length, first_end=first_end, last_end=last_end)
 
 
 def _transition_row(decision: Decision, sentence: str) -> TransitionRow:

@@ -1,4 +1,4 @@
-"""May this action run now? Every rail in order, each refusal with its reason; pure."""
+"""The guard: which actions an incident may ask for now; every rail in order, each refusal with its reason; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from alerting.actions.rollback_targets import ever_deployed, rollback_targets, s
 from monitor.deployments import DeploymentEvent, Period
 from monitor.reference.layout import ColumnRole
 from monitor.results import Finding
-from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
-from monitor.types import ActionState, IncidentKind, Tier
+from monitor.spec.actions import ActionMode, ActionsSpec, RetrainingSpec, RollbackSpec
+from monitor.types import ActionKind, ActionState, IncidentKind, Tier
 from monitor.units import millis
 
 PREDICTION_ROLES = frozenset({ColumnRole.SCORE, ColumnRole.LABEL, ColumnRole.VALUE})
@@ -43,8 +43,10 @@ class Refusal(StrEnum):
 
 
 class PastAction(Protocol):
-    """An earlier action of the same model and kind that was not refused; *decided_at* is wall-clock milliseconds."""
+    """An earlier action of the same model that was not refused; *decided_at* is wall-clock milliseconds."""
 
+    @property
+    def kind(self) -> ActionKind: ...
     @property
     def state(self) -> ActionState: ...
     @property
@@ -63,7 +65,7 @@ class Proposal:
         kind, tier, version: Of the incident that asks.
         window_end: Event time of the window that made it ask; *fresh* says whether it is new enough.
         now_millis: The database's clock.
-        earlier: Actions of this model and kind that were not refused.
+        earlier: Actions of this model that were not refused.
     """
 
     kind: IncidentKind
@@ -86,13 +88,42 @@ class RollbackEvidence:
         drift: Findings of the version's open drift incident, worst first.
         performance_tier: Tier of the version's open performance incident, NONE without one.
         flagged: Versions with an open performance or critical incident, or rolled back before.
-        clear: Versions whose newest conclusive windows beside or right before this one do not show the shift.
+        clear: Versions whose newest conclusive windows, at the same time or right before, do not show the shift.
     """
 
     drift: Sequence[Finding] = ()
     performance_tier: Tier = Tier.NONE
     flagged: frozenset[str] = frozenset()
     clear: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the guard says of one action: refused, with the reason, or granted; *to_version* is a rollback's target."""
+
+    kind: ActionKind
+    refusal: Refusal | None = None
+    to_version: str | None = None
+
+
+def answers(
+    proposal: Proposal, evidence: RollbackEvidence, history: Sequence[DeploymentEvent], *, actions: ActionsSpec
+) -> tuple[Answer, ...]:
+    """Return an answer for each action that the tier asks for: a rollback when critical, a retraining from alert on.
+
+    The rollback comes first: it is the quicker cure.
+    """
+    given = []
+    if proposal.tier >= Tier.CRITICAL:
+        decision = rollback_decision(proposal, evidence, history, rules=actions.rollback)
+        if isinstance(decision, Refusal):
+            given.append(Answer(kind=ActionKind.ROLLBACK, refusal=decision))
+        else:
+            given.append(Answer(kind=ActionKind.ROLLBACK, to_version=decision))
+    if proposal.tier >= Tier.ALERT:
+        refusal = retraining_refusal(proposal, rules=actions.retraining)
+        given.append(Answer(kind=ActionKind.RETRAINING, refusal=refusal))
+    return tuple(given)
 
 
 def retraining_refusal(proposal: Proposal, *, rules: RetrainingSpec) -> Refusal | None:
@@ -103,7 +134,8 @@ def retraining_refusal(proposal: Proposal, *, rules: RetrainingSpec) -> Refusal 
         return Refusal.TIER_BELOW_ALERT
     if not proposal.fresh:
         return Refusal.STALE
-    return _too_soon(proposal, mode=rules.mode, cooldown=millis(rules.cooldown))
+    earlier = _counted(proposal.earlier, ActionKind.RETRAINING, rules.mode)
+    return _too_soon(earlier, now_millis=proposal.now_millis, cooldown=millis(rules.cooldown))
 
 
 def rollback_decision(
@@ -123,10 +155,10 @@ def rollback_decision(
         return Refusal.SUPERSEDED if ever_deployed(history, proposal.version) else Refusal.NO_VERSION_CHANGE
     if proposal.window_end - judged.start > millis(rules.look_back) or not _has_predecessor(history, judged):
         return Refusal.NO_VERSION_CHANGE
-    counted = _counted(proposal.earlier, rules.mode)
-    if any(action.from_version == judged.version and action.window_end >= judged.start for action in counted):
+    earlier = _counted(proposal.earlier, ActionKind.ROLLBACK, rules.mode)
+    if any(action.from_version == judged.version and action.window_end >= judged.start for action in earlier):
         return Refusal.PROMOTION_ALREADY_ROLLED_BACK
-    if refusal := _too_soon(proposal, mode=rules.mode, cooldown=millis(rules.cooldown)):
+    if refusal := _too_soon(earlier, now_millis=proposal.now_millis, cooldown=millis(rules.cooldown)):
         return refusal
     target = _target(evidence, history, judged, min_healthy=millis(rules.min_healthy))
     if isinstance(target, Refusal):
@@ -150,17 +182,21 @@ def _wrong_kind(proposal: Proposal) -> Refusal | None:
     return Refusal.DATA_QUALITY_OPEN if proposal.data_quality_open else None
 
 
-def _counted(earlier: Sequence[PastAction], mode: ActionMode) -> list[PastAction]:
+def _counted(earlier: Sequence[PastAction], kind: ActionKind, mode: ActionMode) -> list[PastAction]:
     """Return what holds the next one back: a dry run holds back dry runs, never the real thing."""
-    return [action for action in earlier if mode is ActionMode.DRY_RUN or action.state is not ActionState.DRY_RUN]
+    dry_runs_count = mode is ActionMode.DRY_RUN
+    return [
+        action
+        for action in earlier
+        if action.kind is kind and (dry_runs_count or action.state is not ActionState.DRY_RUN)
+    ]
 
 
-def _too_soon(proposal: Proposal, *, mode: ActionMode, cooldown: int) -> Refusal | None:
-    counted = _counted(proposal.earlier, mode)
-    if any(action.state is ActionState.DISPATCHING for action in counted):
+def _too_soon(earlier: Sequence[PastAction], *, now_millis: int, cooldown: int) -> Refusal | None:
+    if any(action.state is ActionState.DISPATCHING for action in earlier):
         return Refusal.ALREADY_RUNNING
     # What was accepted is unjudged until then, what failed or expired a human's matter.
-    if any(proposal.now_millis - action.decided_at < cooldown for action in counted):
+    if any(now_millis - action.decided_at < cooldown for action in earlier):
         return Refusal.COOLDOWN
     return None
 

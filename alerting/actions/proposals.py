@@ -1,15 +1,14 @@
-"""Asks the guard about every action an open incident may ask for; rows of what was granted and what was refused."""
+"""Asks the guard about the actions of an open incident; rows of what was granted and what was refused."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
+from alerting.actions.guard import Answer, Proposal, Refusal, RollbackEvidence, answers
 from alerting.actions.requests import (
-    Request,
+    RequestHead,
     action_id,
     encode_request,
     refused_id,
-    request_reason,
     retraining_request,
     rollback_request,
 )
@@ -58,57 +57,20 @@ class Proposals:
     refused: dict[str, ActionRow] = field(default_factory=dict)
 
     def ask(self, asking: Asking) -> list[Granted]:
-        """Ask for what the incident's tier allows: a retraining from alert on, a rollback when critical."""
+        """Ask for what the incident's tier allows; return what was granted, keep what was refused."""
+        if asking.state.tier < Tier.ALERT:
+            return []
+        proposal, evidence = self._proposal(asking), self._evidence(asking)
         granted = []
-        # the rollback first: it is the quicker cure
-        if asking.state.tier >= Tier.CRITICAL:
-            granted.append(self._rollback(asking))
-        if asking.state.tier >= Tier.ALERT:
-            granted.append(self._retraining(asking))
-        return [action for action in granted if action is not None]
+        for answer in answers(proposal, evidence, self.history, actions=self.spec.actions):
+            if answer.refusal is None:
+                granted.append(self._grant(asking, answer))
+            else:
+                self._refuse(asking, answer.kind, answer.refusal)
+        self.earlier += [action.row for action in granted]
+        return granted
 
-    def _retraining(self, asking: Asking) -> Granted | None:
-        rules = self.spec.actions.retraining
-        refusal = retraining_refusal(self._proposal(asking, ActionKind.RETRAINING), rules=rules)
-        if refusal is not None:
-            self._refuse(asking, ActionKind.RETRAINING, refusal)
-            return None
-        not_after = self.now_millis + millis(rules.deadline)
-        attempt = self._attempt(asking.state, ActionKind.RETRAINING)
-        request = retraining_request(
-            state=asking.state,
-            model=self.spec.key,
-            identifier=action_id(asking.state.id, ActionKind.RETRAINING, attempt),
-            reason=request_reason(asking.state, window_end=asking.facts.end, length=asking.facts.length),
-            scales=self.spec.scales,
-            window_end=asking.facts.end,
-            not_after=not_after,
-            dry_run=rules.mode is ActionMode.DRY_RUN,
-        )
-        return self._grant(asking, ActionKind.RETRAINING, attempt, request, not_after, to_version=None)
-
-    def _rollback(self, asking: Asking) -> Granted | None:
-        rules = self.spec.actions.rollback
-        decided = rollback_decision(
-            self._proposal(asking, ActionKind.ROLLBACK), self._evidence(asking), self.history, rules=rules
-        )
-        if isinstance(decided, Refusal):
-            self._refuse(asking, ActionKind.ROLLBACK, decided)
-            return None
-        not_after = self.now_millis + millis(rules.deadline)
-        attempt = self._attempt(asking.state, ActionKind.ROLLBACK)
-        request = rollback_request(
-            state=asking.state,
-            model=self.spec.key,
-            identifier=action_id(asking.state.id, ActionKind.ROLLBACK, attempt),
-            reason=request_reason(asking.state, window_end=asking.facts.end, length=asking.facts.length),
-            to_version=decided,
-            not_after=not_after,
-            dry_run=rules.mode is ActionMode.DRY_RUN,
-        )
-        return self._grant(asking, ActionKind.ROLLBACK, attempt, request, not_after, to_version=decided)
-
-    def _proposal(self, asking: Asking, kind: ActionKind) -> Proposal:
+    def _proposal(self, asking: Asking) -> Proposal:
         return Proposal(
             kind=asking.state.kind,
             tier=asking.state.tier,
@@ -119,7 +81,7 @@ class Proposals:
             actions_enabled=self.actions_enabled,
             held=self.held,
             data_quality_open=self.casework.quality_open(at=asking.facts.end),
-            earlier=[action for action in self.earlier if action.kind is kind],
+            earlier=self.earlier,
         )
 
     def _evidence(self, asking: Asking) -> RollbackEvidence:
@@ -134,7 +96,7 @@ class Proposals:
         )
 
     def _flagged(self) -> frozenset[str]:
-        # What was taken away while it was bad is no better for having gone.
+        # A version that was retired while it was bad is still bad.
         suspects = [state for state in self.casework.states.values() if state.is_open or state.retired]
         bad = {
             suspect.version
@@ -149,7 +111,7 @@ class Proposals:
         return frozenset(bad | back)
 
     def _clear(self, drift: IncidentState, *, window_end: int) -> frozenset[str]:
-        """Return the targets whose newest window beside or right before the judged version shows no shift."""
+        """Return the targets whose newest window, since right before the judged version began, shows no shift."""
         judged = serving_period(self.history, drift.version)
         if judged is None:
             return frozenset()
@@ -162,61 +124,60 @@ class Proposals:
                 self.newest_result(target, length, judged.start - length * MINUTE_MILLIS, window_end)
                 for length in lengths
             ]
-            seen = [result for result in results if result is not None]
-            if seen and not any(_shows(result, columns) for result in seen):
+            conclusive = [result for result in results if result is not None]
+            if conclusive and not any(_shows(result, columns) for result in conclusive):
                 clear.add(target)
         return frozenset(clear)
 
-    def _attempt(self, state: IncidentState, kind: ActionKind) -> int:
-        return 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
-
-    def _grant(
-        self,
-        asking: Asking,
-        kind: ActionKind,
-        attempt: int,
-        request: Request,
-        not_after: int,
-        *,
-        to_version: str | None,
-    ) -> Granted:
-        body = encode_request(request)
+    def _grant(self, asking: Asking, answer: Answer) -> Granted:
+        state, kind = asking.state, answer.kind
+        rules = self.spec.actions.of(kind)
+        attempt = 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
+        head = RequestHead(
+            action_id=action_id(state.id, kind, attempt),
+            model=self.spec.key,
+            state=state,
+            facts=asking.facts,
+            not_after=self.now_millis + millis(rules.deadline),
+            dry_run=rules.mode is ActionMode.DRY_RUN,
+        )
+        if answer.to_version is None:
+            body = encode_request(retraining_request(head, scales=self.spec.scales))
+        else:
+            body = encode_request(rollback_request(head, to_version=answer.to_version))
         row = ActionRow(
-            id=request.action_id,
+            id=head.action_id,
             model_id=self.model_id,
-            incident_id=asking.state.id,
+            incident_id=state.id,
             kind=kind,
-            state=ActionState.DRY_RUN if request.dry_run else ActionState.DISPATCHING,
-            reason=f"{asking.state.kind.value}_{asking.state.tier.word}",
-            from_version=asking.state.version,
-            to_version=to_version,
+            state=ActionState.DRY_RUN if head.dry_run else ActionState.DISPATCHING,
+            reason=f"{state.kind.value}_{state.tier.word}",
+            from_version=state.version,
+            to_version=answer.to_version,
             window_end=asking.facts.end,
             attempt=attempt,
             request=body.decode(),
             decided_at=self.now_millis,
         )
-        self.earlier.append(row)
-        return Granted(row=row, body=body, not_after=not_after)
+        return Granted(row=row, body=body, not_after=head.not_after)
 
     def _refuse(self, asking: Asking, kind: ActionKind, refusal: Refusal) -> None:
         identifier = refused_id(asking.state.id, kind, refusal)
-        self.refused.setdefault(
-            identifier,
-            ActionRow(
-                id=identifier,
-                model_id=self.model_id,
-                incident_id=asking.state.id,
-                kind=kind,
-                state=ActionState.REFUSED,
-                reason=refusal.value,
-                from_version=asking.state.version,
-                to_version=None,
-                window_end=asking.facts.end,
-                attempt=0,
-                request="{}",
-                decided_at=self.now_millis,
-            ),
+        row = ActionRow(
+            id=identifier,
+            model_id=self.model_id,
+            incident_id=asking.state.id,
+            kind=kind,
+            state=ActionState.REFUSED,
+            reason=refusal.value,
+            from_version=asking.state.version,
+            to_version=None,
+            window_end=asking.facts.end,
+            attempt=0,
+            request="{}",
+            decided_at=self.now_millis,
         )
+        self.refused.setdefault(identifier, row)
 
 
 def _shows(result: WindowResult, columns: set[str]) -> bool:

@@ -1,15 +1,16 @@
-"""Builds what is asked of other systems: the retraining and rollback requests, their ids and stored rows; pure."""
+"""What is asked of other systems: the bodies of retraining and rollback requests, and the ids of actions; pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import uuid5
 
 import msgspec
 
 from alerting.actions.guard import Refusal
+from alerting.incidents.observation import WindowFacts
 from alerting.incidents.state import NAMESPACE, IncidentState
 from alerting.notifications.message import ModelName
 from monitor.clock import iso_utc
-from monitor.results import Finding
 from monitor.types import ModelKey, Scale
 from monitor.units import MINUTE_MILLIS
 
@@ -75,71 +76,68 @@ def refused_id(incident_id: str, kind: str, reason: Refusal) -> str:
     return str(uuid5(NAMESPACE, "\x1f".join(("refused", incident_id, kind, reason.value))))
 
 
-def request_reason(state: IncidentState, *, window_end: int, length: int) -> RequestReason:
-    """Return the worst finding of the incident, and every column that has one."""
-    findings: Sequence[Finding] = state.findings
-    worst = findings[0]
-    return RequestReason(
-        kind=state.kind.value,
-        columns=tuple(dict.fromkeys(finding.column for finding in findings if finding.column)),
-        statistic=worst.statistic,
-        value=worst.value,
-        bound=worst.bound,
-        threshold=worst.threshold,
-        window=(iso_utc(window_end - length * MINUTE_MILLIS), iso_utc(window_end)),
-        sentence=worst.sentence,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHead:
+    """What both requests share: the model, its incident, the window that made it ask, the deadline (ms)."""
+
+    action_id: str
+    model: ModelKey
+    state: IncidentState
+    facts: WindowFacts
+    not_after: int
+    dry_run: bool
+
+    @property
+    def model_name(self) -> ModelName:
+        return ModelName(namespace=self.model.namespace, name=self.model.name, version=self.state.version)
+
+    @property
+    def reason(self) -> RequestReason:
+        """The worst finding of the incident, and every column that has one."""
+        findings = self.state.findings
+        worst = findings[0]
+        return RequestReason(
+            kind=self.state.kind.value,
+            columns=tuple(dict.fromkeys(finding.column for finding in findings if finding.column)),
+            statistic=worst.statistic,
+            value=worst.value,
+            bound=worst.bound,
+            threshold=worst.threshold,
+            window=(iso_utc(self.facts.end - self.facts.length * MINUTE_MILLIS), iso_utc(self.facts.end)),
+            sentence=worst.sentence,
+        )
 
 
-def retraining_request(
-    *,
-    state: IncidentState,
-    model: ModelKey,
-    identifier: str,
-    reason: RequestReason,
-    scales: Sequence[Scale],
-    window_end: int,
-    not_after: int,
-    dry_run: bool,
-) -> RetrainingRequest:
+def retraining_request(head: RequestHead, *, scales: Sequence[Scale]) -> RetrainingRequest:
     """Return the request; it trains on the longest scale's span, or on all since the incident began if longer."""
     longest = max(scale.length for scale in scales) * MINUTE_MILLIS
     shortest = min(scale.length for scale in scales) * MINUTE_MILLIS
-    start = min(window_end - longest, state.opened_end - shortest)
+    start = min(head.facts.end - longest, head.state.opened_end - shortest)
     return RetrainingRequest(
         type="model.retrain.requested",
-        action_id=identifier,
-        incident_id=state.id,
-        dry_run=dry_run,
-        model=ModelName(namespace=model.namespace, name=model.name, version=state.version),
-        reason=reason,
-        training_window=TimeSpan(start=iso_utc(start), end=iso_utc(window_end)),
+        action_id=head.action_id,
+        incident_id=head.state.id,
+        dry_run=head.dry_run,
+        model=head.model_name,
+        reason=head.reason,
+        training_window=TimeSpan(start=iso_utc(start), end=iso_utc(head.facts.end)),
         evidence_url=None,
-        not_after=iso_utc(not_after),
+        not_after=iso_utc(head.not_after),
     )
 
 
-def rollback_request(
-    *,
-    state: IncidentState,
-    model: ModelKey,
-    identifier: str,
-    reason: RequestReason,
-    to_version: str,
-    not_after: int,
-    dry_run: bool,
-) -> RollbackRequest:
+def rollback_request(head: RequestHead, *, to_version: str) -> RollbackRequest:
     """Return the request."""
     return RollbackRequest(
         type="model.rollback.requested",
-        action_id=identifier,
-        incident_id=state.id,
-        dry_run=dry_run,
-        model=ModelName(namespace=model.namespace, name=model.name, version=state.version),
-        from_version=state.version,
+        action_id=head.action_id,
+        incident_id=head.state.id,
+        dry_run=head.dry_run,
+        model=head.model_name,
+        from_version=head.state.version,
         to_version=to_version,
-        reason=reason,
-        not_after=iso_utc(not_after),
+        reason=head.reason,
+        not_after=iso_utc(head.not_after),
     )
 
 

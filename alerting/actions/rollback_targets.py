@@ -1,4 +1,4 @@
-"""Which version takes traffic, which are gone, and to which one to go back; pure."""
+"""Which version takes traffic, which are retired, and to which one to roll back; pure."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def ever_deployed(history: Sequence[DeploymentEvent], version: str) -> bool:
     return any(event.version == version for event in history)
 
 
-def gone_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[str]:
+def retired_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[str]:
     """Return the versions that were deployed and stand in no stage any more at *at* (ms)."""
     past = [event for event in history if event.event_time <= at]
     standing = {period.version for period in periods(past) if period.end is None}
@@ -29,18 +29,17 @@ def gone_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[s
 def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_healthy: int) -> tuple[str, ...]:
     """Return versions to go back to, best first: in production for *min_healthy* ms before *judged* started.
 
-    For a canary that is the version in production beside it; for a version in production those before it, last first.
-    A version that was retired since exists no more.
+    For a canary that is the version that is still in production; for a version in production those before it, last
+    first. A version that was retired since exists no more.
     """
     newest = {event.version: event.stage for event in history}
-    found: list[str] = []
+    targets: dict[str, None] = {}
     for period in reversed(periods(history)):
         if period.stage is not Stage.PRODUCTION or period.version == judged.version or period.start >= judged.start:
             continue
-        beside = period.end is None
-        if (judged.stage is Stage.CANARY and not beside) or newest[period.version] is Stage.RETIRED:
+        if newest[period.version] is Stage.RETIRED or (judged.stage is Stage.CANARY and period.end is not None):
             continue
         healthy_until = judged.start if period.end is None else min(period.end, judged.start)
-        if healthy_until - period.start >= min_healthy and period.version not in found:
-            found.append(period.version)
-    return tuple(found)
+        if healthy_until - period.start >= min_healthy:
+            targets.setdefault(period.version)
+    return tuple(targets)

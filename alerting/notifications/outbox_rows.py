@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alerting.actions.proposals import Granted
 from alerting.incidents.state import NAMESPACE, Decision, IncidentState
 from alerting.notifications.message import Message, ToldAction, action_outcome, encode_message
-from monitor.spec.actions import ActionSpec, ReceiverSpec, ReceiverType
+from monitor.spec.actions import ReceiverSpec, ReceiverType
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.actions import ActionRow, action_by_id
@@ -47,7 +47,7 @@ def receiver_endpoint(spec: ModelSpec, receiver: ReceiverSpec) -> EndpointSpec:
 
 def action_endpoint(spec: ModelSpec, kind: ActionKind) -> EndpointSpec:
     """Return where an action of this model is asked for."""
-    rules: ActionSpec = spec.actions.retraining if kind is ActionKind.RETRAINING else spec.actions.rollback
+    rules = spec.actions.of(kind)
     return EndpointSpec(
         name=f"{spec.key}/actions/{kind.value}", type=ReceiverType.WEBHOOK, url=rules.url, secret_env=rules.secret_env
     )

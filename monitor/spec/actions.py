@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
+from monitor.types import ActionKind
 from monitor.units import duration_text, parse_duration
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -89,6 +90,10 @@ class ActionsSpec(Strict):
 
     retraining: RetrainingSpec = RetrainingSpec(mode=ActionMode.OFF)
     rollback: RollbackSpec = RollbackSpec(mode=ActionMode.OFF)
+
+    def of(self, kind: ActionKind) -> ActionSpec:
+        """Return the rules of one kind of action."""
+        return self.retraining if kind is ActionKind.RETRAINING else self.rollback
 
 
 class AlertingSpec(Strict):

@@ -6,9 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.actions.guard import Proposal, Refusal, RollbackEvidence, retraining_refusal, rollback_decision
-from monitor.spec.actions import ActionMode, RetrainingSpec, RollbackSpec
-from monitor.types import ActionState, IncidentKind, Stage, Tier
+from alerting.actions.guard import (
+    Answer,
+    Proposal,
+    Refusal,
+    RollbackEvidence,
+    answers,
+    retraining_refusal,
+    rollback_decision,
+)
+from monitor.spec.actions import ActionMode, ActionsSpec, RetrainingSpec, RollbackSpec
+from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
 from monitor.units import MINUTE_MILLIS
 from tests.unit.alerting.timeline import T0, finding
 
@@ -25,10 +33,16 @@ class Event:
 
 @dataclass(frozen=True)
 class Earlier:
+    kind: ActionKind
     state: ActionState = ActionState.ACCEPTED
     from_version: str = "2"
     window_end: int = T0
     decided_at: int = T0
+
+
+def one_of_each(**values: object) -> tuple[Earlier, ...]:
+    """A retraining and a rollback from before; each holds back its own kind only."""
+    return tuple(replace(Earlier(kind=kind), **values) for kind in ActionKind)  # type: ignore[arg-type]
 
 
 # v1 in production for ten days, v2 a canary for two hours:   1 ────────────────────────►
@@ -69,9 +83,9 @@ COMMON: list[tuple[Change, Refusal]] = [
     (changed(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),
     (changed(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
     (changed(fresh=False), Refusal.STALE),
-    (changed(earlier=(Earlier(state=ActionState.DISPATCHING, from_version="0"),)), Refusal.ALREADY_RUNNING),
-    (changed(earlier=(Earlier(from_version="0", decided_at=T0 - DAY + 120_000),)), Refusal.COOLDOWN),
-    (changed(earlier=(Earlier(state=ActionState.FAILED, from_version="0"),)), Refusal.COOLDOWN),
+    (changed(earlier=one_of_each(state=ActionState.DISPATCHING, from_version="0")), Refusal.ALREADY_RUNNING),
+    (changed(earlier=one_of_each(from_version="0", decided_at=T0 - DAY + 120_000)), Refusal.COOLDOWN),
+    (changed(earlier=one_of_each(state=ActionState.FAILED, from_version="0")), Refusal.COOLDOWN),
 ]
 
 
@@ -104,15 +118,36 @@ def test_tiers_block() -> None:
     assert rollback_decision(alert, EVIDENCE, CANARY, rules=ROLLBACK) is Refusal.TIER_BELOW_CRITICAL
 
 
+def test_the_guard_answers_for_what_the_tier_asks() -> None:
+    """Nothing below alert; a retraining from alert on; when critical the rollback too, and first."""
+    actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
+    retraining, rollback = Answer(kind=ActionKind.RETRAINING), Answer(kind=ActionKind.ROLLBACK, to_version="1")
+    given = [
+        answers(replace(PROPOSAL, tier=tier), EVIDENCE, CANARY, actions=actions)
+        for tier in (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
+    ]
+    assert given == [(), (retraining,), (rollback, retraining)]
+
+
+def test_one_action_does_not_hold_back_the_other() -> None:
+    """A rollback that is under way, and its cooldown, say nothing against a retraining; nor the other way round."""
+    actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
+    for running in ActionKind:
+        earlier = (Earlier(kind=running, state=ActionState.DISPATCHING, from_version="0"),)
+        given = answers(replace(PROPOSAL, earlier=earlier), EVIDENCE, CANARY, actions=actions)
+        assert {answer.kind for answer in given if answer.refusal is None} == set(ActionKind) - {running}
+        assert {answer.refusal for answer in given if answer.kind is running} == {Refusal.ALREADY_RUNNING}
+
+
 def test_the_cooldown_ends() -> None:
     """Exactly after the cooldown the next one may run."""
-    earlier = (Earlier(from_version="0", decided_at=PROPOSAL.now_millis - DAY),)
+    earlier = one_of_each(from_version="0", decided_at=PROPOSAL.now_millis - DAY)
     assert retraining_refusal(replace(PROPOSAL, earlier=earlier), rules=RETRAINING) is None
 
 
 def test_a_dry_run_holds_back_dry_runs_only() -> None:
     """The first real action does not wait for the cooldown of a rehearsal."""
-    asked = replace(PROPOSAL, earlier=(Earlier(state=ActionState.DRY_RUN, from_version="0"),))
+    asked = replace(PROPOSAL, earlier=one_of_each(state=ActionState.DRY_RUN, from_version="0"))
     assert retraining_refusal(asked, rules=RETRAINING) is None
     assert retraining_refusal(asked, rules=RetrainingSpec(mode=ActionMode.DRY_RUN)) is Refusal.COOLDOWN
 
@@ -224,7 +259,7 @@ def test_rollback_needs_its_evidence(
 
 def test_one_rollback_per_promotion() -> None:
     """A second one is refused even past the cooldown; a later promotion of the same version is judged anew."""
-    past = Earlier(window_end=T0 - HOUR, decided_at=T0 - 3 * DAY)
+    past = Earlier(kind=ActionKind.ROLLBACK, window_end=T0 - HOUR, decided_at=T0 - 3 * DAY)
     asked = replace(PROPOSAL, earlier=(past,))
     refused = rollback_decision(asked, EVIDENCE, CANARY, rules=ROLLBACK)
     assert refused is Refusal.PROMOTION_ALREADY_ROLLED_BACK

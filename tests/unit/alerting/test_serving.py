@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alerting.actions.rollback_targets import gone_versions, rollback_targets, serving_period
+from alerting.actions.rollback_targets import retired_versions, rollback_targets, serving_period
 from monitor.deployments import Period, periods
 from monitor.types import Stage
 
@@ -67,5 +67,5 @@ def test_a_version_is_gone_once_it_stands_nowhere() -> None:
         Event("2", 20, Stage.PRODUCTION),
         Event("3", 30, Stage.RETIRED),
     )
-    gone = {at: gone_versions(history, at=at) for at in (0, 19, 20, 30)}
+    gone = {at: retired_versions(history, at=at) for at in (0, 19, 20, 30)}
     assert gone == {0: frozenset(), 19: frozenset(), 20: {"1"}, 30: {"1", "3"}}
