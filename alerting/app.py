@@ -1,4 +1,4 @@
-"""The alerter as a process: wake-ups through Faust, a sweep for what no wake-up announced, deliveries."""
+"""The alerter as a process: advances models on wake-ups and at every sweep, delivers in a thread of its own."""
 
 import os
 import random
@@ -57,11 +57,11 @@ class DueModels:
 
 
 class AlerterFailed(DriftlineError):
-    """A part of the alerter ended by itself; the process ends so that its supervisor starts it anew."""
+    """A part of the alerter ended by itself; the process ends so that its supervisor restarts it."""
 
 
 def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) -> None:
-    """Work until *stop* is set; *health* hears what it cannot do, and that it gets on.
+    """Work until *stop* is set; *health* shows what it cannot do, and that it makes progress.
 
     Survives a broker or a database that is away, at the start or later.
 

@@ -30,9 +30,9 @@ STOP_SECONDS = 3.0
 JOIN_SECONDS = 5.0
 
 
-# A broker that is away gives hundreds of its lines a second; `listen` says it once.
+# A broker that is away makes it log hundreds of lines a second; `listen` logs it once.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-# Its timers tell of each time they are late, as they are while a broker is away; an error still gets its line.
+# Its timers log each time they are late, as they are while a broker is away; an error still gets its line.
 logging.getLogger("mode").setLevel(logging.ERROR)
 
 
@@ -44,13 +44,13 @@ class AbandonableThread(WorkerThread):
         self.daemon = True
 
 
-def _say_crash(thread: ServiceThread, message: str, *of_message: Any, **_: Any) -> None:
+def _log_crash(thread: ServiceThread, message: str, *of_message: Any, **_: Any) -> None:
     log.error("wakeups.thread_crashed", thread=message.format(*of_message), exc_info=True)
 
 
 AIOKafkaConsumerThread.Worker = AbandonableThread
 # Its own prints to stderr, over many lines.
-AIOKafkaConsumerThread.on_crash = _say_crash  # type: ignore[method-assign, assignment]
+AIOKafkaConsumerThread.on_crash = _log_crash  # type: ignore[method-assign, assignment]
 
 
 def consumer_group(settings: Settings) -> str:
@@ -80,7 +80,7 @@ def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
         consumer_group(settings),
         broker=[f"kafka://{part.strip()}" for part in settings.kafka_bootstrap.split(",")],
         broker_credentials=_credentials(settings),
-        consumer_auto_offset_reset="latest",  # what lies further back is found by the sweep
+        consumer_auto_offset_reset="latest",  # what lies further back is up to the sweep
         store="memory://",
         autodiscover=False,
         web_enabled=False,
@@ -99,7 +99,7 @@ def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
     return app
 
 
-async def topic_is_there(settings: Settings) -> bool:
+async def topic_exists(settings: Settings) -> bool:
     """Return whether the broker answers and has the wake-ups' topic."""
     sasl: dict[str, Any] = {}
     if settings.kafka_security_protocol.startswith("SASL"):
@@ -136,7 +136,7 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
         app = wakeup_app(settings, wake=wake, directory=directory)
         try:
             await app.start()
-            log.info("wakeups.listening", topic=settings.wakeups_topic, group=consumer_group(settings))
+            log.info("wakeups.started", topic=settings.wakeups_topic, group=consumer_group(settings))
             tries = 0
             while not await _ended(app):
                 await _available(settings, health)
@@ -149,7 +149,7 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
 
 
 async def _available(settings: Settings, health: Health) -> bool:
-    if await topic_is_there(settings):
+    if await topic_exists(settings):
         health.back(Service.KAFKA)
         return True
     _away(settings, health, "no answer, or no such topic")
@@ -182,7 +182,7 @@ class Listener:
 
     Args:
         on_failure: Called when listening ended by an error nobody foresaw.
-        health: Told when wake-ups do not come and when they do; sweeps find the same, later.
+        health: Shows whether wake-ups come; sweeps do the same work, later.
     """
 
     def __init__(self, settings: Settings, *, wake: Wake, on_failure: Wake, health: Health) -> None:
@@ -217,11 +217,11 @@ class Listener:
         except asyncio.CancelledError:
             return
         except Exception as error:
-            # The top of this thread: what ends it must end the process, or the alerter would go deaf in silence.
+            # The top of this thread: what ends it must end the process, or the alerter would silently stop listening.
             log.exception("wakeups.failed")
             self._on_failure(repr(error))
         finally:
-            self._started.set()  # it may have failed before it began, and whoever waits for it must see that
+            self._started.set()  # it may have failed before it began: nobody waits for it any more
 
     async def _listen(self, directory: str) -> None:
         self._loop = asyncio.get_running_loop()

@@ -11,15 +11,15 @@ from alerting.actions.proposals import Granted, Proposals
 from alerting.actions.rollback_targets import retired_versions, serving_period
 from alerting.incidents.observation import DECIDED_KINDS
 from alerting.incidents.state import Decision, IncidentState, Step, decode_state, encode_state
-from alerting.incidents.tracker import Casework, EndEvaluations, EndOutcome, rules_of, states_by_case
-from alerting.notifications.message import Told, message, sentence_of
+from alerting.incidents.tracker import EndEvaluations, EndOutcome, IncidentTracker, rules_of, states_by_key
+from alerting.notifications.message import Notice, message, sentence_of
 from alerting.notifications.outbox_rows import (
     action_effect,
     action_endpoint,
-    action_told,
     endpoints_of,
+    message_action,
     notifications,
-    unseen_to_tell,
+    unseen_to_name,
 )
 from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
@@ -54,7 +54,7 @@ class Batch(Protocol):
     """What one turn judged, in order of window end; *more*: call again."""
 
     @property
-    def ends(self) -> Sequence[EndEvaluations]: ...
+    def window_ends(self) -> Sequence[EndEvaluations]: ...
     @property
     def more(self) -> bool: ...
 
@@ -67,12 +67,11 @@ class ModelEvaluator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceReport:
-    """What was done; *busy*: another alerter has the model; *taken*: each step with the incident as it is after it."""
+    """What was done; *busy*: another alerter has the model; *decided*: each step, and its incident after it."""
 
-    ends: int = 0
+    window_ends: int = 0
     evaluations: int = 0
-    steps: int = 0
-    taken: tuple[tuple[Decision, IncidentState], ...] = ()
+    decided: tuple[tuple[Decision, IncidentState], ...] = ()
     granted: int = 0
     effects: int = 0
     busy: bool = False
@@ -102,28 +101,27 @@ def advance_model(
                 return _plus(total, AdvanceReport(busy=True))
             now = database_now_millis(connection) if now_millis is None else now_millis
             judged = evaluator.evaluate_model(connection, applied, now_millis=now)
-            if judged.ends:
-                now = judged.ends[-1].window_end if event_clock else now
-                total = _plus(total, _Turn(connection, applied, locked, settings, now).work(judged.ends))
+            if judged.window_ends:
+                now = judged.window_ends[-1].window_end if event_clock else now
+                total = _plus(total, _ModelTurn(connection, applied, locked, settings, now).work(judged.window_ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
         if not judged.more:
             return total
     return total
 
 
-def _plus(one: AdvanceReport, other: AdvanceReport) -> AdvanceReport:
+def _plus(first: AdvanceReport, second: AdvanceReport) -> AdvanceReport:
     return AdvanceReport(
-        ends=one.ends + other.ends,
-        evaluations=one.evaluations + other.evaluations,
-        steps=one.steps + other.steps,
-        taken=one.taken + other.taken,
-        granted=one.granted + other.granted,
-        effects=one.effects + other.effects,
-        busy=one.busy or other.busy,
+        window_ends=first.window_ends + second.window_ends,
+        evaluations=first.evaluations + second.evaluations,
+        decided=first.decided + second.decided,
+        granted=first.granted + second.granted,
+        effects=first.effects + second.effects,
+        busy=first.busy or second.busy,
     )
 
 
-class _Turn:
+class _ModelTurn:
     """One transaction's work on one locked model."""
 
     def __init__(
@@ -134,36 +132,37 @@ class _Turn:
         self._spec = applied.spec
         self._now = now
         self._history: tuple[Deployment, ...] = deployments_history(connection, applied.model_id)
-        states = states_by_case([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
-        self._casework = Casework(model=applied.key, rules=rules_of(applied.spec), now_millis=now, states=dict(states))
+        states = states_by_key([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
+        self._tracker = IncidentTracker(
+            model=applied.key, rules=rules_of(applied.spec), now_millis=now, states=dict(states)
+        )
         self._proposals = Proposals(
             spec=applied.spec,
             model_id=applied.model_id,
             held=locked.held,
             actions_enabled=settings.actions_enabled,
             now_millis=now,
-            casework=self._casework,
+            tracker=self._tracker,
             history=self._history,
             newest_result=self._newest_result,
             earlier=list(granted_actions(connection, applied.model_id)),
         )
         self._transitions: list[TransitionRow] = []
-        self._taken: list[tuple[Decision, IncidentState]] = []
+        self._decided: list[tuple[Decision, IncidentState]] = []
         self._granted: list[Granted] = []
-        self._told: list[tuple[int, list[Told], list[Granted]]] = []
+        self._messages: list[tuple[int, list[Notice], list[Granted]]] = []
 
     def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
         for end in ends:
-            gone = retired_versions(self._history, at=end.window_end) | self._casework.others_silent(at=end.window_end)
-            self._gather(self._casework.feed(end, gone=gone))
+            retired = retired_versions(self._history, at=end.window_end)
+            self._gather(self._tracker.feed(end, retired=retired | self._tracker.others_silent(at=end.window_end)))
         effects = self._write()
         self._count(ends)
         return AdvanceReport(
-            ends=len(ends),
+            window_ends=len(ends),
             evaluations=sum(len(end.evaluations) for end in ends),
-            steps=len(self._transitions),
-            taken=tuple(self._taken),
+            decided=tuple(self._decided),
             granted=len(self._granted),
             effects=effects,
         )
@@ -171,16 +170,16 @@ class _Turn:
     def _count(self, ends: Sequence[EndEvaluations]) -> None:
         """Move the metrics; a batch that is rolled back afterwards counts again, which a counter of work may."""
         model = str(self._applied.key)
-        for evaluation in (one for end in ends for one in end.evaluations):
+        for evaluation in (evaluation for end in ends for evaluation in end.evaluations):
             WINDOWS_EVALUATED.labels(model, evaluation.result.verdict.value).inc()
         for kind in DECIDED_KINDS:
-            INCIDENTS_OPEN.labels(model, kind.value).set(self._casework.open_count(kind))
+            INCIDENTS_OPEN.labels(model, kind.value).set(self._tracker.open_count(kind))
 
     def _gather(self, outcome: EndOutcome) -> None:
         for decision, state in outcome.steps:
             sentence = sentence_of(self._applied.key, decision, state.findings)
             self._transitions.append(_transition_row(decision, sentence))
-            self._taken.append((decision, state))
+            self._decided.append((decision, state))
             log.info(
                 "incident.stepped",
                 model=str(self._applied.key),
@@ -192,20 +191,20 @@ class _Turn:
                 window_end=decision.window_end,
                 incident=decision.incident_id,
             )
-        granted = [action for asking in outcome.asking for action in self._proposals.ask(asking)]
-        told = [
-            Told(
+        granted = [action for candidate in outcome.candidates for action in self._proposals.ask(candidate)]
+        notices = [
+            Notice(
                 decision=decision,
                 state=state,
                 changed=self._recent_change(decision),
-                unseen=unseen_to_tell(self._connection, self._applied, decision, state),
+                unseen=unseen_to_name(self._connection, self._applied, decision, state),
             )
             for decision, state in outcome.steps
-            if decision.tells
+            if decision.notifies
         ]
         self._granted.extend(granted)
-        if told or granted:
-            self._told.append((outcome.window_end, told, granted))
+        if notices or granted:
+            self._messages.append((outcome.window_end, notices, granted))
 
     def _recent_change(self, decision: Decision) -> Period | None:
         period = serving_period(self._history, decision.version)
@@ -213,7 +212,7 @@ class _Turn:
         return period if period is not None and decision.window_end - period.start <= look_back else None
 
     def _write(self) -> int:
-        rows = [self._incident_row(state) for state in self._casework.changed.values()]
+        rows = [self._incident_row(state) for state in self._tracker.changed.values()]
         save_incidents(self._connection, rows, now_millis=self._now)
         append_transitions(self._connection, self._transitions)
         for refused in self._proposals.refused.values():
@@ -221,10 +220,10 @@ class _Turn:
                 ACTIONS.labels(refused.kind.value, refused.state.value).inc()
                 log.info("action.refused", model=str(self._applied.key), kind=refused.kind.value, reason=refused.reason)
         fresh = [action for action in self._granted if insert_action(self._connection, action.row)]
-        if not self._told:
+        if not self._messages:
             return 0
         endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec))
-        effects = [*self._requests(fresh, endpoints), *self._messages(endpoints)]
+        effects = [*self._requests(fresh, endpoints), *self._notifications(endpoints)]
         append_effects(self._connection, effects, now_millis=self._now)
         return len(effects)
 
@@ -241,20 +240,20 @@ class _Turn:
                 effects.append(action_effect(action, endpoint_id=endpoint_id, event_type=EVENT_TYPES[row.kind]))
         return effects
 
-    def _messages(self, endpoints: dict[str, int]) -> list[Effect]:
+    def _notifications(self, endpoints: dict[str, int]) -> list[Effect]:
         effects = []
-        for window_end, told, granted in self._told:
+        for window_end, notices, granted in self._messages:
             body = message(
                 model=self._applied.key,
                 alerting=self._spec.alerting,
                 window_end=window_end,
                 now_millis=self._now,
-                told=told,
-                actions=[action_told(action.row) for action in granted],
+                notices=notices,
+                actions=[message_action(action.row) for action in granted],
             )
             subject = [
                 str(window_end),
-                *sorted(f"{notice.decision.incident_id} {notice.decision.step.value}" for notice in told),
+                *sorted(f"{notice.decision.incident_id} {notice.decision.step.value}" for notice in notices),
                 *sorted(action.row.id for action in granted),
             ]
             effects += notifications(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)

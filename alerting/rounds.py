@@ -1,4 +1,4 @@
-"""What the alerter does again and again, synchronously: advance models, expire and send; survives a lost database."""
+"""What the alerter does in a loop, synchronously: advance models, expire and send; survives a lost database."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Rounds:
 
     Args:
         stopping: Asked between transactions and attempts.
-        health: Told what is away, what is back, and when models were advanced and deliveries looked for.
+        health: Shows what is away, and when models were advanced and deliveries looked for.
         notices: What else the operator should know, for example of the evaluator's.
     """
 
@@ -70,7 +70,7 @@ class Rounds:
             self._health.away(Service.POSTGRES, str(error), seen_by="turns")
         else:
             self._health.back(Service.POSTGRES, seen_by="turns")
-        self._got_on()
+        self._note_progress()
 
     def deliver(self) -> None:
         """Expire what is overdue and have every endpoint with work served, each in a thread of its own."""
@@ -118,7 +118,9 @@ class Rounds:
         turn, name = f"{_TURN}{applied.key}", str(applied.key)
         try:
             with named_outage(self._engine, f"advancing {name}"):
-                report = advance_model(self._engine, applied, self._evaluator, self._settings, stopping=self._got_on)
+                report = advance_model(
+                    self._engine, applied, self._evaluator, self._settings, stopping=self._note_progress
+                )
         except UnavailableError as error:
             if not error.contended:
                 raise
@@ -132,18 +134,18 @@ class Rounds:
             self._health.away(turn, f"model {name} is not advanced: {error!r}")
         else:
             self._health.back(turn)
-            if report.ends:
+            if report.window_ends:
                 log.info(
                     "model.advanced",
                     model=name,
-                    ends=report.ends,
+                    window_ends=report.window_ends,
                     evaluations=report.evaluations,
-                    steps=report.steps,
+                    steps=len(report.decided),
                     effects=report.effects,
                 )
 
-    def _got_on(self) -> bool:
-        """Note that the turns go on, between any two of their transactions; return whether they are to stop."""
+    def _note_progress(self) -> bool:
+        """Note progress, between any two transactions of a model's turn; return whether to stop."""
         self._health.progress("turn", within_seconds=self._settings.sweep_seconds + TURN_SECONDS)
         return self._stopping()
 

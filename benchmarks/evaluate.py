@@ -51,7 +51,7 @@ def _measure(directory: Path, server: PostgresServer, *, per_minute: int) -> dic
     while more:
         with engine.begin() as connection:
             batch = evaluator.evaluate_model(connection, applied, now_millis=now_millis())
-        windows += sum(len(end.evaluations) for end in batch.ends)
+        windows += sum(len(end.evaluations) for end in batch.window_ends)
         more = batch.more
     cpu, wall = cpu_seconds() - cpu, monotonic_seconds() - wall
     engine.dispose()

@@ -224,7 +224,7 @@ def _evaluate(url: str, engine: sa.Engine) -> int:
         with engine.begin() as connection:
             now = int(START + 30 * WEEK_MILLIS)
             batch = evaluator.evaluate_model(connection, applied, now_millis=now)
-        windows += sum(len(end.evaluations) for end in batch.ends)
+        windows += sum(len(end.evaluations) for end in batch.window_ends)
         more = batch.more
     return windows
 

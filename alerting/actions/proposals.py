@@ -14,7 +14,7 @@ from alerting.actions.requests import (
 )
 from alerting.actions.rollback_targets import rollback_targets, serving_period
 from alerting.incidents.state import IncidentState
-from alerting.incidents.tracker import Asking, Casework
+from alerting.incidents.tracker import Candidate, IncidentTracker
 from monitor.deployments import DeploymentEvent
 from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode
@@ -50,54 +50,54 @@ class Proposals:
     held: bool
     actions_enabled: bool
     now_millis: int
-    casework: Casework
+    tracker: IncidentTracker
     history: Sequence[DeploymentEvent]
     newest_result: NewestResult
     earlier: list[ActionRow]
     refused: dict[str, ActionRow] = field(default_factory=dict)
 
-    def ask(self, asking: Asking) -> list[Granted]:
+    def ask(self, candidate: Candidate) -> list[Granted]:
         """Ask for what the incident's tier allows; return what was granted, keep what was refused."""
-        if asking.state.tier < Tier.ALERT:
+        if candidate.state.tier < Tier.ALERT:
             return []
-        proposal, evidence = self._proposal(asking), self._evidence(asking)
+        proposal, evidence = self._proposal(candidate), self._evidence(candidate)
         granted = []
         for answer in answers(proposal, evidence, self.history, actions=self.spec.actions):
             if answer.refusal is None:
-                granted.append(self._grant(asking, answer))
+                granted.append(self._grant(candidate, answer))
             else:
-                self._refuse(asking, answer.kind, answer.refusal)
+                self._refuse(candidate, answer.kind, answer.refusal)
         self.earlier += [action.row for action in granted]
         return granted
 
-    def _proposal(self, asking: Asking) -> Proposal:
+    def _proposal(self, candidate: Candidate) -> Proposal:
         return Proposal(
-            kind=asking.state.kind,
-            tier=asking.state.tier,
-            version=asking.state.version,
-            window_end=asking.facts.end,
-            fresh=asking.fresh,
+            kind=candidate.state.kind,
+            tier=candidate.state.tier,
+            version=candidate.state.version,
+            window_end=candidate.facts.end,
+            fresh=candidate.fresh,
             now_millis=self.now_millis,
             actions_enabled=self.actions_enabled,
             held=self.held,
-            data_quality_open=self.casework.quality_open(at=asking.facts.end),
+            data_quality_open=self.tracker.quality_open(at=candidate.facts.end),
             earlier=self.earlier,
         )
 
-    def _evidence(self, asking: Asking) -> RollbackEvidence:
-        version = asking.state.version
-        drift = self.casework.open_of(version, IncidentKind.DRIFT)
-        performance = self.casework.open_of(version, IncidentKind.PERFORMANCE)
+    def _evidence(self, candidate: Candidate) -> RollbackEvidence:
+        version = candidate.state.version
+        drift = self.tracker.open_of(version, IncidentKind.DRIFT)
+        performance = self.tracker.open_of(version, IncidentKind.PERFORMANCE)
         return RollbackEvidence(
             drift=() if drift is None else drift.findings,
             performance_tier=Tier.NONE if performance is None else performance.tier,
             flagged=self._flagged(),
-            clear=frozenset() if drift is None else self._clear(drift, window_end=asking.facts.end),
+            clear=frozenset() if drift is None else self._clear(drift, window_end=candidate.facts.end),
         )
 
     def _flagged(self) -> frozenset[str]:
         # A version that was retired while it was bad is still bad.
-        suspects = [state for state in self.casework.states.values() if state.is_open or state.retired]
+        suspects = [state for state in self.tracker.states.values() if state.is_open or state.retired]
         bad = {
             suspect.version
             for suspect in suspects
@@ -129,15 +129,15 @@ class Proposals:
                 clear.add(target)
         return frozenset(clear)
 
-    def _grant(self, asking: Asking, answer: Answer) -> Granted:
-        state, kind = asking.state, answer.kind
+    def _grant(self, candidate: Candidate, answer: Answer) -> Granted:
+        state, kind = candidate.state, answer.kind
         rules = self.spec.actions.of(kind)
         attempt = 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
         head = RequestHead(
             action_id=action_id(state.id, kind, attempt),
             model=self.spec.key,
             state=state,
-            facts=asking.facts,
+            facts=candidate.facts,
             not_after=self.now_millis + millis(rules.deadline),
             dry_run=rules.mode is ActionMode.DRY_RUN,
         )
@@ -154,25 +154,25 @@ class Proposals:
             reason=f"{state.kind.value}_{state.tier.word}",
             from_version=state.version,
             to_version=answer.to_version,
-            window_end=asking.facts.end,
+            window_end=candidate.facts.end,
             attempt=attempt,
             request=body.decode(),
             decided_at=self.now_millis,
         )
         return Granted(row=row, body=body, not_after=head.not_after)
 
-    def _refuse(self, asking: Asking, kind: ActionKind, refusal: Refusal) -> None:
-        identifier = refused_id(asking.state.id, kind, refusal)
+    def _refuse(self, candidate: Candidate, kind: ActionKind, refusal: Refusal) -> None:
+        identifier = refused_id(candidate.state.id, kind, refusal)
         row = ActionRow(
             id=identifier,
             model_id=self.model_id,
-            incident_id=asking.state.id,
+            incident_id=candidate.state.id,
             kind=kind,
             state=ActionState.REFUSED,
             reason=refusal.value,
-            from_version=asking.state.version,
+            from_version=candidate.state.version,
             to_version=None,
-            window_end=asking.facts.end,
+            window_end=candidate.facts.end,
             attempt=0,
             request="{}",
             decided_at=self.now_millis,

@@ -41,7 +41,7 @@ def address_refusal(address: IpAddress, *, allow_private: bool) -> str | None:
 
 
 def checked_address(url: str, *, allow_private: bool) -> str:
-    """Return one address of *url*'s host, all of which were found permitted.
+    """Return one address of *url*'s host, all of which are permitted.
 
     Raises:
         TargetRefused: Not http or https, no host, or any of its addresses is refused.
@@ -51,10 +51,10 @@ def checked_address(url: str, *, allow_private: bool) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise TargetRefused(f"expected an http or https URL with a host, found {parts.scheme}://{parts.hostname}")
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 0, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(parts.hostname, parts.port or 0, type=socket.SOCK_STREAM)
     except OSError as error:
         raise TargetUnresolved(f"{parts.hostname}: no address: {error.strerror}") from error
-    addresses = [str(address[4][0]).partition("%")[0] for address in found]
+    addresses = [str(address[4][0]).partition("%")[0] for address in resolved]
     for address in addresses:
         # 0177.0.0.1, 2130706433 and the like were spelled out by the resolver before this check
         if refusal := address_refusal(ipaddress.ip_address(address), allow_private=allow_private):

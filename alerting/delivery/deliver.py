@@ -1,4 +1,4 @@
-"""Sends what the outbox holds: claim with a lease, commit, send, close with the lease's epoch."""
+"""Sends what the outbox holds: take a lease on a row, commit, send, close with the lease's epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 import structlog
 
 from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, Outcome, retry_delay_seconds
-from alerting.notifications.outbox_rows import tell_of_failed_action
+from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
 from alerting.receivers.webhook import WebhookSettings, post_webhook
 from monitor.clock import monotonic_seconds
@@ -17,7 +17,7 @@ from monitor.spec.actions import ReceiverType
 from monitor.store.actions import set_action_state
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import note_failure, note_success
-from monitor.store.outbox import Lease, claim, close, due_endpoints, expire_overdue
+from monitor.store.outbox import Lease, close_lease, due_endpoints, expire_overdue, take_lease
 from monitor.types import ActionState, DeliveryState, EffectKind
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Delivery:
     Attributes:
         owner: Name of this process in leases.
         jitter: Uniform random share in ``[0, 1)``.
-        actions_enabled: The global kill switch; a model's own is read at each claim.
+        actions_enabled: The global kill switch; a model's own is read with each lease.
         now: The clock; the database's, unless a test brings its own.
     """
 
@@ -56,7 +56,7 @@ class Delivery:
 
 
 def expire(delivery: Delivery) -> int:
-    """Close what is past its deadline and tell people of each action that was not sent; return how many."""
+    """Close what is past its deadline, notify people of each action that was not sent; return how many."""
     with delivery.engine.begin() as connection:
         now = delivery.now(connection)
         expired = expire_overdue(connection, now_millis=now)
@@ -65,7 +65,7 @@ def expire(delivery: Delivery) -> int:
             DELIVERIES.labels(effect.kind.value, "expired").inc()
             if effect.action_id is not None:
                 set_action_state(connection, effect.action_id, ActionState.EXPIRED)
-                tell_of_failed_action(connection, effect.action_id, event_type="model.action.expired", now_millis=now)
+                notify_of_failed_action(connection, effect.action_id, event_type="model.action.expired", now_millis=now)
     return len(expired)
 
 
@@ -80,7 +80,7 @@ def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Calla
     attempts = 0
     while not stopping():
         with delivery.engine.begin() as connection:
-            lease = claim(
+            lease = take_lease(
                 connection,
                 endpoint_id,
                 owner=delivery.owner,
@@ -108,7 +108,7 @@ def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
         with delivery.engine.connect() as connection:
             now = delivery.now(connection)
         if now > lease.effect.not_after:
-            # Suspended since the claim: the deadline is kept, and the next round closes the row as expired.
+            # Suspended since the lease was taken: the deadline is kept, and the next round closes the row as expired.
             return Attempt(outcome=Outcome.RETRY, error="past its deadline before it could be sent")
         return post_webhook(lease, delivery.webhook, now_millis=now)
     return Attempt(outcome=Outcome.DEAD, error=f"no receiver of type {lease.endpoint_type}")
@@ -128,7 +128,7 @@ def _close(connection: sa.Connection, delivery: Delivery, lease: Lease, attempt:
         error=attempt.error,
     )
     state, next_attempt_at = _next(delivery, lease, attempt, now)
-    ours = close(
+    ours = close_lease(
         connection,
         lease,
         state=state,
@@ -168,4 +168,4 @@ def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, no
     if moved := _ACTION_STATES.get(attempt.outcome):
         set_action_state(connection, action_id, moved)
     if attempt.outcome is Outcome.DEAD:
-        tell_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)
+        notify_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)

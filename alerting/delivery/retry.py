@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     """What became of one attempt."""
 
     DONE = "done"
-    DEAD = "dead"  # trying again cannot help; a human is told
+    DEAD = "dead"  # trying again cannot help; a human is notified
     RETRY = "retry"  # certainly not accepted
     UNKNOWN = "unknown"  # sent, no answer: it may have been accepted; tried again under the same id
 

@@ -62,16 +62,16 @@ class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
         return self.calm is not None or self.tier > Tier.NONE
 
     def leaves_open(self, findings: Sequence[Finding]) -> bool:
-        """Return whether the window cannot say if one of *findings*, of an earlier window, has gone."""
+        """Return whether the window cannot say if one of *findings*, of an earlier window, is over."""
         return any(finding.statistic in OF_VALUES and finding.column in self.unjudged for finding in findings)
 
 
 def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Return *findings* by tier, then by how far the bound lies above what it passed; ties by name."""
 
-    def order(each: Finding) -> tuple[int, float, str, str]:
-        excess = each.bound / each.threshold if each.threshold else each.bound
-        return (-each.tier, -excess, each.column, each.statistic)
+    def order(finding: Finding) -> tuple[int, float, str, str]:
+        excess = finding.bound / finding.threshold if finding.threshold else finding.bound
+        return (-finding.tier, -excess, finding.column, finding.statistic)
 
     return tuple(sorted(findings, key=order))
 

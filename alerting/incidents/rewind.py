@@ -6,14 +6,14 @@ from alerting.incidents.state import Hold, IncidentState
 
 
 def rewound(state: IncidentState, *, to: int) -> IncidentState:
-    """Return *state* as if its windows beyond *to* (ms) had ended then; what was found and told of it stays."""
+    """Return *state* as if its windows beyond *to* (ms) had ended then; its findings and notifications stay."""
     return msgspec.structs.replace(
         state,
         first_end=min(state.first_end, to),
         opened_end=min(state.opened_end, to),
         last_end=min(state.last_end, to),
         resolved_end=None if state.resolved_end is None else min(state.resolved_end, to),
-        ends={length: min(end, to) for length, end in state.ends.items()},
+        window_ends={length: min(end, to) for length, end in state.window_ends.items()},
         holds={length: _rewound_hold(hold, to) for length, hold in state.holds.items()},
     )
 

@@ -22,11 +22,11 @@ class Step(StrEnum):
     ESCALATED = "escalated"
     CALMED = "calmed"
     RESOLVED = "resolved"
-    ANNOUNCED = "announced"  # nothing moved, but what was held back may be told now
+    ANNOUNCED = "announced"  # nothing moved, but what was held back may be notified now
 
 
 class Reason(StrEnum):
-    """Why a step was taken and, when it is told to nobody, why not."""
+    """Why a step was taken and, when nobody is notified of it, why not."""
 
     UNCHANGED = "unchanged"
     INCONCLUSIVE = "inconclusive"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
     SCALE_REMOVED = "scale_removed"  # the spec no longer has the scales that held it
     VERSION_RETIRED = "version_retired"
     NO_LONGER_HELD_BACK = "no_longer_held_back"
-    NO_NEWS = "no_news"  # whoever was told of the last step knows this already, or nobody was told of any
+    NO_NEWS = "no_news"  # everyone who was notified of the last step knows this already, or nobody was of any
     STALE = "stale"
     INHIBITED_BY_DATA_QUALITY = "inhibited_by_data_quality"
 
@@ -68,9 +68,9 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         first_end: End of the first window that opened it; part of the id.
-        ends: Last seen conclusive window end per scale length in minutes.
+        window_ends: Last seen conclusive window end per scale length in minutes.
         holds: Per scale length in minutes.
-        told: Highest tier that people were told of since it last opened.
+        notified: Highest tier that people were notified of since it last opened.
         retired: Closed because its version served no more, not because anything got better.
     """
 
@@ -84,9 +84,9 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     last_end: int
     resolved_end: int | None = None
     worst: Tier = Tier.NONE
-    told: Tier = Tier.NONE
+    notified: Tier = msgspec.field(default=Tier.NONE, name="told")
     retired: bool = False
-    ends: dict[int, int] = msgspec.field(default_factory=dict)
+    window_ends: dict[int, int] = msgspec.field(default_factory=dict, name="ends")
     holds: dict[int, Hold] = msgspec.field(default_factory=dict)
 
     @property
@@ -101,10 +101,9 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Findings of every scale that still holds it, worst first, one per column and statistic."""
-        found = worst_first([finding for hold in self.holds.values() if hold.tier for finding in hold.findings])
         unique: dict[tuple[str, str], Finding] = {}
-        for value in found:
-            unique.setdefault((value.column, value.statistic), value)
+        for finding in worst_first([finding for hold in self.holds.values() if hold.tier for finding in hold.findings]):
+            unique.setdefault((finding.column, finding.statistic), finding)
         return tuple(unique.values())
 
 
@@ -119,7 +118,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one window did, and whether people hear of it."""
+    """What one window did, and whether people are notified of it."""
 
     step: Step
     reason: Reason
@@ -130,7 +129,7 @@ class Decision:
     length: int
     tier_before: Tier
     tier: Tier
-    tells: bool
+    notifies: bool
     fresh: bool
 
 

@@ -1,6 +1,6 @@
-"""One batch of window ends of one model: feeds transitions in order of end and gathers what is to be written."""
+"""One model's incidents while a batch of windows is worked: moves them in order of window end, gathers what changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class EndEvaluations(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CaseKey:
+class IncidentKey:
     """Whose incident it is, inside one model."""
 
     version: str
@@ -30,7 +30,7 @@ class CaseKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Candidate:
     """An open incident whose newest window shows the finding: actions may follow."""
 
     state: IncidentState
@@ -44,11 +44,11 @@ class EndOutcome:
 
     window_end: int
     steps: tuple[tuple[Decision, IncidentState], ...]
-    asking: tuple[Asking, ...]
+    candidates: tuple[Candidate, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class Casework:
+class IncidentTracker:
     """The model's incidents while a batch is worked: the newest of each (version, kind).
 
     Attributes:
@@ -58,23 +58,23 @@ class Casework:
     model: ModelKey
     rules: Rules
     now_millis: int
-    states: dict[CaseKey, IncidentState]
+    states: dict[IncidentKey, IncidentState]
     changed: dict[str, IncidentState] = field(default_factory=dict)
 
-    def feed(self, end: EndEvaluations, *, gone: frozenset[str] = frozenset()) -> EndOutcome:
+    def feed(self, end: EndEvaluations, *, retired: frozenset[str] = frozenset()) -> EndOutcome:
         """Work one window end: data quality first, so that a broken field holds drift back at once.
 
-        Versions in *gone* serve no more: their incidents are closed, what late windows say of them moves nothing.
+        Versions in *retired* serve no more: their incidents are closed, what late windows say of them moves nothing.
         """
-        steps = self._retire(gone, end.window_end)
-        asking: dict[CaseKey, Asking] = {}
+        steps = self._retire(retired, end.window_end)
+        candidates: dict[IncidentKey, Candidate] = {}
         judged = sorted(
-            (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in gone),
+            (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in retired),
             key=lambda evaluation: (evaluation.series.version, evaluation.scale.length),
         )
         for kind in DECIDED_KINDS:
             for evaluation in judged:
-                key = CaseKey(evaluation.series.version, kind)
+                key = IncidentKey(evaluation.series.version, kind)
                 facts = facts_of(kind, evaluation)
                 decision = self._step(key, facts)
                 if decision is None:
@@ -83,11 +83,11 @@ class Casework:
                 if decision.step is not Step.NOTHING:
                     steps.append((decision, state))
                 if state.is_open and facts.tier:
-                    asking[key] = _asking(asking.get(key), state, facts, fresh=decision.fresh)
-        return EndOutcome(window_end=end.window_end, steps=tuple(steps), asking=tuple(asking.values()))
+                    candidates[key] = _candidate(candidates.get(key), state, facts, fresh=decision.fresh)
+        return EndOutcome(window_end=end.window_end, steps=tuple(steps), candidates=tuple(candidates.values()))
 
     def quality_open(self, *, at: int) -> bool:
-        """Return whether any version of the model has an open data-quality incident that is still heard of *at* (ms).
+        """Return whether any version of the model has an open data-quality incident that still gets windows *at* (ms).
 
         A version that fell silent, as one without deployment events does when it is replaced, keeps its incident open:
         silence is no repair. But it must not hold back what the versions that go on have to say. Nor do too many
@@ -116,20 +116,20 @@ class Casework:
 
     def open_of(self, version: str, kind: IncidentKind) -> IncidentState | None:
         """Return the version's open incident of *kind*."""
-        state = self.states.get(CaseKey(version, kind))
+        state = self.states.get(IncidentKey(version, kind))
         return state if state is not None and state.is_open else None
 
-    def _retire(self, gone: frozenset[str], window_end: int) -> list[tuple[Decision, IncidentState]]:
+    def _retire(self, retired: frozenset[str], window_end: int) -> list[tuple[Decision, IncidentState]]:
         steps = []
         for key, state in self.states.items():
-            # the truths of an older window may come after the version serves again
-            if state.is_open and key.version in gone and window_end >= state.last_end:
+            # The truths of an older window may come after the version serves again.
+            if state.is_open and key.version in retired and window_end >= state.last_end:
                 closed, decision = retire(state, window_end=window_end, rules=self.rules, now_millis=self.now_millis)
                 self.states[key] = self.changed[closed.id] = closed
                 steps.append((decision, closed))
         return steps
 
-    def _step(self, key: CaseKey, facts: WindowFacts) -> Decision | None:
+    def _step(self, key: IncidentKey, facts: WindowFacts) -> Decision | None:
         before = self.states.get(key)
         after, decision = transition(
             before,
@@ -151,7 +151,7 @@ def _breaks_a_field(state: IncidentState) -> bool:
 
 def _silence(state: IncidentState) -> int:
     """Return how long (ms) an open incident may go without a conclusive window: twice the shortest scale it saw."""
-    return 2 * min(state.ends) * MINUTE_MILLIS
+    return 2 * min(state.window_ends) * MINUTE_MILLIS
 
 
 def _judged(evaluations: Sequence[Judgement]) -> list[Judgement]:
@@ -159,10 +159,10 @@ def _judged(evaluations: Sequence[Judgement]) -> list[Judgement]:
     return [row for row in evaluations if row.driving and row.series.segment_tag == ALL_SEGMENT]
 
 
-def _asking(before: Asking | None, state: IncidentState, facts: WindowFacts, *, fresh: bool) -> Asking:
+def _candidate(before: Candidate | None, state: IncidentState, facts: WindowFacts, *, fresh: bool) -> Candidate:
     if before is None or (fresh, facts.tier) > (before.fresh, before.facts.tier):
-        return Asking(state=state, facts=facts, fresh=fresh)
-    return Asking(state=state, facts=before.facts, fresh=before.fresh)
+        return Candidate(state=state, facts=facts, fresh=fresh)
+    return Candidate(state=state, facts=before.facts, fresh=before.fresh)
 
 
 def rules_of(spec: ModelSpec) -> Rules:
@@ -177,6 +177,6 @@ def rules_of(spec: ModelSpec) -> Rules:
     )
 
 
-def states_by_case(states: Sequence[IncidentState]) -> Mapping[CaseKey, IncidentState]:
+def states_by_key(states: Sequence[IncidentState]) -> dict[IncidentKey, IncidentState]:
     """Return the states by version and kind."""
-    return {CaseKey(state.version, state.kind): state for state in states}
+    return {IncidentKey(state.version, state.kind): state for state in states}

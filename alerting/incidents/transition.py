@@ -28,7 +28,7 @@ class Rules:
     """How incidents live; spans in milliseconds.
 
     Attributes:
-        freshness: Oldest window that may be told or acted on; None: the larger of twice the step and 10 minutes.
+        freshness: Oldest window that may notify or act; None: the larger of twice the step and 10 minutes.
         truth_delay: What a performance window may be older than that, because its truths come later.
         lengths: Of the spec's scales, in minutes; no other can hold an incident. None: any.
     """
@@ -41,7 +41,7 @@ class Rules:
 
 
 def is_fresh(facts: WindowFacts, *, kind: IncidentKind, rules: Rules, now_millis: int) -> bool:
-    """Return whether a window is new enough for people to be told and for actions to follow."""
+    """Return whether a window is new enough to notify people and to ask for actions."""
     allowed = rules.freshness if rules.freshness is not None else max(2 * facts.step, 10) * MINUTE_MILLIS
     if kind is IncidentKind.PERFORMANCE:
         allowed += rules.truth_delay
@@ -63,11 +63,11 @@ def transition(
         state: The newest incident of *identity*, open or resolved; None when there never was one.
         facts: What the window says about the kind; per scale in order of end.
         now_millis: The database's clock.
-        inhibited: An open data-quality incident of the model holds back what people would be told of drift.
+        inhibited: An open data-quality incident of the model holds back notifications of drift.
     """
     if not facts.conclusive:
         return state, _nothing(state, facts, Reason.INCONCLUSIVE)
-    if state is not None and facts.end <= max(state.ends.get(facts.length, -1), _retired_end(state)):
+    if state is not None and facts.end <= max(state.window_ends.get(facts.length, -1), _retired_end(state)):
         return state, _nothing(state, facts, Reason.NOT_NEWER)
     fresh = is_fresh(facts, kind=identity.kind, rules=rules, now_millis=now_millis)
     if state is None or not state.is_open:
@@ -77,7 +77,7 @@ def transition(
     if moved is None:
         return None, None
     before = state.tier if state is not None and state.is_open else Tier.NONE
-    return _with_telling(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
+    return _with_notification(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
 
 
 def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: int) -> tuple[IncidentState, Decision]:
@@ -92,7 +92,9 @@ def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: i
         retired=True,
     )
     fresh = is_fresh(facts, kind=state.kind, rules=rules, now_millis=now_millis)
-    return _with_telling(closed, state.tier, Step.RESOLVED, Reason.VERSION_RETIRED, facts, fresh=fresh, inhibited=False)
+    return _with_notification(
+        closed, state.tier, Step.RESOLVED, Reason.VERSION_RETIRED, facts, fresh=fresh, inhibited=False
+    )
 
 
 def _retired_end(state: IncidentState) -> int:
@@ -106,13 +108,15 @@ def _begin(
     if facts.tier is Tier.NONE:
         if state is None:
             return None, Step.NOTHING, Reason.UNCHANGED
-        # A version that came back and is seen to be well is no longer the one that was taken away as bad.
+        # A version that came back and is calm is no longer the one that was retired as bad.
         retired = state.retired and facts.calm != (True, True, True)
-        seen = msgspec.structs.replace(state, ends={**state.ends, facts.length: facts.end}, retired=retired)
+        seen = msgspec.structs.replace(
+            state, window_ends={**state.window_ends, facts.length: facts.end}, retired=retired
+        )
         return seen, Step.NOTHING, Reason.UNCHANGED
     holds = {facts.length: _held(None, facts)}
     if state is not None and state.resolved_end is not None:
-        ends = {**state.ends, facts.length: facts.end}
+        window_ends = {**state.window_ends, facts.length: facts.end}
         if facts.end - state.resolved_end <= rules.keep_firing_for:
             again = msgspec.structs.replace(
                 state,
@@ -122,14 +126,14 @@ def _begin(
                 last_end=max(state.last_end, facts.end),
                 resolved_end=None,
                 worst=max(state.worst, facts.tier),
-                told=Tier.NONE,
+                notified=Tier.NONE,
                 retired=False,
-                ends=ends,
+                window_ends=window_ends,
                 holds=holds,
             )
             return again, Step.REOPENED, Reason.FINDING_RETURNED
     else:
-        ends = {facts.length: facts.end}
+        window_ends = {facts.length: facts.end}
     opened = IncidentState(
         id=incident_id(identity, first_end=facts.end),
         kind=identity.kind,
@@ -140,7 +144,7 @@ def _begin(
         opened_end=facts.end,
         last_end=facts.end,
         worst=facts.tier,
-        ends=ends,
+        window_ends=window_ends,
         holds=holds,
     )
     return opened, Step.OPENED, Reason.FINDING_ENDURED
@@ -163,7 +167,7 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[I
         tier=tier or state.tier,
         last_end=max(state.last_end, facts.end),
         worst=max(state.worst, tier),
-        ends={**state.ends, facts.length: facts.end},
+        window_ends={**state.window_ends, facts.length: facts.end},
         holds=holds,
     )
     if tier is Tier.NONE:
@@ -177,7 +181,7 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[I
 
 
 def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
-    """Return the hold after a window with a finding: calm counts start anew up to the finding's tier."""
+    """Return the hold after a window with a finding: calm counts start from 0 again up to the finding's tier."""
     before = hold or Hold(tier=Tier.NONE, bad_end=facts.end)
     calm = tuple(0 if tier <= facts.tier else count for tier, count in zip(_TIERS, before.calm, strict=True))
     return Hold(
@@ -191,7 +195,7 @@ def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
 
 
 def _calmed(hold: Hold, facts: WindowFacts, calm_now: tuple[bool, bool, bool], *, close_after: int) -> Hold:
-    """Return the hold after a conclusive window: each tier counts on, starts anew, or is let go."""
+    """Return the hold after a conclusive window: each tier counts on, starts from 0, or is let go."""
     counts, ends = list(hold.calm), list(hold.calm_ends)
     for index, tier in enumerate(_TIERS):
         if tier <= facts.tier or not calm_now[index]:
@@ -208,7 +212,7 @@ def _calmed(hold: Hold, facts: WindowFacts, calm_now: tuple[bool, bool, bool], *
     )
 
 
-def _with_telling(
+def _with_notification(
     moved: IncidentState,
     before: Tier,
     step: Step,
@@ -218,22 +222,22 @@ def _with_telling(
     fresh: bool,
     inhibited: bool,
 ) -> tuple[IncidentState, Decision]:
-    """Decide who hears of it: nobody of old windows, nobody of drift while a field is broken.
+    """Decide whether people are notified: not of old windows, not of drift while a field is broken.
 
-    Whoever was told of an incident hears of its end in any case: nothing later would tell them.
+    Everyone who was notified of an incident is notified of its end in any case: nothing later would do it.
     """
-    held_back = moved.is_open and moved.told < moved.tier
+    held_back = moved.is_open and moved.notified < moved.tier
     if step is Step.NOTHING and held_back and fresh and not inhibited and facts.tier:
         step, reason = Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK
-    tells = step is not Step.NOTHING
-    if tells and not _is_news(step, moved):
-        tells, reason = False, Reason.NO_NEWS
-    elif tells and not fresh and step is not Step.RESOLVED:
-        tells, reason = False, Reason.STALE
-    elif tells and inhibited and step is not Step.RESOLVED:
-        tells, reason = False, Reason.INHIBITED_BY_DATA_QUALITY
-    if tells:
-        moved = msgspec.structs.replace(moved, told=moved.tier)
+    notifies = step is not Step.NOTHING
+    if notifies and not _is_news(step, moved):
+        notifies, reason = False, Reason.NO_NEWS
+    elif notifies and not fresh and step is not Step.RESOLVED:
+        notifies, reason = False, Reason.STALE
+    elif notifies and inhibited and step is not Step.RESOLVED:
+        notifies, reason = False, Reason.INHIBITED_BY_DATA_QUALITY
+    if notifies:
+        moved = msgspec.structs.replace(moved, notified=moved.tier)
     tier = Tier.NONE if step is Step.RESOLVED else moved.tier
     return moved, Decision(
         step=step,
@@ -245,7 +249,7 @@ def _with_telling(
         length=facts.length,
         tier_before=before,
         tier=tier if moved.is_open or step is Step.RESOLVED else Tier.NONE,
-        tells=tells,
+        notifies=notifies,
         fresh=fresh,
     )
 
@@ -264,15 +268,15 @@ def _nothing(state: IncidentState | None, facts: WindowFacts, reason: Reason) ->
         length=facts.length,
         tier_before=tier,
         tier=tier,
-        tells=False,
+        notifies=False,
         fresh=False,
     )
 
 
 def _is_news(step: Step, moved: IncidentState) -> bool:
-    """Return whether people would learn something: what was held back in between may leave them where they are."""
+    """Return whether the step is news to people: what was held back in between may leave them where they are."""
     if step is Step.RESOLVED:
-        return moved.told > Tier.NONE
+        return moved.notified > Tier.NONE
     if step is Step.CALMED:
-        return moved.told > moved.tier
-    return moved.told < moved.tier
+        return moved.notified > moved.tier
+    return moved.notified < moved.tier

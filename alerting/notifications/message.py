@@ -16,7 +16,7 @@ from monitor.stats.heavy_hitters import FrequentValues
 from monitor.types import IncidentKind, ModelKey, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
-FINDINGS_TOLD = 5
+FINDINGS_SHOWN = 5
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class ModelName(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
 
 
-class ToldFinding(msgspec.Struct, frozen=True, kw_only=True):
+class MessageFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One finding in a message; a statistic of counts, a feature's value only with `alerting.tell_values`."""
 
     column: str
@@ -39,7 +39,7 @@ class ToldFinding(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
+class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
     """What, how bad, since when, since which version, why probably, what to do.
 
     Attributes:
@@ -53,7 +53,7 @@ class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     tier: str
     tier_before: str
-    what: tuple[ToldFinding, ...]
+    what: tuple[MessageFinding, ...]
     also_moved: tuple[str, ...]
     since: str
     since_version: str | None
@@ -62,7 +62,7 @@ class ToldIncident(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class ToldAction(msgspec.Struct, frozen=True, kw_only=True):
+class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
     """What Driftline asked of another system, or would have asked."""
 
     id: str
@@ -82,15 +82,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     window_end: str
     sentence: str
-    incidents: tuple[ToldIncident, ...]
-    actions: tuple[ToldAction, ...]
+    incidents: tuple[MessageIncident, ...]
+    actions: tuple[MessageAction, ...]
     owner: str | None
     runbook: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One decision with the incident as it is after it.
+class Notice:
+    """One decision that people are notified of, with the incident as it is after it.
 
     Attributes:
         changed: The period of its version if that began recently.
@@ -103,21 +103,21 @@ class Told:
     unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
 
     @property
-    def loudness(self) -> Tier:
-        """How bad it is or, for good news, was: who heard of the one hears of the other."""
+    def severity(self) -> Tier:
+        """How bad it is or, for good news, was: receivers of the one are receivers of the other."""
         return max(self.decision.tier, self.decision.tier_before)
 
 
 def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]) -> str:
     """Return one line: the step, and the worst finding's own sentence."""
-    who = f"{model} {decision.version}"
+    subject = f"{model} {decision.version}"
     if decision.step is Step.RESOLVED:
-        gone = decision.reason is Reason.VERSION_RETIRED
-        end = "closed, not cured: this version serves no more" if gone else "resolved"
-        return f"{who}: {decision.kind.value} incident {end}."
+        retired = decision.reason is Reason.VERSION_RETIRED
+        end = "closed, not cured: this version serves no more" if retired else "resolved"
+        return f"{subject}: {decision.kind.value} incident {end}."
     worst = findings[0] if findings else None
-    said = "" if worst is None else worst.sentence or _plain(worst)
-    return f"{who}: {decision.kind.value} {decision.tier.word} ({decision.step.value}). {said}".rstrip()
+    sentence = "" if worst is None else worst.sentence or _plain(worst)
+    return f"{subject}: {decision.kind.value} {decision.tier.word} ({decision.step.value}). {sentence}".rstrip()
 
 
 def _plain(finding: Finding) -> str:
@@ -127,30 +127,29 @@ def _plain(finding: Finding) -> str:
     )
 
 
-def incident_told(model: ModelKey, told: Told) -> ToldIncident:
+def message_incident(model: ModelKey, notice: Notice) -> MessageIncident:
     """Return one incident's part of a message."""
-    decision, state = told.decision, told.state
+    decision, state, changed = notice.decision, notice.state, notice.changed
     findings = state.findings
     length = decision.length * MINUTE_MILLIS
-    cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, told.changed)
-    named = [_values_named(finding, told.unseen) for finding in findings]
+    cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, changed)
+    named = [_values_named(finding, notice.unseen) for finding in findings]
     if any(finding.statistic is Statistic.UNSEEN for finding in findings) and not any(named):
         step = f"{step} `driftline incidents {state.id[:8]}` names the values."
-    return ToldIncident(
+    shown = list(zip(findings, named, strict=True))[:FINDINGS_SHOWN]
+    return MessageIncident(
         id=state.id,
         kind=state.kind.value,
         version=state.version,
         step=decision.step.value,
         tier=decision.tier.word,
         tier_before=decision.tier_before.word,
-        what=tuple(_finding_told(finding, values) for finding, values in zip(findings, named, strict=True))[
-            :FINDINGS_TOLD
-        ],
-        also_moved=tuple(name for name in state.moved if name not in {one.column for one in findings[:FINDINGS_TOLD]}),
+        what=tuple(_finding_shown(finding, values) for finding, values in shown),
+        also_moved=tuple(name for name in state.moved if name not in {finding.column for finding, _ in shown}),
         since=iso_utc(state.first_end - length),
         since_version=None
-        if told.changed is None
-        else f"{state.version} in {told.changed.stage.value} since {iso_utc(told.changed.start)}",
+        if changed is None
+        else f"{state.version} in {changed.stage.value} since {iso_utc(changed.start)}",
         likely_cause=cause,
         next_step=step,
         sentence=sentence_of(model, decision, findings) + (named[0] if named else ""),
@@ -158,14 +157,14 @@ def incident_told(model: ModelKey, told: Told) -> ToldIncident:
 
 
 def _values_named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> str:
-    """Return the values as a sentence to follow the finding's own; empty where there are none to tell."""
+    """Return the values as a sentence to follow the finding's own; empty where there are none to name."""
     if finding.statistic is not Statistic.UNSEEN or finding.column not in unseen:
         return ""
     return f" Unseen: {values_label(unseen[finding.column])}."
 
 
-def _finding_told(finding: Finding, values: str) -> ToldFinding:
-    return ToldFinding(
+def _finding_shown(finding: Finding, values: str) -> MessageFinding:
+    return MessageFinding(
         column=finding.column,
         statistic=finding.statistic,
         tier=finding.tier.word,
@@ -207,22 +206,22 @@ def message(
     alerting: AlertingSpec,
     window_end: int,
     now_millis: int,
-    told: Sequence[Told],
-    actions: Sequence[ToldAction],
+    notices: Sequence[Notice],
+    actions: Sequence[MessageAction],
 ) -> Message:
-    """Return the one message of this model and window end; the loudest incident speaks first."""
-    ordered = sorted(told, key=lambda notice: (-notice.loudness, notice.state.kind, notice.state.version))
-    incidents = tuple(incident_told(model, notice) for notice in ordered)
-    loudest = max((notice.loudness for notice in ordered), default=Tier.NONE)
+    """Return the one message of this model and window end; the most severe incident comes first."""
+    ordered = sorted(notices, key=lambda notice: (-notice.severity, notice.state.kind, notice.state.version))
+    incidents = tuple(message_incident(model, notice) for notice in ordered)
+    severity = max((notice.severity for notice in ordered), default=Tier.NONE)
     event = f"model.incident.{ordered[0].decision.step.value}" if ordered else "model.action.requested"
-    said = [incident.sentence for incident in incidents] or [_action_sentence(model, action) for action in actions]
+    sentences = [incident.sentence for incident in incidents] or [_action_sentence(model, action) for action in actions]
     return Message(
         type=event,
         timestamp=iso_utc(now_millis),
         model=ModelName(namespace=model.namespace, name=model.name),
-        tier=loudest.word,
+        tier=severity.word,
         window_end=iso_utc(window_end),
-        sentence=" ".join(said),
+        sentence=" ".join(sentences),
         incidents=incidents,
         actions=tuple(actions),
         owner=alerting.owner,
@@ -230,13 +229,13 @@ def message(
     )
 
 
-def _action_sentence(model: ModelKey, action: ToldAction) -> str:
+def _action_sentence(model: ModelKey, action: MessageAction) -> str:
     to = f" to {action.to_version}" if action.to_version else ""
     return f"{model} {action.from_version}: {action.kind}{to}, {action.state}: {action.reason}."
 
 
 def action_outcome(
-    *, model: ModelKey, alerting: AlertingSpec, action: ToldAction, event_type: str, window_end: int, now_millis: int
+    *, model: ModelKey, alerting: AlertingSpec, action: MessageAction, event_type: str, window_end: int, now_millis: int
 ) -> Message:
     """Return the message that an action was not carried out and a human is needed."""
     return Message(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from alerting.actions.proposals import Granted
 from alerting.incidents.state import NAMESPACE, Decision, IncidentState
-from alerting.notifications.message import Message, ToldAction, action_outcome, encode_message
+from alerting.notifications.message import Message, MessageAction, action_outcome, encode_message
 from monitor.spec.actions import ReceiverSpec, ReceiverType
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
@@ -22,10 +22,10 @@ from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
 
 
-def unseen_to_tell(
+def unseen_to_name(
     connection: sa.Connection, applied: AppliedModel, decision: Decision, state: IncidentState
 ) -> dict[str, FrequentValues]:
-    """Return by column what was unseen in the hours of the decision's window, of the columns that were found so."""
+    """Return by column what was unseen in the hours of the decision's window, of the columns with such a finding."""
     columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
     if not (applied.spec.alerting.tell_values and columns):
         return {}
@@ -62,9 +62,9 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     )
 
 
-def action_told(row: ActionRow) -> ToldAction:
+def message_action(row: ActionRow) -> MessageAction:
     """Return the action as a message shows it."""
-    return ToldAction(
+    return MessageAction(
         id=row.id,
         kind=row.kind.value,
         state=row.state.value,
@@ -77,17 +77,17 @@ def action_told(row: ActionRow) -> ToldAction:
 def notifications(
     body: Message, *, spec: ModelSpec, endpoints: dict[str, int], subject: Sequence[str], now_millis: int
 ) -> list[Effect]:
-    """Return one row per receiver that hears of this tier.
+    """Return one row per receiver that is notified of this tier.
 
     Args:
         subject: What makes the message this one: window end, incident ids with their steps, action ids. The same
             subject gives the same ids, also in a restored database.
     """
-    loudness = Tier.of_word(body.tier)
+    severity = Tier.of_word(body.tier)
     encoded = encode_message(body)
     effects = []
     for receiver in spec.alerting.receivers:
-        if loudness < Tier.of_word(receiver.from_tier) and body.incidents:
+        if severity < Tier.of_word(receiver.from_tier) and body.incidents:
             continue
         name = receiver_endpoint(spec, receiver).name
         identifier = str(uuid5(NAMESPACE, "\x1f".join(("notification", name, *subject))))
@@ -123,8 +123,8 @@ def action_effect(granted: Granted, *, endpoint_id: int, event_type: str) -> Eff
     )
 
 
-def tell_of_failed_action(connection: sa.Connection, action_id: str, *, event_type: str, now_millis: int) -> None:
-    """Append one message per receiver in the same transaction that closed the action."""
+def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_type: str, now_millis: int) -> None:
+    """Append one message per receiver, in the transaction that closed the action: a human is needed."""
     row = action_by_id(connection, action_id)
     models = {model.model_id: model for model in load_configuration(connection).models}
     applied = models.get(row.model_id)
@@ -133,7 +133,7 @@ def tell_of_failed_action(connection: sa.Connection, action_id: str, *, event_ty
     body = action_outcome(
         model=applied.key,
         alerting=applied.spec.alerting,
-        action=action_told(row),
+        action=message_action(row),
         event_type=event_type,
         window_end=row.window_end,
         now_millis=now_millis,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import sqlalchemy as sa
 
-from alerting.incidents.tracker import Casework, rules_of
+from alerting.incidents.tracker import IncidentTracker, rules_of
 from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
 from driftline.backtest.psi_history import PsiTracks
 from monitor.clock import cpu_seconds
@@ -42,7 +42,7 @@ class WatchedEvaluator:
         began = cpu_seconds()
         batch = self._evaluator.evaluate_model(connection, applied, now_millis=now_millis, limit_ends=ENDS_AT_ONCE)
         self.cpu_seconds += cpu_seconds() - began
-        for end in batch.ends:
+        for end in batch.window_ends:
             for evaluation in end.evaluations:
                 self.windows.append(self._judged(evaluation))
                 if evaluation.kind is EvaluationKind.INPUTS and evaluation.series.segment_tag == ALL_SEGMENT:
@@ -70,7 +70,7 @@ class WatchedEvaluator:
             # A long incident would keep the same long sentences for each of its thousands of windows.
             findings=tuple(msgspec.structs.replace(finding, sentence="") for finding in findings),
             result=found.result if self._keep_results else None,
-            textbook=None if found.beside is None else self._word(found.beside),
+            textbook=None if found.textbook_result is None else self._word(found.textbook_result),
         )
 
     def _word(self, result: WindowResult) -> TextbookWord:
@@ -86,16 +86,16 @@ class TextbookIncidents:
     """The incidents that the textbook rule's verdicts would have made, by the same incident code; nothing is stored."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._casework = Casework(model=spec.key, rules=rules_of(spec), now_millis=0, states={})
+        self._tracker = IncidentTracker(model=spec.key, rules=rules_of(spec), now_millis=0, states={})
         self.taken: list[Taken] = []
 
     def feed(self, end: EndEvaluation) -> None:
         """Work one window end."""
         judged = tuple(
-            replace(evaluation, result=evaluation.beside)
+            replace(evaluation, result=evaluation.textbook_result)
             for evaluation in end.evaluations
-            if evaluation.beside is not None
+            if evaluation.textbook_result is not None
         )
-        self._casework.now_millis = end.window_end
-        outcome = self._casework.feed(EndEvaluation(end.window_end, judged))
+        self._tracker.now_millis = end.window_end
+        outcome = self._tracker.feed(EndEvaluation(end.window_end, judged))
         self.taken += [Taken(decision=decision, state=state, known=end.window_end) for decision, state in outcome.steps]

@@ -191,7 +191,7 @@ def _step(taken: Taken, model: ModelKey) -> RaisedStep:
         step=decision.step,
         reason=decision.reason,
         tier=decision.tier,
-        told=decision.tells,
+        told=decision.notifies,
         sentence=sentence_of(model, decision, findings),
         findings=findings,
     )

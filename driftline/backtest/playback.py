@@ -58,7 +58,7 @@ class Playback:
         self._buckets = time_buckets(int(history.times[0]), int(history.times[-1]))
         self._tracks = PsiTracks(self._buckets)
         self._textbook = TextbookIncidents(self._model.spec) if textbook else None
-        rules = EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False, textbook_beside=textbook)
+        rules = EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False, with_textbook=textbook)
         self._watched = WatchedEvaluator(
             Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
         )
@@ -96,7 +96,7 @@ class Playback:
         if self._truths is not None:
             self._join(at)
         report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
-        for decision, state in report.taken:
+        for decision, state in report.decided:
             known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end
             unseen = self._unseen(decision, state)
             self._taken.append(Taken(decision=decision, state=state, known=known, unseen=unseen))

@@ -1,4 +1,4 @@
-"""The step of a model's turn that judges accuracy: windows whose truths changed, and those just evaluated."""
+"""Judges and stores the accuracy of one model: windows whose truths changed, and those just evaluated."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from monitor.evaluate.accuracy import JudgedAccuracyWindow, PerformanceRules, judge_windows
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.schedule import ProgressOf
-from monitor.store.accuracy_evaluations import DueMinute, claim_due_minutes, close_due_minutes, insert_performances
+from monitor.store.accuracy_evaluations import DueMinute, close_due_minutes, insert_performances, lock_due_minutes
 from monitor.store.series import CountedSeries, counted_series
 from monitor.types import EvaluationKind, Scale, SeriesKey
 from monitor.windows.sliding import ends_covering
@@ -32,7 +32,7 @@ def judge_performance(
     Returns:
         What was judged, and whether more changed minutes may wait.
     """
-    due = claim_due_minutes(connection, model_id=rules.model_id, limit=MINUTES_AT_ONCE)
+    due = lock_due_minutes(connection, model_id=rules.model_id, limit=MINUTES_AT_ONCE)
     if not due and rules.spec.sample_rate == 0:
         return [], False  # no prediction is kept for a truth, so no window has any
     minutes: dict[int, list[DueMinute]] = {}
@@ -40,10 +40,10 @@ def judge_performance(
         minutes.setdefault(due_minute.series_id, []).append(due_minute)
     keys = {counted.key: series_id for series_id, counted in series.items()}
     evaluated: dict[tuple[int, Scale], set[int]] = {}
-    for one in judged:
-        evaluated.setdefault((keys[one.series], one.scale), set()).add(one.window_end)
+    for window in judged:
+        evaluated.setdefault((keys[window.series], window.scale), set()).add(window.window_end)
     looked_at = sorted(minutes.keys() | {series_id for series_id, _ in evaluated})
-    found: list[tuple[int, JudgedAccuracyWindow]] = []
+    windows: list[tuple[int, JudgedAccuracyWindow]] = []
     done: list[DueMinute] = []
     for series_id in looked_at:
         waiting: dict[Scale, frozenset[int]] = {}
@@ -56,14 +56,14 @@ def judge_performance(
                 evaluated=frozenset(evaluated.get((series_id, scale), ())),
                 changed=_changed(minutes.get(series_id, ()), scale, progress),
             )
-            found += [(series_id, window) for window in result.judged]
+            windows += [(series_id, window) for window in result.judged]
             waiting[scale] = result.waiting
         done += [minute for minute in minutes.get(series_id, ()) if not _waits(minute, waiting)]
-    insert_performances(connection, (value.evaluation for _, value in found))
+    insert_performances(connection, (window.evaluation for _, window in windows))
     close_due_minutes(connection, done)
-    unknown = {series_id for series_id, _ in found} - series.keys()
+    unknown = {series_id for series_id, _ in windows} - series.keys()
     names = {**series, **counted_series(connection, unknown)}
-    stored = [_stored(names[series_id].key, value) for series_id, value in found]
+    stored = [_stored(names[series_id].key, window) for series_id, window in windows]
     return stored, len(due) == MINUTES_AT_ONCE and bool(done)
 
 

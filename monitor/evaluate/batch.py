@@ -1,4 +1,4 @@
-"""One step of a model's turn: judges due windows, stores them, returns what it judged."""
+"""Judges the windows of one model that are due, stores them, returns what it judged."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,10 +87,14 @@ class JudgedInputs:
     def revision(self) -> int:
         return 0 if self.last is None else self.last.revision + 1
 
+    @property
+    def conclusive(self) -> bool:
+        return self.window.result.verdict is not Verdict.INCONCLUSIVE
+
 
 @dataclass(kw_only=True)
-class WindowTurn:
-    """One call's constants; *series*: those that were looked at, by id."""
+class ModelWindows:
+    """One model's windows during one call of the evaluator; *series*: those that were looked at, by id."""
 
     connection: sa.Connection
     applied: AppliedModel
@@ -130,7 +134,7 @@ class WindowTurn:
         raise self.compacted_too_often()
 
     def compacted_too_often(self) -> PaneRowsReplaced:
-        """Return the error of a turn that compaction overtook each time."""
+        """Return the error of a call that compaction overtook each time."""
         return PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
 
     def evaluated(
@@ -141,12 +145,13 @@ class WindowTurn:
         Raises:
             PaneRowsReplaced: A compaction came between; list the rows again.
         """
-        found = evaluate_windows(
-            self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.ends, since=since
+        evaluated = evaluate_windows(
+            self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.window_ends, since=since
         )
         of_others = self.series[windows.series_id].key == SeriesKey(self.applied.model_id, OTHER_VERSIONS)
-        for each in found:
-            window = with_too_many_versions(each, cap=self.applied.spec.versions) if of_others else each
+        for window in evaluated:
+            if of_others:
+                window = with_too_many_versions(window, cap=self.applied.spec.versions)
             key = WindowKey(windows.series_id, window.scale.length, window.end)
             yield JudgedInputs(windows.series_id, window, stored.get(key))
 
@@ -155,14 +160,14 @@ class WindowTurn:
         # Stored are only windows from before progress was set back; where nothing came since, they stay as they are.
         stored = last_revisions(self.connection, list(_keys(batch.windows)))
         judged = [
-            one
+            judgement
             for windows in batch.windows
-            for one in self.evaluated(windows, since=since[windows.series_id], stored=stored)
-            if one.last is None or one.window.result.events > one.last.events
+            for judgement in self.evaluated(windows, since=since[windows.series_id], stored=stored)
+            if judgement.last is None or judgement.window.result.events > judgement.last.events
         ]
         self._remember_beginnings(since)
-        first = self.store([one for one in judged if one.last is None], driving=True)
-        return first + self.store([one for one in judged if one.last is not None])
+        first = self.store([judgement for judgement in judged if judgement.last is None], driving=True)
+        return first + self.store([judgement for judgement in judged if judgement.last is not None])
 
     def _remember_beginnings(self, since: Mapping[int, int]) -> None:
         """Note where a series began whose marks were not read yet, so that an earlier beginning will be noticed."""
@@ -176,52 +181,52 @@ class WindowTurn:
     def store(self, judged: Sequence[JudgedInputs], *, driving: bool | None = None) -> list[StoredEvaluation]:
         """Store *judged* windows; *driving* None: those drive that are conclusive for the first time, and newest."""
         newest = self._newest_conclusive(judged) if driving is None else {}
-        insert_evaluations(self.connection, (self._new_evaluation(one) for one in judged))
+        insert_evaluations(self.connection, (self._new_evaluation(judgement) for judgement in judged))
         return [
             StoredEvaluation(
-                series=self.series[one.series_id].key,
-                scale=one.window.scale,
-                window_end=one.window.end,
+                series=self.series[judgement.series_id].key,
+                scale=judgement.window.scale,
+                window_end=judgement.window.end,
                 kind=EvaluationKind.INPUTS,
-                revision=one.revision,
+                revision=judgement.revision,
                 driving=driving
                 or may_drive(
-                    one.window.end,
-                    one.last,
-                    conclusive=_conclusive(one),
-                    newest_conclusive=newest.get((one.series_id, one.window.scale)),
+                    judgement.window.end,
+                    judgement.last,
+                    conclusive=judgement.conclusive,
+                    newest_conclusive=newest.get((judgement.series_id, judgement.window.scale)),
                 ),
-                result=one.window.result,
-                beside=one.window.beside,
+                result=judgement.window.result,
+                textbook_result=judgement.window.textbook_result,
             )
-            for one in judged
+            for judgement in judged
         ]
 
     def _newest_conclusive(self, judged: Sequence[JudgedInputs]) -> dict[tuple[int, Scale], int]:
         """Return the newest end that was conclusive before *judged* of each series and scale, where it matters."""
         firsts: dict[tuple[int, Scale], int] = {}
-        for one in judged:
-            if may_drive(one.window.end, one.last, conclusive=_conclusive(one), newest_conclusive=None):
-                key = (one.series_id, one.window.scale)
-                firsts[key] = min(one.window.end, firsts.get(key, one.window.end))
-        found = {
+        for judgement in judged:
+            if may_drive(judgement.window.end, judgement.last, conclusive=judgement.conclusive, newest_conclusive=None):
+                key = (judgement.series_id, judgement.window.scale)
+                firsts[key] = min(judgement.window.end, firsts.get(key, judgement.window.end))
+        newest = {
             (series_id, scale): newest_conclusive_end(
                 self.connection, series_id=series_id, length=scale.length, after=first
             )
             for (series_id, scale), first in firsts.items()
         }
-        return {key: end for key, end in found.items() if end is not None}
+        return {key: end for key, end in newest.items() if end is not None}
 
-    def _new_evaluation(self, one: JudgedInputs) -> NewEvaluation:
-        window = one.window
+    def _new_evaluation(self, judgement: JudgedInputs) -> NewEvaluation:
+        window = judgement.window
         return NewEvaluation(
-            series_id=one.series_id,
+            series_id=judgement.series_id,
             length=window.scale.length,
             window_end=window.end,
             cells_id=window.cells_id,
             spec_version=self.decision.spec_version,
             reference_id=self.decision.reference_id,
-            revision=one.revision,
+            revision=judgement.revision,
             previous_events=window.previous_events,
             sampled=window.sampled,
             step_sampled=window.step_sampled,
@@ -229,12 +234,8 @@ class WindowTurn:
         )
 
 
-def _conclusive(one: JudgedInputs) -> bool:
-    return one.window.result.verdict is not Verdict.INCONCLUSIVE
-
-
 def _keys(windows: Sequence[SeriesWindows]) -> Iterator[WindowKey]:
     for window in windows:
-        for scale, ends in window.ends:
+        for scale, ends in window.window_ends:
             for end in ends:
                 yield WindowKey(window.series_id, scale.length, end)

@@ -1,4 +1,4 @@
-"""One model's turn: find the windows that are due, decide them, store what was decided."""
+"""Evaluates one model: finds the windows that are due, judges and stores them, revises those that got late events."""
 
 from dataclasses import dataclass, replace
 from weakref import WeakSet
@@ -10,7 +10,7 @@ from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.evaluate.accuracy import PerformanceRules
 from monitor.evaluate.accuracy_due import judge_performance
-from monitor.evaluate.batch import WindowTurn
+from monitor.evaluate.batch import ModelWindows
 from monitor.evaluate.marks import take_marks
 from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEvaluation, by_end
 from monitor.evaluate.revise import revise
@@ -72,12 +72,12 @@ class Evaluator:
         watermark = watermark_of(partitions, now=now_millis, rules=rules.watermark)
         progress = read_progress(connection, model_id)
         if take_marks(connection, model_id, scales=scales, progress=progress, revise=rules.revise):
-            return EvaluationBatch(ends=(), more=True, watermark=watermark)
+            return EvaluationBatch(window_ends=(), more=True, watermark=watermark)
         if watermark.value is None:
-            return EvaluationBatch(ends=(), more=False, watermark=watermark)
+            return EvaluationBatch(window_ends=(), more=False, watermark=watermark)
         WATERMARK_AGE_SECONDS.set((now_millis - watermark.value) / 1000)
         prepared = self._model_rules(connection, applied)
-        turn = WindowTurn(
+        windows = ModelWindows(
             connection=connection,
             applied=applied,
             rules=rules,
@@ -90,15 +90,15 @@ class Evaluator:
         judged: list[StoredEvaluation] = []
         more = False
         if rules.revise:
-            judged, more = revise(turn)
+            judged, more = revise(windows)
         if not more:
             limit = max(1, min(limit_ends, COUNTS_AT_ONCE // max(1, prepared.decision.size)))
-            due, more = turn.judge_due(limit)
+            due, more = windows.judge_due(limit)
             judged += due
         accuracy, more_truths = judge_performance(
-            connection, prepared.performance, progress=progress, series=turn.series, judged=judged
+            connection, prepared.performance, progress=progress, series=windows.series, judged=judged
         )
-        return EvaluationBatch(ends=by_end(judged + accuracy), more=more or more_truths, watermark=watermark)
+        return EvaluationBatch(window_ends=by_end(judged + accuracy), more=more or more_truths, watermark=watermark)
 
     def _forget_what_older_connections_saw(self, connection: sa.Connection) -> None:
         """Begin without memory on every new connection.
@@ -120,7 +120,7 @@ class Evaluator:
             self._problems.pop(applied.model_id, None)
         except SpecError as error:
             profile, problem = stand_in(applied.cells[-1].layout), f"{error.source}: {'; '.join(error.problems)}."
-            self._say(applied, problem)
+            self._note_problem(applied, problem)
         prepared = _ModelRules(
             spec_version=applied.spec_version,
             reference_id=applied.reference_id,
@@ -132,7 +132,7 @@ class Evaluator:
                 spec_version=applied.spec_version,
                 reference_id=applied.reference_id,
                 problem=problem,
-                beside=prepare(_textbook(applied.spec), profile) if self._rules.textbook_beside else None,
+                textbook=prepare(_textbook(applied.spec), profile) if self._rules.with_textbook else None,
             ),
             performance=PerformanceRules(
                 model_id=applied.model_id,
@@ -142,14 +142,14 @@ class Evaluator:
                 revision_seconds=self._rules.revision_seconds,
             ),
         )
-        if not problem:  # what is damaged is read again at each turn: it may be mended
+        if not problem:  # what is damaged is read again each time: it may be mended
             self._prepared[applied.model_id] = prepared
         return prepared
 
-    def _say(self, applied: AppliedModel, problem: str) -> None:
-        told = f"{applied.key}: not judged, {problem}"
-        if self._problems.get(applied.model_id) != told:
-            self._problems[applied.model_id] = told
+    def _note_problem(self, applied: AppliedModel, problem: str) -> None:
+        notice = f"{applied.key}: not judged, {problem}"
+        if self._problems.get(applied.model_id) != notice:
+            self._problems[applied.model_id] = notice
             log.error("reference.unusable", model=str(applied.key), problem=problem)
 
 

@@ -55,7 +55,7 @@ def widened(panes: Iterable[Pane], known: Mapping[int, CountedHours]) -> dict[in
             first if before.start is None else min(first, before.start),
             stop if before.stop is None else max(stop, before.stop),
         )
-    return {series_id: found for series_id, found in hours.items() if found != known[series_id]}
+    return {series_id: of_series for series_id, of_series in hours.items() if of_series != known[series_id]}
 
 
 def due_stretches(

@@ -18,6 +18,11 @@ class PaneRowsReplaced(DriftlineError):
     """A compaction replaced rows between the statement that listed them and the one that read them: list again."""
 
 
+def row_ids(step: Iterable[PaneRow]) -> RowIds:
+    """Return what the counts of one step are known by."""
+    return tuple(row.row_id for row in step)
+
+
 class StepSums:
     """Counts of steps; a step is the tuple of its rows, all on one layout of *size* counts."""
 
@@ -33,20 +38,19 @@ class StepSums:
             PaneRowsReplaced: A row is no longer there.
             CorruptPaneError: A row's counts cannot be decoded.
         """
-        found: dict[RowIds, AnyIntegers] = {}
+        loaded: dict[RowIds, AnyIntegers] = {}
         missing: dict[RowIds, None] = {}
-        for step in steps:
-            ids = tuple(row.row_id for row in step)
-            if ids in found or ids in missing:
+        for ids in map(row_ids, steps):
+            if ids in loaded or ids in missing:
                 continue
             counts = self._cache.get(ids)
             if counts is None:
                 missing[ids] = None
             else:
-                found[ids] = counts
+                loaded[ids] = counts
         for group in _groups(missing):
-            found.update(self._sums(group))
-        return found
+            loaded.update(self._sums(group))
+        return loaded
 
     def _sums(self, steps: list[RowIds]) -> dict[RowIds, AnyIntegers]:
         rows = self._decoded({row_id for ids in steps for row_id in ids})

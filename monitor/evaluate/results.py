@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 
 from monitor.results import WindowResult
 from monitor.settings import Settings
@@ -18,7 +19,7 @@ class EvaluationRules:
         prediction_topics: The topics whose watermarks count; None: every topic of that role that was ever read.
         revision_seconds: A window is revised at most this often, before it is final.
         revise: Compare evaluated windows with the counts of now; False where no event can come late.
-        textbook_beside: Judge every window by the textbook rule too, from the same counts; returned, never stored.
+        with_textbook: Judge every window by the textbook rule too, from the same counts; returned, never stored.
         cache_bytes: Memory for decoded counts.
     """
 
@@ -26,12 +27,12 @@ class EvaluationRules:
     prediction_topics: tuple[str, ...] | None = None
     revision_seconds: float = 60.0
     revise: bool = True
-    textbook_beside: bool = False
+    with_textbook: bool = False
     cache_bytes: int = 96 << 20
 
 
 def evaluation_rules(settings: Settings) -> EvaluationRules:
-    """Return the rules that *settings* spell."""
+    """Return the rules of *settings*."""
     return EvaluationRules(
         watermark=watermark_rules(settings),
         prediction_topics=settings.predictions_topics,
@@ -46,7 +47,7 @@ class StoredEvaluation:
     Attributes:
         revision: 0 the first time, then counted up.
         driving: It may move incidents: a first judgement and, of performance, the newest mature window of its scale.
-        beside: What the textbook rule says of the same counts, where it is asked for and the window can be judged.
+        textbook_result: What the textbook rule says of the same counts, where it is asked.
     """
 
     series: SeriesKey
@@ -56,7 +57,7 @@ class StoredEvaluation:
     revision: int
     driving: bool
     result: WindowResult
-    beside: WindowResult | None = None
+    textbook_result: WindowResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,14 @@ class EndEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationBatch:
-    """What one turn judged, in order of window end; *more*: call again, something may be due still."""
+    """What one call judged, in order of window end; *more*: call again, something may be due still."""
 
-    ends: tuple[EndEvaluation, ...]
+    window_ends: tuple[EndEvaluation, ...]
     more: bool
     watermark: Watermark
 
 
 def by_end(judged: Sequence[StoredEvaluation]) -> tuple[EndEvaluation, ...]:
     """Return *judged* by window end, ascending; the order inside an end is fixed too."""
-    ordered = sorted(
-        judged, key=lambda conclusion: (conclusion.window_end, conclusion.series, conclusion.scale, conclusion.kind)
-    )
-    return tuple(
-        EndEvaluation(end, tuple(group))
-        for end, group in groupby(ordered, key=lambda evaluation: evaluation.window_end)
-    )
+    ordered = sorted(judged, key=attrgetter("window_end", "series", "scale", "kind"))
+    return tuple(EndEvaluation(end, tuple(group)) for end, group in groupby(ordered, key=attrgetter("window_end")))

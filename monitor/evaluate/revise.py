@@ -1,10 +1,10 @@
-"""The step of a model's turn that evaluates windows again whose counts changed after they were evaluated."""
+"""Evaluates windows again whose counts changed after they were evaluated, in pages of due stretches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitor.evaluate.batch import TRIES, JudgedInputs, WindowTurn
+from monitor.evaluate.batch import TRIES, JudgedInputs, ModelWindows
 from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.revisions import (
@@ -29,24 +29,28 @@ REVISIONS_AT_ONCE = 500
 DUE_AT_ONCE = 5_000
 
 
-def revise(turn: WindowTurn) -> tuple[list[StoredEvaluation], bool]:
+def revise(model_windows: ModelWindows) -> tuple[list[StoredEvaluation], bool]:
     """Evaluate again what is due for it; return what was stored, and whether something had to be left for later."""
-    pass_over = _Pass(turn, room=REVISIONS_AT_ONCE)
+    revisions = _RevisionPass(model_windows, room=REVISIONS_AT_ONCE)
     crossed = [
         final
-        for scale, progress in pass_over.scales.items()
-        if (final := pass_over.final(scale)) > progress.final_until
+        for scale, progress in revisions.scales.items()
+        if (final := revisions.final(scale)) > progress.final_until
     ]
     after: DueStretch | None = None
-    while not pass_over.left:
+    while not revisions.left:
         page = read_due(
-            turn.connection, turn.applied.model_id, crossed=max(crossed, default=None), after=after, limit=DUE_AT_ONCE
+            model_windows.connection,
+            model_windows.applied.model_id,
+            crossed=max(crossed, default=None),
+            after=after,
+            limit=DUE_AT_ONCE,
         )
-        pass_over.work(page)
+        revisions.work(page)
         if len(page) < DUE_AT_ONCE:
             break
         after = page[-1]
-    return pass_over.stored, pass_over.left
+    return revisions.stored, revisions.left
 
 
 @dataclass(kw_only=True)
@@ -57,33 +61,33 @@ class _OfScale:
     seconds: float = 0.0
 
 
-class _Pass:
+class _RevisionPass:
     """One pass over the due stretches; *left*: there was no room for all of it."""
 
-    def __init__(self, turn: WindowTurn, *, room: int) -> None:
-        self._turn = turn
+    def __init__(self, model_windows: ModelWindows, *, room: int) -> None:
+        self._model_windows = model_windows
         self._room = room
         self.scales = {
             scale: progress
-            for scale in turn.applied.spec.scales
-            if (progress := turn.progress.get(scale.length)) is not None
+            for scale in model_windows.applied.spec.scales
+            if (progress := model_windows.progress.get(scale.length)) is not None
         }
         self.stored: list[StoredEvaluation] = []
         self.left = False
 
     def final(self, scale: Scale) -> int:
         """Return the last evaluated end (ms) whose window no event can be added to, bar those of idle partitions."""
-        return min(self.scales[scale].evaluated_until, last_end(scale, self._turn.final_before))
+        return min(self.scales[scale].evaluated_until, last_end(scale, self._model_windows.final_before))
 
     def work(self, page: Sequence[DueStretch]) -> None:
         """Revise the windows of every stretch of *page* as far as there is room; close or postpone the stretches."""
-        turn = self._turn
+        model_windows = self._model_windows
         closed: list[DueStretch] = []
         begun: list[DueStretch] = []
         postponed: list[tuple[DueStretch, float]] = []
         by_series = sorted(page)
-        turn.series |= counted_series(turn.connection, {stretch.series_id for stretch in by_series})
-        since = series_began(turn.connection, sorted({stretch.series_id for stretch in by_series}))
+        model_windows.series |= counted_series(model_windows.connection, {stretch.series_id for stretch in by_series})
+        since = series_began(model_windows.connection, sorted({stretch.series_id for stretch in by_series}))
         for series_id, group in groupby(by_series, key=lambda stretch: stretch.series_id):
             stretches = tuple(group)
             if series_id not in since:  # retention took its last pane
@@ -98,33 +102,33 @@ class _Pass:
             for stretch in stretches:
                 seconds = [wait.seconds for scale, wait in waits.items() if reads(scale, stretch, wait.waiting)]
                 if seconds:
-                    postponed.append((stretch, max(min(seconds), turn.rules.revision_seconds / 4)))
+                    postponed.append((stretch, max(min(seconds), model_windows.rules.revision_seconds / 4)))
                 else:
                     closed.append(stretch)
-        begin_no_more(turn.connection, turn.applied.model_id, begun)
-        close_due(turn.connection, turn.applied.model_id, closed)
-        postpone_due(turn.connection, turn.applied.model_id, postponed)
+        begin_no_more(model_windows.connection, model_windows.applied.model_id, begun)
+        close_due(model_windows.connection, model_windows.applied.model_id, closed)
+        postpone_due(model_windows.connection, model_windows.applied.model_id, postponed)
 
     def _revise_scale(self, scale: Scale, series_id: int, stretches: Sequence[DueStretch], *, since: int) -> _OfScale:
-        turn, progress = self._turn, self.scales[scale]
+        model_windows, progress = self._model_windows, self.scales[scale]
         reading = reading_ends(scale, stretches, progress)
         keys = [WindowKey(series_id, scale.length, end) for end in reading.ends]
-        stored = last_revisions(turn.connection, keys)
+        stored = last_revisions(model_windows.connection, keys)
         begins = {end for end in reading.ends if begins_to_be_judged(Window(scale, end), stretches, since=since)}
-        found, ready = _OfScale(), []
+        scale_waits, ready = _OfScale(), []
         for key in keys:
             if key.end not in reading.marked or key.end in begins:
                 continue
             seconds = seconds_left(
                 key.end,
                 stored.get(key),
-                revision_seconds=turn.rules.revision_seconds,
+                revision_seconds=model_windows.rules.revision_seconds,
                 final_until=progress.final_until,
                 final=self.final(scale),
             )
             if seconds > 0:
-                found.seconds = min(seconds, found.seconds or seconds)
-                found.waiting.append(key.end)
+                scale_waits.seconds = min(seconds, scale_waits.seconds or seconds)
+                scale_waits.waiting.append(key.end)
             else:
                 ready.append(key.end)
         for ends in near_groups(scale, sorted(begins)):
@@ -133,7 +137,7 @@ class _Pass:
             judged = self._judged_again(scale, series_id, ends, stored, since=since, anyway=False)
             self._room -= len(judged)
             self._store(judged, reading)
-        return found
+        return scale_waits
 
     def _store(self, judged: Sequence[JudgedInputs], reading: ReadingEnds) -> None:
         """Store *judged*; that a window's history was compacted is news only where one of its minutes got events."""
@@ -142,7 +146,7 @@ class _Pass:
             for one in judged
             if one.window.result.reason is not InconclusiveReason.COMPACTED or one.window.end in reading.marked
         ]
-        self.stored += self._turn.store(news)
+        self.stored += self._model_windows.store(news)
 
     def _judged_again(
         self,
@@ -155,9 +159,9 @@ class _Pass:
         anyway: bool,
     ) -> list[JudgedInputs]:
         """Evaluate those that changed, as far as there is room; *anyway*: all that have events."""
-        turn, length = self._turn, length_millis(scale)
+        model_windows, length = self._model_windows, length_millis(scale)
         for _ in range(TRIES):
-            rows = pane_rows(turn.connection, series_id=series_id, start=ends[0] - 2 * length, stop=ends[-1])
+            rows = pane_rows(model_windows.connection, series_id=series_id, start=ends[0] - 2 * length, stop=ends[-1])
             events = WindowEvents(rows)
             if anyway:
                 changed = [end for end in ends if events.between(end - length, end)]
@@ -170,7 +174,7 @@ class _Pass:
                 return []
             windows = SeriesWindows(series_id, rows, ((scale, tuple(changed)),))
             try:
-                return list(turn.evaluated(windows, since=since, stored=stored))
+                return list(model_windows.evaluated(windows, since=since, stored=stored))
             except PaneRowsReplaced:
                 continue
-        raise turn.compacted_too_often()
+        raise model_windows.compacted_too_often()

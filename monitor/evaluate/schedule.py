@@ -31,7 +31,7 @@ class SeriesWindows:
 
     series_id: int
     rows: tuple[PaneRow, ...]
-    ends: tuple[tuple[Scale, tuple[int, ...]], ...]
+    window_ends: tuple[tuple[Scale, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,14 @@ def next_batch(
     of_series: dict[int, dict[Scale, int]] = {}
     for (series_id, scale), end in due.items():
         of_series.setdefault(series_id, {})[scale] = end
-    found = [_series_windows(connection, series_id, of_series[series_id], until) for series_id in sorted(of_series)]
-    ends = sorted({end for windows in found for _, ends in windows.ends for end in ends})
+    windows = [_series_windows(connection, series_id, of_series[series_id], until) for series_id in sorted(of_series)]
+    ends = sorted({end for of_series in windows for _, ends in of_series.window_ends for end in ends})
     if len(ends) > limit_ends:
         until = ends[limit_ends - 1]
-        found = [_cut_off(windows, until) for windows in found]
-    return DueBatch(until, tuple(windows for windows in found if windows.ends), series, begun, more=until < watermark)
+        windows = [_cut_off(of_series, until) for of_series in windows]
+    return DueBatch(
+        until, tuple(of_series for of_series in windows if of_series.window_ends), series, begun, more=until < watermark
+    )
 
 
 def advanced(progress: ProgressOf, *, scales: Sequence[Scale], until: int, final_before: int) -> list[Progress]:
@@ -155,13 +157,13 @@ def _series_windows(connection: sa.Connection, series_id: int, due: Mapping[Scal
     start = min(end - 2 * length_millis(scale) for scale, end in active.items())
     rows = pane_rows(connection, series_id=series_id, start=start, stop=until)
     stretches = [Stretch(row.start, row.stop) for row in rows]
-    ends = (
+    window_ends = (
         (scale, tuple(ends_with_events(scale, stretches, after=end - step_millis(scale), until=until)))
         for scale, end in sorted(active.items())
     )
-    return SeriesWindows(series_id, rows, tuple((scale, found) for scale, found in ends if found))
+    return SeriesWindows(series_id, rows, tuple((scale, ends) for scale, ends in window_ends if ends))
 
 
 def _cut_off(windows: SeriesWindows, until: int) -> SeriesWindows:
-    kept = ((scale, tuple(end for end in ends if end <= until)) for scale, ends in windows.ends)
+    kept = ((scale, tuple(end for end in ends if end <= until)) for scale, ends in windows.window_ends)
     return SeriesWindows(windows.series_id, windows.rows, tuple((scale, ends) for scale, ends in kept if ends))

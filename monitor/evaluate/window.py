@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from monitor.arrays import AnyIntegers, Int64s
 from monitor.detection import (
-    Examined,
     Prepared,
     WindowHours,
     conclude_window,
@@ -17,7 +16,7 @@ from monitor.detection import (
     season_hour,
     watches_panes,
 )
-from monitor.evaluate.pane_loading import StepSums
+from monitor.evaluate.pane_loading import StepSums, row_ids
 from monitor.results import WindowResult
 from monitor.types import InconclusiveReason, Scale, Season, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
@@ -41,7 +40,7 @@ class ModelDecision:
         cells_id: The cells of the reference; only windows counted wholly on them can be compared.
         problem: Why there is no reference to compare with; empty when there is. *prepared* is a stand-in then.
         blind: Of which event times records of the model are missing.
-        beside: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
+        textbook: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
 
     prepared: Prepared
@@ -52,15 +51,16 @@ class ModelDecision:
     reference_id: int
     problem: str = ""
     blind: tuple[BlindSpan, ...] = ()
-    beside: Prepared | None = None
+    textbook: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedWindow:
-    """The result of one window, and what it was computed from; *beside*: the textbook rule's, if it was asked.
+    """The result of one window, and what it was computed from.
 
     Attributes:
         sampled, step_sampled: Predictions in the ledger: of the window, and of its last step, None where not known.
+        textbook_result: What the textbook rule says, where the window is judged by both.
     """
 
     scale: Scale
@@ -70,7 +70,7 @@ class EvaluatedWindow:
     sampled: int
     step_sampled: int | None
     result: WindowResult
-    beside: WindowResult | None = None
+    textbook_result: WindowResult | None = None
 
 
 def evaluate_windows(
@@ -89,56 +89,13 @@ def evaluate_windows(
     Raises:
         PaneRowsReplaced: A compaction came between; list the rows again.
     """
-    sums = StepSums(connection, cache, size=decision.size)
-    hours = None if decision.prepared.seasonal is None else StepHours(decision.prepared.seasonal.season)
+    series = _SeriesWindows(StepSums(connection, cache, size=decision.size), decision, since=since)
     for scale, scale_ends in ends:
         steps = StepRows(scale, rows)
         windows = [_cut(steps, scale, end) for end in scale_ends]
-        comparable = [
-            window for window in windows if isinstance(window, WindowRows) and _comparable(window.rows, decision)
-        ]
-        loaded = sums.load(step for window in comparable for step in window.first_half + window.second_half)
+        series.load([window for window in windows if isinstance(window, WindowRows)])
         for window in windows:
-            if isinstance(window, EvaluatedWindow):
-                yield window
-            elif decision.problem:
-                sentence = f"Inconclusive: there is no usable reference. {decision.problem}"
-                yield _described(
-                    window, decision, _inconclusive(window.rows, InconclusiveReason.NO_REFERENCE, sentence)
-                )
-            elif is_blind(window.window, decision.blind):
-                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.BLIND))
-            elif not _comparable(window.rows, decision):
-                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.NEW_CELLS))
-            elif is_filling(window.window, since=since):
-                yield _described(window, decision, _inconclusive(window.rows, InconclusiveReason.FILLING))
-            else:
-                result, beside = _decided(window, decision, loaded, sums, hours, since=since)
-                yield _described(window, decision, result, beside=beside)
-
-
-class StepHours:
-    """In which hours of the season the events of steps came, each step added up once."""
-
-    def __init__(self, season: Season) -> None:
-        self._season = season
-        self._known: dict[RowIds, Int64s] = {}
-
-    def of_window(self, window: WindowRows) -> WindowHours:
-        """Return the hours of the window's halves and of the window before it."""
-        return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
-
-    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> Int64s:
-        return total((self._of_step(step) for step in steps), size=self._season.hours)
-
-    def _of_step(self, step: tuple[PaneRow, ...]) -> Int64s:
-        ids = tuple(row.row_id for row in step)
-        if ids not in self._known:
-            hours = np.zeros(self._season.hours, dtype=np.int64)
-            for row in step:
-                hours[season_hour(row.start, self._season)] += row.events
-            self._known[ids] = hours
-        return self._known[ids]
+            yield series.evaluated(window) if isinstance(window, WindowRows) else window
 
 
 def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindow:
@@ -160,20 +117,125 @@ def _cut(steps: StepRows, scale: Scale, end: int) -> WindowRows | EvaluatedWindo
         )
 
 
-def _comparable(rows: Sequence[PaneRow], decision: ModelDecision) -> bool:
-    return all(row.cells_id == decision.cells_id for row in rows)
+class _SeriesWindows:
+    """Windows of one series, evaluated one after the other from counts that they share."""
+
+    def __init__(self, sums: StepSums, decision: ModelDecision, *, since: int) -> None:
+        self._sums = sums
+        self._decision = decision
+        self._since = since
+        seasonal = decision.prepared.seasonal
+        self._hours = None if seasonal is None else StepHours(seasonal.season)
+        self._loaded: dict[RowIds, AnyIntegers] = {}
+
+    def load(self, windows: Sequence[WindowRows]) -> None:
+        """Load the counts of all *windows* that can be compared, each step once."""
+        comparable = (window for window in windows if self._comparable(window.rows))
+        self._loaded = self._sums.load(step for window in comparable for step in window.first_half + window.second_half)
+
+    def evaluated(self, window: WindowRows) -> EvaluatedWindow:
+        """Return one loaded window with its result."""
+        rows, decision = window.rows, self._decision
+        if (reason := self._hindrance(window)) is not InconclusiveReason.CONCLUSIVE:
+            result, textbook_result = _inconclusive(rows, reason, decision.problem), None
+        else:
+            result, textbook_result = self._judged(window)
+        return EvaluatedWindow(
+            scale=window.window.scale,
+            end=window.window.end,
+            cells_id=max((row.cells_id for row in rows), key=decision.cells_order.index, default=decision.cells_id),
+            previous_events=sum(row.events for row in window.previous_rows),
+            sampled=sum(row.sampled for row in rows),
+            step_sampled=window.sampled_in_last_step,
+            result=result,
+            textbook_result=textbook_result,
+        )
+
+    def _hindrance(self, window: WindowRows) -> InconclusiveReason:
+        """Return why the window cannot be judged, CONCLUSIVE where it can."""
+        if self._decision.problem:
+            return InconclusiveReason.NO_REFERENCE
+        if is_blind(window.window, self._decision.blind):
+            return InconclusiveReason.BLIND
+        if not self._comparable(window.rows):
+            return InconclusiveReason.NEW_CELLS
+        filling = is_filling(window.window, since=self._since)
+        return InconclusiveReason.FILLING if filling else InconclusiveReason.CONCLUSIVE
+
+    def _judged(self, window: WindowRows) -> tuple[WindowResult, WindowResult | None]:
+        decision, scale = self._decision, window.window.scale
+        first_half, second_half = self._total(window.first_half), self._total(window.second_half)
+        events = sum(row.events for row in window.rows)
+        examined = examine_window(
+            decision.prepared,
+            scale=scale,
+            first_half=first_half,
+            second_half=second_half,
+            events=events,
+            hours=None if self._hours is None else self._hours.of_window(window),
+            panes=self._panes(window),
+        )
+        by_rule = [(decision.prepared, examined)]
+        if decision.textbook is not None and decision.prepared.seasonal is None:
+            by_rule.append((decision.textbook, examine_again(decision.textbook, examined)))
+        elif decision.textbook is not None:
+            examined = examine_window(
+                decision.textbook, scale=scale, first_half=first_half, second_half=second_half, events=events
+            )
+            by_rule.append((decision.textbook, examined))
+        before = () if self._previous_is_unusable(window.window) else window.previous_rows
+        previous = None
+        if before and self._comparable(before) and any(examined.needs_previous for _, examined in by_rule):
+            previous = total(self._sums.load(window.previous).values(), size=decision.size)
+        previous_events = sum(row.events for row in before)
+        results = [
+            conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
+            for prepared, examined in by_rule
+        ]
+        return results[0], None if decision.textbook is None else results[1]
+
+    def _previous_is_unusable(self, window: Window) -> bool:
+        before = Window(window.scale, window.start)
+        return previous_is_filling(window, since=self._since) or is_blind(before, self._decision.blind)
+
+    def _panes(self, window: WindowRows) -> tuple[AnyIntegers, ...]:
+        if not watches_panes(self._decision.prepared, window.window.scale):
+            return ()
+        return tuple(self._loaded[row_ids(step)] for step in window.first_half + window.second_half)
+
+    def _total(self, steps: Sequence[tuple[PaneRow, ...]]) -> Int64s:
+        return total((self._loaded[row_ids(step)] for step in steps), size=self._decision.size)
+
+    def _comparable(self, rows: Sequence[PaneRow]) -> bool:
+        return all(row.cells_id == self._decision.cells_id for row in rows)
 
 
-def _inconclusive(rows: Sequence[PaneRow], reason: InconclusiveReason, sentence: str = "") -> WindowResult:
-    return WindowResult(
-        verdict=Verdict.INCONCLUSIVE,
-        events=sum(row.events for row in rows),
-        reason=reason,
-        sentence=sentence or WINDOW_SENTENCES[reason],
-    )
+class StepHours:
+    """In which hours of the season the events of steps came, each step added up once."""
+
+    def __init__(self, season: Season) -> None:
+        self._season = season
+        self._known: dict[RowIds, Int64s] = {}
+
+    def of_window(self, window: WindowRows) -> WindowHours:
+        """Return the hours of the window's halves and of the window before it."""
+        return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
+
+    def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> Int64s:
+        return total((self._of_step(step) for step in steps), size=self._season.hours)
+
+    def _of_step(self, step: tuple[PaneRow, ...]) -> Int64s:
+        ids = row_ids(step)
+        if ids not in self._known:
+            hours = np.zeros(self._season.hours, dtype=np.int64)
+            for row in step:
+                hours[season_hour(row.start, self._season)] += row.events
+            self._known[ids] = hours
+        return self._known[ids]
 
 
 WINDOW_SENTENCES = {
+    InconclusiveReason.NO_REFERENCE: "Inconclusive: there is no usable reference.",
     InconclusiveReason.FILLING: "Inconclusive: the series is younger than the window, which is filling.",
     InconclusiveReason.NEW_CELLS: "Inconclusive: new cells took effect, the window is filling.",
     InconclusiveReason.BLIND: "Inconclusive: records of the model are missing, it stands or stood still in a"
@@ -183,75 +245,10 @@ WINDOW_SENTENCES = {
 }
 
 
-def _decided(
-    window: WindowRows,
-    decision: ModelDecision,
-    loaded: dict[RowIds, AnyIntegers],
-    sums: StepSums,
-    hours: StepHours | None,
-    *,
-    since: int,
-) -> tuple[WindowResult, WindowResult | None]:
-    scale = window.window.scale
-    first_half = _added(window.first_half, loaded, decision.size)
-    second_half = _added(window.second_half, loaded, decision.size)
-    events = sum(row.events for row in window.rows)
-    examined = examine_window(
-        decision.prepared,
-        scale=scale,
-        first_half=first_half,
-        second_half=second_half,
-        events=events,
-        hours=None if hours is None else hours.of_window(window),
-        panes=_panes(window, decision, loaded),
-    )
-    beside = None
-    if decision.beside is not None and decision.prepared.seasonal is None:
-        beside = examine_again(decision.beside, examined)
-    elif decision.beside is not None:
-        beside = examine_window(
-            decision.beside, scale=scale, first_half=first_half, second_half=second_half, events=events
-        )
-    needs_previous = examined.needs_previous or (beside is not None and beside.needs_previous)
-    previous = None
-    before = Window(scale, window.window.start)
-    unusable = previous_is_filling(window.window, since=since) or is_blind(before, decision.blind)
-    previous_rows = () if unusable else window.previous_rows
-    if needs_previous and previous_rows and _comparable(previous_rows, decision):
-        previous = _added(window.previous, sums.load(window.previous), decision.size)
-    previous_events = sum(row.events for row in previous_rows)
-
-    def concluded(prepared: Prepared, examined: Examined) -> WindowResult:
-        return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
-
-    result = concluded(decision.prepared, examined)
-    if decision.beside is None or beside is None:
-        return result, None
-    return result, concluded(decision.beside, beside)
-
-
-def _panes(window: WindowRows, decision: ModelDecision, loaded: dict[RowIds, AnyIntegers]) -> tuple[AnyIntegers, ...]:
-    if not watches_panes(decision.prepared, window.window.scale):
-        return ()
-    return tuple(loaded[tuple(row.row_id for row in step)] for step in window.first_half + window.second_half)
-
-
-def _added(steps: tuple[tuple[PaneRow, ...], ...], loaded: dict[RowIds, AnyIntegers], size: int) -> Int64s:
-    return total((loaded[tuple(row.row_id for row in step)] for step in steps), size=size)
-
-
-def _described(
-    window: WindowRows, decision: ModelDecision, result: WindowResult, *, beside: WindowResult | None = None
-) -> EvaluatedWindow:
-    rows = window.rows
-    newest = max((row.cells_id for row in rows), key=decision.cells_order.index, default=decision.cells_id)
-    return EvaluatedWindow(
-        scale=window.window.scale,
-        end=window.window.end,
-        cells_id=newest,
-        previous_events=sum(row.events for row in window.previous_rows),
-        sampled=sum(row.sampled for row in rows),
-        step_sampled=window.sampled_in_last_step,
-        result=result,
-        beside=beside,
+def _inconclusive(rows: Sequence[PaneRow], reason: InconclusiveReason, problem: str = "") -> WindowResult:
+    return WindowResult(
+        verdict=Verdict.INCONCLUSIVE,
+        events=sum(row.events for row in rows),
+        reason=reason,
+        sentence=f"{WINDOW_SENTENCES[reason]} {problem}".rstrip(),
     )

@@ -42,13 +42,13 @@ class JoinReport:
     """What one transaction did.
 
     Attributes:
-        taken: Truths out of the inbox.
+        received: Truths out of the inbox.
         probed: Truths that looked again.
         changed: Predictions whose contribution is new or another one.
         more: The limit was reached: call again, from *place* on.
     """
 
-    taken: int
+    received: int
     probed: int
     changed: int
     more: bool
@@ -94,8 +94,8 @@ def join_truths(
     batch before in the same round came to; a round begins without it.
     """
     model_ids = sorted(rules)
-    taken, inbox_id = take_inbox(connection, model_ids=model_ids, limit=limit, after=place.inbox_id)
-    events = in_force(taken)
+    received, inbox_id = take_inbox(connection, model_ids=model_ids, limit=limit, after=place.inbox_id)
+    events = in_force(received)
     next_probes = [_next_look(rules[event.key.model_id], first_seen_at=now, now=now, matched=True) for event in events]
     truths = {truth.key: truth for truth in fold_truths(connection, events, next_probes=next_probes, now=now)}
     probed = due_probes(connection, model_ids=model_ids, limit=limit, now=now, after=place.probe_at)
@@ -107,10 +107,10 @@ def join_truths(
         changed += _join_model(connection, of_model, looked, model_id=model_id, rules=rules[model_id], now=now)
     due_at = max((truth.schedule.next_probe_at or 0 for truth in probed), default=place.probe_at)
     return JoinReport(
-        taken=len(taken),
+        received=len(received),
         probed=len(probed),
         changed=changed,
-        more=len(taken) == limit or len(probed) == limit,
+        more=len(received) == limit or len(probed) == limit,
         place=JoinPlace(inbox_id=inbox_id, probe_at=due_at),
     )
 

@@ -1,11 +1,10 @@
 """Keeps blocks of live time on the reference's bins, before compaction makes spans that blocks cannot be cut from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import sqlalchemy as sa
 
+from monitor.arrays import AnyIntegers
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import ROLLING_DAYS, CoarseOrder, block_minutes_of
 from monitor.store.configuration import AppliedModel, load_reference
@@ -50,7 +49,7 @@ def base_reference(connection: sa.Connection, applied: AppliedModel) -> BaseRefe
 
 
 class LiveBlockKeeper:
-    """Adds the blocks that have become final, again and again; remembers how far it has come."""
+    """Adds the blocks that have become final since the last call; remembers how far it has come."""
 
     def __init__(self, rules: WatermarkRules) -> None:
         self._rules = rules
@@ -69,12 +68,12 @@ class LiveBlockKeeper:
             size = base.minutes * MINUTE_MILLIS
             final = (watermark - self._rules.finality) // size * size
             counted = series_counted_after(connection, applied.model_id, final - KEPT_MILLIS - size)
-        for series_id, found in counted.items():
-            if found.key.segment_tag != ALL_SEGMENT:
+        for series_id, of_series in counted.items():
+            if of_series.key.segment_tag != ALL_SEGMENT:
                 continue
             key = BlockKey(series_id=series_id, reference_id=base.reference_id, minutes=base.minutes)
             since = self._since(engine, key, final=final)
-            if found.hours.stop is not None and found.hours.stop <= since:
+            if of_series.hours.stop is not None and of_series.hours.stop <= since:
                 continue  # nothing new; what flushes added is in the hours before compaction may touch it
             while since < final:
                 stop = min(since // size * size + max(ROWS_AT_ONCE_MILLIS // size, 1) * size, final)
@@ -119,7 +118,8 @@ def _blocks(
     connection: sa.Connection, applied: AppliedModel, base: BaseReference, *, series_id: int, start: int, stop: int
 ) -> list[LiveBlock]:
     """Return the blocks in ``[start, stop)`` that have events, all of them on the base's cells."""
-    size, cells_id = base.minutes * MINUTE_MILLIS, applied.cells_of(base.profile.layout).cells_id
+    size, layout = base.minutes * MINUTE_MILLIS, base.profile.layout
+    cells_id = applied.cells_of(layout).cells_id
     by_block: dict[int, list[PaneRow]] = {}
     spoilt: set[int] = set()
     for row in pane_rows(connection, series_id=series_id, start=start, stop=stop):
@@ -130,16 +130,13 @@ def _blocks(
             by_block.setdefault(first, []).append(row)
     wanted = {at: rows for at, rows in by_block.items() if start <= at < stop and at not in spoilt}
     counts = pane_counts(connection, [row.row_id for rows in wanted.values() for row in rows])
+
+    def decoded(row: PaneRow) -> AnyIntegers:
+        return decode_counts(counts[row.row_id], size=layout.size)
+
     return [
-        LiveBlock(at, base.order.coarse(_sum([counts[row.row_id] for row in rows], base.profile.layout.size)))
+        LiveBlock(at, base.order.coarse(total((decoded(row) for row in rows), size=layout.size)))
         for at, rows in sorted(wanted.items())
         # A compaction of another process came between: it had kept this block before.
         if all(row.row_id in counts for row in rows)
     ]
-
-
-def _sum(encoded: Sequence[bytes], size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = total(
-        (decode_counts(block, size=size) for block in encoded), size=size
-    ).reshape(-1)
-    return found

@@ -1,4 +1,4 @@
-"""The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until told to stop."""
+"""The maintain role: join until dry, compact, roll references, drop; every `maintain_seconds` until it is stopped."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 def run_maintain(settings: Settings, *, stop: threading.Event, health: Health) -> None:
     """Maintain until *stop* is set; a database that is away is waited for, with a back-off.
 
-    *health* hears what cannot be done, and that the work gets on.
+    *health* shows what cannot be done, and that the work makes progress.
     """
     limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
     engine = make_engine(settings.database_url, limits=limits)
@@ -82,7 +82,7 @@ class Maintainer:
                 self._reload()
             unreadable = [model.problem for model in self._configuration.unreadable]
             self._health.note([*unreadable, *self._unusable.values()])
-            self._get_on()
+            self._note_progress()
             self._join(stop)
             now = monotonic_seconds()
             if now >= self._afresh_at:
@@ -117,16 +117,16 @@ class Maintainer:
             self._health.away(name, f"{name}: {error}")
             return False
         except Exception as error:
-            # One task's fault must not stop the others, nor end the process again and again.
+            # One task's fault must not stop the others, nor end the process at every round.
             if name not in self._health.services_away:
                 log.exception("task.failed", task=name)
             self._health.away(name, f"{name}: {error!r}")
             return False
         self._health.back(name)
-        self._get_on()
+        self._note_progress()
         return True
 
-    def _get_on(self) -> None:
+    def _note_progress(self) -> None:
         self._health.progress("batch", within_seconds=2 * self._settings.statement_timeout_seconds)
 
     def _reload(self) -> None:
@@ -155,10 +155,10 @@ class Maintainer:
 
     def _join_until_dry(self, rules: Mapping[int, JoinRules], stop: threading.Event) -> None:
         for report in join_batches(self._engine, rules=rules, now=database_now_millis):
-            self._get_on()
+            self._note_progress()
             if report.changed:
                 TRUTHS_JOINED.inc(report.changed)
-                log.info("truths.joined", predictions=report.changed, taken=report.taken, probed=report.probed)
+                log.info("truths.joined", predictions=report.changed, received=report.received, probed=report.probed)
             if stop.is_set():
                 return
 
@@ -215,7 +215,7 @@ class Maintainer:
             return
         may_come_from = open_from(partitions, watermark=watermark, rules=self._rules)
         for applied in self._configuration.models:
-            self._get_on()
+            self._note_progress()
             with self._own_trouble(applied):
                 # First what needs short spans, then what sums them up.
                 self._keeper.keep(self._engine, applied, watermark=watermark)

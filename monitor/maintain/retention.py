@@ -32,7 +32,6 @@ from monitor.store.retention import (
     drop_old_truths,
     drop_old_unseen,
     drop_stray_evaluations,
-    newest_event_time,
     remove_empty_series,
 )
 from monitor.store.scale_progress import Progress, read_progress
@@ -46,6 +45,8 @@ from monitor.store.time_partitions import (
     unpacked_weeks,
     week_start,
 )
+from monitor.store.topics import newest_event_time
+from monitor.types import TopicRole
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS, WEEK_MILLIS
 from monitor.windows.compaction import SPANS, ScaleProgress, compactable_before, settled_until
 from monitor.windows.watermark import WatermarkRules
@@ -63,7 +64,7 @@ EVALUATIONS = (evaluation, performance_evaluation)
 
 
 class Compactor:
-    """Compacts models again and again; remembers how far it has come, so that a round reads what is new.
+    """Compacts models; remembers how far it has come, so that a round reads what is new.
 
     What a late delta left behind is found by a new compactor: one is made when the process starts and every day.
     """
@@ -171,7 +172,7 @@ class Chunks:
         self._engine, self._stop = engine, stop
 
     def drop(self, delete: Callable[[sa.Connection], int], *, at_once: int = ROWS_AT_ONCE) -> int:
-        """Call *delete*, which deletes up to *at_once* rows, again and again; return how many it deleted."""
+        """Call *delete*, which deletes up to *at_once* rows, until there is no more; return how many it deleted."""
         total = 0
         for _ in range(CHUNKS_AT_ONCE):
             with self._engine.begin() as connection:
@@ -190,7 +191,7 @@ def drop_expired(
     Returns how many rows; dropped weeks count as one row each.
     """
     with engine.connect() as connection:
-        newest, now = newest_event_time(connection), database_now_millis(connection)
+        newest, now = newest_event_time(connection, TopicRole.PREDICTIONS), database_now_millis(connection)
     make_weeks_ahead(engine, now=now)
     walk = walk or Walk()
     chunks = Chunks(engine, stop or threading.Event())

@@ -73,8 +73,8 @@ def build_rolling(
     stop = (watermark - rules.finality) // HOUR_MILLIS * HOUR_MILLIS
     start = stop - ROLLING_DAYS * DAY_MILLIS
     nothing = Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0)
-    found = _serving(connection, applied.model_id, start=start, stop=stop)
-    if found is None:
+    serving = _serving(connection, applied.model_id, start=start, stop=stop)
+    if serving is None:
         return RollingReference(
             profile=None,
             why=f"no version was counted from {iso_utc(start)} to {iso_utc(stop)}",
@@ -86,19 +86,19 @@ def build_rolling(
             incident_open=False,
             blocks=0,
         )
-    by_hour = _rows_by_hour(connection, found.series_id, start=start, stop=stop)
+    by_hour = _rows_by_hour(connection, serving.series_id, start=start, stop=stop)
     cells_id = applied.cells_of(base.profile.layout).cells_id
-    suspect = suspect_times(connection, model_id=applied.model_id, version=found.version)
+    suspect = suspect_times(connection, model_id=applied.model_id, version=serving.version)
     approval = approve_hours(
         [LiveHour(at, all(row.cells_id == cells_id for row in rows)) for at, rows in sorted(by_hour.items())],
         suspect=suspect,
-        serving=found.intervals,
+        serving=serving.intervals,
     )
     profile, blocks = None, 0
     why = _too_little(applied.spec, approval, sum(row.events for at in approval.approved for row in by_hour[at]))
     if not why:
         sums = _sums(connection, base, applied.spec, by_hour, approval.approved)
-        live = _approved_blocks(connection, base, found.series_id, approval.approved, start=start, stop=stop)
+        live = _approved_blocks(connection, base, serving.series_id, approval.approved, start=start, stop=stop)
         blocks = len(live.starts)
         profile = rolling_profile(
             base.profile,
@@ -107,13 +107,13 @@ def build_rolling(
             lengths=tuple(scale.length for scale in applied.spec.scales),
             start=approval.approved[0],
             stop=approval.approved[-1] + HOUR_MILLIS,
-            source=f"{len(approval.approved)} approved hours of version {found.version}",
+            source=f"{len(approval.approved)} approved hours of version {serving.version}",
         )
     return RollingReference(
         profile=profile,
         why=why,
         base_id=base.reference_id,
-        version=found.version,
+        version=serving.version,
         start=start,
         stop=stop,
         hours=approval,
@@ -164,8 +164,8 @@ def _rows_by_hour(connection: sa.Connection, series_id: int, *, start: int, stop
 
 def _too_little(spec: ModelSpec, approval: Approval, events: int) -> str:
     """Return why these hours make no reference; empty when they do."""
-    found = len(approval.approved)
-    if found < HOURS_NEEDED:
+    hours = len(approval.approved)
+    if hours < HOURS_NEEDED:
         others = [
             f"{count} {text}"
             for count, text in (
@@ -177,7 +177,7 @@ def _too_little(spec: ModelSpec, approval: Approval, events: int) -> str:
         ]
         left_out = f" ({', '.join(others)})" if others else ""
         return (
-            f"expected at least {HOURS_NEEDED} approved hours in the last {ROLLING_DAYS} days, found {found}{left_out}"
+            f"expected at least {HOURS_NEEDED} approved hours in the last {ROLLING_DAYS} days, found {hours}{left_out}"
         )
     if events < spec.windows.min_events:
         return f"expected at least {spec.windows.min_events} events (windows.min_events), found {events}"
@@ -229,7 +229,7 @@ def adopt_rolling_when_due(
     """Adopt the rolling reference of *applied* when its spec wants it and its time has come; None when not.
 
     Its time has come when the reference in force, whichever it is, has been so for a day; and never while an incident
-    of the version in production is open: whoever looks into it must find the reference that opened it. Where another
+    of the version in production is open: who looks into it must find the reference that opened it. Where another
     decision came between, that one stays.
 
     Args:

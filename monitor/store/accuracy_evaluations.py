@@ -26,7 +26,7 @@ class DueMinute:
     minute: int
 
 
-def claim_due_minutes(connection: sa.Connection, *, model_id: int, limit: int) -> tuple[DueMinute, ...]:
+def lock_due_minutes(connection: sa.Connection, *, model_id: int, limit: int) -> tuple[DueMinute, ...]:
     """Lock and return minutes of a model that changed, oldest first, without those being changed right now."""
     query = (
         sa.select(performance_due.c.series_id, performance_due.c.minute)
@@ -39,7 +39,7 @@ def claim_due_minutes(connection: sa.Connection, *, model_id: int, limit: int) -
 
 
 def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -> None:
-    """Delete claimed minutes whose windows are judged; a later change marks them anew."""
+    """Delete locked minutes whose windows are judged; a later change marks them again."""
     statement = sa.text(
         "DELETE FROM performance_due USING unnest(CAST(:series_ids AS integer[]), CAST(:minutes AS bigint[])) "
         "AS done (series_id, minute) "

@@ -150,10 +150,10 @@ def _applied(row: sa.Row, layouts: Sequence[sa.Row]) -> AppliedModel:  # type: i
 
 
 def _problem(key: ModelKey, version: int, error: SpecError | msgspec.MsgspecError) -> str:
-    found = "; ".join(error.problems) if isinstance(error, SpecError) else f"its cells: {error}"
+    problem = "; ".join(error.problems) if isinstance(error, SpecError) else f"its cells: {error}"
     return (
-        f"spec {version} of {key}: this program cannot read it: {found[:500]}. Mend its file and run `driftline apply`;"
-        " until then its records become dead letters"
+        f"spec {version} of {key}: this program cannot read it: {problem[:500]}. Mend its file and run"
+        " `driftline apply`; until then its records become dead letters"
     )
 
 
@@ -169,9 +169,9 @@ def load_reference(connection: sa.Connection, reference_id: int) -> ReferencePro
     ).one_or_none()
     if row is None:
         raise SpecError(source, ("expected a stored profile, found none: apply the spec with its profile again",))
-    found = reference_digest(row.profile)
-    if found != row.digest:
-        bytes_found = f"expected bytes of SHA-256 {row.digest[:12]}…, found {found[:12]}…"
+    digest = reference_digest(row.profile)
+    if digest != row.digest:
+        bytes_found = f"expected bytes of SHA-256 {row.digest[:12]}…, found {digest[:12]}…"
         raise SpecError(source, (f"{bytes_found}: apply the spec with its profile again",))
     return decode_profile(row.profile, source=source)
 

@@ -23,9 +23,9 @@ class EndpointSpec:
 def ensure_endpoints(connection: sa.Connection, specs: Iterable[EndpointSpec]) -> dict[str, int]:
     """Return the id of each endpoint by name, inserted or brought to what the spec says now."""
     wanted = sorted(specs, key=lambda spec: spec.name)
-    for each in wanted:
-        values = {"type": each.type, "url": each.url, "secret_env": each.secret_env}
-        statement = insert(endpoint).values(name=each.name, **values)
+    for spec in wanted:
+        values = {"type": spec.type, "url": spec.url, "secret_env": spec.secret_env}
+        statement = insert(endpoint).values(name=spec.name, **values)
         changed = sa.tuple_(endpoint.c.type, endpoint.c.url, endpoint.c.secret_env).is_distinct_from(
             sa.tuple_(*(statement.excluded[column] for column in values))
         )
@@ -33,7 +33,7 @@ def ensure_endpoints(connection: sa.Connection, specs: Iterable[EndpointSpec]) -
         connection.execute(
             statement.on_conflict_do_update(index_elements=[endpoint.c.name], set_=values, where=changed)
         )
-    names = [each.name for each in wanted]
+    names = [spec.name for spec in wanted]
     rows = connection.execute(sa.select(endpoint.c.name, endpoint.c.id).where(endpoint.c.name.in_(names)))
     return {row.name: row.id for row in rows}
 

@@ -138,7 +138,7 @@ def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of sever
 def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> tuple[TimeRange, ...]:
     """Return the event times that an incident of any kind covers; one that is open goes on.
 
-    An incident says when its first window ended. What it tells of began inside that window, so all of the longest
+    An incident says when its first window ended. What it is about began inside that window, so all of the longest
     window that found something at that end is suspect.
     """
     lengths = [_length_at_first_end(table) for table in (evaluation, performance_evaluation)]

@@ -44,9 +44,9 @@ def upgrade(url: str, *, to: str = "head") -> None:
 
 def head() -> str:
     """Return the newest migration this program knows."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None
-    return found
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None
+    return newest
 
 
 def require_current_schema(engine: sa.Engine) -> None:
@@ -56,15 +56,15 @@ def require_current_schema(engine: sa.Engine) -> None:
         SchemaVersionError: It is older, newer or missing; says which and what to do.
     """
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        current = MigrationContext.configure(connection).get_current_revision()
     expected = head()
-    if found == expected:
+    if current == expected:
         return
     known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is None or found in known:
+    if current is None or current in known:
         raise SchemaVersionError(
-            f"database schema: expected {expected}, found {found or 'none'}. Run `driftline migrate`."
+            f"database schema: expected {expected}, found {current or 'none'}. Run `driftline migrate`."
         )
     raise SchemaVersionError(
-        f"database schema: expected {expected}, found {found}, newer than this program. Start the newer program."
+        f"database schema: expected {expected}, found {current}, newer than this program. Start the newer program."
     )

@@ -1,6 +1,6 @@
 """Removes a model with everything that is stored of it, in short transactions, while the roles go on.
 
-First its specs go and the generation moves, so that every process stops working for it before its next flush, turn or
+First its specs go and the generation moves, so that every process stops working for it before its next flush or
 round. What one of them had begun may still add rows, so the tables are passed over until the model's own row can go:
 the foreign keys say whether that is so.
 """
@@ -23,7 +23,7 @@ _OF_INCIDENTS = "incident_id IN (SELECT id FROM incident WHERE model_id = :model
 _OF_ENDPOINTS = "starts_with(name, :written || '/receivers/') OR starts_with(name, :written || '/actions/')"
 _OF_SERIES = "series_id IN (SELECT id FROM series WHERE model_id = :model_id)"
 _OF_MODEL = "model_id = :model_id"
-# What is told by other than a model's or a series' id.
+# What is found by other than a model's or a series' id.
 _SPECIAL = {
     "transition": _OF_INCIDENTS,
     "outbox": f"{_OF_INCIDENTS} OR action_id IN (SELECT id FROM action WHERE {_OF_MODEL})"  # noqa: S608  # constants
@@ -38,15 +38,15 @@ _LAST = ("spec", "reference", "cells", "series")  # few rows, which others refer
 
 def _conditions() -> dict[str, str]:
     """Return for every table with rows of models which of them are one's, those first that others do not refer to."""
-    found: dict[str, str] = {}
+    conditions: dict[str, str] = {}
     for table in reversed(metadata.sorted_tables):
         if table.name in _SPECIAL:
-            found[table.name] = _SPECIAL[table.name]
+            conditions[table.name] = _SPECIAL[table.name]
         elif any(key.column.table is series for key in table.foreign_keys):
-            found[table.name] = _OF_SERIES
+            conditions[table.name] = _OF_SERIES
         elif "model_id" in table.c:
-            found[table.name] = _OF_MODEL
-    return found
+            conditions[table.name] = _OF_MODEL
+    return conditions
 
 
 _CONDITIONS = _conditions()
@@ -73,13 +73,13 @@ class _Owner:
 
 def stored_parts(connection: sa.Connection, model_id: int) -> tuple[StoredPart, ...]:
     """Return what is stored of a model, table by table, without those that hold nothing."""
-    owner, found = _owner(connection, model_id), []
+    owner, parts = _owner(connection, model_id), []
     for table, belongs in _CONDITIONS.items():
         count = sa.text(f"SELECT count(*) FROM {table} WHERE {belongs}")  # noqa: S608  # constants
         rows = int(connection.execute(count, _parameters(owner)).scalar_one())
         if rows:
-            found.append(StoredPart(table, rows, round(rows * _bytes_of_a_row(connection, table))))
-    return tuple(found)
+            parts.append(StoredPart(table, rows, round(rows * _bytes_of_a_row(connection, table))))
+    return tuple(parts)
 
 
 def withdraw_model(connection: sa.Connection, model_id: int) -> None:
@@ -103,7 +103,7 @@ def remove_model(
 
     Args:
         pause: Called before another pass, where a process still added something.
-        on_deleted: Hears table and rows after each transaction.
+        on_deleted: Called with table and rows after each transaction.
         limit: Rows of one table deleted in one transaction.
 
     Raises:

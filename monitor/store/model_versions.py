@@ -34,10 +34,10 @@ class PlacedVersions:
 
 def placed_versions(connection: sa.Connection) -> dict[int, PlacedVersions]:
     """Return the placed versions of every model that has any."""
-    found: dict[int, dict[str, int]] = {}
+    by_model: dict[int, dict[str, int]] = {}
     for row in connection.execute(sa.select(model_version)):
-        found.setdefault(row.model_id, {})[row.version] = row.newest_hour
-    return {model_id: PlacedVersions(hours=hours) for model_id, hours in found.items()}
+        by_model.setdefault(row.model_id, {})[row.version] = row.newest_hour
+    return {model_id: PlacedVersions(hours=hours) for model_id, hours in by_model.items()}
 
 
 def claim_versions(connection: sa.Connection, claims: Mapping[int, VersionClaims]) -> dict[int, PlacedVersions]:

@@ -72,7 +72,7 @@ def named_outage(engine: sa.Engine, doing: str) -> Iterator[None]:
 
 
 def require_writable(connection: sa.Connection) -> None:
-    """Return when the server takes writes; whoever only read would not know that an outage goes on.
+    """Return when the server takes writes; a process that only reads would not notice that an outage goes on.
 
     Raises:
         UnavailableError: It is read-only.

@@ -1,4 +1,4 @@
-"""The outbox: effects committed with their decision, claimed with a lease, sent, closed with the lease's epoch."""
+"""The outbox: effects committed with their decision, leased, sent, closed with the lease's epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A claimed row and where it goes; only the holder of *epoch* may close it."""
+    """A leased row and where it goes; only the holder of *epoch* may close it."""
 
     effect: Effect
     endpoint_name: str
@@ -92,7 +92,7 @@ def due_endpoints(connection: sa.Connection, *, now_millis: int, actions_enabled
     return tuple(rows.scalars())
 
 
-def claim(
+def take_lease(
     connection: sa.Connection,
     endpoint_id: int,
     *,
@@ -151,7 +151,7 @@ def claim(
     )
 
 
-def close(
+def close_lease(
     connection: sa.Connection,
     lease: Lease,
     *,

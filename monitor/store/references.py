@@ -47,7 +47,7 @@ class StoredReference:
     spec: ModelSpec
 
 
-# The version of the spec that is in force, beside its reference.
+# The version of the spec that is in force, with its reference.
 _last_versions = sa.select(spec.c.model_id, sa.func.max(spec.c.version).label("version")).group_by(spec.c.model_id)
 _of_last_version = _last_versions.subquery("of_last_version")
 _newest = (
@@ -99,8 +99,8 @@ def reference_in_force(connection: sa.Connection, model_id: int) -> StoredRefere
 
 def base_of(connection: sa.Connection, reference_id: int) -> int:
     """Return the frozen reference on whose cells a rolling one stands; a frozen one's own id."""
-    found = connection.execute(sa.select(reference.c.base_id).where(reference.c.id == reference_id)).scalar_one()
-    return reference_id if found is None else int(found)
+    base_id = connection.execute(sa.select(reference.c.base_id).where(reference.c.id == reference_id)).scalar_one()
+    return reference_id if base_id is None else int(base_id)
 
 
 def _references() -> sa.Select[tuple[object, ...]]:
@@ -119,12 +119,12 @@ def _references() -> sa.Select[tuple[object, ...]]:
 
 
 def _stored(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> StoredReference | None:
-    found = connection.execute(query).one_or_none()
-    if found is None:
+    row = connection.execute(query).one_or_none()
+    if row is None:
         return None
-    text = connection.execute(sa.select(_newest.c.text).where(_newest.c.model_id == found.model_id)).scalar_one()
-    parsed = parse_spec(text, source=f"spec of {found.name} in the database")
-    return StoredReference(row=_row(found), profile=_profile(found), spec=parsed)
+    text = connection.execute(sa.select(_newest.c.text).where(_newest.c.model_id == row.model_id)).scalar_one()
+    parsed = parse_spec(text, source=f"spec of {row.name} in the database")
+    return StoredReference(row=_row(row), profile=_profile(row), spec=parsed)
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> ReferenceRow:

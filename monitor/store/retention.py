@@ -2,9 +2,8 @@
 
 import sqlalchemy as sa
 
-from monitor.store.database_clock import database_now_millis
-from monitor.store.schema import evaluated_until, input_offset, metadata, series
-from monitor.types import DeliveryState, IncidentStatus, TopicRole
+from monitor.store.schema import evaluated_until, metadata, series
+from monitor.types import DeliveryState, IncidentStatus
 from monitor.units import HOUR_MILLIS
 
 ROWS_AT_ONCE = 5000
@@ -152,18 +151,6 @@ _DEPLOYMENTS = sa.text(
 )
 
 
-def newest_event_time(connection: sa.Connection) -> int | None:
-    """Return the largest event time of any prediction, at most the database's clock; None before the first.
-
-    One producer's clock that is ahead must not make all that is kept look old.
-    """
-    query = sa.select(sa.func.max(input_offset.c.max_event_time)).where(
-        input_offset.c.role == TopicRole.PREDICTIONS.value
-    )
-    newest: int | None = connection.execute(query).scalar()
-    return None if newest is None else min(newest, database_now_millis(connection))
-
-
 def drop_old_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
     """Delete pane rows that end before *before* (ms), whatever their span."""
     return connection.execute(_PANES, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
@@ -237,7 +224,7 @@ def remove_empty_series(
         connection.execute(_MARK, {"empty": [row.id for row in rows if row.empty], "changed": changed})
     removed = 0
     if over := [row.id for row in rows if row.over and row.empty]:
-        # Locked first: whoever wrote to one of them before is seen by the next statement, whoever comes later waits.
+        # Locked first: what was written to one of them before is seen by the next statement, later writers wait.
         ids = connection.execute(_LOCK, {"ids": over}).scalars().all()
         for table in _FORGOTTEN:
             connection.execute(sa.delete(table).where(table.c.series_id == sa.func.any(list(ids))))
@@ -247,11 +234,11 @@ def remove_empty_series(
 
 def drop_old_incidents(connection: sa.Connection, *, days: int, limit: int = INCIDENTS_AT_ONCE) -> int:
     """Delete incidents that were resolved *days* ago, with their steps, actions and deliveries; return how many."""
-    found = connection.execute(_RESOLVED, {"days": days, "limit": limit}).scalars().all()
-    if found:
+    ids = connection.execute(_RESOLVED, {"days": days, "limit": limit}).scalars().all()
+    if ids:
         for statement in _OF_INCIDENTS:
-            connection.execute(sa.text(statement), {"ids": [str(partition) for partition in found]})
-    return len(found)
+            connection.execute(sa.text(statement), {"ids": [str(incident_id) for incident_id in ids]})
+    return len(ids)
 
 
 def drop_old_deliveries(connection: sa.Connection, *, days: int, limit: int = 5000) -> int:

@@ -75,7 +75,7 @@ def supported_event_time(connection: sa.Connection, key: PartitionKey, *, until:
 def rewind_partition(connection: sa.Connection, key: PartitionKey, *, to: int) -> None:
     """Set the partition's largest event time to *to* (ms) and fence the worker that remembers the other one.
 
-    What other partitions confirmed was confirmed against it, so they begin anew.
+    What other partitions confirmed was confirmed against it, so they begin from nothing.
     """
     c = input_offset.c
     connection.execute(sa.select(c.epoch).order_by(c.topic, c.partition).with_for_update())  # in the order of flushes
@@ -106,8 +106,8 @@ def rewind_model(connection: sa.Connection, model_id: int, *, to: int, rewound_s
     rewind_progress(connection, model_id, to=_to_the_minute(to))
     for table in (evaluation, performance_evaluation):
         connection.execute(sa.delete(table).where(*_beyond(table, model_id, to)))
-    found = _incidents_beyond(connection, model_id, to)
-    for before_last, row in enumerate(reversed(found)):
+    incidents = _incidents_beyond(connection, model_id, to)
+    for before_last, row in enumerate(reversed(incidents)):
         connection.execute(
             sa.update(incident)
             .where(incident.c.id == row.id)

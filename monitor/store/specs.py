@@ -60,7 +60,7 @@ def model_id_of(connection: sa.Connection, key: ModelKey) -> int:
     if known is not None and known.removing_since is not None:
         raise SpecError(
             str(key),
-            (f"it is being removed; run `driftline models remove {key} --yes` until it is gone, then apply it again",),
+            (f"it is being removed; run `driftline models remove {key} --yes`, then apply it again",),
         )
     if known is not None:
         return int(known.id)
@@ -72,8 +72,8 @@ def newest_spec(connection: sa.Connection, model_id: int) -> SpecRow | None:
     """Return the spec that is in force; None for a model that was never applied."""
     columns = (spec.c.model_id, spec.c.version, spec.c.text, spec.c.cells_id, spec.c.reference_id, spec.c.adopted_over)
     query = sa.select(*columns).where(spec.c.model_id == model_id).order_by(spec.c.version.desc()).limit(1)
-    found = connection.execute(query).one_or_none()
-    return None if found is None else SpecRow(*found)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else SpecRow(*row)
 
 
 def write_spec(connection: sa.Connection, row: SpecRow) -> None:
@@ -85,8 +85,8 @@ def write_spec(connection: sa.Connection, row: SpecRow) -> None:
 
 def cells_in_force(connection: sa.Connection, model_id: int) -> PlacedCells:
     """Return the newest cells of a model that has some."""
-    found = connection.execute(_newest_cells(model_id)).one()
-    return PlacedCells(found.id, found.effective_from, are_new=False)
+    newest = connection.execute(_newest_cells(model_id)).one()
+    return PlacedCells(newest.id, newest.effective_from, are_new=False)
 
 
 def place_cells(connection: sa.Connection, model_id: int, layout: CellsLayout) -> PlacedCells:
@@ -198,7 +198,7 @@ def adopt_reference(
 
     On the cells that are in force only counts change, at once. Other cells take effect at a pane start two minutes
     from now, as of `apply`, and each scale says `new_cells` until it is full of them. It is a new version of the same
-    spec: every evaluation tells which reference it was made with, and the one of the spec's file is remembered.
+    spec: every evaluation names the reference it was made with, and the one of the spec's file is remembered.
 
     Args:
         base_id: *profile* is a rolling one on the cells of this reference.

@@ -57,12 +57,12 @@ def time_partitions(connection: sa.Connection, table: str) -> tuple[TimePartitio
         WHERE pg_inherits.inhparent = CAST(:parent AS regclass)
         """
     )
-    found = []
+    partitions = []
     for name, bounds in connection.execute(query, {"parent": table}):
         if match := _BOUNDS.search(bounds):
             start = None if match[1] == "MINVALUE" else int(match[1].strip("'"))
-            found.append(TimePartition(name, start, int(match[2])))
-    return tuple(sorted(found, key=lambda partition: partition.stop))
+            partitions.append(TimePartition(name, start, int(match[2])))
+    return tuple(sorted(partitions, key=lambda partition: partition.stop))
 
 
 def add_weeks(connection: sa.Connection, table: sa.Table, starts: set[int]) -> tuple[str, ...]:

@@ -35,11 +35,11 @@ def incarnation_of(connection: sa.Connection, topic: str, topic_id: str) -> int:
 
 def write_timestamp_types(connection: sa.Connection, types: Mapping[str, TimestampType]) -> None:
     """Store the timestamp type of each topic in the rows of its partitions; what is stored already is not touched."""
-    for topic, found in sorted(types.items()):
+    for topic, timestamp_type in sorted(types.items()):
         connection.execute(
             sa.update(input_offset)
-            .where(input_offset.c.topic == topic, input_offset.c.timestamp_type != found.value)
-            .values(timestamp_type=found.value)
+            .where(input_offset.c.topic == topic, input_offset.c.timestamp_type != timestamp_type.value)
+            .values(timestamp_type=timestamp_type.value)
         )
 
 
@@ -64,10 +64,13 @@ def read_partitions(
 
 
 def newest_event_time(connection: sa.Connection, role: TopicRole) -> int | None:
-    """Return the largest event time (ms) that any partition of *role* has counted, now at most; None: no event yet."""
-    newest = sa.select(sa.func.max(input_offset.c.max_event_time)).where(input_offset.c.role == role.value)
-    found: int | None = connection.execute(newest).scalar()
-    return None if found is None else min(found, database_now_millis(connection))
+    """Return the largest event time (ms) that any partition of *role* has counted; None before the first.
+
+    At most the database's clock: one producer's clock that is ahead must not make all that is kept look old.
+    """
+    query = sa.select(sa.func.max(input_offset.c.max_event_time)).where(input_offset.c.role == role.value)
+    newest: int | None = connection.execute(query).scalar()
+    return None if newest is None else min(newest, database_now_millis(connection))
 
 
 def _millis(moment: datetime | None) -> int | None:

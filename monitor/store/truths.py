@@ -34,8 +34,8 @@ class TruthInForce:
 class JoinPlace:
     """How far one round of joining has come: what lies before it was taken, or is another maintainer's.
 
-    Whoever starts each batch from the beginning walks over all that the round deleted before: while an old snapshot is
-    open (a backup's, say) nothing of it goes away.
+    A batch that started from the beginning would walk over all that the round deleted before it: while an old snapshot
+    is open (a backup's, say) nothing of it goes away.
 
     Attributes:
         inbox_id: The last row of the inbox that was taken.

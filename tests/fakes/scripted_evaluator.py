@@ -36,7 +36,7 @@ class PlayedEnd:
 
 @dataclass(frozen=True, slots=True)
 class PlayedBatch:
-    ends: tuple[PlayedEnd, ...]
+    window_ends: tuple[PlayedEnd, ...]
     more: bool
 
 

@@ -116,7 +116,7 @@ def test_a_topic_made_again_under_a_running_worker_is_counted_exactly_once(
     rules = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=False)
     with engine.begin() as connection:
         model_rules = {model_id: JoinRules(comparison=rules, horizon_millis=10**9)}
-        while join_truths(connection, rules=model_rules, now=LATER).taken:
+        while join_truths(connection, rules=model_rules, now=LATER).received:
             pass
         in_force = Counter(connection.execute(sa.select(truth.c.value)).scalars().all())
     assert in_force == {"0": 100, "1": written}

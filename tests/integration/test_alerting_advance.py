@@ -78,7 +78,7 @@ def test_drift_is_noticed_told_and_acted_on_once(engine: Engine) -> None:
     story = ScriptedEvaluator(at_once=2)
     story.play(applied, "wwaaa...", start=T0)
     report = advance(engine, applied, story, now=T0 + HOUR)
-    assert (report.ends, report.granted) == (8, 1)
+    assert (report.window_ends, report.granted) == (8, 1)
     assert steps_of(engine, applied) == {
         ("1", IncidentKind.DRIFT): [
             "opened WARNING finding_endured",
@@ -288,7 +288,7 @@ def test_two_alerters_make_one_incident_and_one_action(database_url: str, engine
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.incident)).scalar() == 1
         assert len(granted_actions(connection, applied.model_id)) == 1
-    assert any(report.busy for report in reports) or sum(bool(report.ends) for report in reports) >= 1
+    assert any(report.busy for report in reports) or sum(bool(report.window_ends) for report in reports) >= 1
     sent = outbox_of(engine)
     assert len({delivery.id for delivery in sent}) == len(sent)
     assert len([delivery for delivery in sent if delivery.type == "model.retrain.requested"]) == 1
@@ -310,7 +310,7 @@ def test_the_lock_does_not_stop_ingest(engine: Engine) -> None:
 
             @dataclass
             class Nothing:
-                ends: tuple[()] = ()
+                window_ends: tuple[()] = ()
                 more: bool = False
 
             return Nothing()

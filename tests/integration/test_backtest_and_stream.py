@@ -195,7 +195,7 @@ def _conclude(engine: Engine, configuration: Configuration) -> None:
             joined = join_truths(connection, rules=join_rules(configuration), now=now_millis() + 5000)
         with engine.begin() as connection:
             batch = evaluator.evaluate_model(connection, configuration.models[0], now_millis=now_millis() + 10_000)
-        more = joined.more or joined.changed > 0 or batch.more or bool(batch.ends)
+        more = joined.more or joined.changed > 0 or batch.more or bool(batch.window_ends)
 
 
 def bytes_of(engine: Engine) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:

@@ -61,7 +61,7 @@ def cost_of_a_minute(engine: Engine, counted: CountedModel, evaluator: Evaluator
     move(engine, HOURS + 30)
     with cost_of(engine) as cost:
         (batch,) = evaluate_all(engine, counted, evaluator)
-    assert len(batch.ends) == 1
+    assert len(batch.window_ends) == 1
     return cost
 
 
@@ -101,7 +101,7 @@ def test_a_version_that_comes_back_is_seen(engine: Engine) -> None:
     evaluate_all(engine, counted, evaluator)
     write_minutes(engine, counted, range(HOURS, HOURS + 5), [counted.series_id])
     move(engine, HOURS + 5 + LATENESS)
-    window_ends = {end.window_end for batch in evaluate_all(engine, counted, evaluator) for end in batch.ends}
+    window_ends = {end.window_end for batch in evaluate_all(engine, counted, evaluator) for end in batch.window_ends}
     assert START + (HOURS + 1) * MINUTE_MILLIS in window_ends
     with engine.connect() as connection:
         hours = connection.execute(sa.text("SELECT counted_from, counted_until FROM series")).one()

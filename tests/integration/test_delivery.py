@@ -24,7 +24,7 @@ from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
-from monitor.store.outbox import claim, close
+from monitor.store.outbox import close_lease, take_lease
 from monitor.store.schema import endpoint, outbox
 from monitor.types import ActionState, DeliveryState
 from tests.fakes.receiver import Answer, Receiver, receiver
@@ -200,16 +200,16 @@ def test_a_zombie_cannot_close_what_another_has_claimed(engine: Engine) -> None:
     with engine.begin() as connection:
         now = database_now_millis(connection)
         (endpoint,) = endpoints_with_work(delivery(engine))
-        first = claim(connection, endpoint, owner="one", now_millis=now, lease_millis=1000)
+        first = take_lease(connection, endpoint, owner="one", now_millis=now, lease_millis=1000)
     assert first is not None
     with engine.begin() as connection:
-        assert claim(connection, endpoint, owner="two", now_millis=now + 500, lease_millis=1000) is None
-        second = claim(connection, endpoint, owner="two", now_millis=now + 1500, lease_millis=1000)
+        assert take_lease(connection, endpoint, owner="two", now_millis=now + 500, lease_millis=1000) is None
+        second = take_lease(connection, endpoint, owner="two", now_millis=now + 1500, lease_millis=1000)
     assert second is not None
     assert (second.effect.id, second.epoch) == (first.effect.id, first.epoch + 1)
     with engine.begin() as connection:
-        late = close(connection, first, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
-        ours = close(connection, second, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
+        late = close_lease(connection, first, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
+        ours = close_lease(connection, second, state=DeliveryState.DONE, status=200, error=None, now_millis=now + 1600)
     assert (late, ours) == (False, True)
 
 

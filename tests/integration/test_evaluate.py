@@ -51,9 +51,9 @@ def test_the_batch_does_not_matter(engine: Engine, limit_ends: int) -> None:
     write(engine, counted, panes)
     move(engine, 44)
     batches = evaluate_all(engine, counted, Evaluator(RULES), limit_ends=limit_ends)
-    ends = [end.window_end for batch in batches for end in batch.ends]
+    ends = [end.window_end for batch in batches for end in batch.window_ends]
     assert ends == sorted(set(ends))
-    assert max(len(batch.ends) for batch in batches) == limit_ends
+    assert max(len(batch.window_ends) for batch in batches) == limit_ends
     assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, panes, 44)
 
 
@@ -79,7 +79,7 @@ def test_late_and_shuffled_events_end_in_the_same_bytes(engine: Engine) -> None:
         move(engine, now)
         if now % 3 == 0:
             for batch in evaluate_all(engine, counted, evaluator):
-                for judged in (one for end in batch.ends for one in end.evaluations):
+                for judged in (one for end in batch.window_ends for one in end.evaluations):
                     revisions += judged.revision > 0
                     if judged.result.verdict is Verdict.INCONCLUSIVE:
                         assert judged.driving == (judged.revision == 0)
@@ -126,7 +126,7 @@ def test_a_window_is_evaluated_once(engine: Engine) -> None:
     write(engine, counted, some_panes(counted, range(20)))
     move(engine, 20)
     evaluate_all(engine, counted, Evaluator(RULES))
-    assert [batch.ends for batch in evaluate_all(engine, counted, Evaluator(RULES))] == [()]
+    assert [batch.window_ends for batch in evaluate_all(engine, counted, Evaluator(RULES))] == [()]
     with engine.begin() as one, engine.begin() as two:
         assert lock_model(one, counted.applied.model_id)
         assert not lock_model(two, counted.applied.model_id)
@@ -137,7 +137,7 @@ def test_without_a_watermark_nothing_is_due(engine: Engine) -> None:
     counted = apply_counted_model(engine, extra=SCALES)
     write(engine, counted, some_panes(counted, range(20)))
     (batch,) = evaluate_all(engine, counted, Evaluator(RULES))
-    assert (batch.ends, batch.more, batch.watermark.value) == ((), False, None)
+    assert (batch.window_ends, batch.more, batch.watermark.value) == ((), False, None)
 
 
 def test_new_cells_are_inconclusive_until_the_window_is_full(engine: Engine) -> None:
@@ -152,7 +152,7 @@ def test_new_cells_are_inconclusive_until_the_window_is_full(engine: Engine) -> 
     counted = with_older_cells(counted, other_id)
     move(engine, 20)
     batches = evaluate_all(engine, counted, Evaluator(RULES))
-    evaluations = [evaluation for batch in batches for end in batch.ends for evaluation in end.evaluations]
+    evaluations = [evaluation for batch in batches for end in batch.window_ends for evaluation in end.evaluations]
     assert {row.kind for row in evaluations} == {EvaluationKind.INPUTS}
     for row in evaluations:
         start = (row.window_end - START) // MINUTE_MILLIS - row.scale.length
@@ -183,7 +183,7 @@ def test_a_new_scale_starts_where_the_others_stand(engine: Engine) -> None:
     driving = [
         evaluation
         for batch in evaluate_all(engine, counted, evaluator)
-        for end in batch.ends
+        for end in batch.window_ends
         for evaluation in end.evaluations
         if evaluation.scale == Scale(length=12, step=3) and evaluation.driving
     ]

@@ -56,7 +56,7 @@ def accuracy_evaluations(engine: Engine, counted: CountedModel, evaluator: Evalu
             batch = evaluator.evaluate_model(connection, counted.applied, now_millis=NOW)
         results += [
             evaluation
-            for end in batch.ends
+            for end in batch.window_ends
             for evaluation in end.evaluations
             if evaluation.kind is EvaluationKind.PERFORMANCE
         ]

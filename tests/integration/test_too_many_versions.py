@@ -32,7 +32,7 @@ def test_every_window_of_other_says_that_there_are_too_many_versions(engine: Eng
     judged = [
         evaluation
         for batch in evaluate_all(engine, counted, Evaluator(RULES))
-        for end in batch.ends
+        for end in batch.window_ends
         for evaluation in end.evaluations
     ]
     of_others = [evaluation for evaluation in judged if evaluation.series == key]

@@ -39,13 +39,13 @@ def test_a_burst_into_an_inbox_known_as_empty(pooled: Engine) -> None:
     first = 12 * 1_000
     fill_inbox(pooled, model, first=first, count=500)
     rules = join_rules(configuration)
-    assert sum(report.taken for report in join_batches(pooled, rules=rules, now=database_now_millis)) == 500
+    assert sum(report.received for report in join_batches(pooled, rules=rules, now=database_now_millis)) == 500
     forget_truths(pooled)
     for _ in range(12):
-        assert [report.taken for report in join_batches(pooled, rules=rules, now=database_now_millis)] == [0]
+        assert [report.received for report in join_batches(pooled, rules=rules, now=database_now_millis)] == [0]
     fill_inbox(pooled, model, first=first, count=BURST)
     began = time.monotonic()
-    results = [report.taken for report in join_batches(pooled, rules=rules, limit=1_000, now=database_now_millis)]
+    results = [report.received for report in join_batches(pooled, rules=rules, limit=1_000, now=database_now_millis)]
     took = time.monotonic() - began
     assert results == [1_000] * 10 + [0]
     assert (count(pooled, joined), count(pooled, truth_inbox)) == (BURST, 0)
@@ -64,7 +64,7 @@ def test_a_batch_begins_behind_the_one_before(pooled: Engine) -> None:
     assert places == sorted(places)
     assert [later - earlier for earlier, later in pairwise(places[:-1])] == [1_000] * 9
     with pooled.begin() as connection:
-        assert join_truths(connection, rules=rules, now=now_millis(), place=JoinPlace()).taken == 0
+        assert join_truths(connection, rules=rules, now=now_millis(), place=JoinPlace()).received == 0
 
 
 def writes(pooled: Engine) -> tuple[int, int]:

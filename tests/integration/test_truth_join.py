@@ -121,7 +121,7 @@ def brute_force(predictions: list[Prediction], truths: list[Truth]) -> dict[tupl
 
 def join_until_dry(engine: Engine, counted: CountedModel, now: int, *, limit: int = 3) -> None:
     for report in join_batches(engine, rules=rules(counted), limit=limit, now=lambda _: now):
-        assert report.taken <= limit
+        assert report.received <= limit
 
 
 def clear(engine: Engine) -> None:
@@ -245,5 +245,5 @@ def test_two_maintainers_share_the_inbox(engine: Engine) -> None:
                 left = two.execute(sa.select(truth_inbox.c.id).with_for_update(skip_locked=True)).scalars().all()
         with two.begin():
             second = join_truths(two, rules=rules(counted), limit=6, now=NOW)
-        assert (first.taken, len(left), second.taken) == (6, 4, 4)
+        assert (first.received, len(left), second.received) == (6, 4, 4)
         assert panes(two) == {(START, 0): (10, 10)}

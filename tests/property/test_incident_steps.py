@@ -18,7 +18,7 @@ def merged(short: str, long: str) -> list[WindowFacts]:
 
 
 def told(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
-    return [(decision.incident_id, decision.step, decision.window_end) for decision in decisions if decision.tells]
+    return [(decision.incident_id, decision.step, decision.window_end) for decision in decisions if decision.notifies]
 
 
 @given(short=LETTERS, long=LETTERS, held_back=HELD_BACK)
@@ -29,7 +29,7 @@ def test_a_step_is_told_once(short: str, long: str, held_back: frozenset[int]) -
     for decision in decisions:
         if decision.step is Step.NOTHING:
             continue
-        if decision.tells:
+        if decision.notifies:
             assert last.get(decision.incident_id) != (decision.step, decision.tier)
             last[decision.incident_id] = (decision.step, decision.tier)
         elif decision.step in (Step.RESOLVED, Step.REOPENED):
@@ -68,8 +68,8 @@ def test_windows_that_come_again_change_nothing(short: str, long: str, repeat: i
     again, decisions = play(windows[repeat:], state=state)
     assert again is not None
     # `ends` may learn of calm windows of another scale from before the opening, which no state held yet
-    assert encode_state(msgspec.structs.replace(again, ends={})) == encode_state(
-        msgspec.structs.replace(state, ends={})
+    assert encode_state(msgspec.structs.replace(again, window_ends={})) == encode_state(
+        msgspec.structs.replace(state, window_ends={})
     )
     assert told(decisions) == []
 

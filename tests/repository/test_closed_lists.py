@@ -151,7 +151,7 @@ def test_the_product_compares_no_bare_word_of_a_closed_list() -> None:
         (SHARE_WORDS, set(SHARES)),
         (WINDOW_SENTENCES, {
             InconclusiveReason.BLIND, InconclusiveReason.COMPACTED, InconclusiveReason.FILLING,
-            InconclusiveReason.NEW_CELLS,
+            InconclusiveReason.NEW_CELLS, InconclusiveReason.NO_REFERENCE,
         }),
         (INCONCLUSIVE, set(InconclusiveReason) - {InconclusiveReason.CONCLUSIVE}),
         (REFUSALS, set(Refusal)),

@@ -79,7 +79,7 @@ revision_due = sa.Table(  # event time whose counts changed after windows that r
     sa.Index(None, "series_id"),
 )
 
-evaluated_until = sa.Table(  # progress of the version before, per series; gone with the next release
+evaluated_until = sa.Table(  # progress of the version before, per series; removed with the next release
     "evaluated_until",
     metadata,
     sa.Column("series_id", sa.ForeignKey("series.id"), primary_key=True, autoincrement=False),

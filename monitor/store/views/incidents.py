@@ -186,10 +186,12 @@ def _unseen(connection: sa.Connection, head: IncidentHead, *, model_id: int) -> 
     if head.kind is not IncidentKind.DATA_QUALITY:
         return ()
     # The first window may be shorter or longer than an hour; what opened it went on to its end.
-    found = unseen_values(
+    by_column = unseen_values(
         connection, model_id=model_id, version=head.version, since=head.first_end - HOUR_MILLIS, until=head.last_end
     )
-    stories = [StoryUnseen(column=column, events=summary.total, values=summary) for column, summary in found.items()]
+    stories = [
+        StoryUnseen(column=column, events=summary.total, values=summary) for column, summary in by_column.items()
+    ]
     return tuple(sorted(stories, key=lambda story: (-story.events, story.column)))
 
 

@@ -45,7 +45,7 @@ def test_inconclusive_windows_change_nothing(letters: str) -> None:
     """No data neither opens, advances nor resolves, however long it lasts."""
     _, decisions = play(line(letters))
     assert steps(decisions) == (["opened"] if letters.startswith("w") else [])
-    assert not any(decision.tells for decision in decisions if decision.reason is Reason.INCONCLUSIVE)
+    assert not any(decision.notifies for decision in decisions if decision.reason is Reason.INCONCLUSIVE)
 
 
 def test_inconclusive_windows_do_not_break_the_calm() -> None:
@@ -105,22 +105,24 @@ def test_a_window_is_seen_once_and_never_backwards() -> None:
 def test_stale_windows_move_the_state_and_tell_nobody() -> None:
     """Older than max(2 steps, 10 minutes): recorded, not told; told when a fresh window still shows it."""
     state, decisions = play(line("w"), age_millis=10 * MINUTE_MILLIS + 1)
-    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
+    assert [(decision.step, decision.reason, decision.notifies) for decision in decisions] == [
         (Step.OPENED, Reason.STALE, False)
     ]
     state, decisions = play(line("w", start=T0 + 5 * MINUTE_MILLIS), state=state)
-    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
+    assert [(decision.step, decision.reason, decision.notifies) for decision in decisions] == [
         (Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK, True)
     ]
     _, decisions = play(line("w", start=T0 + 10 * MINUTE_MILLIS), state=state)
-    assert [decision.tells for decision in decisions] == [False]
+    assert [decision.notifies for decision in decisions] == [False]
 
 
 def test_a_broken_field_holds_drift_back_until_it_is_repaired() -> None:
     """Held back while data quality is open, with the reason; announced with the first window after."""
     _, decisions = play(line("aaaa"), inhibited=frozenset({0, 1, 2}))
     assert [
-        (decision.step, decision.reason, decision.tells) for decision in decisions if decision.step is not Step.NOTHING
+        (decision.step, decision.reason, decision.notifies)
+        for decision in decisions
+        if decision.step is not Step.NOTHING
     ] == [
         (Step.OPENED, Reason.INHIBITED_BY_DATA_QUALITY, False),
         (Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK, True),
@@ -131,7 +133,7 @@ def test_good_news_goes_to_those_who_had_the_bad() -> None:
     """An incident nobody was told of resolves without a word."""
     state, _ = play(line("w"), inhibited=frozenset({0}))
     _, decisions = play(line("....", start=T0 + 5 * MINUTE_MILLIS), state=state)
-    assert [(decision.step, decision.tells) for decision in decisions if decision.step is Step.RESOLVED] == [
+    assert [(decision.step, decision.notifies) for decision in decisions if decision.step is Step.RESOLVED] == [
         (Step.RESOLVED, False)
     ]
 

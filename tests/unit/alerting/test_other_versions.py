@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from alerting.incidents.state import IncidentState, Reason
-from alerting.incidents.tracker import Casework, states_by_case
+from alerting.incidents.tracker import IncidentTracker, states_by_key
 from alerting.incidents.transition import transition
 from alerting.notifications.message import _cause
 from monitor.types import OTHER_VERSIONS, IncidentKind, Statistic, Tier
@@ -35,25 +35,25 @@ def opened(statistic: Statistic, version: str = OTHER_VERSIONS) -> IncidentState
     return state
 
 
-def casework(state: IncidentState) -> Casework:
-    return Casework(model=WHO.model, rules=RULES, now_millis=T0, states=dict(states_by_case([state])))
+def tracker(state: IncidentState) -> IncidentTracker:
+    return IncidentTracker(model=WHO.model, rules=RULES, now_millis=T0, states=states_by_key([state]))
 
 
 def test_it_holds_no_drift_back() -> None:
     """No field is broken by it; a broken field of the same version still does."""
-    assert not casework(opened(Statistic.VERSIONS)).quality_open(at=T0 + MINUTE_MILLIS)
-    assert casework(opened(Statistic.MISSING)).quality_open(at=T0 + MINUTE_MILLIS)
+    assert not tracker(opened(Statistic.VERSIONS)).quality_open(at=T0 + MINUTE_MILLIS)
+    assert tracker(opened(Statistic.MISSING)).quality_open(at=T0 + MINUTE_MILLIS)
 
 
 def test_it_ends_a_day_after_the_last_window() -> None:
     """No window will ever show `other` calm; another version's silence ends nothing."""
-    work = casework(opened(Statistic.VERSIONS))
+    work = tracker(opened(Statistic.VERSIONS))
     assert work.others_silent(at=T0 + DAY_MILLIS) == frozenset()
     silent = work.others_silent(at=T0 + DAY_MILLIS + 1)
     assert silent == {OTHER_VERSIONS}
-    ((decision, state),) = work.feed(End(T0 + DAY_MILLIS + 1), gone=silent).steps
+    ((decision, state),) = work.feed(End(T0 + DAY_MILLIS + 1), retired=silent).steps
     assert (decision.reason, state.is_open) == (Reason.VERSION_RETIRED, False)
-    assert casework(opened(Statistic.MISSING, version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
+    assert tracker(opened(Statistic.MISSING, version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
 
 
 def test_the_message_says_what_to_do_about_it() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from alerting.incidents.state import IncidentState, Reason, Step
-from alerting.incidents.tracker import Casework, states_by_case
+from alerting.incidents.tracker import IncidentTracker, states_by_key
 from alerting.incidents.transition import retire
 from monitor.types import IncidentKind, Statistic
 from monitor.units import MINUTE_MILLIS
@@ -29,7 +29,7 @@ def test_late_truths_of_a_version_that_serves_no_more_move_nothing() -> None:
     """Windows of its last hour mature one after the other: none of them opens the incident again."""
     late = [facts("c", T0 + minutes * MINUTE_MILLIS) for minutes in (5, 30, 60)]
     state, decisions = play(late, state=closed_with_its_version())
-    assert [(decision.step, decision.reason, decision.tells) for decision in decisions] == [
+    assert [(decision.step, decision.reason, decision.notifies) for decision in decisions] == [
         (Step.NOTHING, Reason.NOT_NEWER, False),
     ] * 3
     assert state == closed_with_its_version()
@@ -49,11 +49,11 @@ def test_a_version_taken_away_as_bad_stays_marked_until_it_is_seen_to_be_well() 
 def test_an_older_end_does_not_close_what_is_open_now() -> None:
     """Version 1 serves again; a window of the time in which it did not comes with its truths: nothing is closed."""
     state = opened("cc")
-    casework = Casework(model=WHO.model, rules=RULES, now_millis=AT, states=dict(states_by_case([state])))
-    casework.feed(End(T0 - 60 * MINUTE_MILLIS), gone=frozenset({"1"}))
-    assert casework.open_of("1", IncidentKind.DRIFT) == state
-    casework.feed(End(AT), gone=frozenset({"1"}))
-    assert casework.open_of("1", IncidentKind.DRIFT) is None
+    tracker = IncidentTracker(model=WHO.model, rules=RULES, now_millis=AT, states=states_by_key([state]))
+    tracker.feed(End(T0 - 60 * MINUTE_MILLIS), retired=frozenset({"1"}))
+    assert tracker.open_of("1", IncidentKind.DRIFT) == state
+    tracker.feed(End(AT), retired=frozenset({"1"}))
+    assert tracker.open_of("1", IncidentKind.DRIFT) is None
 
 
 class End(msgspec.Struct, frozen=True):
@@ -64,11 +64,11 @@ class End(msgspec.Struct, frozen=True):
 def test_whoever_heard_of_it_hears_of_its_end_after_an_outage_too() -> None:
     """The calm windows are an hour old when they are judged: those who were paged are told that it is over."""
     _, decisions = play(line("...", start=AT), state=opened(), age_millis=3_600_000)
-    assert [(decision.step, decision.tells) for decision in decisions if decision.step is not Step.NOTHING] == [
+    assert [(decision.step, decision.notifies) for decision in decisions if decision.step is not Step.NOTHING] == [
         (Step.RESOLVED, True)
     ]
     _, decisions = play(line("...", start=AT), state=opened(), inhibited=frozenset(range(3)))
-    assert [(decision.step, decision.tells) for decision in decisions if decision.step is not Step.NOTHING] == [
+    assert [(decision.step, decision.notifies) for decision in decisions if decision.step is not Step.NOTHING] == [
         (Step.RESOLVED, True)
     ]
 
@@ -104,7 +104,7 @@ def test_a_missing_share_needs_no_values_to_be_calm() -> None:
 def test_a_silent_versions_broken_field_does_not_hold_the_others_back_for_ever() -> None:
     """Open for as long as nothing shows it repaired, but heard of only for twice the scale that saw it (10 m)."""
     state = opened(kind=IncidentKind.DATA_QUALITY)
-    casework = Casework(model=WHO.model, rules=RULES, now_millis=AT, states=dict(states_by_case([state])))
-    assert casework.quality_open(at=T0 + 20 * MINUTE_MILLIS)
-    assert not casework.quality_open(at=T0 + 21 * MINUTE_MILLIS)
-    assert casework.open_of("1", IncidentKind.DATA_QUALITY) is not None
+    tracker = IncidentTracker(model=WHO.model, rules=RULES, now_millis=AT, states=states_by_key([state]))
+    assert tracker.quality_open(at=T0 + 20 * MINUTE_MILLIS)
+    assert not tracker.quality_open(at=T0 + 21 * MINUTE_MILLIS)
+    assert tracker.open_of("1", IncidentKind.DATA_QUALITY) is not None

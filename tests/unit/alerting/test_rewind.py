@@ -26,7 +26,7 @@ def opened(end: int) -> IncidentState:
         first_end=end,
         opened_end=end,
         last_end=end,
-        ends={10: end},
+        window_ends={10: end},
         holds={10: Hold(tier=Tier.ALERT, bad_end=end, calm_ends=(end, end, end))},
     )
 
@@ -53,6 +53,13 @@ def test_no_moment_of_a_rewound_incident_is_beyond_it(end: int, to: int) -> None
     """And one that was not beyond stays as it is."""
     state = rewound(opened(end), to=to)
     (hold,) = state.holds.values()
-    moments = (state.first_end, state.opened_end, state.last_end, *state.ends.values(), hold.bad_end, *hold.calm_ends)
+    moments = (
+        state.first_end,
+        state.opened_end,
+        state.last_end,
+        *state.window_ends.values(),
+        hold.bad_end,
+        *hold.calm_ends,
+    )
     assert set(moments) == {min(end, to)}
     assert (state == opened(end)) is (end <= to)
