@@ -17,21 +17,22 @@ from monitor.store.pane_marks import oldest_marked
 from monitor.store.panes import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.refused_counts import drop_old_counts
 from monitor.store.retention import (
+    DELIVERIES,
+    FLUSHES,
     INCIDENTS_AT_ONCE,
+    JOINED,
+    MARKS,
+    PANES,
+    PERFORMANCE_PANES,
+    PERFORMANCE_SUMS,
     ROWS_AT_ONCE,
+    STRAY_EVALUATIONS,
+    TRUTHS,
+    UNSEEN_VALUES,
+    drop_old,
     drop_old_dedup,
-    drop_old_deliveries,
     drop_old_deployments,
-    drop_old_flushes,
     drop_old_incidents,
-    drop_old_joined,
-    drop_old_marks,
-    drop_old_panes,
-    drop_old_performance_panes,
-    drop_old_performance_sums,
-    drop_old_truths,
-    drop_old_unseen,
-    drop_stray_evaluations,
     remove_empty_series,
 )
 from monitor.store.scale_progress import Progress, read_progress
@@ -213,17 +214,15 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     dropped, oldest_week = _drop_weeks(engine, prediction_ledger, before=ledger_before)
     # While the ledger has a prediction a correction finds it, and must find what was joined before.
     joined_before = ledger_before if oldest_week is None else min(ledger_before, oldest_week)
-    dropped += chunks.drop(lambda connection: drop_old_joined(connection, before=joined_before))
-    dropped += chunks.drop(lambda connection: drop_old_panes(connection, before=panes_before))
-    dropped += chunks.drop(lambda connection: drop_old_marks(connection, before=panes_before))
-    dropped += chunks.drop(lambda connection: drop_old_performance_panes(connection, before=panes_before))
-    dropped += chunks.drop(lambda connection: drop_old_performance_sums(connection, before=panes_before))
-    dropped += chunks.drop(lambda connection: drop_old_unseen(connection, before=panes_before))
+    dropped += chunks.drop(partial(drop_old, statement=JOINED, before=joined_before))
+    for statement in (PANES, MARKS, PERFORMANCE_PANES, PERFORMANCE_SUMS, UNSEEN_VALUES):
+        dropped += chunks.drop(partial(drop_old, statement=statement, before=panes_before))
     evaluations_before = newest - settings.evaluation_retention_days * DAY_MILLIS
     for table in EVALUATIONS:
         _pack_finished(engine, table, before=newest - DAY_MILLIS, walk=walk)
         dropped += _drop_weeks(engine, table, before=evaluations_before)[0]
-        dropped += chunks.drop(partial(drop_stray_evaluations, table=table, before=evaluations_before))
+    for statement in STRAY_EVALUATIONS:
+        dropped += chunks.drop(partial(drop_old, statement=statement, before=evaluations_before))
     before = newest - settings.deployment_retention_days * DAY_MILLIS
     with engine.begin() as connection:
         dropped += drop_old_deployments(connection, since=walk.deployments_before, before=before)
@@ -233,10 +232,10 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
 
 def _drop_by_clock(engine: sa.Engine, chunks: Chunks, settings: Settings, *, walk: Walk) -> int:
     incident_days = settings.incident_retention_days
-    dropped = chunks.drop(partial(drop_old_truths, days=settings.ledger_retention_days))
-    dropped += chunks.drop(partial(drop_old_flushes, days=settings.flush_retention_days))
+    dropped = chunks.drop(partial(drop_old, statement=TRUTHS, days=settings.ledger_retention_days))
+    dropped += chunks.drop(partial(drop_old, statement=FLUSHES, days=settings.flush_retention_days))
     dropped += chunks.drop(partial(drop_old_incidents, days=incident_days), at_once=INCIDENTS_AT_ONCE)
-    dropped += chunks.drop(partial(drop_old_deliveries, days=incident_days))
+    dropped += chunks.drop(partial(drop_old, statement=DELIVERIES, days=incident_days))
     dropped += chunks.drop(partial(drop_old_letters, days=settings.dead_letter_retention_days))
     with engine.begin() as connection:
         dropped += drop_old_counts(connection, days=settings.dead_letter_retention_days)

@@ -8,57 +8,50 @@ from monitor.units import HOUR_MILLIS
 
 ROWS_AT_ONCE = 5000
 
-_PANES = sa.text(
-    "DELETE FROM pane WHERE id = ANY(ARRAY("
-    "SELECT id FROM pane WHERE start <= :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
+_OLD_DAYS = "< now() - make_interval(days => :days)"
+
+
+def _oldest(table: str, *, old: str, by: str, key: str = "ctid") -> sa.TextClause:
+    """Return what deletes up to `:limit` *old* rows of *table*, the oldest *by* a column, without those held locked."""
+    return sa.text(
+        f"DELETE FROM {table} WHERE {key} = ANY(ARRAY("  # noqa: S608  # constants
+        f"SELECT {key} FROM {table} WHERE {old} ORDER BY {by} LIMIT :limit FOR UPDATE SKIP LOCKED))"
+    )
+
+
+# By event time: `:before` in ms. Rows that begin less than an hour before it may reach over it, whatever their span.
+PANES = _oldest("pane", old=f"start <= :before - {HOUR_MILLIS}", by="start", key="id")
+PERFORMANCE_SUMS = _oldest("performance_sum", old=f"start <= :before - {HOUR_MILLIS}", by="start")
+UNSEEN_VALUES = _oldest("unseen_value", old=f"hour <= :before - {HOUR_MILLIS}", by="hour", key="id")
+MARKS = _oldest(  # of panes, which no evaluation has read in all that time
+    "pane_mark",
+    old="oldest < :before AND (SELECT max(start) FROM unnest(starts) AS start) < :before",
+    by="oldest",
+    key="id",
 )
-_PERFORMANCE_PANES = sa.text(
+PERFORMANCE_PANES = sa.text(  # and what they left to be judged
     """
-    WITH dropped AS (
-        DELETE FROM performance_pane WHERE ctid = ANY(ARRAY(
-            SELECT ctid FROM performance_pane WHERE minute < :before ORDER BY minute LIMIT :limit
-            FOR UPDATE SKIP LOCKED
-        )) RETURNING series_id, minute
+    WITH old AS MATERIALIZED (
+        SELECT ctid, series_id, minute FROM performance_pane WHERE minute < :before
+        ORDER BY minute LIMIT :limit FOR UPDATE SKIP LOCKED
     ), judged_no_more AS (
-        DELETE FROM performance_due USING (SELECT DISTINCT series_id, minute FROM dropped) AS old
+        DELETE FROM performance_due USING (SELECT DISTINCT series_id, minute FROM old) AS old
         WHERE performance_due.series_id = old.series_id AND performance_due.minute = old.minute
     )
-    SELECT count(*) FROM dropped
+    DELETE FROM performance_pane WHERE ctid = ANY(ARRAY(SELECT ctid FROM old))
     """
 )
-_PERFORMANCE_SUMS = sa.text(
-    "DELETE FROM performance_sum WHERE ctid = ANY(ARRAY("
-    "SELECT ctid FROM performance_sum WHERE start <= :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
+JOINED = _oldest("joined", old="minute < :before", by="minute")  # no longer in the ledger, or a correction counts twice
+STRAY_EVALUATIONS = tuple(  # in no week's partition
+    _oldest(f"{table}_default", old="window_end < :before", by="window_end")
+    for table in ("evaluation", "performance_evaluation")
 )
-_UNSEEN = sa.text(
-    "DELETE FROM unseen_value WHERE id = ANY(ARRAY("
-    "SELECT id FROM unseen_value WHERE hour <= :before ORDER BY hour LIMIT :limit FOR UPDATE SKIP LOCKED))"
-)
-_MARKS = sa.text(
-    "DELETE FROM pane_mark WHERE id = ANY(ARRAY("
-    "SELECT id FROM pane_mark WHERE oldest < :before AND (SELECT max(start) FROM unnest(starts) AS start) < :before "
-    "ORDER BY oldest LIMIT :limit FOR UPDATE SKIP LOCKED))"
-)
-_JOINED = sa.text(
-    "DELETE FROM joined WHERE ctid = ANY(ARRAY("
-    "SELECT ctid FROM joined WHERE minute < :before ORDER BY minute LIMIT :limit FOR UPDATE SKIP LOCKED))"
-)
-_TRUTHS = sa.text(
-    """
-    DELETE FROM truth WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM truth
-        WHERE next_probe_at IS NULL AND first_seen_at < now() - make_interval(days => :days)
-        ORDER BY first_seen_at LIMIT :limit FOR UPDATE SKIP LOCKED
-    ))
-    """
-)
-_FLUSHES = sa.text(
-    """
-    DELETE FROM flush WHERE id = ANY(ARRAY(
-        SELECT id FROM flush WHERE flushed_at < now() - make_interval(days => :days)
-        ORDER BY flushed_at LIMIT :limit
-    ))
-    """
+
+# By the database's clock: `:days`.
+TRUTHS = _oldest("truth", old=f"next_probe_at IS NULL AND first_seen_at {_OLD_DAYS}", by="first_seen_at")
+FLUSHES = _oldest("flush", old=f"flushed_at {_OLD_DAYS}", by="flushed_at", key="id")
+DELIVERIES = _oldest(  # of no incident, such as tests
+    "outbox", old=f"closed_at {_OLD_DAYS} AND incident_id IS NULL AND action_id IS NULL", by="closed_at", key="id"
 )
 _DEDUP = sa.text(
     """
@@ -113,7 +106,7 @@ INCIDENTS_AT_ONCE = 200
 _RESOLVED = sa.text(
     f"""
     SELECT id FROM incident
-    WHERE status = '{IncidentStatus.RESOLVED}' AND changed_at < now() - make_interval(days => :days)
+    WHERE status = '{IncidentStatus.RESOLVED}' AND changed_at {_OLD_DAYS}
       AND NOT EXISTS (
         SELECT FROM outbox WHERE outbox.incident_id = incident.id AND outbox.state = '{DeliveryState.PENDING}'
       )
@@ -131,16 +124,6 @@ _OF_INCIDENTS = (
     "DELETE FROM transition WHERE incident_id = ANY(CAST(:ids AS uuid[]))",
     "DELETE FROM incident WHERE id = ANY(CAST(:ids AS uuid[]))",
 )
-_DELIVERIES = sa.text(
-    """
-    DELETE FROM outbox WHERE id = ANY(ARRAY(
-        SELECT id FROM outbox
-        WHERE closed_at < now() - make_interval(days => :days)
-          AND incident_id IS NULL AND action_id IS NULL
-        ORDER BY closed_at LIMIT :limit
-    ))
-    """
-)
 _DEPLOYMENTS = sa.text(
     """
     DELETE FROM deployment AS old USING deployment AS newer
@@ -151,61 +134,14 @@ _DEPLOYMENTS = sa.text(
 )
 
 
-def drop_old_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete pane rows that end before *before* (ms), whatever their span."""
-    return connection.execute(_PANES, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
-
-
-def drop_old_marks(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete marks of panes before *before* (ms), which no evaluation has read in all that time."""
-    return connection.execute(_MARKS, {"before": before, "limit": limit}).rowcount
-
-
-def drop_old_performance_panes(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete the truths' sums of prediction minutes before *before* (ms), and what they left to be judged."""
-    return int(connection.execute(_PERFORMANCE_PANES, {"before": before, "limit": limit}).scalar_one())
-
-
-def drop_old_performance_sums(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete the sums of truths whose minutes are all before *before* (ms), whatever their span."""
-    return connection.execute(_PERFORMANCE_SUMS, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
-
-
-def drop_old_unseen(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete the names of unseen values of the hours that ended before *before* (ms)."""
-    return connection.execute(_UNSEEN, {"before": before - HOUR_MILLIS, "limit": limit}).rowcount
-
-
-def drop_old_joined(connection: sa.Connection, *, before: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete what was joined of prediction minutes before *before* (ms), which must not be in the ledger any more."""
-    return connection.execute(_JOINED, {"before": before, "limit": limit}).rowcount
-
-
-def drop_old_truths(connection: sa.Connection, *, days: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete truths that look for nothing any more and were first seen *days* ago."""
-    return connection.execute(_TRUTHS, {"days": days, "limit": limit}).rowcount
-
-
-def drop_old_flushes(connection: sa.Connection, *, days: int, limit: int = ROWS_AT_ONCE) -> int:
-    """Delete flush rows older than *days*."""
-    return connection.execute(_FLUSHES, {"days": days, "limit": limit}).rowcount
+def drop_old(connection: sa.Connection, statement: sa.TextClause, *, limit: int = ROWS_AT_ONCE, **bound: int) -> int:
+    """Delete up to *limit* rows by one of the statements above, whose bound is `before` or `days`; return how many."""
+    return connection.execute(statement, {"limit": limit, **bound}).rowcount
 
 
 def drop_old_dedup(connection: sa.Connection, *, horizon: int) -> int:
     """Delete hashes of records more than *horizon* offsets behind their partition's position; return how many rows."""
     return connection.execute(_DEDUP, {"horizon": horizon, "limit": ROWS_AT_ONCE}).rowcount
-
-
-def drop_stray_evaluations(
-    connection: sa.Connection, table: sa.Table, *, before: int, limit: int = ROWS_AT_ONCE
-) -> int:
-    """Delete evaluations of windows that ended before *before* (ms) and are in no week's partition."""
-    default = f"{table.name}_default"
-    statement = sa.text(
-        f"DELETE FROM {default} WHERE ctid = ANY(ARRAY("  # noqa: S608  # one of two constants
-        f"SELECT ctid FROM {default} WHERE window_end < :before ORDER BY window_end LIMIT :limit))"
-    )
-    return connection.execute(statement, {"before": before, "limit": limit}).rowcount
 
 
 def remove_empty_series(
@@ -239,11 +175,6 @@ def drop_old_incidents(connection: sa.Connection, *, days: int, limit: int = INC
         for statement in _OF_INCIDENTS:
             connection.execute(sa.text(statement), {"ids": [str(incident_id) for incident_id in ids]})
     return len(ids)
-
-
-def drop_old_deliveries(connection: sa.Connection, *, days: int, limit: int = 5000) -> int:
-    """Delete deliveries that were closed *days* ago and are of no incident, such as tests; return how many."""
-    return connection.execute(_DELIVERIES, {"days": days, "limit": limit}).rowcount
 
 
 def drop_old_deployments(connection: sa.Connection, *, since: int, before: int) -> int:
