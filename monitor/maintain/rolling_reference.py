@@ -1,7 +1,7 @@
 """The rolling reference: built from approved live hours when asked for, adopted daily where the spec says so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -72,54 +72,48 @@ def build_rolling(
     base = base_reference(connection, applied)
     stop = (watermark - rules.finality) // HOUR_MILLIS * HOUR_MILLIS
     start = stop - ROLLING_DAYS * DAY_MILLIS
-    nothing = Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0)
+    nothing = RollingReference(
+        profile=None,
+        why=f"no version was counted from {iso_utc(start)} to {iso_utc(stop)}",
+        base_id=base.reference_id,
+        version=None,
+        start=start,
+        stop=stop,
+        hours=Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0),
+        incident_open=False,
+        blocks=0,
+    )
     serving = _serving(connection, applied.model_id, start=start, stop=stop)
     if serving is None:
-        return RollingReference(
-            profile=None,
-            why=f"no version was counted from {iso_utc(start)} to {iso_utc(stop)}",
-            base_id=base.reference_id,
-            version=None,
-            start=start,
-            stop=stop,
-            hours=nothing,
-            incident_open=False,
-            blocks=0,
-        )
+        return nothing
     by_hour = _rows_by_hour(connection, serving.series_id, start=start, stop=stop)
     cells_id = applied.cells_of(base.profile.layout).cells_id
     suspect = suspect_times(connection, model_id=applied.model_id, version=serving.version)
-    approval = approve_hours(
+    hours = approve_hours(
         [LiveHour(at, all(row.cells_id == cells_id for row in rows)) for at, rows in sorted(by_hour.items())],
         suspect=suspect,
         serving=serving.intervals,
     )
-    profile, blocks = None, 0
-    why = _too_little(applied.spec, approval, sum(row.events for at in approval.approved for row in by_hour[at]))
-    if not why:
-        sums = _sums(connection, base, applied.spec, by_hour, approval.approved)
-        live = _approved_blocks(connection, base, serving.series_id, approval.approved, start=start, stop=stop)
-        blocks = len(live.starts)
-        profile = rolling_profile(
-            base.profile,
-            sums,
-            live,
-            lengths=tuple(scale.length for scale in applied.spec.scales),
-            start=approval.approved[0],
-            stop=approval.approved[-1] + HOUR_MILLIS,
-            source=f"{len(approval.approved)} approved hours of version {serving.version}",
-        )
-    return RollingReference(
-        profile=profile,
-        why=why,
-        base_id=base.reference_id,
+    counted = replace(
+        nothing,
+        why=_too_little(applied.spec, hours, sum(row.events for at in hours.approved for row in by_hour[at])),
         version=serving.version,
-        start=start,
-        stop=stop,
-        hours=approval,
+        hours=hours,
         incident_open=any(interval.stop is None for interval in suspect),
-        blocks=blocks,
     )
+    if counted.why:
+        return counted
+    blocks = _approved_blocks(connection, base, serving.series_id, hours.approved, start=start, stop=stop)
+    profile = rolling_profile(
+        base.profile,
+        _sums(connection, base, applied.spec, by_hour, hours.approved),
+        blocks,
+        lengths=tuple(scale.length for scale in applied.spec.scales),
+        start=hours.approved[0],
+        stop=hours.approved[-1] + HOUR_MILLIS,
+        source=f"{len(hours.approved)} approved hours of version {serving.version}",
+    )
+    return replace(counted, profile=profile, blocks=len(blocks.starts))
 
 
 @dataclass(frozen=True, slots=True)
