@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.store.rows import values_of
 from monitor.store.schema import deployment
 from monitor.types import Stage
 
@@ -13,9 +14,9 @@ class Deployment:
     """One deployment event: from *event_time* (ms) on, *version* stands in *stage*."""
 
     version: str
-    event_time: int
     stage: Stage
     traffic: float | None = None
+    event_time: int
 
 
 def deployments_history(connection: sa.Connection, model_id: int) -> tuple[Deployment, ...]:
@@ -31,7 +32,4 @@ def deployments_history(connection: sa.Connection, model_id: int) -> tuple[Deplo
             deployment.c.offset,
         )
     )
-    return tuple(
-        Deployment(version=row.version, event_time=row.event_time, stage=Stage(row.stage), traffic=row.traffic)
-        for row in rows
-    )
+    return values_of(Deployment, rows)

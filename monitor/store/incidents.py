@@ -1,13 +1,14 @@
 """Incidents and every step they took; one incident at a time per (model, version, kind)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.clock import to_datetime
 from monitor.reference.rolling import TimeRange
+from monitor.store.rows import values_of
 from monitor.store.schema import evaluation, incident, model, performance_evaluation, series, transition
 from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
 from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
@@ -73,7 +74,7 @@ def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[Incident
         .ext(distinct_on(incident.c.version, incident.c.kind))
         .order_by(incident.c.version, incident.c.kind, incident.c.first_end.desc())
     )
-    return tuple(_row(row) for row in rows)
+    return values_of(IncidentRow, rows)
 
 
 def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, now_millis: int) -> None:
@@ -105,34 +106,8 @@ def append_transitions(connection: sa.Connection, rows: Sequence[TransitionRow])
     if rows:
         connection.execute(
             sa.insert(transition),
-            [
-                {
-                    "incident_id": row.incident_id,
-                    "window_end": row.window_end,
-                    "step": row.step,
-                    "reason": row.reason,
-                    "tier": int(row.tier),
-                    "sentence": row.sentence,
-                }
-                for row in rows
-            ],
+            [asdict(row) for row in rows],
         )
-
-
-def _row(row: sa.Row) -> IncidentRow:  # type: ignore[type-arg]  # rows of several queries, named columns
-    return IncidentRow(
-        id=str(row.id),
-        model_id=row.model_id,
-        version=row.version,
-        kind=IncidentKind(row.kind),
-        status=IncidentStatus(row.status),
-        tier=Tier(row.tier),
-        state=row.state,
-        first_end=row.first_end,
-        last_end=row.last_end,
-        resolved_end=row.resolved_end,
-        sentence=row.sentence,
-    )
 
 
 def suspect_times(connection: sa.Connection, *, model_id: int, version: str) -> tuple[TimeRange, ...]:

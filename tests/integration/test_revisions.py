@@ -13,7 +13,7 @@ from monitor.settings import Settings
 from monitor.store.engine import driver_connection
 from monitor.store.incidents import lock_model
 from monitor.store.pane_marks import NewMark, append_marks
-from monitor.store.scale_progress import rewind_progress
+from monitor.store.scale_progress import read_progress, rewind_progress
 from monitor.store.schema import evaluation, incident, input_offset, pane, pane_mark, revision_due, transition
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import encode_counts
@@ -186,8 +186,9 @@ def test_progress_set_back_judges_what_was_passed_over(engine: Engine) -> None:
     before = rows_of(engine, evaluation)
     with engine.begin() as connection:
         assert lock_model(connection, counted.applied.model_id)
-        stood = rewind_progress(connection, counted.applied.model_id, to=START + 20 * MINUTE_MILLIS)
-    assert {progress_row.length: (progress_row.evaluated_until - START) // MINUTE_MILLIS for progress_row in stood} == {
+        stood = read_progress(connection, counted.applied.model_id)
+        rewind_progress(connection, counted.applied.model_id, to=START + 20 * MINUTE_MILLIS)
+    assert {length: (scale.evaluated_until - START) // MINUTE_MILLIS for length, scale in stood.items()} == {
         4: 2 * LATE,
         12: 2 * LATE,
     }

@@ -12,7 +12,7 @@ input_offset = sa.Table(
     sa.Column("topic", sa.Text, primary_key=True),
     sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("role", sa.Text, nullable=False),
-    sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has none to tell
+    sa.Column("topic_id", sa.Text, nullable=False, server_default=""),  # empty where the broker has no ids
     sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),  # of the topic, see topic_incarnation
     # Where counting began, so that records + skipped = next_offset - first_offset; null until the next claim.
     sa.Column("first_offset", sa.BigInteger, nullable=True),

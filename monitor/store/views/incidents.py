@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
+from monitor.store.rows import values_of
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
 from monitor.types import ActionKind, ActionState, DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
@@ -113,42 +114,15 @@ def actions_of(connection: sa.Connection, incident_id: str) -> tuple[StoryAction
     rows = connection.execute(
         sa.select(action).where(action.c.incident_id == incident_id).order_by(action.c.decided_at, action.c.id)
     )
-    return tuple(
-        StoryAction(
-            id=str(row.id),
-            incident_id=str(row.incident_id),
-            kind=ActionKind(row.kind),
-            state=ActionState(row.state),
-            reason=row.reason,
-            from_version=row.from_version,
-            to_version=row.to_version,
-            window_end=row.window_end,
-        )
-        for row in rows
-    )
+    return values_of(StoryAction, rows)
 
 
 def deliveries_of(connection: sa.Connection, incident_id: str | None = None) -> tuple[StoryDelivery, ...]:
     """Return what was sent of one incident, or of all of them, in order."""
-    query = sa.select(outbox, endpoint.c.name.label("endpoint_name")).join(
-        endpoint, endpoint.c.id == outbox.c.endpoint_id
-    )
+    query = sa.select(outbox, endpoint.c.name.label("endpoint")).join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
     if incident_id is not None:
         query = query.where(outbox.c.incident_id == incident_id)
-    rows = connection.execute(query.order_by(outbox.c.created_at, outbox.c.id))
-    return tuple(
-        StoryDelivery(
-            id=str(row.id),
-            incident_id=None if row.incident_id is None else str(row.incident_id),
-            event_type=row.event_type,
-            endpoint=row.endpoint_name,
-            state=DeliveryState(row.state),
-            attempts=row.attempts,
-            last_status=row.last_status,
-            last_error=row.last_error,
-        )
-        for row in rows
-    )
+    return values_of(StoryDelivery, connection.execute(query.order_by(outbox.c.created_at, outbox.c.id)))
 
 
 def _heads() -> sa.Select[tuple[object, ...]]:
@@ -199,9 +173,4 @@ def _steps(connection: sa.Connection, incident_id: str) -> tuple[StoryStep, ...]
     rows = connection.execute(
         sa.select(transition).where(transition.c.incident_id == incident_id).order_by(transition.c.id)
     )
-    return tuple(
-        StoryStep(
-            window_end=row.window_end, step=row.step, reason=row.reason, tier=Tier(row.tier), sentence=row.sentence
-        )
-        for row in rows
-    )
+    return values_of(StoryStep, rows)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from monitor.store.accuracy_evaluations import OUTPUT
+from monitor.store.deployments import Deployment
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
+from monitor.store.rows import value_of, values_of
 from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import (
     cells,
@@ -19,7 +22,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Stage, Tier, Verdict
+from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +51,6 @@ class LastAccuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastDeployment:
-    """Where one version stands by the newest deployment event about it."""
-
-    version: str
-    stage: Stage
-    traffic: float | None
-    event_time: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIncident:
     """One open incident in brief."""
 
@@ -79,7 +72,7 @@ class ModelStatus:
     held: bool
     verdicts: tuple[LastVerdict, ...]
     accuracies: tuple[LastAccuracy, ...]
-    deployments: tuple[LastDeployment, ...]
+    deployments: tuple[Deployment, ...]
     open_incidents: tuple[OpenIncident, ...]
     progress: tuple[Progress, ...]
 
@@ -106,7 +99,7 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
     )
 
 
-def _newest_of_each_scale(connection: sa.Connection, model_id: int, newest: sa.FromClause) -> Sequence[sa.Row]:  # type: ignore[type-arg]  # named columns
+def _newest_of_each_scale(connection: sa.Connection, model_id: int, newest: sa.FromClause) -> Sequence[sa.Row[Any]]:
     """Return the *newest* row of every series over all segments at each scale, with its version and length."""
     scales = series.join(scale_progress, scale_progress.c.model_id == series.c.model_id)
     return connection.execute(
@@ -127,14 +120,7 @@ def _last_verdicts(connection: sa.Connection, model_id: int) -> tuple[LastVerdic
         .lateral()
     )
     return tuple(
-        LastVerdict(
-            version=row.version,
-            length=row.length,
-            window_end=row.window_end,
-            events=row.events,
-            verdict=Verdict(row.verdict),
-            sentence=stored_result(row.packed, row.result, row.column_names).sentence,
-        )
+        value_of(LastVerdict, row, sentence=stored_result(row.packed, row.result, row.column_names).sentence)
         for row in _newest_of_each_scale(connection, model_id, newest)
     )
 
@@ -153,20 +139,17 @@ def _last_accuracies(connection: sa.Connection, model_id: int) -> tuple[LastAccu
         .limit(1)
         .lateral()
     )
-    return tuple(LastAccuracy(**row._mapping) for row in _newest_of_each_scale(connection, model_id, newest))
+    return values_of(LastAccuracy, _newest_of_each_scale(connection, model_id, newest))
 
 
-def _deployments(connection: sa.Connection, model_id: int) -> tuple[LastDeployment, ...]:
+def _deployments(connection: sa.Connection, model_id: int) -> tuple[Deployment, ...]:
     rows = connection.execute(
         sa.select(deployment)
         .ext(distinct_on(deployment.c.version))
         .where(deployment.c.model_id == model_id)
         .order_by(deployment.c.version, deployment.c.event_time.desc(), deployment.c.id.desc())
     )
-    return tuple(
-        LastDeployment(version=row.version, stage=Stage(row.stage), traffic=row.traffic, event_time=row.event_time)
-        for row in rows
-    )
+    return values_of(Deployment, rows)
 
 
 def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
@@ -175,14 +158,4 @@ def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncid
         .where(incident.c.model_id == model_id, incident.c.status == IncidentStatus.OPEN.value)
         .order_by(incident.c.tier.desc(), incident.c.first_end)
     )
-    return tuple(
-        OpenIncident(
-            id=str(row.id),
-            version=row.version,
-            kind=IncidentKind(row.kind),
-            tier=Tier(row.tier),
-            first_end=row.first_end,
-            sentence=row.sentence,
-        )
-        for row in rows
-    )
+    return values_of(OpenIncident, rows)
