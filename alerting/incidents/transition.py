@@ -105,35 +105,30 @@ def _retired_end(state: IncidentState) -> int:
 def _begin(
     state: IncidentState | None, facts: WindowFacts, *, identity: Identity, rules: Rules
 ) -> tuple[IncidentState | None, Step, Reason]:
+    window_ends = {**({} if state is None else state.window_ends), facts.length: facts.end}
     if facts.tier is Tier.NONE:
         if state is None:
             return None, Step.NOTHING, Reason.UNCHANGED
         # A version that came back and is calm is no longer the one that was retired as bad.
         retired = state.retired and facts.calm != (True, True, True)
-        seen = msgspec.structs.replace(
-            state, window_ends={**state.window_ends, facts.length: facts.end}, retired=retired
-        )
+        seen = msgspec.structs.replace(state, window_ends=window_ends, retired=retired)
         return seen, Step.NOTHING, Reason.UNCHANGED
     holds = {facts.length: _held(None, facts)}
-    if state is not None and state.resolved_end is not None:
-        window_ends = {**state.window_ends, facts.length: facts.end}
-        if facts.end - state.resolved_end <= rules.keep_firing_for:
-            again = msgspec.structs.replace(
-                state,
-                status=IncidentStatus.OPEN,
-                tier=facts.tier,
-                opened_end=facts.end,
-                last_end=max(state.last_end, facts.end),
-                resolved_end=None,
-                worst=max(state.worst, facts.tier),
-                notified=Tier.NONE,
-                retired=False,
-                window_ends=window_ends,
-                holds=holds,
-            )
-            return again, Step.REOPENED, Reason.FINDING_RETURNED
-    else:
-        window_ends = {facts.length: facts.end}
+    if state is not None and state.resolved_end is not None and facts.end - state.resolved_end <= rules.keep_firing_for:
+        reopened = msgspec.structs.replace(
+            state,
+            status=IncidentStatus.OPEN,
+            tier=facts.tier,
+            opened_end=facts.end,
+            last_end=max(state.last_end, facts.end),
+            resolved_end=None,
+            worst=max(state.worst, facts.tier),
+            notified=Tier.NONE,
+            retired=False,
+            window_ends=window_ends,
+            holds=holds,
+        )
+        return reopened, Step.REOPENED, Reason.FINDING_RETURNED
     opened = IncidentState(
         id=incident_id(identity, first_end=facts.end),
         kind=identity.kind,

@@ -42,23 +42,24 @@ def judge_performance(
     evaluated: dict[tuple[int, Scale], set[int]] = {}
     for window in judged:
         evaluated.setdefault((keys[window.series], window.scale), set()).add(window.window_end)
-    looked_at = sorted(minutes.keys() | {series_id for series_id, _ in evaluated})
     windows: list[tuple[int, JudgedAccuracyWindow]] = []
     done: list[DueMinute] = []
-    for series_id in looked_at:
-        waiting: dict[Scale, frozenset[int]] = {}
-        for scale in rules.spec.scales:
-            result = judge_windows(
+    for series_id in sorted(minutes.keys() | {series_id for series_id, _ in evaluated}):
+        marked = minutes.get(series_id, ())
+        results = {
+            scale: judge_windows(
                 connection,
                 rules,
                 series_id=series_id,
                 scale=scale,
                 evaluated=frozenset(evaluated.get((series_id, scale), ())),
-                changed=_changed(minutes.get(series_id, ()), scale, progress),
+                changed=_changed(marked, scale, progress),
             )
-            windows += [(series_id, window) for window in result.judged]
-            waiting[scale] = result.waiting
-        done += [minute for minute in minutes.get(series_id, ()) if not _waits(minute, waiting)]
+            for scale in rules.spec.scales
+        }
+        windows += [(series_id, window) for result in results.values() for window in result.judged]
+        waiting = {scale: result.waiting for scale, result in results.items()}
+        done += [minute for minute in marked if not _waits(minute, waiting)]
     insert_performances(connection, (window.evaluation for _, window in windows))
     close_due_minutes(connection, done)
     unknown = {series_id for series_id, _ in windows} - series.keys()

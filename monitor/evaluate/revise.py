@@ -132,9 +132,9 @@ class _RevisionPass:
             else:
                 ready.append(key.end)
         for ends in near_groups(scale, sorted(begins)):
-            self._store(self._judged_again(scale, series_id, ends, stored, since=since, anyway=True), reading)
+            self._store(self._judged_again(scale, series_id, ends, stored, since=since, all_with_events=True), reading)
         for ends in near_groups(scale, ready):
-            judged = self._judged_again(scale, series_id, ends, stored, since=since, anyway=False)
+            judged = self._judged_again(scale, series_id, ends, stored, since=since, all_with_events=False)
             self._room -= len(judged)
             self._store(judged, reading)
         return scale_waits
@@ -156,14 +156,14 @@ class _RevisionPass:
         stored: Mapping[WindowKey, LastRevision],
         *,
         since: int,
-        anyway: bool,
+        all_with_events: bool,
     ) -> list[JudgedInputs]:
-        """Evaluate those that changed, as far as there is room; *anyway*: all that have events."""
+        """Evaluate those that changed, as far as there is room; *all_with_events*: all that have events."""
         model_windows, length = self._model_windows, length_millis(scale)
         for _ in range(TRIES):
             rows = pane_rows(model_windows.connection, series_id=series_id, start=ends[0] - 2 * length, stop=ends[-1])
             events = WindowEvents(rows)
-            if anyway:
+            if all_with_events:
                 changed = [end for end in ends if events.between(end - length, end)]
             else:
                 last = (stored.get(WindowKey(series_id, scale.length, end)) for end in ends)

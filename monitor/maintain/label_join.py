@@ -43,7 +43,7 @@ class JoinReport:
 
     Attributes:
         received: Truths out of the inbox.
-        probed: Truths that looked again.
+        probed: Truths that looked for predictions again.
         changed: Predictions whose contribution is new or another one.
         more: The limit was reached: call again, from *place* on.
     """
@@ -96,15 +96,15 @@ def join_truths(
     model_ids = sorted(rules)
     received, inbox_id = take_inbox(connection, model_ids=model_ids, limit=limit, after=place.inbox_id)
     events = in_force(received)
-    next_probes = [_next_look(rules[event.key.model_id], first_seen_at=now, now=now, matched=True) for event in events]
+    next_probes = [_next_probe(rules[event.key.model_id], first_seen_at=now, now=now, matched=True) for event in events]
     truths = {truth.key: truth for truth in fold_truths(connection, events, next_probes=next_probes, now=now)}
     probed = due_probes(connection, model_ids=model_ids, limit=limit, now=now, after=place.probe_at)
     truths.update((truth.key, truth) for truth in probed)
-    looked = frozenset(truth.key for truth in probed)
+    probed_keys = frozenset(truth.key for truth in probed)
     changed = 0
     for model_id in sorted({key.model_id for key in truths}):
         of_model = {key: truth for key, truth in truths.items() if key.model_id == model_id}
-        changed += _join_model(connection, of_model, looked, model_id=model_id, rules=rules[model_id], now=now)
+        changed += _join_model(connection, of_model, probed_keys, model_id=model_id, rules=rules[model_id], now=now)
     due_at = max((truth.schedule.next_probe_at or 0 for truth in probed), default=place.probe_at)
     return JoinReport(
         received=len(received),
@@ -118,7 +118,7 @@ def join_truths(
 def _join_model(
     connection: sa.Connection,
     truths: Mapping[TruthKey, TruthInForce],
-    looked: Set[TruthKey],
+    probed_keys: Set[TruthKey],
     *,
     model_id: int,
     rules: JoinRules,
@@ -141,8 +141,8 @@ def _join_model(
     schedules = [
         ProbeSchedule(
             key=key,
-            probes=truth.schedule.probes + (key in looked),
-            next_probe_at=_next_look(rules, first_seen_at=truth.first_seen_at, now=now, matched=key in matched),
+            probes=truth.schedule.probes + (key in probed_keys),
+            next_probe_at=_next_probe(rules, first_seen_at=truth.first_seen_at, now=now, matched=key in matched),
             matched=matched.get(key, 0),
         )
         for key, truth in truths.items()
@@ -151,7 +151,7 @@ def _join_model(
     return len(new)
 
 
-def _next_look(rules: JoinRules, *, first_seen_at: int, now: int, matched: bool) -> int | None:
+def _next_probe(rules: JoinRules, *, first_seen_at: int, now: int, matched: bool) -> int | None:
     if matched and rules.until_matched:
         return None
     seconds = next_look_seconds(

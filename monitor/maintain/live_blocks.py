@@ -121,14 +121,14 @@ def _blocks(
     size, layout = base.minutes * MINUTE_MILLIS, base.profile.layout
     cells_id = applied.cells_of(layout).cells_id
     by_block: dict[int, list[PaneRow]] = {}
-    spoilt: set[int] = set()
+    unusable: set[int] = set()
     for row in pane_rows(connection, series_id=series_id, start=start, stop=stop):
         first, last = row.start // size * size, (row.stop - 1) // size * size
         if first != last or row.cells_id != cells_id:
-            spoilt.update(range(first, last + size, size))
+            unusable.update(range(first, last + size, size))
         else:
             by_block.setdefault(first, []).append(row)
-    wanted = {at: rows for at, rows in by_block.items() if start <= at < stop and at not in spoilt}
+    wanted = {at: rows for at, rows in by_block.items() if start <= at < stop and at not in unusable}
     counts = pane_counts(connection, [row.row_id for rows in wanted.values() for row in rows])
 
     def decoded(row: PaneRow) -> AnyIntegers:

@@ -1,12 +1,14 @@
 """Actions: retrainings and rollbacks that were asked for, and those that were refused with their reason."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
+from monitor.store.rows import value_of
 from monitor.store.schema import action
 from monitor.types import ActionKind, ActionState
 
@@ -31,20 +33,8 @@ class ActionRow:
 
 def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
     """Insert the action unless its id is known; return whether it is new."""
-    statement = insert(action).values(
-        id=row.id,
-        model_id=row.model_id,
-        incident_id=row.incident_id,
-        kind=row.kind.value,
-        state=row.state.value,
-        reason=row.reason,
-        from_version=row.from_version,
-        to_version=row.to_version,
-        window_end=row.window_end,
-        attempt=row.attempt,
-        request=json.loads(row.request),
-        decided_at=to_datetime(row.decided_at),
-    )
+    stored = {"request": json.loads(row.request), "decided_at": to_datetime(row.decided_at)}
+    statement = insert(action).values(asdict(row) | stored)
     inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id))
     return inserted.scalar() is not None
 
@@ -69,18 +59,7 @@ def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow
     return tuple(_row(row) for row in rows)
 
 
-def _row(row: sa.Row) -> ActionRow:  # type: ignore[type-arg]  # rows of several queries, named columns
-    return ActionRow(
-        id=str(row.id),
-        model_id=row.model_id,
-        incident_id=str(row.incident_id),
-        kind=ActionKind(row.kind),
-        state=ActionState(row.state),
-        reason=row.reason,
-        from_version=row.from_version,
-        to_version=row.to_version,
-        window_end=row.window_end,
-        attempt=row.attempt,
-        request=json.dumps(row.request, sort_keys=True),
-        decided_at=to_millis(row.decided_at),
+def _row(row: sa.Row[*tuple[Any, ...]]) -> ActionRow:
+    return value_of(
+        ActionRow, row, request=json.dumps(row.request, sort_keys=True), decided_at=to_millis(row.decided_at)
     )

@@ -79,26 +79,12 @@ def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[Incident
 
 def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, now_millis: int) -> None:
     """Insert or replace the incidents by id."""
+    moved = ("status", "tier", "state", "last_end", "resolved_end", "sentence")
+    now = to_datetime(now_millis)
     for row in rows:
-        values = {
-            "status": row.status.value,
-            "tier": int(row.tier),
-            "state": row.state,
-            "last_end": row.last_end,
-            "resolved_end": row.resolved_end,
-            "sentence": row.sentence,
-            "changed_at": to_datetime(now_millis),
-        }
-        first = {
-            "id": row.id,
-            "model_id": row.model_id,
-            "version": row.version,
-            "kind": row.kind.value,
-            "first_end": row.first_end,
-            "opened_at": to_datetime(now_millis),
-        }
-        statement = insert(incident).values(**first, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=[incident.c.id], set_=values))
+        statement = insert(incident).values(**asdict(row), opened_at=now, changed_at=now)
+        replaced = {name: statement.excluded[name] for name in (*moved, "changed_at")}
+        connection.execute(statement.on_conflict_do_update(index_elements=[incident.c.id], set_=replaced))
 
 
 def append_transitions(connection: sa.Connection, rows: Sequence[TransitionRow]) -> None:

@@ -1,12 +1,14 @@
 """The outbox: effects committed with their decision, leased, sent, closed with the lease's epoch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
+from monitor.store.rows import value_of
 from monitor.store.schema import action, endpoint, model, outbox
 from monitor.types import DeliveryState, EffectKind
 
@@ -42,18 +44,8 @@ class Lease:
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
     for effect in effects:
-        statement = insert(outbox).values(
-            id=effect.id,
-            kind=effect.kind.value,
-            event_type=effect.event_type,
-            endpoint_id=effect.endpoint_id,
-            incident_id=effect.incident_id,
-            action_id=effect.action_id,
-            dedupe_key=effect.dedupe_key,
-            body=effect.body,
-            next_attempt_at=to_datetime(now_millis),
-            not_after=to_datetime(effect.not_after),
-        )
+        moments = {"next_attempt_at": to_datetime(now_millis), "not_after": to_datetime(effect.not_after)}
+        statement = insert(outbox).values(asdict(effect) | moments)
         connection.execute(statement.on_conflict_do_nothing())
 
 
@@ -105,20 +97,12 @@ def take_lease(
 
     The endpoint's row is locked meanwhile, so that at most one delivery per endpoint is under way among all alerters.
     """
-    now = to_datetime(now_millis)
     place = connection.execute(
         sa.select(endpoint)
         .where(endpoint.c.id == endpoint_id, _answering(now_millis))
         .with_for_update(key_share=True, skip_locked=True)
     ).one_or_none()
-    if place is None:
-        return None
-    under_way = sa.select(outbox.c.id).where(
-        outbox.c.endpoint_id == endpoint_id,
-        outbox.c.state == DeliveryState.PENDING.value,
-        outbox.c.lease_until >= now,
-    )
-    if connection.execute(under_way.limit(1)).one_or_none() is not None:
+    if place is None or _is_under_way(connection, endpoint_id, now_millis):
         return None
     row = connection.execute(
         sa.select(outbox)
@@ -149,6 +133,15 @@ def take_lease(
         epoch=leased.lease_epoch,
         attempt=leased.attempts,
     )
+
+
+def _is_under_way(connection: sa.Connection, endpoint_id: int, now_millis: int) -> bool:
+    leased = sa.select(outbox.c.id).where(
+        outbox.c.endpoint_id == endpoint_id,
+        outbox.c.state == DeliveryState.PENDING.value,
+        outbox.c.lease_until >= to_datetime(now_millis),
+    )
+    return connection.execute(leased.limit(1)).one_or_none() is not None
 
 
 def close_lease(
@@ -206,15 +199,5 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effec
     return tuple(_effect(row) for row in rows)
 
 
-def _effect(row: sa.Row) -> Effect:  # type: ignore[type-arg]  # rows of several queries, named columns
-    return Effect(
-        id=str(row.id),
-        kind=EffectKind(row.kind),
-        event_type=row.event_type,
-        endpoint_id=row.endpoint_id,
-        incident_id=None if row.incident_id is None else str(row.incident_id),
-        action_id=None if row.action_id is None else str(row.action_id),
-        dedupe_key=row.dedupe_key,
-        body=bytes(row.body),
-        not_after=to_millis(row.not_after),
-    )
+def _effect(row: sa.Row[*tuple[Any, ...]]) -> Effect:
+    return value_of(Effect, row, not_after=to_millis(row.not_after))

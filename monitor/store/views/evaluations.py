@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from monitor.results import WindowResult
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
+from monitor.store.rows import value_of
 from monitor.store.schema import cells, evaluation, model, series
 from monitor.types import ALL_SEGMENT, ModelKey
 
@@ -89,15 +90,6 @@ def shown_evaluations(
         if wanted is not None:
             query = query.where(column == wanted)
     return tuple(
-        ShownEvaluation(
-            version=row.version,
-            segment_tag=row.segment_tag,
-            segment_value=row.segment_value,
-            length=row.length,
-            window_end=row.window_end,
-            spec_version=row.spec_version,
-            revision=row.revision,
-            result=stored_result(row.packed, row.result, row.column_names),
-        )
+        value_of(ShownEvaluation, row, result=stored_result(row.packed, row.result, row.column_names))
         for row in connection.execute(query)
     )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.store.rows import values_of
+from monitor.store.rows import value_of, values_of
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
 from monitor.types import ActionKind, ActionState, DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
@@ -130,17 +130,10 @@ def _heads() -> sa.Select[tuple[object, ...]]:
 
 
 def _head(row: sa.Row[tuple[object, ...]]) -> IncidentHead:
-    return IncidentHead(
-        id=str(row.id),
+    return value_of(
+        IncidentHead,
+        row,
         model=ModelKey(row.namespace, row.name),
-        version=row.version,
-        kind=IncidentKind(row.kind),
-        status=IncidentStatus(row.status),
-        tier=Tier(row.tier),
-        first_end=row.first_end,
-        last_end=row.last_end,
-        resolved_end=row.resolved_end,
-        sentence=row.sentence,
         opened_at=to_millis(row.opened_at),
         changed_at=to_millis(row.changed_at),
     )
