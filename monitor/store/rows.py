@@ -15,7 +15,8 @@ def value_of(kind: type[Value], row: sa.Row[*tuple[Any, ...]], **given: object) 
     Raises:
         msgspec.ValidationError: A column is missing or of another type, or a word is in no closed list.
     """
-    return msgspec.convert({**row._mapping, **given}, kind)
+    columns = {str(name): value for name, value in row._mapping.items()}  # SQLAlchemy's names are no plain texts
+    return msgspec.convert({**columns, **given}, kind)
 
 
 def values_of(kind: type[Value], rows: Iterable[sa.Row[*tuple[Any, ...]]]) -> tuple[Value, ...]:
