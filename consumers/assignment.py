@@ -17,8 +17,6 @@ from monitor.store.duplicates import load_identities
 from monitor.store.model_intake import load_intake, stopped_models
 from monitor.store.offsets import (
     BrokerPartition,
-    Held,
-    beat,
     claim_partition,
     discover_partition,
     list_offsets,
@@ -26,7 +24,6 @@ from monitor.store.offsets import (
 )
 from monitor.store.outage import named_outage
 from monitor.store.partition_repairs import paused_partitions, unaccounted_partitions
-from monitor.store.topics import newest_event_time
 from monitor.types import PartitionKey, StartAt, TopicRole
 
 TOPICS_SECONDS = 2.0
@@ -131,18 +128,6 @@ class Claims:
     def doubt_topics(self) -> None:
         """Something complained: ask for the topics' ids in the next round rather than in a while."""
         self._topics_at = -math.inf
-        self.doubt_ends()  # what the client fetched since is perhaps of before
-
-    def doubt_ends(self) -> None:
-        """Nothing was fetched for a while: what was sampled before is confirmed by no end that is known."""
-        for state in self.states.values():
-            state.confirmation.forget()
-
-    def look_at_ends(self) -> None:
-        """Before anything is written: which partitions are at their ends, as far as the client has fetched by now?"""
-        now = monotonic_seconds()
-        for key, state in self.states.items():
-            state.look_at_end(fetched_end=self._consumer.cached_end(key), now=now)
 
     def changed(self, topics: Collection[str]) -> dict[PartitionKey, str]:
         """Return our partitions of *topics* that are of another log than when they were claimed, and why.
@@ -221,46 +206,6 @@ class Claims:
         for key, state in self.states.items():
             if not state.flowing and self._not_before.get(key, now) <= now:
                 state.flowing = self._consumer.flow(key, state.now.next_offset)
-
-    def beat(self, *, every_seconds: float) -> None:
-        """Write the heartbeat of partitions without unflushed records, unless a flush just did.
-
-        One whose row is no longer where we left it is dropped and taken over again: in a restored database its records
-        since the backup are to be read again, whether or not more of them come.
-        """
-        self.look_at_ends()
-        now = monotonic_seconds()
-        idle = {
-            key: state
-            for key, state in self.states.items()
-            if not state.moved and state.flowing and state.heartbeat_due(now=now, every_seconds=every_seconds)
-        }
-        unsampled = [
-            state.confirmation
-            for state in self.states.values()
-            if state.role is TopicRole.PREDICTIONS and state.confirmation.wants_sample
-        ]
-        if not idle and not unsampled:
-            return
-        held = {
-            key: Held(
-                epoch=state.epoch,
-                next_offset=state.stored.next_offset,
-                at_end=state.at_end,
-                confirmed_event_time=state.confirmed_event_time,
-            )
-            for key, state in idle.items()
-        }
-        with named_outage(self._engine, "writing heartbeats"), self._engine.begin() as connection:
-            elsewhere = beat(connection, held)
-            newest = newest_event_time(connection, TopicRole.PREDICTIONS) if unsampled else None
-        for state in idle.values():
-            state.confirmation_written()
-        if newest is not None:
-            for confirmation in unsampled:
-                confirmation.sample(newest, now=monotonic_seconds())
-        for key in sorted(elsewhere):
-            self.fenced(key)
 
     def _try_claim(self, key: PartitionKey) -> bool:
         """Claim *key*; False: not now. One partition without a leader, or locked, must not hold up the others."""

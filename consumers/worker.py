@@ -14,6 +14,7 @@ from consumers.assignment import Claims
 from consumers.configure import Configurer
 from consumers.flush import Flusher
 from consumers.health import IngestHealth, log_stopped
+from consumers.heartbeats import Heartbeats
 from consumers.isolation import stop_refused_models
 from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
@@ -89,6 +90,7 @@ class IngestWorker:
         )
         cluster = Cluster(settings)
         self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
+        self._heartbeats = Heartbeats(engine, self._claims, self._consumer)
         self._reading = Reading(self._claims, SecondReading(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
         self._clock = DatabaseClock(engine)
@@ -143,6 +145,7 @@ class IngestWorker:
         if received.complaints:
             self._broker_in_doubt = True
             self._claims.doubt_topics()
+            self._heartbeats.doubt_ends()  # what the client fetched since is perhaps of before
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
         self._count = self._next_count(len(received.records))
@@ -202,7 +205,7 @@ class IngestWorker:
             self._parked.tend()
             if now - self._beat_at >= BEAT_SECONDS:
                 self._reading.settle_ends()
-                self._claims.beat(every_seconds=BEAT_SECONDS)
+                self._heartbeats.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
                 observe_lag(self._claims.states.values(), self._consumer.cached_end)
                 self._report()
@@ -325,7 +328,7 @@ class IngestWorker:
 
     def _flush(self) -> None:
         assert self._absorber is not None
-        self._claims.look_at_ends()
+        self._heartbeats.look_at_ends()
         states = list(self._claims.states.values())
         with FLUSH_SECONDS.time():
             kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
@@ -351,7 +354,7 @@ class IngestWorker:
 
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         self._outages.begin(error)
-        self._claims.doubt_ends()  # nothing is fetched until it is over, and heartbeats are written before that
+        self._heartbeats.doubt_ends()  # nothing is fetched until it is over, and heartbeats are written before that
         self._report()
 
     # The group
