@@ -289,7 +289,7 @@ def test_dropping_nothing_reads_next_to_nothing(engine: Engine, counted: Counted
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     with engine.begin() as connection:
-        explained = sa.text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {retention._PANES.text}")
+        explained = sa.text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {retention.PANES.text}")
         plan = connection.execute(explained, {"before": now - DAYS * DAY_MILLIS, "limit": 5000}).scalar_one()
         connection.rollback()
     result = plan[0]["Plan"]
