@@ -11,7 +11,7 @@ from driftline.backtest.outcome import (
     ProposedAction,
     RaisedIncident,
     RaisedStep,
-    TextbookWord,
+    TextbookVerdict,
 )
 from driftline.backtest.run import backtest_history, run_backtest
 from driftline.backtest.truths import TruthTable, truths_of
@@ -25,7 +25,7 @@ __all__ = [
     "ProposedAction",
     "RaisedIncident",
     "RaisedStep",
-    "TextbookWord",
+    "TextbookVerdict",
     "TruthTable",
     "backtest_history",
     "history_of",

@@ -17,7 +17,7 @@ _TEMPLATE = "backtest_template"
 
 
 class BacktestDatabase:
-    """A context manager; ready after about two seconds, gone with everything in it at its end."""
+    """A context manager; ready after about two seconds, removed with everything in it at its end."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()

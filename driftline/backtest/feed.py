@@ -50,50 +50,52 @@ class Feed:
         self._bounds = lateness_bounds(settings)
         horizon = 0 if history.ids is None else settings.dedup_horizon
         self._flusher = Flusher(engine, worker="backtest", horizon=horizon)
-        found = BrokerPartition(key=_PARTITION, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=len(history.times))
+        partition = BrokerPartition(
+            key=_PARTITION, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=len(history.times)
+        )
         with engine.begin() as connection:
-            row = claim_partition(connection, found, start_at=StartAt.EARLIEST)
+            row = claim_partition(connection, partition, start_at=StartAt.EARLIEST)
         nothing = SeenIdentities(offsets=np.zeros(0, np.int64), hashes=np.zeros(0, np.uint64))
         self._state = PartitionState(row, nothing, horizon=horizon)
         self.counted = self.duplicates = self.truths_fed = 0
 
     def feed(self, chosen: slice) -> None:
         """Count the *chosen* rows and commit them, with the truths that were known at the last row's time."""
-        found = self._history.predictions(self._model, chosen)
+        predictions = self._history.predictions(self._model, chosen)
         offsets = np.arange(chosen.start, chosen.stop, dtype=np.int64)
         batch = RecordBatch(
             role=TopicRole.PREDICTIONS,
             partitions=(_PARTITION,),
             codes=np.zeros(len(offsets), dtype=np.intp),
             offsets=offsets,
-            timestamps=found.times,
+            timestamps=predictions.times,
             records=(),
         )
         pending = Pending()
-        digests, keep, newest = self._identified(found, batch)
-        self._counter.count(found, digests, keep, batch, pending)
+        digests, keep, newest = self._identified(predictions, batch)
+        self._counter.count(predictions, digests, keep, batch, pending)
         counted = int(np.count_nonzero(keep))
         self.counted += counted
         self.duplicates += len(offsets) - counted
         self._state.add(records=len(offsets), counted=counted, duplicates=len(offsets) - counted)
         self._state.advance(offsets=offsets, bad=np.zeros(len(offsets), dtype=np.bool_), max_event_time=newest)
-        self._flush(pending, moment=int(found.times[-1]))
+        self._flush(pending, moment=int(predictions.times[-1]))
 
     def feed_truths(self, *, until: int) -> None:
         """Commit the truths that were known *until* then (ms), after the last prediction."""
         self._flush(Pending(), moment=until)
 
-    def _identified(self, found: Predictions, batch: RecordBatch) -> tuple[UInt64s, Mask, int | None]:
+    def _identified(self, predictions: Predictions, batch: RecordBatch) -> tuple[UInt64s, Mask, int | None]:
         """Return the predictions' digests (0 without ids), which ingest would count, and the newest time of these."""
-        count = len(found.rows)
+        count = len(predictions.rows)
         if self._history.ids is None:
-            return np.zeros((count, 2), dtype=np.uint64), np.ones(count, dtype=np.bool_), int(found.times[-1])
-        digests = prediction_digests(self._model.key, found.ids)
+            return np.zeros((count, 2), dtype=np.uint64), np.ones(count, dtype=np.bool_), int(predictions.times[-1])
+        digests = prediction_digests(self._model.key, predictions.ids)
         decisions = decide(
             offsets=batch.offsets,
             timestamps=batch.timestamps,
-            times=found.times,
-            hashes=identity_hashes(digests, found.versions),
+            times=predictions.times,
+            hashes=identity_hashes(digests, predictions.versions),
             seen=self._state.seen,
             max_event_time=self._state.now.max_event_time,
             bounds=self._bounds,

@@ -158,16 +158,16 @@ def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems
     if columns.version is None:
         nothing = np.zeros(len(order), dtype=np.bool_)
         return Texts((columns.only_version,), np.zeros(len(order), np.intp), nothing, nothing)
-    found = _read(lambda: texts(table[columns.version]), columns.version, problems)
-    if found is None:
+    versions = _read(lambda: texts(table[columns.version]), columns.version, problems)
+    if versions is None:
         return None
-    without, count = int(np.count_nonzero(found.codes < 0)), len(found.categories)
+    without, count = int(np.count_nonzero(versions.codes < 0)), len(versions.categories)
     if without:
         problems.append(f"column {columns.version!r}: expected a version in every row, found none in {without:,}")
     if count > VERSIONS_AT_MOST:
         expected = f"expected the model's versions, at most {VERSIONS_AT_MOST}"
         problems.append(f"column {columns.version!r}: {expected}; found {count:,} different values")
-    return Texts(found.categories, found.codes[order], found.missing, found.invalid)
+    return Texts(versions.categories, versions.codes[order], versions.missing, versions.invalid)
 
 
 def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
@@ -188,14 +188,14 @@ def _column(table: pa.Table, source: str | None, name: ColumnName, order: Indice
     if source is None or pa.types.is_null(table[source].type):
         return np.full(len(order), np.nan) if name.kind is ColumnKind.NUMERIC else [None] * len(order)
     if name.kind is ColumnKind.NUMERIC:
-        found = _read(lambda: numbers(table[source]), source, problems)
-        if found is None:
+        read = _read(lambda: numbers(table[source]), source, problems)
+        if read is None:
             return ()
-        values = np.where(found.missing, np.nan, np.where(found.invalid, INVALID_NUMBER, found.values))
+        values = np.where(read.missing, np.nan, np.where(read.invalid, INVALID_NUMBER, read.values))
         if name.role is ColumnRole.SCORE:
-            outside = (found.values < 0) | (found.values > 1)
-            if len(found.valid) and outside[~(found.missing | found.invalid)].all():
-                low, high = found.valid.min(), found.valid.max()
+            outside = (read.values < 0) | (read.values > 1)
+            if len(read.valid) and outside[~(read.missing | read.invalid)].all():
+                low, high = read.valid.min(), read.valid.max()
                 problems.append(f"column {source!r}: expected scores between 0 and 1, found {low:g} to {high:g}")
             values[outside] = INVALID_NUMBER
         return values[order]
@@ -217,5 +217,5 @@ def _read(reading: Any, source: str, problems: list[str]) -> Any:
 
 
 def _tag(table: pa.Table, source: str, order: Indices) -> list[str | None]:
-    found = table[source].to_pylist()
-    return [None if found[index] is None else str(found[index]) for index in order.tolist()]
+    values = table[source].to_pylist()
+    return [None if values[index] is None else str(values[index]) for index in order.tolist()]

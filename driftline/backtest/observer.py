@@ -1,4 +1,4 @@
-"""The real evaluator under observation: remembers what it judged, and what the textbook rule would have made of it."""
+"""The alerter's evaluator under observation: keeps each judged window, and the textbook rule's incidents."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,8 +6,9 @@ from dataclasses import replace
 import msgspec
 import sqlalchemy as sa
 
+from alerting.incidents.state import IncidentState
 from alerting.incidents.tracker import IncidentTracker, rules_of
-from driftline.backtest.outcome import JudgedWindow, Taken, TextbookWord
+from driftline.backtest.outcome import JudgedWindow, RaisedStep, TextbookVerdict, raised_step
 from driftline.backtest.psi_history import PsiTracks
 from monitor.clock import cpu_seconds
 from monitor.evaluate import EndEvaluation, EvaluationBatch, Evaluator, StoredEvaluation
@@ -56,26 +57,26 @@ class WatchedEvaluator:
                 self._textbook.feed(end)
         return batch
 
-    def _judged(self, found: StoredEvaluation) -> JudgedWindow:
-        findings = (finding for finding in found.result.findings if finding.endured)
+    def _judged(self, evaluation: StoredEvaluation) -> JudgedWindow:
+        findings = (finding for finding in evaluation.result.findings if finding.endured)
         return JudgedWindow(
-            series=found.series,
-            scale=found.scale,
-            end=found.window_end,
-            kind=found.kind,
-            driving=found.driving,
-            verdict=found.result.verdict,
-            reason=found.result.reason,
-            events=found.result.events,
+            series=evaluation.series,
+            scale=evaluation.scale,
+            end=evaluation.window_end,
+            kind=evaluation.kind,
+            driving=evaluation.driving,
+            verdict=evaluation.result.verdict,
+            reason=evaluation.result.reason,
+            events=evaluation.result.events,
             # A long incident would keep the same long sentences for each of its thousands of windows.
             findings=tuple(msgspec.structs.replace(finding, sentence="") for finding in findings),
-            result=found.result if self._keep_results else None,
-            textbook=None if found.textbook_result is None else self._word(found.textbook_result),
+            result=evaluation.result if self._keep_results else None,
+            textbook=None if evaluation.textbook_result is None else self._textbook_verdict(evaluation.textbook_result),
         )
 
-    def _word(self, result: WindowResult) -> TextbookWord:
+    def _textbook_verdict(self, result: WindowResult) -> TextbookVerdict:
         columns = _columns(result.findings)
-        return TextbookWord(verdict=result.verdict, columns=self._names.setdefault(columns, columns))
+        return TextbookVerdict(verdict=result.verdict, columns=self._names.setdefault(columns, columns))
 
 
 def _columns(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -87,7 +88,8 @@ class TextbookIncidents:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._tracker = IncidentTracker(model=spec.key, rules=rules_of(spec), now_millis=0, states={})
-        self.taken: list[Taken] = []
+        self._model = spec.key
+        self.steps: list[tuple[IncidentState, RaisedStep]] = []
 
     def feed(self, end: EndEvaluation) -> None:
         """Work one window end."""
@@ -98,4 +100,7 @@ class TextbookIncidents:
         )
         self._tracker.now_millis = end.window_end
         outcome = self._tracker.feed(EndEvaluation(end.window_end, judged))
-        self.taken += [Taken(decision=decision, state=state, known=end.window_end) for decision, state in outcome.steps]
+        self.steps += [
+            (state, raised_step(self._model, decision, state, known=end.window_end))
+            for decision, state in outcome.steps
+        ]

@@ -1,7 +1,8 @@
-"""What a backtest found: every judged window, every incident with its steps, every action that was proposed."""
+"""Values of a backtest: judged windows, incidents with their steps, proposed actions, and the outcome of them all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -29,8 +30,8 @@ from monitor.units import DAY_MILLIS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextbookWord:
-    """What the textbook rule says of one window: its verdict, and the columns that it names."""
+class TextbookVerdict:
+    """The textbook rule's verdict on one window, and the columns that it names."""
 
     verdict: Verdict
     columns: tuple[str, ...]
@@ -43,7 +44,7 @@ class JudgedWindow:
     Attributes:
         findings: Those that endured, worst first, without their sentences.
         result: Only where results are kept.
-        textbook: Only where the textbook rule runs beside, and could judge.
+        textbook: Only where the textbook rule runs as well, and could judge.
     """
 
     series: SeriesKey
@@ -56,7 +57,7 @@ class JudgedWindow:
     events: int
     findings: tuple[Finding, ...]
     result: WindowResult | None = None
-    textbook: TextbookWord | None = None
+    textbook: TextbookVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class RaisedStep:
     Attributes:
         end: End (ms) of the window that it was decided on, one of *length* minutes.
         known: When it could be decided (ms): *end*, but of accuracy when its truths were known.
-        told: People would have been told.
+        notified: People would have been notified.
         findings: What the incident is held by after the step, worst first.
     """
 
@@ -76,7 +77,7 @@ class RaisedStep:
     step: Step
     reason: Reason
     tier: Tier
-    told: bool
+    notified: bool
     sentence: str
     findings: tuple[Finding, ...]
 
@@ -144,62 +145,58 @@ class BacktestOutcome:
         return (self.last - self.first) / DAY_MILLIS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """One step that was taken.
+def raised_step(
+    model: ModelKey,
+    decision: Decision,
+    state: IncidentState,
+    *,
+    known: int,
+    unseen: Mapping[str, FrequentValues] = MappingProxyType({}),
+) -> RaisedStep:
+    """Return the step that *decision* was, which could be made at *known* (ms) and led to *state*.
 
-    Attributes:
-        state: The incident as it is after it.
-        known: When it could be decided (ms).
-        unseen: Values by column that the reference never had, of the columns that were found so.
+    Args:
+        unseen: Values by column that the reference never had, of columns with such a finding.
     """
-
-    decision: Decision
-    state: IncidentState
-    known: int
-    unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
-
-
-def raised_incidents(taken: Sequence[Taken], *, model: ModelKey) -> tuple[RaisedIncident, ...]:
-    """Return the incidents that took these steps, in order of their first window."""
-    by_id: dict[str, list[Taken]] = {}
-    for action in taken:
-        by_id.setdefault(action.state.id, []).append(action)
-    found = [_incident(steps, model) for steps in by_id.values()]
-    return tuple(sorted(found, key=lambda value: (value.first_end, value.kind, value.version)))
-
-
-def _incident(taken: list[Taken], model: ModelKey) -> RaisedIncident:
-    last = taken[-1].state
-    return RaisedIncident(
-        id=last.id,
-        kind=last.kind,
-        version=last.version,
-        worst=last.worst,
-        first_end=last.first_end,
-        resolved_end=last.resolved_end,
-        steps=tuple(_step(action, model) for action in taken),
-    )
-
-
-def _step(taken: Taken, model: ModelKey) -> RaisedStep:
-    decision, findings = taken.decision, tuple(_named(finding, taken.unseen) for finding in taken.state.findings)
+    findings = tuple(_with_values(finding, unseen) for finding in state.findings)
     return RaisedStep(
         end=decision.window_end,
         length=decision.length,
-        known=taken.known,
+        known=known,
         step=decision.step,
         reason=decision.reason,
         tier=decision.tier,
-        told=decision.notifies,
+        notified=decision.notifies,
         sentence=sentence_of(model, decision, findings),
         findings=findings,
     )
 
 
-def _named(finding: Finding, unseen: Mapping[str, FrequentValues]) -> Finding:
-    """Return *finding* with the values that were unseen; a backtest's files stay with whoever has the data."""
+def _with_values(finding: Finding, unseen: Mapping[str, FrequentValues]) -> Finding:
+    """Return *finding* with the values that were unseen: a backtest's files stay with those who have the data."""
     if finding.statistic is not Statistic.UNSEEN or finding.column not in unseen:
         return finding
     sentence = f"{finding.sentence} Unseen: {values_label(unseen[finding.column])}."
     return msgspec.structs.replace(finding, sentence=sentence)
+
+
+def raised_incidents(steps: Iterable[tuple[IncidentState, RaisedStep]]) -> tuple[RaisedIncident, ...]:
+    """Return the incidents that took these steps, each with the state after it, in order of their first window."""
+    last: dict[str, IncidentState] = {}
+    steps_by_id: dict[str, list[RaisedStep]] = {}
+    for state, step in steps:
+        last[state.id] = state
+        steps_by_id.setdefault(state.id, []).append(step)
+    incidents = [
+        RaisedIncident(
+            id=state.id,
+            kind=state.kind,
+            version=state.version,
+            worst=state.worst,
+            first_end=state.first_end,
+            resolved_end=state.resolved_end,
+            steps=tuple(steps_by_id[state.id]),
+        )
+        for state in last.values()
+    ]
+    return tuple(sorted(incidents, key=lambda incident: (incident.first_end, incident.kind, incident.version)))

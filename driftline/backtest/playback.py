@@ -1,4 +1,4 @@
-"""History on its way: feed an hour, join what is known, judge what is due, move incidents; then the next hour."""
+"""Plays a history through one database, hour by hour: feed, join truths, judge windows, move incidents."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from alerting.model_turn import advance_model
 from driftline.backtest.feed import TOPIC, Feed
 from driftline.backtest.history import History
 from driftline.backtest.observer import TextbookIncidents, WatchedEvaluator
-from driftline.backtest.outcome import BacktestOutcome, ProposedAction, Taken, raised_incidents
+from driftline.backtest.outcome import BacktestOutcome, ProposedAction, RaisedStep, raised_incidents, raised_step
 from driftline.backtest.psi_history import PsiTracks, TimeBuckets, time_buckets
 from driftline.backtest.truths import TruthTable
 from monitor.evaluate import EvaluationRules, Evaluator
@@ -62,7 +62,7 @@ class Playback:
         self._watched = WatchedEvaluator(
             Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
         )
-        self._taken: list[Taken] = []
+        self._steps: list[tuple[IncidentState, RaisedStep]] = []
         one_version = len(history.versions) == 1
         self._join_rules = {
             model: replace(rules, until_matched=one_version) for model, rules in join_rules(configuration).items()
@@ -98,8 +98,8 @@ class Playback:
         report = advance_model(self._engine, self._model, self._watched, self._settings, event_clock=True)
         for decision, state in report.decided:
             known = at if decision.kind is IncidentKind.PERFORMANCE else decision.window_end
-            unseen = self._unseen(decision, state)
-            self._taken.append(Taken(decision=decision, state=state, known=known, unseen=unseen))
+            step = raised_step(self._model.key, decision, state, known=known, unseen=self._unseen(decision, state))
+            self._steps.append((state, step))
 
     def _unseen(self, decision: Decision, state: IncidentState) -> dict[str, FrequentValues]:
         columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
@@ -121,7 +121,6 @@ class Playback:
             stories = stories_of(connection, id_prefix="")
             accuracies = final_performances(connection, self._model.model_id) if self._truths is not None else ()
             progress = read_system_progress(connection)
-        key = self._model.key
         return BacktestOutcome(
             events=self._feed.counted,
             duplicates=self._feed.duplicates,
@@ -132,9 +131,9 @@ class Playback:
             last=int(self._history.times[-1]),
             versions=self._history.versions,
             windows=tuple(self._watched.windows),
-            incidents=raised_incidents(self._taken, model=key),
-            textbook=None if self._textbook is None else raised_incidents(self._textbook.taken, model=key),
-            actions=tuple(_action(action) for story in stories for action in story.actions),
+            incidents=raised_incidents(self._steps),
+            textbook=None if self._textbook is None else raised_incidents(self._textbook.steps),
+            actions=tuple(_proposed(action) for story in stories for action in story.actions),
             accuracies=accuracies,
             traffic=_traffic(self._history, self._buckets),
             tracks=self._tracks,
@@ -150,17 +149,17 @@ def _minutes_at_once(model: AppliedModel) -> int:
 
 
 def _traffic(history: History, buckets: TimeBuckets) -> tuple[int, ...]:
-    found = np.bincount((history.times - buckets.start) // buckets.millis, minlength=buckets.count)
-    return tuple(found.tolist())
+    counts = np.bincount((history.times - buckets.start) // buckets.millis, minlength=buckets.count)
+    return tuple(counts.tolist())
 
 
-def _action(found: StoryAction) -> ProposedAction:
+def _proposed(action: StoryAction) -> ProposedAction:
     return ProposedAction(
-        incident_id=found.incident_id,
-        kind=found.kind,
-        state=found.state,
-        reason=found.reason,
-        from_version=found.from_version,
-        to_version=found.to_version,
-        end=found.window_end,
+        incident_id=action.incident_id,
+        kind=action.kind,
+        state=action.state,
+        reason=action.reason,
+        from_version=action.from_version,
+        to_version=action.to_version,
+        end=action.window_end,
     )

@@ -1,4 +1,4 @@
-"""PSI over time, by buckets."""
+"""The largest PSI of each column in each bucket of time."""
 
 from dataclasses import dataclass
 
@@ -58,9 +58,11 @@ class PsiTracks:
         key = (version, scale)
         if key not in self._kept:
             self._kept[key] = np.full((2, len(self.names), self.buckets.count), np.nan, dtype=np.float32)
-        found = np.array([[_number(column.psi) for column in columns], [_number(column.psi_low) for column in columns]])
+        numbers = np.array(
+            [[_number(column.psi) for column in columns], [_number(column.psi_low) for column in columns]]
+        )
         at = self._kept[key][:, :, self.buckets.of_end(end)]
-        np.fmax(at, found, out=at, casting="same_kind")
+        np.fmax(at, numbers, out=at, casting="same_kind")
 
     @property
     def keys(self) -> tuple[tuple[str, Scale], ...]:
@@ -69,13 +71,13 @@ class PsiTracks:
 
     def psi(self, version: str, scale: Scale) -> Float32s:
         """Return the largest PSI; shape ``(columns, buckets)``, NaN where nothing was measured."""
-        found: Float32s = self._kept[version, scale][_PSI]
-        return found
+        psi: Float32s = self._kept[version, scale][_PSI]
+        return psi
 
     def proven(self, version: str, scale: Scale) -> Float32s:
         """Return the largest proven lower bound; NaN where PSI passed no tier."""
-        found: Float32s = self._kept[version, scale][_PROVEN]
-        return found
+        proven: Float32s = self._kept[version, scale][_PROVEN]
+        return proven
 
 
 def _number(value: float | None) -> float:

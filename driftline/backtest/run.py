@@ -66,7 +66,7 @@ def backtest_history(
 ) -> BacktestOutcome:
     """Return what *spec* would have raised on *history*.
 
-    Everything happens at the time of its events: no window is too old to be told, cooldowns run in event time.
+    Everything happens at the time of its events: no window is too old for a message, cooldowns run in event time.
     Nothing is sent; an action that would have been is a dry run. The process's settings do not matter.
 
     Args:
@@ -93,7 +93,7 @@ def backtest_history(
 
 
 def _apply(engine: sa.Engine, spec: ModelSpec, profile: ReferenceProfile, *, with_truths: bool) -> Configuration:
-    """Store the spec as it is judged by, but nobody is told, and without truths nothing waits for them."""
+    """Store the spec as it is judged by, but without receivers, and without truths nothing waits for them."""
     alerting = spec.alerting.model_copy(update={"receivers": (), "freshness": _ANY_AGE})
     actions = spec.actions.model_copy(
         update={"retraining": _unsent(spec.actions.retraining), "rollback": _unsent(spec.actions.rollback)}

@@ -77,8 +77,8 @@ def truths_of(
     """
     absent = [name for name in (identity, truth, known) if name not in table.column_names]
     if absent:
-        found = ", ".join(table.column_names)
-        raise SpecError(source, tuple(f"column {name!r}: expected one of {found}; found none" for name in absent))
+        columns = ", ".join(table.column_names)
+        raise SpecError(source, tuple(f"column {name!r}: expected one of {columns}; found none" for name in absent))
     column = truth
     try:
         spelled = texts(table[truth])

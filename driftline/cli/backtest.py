@@ -51,18 +51,18 @@ def backtest(
         bool, typer.Option("--textbook/--no-textbook", help="Judge every window by the textbook rule too.")
     ] = True,
     html: Annotated[
-        Path | None, typer.Option(help="Where to write the page; default SPEC.backtest.html beside the spec.")
+        Path | None, typer.Option(help="Where to write the page; default SPEC.backtest.html, next to the spec.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to write the JSON document; default SPEC.backtest.json.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a spec would have raised on past predictions: when, why, and how many pages a week.
+    """Show what a spec would have raised on past predictions: when, why, and how many pages a week.
 
     History runs through the same counting, windows, rule and incidents as live events, on a Postgres that lives in
     a temporary directory for as long as this takes. No Kafka and no server are needed, nothing is sent anywhere. The
-    textbook rule (PSI over 0.1, 0.2, 0.3 or a KS p-value under 0.05) judges the same windows beside it.
+    textbook rule (PSI over 0.1, 0.2, 0.3 or a KS p-value under 0.05) judges the same windows for comparison.
 
     Example: `driftline backtest fraud.yaml --data june.parquet --timestamp at`
 

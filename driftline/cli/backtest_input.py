@@ -27,7 +27,7 @@ class TruthOptions:
     """What the user said.
 
     Attributes:
-        file: Where the truths are; None: beside their predictions.
+        file: Where the truths are; None: with their predictions.
         truth: Column with what turned out to be true; None: there are no truths.
         known: Column with when it was known, or *delay*: how long after its prediction.
     """
@@ -49,10 +49,10 @@ class TruthOptions:
                     raise WrongUseError(f"{option}: expected --truth COLUMN with it, found none")
             return
         if (self.known is None) == (self.delay is None):
-            found = "neither" if self.known is None else "both"
+            stated = "neither" if self.known is None else "both"
             raise WrongUseError(
                 "--truth: expected --truth-known COLUMN (when each truth was known) or --truth-delay 2d (how long"
-                f" after its prediction), found {found}"
+                f" after its prediction), found {stated}"
             )
         if identity is None:
             raise WrongUseError("--truth: expected --id COLUMN, by which truths find their predictions; found none")
@@ -88,13 +88,13 @@ def _with_times(truths: pa.Table, history: pa.Table, *, identity: str, timestamp
         raise SpecError(source, (f"column {identity!r}: expected one of {known}; found none",))
     of_prediction = identities(history[identity]).combine_chunks()
     place = pc.index_in(identities(truths[identity]), value_set=of_prediction)
-    found = pc.is_valid(place)
-    if not pc.any(found).as_py():
+    has_prediction = pc.is_valid(place)
+    if not pc.any(has_prediction).as_py():
         first, example = of_prediction[0].as_py(), identities(truths[identity])[0].as_py()
         problem = f"expected ids of predictions, as {first!r}; found none, the first is {example!r}"
         raise SpecError(source, (f"column {identity!r}: {problem}",))
-    kept = truths.filter(found)
-    times = history[timestamp].take(place.filter(found))
+    kept = truths.filter(has_prediction)
+    times = history[timestamp].take(place.filter(has_prediction))
     others = [name for name in kept.column_names if name != timestamp]
     return kept.select(others).append_column(timestamp, times)
 
@@ -158,15 +158,15 @@ def read_input(request: BacktestRequest) -> BacktestInput:
 
 def _time_column(table: pa.Table, spec: ModelSpec) -> str:
     """Return the only column of times that is no feature."""
-    found = [
+    candidates = [
         name
         for name, kind in zip(table.column_names, table.schema.types, strict=True)
         if (pa.types.is_timestamp(kind) or pa.types.is_date(kind)) and name not in spec.columns
     ]
-    if len(found) == 1:
-        return str(found[0])
+    if len(candidates) == 1:
+        return str(candidates[0])
     known = ", ".join(table.column_names)
-    many = f"{', '.join(found)}: say which" if found else f"no column of times among {known}"
+    many = f"{', '.join(candidates)}: say which" if candidates else f"no column of times among {known}"
     raise WrongUseError(f"--timestamp: expected the column with the event times, found {many}")
 
 

@@ -39,7 +39,7 @@ def print_report(report: BacktestReport, console: Console) -> None:
         f"\n{minute_of(history.first)} to {minute_of(history.last)} UTC ({days})\n",
         sep="",
     )
-    good = not report.told.incidents and any(scale.judged for scale in report.scales)
+    good = not report.summary.incidents and any(scale.judged for scale in report.scales)
     console.print(Text(headline(report), style="bold green" if good else "bold"))
     console.print(Text(subline(report), style="dim"))
     _print_rules(report, console)
@@ -95,9 +95,10 @@ def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
 
 
 def _print_scales(report: BacktestReport, console: Console) -> None:
-    beside = len(report.rules) > 1
-    textbook = ["textbook"] if beside else []
-    table = _table("scale", "windows", "judged", "alarming", *textbook, "opened", "not judged")
+    textbook = len(report.rules) > 1
+    table = _table(
+        "scale", "windows", "judged", "alarming", *(["textbook"] if textbook else []), "opened", "not judged"
+    )
     table.columns[-1].justify = "left"
     for scale in report.scales:
         alarming = scale.warning + scale.alert + scale.critical
@@ -110,7 +111,7 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
             f"{scale.windows:,}",
             percent_cell(scale.judged / scale.windows) if scale.windows else "-",
             f"{alarming:,}",
-            *([f"{scale.textbook_alarming:,}"] if beside else []),
+            *([f"{scale.textbook_alarming:,}"] if textbook else []),
             str(scale.incidents),
             ", ".join(reasons),
         )

@@ -86,7 +86,7 @@ def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path)
     (incident,) = report.incidents
     assert (incident.kind, incident.columns, incident.closed) == ("drift", ("income",), None)
     assert "2026-06-01T10:00:00Z" < incident.opened < "2026-06-01T11:00:00Z"
-    assert report.told.pages >= 1
+    assert report.summary.pages >= 1
     assert {scale.scale: scale.judged > 0 for scale in report.scales} == {"10m": True, "1h": True, "24h": False}
     page = (folder / "fraud.backtest.html").read_text()
     assert incident.id[:8] not in page  # an id that no database has would lead nowhere
@@ -197,8 +197,8 @@ def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabas
         assert each.textbook.verdict is window.verdict
         assert each.textbook.columns == tuple(dict.fromkeys(finding.column for finding in window.findings))
     assert min(checked[value] for value in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)) > 20
-    assert [[(step.end, step.step, step.tier, step.told) for step in each.steps] for each in beside.textbook] == [
-        [(step.end, step.step, step.tier, step.told) for step in incident.steps] for incident in own.incidents
+    assert [[(step.end, step.step, step.tier, step.notified) for step in each.steps] for each in beside.textbook] == [
+        [(step.end, step.step, step.tier, step.notified) for step in incident.steps] for incident in own.incidents
     ]
 
 

@@ -14,8 +14,9 @@ import pytest
 from alerting.actions.guard import Refusal
 from alerting.model_turn import EVENT_TYPES
 from driftline.backtest.report.counts import LETTERS
+from driftline.backtest.report.incidents import REFUSALS
 from driftline.backtest.report.schema import ActionOutcome
-from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, REFUSALS, RULE_NAMES
+from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, RULE_NAMES
 from driftline.cli.backtest_text import STYLES
 from driftline.cli.reference.show import CALIBRATION_MARKS
 from monitor.detection.comparison import SHARES

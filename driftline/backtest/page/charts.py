@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from xml.etree.ElementTree import Element
 
-from driftline.backtest.page.html import element
+import htpy as h
+from htpy import Element
+
 from driftline.backtest.report.schema import AccuracyPart, BacktestReport, ChartsPart, PsiTrack
 from monitor.clock import to_datetime, to_millis
 from monitor.types import Tier
@@ -15,11 +16,17 @@ from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 WIDTH, LEFT, RIGHT = 1096, 160, 96
 TICKS_AT_MOST = 10
 _STEPS = tuple(hours * HOUR_MILLIS for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344, 2688, 8760, 17520))
+_WITH_YEAR = timedelta(days=100) // timedelta(milliseconds=1)
 
 HEIGHT, TOP, LABEL = 118.0, 10.0, 12.5
 NAME_FITS = 18
 TIERS = tuple(tier.word for tier in Tier if tier)
 Point = tuple[float, float]
+
+
+def at(**coordinates: float) -> dict[str, str]:
+    """Return attributes of an SVG element, to a hundredth of a pixel."""
+    return {name: f"{value:.2f}".rstrip("0").rstrip(".") for name, value in coordinates.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +46,17 @@ class TimeAxis:
         span = self.stop - self.start
         step = next((candidate for candidate in _STEPS if span / candidate <= TICKS_AT_MOST), _STEPS[-1])
         first = -(-self.start // step) * step
-        return tuple((at, _label(to_datetime(at), step)) for at in range(first, self.stop + 1, step))
+        return tuple((moment, _label(to_datetime(moment), step)) for moment in range(first, self.stop + 1, step))
 
     def grid(self, *, top: float, bottom: float) -> list[Element]:
         """Return a vertical line at each tick."""
-        return [
-            element("line", class_="grid", x1=self.x(at), x2=self.x(at), y1=top, y2=bottom) for at, _ in self.ticks()
-        ]
+        places = (self.x(moment) for moment, _ in self.ticks())
+        return [h.line(".grid", at(x1=x, x2=x, y1=top, y2=bottom)) for x in places]
 
     def labels(self, *, y: float) -> list[Element]:
         """Return the ticks' labels, and at the end the zone."""
-        found = [element("text", label, x=self.x(at), y=y, text_anchor="middle") for at, label in self.ticks()]
-        return [*found, element("text", "UTC", class_="faint", x=WIDTH, y=y, text_anchor="end")]
+        labels = [h.text(at(x=self.x(moment), y=y), text_anchor="middle")[label] for moment, label in self.ticks()]
+        return [*labels, h.text(".faint", at(x=WIDTH, y=y), text_anchor="end")["UTC"]]
 
 
 def time_axis(charts: ChartsPart) -> TimeAxis:
@@ -59,59 +65,55 @@ def time_axis(charts: ChartsPart) -> TimeAxis:
     return TimeAxis(start, start + charts.buckets * charts.bucket_minutes * MINUTE_MILLIS)
 
 
-def millis_of(at: str) -> int:
+def millis_of(moment: str) -> int:
     """Return an RFC 3339 time in epoch milliseconds."""
-    return to_millis(datetime.fromisoformat(at))
+    return to_millis(datetime.fromisoformat(moment))
 
 
 def _label(moment: datetime, step: int) -> str:
-    if step < 24 * HOUR_MILLIS:
-        return f"{moment:%H:%M}" if moment.hour else f"{moment.day} {moment:%b}"
-    return f"{moment.day} {moment:%b}" + (
-        f" {moment:%Y}" if step > timedelta(days=100) / timedelta(milliseconds=1) else ""
-    )
+    if step < 24 * HOUR_MILLIS and moment.hour:
+        return f"{moment:%H:%M}"
+    return f"{moment.day} {moment:%b}" + (f" {moment:%Y}" if step > _WITH_YEAR else "")
 
 
 def psi_chart(report: BacktestReport, track: PsiTrack, *, labelled: bool) -> Element:
     """Return the chart of one column; *labelled*: with the axis of time below."""
     axis, tiers = time_axis(report.charts), {name: getattr(report.rule, name) for name in TIERS}
-    values = [value for value in track.psi if value is not None]
-    most = max(values, default=0.0)
+    most = max((value for value in track.psi if value is not None), default=0.0)
     top = max(tiers["critical"] * 1.15, min(most * 1.1, tiers["critical"] * 4))
     scale = _Scale(0.0, top)
-    middles = [axis.start + (n + 0.5) * report.charts.bucket_minutes * MINUTE_MILLIS for n in range(len(track.psi))]
-    curve = [None if psi is None else (axis.x(at), scale.y(psi)) for at, psi in zip(middles, track.psi, strict=True)]
-    half = (axis.x(middles[0]) - axis.x(axis.start)) if middles else 0.0
+    bucket = report.charts.bucket_minutes * MINUTE_MILLIS
+    middles = [axis.x(axis.start + (number + 0.5) * bucket) for number in range(len(track.psi))]
+    curve = [None if psi is None else (x, scale.y(psi)) for x, psi in zip(middles, track.psi, strict=True)]
+    half = (middles[0] - LEFT) if middles else 0.0
     proven = [
-        element("rect", element("title", f"proven: {low:.2f}"), class_=_tier(low, tiers), x=axis.x(at) - half,
-                y=scale.y(low), width=2 * half, height=scale.y(0) - scale.y(low), opacity=0.45)
-        for at, low in zip(middles, track.proven, strict=True) if low is not None and low > tiers["warning"]
+        h.rect(at(x=x - half, y=scale.y(low), width=2 * half, height=HEIGHT - scale.y(low), opacity=0.45),
+               class_=_tier(low, tiers))[h.title[f"proven: {low:.2f}"]]
+        for x, low in zip(middles, track.proven, strict=True) if low is not None and low > tiers["warning"]
     ]  # fmt: skip
     version = f", version {track.version}" if len(report.history.versions) > 1 else ""
     head = [
-        element("text", element("title", track.column), clipped(track.column), class_="strong", x=0, y=TOP + 10),
-        element("text", clipped(f"PSI at {track.scale}{version}"), class_="faint", x=0, y=TOP + 25),
-        element("text", f"largest {most:.2f}", class_="faint", x=0, y=TOP + 39),
+        h.text(".strong", at(x=0, y=TOP + 10))[h.title[track.column], clipped(track.column)],
+        h.text(".faint", at(x=0, y=TOP + 25))[clipped(f"PSI at {track.scale}{version}")],
+        h.text(".faint", at(x=0, y=TOP + 39))[f"largest {most:.2f}"],
     ]
-    beyond = (
-        [element("text", f"▲ {most:.1f}", class_="critical", x=_peak(curve, track), y=TOP - 1)] if most > top else []
-    )
+    beyond = h.text(".critical", at(x=_peak(curve, track), y=TOP - 1))[f"▲ {most:.1f}"] if most > top else None
     lines = _levels(scale, [(tier, name, f"{name} {tier:g}") for name, tier in tiers.items()])
-    body = [*head, *_values(scale, (0.0, _round_under(top))), *lines, *proven, *_curve(curve), *beyond]
+    body = [head, _values(scale, (0.0, _round_under(top))), lines, proven, _curve(curve), beyond]
     return _chart(axis, body, labelled=labelled, label=f"PSI of {track.column} over time")
 
 
 def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
     """Return accuracy with its interval, the reference's and the floor."""
     axis = time_axis(report.charts)
-    lows, highs = [point.low for point in accuracy.points], [point.high for point in accuracy.points]
     marks = [value for value in (accuracy.reference_accuracy, accuracy.floor) if value is not None]
-    low, high = min([*lows, *marks]), max([*highs, *marks])
+    low = min([*(point.low for point in accuracy.points), *marks])
+    high = max([*(point.high for point in accuracy.points), *marks])
     room = max((high - low) * 0.08, 0.005)
     scale = _Scale(max(low - room, 0.0), min(high + room, 1.0))
     points = [(axis.x(millis_of(point.end)), point) for point in accuracy.points]
     bars = [
-        element("line", class_="series", x1=x, x2=x, y1=scale.y(point.low), y2=scale.y(point.high), opacity=0.35)
+        h.line(".series", at(x1=x, x2=x, y1=scale.y(point.low), y2=scale.y(point.high), opacity=0.35))
         for x, point in points
     ]
     levels: list[tuple[float, str, str]] = []
@@ -120,33 +122,40 @@ def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
     if accuracy.reference_accuracy is not None:
         levels.append((accuracy.reference_accuracy, "reference", f"reference {accuracy.reference_accuracy:.3f}"))
     head = [
-        element("text", "Accuracy", class_="strong", x=0, y=TOP + 10),
-        element("text", f"windows of {accuracy.scale}", class_="faint", x=0, y=TOP + 25),
+        h.text(".strong", at(x=0, y=TOP + 10))["Accuracy"],
+        h.text(".faint", at(x=0, y=TOP + 25))[f"windows of {accuracy.scale}"],
     ]
     curve = _curve([(x, scale.y(point.accuracy)) for x, point in points])
     ends = _values(scale, (scale.low, scale.high), digits=3)
-    return _chart(
-        axis, [*head, *ends, *_levels(scale, sorted(levels)), *bars, *curve], labelled=True, label="Accuracy over time"
-    )
+    body = [head, ends, _levels(scale, sorted(levels)), bars, curve]
+    return _chart(axis, body, labelled=True, label="Accuracy over time")
 
 
+@dataclass(frozen=True, slots=True)
 class _Scale:
     """Values between *low* and *high* on the height of a chart."""
 
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
+    low: float
+    high: float
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return TOP + (1.0 - min(max(share, 0.0), 1.0)) * (HEIGHT - TOP)
 
 
-def _chart(axis: TimeAxis, body: Sequence[Element], *, labelled: bool, label: str) -> Element:
-    base = element("line", class_="rule", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT, y2=HEIGHT)
-    below = axis.labels(y=HEIGHT + 16) if labelled else []
+def _chart(axis: TimeAxis, body: h.Node, *, labelled: bool, label: str) -> Element:
     height = HEIGHT + (24 if labelled else 6)
-    grid = axis.grid(top=TOP, bottom=HEIGHT)
-    return element("svg", *grid, base, *body, *below, viewBox=f"0 0 {WIDTH} {height:.0f}", role="img", aria_label=label)
+    return h.svg(viewBox=f"0 0 {WIDTH} {height:.0f}", role="img", aria_label=label)[
+        axis.grid(top=TOP, bottom=HEIGHT),
+        rule(HEIGHT),
+        body,
+        axis.labels(y=HEIGHT + 16) if labelled else None,
+    ]
+
+
+def rule(y: float) -> Element:
+    """Return a horizontal line between the margins."""
+    return h.line(".rule", at(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
 
 
 def _levels(scale: _Scale, levels: Sequence[tuple[float, str, str]]) -> Iterator[Element]:
@@ -155,8 +164,8 @@ def _levels(scale: _Scale, levels: Sequence[tuple[float, str, str]]) -> Iterator
     for value, name, text in levels:
         y = scale.y(value)
         above = min(y + 4, above - LABEL)
-        yield element("line", class_=f"tier {name}", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
-        yield element("text", text, class_=name, font_size=11, x=WIDTH - RIGHT + 6, y=above)
+        yield h.line(at(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y), class_=f"tier {name}")
+        yield h.text(at(x=WIDTH - RIGHT + 6, y=above), class_=name, font_size=11)[text]
 
 
 def _round_under(top: float) -> float:
@@ -167,30 +176,25 @@ def _round_under(top: float) -> float:
 
 def _values(scale: _Scale, values: Sequence[float], *, digits: int = 2) -> list[Element]:
     return [
-        element(
-            "text",
-            f"{value:.{digits}f}".removesuffix(".00"),
-            class_="faint",
-            x=LEFT - 8,
-            y=scale.y(value) + 4,
-            text_anchor="end",
-        )
+        h.text(".faint", at(x=LEFT - 8, y=scale.y(value) + 4), text_anchor="end")[
+            f"{value:.{digits}f}".removesuffix(".00")
+        ]
         for value in values
     ]
 
 
 def _curve(points: Sequence[Point | None]) -> Iterator[Element]:
     """Yield a line for each stretch without gaps; a point that stands alone is a dot."""
-    for there, stretch in groupby(points, key=lambda point: point is not None):
-        found = [point for point in stretch if point is not None]
-        if there and len(found) == 1:
-            yield element("circle", class_="lone", cx=found[0][0], cy=found[0][1], r=1.6)
-        elif there:
-            yield element("path", class_="series", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in found))
+    for is_gap, stretch in groupby(points, key=lambda point: point is None):
+        run = [point for point in stretch if point is not None]
+        if len(run) == 1:
+            yield h.circle(".lone", at(cx=run[0][0], cy=run[0][1], r=1.6))
+        elif not is_gap:
+            yield h.path(".series", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run))
 
 
 def clipped(text: str) -> str:
-    """Return as much of *text* as fits beside a chart."""
+    """Return as much of *text* as fits left of a chart."""
     return text if len(text) <= NAME_FITS else text[: NAME_FITS - 1] + "…"
 
 
@@ -199,6 +203,5 @@ def _tier(value: float, tiers: dict[str, float]) -> str:
 
 
 def _peak(curve: Sequence[Point | None], track: PsiTrack) -> float:
-    at = max(range(len(track.psi)), key=lambda number: track.psi[number] or 0.0)
-    point = curve[at]
+    point = curve[max(range(len(track.psi)), key=lambda number: track.psi[number] or 0.0)]
     return LEFT if point is None else min(point[0] + 4, WIDTH - RIGHT - 40)

@@ -1,9 +1,11 @@
 """Tables of the page: incidents with their sentences, both rules, scales, columns, actions."""
 
+import re
 from collections.abc import Iterable, Sequence
-from xml.etree.ElementTree import Element
 
-from driftline.backtest.page.html import Content, element, sentence
+import htpy as h
+from htpy import Element, Node
+
 from driftline.backtest.report.schema import (
     ActionOutcome,
     ActionPart,
@@ -26,27 +28,37 @@ from monitor.humanize import counted, minute_of, percent_cell
 from monitor.types import Tier
 
 COLUMNS_SHOWN, ACTIONS_SHOWN, INCIDENTS_SHOWN, STEPS_SHOWN = 30, 50, 200, 100
-Cell = Content | list[Content]
+_OUTCOME_TIERS = {ActionOutcome.ASKED: Tier.ALERT.word, ActionOutcome.REFUSED: Tier.NONE.word}
+_QUOTED = re.compile(r"(`[^`]+`)")
+
+
+def sentence(text: str) -> Element:
+    """Return *text* with what stands in backticks as code."""
+    return h.span[(h.code[part[1:-1]] if _QUOTED.fullmatch(part) else part for part in _QUOTED.split(text))]
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, numbers: Iterable[int] = (), tight: Iterable[int] = ()
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Node]],
+    *,
+    numbers: Iterable[int] = (),
+    tight: Iterable[int] = (),
+    narrow: bool = False,
 ) -> Element:
     """Return a table; *numbers*: columns that are aligned right, *tight*: columns that do not wrap."""
     classes = {**dict.fromkeys(tight, "tight"), **dict.fromkeys(numbers, "number")}
 
-    def cell(tag: str, at: int, content: Cell) -> Element:
-        parts = content if isinstance(content, list) else [content]
-        return element(tag, *parts, **({"class": classes[at]} if at in classes else {}))
+    def row(kind: Element, cells: Sequence[Node]) -> Element:
+        return h.tr[(kind(class_=classes.get(number))[cell] for number, cell in enumerate(cells))]
 
-    head = element("tr", *(cell("th", at, heading) for at, heading in enumerate(headings)))
-    body = [element("tr", *(cell("td", at, text) for at, text in enumerate(row))) for row in rows]
-    return element("table", element("thead", head), element("tbody", *body))
+    return h.table(class_="narrow" if narrow else None)[
+        h.thead[row(h.th, headings)], h.tbody[(row(h.td, cells) for cells in rows)]
+    ]
 
 
-def badge(tier: str) -> Element:
-    """Return a tier as a label."""
-    return element("span", tier, class_=f"badge {'quiet' if tier == Tier.NONE.word else tier}")
+def badge(text: str, tier: str) -> Element:
+    """Return a label in the colour of *tier*."""
+    return h.span(class_=f"badge {'quiet' if tier == Tier.NONE.word else tier}")[text]
 
 
 def incidents_table(report: BacktestReport) -> Element:
@@ -59,90 +71,83 @@ def incidents_table(report: BacktestReport) -> Element:
     )
 
 
-def _incident_row(incident: IncidentPart, *, several: bool) -> list[Cell]:
+def _incident_row(incident: IncidentPart, *, several: bool) -> Sequence[Node]:
     pages = sum(step.page for step in incident.steps)
-    version: Content = element("div", "version ", element("code", incident.version), class_="soft") if several else None
-    what: list[Content] = [
-        kind_text(incident.kind),
-        version,
-        element(
-            "div",
-            f"at {incident.scale}" + (f", {counted(pages, 'page')}" if pages else ""),
-            class_="soft",
-        ),
-    ]
-    return [
+    return (
         minute_of(incident.opened),
         open_text(incident),
-        badge(incident.tier),
-        what,
+        badge(incident.tier, incident.tier),
+        [
+            kind_text(incident.kind),
+            h.div(".soft")["version ", h.code[incident.version]] if several else None,
+            h.div(".soft")[f"at {incident.scale}", f", {counted(pages, 'page')}" if pages else None],
+        ],
         [sentence(incident.sentence), _details(incident)],
-    ]
+    )
 
 
 def _details(incident: IncidentPart) -> Element:
-    others = [element("li", sentence(finding)) for finding in incident.findings[1:]]
-    also = [element("p", "Also at its worst:", class_="soft"), element("ul", *others)] if others else []
-    steps = table(
-        ("known at (UTC)", "step", "tier", "window", "told"),
-        [
-            (
-                minute_of(step.at),
-                step.step,
-                step.tier,
-                step.scale,
-                "page" if step.page else "yes" if step.told else f"no: {step.reason.replace('_', ' ')}",
-            )
-            for step in incident.steps[:STEPS_SHOWN]
-        ],
-        tight=range(5),
-    )
+    others = incident.findings[1:]
     more = len(incident.steps) - STEPS_SHOWN
-    rest: Content = element("p", f"and {more:,} more steps", class_="soft") if more > 0 else None
-    found = f", {counted(len(others), 'more finding')}" if others else ""
-    summary = element("summary", counted(len(incident.steps), "step") + found)
-    return element("details", summary, *also, steps, rest)
+    return h.details[
+        h.summary[
+            counted(len(incident.steps), "step"), f", {counted(len(others), 'more finding')}" if others else None
+        ],
+        [h.p(".soft")["Also at its worst:"], h.ul[(h.li[sentence(finding)] for finding in others)]] if others else None,
+        table(
+            ("known at (UTC)", "step", "tier", "window", "notified"),
+            [
+                (
+                    minute_of(step.at),
+                    step.step,
+                    step.tier,
+                    step.scale,
+                    "page" if step.page else "yes" if step.notified else f"no: {step.reason.replace('_', ' ')}",
+                )
+                for step in incident.steps[:STEPS_SHOWN]
+            ],
+            tight=range(5),
+        ),
+        h.p(".soft")[f"and {more:,} more steps"] if more > 0 else None,
+    ]
 
 
 def rules_table(report: BacktestReport) -> Element:
     """Return both rules side by side."""
     figures = [comparison(rule) for rule in report.rules]
-    rows: list[Sequence[Cell]] = [(lines[0][0], *(value for _, value in lines)) for lines in zip(*figures, strict=True)]
+    rows: list[Sequence[Node]] = [(lines[0][0], *(value for _, value in lines)) for lines in zip(*figures, strict=True)]
     rows.append(("columns named most", *(columns_text(rule.columns, at_most=4) or "none" for rule in report.rules)))
     names = [RULE_NAMES[rule.rule] for rule in report.rules]
-    made = table(("", *names), rows, numbers=range(1, len(figures) + 1))
-    made.set("class", "narrow")
-    return made
+    return table(("", *names), rows, numbers=range(1, len(figures) + 1), narrow=True)
 
 
 def scales_table(scales: Sequence[ScalePart], *, textbook: bool) -> Element:
     """Return every scale: how many windows, what they said, why some said nothing."""
 
-    def row(each: ScalePart) -> list[Cell]:
-        alarming = f"{each.warning:,} / {each.alert:,} / {each.critical:,}"
-        return [
-            f"{each.scale} every {each.step}",
-            f"{each.windows:,}",
-            percent_cell(each.judged / each.windows) if each.windows else "–",
-            f"{each.typical_events:,}",
-            alarming,
-            *([f"{each.textbook_alarming:,}"] if textbook else []),
-            f"{each.incidents:,}",
-            _reasons(each),
-        ]
-
-    beside = ["textbook alarming"] if textbook else []
     headings = [
         "scale",
         "windows",
         "judged",
         "typical events",
         "warning / alert / critical",
-        *beside,
+        *(["textbook alarming"] if textbook else []),
         "incidents opened",
         "not judged because",
     ]
-    return table(headings, [row(scale) for scale in scales], numbers=range(1, len(headings) - 1), tight=(0,))
+    rows = [
+        [
+            f"{scale.scale} every {scale.step}",
+            f"{scale.windows:,}",
+            percent_cell(scale.judged / scale.windows) if scale.windows else "–",
+            f"{scale.typical_events:,}",
+            f"{scale.warning:,} / {scale.alert:,} / {scale.critical:,}",
+            *([f"{scale.textbook_alarming:,}"] if textbook else []),
+            f"{scale.incidents:,}",
+            _reasons(scale),
+        ]
+        for scale in scales
+    ]
+    return table(headings, rows, numbers=range(1, len(headings) - 1), tight=(0,))
 
 
 def _reasons(scale: ScalePart) -> str:
@@ -156,12 +161,19 @@ def _reasons(scale: ScalePart) -> str:
 
 def columns_table(columns: Sequence[ColumnPart], *, textbook: bool) -> Element:
     """Return the columns that caused most."""
-    beside = ["textbook windows"] if textbook else []
-    headings = ["column", "worst tier", "incidents led", "in incidents", "alarming windows", *beside, "largest PSI"]
-    rows: list[list[Cell]] = [
+    headings = [
+        "column",
+        "worst tier",
+        "incidents led",
+        "in incidents",
+        "alarming windows",
+        *(["textbook windows"] if textbook else []),
+        "largest PSI",
+    ]
+    rows: list[list[Node]] = [
         [
-            element("code", column.name),
-            badge(column.tier),
+            h.code[column.name],
+            badge(column.tier, column.tier),
             f"{column.led:,}",
             f"{column.incidents:,}",
             f"{column.windows:,}",
@@ -188,7 +200,7 @@ def actions_table(actions: Sequence[ActionPart]) -> Element:
             (
                 minute_of(action.at),
                 action.action + (f" to {action.to_version}" if action.to_version else ""),
-                badge_of(action.outcome),
+                badge(OUTCOMES[action.outcome], _OUTCOME_TIERS[action.outcome]),
                 action.explanation,
             )
             for action in actions[:ACTIONS_SHOWN]
@@ -197,20 +209,14 @@ def actions_table(actions: Sequence[ActionPart]) -> Element:
     )
 
 
-def badge_of(outcome: ActionOutcome) -> Element:
-    """Return an action's outcome as a label."""
-    style = "alert" if outcome is ActionOutcome.ASKED else "quiet"
-    return element("span", OUTCOMES[outcome], class_=f"badge {style}")
-
-
 def segments_table(segments: Sequence[SegmentPart]) -> Element:
     """Return each segment's windows."""
     return table(
         ("segment", "value", "windows", "judged", "alarming"),
         [
             (
-                element("code", segment.tag),
-                element("code", segment.value),
+                h.code[segment.tag],
+                h.code[segment.value],
                 f"{segment.windows:,}",
                 percent_cell(segment.judged / segment.windows),
                 f"{segment.alarming:,}",

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from itertools import groupby
-from xml.etree.ElementTree import Element
+
+import htpy as h
+from htpy import Element
 
 from alerting.incidents.state import Step
-from driftline.backtest.page.charts import LEFT, RIGHT, WIDTH, TimeAxis, millis_of, time_axis
-from driftline.backtest.page.html import element
+from driftline.backtest.page.charts import LEFT, WIDTH, TimeAxis, at, millis_of, rule, time_axis
+from driftline.backtest.report.counts import LETTERS
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
 from driftline.backtest.report.wording import kind_text
 from monitor.humanize import minute_of
+from monitor.types import Verdict
 from monitor.units import MINUTE_MILLIS
 
 LANE, STRIP, TRAFFIC = 26, 15, 54
-CLASSES = {"?": "blank", "o": "ok", "w": "warning", "a": "alert", "c": "critical"}
-WORDS = {"?": "inconclusive", "o": "ok", "w": "warning", "a": "alert", "c": "critical"}
+VERDICTS = {  # letter of a scale's strip: class and word
+    letter: ("blank" if verdict is Verdict.INCONCLUSIVE else verdict.lower(), verdict.lower())
+    for verdict, letter in LETTERS.items()
+}
 
 
 def timeline(report: BacktestReport) -> Element:
@@ -27,7 +32,7 @@ def timeline(report: BacktestReport) -> Element:
         parts += _lane(axis, name, incidents, y=y + 8)
         y += LANE
     if not report.incidents:
-        parts.append(element("text", "none", class_="faint", x=LEFT, y=y))
+        parts.append(h.text(".faint", at(x=LEFT, y=y))["none"])
     y += 22
     parts.append(_heading("Windows, this spec", y))
     for scale in report.scales:
@@ -42,34 +47,21 @@ def timeline(report: BacktestReport) -> Element:
     y += 26
     parts += _traffic(report, axis, y=y)
     y += TRAFFIC + 8
-    return element(
-        "svg",
-        _hatching(),
-        *axis.grid(top=20, bottom=y),
-        *parts,
-        *axis.labels(y=y + 16),
-        viewBox=f"0 0 {WIDTH} {y + 24:.0f}",
-        role="img",
-        aria_label="Incidents, verdicts of every scale and traffic over time",
-    )
+    label = "Incidents, verdicts of every scale and traffic over time"
+    return h.svg(viewBox=f"0 0 {WIDTH} {y + 24:.0f}", role="img", aria_label=label)[
+        _hatching(), axis.grid(top=20, bottom=y), parts, axis.labels(y=y + 16)
+    ]
 
 
 def _heading(text: str, y: float) -> Element:
-    return element("text", text, class_="strong", x=0, y=y)
+    return h.text(".strong", at(x=0, y=y))[text]
 
 
 def _hatching() -> Element:
-    line = element("line", class_="hatch", x1=0, y1=0, x2=0, y2=5)
-    pattern = element(
-        "pattern",
-        line,
-        id="inconclusive",
-        width=5,
-        height=5,
-        patternUnits="userSpaceOnUse",
-        patternTransform="rotate(45)",
+    pattern = h.pattern(
+        "#inconclusive", width=5, height=5, patternUnits="userSpaceOnUse", patternTransform="rotate(45)"
     )
-    return element("defs", pattern)
+    return h.defs[pattern[h.line(".hatch", at(x1=0, y1=0, x2=0, y2=5))]]
 
 
 def _lanes(report: BacktestReport) -> list[tuple[str, list[IncidentPart]]]:
@@ -82,30 +74,24 @@ def _lanes(report: BacktestReport) -> list[tuple[str, list[IncidentPart]]]:
 
 
 def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float) -> Iterator[Element]:
-    yield element("text", name[:22], x=0, y=y + 13)
-    yield element("line", class_="rule", x1=LEFT, x2=WIDTH - RIGHT, y1=y + 9, y2=y + 9)
+    yield h.text(at(x=0, y=y + 13))[name[:22]]
+    yield rule(y + 9)
     for incident in incidents:
-        bars = [
-            element(
-                "rect",
-                class_=tier,
-                x=axis.x(start),
-                y=y + 3,
-                width=max(axis.x(stop) - axis.x(start), 2.5),
-                height=12,
-                rx=1.5,
-            )
-            for start, stop, tier in _spans(incident, until=axis.stop)
-        ]
-        pages = [_mark(axis.x(millis_of(step.at)), y) for step in incident.steps if step.page]
         closed = "still open at the end" if incident.closed is None else f"closed {minute_of(incident.closed)}"
-        title = element("title", f"{incident.tier}, opened {minute_of(incident.opened)}, {closed}. {incident.sentence}")
-        yield element("g", title, *bars, *pages)
+        yield h.g[
+            h.title[f"{incident.tier}, opened {minute_of(incident.opened)}, {closed}. {incident.sentence}"],
+            (_bar(axis.x(start), axis.x(stop), tier, y) for start, stop, tier in _spans(incident, until=axis.stop)),
+            (_mark(axis.x(millis_of(step.at)), y) for step in incident.steps if step.page),
+        ]
+
+
+def _bar(left: float, right: float, tier: str, y: float) -> Element:
+    return h.rect(at(x=left, y=y + 3, width=max(right - left, 2.5), height=12, rx=1.5), class_=tier)
 
 
 def _mark(x: float, y: float) -> Element:
     """A page: a small triangle that points at the bar."""
-    return element("path", class_="page", d=f"M{x - 4:.1f} {y - 5:.1f}h8l-4 6z")
+    return h.path(".page", d=f"M{x - 4:.1f} {y - 5:.1f}h8l-4 6z")
 
 
 def _spans(incident: IncidentPart, *, until: int) -> Iterator[tuple[int, int, str]]:
@@ -119,16 +105,15 @@ def _spans(incident: IncidentPart, *, until: int) -> Iterator[tuple[int, int, st
 
 
 def _strip(report: BacktestReport, axis: TimeAxis, name: str, strip: str, *, y: float) -> Iterator[Element]:
-    yield element("text", name, x=LEFT - 10, y=y + 9, text_anchor="end")
-    millis, at = report.charts.bucket_minutes * MINUTE_MILLIS, 0
+    yield h.text(at(x=LEFT - 10, y=y + 9), text_anchor="end")[name]
+    millis, first = report.charts.bucket_minutes * MINUTE_MILLIS, 0
     for letter, run in groupby(strip):
-        length = len(list(run))
-        if letter in CLASSES:
-            x = axis.x(axis.start + at * millis)
-            width = axis.x(axis.start + (at + length) * millis) - x
-            title = element("title", f"{name}: {WORDS[letter]}")
-            yield element("rect", title, class_=CLASSES[letter], x=x, y=y, width=width, height=STRIP - 4)
-        at += length
+        last = first + len(list(run))
+        if letter in VERDICTS:
+            x, until = axis.x(axis.start + first * millis), axis.x(axis.start + last * millis)
+            class_, word = VERDICTS[letter]
+            yield h.rect(at(x=x, y=y, width=until - x, height=STRIP - 4), class_=class_)[h.title[f"{name}: {word}"]]
+        first = last
 
 
 def _traffic(report: BacktestReport, axis: TimeAxis, *, y: float) -> Iterator[Element]:
@@ -136,18 +121,17 @@ def _traffic(report: BacktestReport, axis: TimeAxis, *, y: float) -> Iterator[El
     most = max(charts.traffic, default=0) or 1
     millis = charts.bucket_minutes * MINUTE_MILLIS
     yield _heading("Traffic", y + 4)
-    yield element("text", "predictions", class_="faint", x=0, y=y + 20)
-    yield element("text", f"per {bucket_text(charts.bucket_minutes)}", class_="faint", x=0, y=y + 33)
-    yield element("text", f"{most:,}", class_="faint", x=LEFT - 10, y=y + 9, text_anchor="end")
-    yield element("text", "0", class_="faint", x=LEFT - 10, y=y + TRAFFIC, text_anchor="end")
-    steps = [f"M{LEFT} {y + TRAFFIC}"]
+    yield h.text(".faint", at(x=0, y=y + 20))["predictions"]
+    yield h.text(".faint", at(x=0, y=y + 33))[f"per {bucket_text(charts.bucket_minutes)}"]
+    yield h.text(".faint", at(x=LEFT - 10, y=y + 9), text_anchor="end")[f"{most:,}"]
+    yield h.text(".faint", at(x=LEFT - 10, y=y + TRAFFIC), text_anchor="end")["0"]
+    outline = [f"M{LEFT} {y + TRAFFIC}"]
     for number, count in enumerate(charts.traffic):
         height = y + TRAFFIC - count / most * (TRAFFIC - 4)
         left, right = axis.x(axis.start + number * millis), axis.x(axis.start + (number + 1) * millis)
-        steps.append(f"L{left:.1f} {height:.1f}H{right:.1f}")
-    steps.append(f"V{y + TRAFFIC}Z")
-    yield element("path", class_="bars", d="".join(steps))
-    yield element("line", class_="rule", x1=LEFT, x2=WIDTH - RIGHT, y1=y + TRAFFIC, y2=y + TRAFFIC)
+        outline.append(f"L{left:.1f} {height:.1f}H{right:.1f}")
+    yield h.path(".bars", d="".join([*outline, f"V{y + TRAFFIC}Z"]))
+    yield rule(y + TRAFFIC)
 
 
 def bucket_text(minutes: int) -> str:

@@ -122,7 +122,7 @@ def _track(outcome: BacktestOutcome, name: str, opened: tuple[str, int] | None, 
 
 def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> dict[str, _Largest]:
     """Return for each judged column where most of its PSI was proven; where nothing was, its largest PSI."""
-    found: dict[str, _Largest] = {}
+    largest: dict[str, _Largest] = {}
     for version, scale in outcome.tracks.keys:
         rows = zip(outcome.tracks.psi(version, scale), outcome.tracks.proven(version, scale), strict=True)
         for name, (psi, proven) in zip(outcome.tracks.names, rows, strict=True):
@@ -130,10 +130,10 @@ def _largest_by_column(outcome: BacktestOutcome, monitored: frozenset[str]) -> d
                 continue
             at = int(np.nanargmax(psi if np.isnan(proven).all() else proven))
             bound = float(np.nan_to_num(proven[at]))
-            before = found.get(name)
+            before = largest.get(name)
             if before is None or (bound, float(psi[at])) > (before.proven, before.psi):
-                found[name] = _Largest(psi=float(psi[at]), proven=bound, version=version, scale=scale)
-    return found
+                largest[name] = _Largest(psi=float(psi[at]), proven=bound, version=version, scale=scale)
+    return largest
 
 
 def _rounded(values: Float32s) -> tuple[float | None, ...]:
@@ -195,7 +195,7 @@ def _strip(verdicts: Iterable[tuple[int, Verdict]], scale: Scale, buckets: TimeB
 
 
 def alarming_runs(verdicts: Sequence[tuple[JudgedWindow, Verdict]]) -> int:
-    """Return the stretches of alarming windows, each scale and version by itself; inconclusive ones end none."""
+    """Return the stretches of alarming windows, scale by scale and version by version; inconclusive ones end none."""
     alarming: dict[tuple[str, Scale], bool] = {}
     runs = 0
     for window, verdict in sorted(verdicts, key=lambda pair: pair[0].end):
@@ -209,10 +209,10 @@ def alarming_runs(verdicts: Sequence[tuple[JudgedWindow, Verdict]]) -> int:
 
 def segment_parts(outcome: BacktestOutcome) -> tuple[SegmentPart, ...]:
     """Return each segment's windows over all scales and versions, by tag and value."""
-    found: dict[tuple[str, str], list[Verdict]] = {}
+    by_segment: dict[tuple[str, str], list[Verdict]] = {}
     for window in outcome.windows:
         if window.kind is EvaluationKind.INPUTS and window.series.segment_tag != ALL_SEGMENT:
-            found.setdefault((window.series.segment_tag, window.series.segment_value), []).append(window.verdict)
+            by_segment.setdefault((window.series.segment_tag, window.series.segment_value), []).append(window.verdict)
     return tuple(
         SegmentPart(
             tag=tag,
@@ -221,5 +221,5 @@ def segment_parts(outcome: BacktestOutcome) -> tuple[SegmentPart, ...]:
             judged=sum(verdict is not Verdict.INCONCLUSIVE for verdict in verdicts),
             alarming=sum(verdict in ALARMING for verdict in verdicts),
         )
-        for (tag, value), verdicts in sorted(found.items())
+        for (tag, value), verdicts in sorted(by_segment.items())
     )

@@ -67,7 +67,7 @@ class StepPart(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: When it would have been decided; *window_end*: end of the window that it was decided on.
-        told: People would have been told; *page*: at tier alert or critical, and not of an improvement.
+        notified: People would have been notified; *page*: at tier alert or critical, and not of an improvement.
     """
 
     at: str
@@ -76,7 +76,7 @@ class StepPart(msgspec.Struct, frozen=True, kw_only=True):
     step: Step
     reason: str
     tier: str
-    told: bool
+    notified: bool
     page: bool
     sentence: str
 
@@ -167,34 +167,41 @@ class RulePart(msgspec.Struct, frozen=True, kw_only=True):
     scales: tuple[str, ...]
 
 
-class ToldPart(msgspec.Struct, frozen=True, kw_only=True):
-    """What people would have been told by the spec, over all kinds of incidents.
+class AlarmFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Incidents, their messages, and how long at least one was open.
 
     Attributes:
         pages: Messages of an incident that opened or rose at tier alert or critical; *warnings*: at tier warning.
-        follow_ups: Messages that something calmed down or ended.
-        open_at_end: Incidents that were open when the history ended.
-        open_hours, open_share: Time in which an incident was open.
     """
 
+    incidents: int
     pages: int
     pages_per_week: float
     warnings: int
     warnings_per_week: float
-    follow_ups: int
-    incidents: int
-    incidents_per_week: float
-    open_at_end: int
     open_hours: float
     open_share: float
 
 
-class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule on the same windows of inputs, told by the same incidents; accuracy is not part of it.
+class SummaryPart(AlarmFigures, frozen=True, kw_only=True):
+    """What the spec would have raised, over all kinds of incidents.
+
+    Attributes:
+        follow_ups: Messages that something calmed down or ended.
+        open_at_end: Incidents that were open when the history ended.
+    """
+
+    follow_ups: int
+    incidents_per_week: float
+    open_at_end: int
+
+
+class RuleFigures(AlarmFigures, frozen=True, kw_only=True):
+    """One rule on the same windows of inputs, by the same incident code; accuracy is not part of it.
 
     Attributes:
         windows: Those that could be judged; *alarming*: of them those with a warning or worse.
-        runs: Stretches of alarming windows, scale by scale: what a monitor without incidents would have told.
+        runs: Stretches of alarming windows, scale by scale: the messages of a monitor without incidents.
         columns: Those that most alarming windows name, most first.
     """
 
@@ -204,13 +211,6 @@ class RuleFigures(msgspec.Struct, frozen=True, kw_only=True):
     alarming_share: float
     runs: int
     runs_per_week: float
-    incidents: int
-    pages: int
-    pages_per_week: float
-    warnings: int
-    warnings_per_week: float
-    open_hours: float
-    open_share: float
     columns: tuple[str, ...]
 
 
@@ -275,7 +275,7 @@ class SegmentPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a backtest has to say."""
+    """The whole document of one backtest."""
 
     format: int = FORMAT
     driftline: str
@@ -283,7 +283,7 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     history: HistoryPart
     rule: RulePart
-    told: ToldPart
+    summary: SummaryPart
     rules: tuple[RuleFigures, ...]
     incidents: tuple[IncidentPart, ...]
     actions: tuple[ActionPart, ...]

@@ -9,7 +9,7 @@ from driftline.backtest.outcome import (
     ProposedAction,
     RaisedIncident,
     RaisedStep,
-    TextbookWord,
+    TextbookVerdict,
 )
 from driftline.backtest.psi_history import PsiTracks, time_buckets
 from monitor.results import ColumnResult, Finding
@@ -43,7 +43,7 @@ def window(
     reason: InconclusiveReason = InconclusiveReason.CONCLUSIVE,
     events: int = 1000,
     findings: Sequence[Finding] = (),
-    textbook: TextbookWord | None = None,
+    textbook: TextbookVerdict | None = None,
     series: SeriesKey | None = None,
     kind: EvaluationKind = EvaluationKind.INPUTS,
 ) -> JudgedWindow:
@@ -55,12 +55,12 @@ def window(
 
 
 def step(
-    end: int, name: str, tier: Tier, *, told: bool = True, findings: Sequence[Finding] = (), length: int = 10
+    end: int, name: str, tier: Tier, *, notified: bool = True, findings: Sequence[Finding] = (), length: int = 10
 ) -> RaisedStep:
     """Return a step on the window that ends *end* ms after START."""
     return RaisedStep(
         end=START + end, length=length, known=START + end, step=Step(name), reason=Reason.FINDING_ENDURED, tier=tier,
-        told=told, sentence=f"{name}", findings=tuple(findings),
+        notified=notified, sentence=f"{name}", findings=tuple(findings),
     )  # fmt: skip
 
 

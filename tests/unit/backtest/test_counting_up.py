@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftline.backtest.outcome import TextbookWord
+from driftline.backtest.outcome import TextbookVerdict
 from driftline.backtest.psi_history import BUCKETS_AT_MOST, PsiTracks, time_buckets
 from driftline.backtest.report.counts import alarming_runs, column_parts, psi_tracks, scale_parts, segment_parts
 from monitor.results import ColumnResult
@@ -68,7 +68,7 @@ def test_a_track_keeps_the_largest_of_each_bucket() -> None:
     assert np.isnan(tracks.psi("1", ONE_HOUR)[0, 2:]).all()
 
 
-def test_a_scale_tells_why_it_was_silent() -> None:
+def test_a_scale_shows_why_it_was_silent() -> None:
     """Judged, alarming and inconclusive windows add up; the scale without windows is there too."""
     windows = [
         window(1 * HOUR, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.FILLING, events=10, scale=ONE_HOUR),
@@ -129,7 +129,7 @@ def test_columns_are_blamed_by_what_they_caused() -> None:
         step(HOUR, "opened", Tier.WARNING, findings=[finding("age"), finding("amount")]),
         step(2 * HOUR, "escalated", Tier.ALERT, findings=[finding("amount", tier=Tier.ALERT), finding("age")]),
     )
-    word = TextbookWord(verdict=Verdict.WARNING, columns=("country", "age"))
+    word = TextbookVerdict(verdict=Verdict.WARNING, columns=("country", "age"))
     windows = [
         window(HOUR, verdict=Verdict.WARNING, findings=[finding("amount"), finding("age")], textbook=word),
         window(2 * HOUR, verdict=Verdict.ALERT, findings=[finding("amount", tier=Tier.ALERT)], textbook=word),

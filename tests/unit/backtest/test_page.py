@@ -7,7 +7,8 @@ import pytest
 
 from driftline.backtest.page import page_of
 from driftline.backtest.page.charts import LEFT, RIGHT, TICKS_AT_MOST, WIDTH, TimeAxis
-from driftline.backtest.page.html import element, printable, sentence, written
+from driftline.backtest.page.document import printable
+from driftline.backtest.page.tables import sentence
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import BacktestReport
 from monitor.types import InconclusiveReason, Tier, Verdict
@@ -88,7 +89,7 @@ def test_the_page_needs_nothing_from_outside(found: BacktestReport) -> None:
     assert "@media print" in page
 
 
-def test_the_page_tells_all_of_the_document() -> None:
+def test_the_page_shows_the_whole_document() -> None:
     """Every incident's sentence, every refusal, every note and both rules are on it; equal reports, equal pages."""
     result = report(lively())
     page, text = page_of(result), "".join(Read(page_of(result)).texts)
@@ -102,7 +103,7 @@ def test_the_page_tells_all_of_the_document() -> None:
     assert page == page_of(report(lively()))
 
 
-def test_nothing_raised_is_told_as_good_news() -> None:
+def test_nothing_raised_is_good_news() -> None:
     """The headline, and how close the nearest column came; without windows it is no good news."""
     calm = report(outcome(windows=[window(HOUR, scale=ONE_HOUR)], psi=[(HOUR, "amount", 0.04, None)], days=21))
     page = page_of(calm)
@@ -128,11 +129,7 @@ def test_the_axis_of_time_is_readable(days: float) -> None:
     assert (axis.x(START - DAY), axis.x(START + 9000 * DAY)) == (LEFT, WIDTH - RIGHT)
 
 
-def test_text_is_escaped_where_it_is_written() -> None:
-    """Text, attributes and what stands in backticks."""
-    assert written(element("p", "a<b", element("b", "&"), ">c", title='"q"')) == (
-        '<p title="&quot;q&quot;">a&lt;b<b>&amp;</b>&gt;c</p>'
-    )
-    assert written(sentence("`x<1`: moved")) == "<span><code>x&lt;1</code>: moved</span>"
+def test_what_stands_in_backticks_is_code() -> None:
+    """A sentence with a name in it; what has no glyph or turns the direction is replaced."""
+    assert str(sentence("`x<1`: moved")) == "<span><code>x&lt;1</code>: moved</span>"
     assert printable("a\x00b\u202ec\ud800") == "a\ufffdb\ufffdc\ufffd"
-    assert written(element("rect", x=1.0, y=2.345, stroke_width=1)) == '<rect x="1" y="2.35" stroke-width="1"></rect>'

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from alerting.actions.guard import Refusal
-from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookWord
+from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookVerdict
 from driftline.backtest.report.build import report_of
+from driftline.backtest.report.incidents import REFUSALS, explained_action
 from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
-from driftline.backtest.report.wording import REFUSALS, explained_action, headline, subline
+from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
@@ -21,8 +22,8 @@ from tests.models.credit import START, profile
 from tests.unit.backtest.outcomes import A_DAY, HOUR, ONE_HOUR, finding, incident, outcome, spec, step, window
 
 ROOT = Path(__file__).parents[3]
-ALARM = TextbookWord(verdict=Verdict.WARNING, columns=("age",))
-CALM = TextbookWord(verdict=Verdict.OK, columns=())
+ALARM = TextbookVerdict(verdict=Verdict.WARNING, columns=("age",))
+CALM = TextbookVerdict(verdict=Verdict.OK, columns=())
 
 
 def lively() -> BacktestOutcome:
@@ -59,20 +60,20 @@ def report(found: BacktestOutcome, **changes: object) -> BacktestReport:
 
 
 def test_rates_are_of_the_whole_history() -> None:
-    """Two pages in fourteen days are one a week; accuracy counts among what is told, not beside the textbook rule."""
+    """Two pages in fourteen days are one a week; accuracy counts in the summary, not in the comparison of rules."""
     result = report(lively())
-    assert (result.told.pages, result.told.pages_per_week) == (2, 1.0)
-    assert (result.told.warnings, result.told.warnings_per_week) == (2, 1.0)
-    assert (result.told.incidents, result.told.follow_ups, result.told.open_at_end) == (2, 1, 1)
-    assert result.told.open_hours == pytest.approx(24 + (14 * 24 - 300))
-    assert result.told.open_share == pytest.approx(60 / (14 * 24), abs=1e-5)
+    assert (result.summary.pages, result.summary.pages_per_week) == (2, 1.0)
+    assert (result.summary.warnings, result.summary.warnings_per_week) == (2, 1.0)
+    assert (result.summary.incidents, result.summary.follow_ups, result.summary.open_at_end) == (2, 1, 1)
+    assert result.summary.open_hours == pytest.approx(24 + (14 * 24 - 300))
+    assert result.summary.open_share == pytest.approx(60 / (14 * 24), abs=1e-5)
     own, textbook = result.rules
     assert (own.rule, own.windows, own.alarming, own.runs, own.incidents) == ("default", 3, 1, 1, 1)
     assert (textbook.rule, textbook.windows, textbook.alarming, textbook.runs) == ("textbook", 3, 2, 1)
     assert (textbook.incidents, textbook.pages, textbook.open_hours) == (1, 1, 14 * 24 - 1)
 
 
-def test_an_incident_is_told_from_its_worst_step() -> None:
+def test_an_incident_is_reported_by_its_worst_step() -> None:
     """Tier, sentence and columns are of the step at which it was worst; times are UTC; closed says when, or null."""
     drift, accuracy = report(lively()).incidents
     assert (drift.tier, drift.opened, drift.closed) == ("critical", "2026-06-02T00:00:00Z", "2026-06-03T00:00:00Z")
@@ -96,7 +97,7 @@ def test_every_refusal_has_words() -> None:
 
 
 def test_notes_say_what_was_not_seen() -> None:
-    """A scale that never filled, an uncalibrated reference and repeated rows are told."""
+    """A scale that never filled, an uncalibrated reference and repeated rows are noted."""
     notes = report(outcome(windows=lively().windows, duplicates=7)).notes
     assert any(note.startswith("24h: no window could be judged") for note in notes)
     assert any(note.startswith("10m: no window ended") for note in notes)
@@ -106,7 +107,7 @@ def test_notes_say_what_was_not_seen() -> None:
     assert any("extrapolated from 3.5 days" in note for note in report(outcome(days=3.5)).notes)
 
 
-def test_history_beside_its_own_reference_is_told() -> None:
+def test_history_that_overlaps_its_reference_is_noted() -> None:
     """A reference from the history's own time cannot be surprised by it."""
     own = msgspec.structs.replace(profile(), start=START - HOUR, end=START + 36 * HOUR)
     report = report_of(outcome(), spec=spec(), profile=own, source="x")
@@ -158,13 +159,13 @@ def test_every_name_of_the_document_is_documented() -> None:
 
 
 def test_names_are_stable() -> None:
-    """What others read: the top of the document, and of what is told."""
+    """What others read: the top of the document, and of the summary."""
     document = json.loads(encode_report(report(lively())))
     assert set(document) == {
-        "format", "driftline", "model", "namespace", "history", "rule", "told", "rules", "incidents", "actions",
+        "format", "driftline", "model", "namespace", "history", "rule", "summary", "rules", "incidents", "actions",
         "columns", "scales", "segments", "accuracy", "notes", "charts",
     }  # fmt: skip
-    assert set(document["told"]) == {
+    assert set(document["summary"]) == {
         "pages", "pages_per_week", "warnings", "warnings_per_week", "follow_ups", "incidents", "incidents_per_week",
         "open_at_end", "open_hours", "open_share",
     }  # fmt: skip
@@ -180,7 +181,7 @@ def test_numbers_are_never_rounded_to_another_answer() -> None:
     assert [duration(value * HOUR_MINUTES) for value in (0.4, 3.42, 60)] == ["24 min", "3.4 h", "2.5 days"]
 
 
-def test_findings_of_the_worst_step_are_all_told() -> None:
+def test_every_finding_of_the_worst_step_is_reported() -> None:
     """An incident of two columns has a sentence for each."""
     two = [finding("age", tier=Tier.ALERT), _other()]
     raised = incident(step(HOUR, "opened", Tier.ALERT, findings=two))

@@ -1,6 +1,6 @@
-"""What people would have heard, and how long incidents were open."""
+"""Messages that incidents would have sent, and how long they were open."""
 
-from driftline.backtest.report.paging_load import OpenSpan, is_page, messages_of, open_millis, open_spans, times_begun
+from driftline.backtest.report.incidents import OpenSpan, is_page, messages_of, open_millis, open_spans, times_begun
 from monitor.types import IncidentKind, Tier
 from tests.models.credit import START
 from tests.unit.backtest.outcomes import HOUR, incident, step
@@ -52,16 +52,16 @@ def test_time_in_an_incident_is_counted_once() -> None:
 
 
 def test_pages_are_bad_news_of_tier_alert_and_above() -> None:
-    """Opening and rising wake people; calming, closing, warnings and what nobody is told do not."""
-    assert [is_page(each) for each in LIVELY.steps] == [False, True, False, False, True]
-    assert not is_page(step(HOUR, "opened", Tier.CRITICAL, told=False))
+    """Opening and rising wake people; calming, closing, warnings and silent steps do not."""
+    assert [is_page(taken_step) for taken_step in LIVELY.steps] == [False, True, False, False, True]
+    assert not is_page(step(HOUR, "opened", Tier.CRITICAL, notified=False))
     assert is_page(step(HOUR, "announced", Tier.ALERT))
 
 
 def test_one_window_end_is_one_message() -> None:
-    """Two incidents that open at one end are told together, by the louder; a silent step is no message."""
+    """Two incidents that open at one end make one message, of the worse kind; a silent step makes none."""
     quiet = incident(step(2 * HOUR, "opened", Tier.WARNING), kind=IncidentKind.DATA_QUALITY)
-    silent = incident(step(3 * HOUR, "opened", Tier.ALERT, told=False), version="2")
+    silent = incident(step(3 * HOUR, "opened", Tier.ALERT, notified=False), version="2")
     messages = messages_of([LIVELY, quiet, silent])
     # ends: 1 warning; 2 page (with the quiet one); 4 and 5 follow-ups; 7 page
     assert (messages.pages, messages.warnings, messages.follow_ups) == (2, 1, 2)
