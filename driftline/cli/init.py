@@ -11,16 +11,18 @@ from pydantic import ValidationError
 from driftline.cli.options import IMPORTANCE_HELP, read_importance
 from driftline.cli.output import print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
-from driftline.cli.spec_proposal import Request, propose
-from driftline.cli.spec_template import spec_text
+from driftline.cli.spec_proposal import Proposal, Request, propose
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
 from monitor.reference.build import build_profile
-from monitor.reference.profile import encode_profile
+from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.reference.rows import UsableRows, usable_rows
-from monitor.spec.file import parse_spec
-from monitor.spec.model import ScaleSpec, Task, WindowSpec
+from monitor.spec.actions import ActionMode
+from monitor.spec.file import spec_of
+from monitor.spec.model import ColumnKind, ModelSpec, ScaleSpec, Task, WindowSpec
+from monitor.spec.template import spec_template
+from monitor.types import ActionKind
 
 SCHEMA_FILE = "spec.schema.json"
 
@@ -80,18 +82,12 @@ def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json:
     shares = read_importance(new.importance, features=tuple(name for name, _ in proposal.description.features))
     profile = build_profile(rows.table, description=proposal.description, source=new.reference, weights=rows.weights)
     profile = msgspec.structs.replace(profile, importance=shares)
-    text = spec_text(
-        proposal,
-        profile=profile,
-        model=new.model,
-        namespace=new.namespace,
-        reference=files.profile.name,
-        schema=SCHEMA_FILE if (files.spec.parent / SCHEMA_FILE).is_file() else None,
-    )
-    spec = parse_spec(text, source=str(files.spec))
+    spec = proposed_spec(proposal, new)
     if refusal := too_few_rows(spec, profile):
         raise SpecError(request.source, (refusal,))
     write_profile(encode_profile(profile), files.profile)
+    schema = SCHEMA_FILE if (files.spec.parent / SCHEMA_FILE).is_file() else None
+    text = spec_template(spec, remarks=_column_remarks(proposal, profile), schema=schema)
     files.spec.write_text(text, encoding="utf-8")
     said = built_remarks(profile, spec, notes=(*rows.notes, *proposal.notes))
     if as_json:
@@ -112,6 +108,42 @@ def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json:
     print_profile(profile, lengths=proposal.description.lengths, remarks=said)
     typer.echo(f"Wrote {files.spec} and {files.profile}.")
     typer.echo(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
+
+
+def proposed_spec(proposal: Proposal, new: NewSpec) -> ModelSpec:
+    """Return what is proposed; messages go to the log, and actions are recorded only."""
+    description = proposal.description
+    return spec_of(
+        {
+            "model": new.model,
+            "namespace": new.namespace,
+            "task": proposal.task,
+            "reference": new.files.profile.name,
+            "columns": {name: {"kind": kind} for name, kind in description.features},
+            "prediction": {
+                "score": description.score is not None,
+                "label": description.label is not None,
+                "value": description.value is not None,
+                "threshold": description.threshold,
+            },
+            "truth": {"positive": description.positive, "negative": description.negative},
+            "sample_rate": proposal.sample_rate,
+            "segments": proposal.segments,
+            "windows": {"scales": proposal.scales},
+            "alerting": {"receivers": [{"name": "log", "type": "log"}]},
+            "actions": {kind.value: {"mode": ActionMode.DRY_RUN} for kind in ActionKind},
+        },
+        source=str(new.files.spec),
+    )
+
+
+def _column_remarks(proposal: Proposal, profile: ReferenceProfile) -> dict[tuple[str, ...], str]:
+    remarks: dict[tuple[str, ...], str] = {}
+    for (name, kind), span in zip(proposal.description.features, profile.layout.spans, strict=False):
+        missing = profile.counts[span.slots] / profile.rows
+        cells = f"{span.slots - span.start} {'cells' if kind is ColumnKind.NUMERIC else 'categories'}"
+        remarks["columns", name] = f"{cells}, {missing:.1%} missing in the reference"
+    return remarks
 
 
 def listed(values: list[str] | None) -> tuple[str, ...]:
@@ -182,7 +214,7 @@ def init(
 ) -> None:
     """Write a commented model spec and a reference profile from past predictions.
 
-    The profile (MODEL.reference, beside the spec) holds counts, no rows. Nothing is sent anywhere; `driftline apply`
+    The profile (MODEL.reference, next to the spec) holds counts, no rows. Nothing is sent anywhere; `driftline apply`
     stores both. Exit code 2: the table, an option or a column cannot be used; every problem is listed.
     """
     files = spec_files(output, model, force=force)

@@ -1,4 +1,4 @@
-"""The parts of a model's spec that say who is notified and what may be done, and what every part is made of."""
+"""The parts of a spec that say who is notified and which actions may be asked for, and the base of every part."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -19,6 +19,10 @@ Duration = Annotated[
 ]
 
 
+SecretVariable = Annotated[str | None, Field(description="Environment variable with the signing secret (whsec_…).")]
+Deadline = Annotated[Duration, Field(description="A request not delivered by then is dead.")]
+
+
 class Strict(BaseModel):
     """Frozen; an unknown key is an error, not a silent no-op."""
 
@@ -33,13 +37,13 @@ class ReceiverType(StrEnum):
 
 
 class ReceiverSpec(Strict):
-    """Someone who is told."""
+    """Where messages go."""
 
-    name: Name
-    type: ReceiverType
-    url: str | None = None
-    secret_env: str | None = Field(default=None, description="Environment variable with the signing secret (whsec_…).")
-    from_tier: Literal["warning", "alert", "critical"] = "warning"
+    name: Name = Field(description="Distinct.")
+    type: ReceiverType = Field(description="log, or webhook (needs url, secret_env).")
+    url: str | None = Field(default=None, description="Where signed messages go.")
+    secret_env: SecretVariable = None
+    from_tier: Literal["warning", "alert", "critical"] = Field(default="warning", description="Lowest tier to send.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -49,7 +53,7 @@ class ReceiverSpec(Strict):
 
 
 class ActionMode(StrEnum):
-    """How far an action may go by itself."""
+    """How far an action may go without a person."""
 
     OFF = "off"
     DRY_RUN = "dry_run"
@@ -59,11 +63,13 @@ class ActionMode(StrEnum):
 class ActionSpec(Strict):
     """What retraining and rollback share."""
 
-    mode: ActionMode = Field(default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto.")
-    url: str | None = None
-    secret_env: str | None = None
-    cooldown: Duration = timedelta(hours=24)
-    deadline: Duration = timedelta(minutes=30)
+    mode: ActionMode = Field(
+        default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto (needs url, secret_env)."
+    )
+    url: str | None = Field(default=None, description="Receives the signed request.")
+    secret_env: SecretVariable = None
+    cooldown: Duration = Field(default=timedelta(hours=24), description="Least time between two requests.")
+    deadline: Deadline = timedelta(minutes=30)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -79,7 +85,7 @@ class RetrainingSpec(ActionSpec):
 class RollbackSpec(ActionSpec):
     """A signed request to serve the last healthy version again."""
 
-    deadline: Duration = timedelta(minutes=5)
+    deadline: Deadline = timedelta(minutes=5)
     keys: Literal[1, 2] = Field(default=2, description="1: critical alone rolls back; 2: the evidence must agree.")
     min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
     look_back: Duration = Field(default=timedelta(days=7), description="A version change this recent can be the cause.")
@@ -97,18 +103,24 @@ class ActionsSpec(Strict):
 
 
 class AlertingSpec(Strict):
-    """How incidents live and who hears of them."""
+    """How long incidents live and who is notified of them."""
 
-    owner: str | None = None
-    runbook: str | None = None
+    owner: str | None = Field(default=None, description="Who answers; needed for rollbacks.")
+    runbook: str | None = Field(default=None, description="A link; needed for rollbacks.")
     close_after: int = Field(default=2, ge=1, description="Consecutive disjoint better windows that close an incident.")
     keep_firing_for: Duration = Field(
         default=timedelta(hours=1), description="A new start this soon re-opens the same id."
     )
     freshness: Duration | None = Field(
-        default=None, description="Older windows neither page nor act; default the larger of twice the step and 10m."
+        default=None, description="Older windows neither page nor act; null: twice the step, at least 10m."
     )
     tell_values: bool = Field(
         default=False, description="Messages name unseen values; values of features then leave Driftline."
     )
-    receivers: tuple[ReceiverSpec, ...] = ()
+    receivers: tuple[ReceiverSpec, ...] = Field(
+        default=(),
+        description="Who is notified, and from which tier on.",
+        examples=[
+            {"name": "team", "type": "webhook", "url": "https://example.org/drift", "secret_env": "TEAM_SECRET"},
+        ],
+    )

@@ -21,15 +21,23 @@ def parse_spec(text: str, *, source: str) -> ModelSpec:
         raise SpecError(source, (f"expected YAML, found: {' '.join(str(error).split())}",)) from error
     if not isinstance(document, dict):
         raise SpecError(source, (f"expected a mapping of keys, found {type(document).__name__}",))
+    return spec_of(document, source=source)
+
+
+def spec_of(document: dict[str, object], *, source: str) -> ModelSpec:
+    """Return the spec that *document* holds by the keys of its YAML.
+
+    Raises:
+        SpecError: Not a valid spec; lists every problem as ``key: expected …, found …``.
+    """
     try:
         return ModelSpec.model_validate(document)
     except ValidationError as error:
-        found = error.errors()
+        errors = error.errors()
         # A list whose only item is wrong is also called too short, about a list that the user never wrote.
-        told = [value for value in found if value["type"] != "too_short" or len(found) == 1]
-        raise SpecError(
-            source, tuple(_problem(problem["loc"], problem["msg"], problem["input"]) for problem in told)
-        ) from error
+        own = [detail for detail in errors if detail["type"] != "too_short" or len(errors) == 1]
+        problems = tuple(_problem(detail["loc"], detail["msg"], detail["input"]) for detail in own)
+        raise SpecError(source, problems) from error
 
 
 def read_spec(path: Path) -> ModelSpec:
@@ -45,10 +53,10 @@ def read_spec(path: Path) -> ModelSpec:
     return parse_spec(text, source=str(path))
 
 
-def _problem(location: tuple[int | str, ...], message: str, found: object) -> str:
+def _problem(location: tuple[int | str, ...], message: str, value: object) -> str:
     key = (
         "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top level)"
     )
-    said = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
-    shown = "" if isinstance(found, dict) or "found" in said else f", found {found!r}"[:120]
-    return f"{key}: {said[:1].lower() + said[1:]}{shown}"
+    text = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
+    shown = "" if isinstance(value, dict) or "found" in text else f", found {value!r}"[:120]
+    return f"{key}: {text[:1].lower() + text[1:]}{shown}"

@@ -36,13 +36,15 @@ class ColumnRule(StrEnum):
 class ColumnSpec(Strict):
     """One feature."""
 
-    kind: ColumnKind = Field(description="How values are counted: cells of numbers or categories.")
+    kind: ColumnKind = Field(description="numeric (counted in cells) or categorical.")
     monitor: bool = Field(default=True, description="false: counted and shown, never judged.")
-    importance: Share | None = Field(default=None, description="Share of the model's importance; rollback's key 1.")
+    importance: Share | None = Field(
+        default=None, description="Share of the model's importance: sorts messages, is evidence for a rollback."
+    )
     rule: ColumnRule = Field(
         default=ColumnRule.DEFAULT,
-        description="default: the model's `drift.rule`. anytime: a lasting change is also noticed pane by pane, often "
-        "in a few minutes; only for columns that do not wander by themselves.",
+        description="default: the model's `drift.rule`. anytime: a lasting change is also detected pane by pane, often "
+        "in a few minutes; only for columns without natural movement.",
     )
 
     @model_validator(mode="after")
@@ -55,9 +57,9 @@ class ColumnSpec(Strict):
 class PredictionSpec(Strict):
     """Which parts of the prediction are counted, and how a score becomes a label."""
 
-    score: bool = Field(default=False, description="The prediction carries a score between 0 and 1.")
-    label: bool = Field(default=False, description="The prediction carries a label.")
-    value: bool = Field(default=False, description="The prediction carries a number (regression).")
+    score: bool = Field(default=False, description="Events carry prediction.score, from 0 to 1.")
+    label: bool = Field(default=False, description="Events carry prediction.label.")
+    value: bool = Field(default=False, description="Events carry prediction.value, a number (regression).")
     threshold: Share = Field(
         default=0.5, description="Score from which on the label is positive, when no label is sent."
     )
@@ -105,7 +107,9 @@ def _default_scales() -> tuple[ScaleSpec, ...]:
 class WindowSpec(Strict):
     """The scales and how many events make a window judgeable."""
 
-    scales: tuple[ScaleSpec, ...] = Field(default_factory=_default_scales, min_length=1, max_length=8)
+    scales: tuple[ScaleSpec, ...] = Field(
+        default_factory=_default_scales, min_length=1, max_length=8, description="Sliding windows, shortest first."
+    )
     min_events: int = Field(default=200, ge=2, description="Fewer events of a column: inconclusive, never good or bad.")
 
     @field_validator("scales")
@@ -118,11 +122,11 @@ class WindowSpec(Strict):
 
 
 class TierSpec(Strict):
-    """PSI from which on a column's drift is a warning, an alert, critical."""
+    """Proven PSI from which on a column's drift is a warning, an alert, critical."""
 
-    warning: float = Field(default=0.1, gt=0)
-    alert: float = Field(default=0.2, gt=0)
-    critical: float = Field(default=0.3, gt=0)
+    warning: float = Field(default=0.1, gt=0, description="People are notified.")
+    alert: float = Field(default=0.2, gt=0, description="A retraining is requested.")
+    critical: float = Field(default=0.3, gt=0, description="A rollback is considered.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -169,20 +173,22 @@ class Seasonality(StrEnum):
 class DriftSpec(Strict):
     """How drift is decided."""
 
-    rule: DriftRule = Field(default=DriftRule.DEFAULT, description="textbook: plain thresholds, for comparison.")
+    rule: DriftRule = Field(
+        default=DriftRule.DEFAULT, description="default, or textbook: plain thresholds, for comparison."
+    )
     seasonality: Seasonality = Field(
         default=Seasonality.AUTO,
         description="auto: columns that follow the hour of the day are compared with the same hours of the reference; "
         "hour_of_day, hour_of_week: every column is; none: none is.",
     )
     alpha: float = Field(
-        default=0.001, gt=0, lt=0.5, description="False alarms per model and evaluation time at the boundary."
+        default=0.001, gt=0, lt=0.5, description="Probability of a false alarm per evaluation, at a tier's boundary."
     )
     tiers: TierSpec = TierSpec()
-    ks_warning: float = Field(default=0.12, gt=0, lt=1, description="KS distance that is a warning by itself.")
+    ks_warning: float = Field(default=0.12, gt=0, lt=1, description="KS distance that is a warning without any PSI.")
     close_ratio: float = Field(default=0.7, gt=0, le=1, description="An incident closes below this share of its tier.")
     statistics: tuple[FurtherStatistic, ...] = Field(
-        default=(), description="Computed and stored beside PSI and KS, for people to see; never judged."
+        default=(), description="Computed and stored next to PSI and KS, for people to see; never judged."
     )
 
     @field_validator("statistics")
@@ -196,11 +202,11 @@ class DriftSpec(Strict):
 class AccuracySpec(Strict):
     """When labelled accuracy is a finding."""
 
-    floor: Share | None = Field(default=None, description="Accuracy proven under it is critical.")
+    floor: Share | None = Field(default=None, description="Accuracy proven under it is critical; null: none is.")
     drop: Share | None = Field(
         default=0.03, description="Accuracy proven this much under the reference's is a warning."
     )
-    min_truths: int = Field(default=100, ge=10)
+    min_truths: int = Field(default=100, ge=10, description="Fewer truths in a window: inconclusive.")
     maturity: Share = Field(
         default=0.8, description="Labelled share of sampled predictions that judges a window or step."
     )
@@ -213,10 +219,10 @@ class AccuracySpec(Strict):
 
 
 class SegmentSpec(Strict):
-    """A tag whose values get series of their own; every other value is counted as `other`."""
+    """One tag of the events."""
 
-    tag: Name
-    values: tuple[Name, ...] = Field(min_length=1, max_length=50)
+    tag: Name = Field(description="Key in the tags of the events.")
+    values: tuple[Name, ...] = Field(min_length=1, max_length=50, description="Values with a series of their own.")
 
 
 class ReferencePolicy(StrEnum):
@@ -229,27 +235,32 @@ class ReferencePolicy(StrEnum):
 class ModelSpec(Strict):
     """One monitored model."""
 
-    model: Name
-    namespace: Name = "default"
-    task: Task
+    model: Name = Field(description="Name of the model, as in its events.")
+    namespace: Name = Field(default="default", description="Project and environment, as in the events.")
+    task: Task = Field(description="What the model predicts.")
     reference: str = Field(description="Path of the reference profile, relative to this file.")
     reference_policy: ReferencePolicy = Field(
         default=ReferencePolicy.FROZEN,
-        description="rolling: once a day the approved hours of the last 7 days become the reference by themselves; a "
-        "slow drift is then followed, not told.",
+        description="frozen, or rolling: once a day the approved hours of the last 7 days become the reference, "
+        "unasked; a slow drift is then followed, not reported.",
     )
-    columns: dict[Name, ColumnSpec] = Field(max_length=2000)
+    columns: dict[Name, ColumnSpec] = Field(max_length=2000, description="Features by name.")
     prediction: PredictionSpec
     truth: TruthSpec = TruthSpec()
     sample_rate: Share = Field(
         default=1.0, description="Share of prediction ids kept in the ledger for delayed truths."
     )
-    segments: tuple[SegmentSpec, ...] = Field(default=(), max_length=10)
+    segments: tuple[SegmentSpec, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Tags whose values are counted apart; every value that is not listed is counted as `other`.",
+        examples=[{"tag": "region", "values": ["eu", "us"]}],
+    )
     versions: int = Field(
         default=50,
         ge=1,
         le=1000,
-        description="Live versions (events within a week) that are counted by themselves; more are counted as `other`.",
+        description="Live versions (events within a week) with series of their own; more are counted as `other`.",
     )
     windows: WindowSpec = WindowSpec()
     drift: DriftSpec = DriftSpec()

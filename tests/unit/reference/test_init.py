@@ -8,12 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import typer
-import yaml
-from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from driftline.cli.init import init
-from driftline.cli.spec_template import quoted
 from monitor.errors import SpecError
 from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile
@@ -80,32 +77,11 @@ def test_a_regression_and_a_multiclass_model_are_recognised(tmp_path: Path) -> N
     assert _init(tmp_path, "--label", "country")[0].task is Task.MULTICLASS
 
 
-def test_the_written_spec_has_every_key_and_each_default(tmp_path: Path) -> None:
-    """No key of the spec is left for the user to guess, and what is written is what leaving it out means."""
+def test_what_is_written_is_what_leaving_it_out_means(tmp_path: Path) -> None:
+    """Windows, drift and accuracy are the defaults."""
     written = _init(tmp_path, "--score", "score", "--truth", "truth")[0]
-    text = (tmp_path / "m.yaml").read_text()
-    for name in _keys(ModelSpec):
-        assert f"{name}:" in text
     for part in ("windows", "drift", "accuracy"):
         assert getattr(written, part) == ModelSpec.model_fields[part].get_default(call_default_factory=True)
-    for line in text.splitlines():
-        if ":" in line and not line.lstrip().startswith(("#", "-", "columns:")) and line.startswith("  "):
-            assert "#" in line, f"not explained: {line}"
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    return set(model.model_json_schema()["properties"]) | {
-        key for each in model.model_json_schema()["$defs"].values() for key in each.get("properties", {})
-    }
-
-
-@pytest.mark.parametrize(
-    "name", ["no", "1", "a: b", "#x", "ü 😀", "true", "", "- a", "{a}", "a'b\"c", "null", "x" * 150]
-)
-def test_any_name_survives_yaml(name: str) -> None:
-    """Names that YAML would take for something else are quoted."""
-    assert yaml.safe_load(f"key: {quoted(name)}  # comment") == {"key": name}
-    assert yaml.safe_load(f"{quoted(name)}: 1") == {name: 1}
 
 
 def test_columns_with_awkward_names_are_watched(tmp_path: Path) -> None:
