@@ -19,7 +19,7 @@ log = structlog.get_logger()
 def dead_man(url: str | None, *, role: str, every_seconds: float, problem: Callable[[], str | None]) -> Iterator[None]:
     """Ask for *url* every *every_seconds* meanwhile, as long as there is no problem; None does nothing.
 
-    Whoever is at the other side notices that the requests stay away, whatever the cause: the process is dead, frozen,
+    The other side detects that the requests stay away, whatever the cause: the process is dead, frozen,
     cut off, or alive without getting on. That is why nothing is sent while there is a problem, and no word at the end.
 
     Args:

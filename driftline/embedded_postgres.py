@@ -62,7 +62,7 @@ def postgres_program(name: str) -> Path:
 
 
 def postgres_identity() -> ChildUser:
-    """Return who the programs run as: whoever we are, but for root the system user SYSTEM_USER, made if missing."""
+    """Return who the programs run as: our own user, but for root the system user SYSTEM_USER, made if missing."""
     if os.geteuid() != 0:
         return ChildUser(user=None, group=None, extra_groups=None)
     account = _system_account()
@@ -84,7 +84,7 @@ def give_directory(directory: Path, identity: ChildUser) -> None:
 
 
 def initialise(data: Path, identity: ChildUser) -> None:
-    """Make the files of an empty server in *data*: UTF-8, sorted by code point, trusting whoever reaches it.
+    """Make the files of an empty server in *data*: UTF-8, sorted by code point, trusting all who reach it.
 
     Raises:
         UnavailableError: It failed; with what initdb says.
@@ -227,9 +227,9 @@ def _await_ready(server: subprocess.Popen[bytes], directory: Path) -> None:
     deadline = monotonic_seconds() + _START_SECONDS
     while not says_ready(directory, process=server.pid):
         if server.poll() is not None or monotonic_seconds() > deadline:
-            found = "did not answer" if server.poll() is None else f"ended with code {server.returncode}"
+            ending = "did not answer" if server.poll() is None else f"ended with code {server.returncode}"
             lines = (directory / "log").read_text(errors="replace").splitlines()[-_LAST_LINES:]
-            raise UnavailableError("\n".join([f"Postgres: the embedded server {found} at its start:", *lines]))
+            raise UnavailableError("\n".join([f"Postgres: the embedded server {ending} at its start:", *lines]))
         sleep_seconds(0.02)
 
 

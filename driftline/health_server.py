@@ -70,6 +70,6 @@ def _handler(health: Health, role: str) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
-            pass  # a line per scrape tells nobody anything
+            pass  # a line per scrape helps nobody
 
     return Handler

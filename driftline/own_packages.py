@@ -23,11 +23,11 @@ def require_own_packages() -> None:
     for name in PACKAGES:
         spec = find_spec(name)
         expected = os.path.join(ROOT, name)
-        found = _place(spec)
-        if found is None:
+        place = _place(spec)
+        if place is None:
             problem = f"found none; {_OWN_ENVIRONMENT}"
-        elif not _same(found, expected):
-            problem = f"found another in {found}; {_remedy(os.path.dirname(found))}"
+        elif not _same(place, expected):
+            problem = f"found another in {place}; {_remedy(os.path.dirname(place))}"
         elif not _begins_as_ours(os.path.join(expected, "__init__.py")):
             problem = f"found files of another there; {_OWN_ENVIRONMENT}"
         else:
@@ -49,9 +49,9 @@ def _place(spec: ModuleSpec | None) -> str | None:
     return next(iter(spec.submodule_search_locations), None)
 
 
-def _same(found: str, expected: str) -> bool:
+def _same(place: str, expected: str) -> bool:
     # two entries of sys.path may be one folder: lib64 is a link to lib
-    return found == expected or os.path.realpath(found) == os.path.realpath(expected)
+    return place == expected or os.path.realpath(place) == os.path.realpath(expected)
 
 
 def _begins_as_ours(file: str) -> bool:

@@ -13,7 +13,7 @@ def own_process(*arguments: str) -> tuple[str, ...]:
 
 
 def own_process_environment() -> Mapping[str, str]:
-    """Return what the child's environment needs besides ours to find this very program.
+    """Return what the child's environment needs on top of ours to find this very program.
 
     Nothing as a rule. `python -m driftline` in a clone may have found Driftline in the working folder, which -P leaves
     out: then that folder goes to the front of PYTHONPATH, where it was for us.

@@ -33,7 +33,7 @@ _LONGEST_WAIT_SECONDS = 15.0
 Loop = Callable[[Settings, threading.Event, Health], None]
 
 # After SIGTERM; a container's platform kills at ten seconds by default. What is interrupted is rolled back.
-FINISH_SECONDS = 3.0  # the batch or statement under way may end by itself
+FINISH_SECONDS = 3.0  # the batch or statement under way may come to its end
 CANCEL_SECONDS = 2.0  # and then when the server was asked to cancel it
 CUT_SECONDS = 2.0  # and then when the server, which does not answer, was cut off
 WATCH_SECONDS = 1.0
@@ -147,5 +147,5 @@ def _watch(stop: threading.Event, ended: threading.Event) -> None:
         if ended.wait(wait_seconds):
             return
     # What is not committed is rolled back by the server; a delivery under way is sent again under its id.
-    log.error("role.forced", reason="it did not end by itself", exit_code=FORCED_CODE)
+    log.error("role.forced", reason="it did not end in time", exit_code=FORCED_CODE)
     os._exit(FORCED_CODE)

@@ -26,7 +26,7 @@ _FINAL_CODES = (2, 3)  # wrong settings, wrong schema: the same at every restart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """One child: its name in front of its lines, its command, what its environment has besides ours."""
+    """One child: its name in front of its lines, its command, what its environment has on top of ours."""
 
     name: str
     command: tuple[str, ...]
@@ -72,7 +72,7 @@ def supervise(settings: Settings, *, ingest_workers: int, grace_seconds: float) 
 
 
 class Supervisor:
-    """Keeps children running until told to stop.
+    """Keeps children running until asked to stop.
 
     Args:
         children: What to run.

@@ -8,7 +8,7 @@ _WRONG_USE = 2  # ExitCode.WRONG_USE, which cannot be imported before the packag
 
 
 def main() -> None:
-    """Run the command line; a known error is told in its own words, without a traceback."""
+    """Run the command line; a known error ends in its own words, without a traceback."""
     try:
         require_own_packages()
     except ForeignPackageError as error:

@@ -1,4 +1,4 @@
-"""Every command, in the order in which `driftline --help` tells them; its file is imported when it is called."""
+"""Every command, in the order of `driftline --help`; its file is imported when it is called."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -77,12 +77,12 @@ class _LazyCommands(typer.core.TyperGroup):
                 self.get_command(ctx, known)  # only commands that are loaded are suggested instead
             return None
         if cmd_name not in self.commands:
-            found = getattr(import_module(f"driftline.cli.{entry.module}"), entry.attribute)
+            command = getattr(import_module(f"driftline.cli.{entry.module}"), entry.attribute)
             parent = typer.Typer(rich_markup_mode="markdown", add_completion=False)
-            if isinstance(found, typer.Typer):
-                parent.add_typer(found, name=cmd_name, rich_help_panel=entry.panel)
+            if isinstance(command, typer.Typer):
+                parent.add_typer(command, name=cmd_name, rich_help_panel=entry.panel)
             else:
-                parent.command(cmd_name, rich_help_panel=entry.panel)(found)
+                parent.command(cmd_name, rich_help_panel=entry.panel)(command)
                 parent.callback()(lambda: None)  # keeps a single command a command of its group
             self.commands.update(typer.main.get_group(parent).commands)
         return self.commands[cmd_name]

@@ -42,19 +42,19 @@ def show(
 ) -> None:
     """List refused records: where each lies, why, and whether it was sent again."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
-        found = list_dead_letters(connection, DeadLetterFilter(topic, reason, model), limit=limit)
+        letters = list_dead_letters(connection, DeadLetterFilter(topic, reason, model), limit=limit)
         totals = refused_totals(connection)
     if as_json:
-        print_json({"dead_letters": [_document(value) for value in found], "refused": totals})
+        print_json({"dead_letters": [_document(value) for value in letters], "refused": totals})
         return
     print_table(
         "Dead letters",
         ("id", "record", "model", "reason", "bytes", "sent again (UTC)"),
         [
             (value.id, _place(value), value.letter.model, value.letter.reason, value.letter.size, _sent_again(value))
-            for value in found
+            for value in letters
         ],
-        notes=[value.letter.sentence for value in found],
+        notes=[value.letter.sentence for value in letters],
         empty="none",
     )
     if totals:
@@ -80,7 +80,7 @@ def replay(
 ) -> None:
     """Send refused records again, as new records with the same bytes, key and headers.
 
-    Useful once the cause is gone: a model that was unknown is applied now. Records whose bytes were not kept whole
+    Useful once the cause is removed: a model that was unknown is applied now. Records whose bytes were not kept whole
     stay where they are.
     """
     chosen = DeadLetterFilter(topic, reason, model)

@@ -28,7 +28,7 @@ def demo(
 
     Postgres and a broker run in a temporary directory and vanish afterwards. A made-up credit-scoring model lives
     through four acts: healthy weeks; incomes that slowly fall; a broken field; a bad canary release. Exit code 4: an
-    act did not end as told.
+    act did not end as expected.
     """
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
@@ -64,7 +64,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _print_verdict(console: Console, shown: Shown) -> None:
     if not shown.failed:
-        console.print("[bold green]Every act ended as told.[/bold green]", end=" ")
+        console.print("[bold green]Every act ended as expected.[/bold green]", end=" ")
         console.print(f"Look around: `{own_command()} demo --keep`.", markup=False, soft_wrap=True)
         return
     console.print("[bold red]The story did not come out:[/bold red]")

@@ -54,7 +54,7 @@ def evaluations(
     """Show evaluated windows: verdict and sentence of each; with --end or --json also the numbers of every column.
 
     `at least` is how much PSI is proven (nothing where it passed no tier). The true KS distance lies between `KS` and
-    `KS max`. `moves` is how much more a column moves by itself than sampling alone makes it seem.
+    `KS max`. `overdispersion` is the column's variance without any drift, as a multiple of sampling's.
 
     Further statistics are computed when the spec asks for them (`drift.statistics`).
     """
@@ -63,7 +63,7 @@ def evaluations(
         if key not in (known := known_models(connection)):
             listed = ", ".join(map(str, known)) or "none; see `driftline apply`"
             raise WrongUseError(f"model {key}: expected one that is applied, found: {listed}")
-        found = shown_evaluations(
+        shown = shown_evaluations(
             connection,
             key,
             version=version,
@@ -73,11 +73,11 @@ def evaluations(
             limit=limit,
         )
     if as_json:
-        print_json({"model": str(key), "evaluations": [_document(value) for value in found]})
+        print_json({"model": str(key), "evaluations": [_document(value) for value in shown]})
         return
-    _print_list(found)
+    _print_list(shown)
     if end is not None:
-        for value in found:
+        for value in shown:
             _print_columns(value)
 
 
@@ -87,7 +87,7 @@ def _document(evaluation: ShownEvaluation) -> dict[str, object]:
     return {**head, **msgspec.to_builtins(evaluation.result)}
 
 
-def _print_list(found: tuple[ShownEvaluation, ...]) -> None:
+def _print_list(evaluations: tuple[ShownEvaluation, ...]) -> None:
     print_table(
         "Evaluated windows",
         ("version", "scale", "until (UTC)", "revision", "events", "verdict"),
@@ -100,9 +100,9 @@ def _print_list(found: tuple[ShownEvaluation, ...]) -> None:
                 value.result.events,
                 value.result.verdict,
             )
-            for value in found
+            for value in evaluations
         ],
-        notes=[value.result.sentence for value in found],
+        notes=[value.result.sentence for value in evaluations],
         empty="none; look at `driftline status` how far evaluation has come",
     )
 
@@ -114,7 +114,7 @@ def _print_columns(evaluation: ShownEvaluation) -> None:
         for name in _FURTHER
         if any(column.further and getattr(column.further, name) is not None for column in columns)
     ]
-    headings = ("column", "values", "PSI", "at least", "KS", "KS max", "moves", "missing", "invalid", "unseen")
+    headings = ("column", "values", "PSI", "at least", "KS", "KS max", "overdispersion", "missing", "invalid", "unseen")
     print_table(
         f"{evaluation.version}, {span_text(evaluation.length)} until {moment(evaluation.window_end)}",
         (*headings, *(_FURTHER[name] for name in asked)),
@@ -170,7 +170,7 @@ def _moment(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise WrongUseError(f"--end: expected a time like 2026-06-01T12:00, found {text!r}") from error
-    return to_millis(found if found.tzinfo is not None else found.replace(tzinfo=UTC))
+    return to_millis(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))

@@ -26,11 +26,11 @@ def incidents(
         if incident_id is None:
             _show_list(list_heads(connection, open_only=open_only, limit=limit), as_json=as_json)
             return
-        found = stories_of(connection, id_prefix=incident_id)
-    if len(found) != 1:
-        many = ", ".join(value.incident.id for value in found) or "none"
+        stories = stories_of(connection, id_prefix=incident_id)
+    if len(stories) != 1:
+        many = ", ".join(value.incident.id for value in stories) or "none"
         raise WrongUseError(f"incident {incident_id}: expected the beginning of one id, found {many}")
-    _show_story(found[0], as_json=as_json)
+    _show_story(stories[0], as_json=as_json)
 
 
 def _show_list(heads: tuple[IncidentHead, ...], *, as_json: bool) -> None:

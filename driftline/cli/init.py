@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from driftline.cli.options import IMPORTANCE_HELP, read_importance
 from driftline.cli.output import print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
-from driftline.cli.spec_proposal import Proposal, Request, propose
+from driftline.cli.spec_proposal import Request, SpecProposal, propose
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
@@ -110,7 +110,7 @@ def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json:
     typer.echo(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
 
 
-def proposed_spec(proposal: Proposal, new: NewSpec) -> ModelSpec:
+def proposed_spec(proposal: SpecProposal, new: NewSpec) -> ModelSpec:
     """Return what is proposed; messages go to the log, and actions are recorded only."""
     description = proposal.description
     return spec_of(
@@ -137,7 +137,7 @@ def proposed_spec(proposal: Proposal, new: NewSpec) -> ModelSpec:
     )
 
 
-def _column_remarks(proposal: Proposal, profile: ReferenceProfile) -> dict[tuple[str, ...], str]:
+def _column_remarks(proposal: SpecProposal, profile: ReferenceProfile) -> dict[tuple[str, ...], str]:
     remarks: dict[tuple[str, ...], str] = {}
     for (name, kind), span in zip(proposal.description.features, profile.layout.spans, strict=False):
         missing = profile.counts[span.slots] / profile.rows

@@ -35,9 +35,9 @@ def remove(
             if model_id is None:
                 known = ", ".join(model_names(connection)) or "none"
                 raise WrongUseError(f"{model}: expected an applied model, found only: {known}")
-            found = stored_parts(connection, model_id)
+            parts = stored_parts(connection, model_id)
         if not yes:
-            _show(model, found, as_json=as_json)
+            _show(model, parts, as_json=as_json)
             return
         with engine.begin() as connection:
             withdraw_model(connection, model_id)
@@ -54,14 +54,14 @@ def remove(
     typer.echo(f"{model} is removed, with {removed.total():,} rows. Events of it that still come are nobody's.")
 
 
-def _show(model: str, found: tuple[StoredPart, ...], *, as_json: bool) -> None:
+def _show(model: str, parts: tuple[StoredPart, ...], *, as_json: bool) -> None:
     if as_json:
-        print_json({"model": model, "removed": False, "tables": found})
+        print_json({"model": model, "removed": False, "tables": parts})
         return
     print_table(
         f"Stored of {model}",
         ("table", "rows", "bytes, about"),
-        [(part.table, f"{part.rows:,}", f"{part.bytes:,}") for part in found],
+        [(part.table, f"{part.rows:,}", f"{part.bytes:,}") for part in parts],
         empty="nothing but its name",
     )
     typer.echo("Nothing is removed yet: the same with --yes removes all of it, for good.")
@@ -112,13 +112,13 @@ def resume(
             raise WrongUseError(f"{model}: expected an applied model, found only: {known}")
         stopped = resume_model(connection, model_id)
         if not stopped:
-            others = ", ".join(sorted({str(found.model) for found in stopped_models(connection)})) or "none"
+            others = ", ".join(sorted({str(stop.model) for stop in stopped_models(connection)})) or "none"
             raise WrongUseError(f"{model}: expected a stopped model; stopped are: {others}")
     if as_json:
         print_json({"resumed": stopped})
         return
-    for found in stopped:
-        typer.echo(f"{found.model} goes on in {found.source}; it had stopped because: {found.reason}")
+    for stop in stopped:
+        typer.echo(f"{stop.model} goes on in {stop.source}; it had stopped because: {stop.reason}")
     typer.echo(
         "What became dead letters meanwhile: `driftline dead-letters replay --reason model_stopped"
         f" --model {stopped[0].model}`."
@@ -127,10 +127,10 @@ def resume(
 
 def model_troubles(configuration: Configuration, stopped: tuple[StoppedModel, ...]) -> dict[str, list[str]]:
     """Return what is the matter with each model that is in trouble, by the name that people write."""
-    found: dict[str, list[str]] = {}
+    troubles: dict[str, list[str]] = {}
     for unreadable in configuration.unreadable:
-        found.setdefault(str(unreadable.key), []).append(unreadable.problem)
+        troubles.setdefault(str(unreadable.key), []).append(unreadable.problem)
     for stop in stopped:
         sentence = f"stopped in {stop.source}: {stop.reason}; then run `driftline models resume {stop.model}`"
-        found.setdefault(str(stop.model), []).append(sentence)
-    return found
+        troubles.setdefault(str(stop.model), []).append(sentence)
+    return troubles

@@ -109,9 +109,9 @@ def _read_file(path: Path) -> dict[str, float]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else error
+        problem = error.strerror if isinstance(error, OSError) else error
         raise WrongUseError(
-            f"--importance {path}: expected COLUMN=NUMBER or a JSON or CSV file, found: {found}"
+            f"--importance {path}: expected COLUMN=NUMBER or a JSON or CSV file, found: {problem}"
         ) from error
     pairs = _from_json(text, path) if path.suffix.lower() == ".json" else _from_csv(text, path)
     return {name: _number(number, f"{path}: {name}") for name, number in pairs.items()}
@@ -119,13 +119,13 @@ def _read_file(path: Path) -> dict[str, float]:
 
 def _from_json(text: str, path: Path) -> dict[str, object]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise WrongUseError(f"{path}: expected JSON, found: {error}") from error
-    if isinstance(found, list) and all(isinstance(match, dict) and {*_HEADER} <= match.keys() for match in found):
-        return {str(match["column"]): match["importance"] for match in found}
-    if isinstance(found, dict):
-        return found
+    if isinstance(document, list) and all(isinstance(entry, dict) and {*_HEADER} <= entry.keys() for entry in document):
+        return {str(entry["column"]): entry["importance"] for entry in document}
+    if isinstance(document, dict):
+        return document
     raise WrongUseError(f'{path}: expected {{"column": 0.3, …}} or [{{"column": …, "importance": …}}, …]')
 
 
@@ -145,8 +145,8 @@ def read_spec_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else error
-        problem = f"expected a YAML file in UTF-8, found: {found}; `driftline init` writes one"
+        cause = error.strerror if isinstance(error, OSError) else error
+        problem = f"expected a YAML file in UTF-8, found: {cause}; `driftline init` writes one"
         raise SpecError(str(path), (problem,)) from error
 
 

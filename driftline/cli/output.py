@@ -22,8 +22,8 @@ def own_command() -> str:
     started = Path(sys.argv[0])
     if started.name != "driftline":
         return f"{sys.executable}{' -P' if sys.flags.safe_path else ''} -m driftline"
-    found = shutil.which("driftline")
-    return "driftline" if found is not None and Path(found).absolute() == started.absolute() else str(started)
+    in_path = shutil.which("driftline")
+    return "driftline" if in_path is not None and Path(in_path).absolute() == started.absolute() else str(started)
 
 
 def print_json(value: object) -> None:

@@ -21,12 +21,12 @@ app = typer.Typer(no_args_is_help=True, help="Show input partitions, let a stopp
 def show(as_json: AsJson = False) -> None:
     """List every partition: its position, its newest event, what became of its records, why it stands still."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
-        found = list_offsets(connection)
+        partitions = list_offsets(connection)
     if as_json:
-        print_json({"partitions": flat_partitions(found)})
+        print_json({"partitions": flat_partitions(partitions)})
     else:
-        print_partitions(found)
-        print_create_time(found)
+        print_partitions(partitions)
+        print_create_time(partitions)
 
 
 @app.command()
@@ -36,7 +36,7 @@ def resume(
     at: Annotated[
         ResumeAt,
         typer.Option(
-            help="stored: where it stopped, taking a recreated topic for the old one; earliest, latest: start anew at "
+            help="stored: where it stopped, taking a recreated topic for the old one; earliest, latest: start again at "
             "that end of the log, without memory of what was read before."
         ),
     ] = ResumeAt.STORED,

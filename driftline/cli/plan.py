@@ -96,7 +96,7 @@ def _print_scales(plan: Plan) -> None:
             notes.append("")
     print_table(
         "Scales: a warning is proven from which observed PSI on",
-        ("scale", "events", "concludes", "column", "kappa", "nu", "moves", "movement", "PSI from"),
+        ("scale", "events", "concludes", "column", "kappa", "nu", "overdispersion", "movement", "PSI from"),
         rows,
         empty="none",
     )
@@ -149,7 +149,7 @@ def plan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a spec will see: false alarms a month, events needed, time to notice, and what to change.
+    """Show what a spec will see: false alarms a month, events needed, detection delay, and what to change.
 
     Reads the spec and its reference profile; no server is asked and nothing is stored. The figures are computed with
     the thresholds of the rule itself: 90 % is the probability with which a change is found.
@@ -167,13 +167,13 @@ def plan(
 
 def _traffic(profile: ReferenceProfile, events_per_minute: float | None) -> Traffic:
     if events_per_minute is None:
-        found = reference_traffic(profile)
-        if found is None:
+        traffic = reference_traffic(profile)
+        if traffic is None:
             raise WrongUseError(
                 "traffic: expected time stamps in the reference to take it from, found none; say how many predictions"
                 " one version makes with --events-per-minute"
             )
-        return found
+        return traffic
     if not events_per_minute > 0:
         raise WrongUseError(f"--events-per-minute: expected more than 0, found {events_per_minute:g}")
     return Traffic(events_per_minute=events_per_minute, source="--events-per-minute")

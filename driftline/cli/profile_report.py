@@ -56,8 +56,8 @@ def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks:
     rows = []
     for column, span, reference in zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True):
         missing = profile.counts[span.slots + Slot.MISSING] / profile.rows
-        moves = _movement(profile, reference, lengths) if reference.movement else "fixed cells"
-        rows.append((column.name, column.kind.value, column.cells, f"{missing:.1%}", moves))
+        overdispersion = _overdispersion(profile, reference, lengths) if reference.movement else "fixed cells"
+        rows.append((column.name, column.kind.value, column.cells, f"{missing:.1%}", overdispersion))
     print_table(
         f"{rows_text(profile)} of {profile.source}",
         ("column", "kind", "cells", "missing", "natural movement"),
@@ -83,13 +83,13 @@ def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[st
 def write_profile(encoded: bytes, path: Path) -> None:
     """Write a profile so that a reader sees the old file or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(encoded)
-    beside.replace(path)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(encoded)
+    part.replace(path)
 
 
-def _movement(profile: ReferenceProfile, column: ColumnReference, lengths: Sequence[int]) -> str:
-    """Return how much a column moves beyond chance at the measured scale nearest to an hour, as in `×1.8 at 1h`."""
+def _overdispersion(profile: ReferenceProfile, column: ColumnReference, lengths: Sequence[int]) -> str:
+    """Return a column's variance as a multiple of sampling's at the measured scale nearest to an hour: `×1.8 at 1h`."""
     measured = [length for length in lengths if column.movement[length].status is Calibration.MEASURED]
     if not measured:
         return "uncalibrated"

@@ -64,14 +64,14 @@ def replay(
     max_lag_bytes: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Wait while a partition has more unread bytes; chosen by itself on the demo's broker."
+            min=1, help="Wait while a partition has more unread bytes; on the demo's broker there is a default."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send a file of past predictions as events, in the order of their times, each truth when it became known.
 
-    Times are event times: a month passes as fast as the path goes. Beside live traffic such events would be late; give
+    Times are event times: a month passes as fast as the path goes. Among live traffic such events would be late; give
     them a topic of their own (DRIFTLINE_PREDICTIONS_TOPICS).
     """
     settings = load_settings()
@@ -137,11 +137,11 @@ def _spec(settings: Settings, path: Path | None, key: ModelKey) -> ModelSpec:
             applied = load_configuration(connection).models
     finally:
         engine.dispose()
-    found = next((model.spec for model in applied if model.key == key), None)
-    if found is None:
+    spec = next((model.spec for model in applied if model.key == key), None)
+    if spec is None:
         names = ", ".join(str(model.key) for model in applied) or "none"
         raise WrongUseError(f"model {key}: expected an applied one ({names}), or --spec or --features; found neither")
-    return found
+    return spec
 
 
 def _tags(spec: ModelSpec, table: pa.Table) -> tuple[tuple[str, str], ...]:
@@ -165,10 +165,10 @@ def _rate(text: str) -> float | None:
 
 
 def _kept_by_embedded(settings: Settings) -> int | None:
-    """Return how far ahead one may be on the demo's broker, which alone cannot tell its topics' ids."""
+    """Return how far ahead one may be on the demo's broker, which alone has no topic ids."""
     topic = settings.predictions_topics[0]
-    found = describe_topics(settings, [topic]).get(topic)
-    return EmbeddedBroker.KEPT_BYTES // 2 if found is not None and not found.topic_id else None
+    description = describe_topics(settings, [topic]).get(topic)
+    return EmbeddedBroker.KEPT_BYTES // 2 if description is not None and not description.topic_id else None
 
 
 def _positions(engine: sa.Engine) -> dict[PartitionKey, int]:

@@ -72,8 +72,8 @@ def _rewind_partition(
             f"{key}: expected a newest event beyond the database's clock {moment(clock)}, found {moment(before)};"
             " --to says how far to go back anyway"
         )
-    found = supported_event_time(connection, key, until=clock) if asked is None else asked
-    after = clock if found is None else found
+    target = supported_event_time(connection, key, until=clock) if asked is None else asked
+    after = clock if target is None else target
     if after >= before:
         raise WrongUseError(f"--to: expected a time before the newest event {moment(before)}, found {moment(after)}")
     if apply:

@@ -29,7 +29,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the model spec, for editors and other tools.
 
-    Beside a spec under the name spec.schema.json it is found by `driftline init`, which then writes the line that
+    Next to a spec, under the name spec.schema.json, it is found by `driftline init`, which then writes the line that
     editors look for.
     """
     if output is None:
@@ -85,13 +85,13 @@ def create(
         return
     rows = [(name, "created" if created else "was there", _dated_by(types.get(name))) for name, created in made.items()]
     print_table("Topics", ("topic", "", "records dated by"), rows, empty="none in the settings")
-    for name, found in types.items():
-        if found is TimestampType.CREATE_TIME:
+    for name, kind in types.items():
+        if kind is TimestampType.CREATE_TIME:
             typer.echo(f"Notice: {create_time_notice(name)}")
 
 
-def _dated_by(found: TimestampType | None) -> str | None:
-    match found:
+def _dated_by(kind: TimestampType | None) -> str | None:
+    match kind:
         case TimestampType.LOG_APPEND_TIME:
             return "the broker"
         case TimestampType.CREATE_TIME:

@@ -112,10 +112,10 @@ def _require_columns(table: pa.Table, request: Request) -> None:
 
 
 def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[tuple[str, ColumnKind], ...]:
-    taken = {request.score, request.label, request.value, request.truth, request.timestamp, request.identity}
+    own_columns = {request.score, request.label, request.value, request.truth, request.timestamp, request.identity}
     features = []
     for name in table.column_names:
-        if name in taken or name in request.ignored:
+        if name in own_columns or name in request.ignored:
             continue
         if request.identity is None and name in IDENTITY_NAMES and pc.count_distinct(table[name]).as_py() == len(table):
             findings.notes.append(f"{name}: taken for the prediction id (another value in each row), not a feature")
@@ -173,11 +173,11 @@ def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
 
 
 def _classes(table: pa.Table, request: Request) -> tuple[str, ...]:
-    found: set[str] = set()
+    classes: set[str] = set()
     for name in (request.truth, request.label):
         if name is not None and natural_kind(table[name].type) is not None:
-            found |= set(texts(table[name]).categories)
-    return tuple(sorted(found))
+            classes |= set(texts(table[name]).categories)
+    return tuple(sorted(classes))
 
 
 def _sides(table: pa.Table, request: Request, task: Task, findings: _Findings) -> tuple[str, str]:
@@ -204,17 +204,17 @@ def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[S
     segments = []
     for tag, column in request.segments:
         try:
-            found = texts(table[column])
+            column_values = texts(table[column])
         except UncountableColumn as error:
             findings.problems.append(f"--segment {tag}:{column}: {error}")
             continue
-        frequency = np.bincount(found.codes[found.codes >= 0], minlength=len(found.categories))
+        frequency = np.bincount(column_values.codes[column_values.codes >= 0], minlength=len(column_values.categories))
         most_frequent = np.argsort(-frequency, kind="stable")[:SEGMENT_VALUES]
-        values = tuple(found.categories[index] for index in most_frequent)
+        values = tuple(column_values.categories[index] for index in most_frequent)
         if not values:
             findings.problems.append(f"--segment {tag}:{column}: expected values, found none")
             continue
-        if len(found.categories) > SEGMENT_VALUES:
+        if len(column_values.categories) > SEGMENT_VALUES:
             findings.notes.append(f"segment {tag}: the {SEGMENT_VALUES} most frequent values; the rest is `other`")
         segments.append(SegmentSpec(tag=tag, values=values))
     return tuple(segments)

@@ -71,7 +71,7 @@ def status(as_json: AsJson = False) -> None:
         print_table(
             "Models that send records and were never applied",
             ("model", "records", "last seen (UTC)"),
-            [(found.model, found.records, found.last_seen_at[:16].replace("T", " ")) for found in discovered],
+            [(unknown.model, unknown.records, unknown.last_seen_at[:16].replace("T", " ")) for unknown in discovered],
             empty="none",
         )
 
@@ -81,14 +81,14 @@ def _topic_statuses(
 ) -> tuple[TopicStatus, ...]:
     now, rules = database_now_millis(connection), watermark_rules(settings)
     by_key = {partition.key: partition for partition in partitions}
-    found = []
+    statuses = []
     by_topic: dict[str, list[PartitionProgress]] = {}
     for state in read_partitions(connection, role=TopicRole.PREDICTIONS):
         by_topic.setdefault(state.key.topic, []).append(state)
     for topic, states in by_topic.items():
         mark = watermark_of(states, now=now, rules=rules)
         holder = next((state for state in states if state.key == mark.held_by), None)
-        found.append(
+        statuses.append(
             TopicStatus(
                 topic=topic,
                 watermark=mark.value,
@@ -97,7 +97,7 @@ def _topic_statuses(
                 live=mark.live,
             )
         )
-    return tuple(found)
+    return tuple(statuses)
 
 
 def _why_held(partition: StoredOffset, state: PartitionProgress, *, now: int, rules: WatermarkRules) -> str:
@@ -192,7 +192,7 @@ class PartitionLine:
 
 
 def flat_partitions(partitions: tuple[StoredOffset, ...]) -> tuple[PartitionLine, ...]:
-    """Return the partitions with their counters beside their position."""
+    """Return the partitions, each with its position and counters in one object."""
     return tuple(
         PartitionLine(
             topic=partition.key.topic,

@@ -48,7 +48,7 @@ class DemoOutcome:
 
 
 def failed_expectations(outcome: DemoOutcome, line: TimeLine) -> tuple[str, ...]:
-    """Return what did not come out as told; empty when everything did."""
+    """Return what did not come out as expected; empty when everything did."""
     first, second, third, fourth = line.acts
     return (
         *_counting(outcome.counts),
@@ -64,8 +64,8 @@ def _counting(counts: Counts) -> Iterator[str]:
     if counts.counted != counts.produced:
         yield f"counting: expected {counts.produced:,} events counted, found {counts.counted:,}"
     for name in ("duplicates", "late", "dead_letters"):
-        if found := getattr(counts, name):
-            yield f"counting: expected no {name.replace('_', ' ')}, found {found:,}"
+        if count := getattr(counts, name):
+            yield f"counting: expected no {name.replace('_', ' ')}, found {count:,}"
     if (counts.labelled, counts.correct) != (counts.predictions, counts.expected_correct):
         yield (
             f"truths: expected {counts.expected_correct:,} of {counts.predictions:,} predictions to come true, "
@@ -139,8 +139,8 @@ def _canary(outcome: DemoOutcome, act: Act) -> Iterator[str]:
     }
     ways = [(rollback.from_version, rollback.to_version) for rollback in rollbacks.values()]
     if ways != [(CANARY, STABLE)]:
-        found = ", ".join(f"{before} to {after}" for before, after in ways) or "none"
-        yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {found}"
+        seen = ", ".join(f"{before} to {after}" for before, after in ways) or "none"
+        yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {seen}"
 
 
 def columns_of(story: IncidentStory, deliveries: tuple[Arrival, ...]) -> tuple[str, ...]:
@@ -213,15 +213,15 @@ def worst_tier(story: IncidentStory) -> Tier:
 
 
 def print_summary(console: Console, outcome: DemoOutcome, line: TimeLine, *, windows: int, seconds: float) -> None:
-    """Tell what was noticed when, why, and what was sent."""
+    """Print what was detected when, why, and what was sent."""
 
-    def tell(text: str, *, style: str = "") -> None:
+    def say(text: str, *, style: str = "") -> None:
         console.print(Padding(Text(text, style=style), (0, 0, 0, 2 if not style else 0)))
 
     counts = outcome.counts
     console.rule("What happened")
     days = (line.end - line.start) // DAY_MILLIS
-    tell(
+    say(
         f"{days} days of events in {seconds:.0f} s: {counts.produced:,} produced, {counts.counted:,} counted, "
         f"{counts.duplicates} duplicates, {counts.late} late, {counts.dead_letters} dead letters. {windows:,} windows "
         f"judged. Accuracy {counts.correct / max(counts.labelled, 1):.4f}, from {counts.labelled:,} truths that came "
@@ -229,19 +229,19 @@ def print_summary(console: Console, outcome: DemoOutcome, line: TimeLine, *, win
     )
     for act in line.acts:
         console.print()
-        tell(f"Act {act.number}: {act.title}", style="bold cyan")
+        say(f"Act {act.number}: {act.title}", style="bold cyan")
         noticed = [incident for incident in outcome.incidents if act.start < incident.incident.first_end <= act.end]
         if not noticed:
-            tell("Nothing was noticed, nothing was sent.")
+            say("Nothing was raised, nothing was sent.")
         for incident in noticed:
             head = incident.incident
             first = next((step for step in incident.steps if step.step == Step.OPENED), None)
-            tell(
+            say(
                 f"{iso_utc(head.first_end)[:16].replace('T', ' ')} UTC: {head.kind} of {head.version}, up to "
                 f"{worst_tier(incident).word}, {head.status}."
             )
-            tell(f"Why: {first.sentence if first else head.sentence}")
-            tell(f"Sent: {_sent(outcome.deliveries, head.id)}.")
+            say(f"Why: {first.sentence if first else head.sentence}")
+            say(f"Sent: {_sent(outcome.deliveries, head.id)}.")
 
 
 def _sent(deliveries: tuple[Arrival, ...], incident_id: str) -> str:

@@ -118,7 +118,7 @@ def _logit(
         income = np.where(income_known, income, 0.0)
     loan = (np.log(np.maximum(who.loan_amount, 1.0)) - np.log(LOAN_MEDIAN)) / LOAN_SPREAD
     employment = np.array([_EMPLOYMENT[value] for value in who.employment.tolist()])
-    found: Float64s = (
+    logit: Float64s = (
         -2.1
         - 0.15 * income
         + debt_weight * (who.debt_ratio - 0.286) / 0.16
@@ -127,7 +127,7 @@ def _logit(
         - 0.15 * (who.age - 42) / 12
         + employment
     )
-    return found
+    return logit
 
 
 def _sigmoid(values: Float64s) -> Float64s:

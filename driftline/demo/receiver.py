@@ -62,17 +62,19 @@ class Receiver:
 def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Arrival:
     """Return what the story needs of a notification's or a request's body."""
     document = json.loads(body) if verified else {}
-    told = document.get("incidents", [])
+    incidents = document.get("incidents", [])
     reason = document.get("reason") or {}
     asked = [document["incident_id"]] if "incident_id" in document else []
-    columns = [each["column"] for incident in told for each in incident["what"]] + list(reason.get("columns", ()))
+    columns = [finding["column"] for incident in incidents for finding in incident["what"]] + list(
+        reason.get("columns", ())
+    )
     return Arrival(
         id=identifier,
         type=document.get("type", ""),
         verified=verified,
         sentence=document.get("sentence") or reason.get("sentence", ""),
         window_end=document.get("window_end") or (reason.get("window") or ("", ""))[1],
-        incidents=tuple([line["id"] for line in told] + asked),
+        incidents=tuple([line["id"] for line in incidents] + asked),
         columns=tuple(dict.fromkeys(column for column in columns if column)),
         from_version=document.get("from_version"),
         to_version=document.get("to_version"),
@@ -105,6 +107,6 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
-            pass  # the story tells what arrived
+            pass  # the story shows what arrived
 
     return Handler

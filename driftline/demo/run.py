@@ -35,7 +35,7 @@ _ROLES = ("ingest", "alerter", "maintain")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What came out, and what of it did not come out as told."""
+    """What came out, and what of it did not come out as expected."""
 
     outcome: DemoOutcome
     failed: tuple[str, ...]

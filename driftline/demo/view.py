@@ -113,15 +113,15 @@ class Frame:
 
 
 class StoryView:
-    """Tells what happens as it happens; *quiet* tells nothing."""
+    """Prints what happens as it happens; *quiet* prints nothing."""
 
     def __init__(self, console: Console, line: TimeLine, *, quiet: bool) -> None:
         self._console = console
         self._line = line
         self._quiet = quiet
         self._act = 0
-        self._told_steps: set[tuple[str, int, str]] = set()
-        self._told_deliveries = 0
+        self._shown_steps: set[tuple[str, int, str]] = set()
+        self._shown_deliveries = 0
         self._last_line = 0.0
         self._live: Live | None = None
 
@@ -141,7 +141,7 @@ class StoryView:
             self._console.print(Text(text, style=style), soft_wrap=not self._console.is_terminal)
 
     def show(self, frame: Frame) -> None:
-        """Tell what is new since the last frame."""
+        """Print what is new since the last frame."""
         if self._quiet:
             return
         clock = frame.seen.judged_until
@@ -150,35 +150,35 @@ class StoryView:
             if act.number > self._act:
                 self._act = act.number
                 self.say(f"Act {act.number}: {act.title}", style="bold cyan")
-        self._tell_steps(frame)
-        self._tell_deliveries(frame)
+        self._show_steps(frame)
+        self._show_deliveries(frame)
         if self._live is not None:
             self._live.update(self._panel(frame))
         elif monotonic_seconds() - self._last_line > _LINE_SECONDS:
             self._last_line = monotonic_seconds()
             self.say(self._status(frame), style="dim")
 
-    def _tell_steps(self, frame: Frame) -> None:
+    def _show_steps(self, frame: Frame) -> None:
         steps = [
             (step.window_end, incident.incident, step) for incident in frame.seen.incidents for step in incident.steps
         ]
         for end, incident, step in sorted(steps, key=lambda step: step[0]):
             mark = (incident.id, end, step.step)
-            if mark in self._told_steps or step.step == Step.NOTHING:
+            if mark in self._shown_steps or step.step == Step.NOTHING:
                 continue
-            self._told_steps.add(mark)
+            self._shown_steps.add(mark)
             tier = "" if step.step == Step.RESOLVED else f" {step.tier.word}"
             style = _STYLES.get(Step(step.step), "")
             self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}:{tier}", style=style)
             self.say(f"      {step.sentence}")
 
-    def _tell_deliveries(self, frame: Frame) -> None:
-        for delivery in frame.deliveries[self._told_deliveries :]:
+    def _show_deliveries(self, frame: Frame) -> None:
+        for delivery in frame.deliveries[self._shown_deliveries :]:
             proof = "signature verified" if delivery.verified else "SIGNATURE WRONG"
             if delivery.type.endswith(".requested"):
                 way = f" {delivery.from_version} -> {delivery.to_version}" if delivery.to_version else ""
                 self.say(f"  -> received {delivery.type}{way} ({proof})", style="bold magenta")
-        self._told_deliveries = len(frame.deliveries)
+        self._shown_deliveries = len(frame.deliveries)
 
     def _status(self, frame: Frame) -> str:
         clock = frame.seen.judged_until

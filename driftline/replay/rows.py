@@ -1,4 +1,4 @@
-"""The rows to replay: predictions, and beside each its truth if one is known."""
+"""The rows to replay: predictions, each with its truth if one is known."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from monitor.reference.arrow_columns import read_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayRows:
-    """The predictions' table; beside it each row's identity and truth, None where none is known."""
+    """The predictions' table, and each row's identity and truth, None where none is known."""
 
     table: pa.Table
     identities: list[object]

@@ -45,7 +45,7 @@ class PacedSender:
 
     Args:
         positions: Where the workers are; asked several times a second while there is a lag limit.
-        on_progress: Told the number of records sent so far and the event time (ms) of the last one.
+        on_progress: Called with the number of records sent so far and the event time (ms) of the last one.
         stopped: Asked now and then; True ends the sending early.
     """
 

@@ -1,4 +1,4 @@
-"""The demo from nothing: every act ends as told, and nothing is left behind."""
+"""The demo from nothing: every act ends as expected, and nothing is left behind."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The commands of `driftline reference`, in the order in which its help tells them."""
+"""The commands of `driftline reference`, in the order of its help."""
 
 import typer
 

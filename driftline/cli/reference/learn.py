@@ -180,11 +180,11 @@ def _require_events(learnt: LearnedEvents, request: LearnRequest, source: str) -
 
 def _notes(learnt: LearnedEvents, request: LearnRequest) -> tuple[str, ...]:
     census, notes = learnt.census, []
-    found = sum(census.versions.values()) if request.version is None else census.versions[request.version]
+    events = sum(census.versions.values()) if request.version is None else census.versions[request.version]
     if not learnt.whole:
-        notes.append(f"a sample of {learnt.table.num_rows:,} of {found:,} events; --rows takes more")
-    elif learnt.table.num_rows < found:
-        notes.append(f"{found - learnt.table.num_rows:,} events repeat an identity and were left out")
+        notes.append(f"a sample of {learnt.table.num_rows:,} of {events:,} events; --rows takes more")
+    elif learnt.table.num_rows < events:
+        notes.append(f"{events - learnt.table.num_rows:,} events repeat an identity and were left out")
     if request.version is None and len(census.versions) > 1:
         versions = ", ".join(f"{name} ({count:,})" for name, count in sorted(census.versions.items()))
         notes.append(f"events of {len(census.versions)} versions together: {versions}; --version takes one")

@@ -49,8 +49,8 @@ def list_stored(
     """List the stored references: those that were applied or adopted once, and the one that is in force."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
         model_id = None if model is None else known_model(connection, model)
-        found = list_references(connection, model_id=model_id, limit=limit)
-    lines = [_line(row, profile) for row, profile in found]
+        stored = list_references(connection, model_id=model_id, limit=limit)
+    lines = [_line(row, profile) for row, profile in stored]
     if as_json:
         print_json({"references": lines})
         return

@@ -67,39 +67,41 @@ def given_reference(text: str, *, spec: Path | None = None) -> GivenReference:
     with opened_database(settings) as engine, snapshot(engine) as connection:
         if text.endswith(ROLLING):
             return _rolling(connection, text.removesuffix(ROLLING), settings)
-        found = _stored(connection, text)
-        traffic = recent_events_per_minute(connection, found.row.model_id)
-    row = found.row
+        reference = _stored(connection, text)
+        traffic = recent_events_per_minute(connection, reference.row.model_id)
+    row = reference.row
     return GivenReference(
         label=f"reference {row.reference_id} of {row.model}",
         row=row,
         model_id=row.model_id,
         base_id=row.base_id,
-        profile=found.profile,
-        spec=found.spec,
-        traffic=_traffic(traffic) or reference_traffic(found.profile),
+        profile=reference.profile,
+        spec=reference.spec,
+        traffic=_traffic(traffic) or reference_traffic(reference.profile),
     )
 
 
 def _rolling(connection: sa.Connection, model: str, settings: Settings) -> GivenReference:
     model_id = known_model(connection, model)
-    applied = next((each for each in load_configuration(connection).models if each.model_id == model_id), None)
+    applied = next(
+        (candidate for candidate in load_configuration(connection).models if candidate.model_id == model_id), None
+    )
     partitions = read_partitions(connection, role=TopicRole.PREDICTIONS, topics=settings.predictions_topics)
     rules = watermark_rules(settings)
     watermark = watermark_of(partitions, now=database_now_millis(connection), rules=rules).value
     if applied is None or watermark is None:
         raise WrongUseError(f"{model}{ROLLING}: expected counted events, found none; is `driftline ingest` running?")
-    found = build_rolling(connection, applied, watermark=watermark, rules=rules)
-    if found.profile is None:
-        raise WrongUseError(f"{model}{ROLLING}: {found.why}")
+    built = build_rolling(connection, applied, watermark=watermark, rules=rules)
+    if built.profile is None:
+        raise WrongUseError(f"{model}{ROLLING}: {built.why}")
     return GivenReference(
         label=f"the rolling reference of {applied.key}",
         row=None,
         model_id=model_id,
-        base_id=found.base_id,
-        profile=found.profile,
+        base_id=built.base_id,
+        profile=built.profile,
         spec=applied.spec,
-        traffic=_traffic(recent_events_per_minute(connection, model_id)) or reference_traffic(found.profile),
+        traffic=_traffic(recent_events_per_minute(connection, model_id)) or reference_traffic(built.profile),
     )
 
 
@@ -111,17 +113,17 @@ def _traffic(events_per_minute: float | None) -> Traffic | None:
 
 def _stored(connection: sa.Connection, text: str) -> StoredReference:
     if text.isdecimal():
-        found = reference_by_id(connection, int(text))
+        reference = reference_by_id(connection, int(text))
     else:
         model_id = model_named(connection, text)
-        found = None if model_id is None else reference_in_force(connection, model_id)
-    if found is None:
+        reference = None if model_id is None else reference_in_force(connection, model_id)
+    if reference is None:
         known = ", ".join(model_names(connection)) or "none"
         raise WrongUseError(
             f"reference {text}: expected a profile file, the id of a stored reference (`driftline reference list`), "
             f"an applied model ({known}) or MODEL@rolling; found none of them"
         )
-    return found
+    return reference
 
 
 def known_model(connection: sa.Connection, text: str) -> int:
@@ -130,11 +132,11 @@ def known_model(connection: sa.Connection, text: str) -> int:
     Raises:
         WrongUseError: There is none; says which there are.
     """
-    found = model_named(connection, text)
-    if found is None:
+    model_id = model_named(connection, text)
+    if model_id is None:
         known = ", ".join(model_names(connection)) or "none; `driftline apply` stores the first"
         raise WrongUseError(f"model {text}: expected an applied one ({known})")
-    return found
+    return model_id
 
 
 def _of_file(path: Path, spec: Path | None) -> GivenReference:

@@ -134,12 +134,12 @@ def diff(
     "by chance" is the PSI that two samples of these sizes show on average when nothing differs.
     """
     first, second = given_reference(a, spec=spec), given_reference(b, spec=spec)
-    found = reference_difference(first.spec, first.profile, second.profile)
+    difference = reference_difference(first.spec, first.profile, second.profile)
     if as_json:
-        print_json({"a": first.label, "b": second.label, "difference": found})
+        print_json({"a": first.label, "b": second.label, "difference": difference})
         return
     typer.echo(f"A: {first.label}, {first.profile.rows:,} rows. B: {second.label}, {second.profile.rows:,} rows.")
-    cells = "the same cells: adopting the other changes counts alone" if found.same_cells else "other cells"
+    cells = "the same cells: adopting the other changes counts alone" if difference.same_cells else "other cells"
     typer.echo(f"They have {cells}.")
     print_table(
         "Columns",
@@ -157,13 +157,13 @@ def diff(
                 ),
                 f"{decoded.b.unseen:.2%}",
             )
-            for decoded in found.columns
+            for decoded in difference.columns
         ],
         empty="none is in both",
     )
-    if not all(decoded.exact for decoded in found.columns):
+    if not all(decoded.exact for decoded in difference.columns):
         typer.echo("~ B's cells differ from A's: its values were taken as even inside each, a thousandth of the rows.")
-    for side, names in (("A", found.only_a), ("B", found.only_b)):
+    for side, names in (("A", difference.only_a), ("B", difference.only_b)):
         if names:
             typer.echo(f"Only in {side}, or of another kind there: {', '.join(names)}.")
 
