@@ -218,6 +218,42 @@ def test_the_second_key_may_be_the_version_beside_it(engine: Engine, production:
     assert bool(granted) is rolled_back
 
 
+def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: Engine) -> None:
+    """Version 1 is under its floor, version 2 takes over as the cure and is bad too: nowhere to go back to.
+
+    ::
+
+        version 1  c c | replaced: its incident is closed, not cured
+        version 2      | c c c
+    """
+    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 + 2 * STEP, Stage.PRODUCTION))
+    story = ScriptedEvaluator()
+    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE, column="")
+    story.play(applied, "   ccc", start=T0, version="2", column="score", role="score")
+    story.play(applied, "   ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE, column="")
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        assert granted_actions(connection, applied.model_id) == ()
+    assert ("rollback", "target_flagged") in refusals(engine, applied)
+
+
+def test_late_truths_of_a_replaced_version_are_told_once(engine: Engine) -> None:
+    """Its windows mature one by one after version 2 took over: one page and one close, not one of each per window."""
+    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - DAY, Stage.PRODUCTION), ("2", T0 + 6 * STEP, Stage.PRODUCTION))
+    for round_number in range(5):
+        story = ScriptedEvaluator()
+        story.play(applied, "c", start=T0 + round_number * STEP, kind=IncidentKind.PERFORMANCE, column="")
+        story.play(applied, ".", start=T0 + (10 + round_number) * STEP, version="2")
+        with engine.begin() as connection:
+            connection.execute(sa.delete(schema.scale_progress))
+        advance(engine, applied, story, now=T0 + HOUR)
+    sent = sorted(outbox_of(engine), key=lambda delivery: delivery.type)
+    assert [delivery.type for delivery in sent] == ["model.incident.opened", "model.incident.resolved"]
+    assert "serves no more" in str(sent[1].body["sentence"])
+
+
 def test_a_performance_drop_without_a_version_change_asks_for_retraining(engine: Engine) -> None:
     """No rollback, with the reason; a retraining instead."""
     applied = apply_story(engine, retraining=action("auto", HOOK), rollback=action("auto", HOOK), alerting=WIDE)

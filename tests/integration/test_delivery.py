@@ -228,6 +228,48 @@ def test_past_its_deadline_an_action_expires_and_people_are_told(engine: Engine,
     assert "act by hand" in str(told["sentence"])
 
 
+@pytest.mark.parametrize("switch", ["global", "model"])
+def test_a_kill_switch_holds_what_waits_to_be_sent(engine: Engine, switch: str) -> None:
+    """Thrown between decision and sending: not sent, expired at its deadline; people are told before and after."""
+    with receiver(SECRET) as hook, receiver(SECRET) as people:
+        ask_for_retraining(engine, hook.url, webhook("people", people.url))
+        if switch == "model":
+            with engine.begin() as connection:
+                connection.execute(sa.update(schema.model).values(held=True))
+        sender = replace(delivery(engine), actions_enabled=switch != "global")
+        deliver_all(sender)
+        assert hook.requests == []
+        assert [request.content["type"] for request in people.requests] == ["model.incident.opened"]
+        late = replace(sender, now=lambda connection: database_now_millis(connection) + 31 * 60_000)
+        assert expire(late) == 1
+        deliver_all(late)
+        assert hook.requests == []
+        assert people.requests[-1].content["type"] == "model.action.expired"
+
+
+def test_a_switch_that_is_released_in_time_lets_it_go(engine: Engine) -> None:
+    """Held, not forgotten: within the deadline the action is sent once the switch is back."""
+    with receiver(SECRET) as hook:
+        ask_for_retraining(engine, hook.url)
+        deliver_all(replace(delivery(engine), actions_enabled=False))
+        assert hook.requests == []
+        deliver_all(delivery(engine))
+        assert len(hook.requests) == 1
+
+
+def test_a_sender_suspended_past_the_deadline_sends_nothing(engine: Engine) -> None:
+    """Claimed in time, then stopped for an hour, as by a suspended machine: it expires and is not sent."""
+    with receiver(SECRET) as hook:
+        ask_for_retraining(engine, hook.url)
+        (endpoint,) = endpoints_with_work(delivery(engine))
+        readings = iter([0, *[3_600_000] * 10])
+        slow = replace(delivery(engine), now=lambda connection: database_now_millis(connection) + next(readings))
+        deliver_to_endpoint(slow, endpoint)
+        assert hook.requests == []
+        assert expire(delivery(engine, later_millis=3_600_000)) == 1
+        assert the_request(engine).state is DeliveryState.EXPIRED
+
+
 @pytest.mark.parametrize("status", [302, 401, 410])
 def test_a_refusal_is_dead_at_once_and_told(engine: Engine, hook: Receiver, status: int) -> None:
     """Redirects are not followed, refusals not repeated; the action failed and people hear of it."""

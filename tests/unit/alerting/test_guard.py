@@ -235,6 +235,13 @@ PRODUCTION_SINCE_BEFORE = (Event("2", T0 - 10 * DAY, Stage.PRODUCTION),)
             id="target too young",
         ),
         pytest.param(
+            EVIDENCE,
+            (*PROMOTED, Event("1", PROMOTED[-1].event_time + 60_000, Stage.RETIRED)),
+            ROLLBACK,
+            Refusal.NO_KNOWN_TARGET,
+            id="target retired",
+        ),
+        pytest.param(
             replace(EVIDENCE, flagged=frozenset({"1"})),
             CANARY,
             ROLLBACK,

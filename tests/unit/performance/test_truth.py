@@ -140,6 +140,28 @@ def test_some_floors_and_drops_of_these_are_proven() -> None:
         assert [finding.tier for finding in judged.result.findings] == [Tier.CRITICAL] * floor + [Tier.WARNING] * drop
 
 
+@pytest.mark.parametrize(
+    ("labelled", "correct", "verdict", "calm"),
+    [
+        (2000, 1500, Verdict.CRITICAL, (False, False, False)),  # 0.75, proven under the floor
+        (100, 65, Verdict.WARNING, (False, False, False)),  # 0.65 of few truths: nothing is better
+        (100, 78, Verdict.OK, (False, False, False)),  # not even the drop is proven
+        (100, 84, Verdict.OK, (False, True, True)),  # above the floor, further under the reference than allowed
+        (100, 88, Verdict.OK, (True, True, True)),
+        (20_000, 17_000, Verdict.WARNING, (False, True, True)),
+    ],
+)
+def test_calm_is_read_from_the_accuracy_itself(
+    labelled: int, correct: int, verdict: Verdict, calm: tuple[bool, bool, bool]
+) -> None:
+    """Raised by the proven bound, cleared by the value: too few truths to prove a drop are no calm."""
+    spec = AccuracySpec(floor=0.8, drop=0.03)
+    counts = PerformanceCounts(sampled=labelled, labelled=labelled, correct=correct)
+    steps = (StepTruths(start=START, labelled=labelled, correct=correct),)
+    result = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec).result
+    assert (result.verdict, result.calm_below) == (verdict, calm)
+
+
 def test_the_sentence_says_since_when() -> None:
     """An hour of which the last quarter went wrong: told are since when, how bad, what was allowed and the whole."""
     steps = tuple(
