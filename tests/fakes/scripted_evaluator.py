@@ -1,9 +1,11 @@
-"""An evaluator that plays a script while it keeps the real one's books in Postgres."""
+"""An evaluator that plays a script of letters while it keeps the real one's books in Postgres."""
 
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from monitor.evaluate import EvaluationBatch, StoredEvaluation
+from monitor.evaluate.results import by_end
 from monitor.results import Finding, WindowResult
 from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
@@ -11,86 +13,39 @@ from monitor.store.scale_progress import Progress, read_progress, write_progress
 from monitor.store.series import ensure_series
 from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
+from monitor.windows.watermark import Watermark
 
 SCALE = Scale(length=10, step=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """One judgement of the script."""
-
-    series: SeriesKey
-    scale: Scale
-    window_end: int
-    kind: EvaluationKind
-    revision: int
-    driving: bool
-    result: WindowResult
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedEnd:
-    window_end: int
-    evaluations: tuple[Played, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedBatch:
-    window_ends: tuple[PlayedEnd, ...]
-    more: bool
-
-
 LETTERS = {"w": Tier.WARNING, "a": Tier.ALERT, "c": Tier.CRITICAL}
-VERDICTS = {
-    Tier.NONE: Verdict.OK,
-    Tier.WARNING: Verdict.WARNING,
-    Tier.ALERT: Verdict.ALERT,
-    Tier.CRITICAL: Verdict.CRITICAL,
+POSSIBLE = {
+    (IncidentKind.DRIFT, Statistic.PSI): {Tier.WARNING, Tier.ALERT, Tier.CRITICAL},
+    (IncidentKind.DRIFT, Statistic.KS): {Tier.WARNING},
+    (IncidentKind.DRIFT, Statistic.ANYTIME): {Tier.WARNING},
+    (IncidentKind.DATA_QUALITY, Statistic.MISSING): {Tier.WARNING, Tier.ALERT},
+    (IncidentKind.DATA_QUALITY, Statistic.INVALID): {Tier.WARNING, Tier.ALERT},
+    (IncidentKind.DATA_QUALITY, Statistic.FAR): {Tier.WARNING, Tier.ALERT},
+    (IncidentKind.DATA_QUALITY, Statistic.STUCK): {Tier.WARNING, Tier.ALERT},
+    (IncidentKind.DATA_QUALITY, Statistic.UNSEEN): {Tier.WARNING, Tier.ALERT, Tier.CRITICAL},
+    (IncidentKind.DATA_QUALITY, Statistic.SCHEMA): {Tier.ALERT},
+    (IncidentKind.DATA_QUALITY, Statistic.VERSIONS): {Tier.WARNING},
+    (IncidentKind.PERFORMANCE, Statistic.ACCURACY): {Tier.WARNING, Tier.CRITICAL},
+}
+"""Which findings there are; a script can play no others, and tests/conformance holds the real evaluator to them."""
+USUAL = {
+    IncidentKind.DRIFT: Statistic.PSI,
+    IncidentKind.DATA_QUALITY: Statistic.MISSING,
+    IncidentKind.PERFORMANCE: Statistic.ACCURACY,
 }
 
-
-def result(
-    letter: str,
-    *,
-    kind: IncidentKind = IncidentKind.DRIFT,
-    column: str = "income",
-    role: str = "feature",
-    statistic: Statistic | None = None,
-) -> WindowResult:
-    """Return what a letter stands for: ``.`` calm, ``w`` ``a`` ``c`` a finding of that tier, ``?`` inconclusive."""
-    if letter == "?":
-        return WindowResult(verdict=Verdict.INCONCLUSIVE, events=0, reason=InconclusiveReason.NO_EVENTS)
-    tier = LETTERS.get(letter, Tier.NONE)
-    finding = Finding(
-        kind=kind,
-        column=column,
-        statistic=statistic or (Statistic.PSI if kind is IncidentKind.DRIFT else Statistic.MISSING),
-        tier=tier,
-        endured=True,
-        value=0.41,
-        bound=0.35,
-        threshold=0.2,
-        role=role,
-        importance=0.5,
-        sentence=f"{column} moved: PSI 0.41, proven 0.35 against 0.2.",
-    )
-    performance = kind is IncidentKind.PERFORMANCE
-    drifting = kind is IncidentKind.DRIFT and tier
-    return WindowResult(
-        verdict=VERDICTS[tier],
-        events=1000,
-        findings=(finding,) if tier else (),
-        calm_below=(not (drifting or (performance and tier)), tier < Tier.ALERT, tier < Tier.CRITICAL),
-        quality_calm=None if performance else not (kind is IncidentKind.DATA_QUALITY and tier),
-    )
+WindowKey = tuple[int, SeriesKey, EvaluationKind]
 
 
 @dataclass
 class ScriptedEvaluator:
     """Plays window ends that its books in Postgres do not have yet, at most *at_once* per turn; stores results."""
 
-    ends: list[PlayedEnd] = field(default_factory=list)
     at_once: int = 50
+    windows: dict[WindowKey, list[Finding] | None] = field(default_factory=dict)
 
     def play(
         self,
@@ -104,65 +59,111 @@ class ScriptedEvaluator:
         role: str = "feature",
         statistic: Statistic | None = None,
     ) -> None:
-        """Add one judgement per letter, every 5 minutes from *start* on; a space is none."""
+        """Play one letter every 5 minutes from *start* on.
+
+        ``.`` calm, ``w`` ``a`` ``c`` a finding of that tier, ``?`` inconclusive, a space no window. What is played of
+        one series and end is one window, as with the real evaluator, but for accuracy, which is one of its own.
+        """
+        judged = EvaluationKind.PERFORMANCE if kind is IncidentKind.PERFORMANCE else EvaluationKind.INPUTS
         for index, letter in enumerate(letters):
-            end = start + index * SCALE.step * MINUTE_MILLIS
-            if letter != " ":
-                one = Played(
-                    series=SeriesKey(applied.model_id, version),
-                    scale=SCALE,
-                    window_end=end,
-                    kind=EvaluationKind.PERFORMANCE if kind is IncidentKind.PERFORMANCE else EvaluationKind.INPUTS,
-                    revision=0,
-                    driving=True,
-                    result=result(letter, kind=kind, column=column, role=role, statistic=statistic),
-                )
-                self._add(end, one)
+            window = (start + index * SCALE.step * MINUTE_MILLIS, SeriesKey(applied.model_id, version), judged)
+            if letter == "?":
+                assert judged is EvaluationKind.INPUTS, "a window without truths enough is not returned at all"
+                assert window not in self.windows, "what is inconclusive shows nothing else"
+                self.windows[window] = None
+            elif letter != " ":
+                findings = self.windows.setdefault(window, [])
+                assert findings is not None, "what is inconclusive shows nothing else"
+                if letter in LETTERS:
+                    chosen = statistic or USUAL[kind]
+                    findings.append(_finding(kind, chosen, LETTERS[letter], column=column, role=role))
+                    _require_possible(findings)
 
-    def _add(self, end: int, one: Played) -> None:
-        for index, window in enumerate(self.ends):
-            if window.window_end == end:
-                self.ends[index] = PlayedEnd(end, (*window.evaluations, one))
-                return
-        self.ends.append(PlayedEnd(end, (one,)))
-        self.ends.sort(key=lambda window: window.window_end)
-
-    def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> PlayedBatch:
+    def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> EvaluationBatch:
         """Return the next ends after the stored progress of this model and move it, in the caller's transaction."""
-        keys = {
-            evaluation.series
-            for end in self.ends
-            for evaluation in end.evaluations
-            if evaluation.series.model_id == applied.model_id
-        }
-        ids = ensure_series(connection, keys)
+        mine = {window: findings for window, findings in self.windows.items() if window[1].model_id == applied.model_id}
+        ids = ensure_series(connection, {series for _, series, _ in mine})
         known = read_progress(connection, applied.model_id).get(SCALE.length)
-        done = None if known is None else known.evaluated_until
-        mine = [
-            PlayedEnd(end.window_end, tuple(e for e in end.evaluations if e.series.model_id == applied.model_id))
-            for end in self.ends
-            if done is None or end.window_end > done
-        ]
-        due = [window for window in mine if window.evaluations]
+        due = sorted({end for end, _, _ in mine if known is None or end > known.evaluated_until})
         now = due[: self.at_once]
-        judged = [one for end in now for one in end.evaluations if one.kind == "inputs"]
-        insert_evaluations(connection, [_stored(applied, ids[conclusion.series], conclusion) for conclusion in judged])
+        judged = [_evaluation(window, findings) for window, findings in mine.items() if window[0] in now]
+        inputs = [evaluation for evaluation in judged if evaluation.kind is EvaluationKind.INPUTS]
+        insert_evaluations(connection, [_stored(applied, ids[row.series], row) for row in inputs])
         if now:
-            moved = Progress(length=SCALE.length, evaluated_until=now[-1].window_end, final_until=-1)
+            moved = Progress(length=SCALE.length, evaluated_until=now[-1], final_until=-1)
             write_progress(connection, applied.model_id, [moved])
-        return PlayedBatch(tuple(now), more=len(due) > len(now))
+        return EvaluationBatch(
+            window_ends=by_end(judged), more=len(due) > len(now), watermark=Watermark(value=now_millis)
+        )
 
 
-def _stored(applied: AppliedModel, series_id: int, played: Played) -> NewEvaluation:
+def _finding(kind: IncidentKind, statistic: Statistic, tier: Tier, *, column: str, role: str) -> Finding:
+    of_model = kind is IncidentKind.PERFORMANCE
+    return Finding(
+        kind=kind,
+        column="" if of_model else column,
+        statistic=statistic,
+        tier=tier,
+        endured=True,
+        value=0.41,
+        bound=0.35,
+        threshold=0.2,
+        role="performance" if of_model else role,
+        importance=None if of_model else 0.5,
+        sentence="Accuracy fell." if of_model else f"{column} moved: PSI 0.41, proven 0.35 against 0.2.",
+    )
+
+
+def _require_possible(findings: list[Finding]) -> None:
+    for finding in findings:
+        tiers = POSSIBLE.get((finding.kind, finding.statistic), ())
+        assert finding.tier in tiers, f"there is no such finding: {finding}"
+    drifting = {finding.column for finding in findings if finding.kind is IncidentKind.DRIFT}
+    broken = {finding.column for finding in findings if finding.kind is IncidentKind.DATA_QUALITY}
+    assert not drifting & broken, "what is left of a broken field is not judged for drift"
+
+
+def _evaluation(window: WindowKey, findings: list[Finding] | None) -> StoredEvaluation:
+    end, series, kind = window
+    return StoredEvaluation(
+        series=series,
+        scale=SCALE,
+        window_end=end,
+        kind=kind,
+        revision=0,
+        driving=True,
+        result=_inconclusive() if findings is None else _result(kind, tuple(findings)),
+    )
+
+
+def _inconclusive() -> WindowResult:
+    return WindowResult(verdict=Verdict.INCONCLUSIVE, events=12, reason=InconclusiveReason.TOO_FEW_EVENTS)
+
+
+def _result(kind: EvaluationKind, findings: tuple[Finding, ...]) -> WindowResult:
+    worst = max((finding.tier for finding in findings), default=Tier.NONE)
+    moving = [finding.tier for finding in findings if finding.kind is not IncidentKind.DATA_QUALITY]
+    moved = max(moving, default=Tier.NONE)
+    broken = any(finding.kind is IncidentKind.DATA_QUALITY for finding in findings)
+    return WindowResult(
+        verdict=Verdict.OK if worst is Tier.NONE else Verdict[worst.name],
+        events=1000,
+        findings=findings,
+        calm_below=(moved < Tier.WARNING, moved < Tier.ALERT, moved < Tier.CRITICAL),
+        quality_calm=None if kind is EvaluationKind.PERFORMANCE else not broken,
+    )
+
+
+def _stored(applied: AppliedModel, series_id: int, evaluation: StoredEvaluation) -> NewEvaluation:
     return NewEvaluation(
         series_id=series_id,
-        length=played.scale.length,
-        window_end=played.window_end,
+        length=evaluation.scale.length,
+        window_end=evaluation.window_end,
         cells_id=applied.cells[-1].cells_id,
         spec_version=applied.spec_version,
         reference_id=applied.reference_id,
-        revision=played.revision,
+        revision=evaluation.revision,
         previous_events=0,
         sampled=0,
-        result=played.result,
+        result=evaluation.result,
     )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alerting.model_turn import AdvanceReport, advance_model
+from monitor.evaluate import EvaluationBatch
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.actions import granted_actions
@@ -15,7 +16,7 @@ from monitor.store.configuration import AppliedModel
 from monitor.store.engine import make_engine
 from monitor.store.incidents import newest_incidents
 from monitor.store.series import ensure_series
-from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage
+from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage, Statistic
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, webhook
@@ -162,7 +163,7 @@ def test_a_broken_field_is_data_quality_and_stops_every_action(engine: Engine) -
         alerting=WIDE,
     )
     story = ScriptedEvaluator()
-    story.play(applied, "cccc", start=T0, kind=IncidentKind.DATA_QUALITY)
+    story.play(applied, "cccc", start=T0, kind=IncidentKind.DATA_QUALITY, column="region", statistic=Statistic.UNSEEN)
     story.play(applied, "cccc", start=T0, kind=IncidentKind.DRIFT)
     advance(engine, applied, story, now=T0 + HOUR)
     assert steps_of(engine, applied)["1", IncidentKind.DRIFT] == ["opened CRITICAL inhibited_by_data_quality"]
@@ -191,7 +192,7 @@ def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: s
     #  score     c c c c c
     #  accuracy      c c c
     story.play(applied, "ccccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "  ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE, column="")
+    story.play(applied, "  ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
     advance(engine, applied, story, now=T0 + HOUR)
     with engine.connect() as connection:
         (row,) = granted_actions(connection, applied.model_id)
@@ -229,9 +230,9 @@ def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: E
     applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 + 2 * STEP, Stage.PRODUCTION))
     story = ScriptedEvaluator()
-    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE, column="")
+    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE)
     story.play(applied, "   ccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "   ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE, column="")
+    story.play(applied, "   ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
     advance(engine, applied, story, now=T0 + HOUR)
     with engine.connect() as connection:
         assert granted_actions(connection, applied.model_id) == ()
@@ -244,7 +245,7 @@ def test_late_truths_of_a_replaced_version_are_told_once(engine: Engine) -> None
     deploy(engine, applied, ("1", T0 - DAY, Stage.PRODUCTION), ("2", T0 + 6 * STEP, Stage.PRODUCTION))
     for round_number in range(5):
         story = ScriptedEvaluator()
-        story.play(applied, "c", start=T0 + round_number * STEP, kind=IncidentKind.PERFORMANCE, column="")
+        story.play(applied, "c", start=T0 + round_number * STEP, kind=IncidentKind.PERFORMANCE)
         story.play(applied, ".", start=T0 + (10 + round_number) * STEP, version="2")
         with engine.begin() as connection:
             connection.execute(sa.delete(schema.scale_progress))
@@ -259,7 +260,7 @@ def test_a_performance_drop_without_a_version_change_asks_for_retraining(engine:
     applied = apply_story(engine, retraining=action("auto", HOOK), rollback=action("auto", HOOK), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 30 * DAY, Stage.PRODUCTION))
     story = ScriptedEvaluator()
-    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE, column="")
+    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE)
     advance(engine, applied, story, now=T0 + HOUR)
     with engine.connect() as connection:
         granted = granted_actions(connection, applied.model_id)
@@ -335,24 +336,20 @@ def test_the_lock_does_not_stop_ingest(engine: Engine) -> None:
     applied = apply_story(engine)
 
     @dataclass
-    class Inserting:
+    class Inserting(ScriptedEvaluator):
         seen: int = 0
 
-        def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> object:
+        def evaluate_model(
+            self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int
+        ) -> EvaluationBatch:
             with engine.connect() as other:
                 other.execute(sa.text("SET lock_timeout = '500ms'"))
                 self.seen = len(ensure_series(other, {SeriesKey(applied.model_id, "9")}))
                 other.commit()
-
-            @dataclass
-            class Nothing:
-                window_ends: tuple[()] = ()
-                more: bool = False
-
-            return Nothing()
+            return super().evaluate_model(connection, applied, now_millis=now_millis)
 
     evaluator = Inserting()
-    advance_model(engine, applied, evaluator, Settings(), now_millis=T0)  # type: ignore[arg-type]
+    advance_model(engine, applied, evaluator, Settings(), now_millis=T0)
     assert evaluator.seen == 1
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 from alerting.delivery.deliver import Delivery
 from alerting.receivers.webhook import WebhookSettings
 from alerting.rounds import Rounds
-from monitor.evaluate import Evaluator, evaluation_rules
+from monitor.evaluate import EvaluationBatch, Evaluator, evaluation_rules
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel
 from monitor.units import MINUTE_MILLIS
-from tests.fakes.scripted_evaluator import PlayedBatch, ScriptedEvaluator
+from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import apply_story
 from tests.models.counted import apply_counted_model, set_watermark, write_panes
 
@@ -61,7 +61,9 @@ def test_a_model_that_fails_stops_no_other(engine: Engine) -> None:
     class Failing(ScriptedEvaluator):
         seen: list[str] = field(default_factory=list)
 
-        def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> PlayedBatch:
+        def evaluate_model(
+            self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int
+        ) -> EvaluationBatch:
             self.seen.append(applied.key.name)
             batch = super().evaluate_model(connection, applied, now_millis=now_millis)
             if applied.key.name == "bad":

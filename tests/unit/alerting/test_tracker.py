@@ -8,7 +8,7 @@ from alerting.incidents.state import IncidentState, Reason
 from alerting.incidents.tracker import IncidentTracker, states_by_key
 from alerting.incidents.transition import transition
 from alerting.notifications.message import _cause
-from monitor.types import IncidentKind, OTHER_VERSIONS, Statistic, Tier
+from monitor.types import OTHER_VERSIONS, IncidentKind, Statistic, Tier
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding, line, play
 
