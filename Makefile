@@ -65,7 +65,7 @@ format: $(READY) ## repair what lint finds, where a tool can
 	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
 	@$(BIN)/ruff format $(SOURCES)
 
-types: $(READY) ## strict types of the four packages
+types: $(READY) ## strict types of the packages, the tests, the benchmarks and the migrations
 	@$(BIN)/mypy
 
 contracts: $(READY) ## who may import whom

@@ -72,8 +72,9 @@ class StreamTraffic(threading.Thread):
 
     def run(self) -> None:
         while not self._halt.wait(0.3):
-            part = {"first": self._first, "count": PART, "broken": self._broken}
-            self._written += produce_stream(self._broker, self._names, **part)
+            self._written += produce_stream(
+                self._broker, self._names, first=self._first, count=PART, broken=self._broken
+            )
             self._first += PART
 
     def finish(self) -> int:

@@ -43,7 +43,7 @@ def test_a_worker_killed_in_its_flush_leaves_nothing_half(
     with ingesting(settings):
         wait_until(lambda: records(engine) == written, seconds=60)
     predictions, truths = assert_equal_to_topics(engine, kafka_broker, topic_names)
-    assert min(map(len, (predictions.ledger, predictions.dead, truths.joined, truths.deployments))) > 5
+    assert min(len(predictions.ledger), len(predictions.dead), len(truths.joined), len(truths.deployments)) > 5
 
 
 def test_the_survivor_counts_soon_after_the_rebalance(

@@ -45,7 +45,7 @@ def test_a_restart_is_waited_for_by_every_role(
             postgres_server.stop(mode)
             engine.dispose()
             for role in ROLES:
-                running.wait_until(lambda role=role: "Postgres at" in running.reason(role), f"{role} to notice")  # type: ignore[misc]
+                running.wait_until(lambda role=role: "Postgres at" in running.reason(role), f"{role} to notice")
             postgres_server.start()
             running.wait_until_healthy()
         produce(kafka_broker, topic_names.predictions, bodies[2::3])
@@ -82,7 +82,7 @@ def test_a_failover_that_made_it_read_only_is_waited_for(
         try:
             produce(kafka_broker, topic_names.predictions, good_bodies(100, 100))
             for role in ROLES:
-                running.wait_until(lambda role=role: "read-only" in running.reason(role), f"{role} to notice")  # type: ignore[misc]
+                running.wait_until(lambda role=role: "read-only" in running.reason(role), f"{role} to notice")
             time.sleep(3)  # for more tries
         finally:
             set_read_only(postgres_server, "off")

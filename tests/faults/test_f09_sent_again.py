@@ -27,7 +27,7 @@ def send(broker: KafkaBroker, topic: str, events: list[tuple[bytes, bytes]]) -> 
     assert producer.flush(60) == 0
 
 
-def values(found: Counted) -> tuple[object, Counter[object], Counter[object]]:
+def values(found: Counted) -> tuple[object, object, object]:
     """What of *found* does not say where in a topic it stood: counts, unseen values, ledger rows."""
     unseen = Counter((key, value, number) for key, counted in found.unseen.items() for value, number in counted.items())
     return found.panes, unseen, Counter(found.ledger.values())

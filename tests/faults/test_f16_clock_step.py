@@ -55,8 +55,10 @@ def test_a_process_whose_clock_is_wrong_counts_and_decides_the_same(
     assert count(engine, pane) == panes
     advance(engine, settings)
     with engine.connect() as connection:
-        moments = connection.execute(sa.select(incident.c.opened_at)).scalars().all()
-        moments += connection.execute(sa.select(outbox.c.next_attempt_at)).scalars().all()
+        moments = [
+            *connection.execute(sa.select(incident.c.opened_at)).scalars(),
+            *connection.execute(sa.select(outbox.c.next_attempt_at)).scalars(),
+        ]
     assert moments
     assert all(abs(to_millis(moment) - now) < 10 * MINUTE_MILLIS for moment in moments)
 

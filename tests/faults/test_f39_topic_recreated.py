@@ -13,6 +13,7 @@ from monitor.performance.verdict import ComparisonRules
 from monitor.store.offsets import list_offsets
 from monitor.store.partition_repairs import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth
+from monitor.types import PartitionKey
 from tests.models.credit import START, apply_model, encoded, prediction_event
 from tests.oracle.rows import deployments_in_database, deployments_of_topic, truths_in_database, truths_of_topic
 from tests.services.ingest import ingesting, produce, records, settings_for
@@ -75,7 +76,7 @@ def test_a_topic_made_again_under_a_running_worker_is_counted_exactly_once(
         database_url, kafka_broker, names, kafka_group_protocol=protocol, dead_letter_minimum=10_000
     )
 
-    def paused() -> dict[object, str]:
+    def paused() -> dict[PartitionKey, str]:
         with engine.connect() as connection:
             return dict(paused_partitions(connection))
 

@@ -74,7 +74,7 @@ def test_an_explicit_resumption_rewrites_where_counting_began(engine: Engine, at
         row = claim_partition(connection, FOUND, start_at=StartAt.EARLIEST)
         move_offset(connection, move(10, 31, epoch=row.epoch, records=20, skipped=1))
         pause_partition(connection, KEY, reason="a test")
-        resume_partition(connection, KEY.topic, KEY.partition, at=at)  # type: ignore[arg-type]
+        resume_partition(connection, KEY.topic, KEY.partition, at=at)
         assert read_offset(connection, KEY).unaccounted == 0
         row = claim_partition(
             connection, replace(FOUND, low=40 if at is ResumeAt.EARLIEST else 20), start_at=StartAt.EARLIEST

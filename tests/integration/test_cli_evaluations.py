@@ -1,6 +1,7 @@
 """`driftline evaluations` on a real database: which windows it shows, and the numbers of their columns."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def evaluated(engine: sa.Engine) -> sa.Engine:
 def test_the_newest_revision_of_each_window_newest_first(evaluated: sa.Engine) -> None:
     """Ordered by end, then version; an older revision is not shown; filters and the limit narrow it down."""
 
-    def shown(**wanted: object) -> list[tuple[str, int, int]]:
+    def shown(**wanted: Any) -> list[tuple[str, int, int]]:
         with evaluated.connect() as connection:
             evaluations = shown_evaluations(connection, CREDIT, **{"limit": 9, **wanted})
         return [(value.version, (value.window_end - END) // STEP, value.revision) for value in evaluations]

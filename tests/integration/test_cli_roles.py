@@ -116,10 +116,10 @@ def test_up_runs_every_role_and_takes_them_with_it(
     try:
         roles = ("ingest", "ingest", "alerter", "maintain")
         for number, role in enumerate(roles):
-            wait_until(lambda port=first + number: healthz(port)[0] == 200, lambda: last_lines(log), seconds=90)  # type: ignore[misc]
+            wait_until(lambda port=first + number: healthz(port)[0] == 200, lambda: last_lines(log), seconds=90)
             assert json.loads(healthz(first + number)[1])["role"] == role
         children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]
-        os.kill(children[-1], signal.SIGKILL)
+        os.kill(int(str(children[-1])), signal.SIGKILL)
         wait_until(lambda: "role.ended" in log.read_text(), lambda: last_lines(log))
         wait_until(lambda: healthz(first + 3)[0] == 200, lambda: last_lines(log), seconds=60)
         children = [event["pid"] for event in _events(log) if event["event"] == "role.started" and "pid" in event]

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.detection import __main__ as detection
+from benchmarks.detection.plan import RealJob
 from benchmarks.detection.real import REAL_SETS
 from tests.services import datasets as service
 from tests.services.datasets import CENSUS_ANALYSIS, CENSUS_REFERENCE, CENSUS_TRUTH, DATASETS, FILES, WHEEL
@@ -56,7 +57,7 @@ def test_real_sets_that_are_not_there_are_left_out_and_named(
     """The benchmark goes on without them; a page, which has every set, is refused before the hour it takes."""
     monkeypatch.setattr(type(REAL_SETS[0]), "missing", property(lambda chosen: chosen.files))
     jobs = detection._jobs(short=False, published=False, peers=True)
-    assert not [job for job in jobs if isinstance(job, detection.RealJob)]
+    assert not [job for job in jobs if isinstance(job, RealJob)]
     monkeypatch.setattr("sys.argv", ["detection", "--published"])
     with pytest.raises(SystemExit) as ended:
         detection.main()

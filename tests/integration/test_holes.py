@@ -124,7 +124,8 @@ def test_records_that_the_client_loses_are_read_again(
 ) -> None:
     """Pieces from the beginning, the middle and the end of a partition's batch vanish in the client: none is lost."""
     apply_credit_model(engine)
-    chance, consume, lost = random.Random(3), InputConsumer.consume, []
+    chance, consume = random.Random(3), InputConsumer.consume
+    lost: list[int] = []
     ingest: list[InputConsumer] = []  # the second reading's client, made later, is sound
 
     def lossy(consumer: InputConsumer, count: int, *, timeout_seconds: float) -> Received:

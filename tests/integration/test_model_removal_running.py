@@ -133,7 +133,7 @@ def rows_left(engine: Engine, model_id: int) -> dict[str, int]:
     left: dict[str, int] = {}
     with engine.connect() as connection:
         for table in metadata.sorted_tables:
-            conditions = []
+            conditions: list[sa.ColumnElement[bool] | sa.TextClause] = []
             if "model_id" in table.c:
                 conditions.append(table.c.model_id == model_id)
             if "series_id" in table.c:
@@ -185,7 +185,7 @@ def test_a_model_is_removed_under_all_roles(
         for name in (REMOVED, STAYING):
             running.wait_until(
                 lambda name=name: tables_of(engine, known[name]) >= WRITTEN, f"all of {name}", seconds=120
-            )  # type: ignore[misc]
+            )
         printed = roles.run("models", "remove", REMOVED, "--yes")
         assert f"{REMOVED} is removed" in printed
         assert rows_left(engine, known[REMOVED]) == {}

@@ -298,4 +298,4 @@ def test_adopt_wants_one_reference(directory: Path) -> None:
     """Neither and both are mistakes."""
     for arguments in ({"reference": None}, {"reference": "credit", "rolling": True}):
         with pytest.raises(WrongUseError, match="expected a reference or --rolling, found neither or both"):
-            adopt("credit", **arguments)  # type: ignore[arg-type]
+            adopt("credit", **arguments)

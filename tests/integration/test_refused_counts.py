@@ -75,7 +75,7 @@ def test_counts_of_an_hour_add_up_over_workers(engine: Engine) -> None:
         assert add_refused(connection, ()) == KeptBytes()
         first = add_refused(connection, [count(5), count(7, FRAUD)])
     with engine.begin() as connection:
-        second = add_refused(connection, [count(3, FRAUD), count(2, reason="future")])
+        second = add_refused(connection, [count(3, FRAUD), count(2, reason=DeadLetterReason.FUTURE)])
         totals = {total.reason.value: (total.refused, total.kept) for total in refused_totals(connection)}
     assert first.total == 20
     assert second == KeptBytes(

@@ -99,11 +99,11 @@ def test_windows_that_cut_into_compacted_history_say_so(engine: Engine) -> None:
         inside = (pane.c.start >= START + HOUR_MILLIS, pane.c.start < START + 2 * HOUR_MILLIS)
         rows = connection.execute(sa.select(pane).where(*inside)).all()
         connection.execute(sa.delete(pane).where(*inside))
-        total = sum(counts for minute, counts in some_panes(counted, range(180)) if 60 <= minute < 120)
+        second_hour = [counts for minute, counts in some_panes(counted, range(180)) if 60 <= minute < 120]
         connection.execute(
             sa.insert(pane).values(
                 series_id=counted.series_id, cells_id=rows[0].cells_id, start=START + HOUR_MILLIS, span=60,
-                events=sum(row.events for row in rows), sampled=0, counts=encode_counts(total),
+                events=sum(row.events for row in rows), sampled=0, counts=encode_counts(np.sum(second_hour, axis=0)),
             )
         )  # fmt: skip
     write(engine, counted, some_panes(counted, [100], seed=9))

@@ -6,6 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from monitor.arrays import Int64s
 from monitor.evaluate import Evaluator
 from monitor.store.series import ensure_series
 from monitor.types import OTHER_VERSIONS, IncidentKind, SeriesKey, Statistic, Verdict
@@ -20,7 +21,7 @@ def test_every_window_of_other_says_that_there_are_too_many_versions(engine: Eng
     key = SeriesKey(counted.applied.model_id, OTHER_VERSIONS)
     generator = np.random.default_rng(1)
 
-    def deltas(minutes: Iterable[int], events: int) -> list[tuple[int, np.ndarray, int]]:  # type: ignore[type-arg]
+    def deltas(minutes: Iterable[int], events: int) -> list[tuple[int, Int64s, int]]:
         return [(START + minute * MINUTE_MILLIS, counted.counts(generator, events), 0) for minute in minutes]
 
     with engine.begin() as connection:

@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -166,11 +167,12 @@ def test_retention_drops_names_with_the_panes_and_maintain_merges(engine: Engine
     assert rows(engine) == [(T0, True), (T0 + HOUR, True)]
 
 
-def play_unseen(engine: Engine, *, alerting: str) -> tuple[str, dict[str, object]]:
+def play_unseen(engine: Engine, *, alerting: str) -> tuple[str, dict[str, Any]]:
     """Play a data-quality incident about `region`; return its id and the body of its first message."""
     applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], alerting=alerting)
     series_id = series_of(engine, applied.model_id)
-    append(engine, series_id, hour=T0, BY=61, NRW=22, **{"n/a": 17})
+    counts: dict[str, Any] = {"BY": 61, "NRW": 22, "n/a": 17}
+    append(engine, series_id, hour=T0, **counts)
     append(engine, series_id, hour=T0 + 5 * HOUR, later=1000)
     story = ScriptedEvaluator()
     story.play(
@@ -194,7 +196,7 @@ def test_the_incident_names_the_values_and_the_message_says_where(
     """`driftline incidents ID` names them; the message, which leaves the house, names only the command."""
     incident_id, body = play_unseen(engine, alerting="freshness: 7d")
     assert "BY" not in json.dumps(body)
-    (told,) = body["incidents"]  # type: ignore[misc]  # a JSON document
+    (told,) = body["incidents"]
     assert f"`driftline incidents {incident_id[:8]}` names the values" in told["next_step"]
     monkeypatch.setenv("DRIFTLINE_DATABASE_URL", database_url)
     monkeypatch.chdir(tmp_path)
@@ -209,7 +211,7 @@ def test_the_incident_names_the_values_and_the_message_says_where(
 def test_a_message_names_the_values_where_the_spec_allows_it(engine: Engine) -> None:
     """With `tell_values` the sentence that on-call reads has them, from the hours of the window alone."""
     _, body = play_unseen(engine, alerting="tell_values: true\n  freshness: 7d")
-    (told,) = body["incidents"]  # type: ignore[misc]  # a JSON document
+    (told,) = body["incidents"]
     assert told["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
     assert told["what"][0]["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
     assert "names the values" not in told["next_step"]

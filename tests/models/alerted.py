@@ -1,6 +1,7 @@
 """A small model with receivers and actions, as the alerter loads it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -97,6 +98,6 @@ def deploy(engine: sa.Engine, applied: AppliedModel, *events: tuple[str, int, St
             )
 
 
-def body_of(content: bytes) -> dict[str, object]:
+def body_of(content: bytes) -> dict[str, Any]:
     """Return a JSON body."""
-    return msgspec.json.decode(content, type=dict[str, object])
+    return msgspec.json.decode(content, type=dict[str, Any])

@@ -121,6 +121,7 @@ def write_panes(
 ) -> None:
     """Append deltas (start in ms, counts, sampled events), and their mark as a flush would."""
     of_series = counted.series_id if series_id is None else series_id
+    deltas = tuple(deltas)
     rows = [
         {
             "series_id": of_series,
@@ -135,7 +136,7 @@ def write_panes(
     ]
     if rows:
         connection.execute(sa.insert(pane), rows)
-        panes = [(of_series, int(row["start"])) for row in rows]
+        panes = [(of_series, start) for start, _, _ in deltas]
         append_marks(driver_connection(connection), [NewMark(model_id=counted.applied.model_id, panes=panes)])
 
 

@@ -32,7 +32,7 @@ Panes = list[tuple[int, npt.NDArray[np.int64]]]
 def evaluate_all(
     engine: Engine, counted: CountedModel, evaluator: Evaluator, *, limit_ends: int = 50
 ) -> list[EvaluationBatch]:
-    batches = []
+    batches: list[EvaluationBatch] = []
     while not batches or batches[-1].more:
         with engine.begin() as connection:
             assert lock_model(connection, counted.applied.model_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ def profile_of(
 ) -> ReferenceProfile:
     """Return a reference whose feature and prediction are both *values*; *every*: ms between two rows."""
     spec = parse_spec(text, source="test")
-    columns = {"x": values, "value": values}
+    columns: dict[str, npt.NDArray[Any]] = {"x": values, "value": values}
     if every is not None:
         columns["at"] = START - (len(values) - np.arange(len(values))) * every
     table = pa.table(columns)

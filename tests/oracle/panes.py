@@ -337,8 +337,8 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
         ):
             assert row.segment_tag == "", "segments have no names of their own"
             assert row.other == 0, "more unseen values than the oracle can compare"
-            names = found.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
-            names.update(dict(row.counts))
+            values = found.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
+            values.update(dict(row.counts))
         segments = {row.id: (row.segment_tag, row.segment_value) for row in connection.execute(sa.select(series))}
         for row in connection.execute(sa.select(prediction_ledger)):
             place = (row.topic, row.partition, row.offset)

@@ -37,10 +37,11 @@ def final_evaluations(connection: sa.Connection, model_id: int) -> tuple[FinalEv
         .where(s.model_id == model_id)
         .order_by(*window, e.revision.desc(), e.spec_version.desc(), e.cells_id.desc())
     )
-    return tuple(
-        FinalEvaluation(*row[:6], Verdict(row.verdict), encode_result(stored_result(*row[7:])).decode())
-        for row in connection.execute(query)
-    )
+    evaluations = []
+    for row in connection.execute(query):
+        result = stored_result(row.packed, row.result, row.column_names)
+        evaluations.append(FinalEvaluation(*row[:6], Verdict(row.verdict), encode_result(result).decode()))
+    return tuple(evaluations)
 
 
 def steps_of_incident(connection: sa.Connection, incident_id: str) -> list[str]:

@@ -1,6 +1,9 @@
 """Windows against brute force: due ends, cuts, merging in any order, and what may be compacted."""
 
+from random import Random
+
 import numpy as np
+import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,17 +85,19 @@ def test_cuts_are_those_of_brute_force(scale: Scale, minutes: list[int], number:
     st.lists(st.lists(st.integers(0, 2**40), min_size=4, max_size=4), min_size=1, max_size=12),
     st.randoms(use_true_random=False),
 )
-def test_panes_merge_in_any_order_and_grouping(vectors: list[list[int]], random: object) -> None:
+def test_panes_merge_in_any_order_and_grouping(vectors: list[list[int]], random: Random) -> None:
     """Integers only: however panes are grouped, stored and added, the sum is the same, bit by bit."""
     expected = np.sum(np.array(vectors, dtype=np.int64), axis=0)
-    parts = [decode_counts(encode_counts(np.array(vector, dtype=np.int64)), size=4) for vector in vectors]
+    parts: list[npt.NDArray[np.integer]] = [
+        decode_counts(encode_counts(np.array(vector, dtype=np.int64)), size=4) for vector in vectors
+    ]
     while len(parts) > 1:
-        random.shuffle(parts)  # type: ignore[attr-defined]
+        random.shuffle(parts)
         merged = total(parts[:2], size=4)
         parts = [
             narrowed(merged) if random.random() < 0.5 else decode_counts(encode_counts(merged), size=4),
             *parts[2:],
-        ]  # type: ignore[attr-defined]
+        ]
     assert np.array_equal(np.asarray(parts[0], dtype=np.int64), expected)
 
 

@@ -91,8 +91,8 @@ def tables(source: str) -> Iterator[tuple[int, frozenset[str]]]:
     """Yield line and words of each collection of several texts, and of the keys of each dict."""
     for node in ast.walk(ast.parse(source)):
         match node:
-            case ast.Dict(keys=keys) if all(key is not None for key in keys):
-                found = words(ast.Tuple(elts=keys))
+            case ast.Dict(keys=keys):
+                found = words(ast.Tuple(elts=[key for key in keys if key is not None]))
             case ast.Tuple() | ast.List() | ast.Set():
                 found = words(node)
             case _:

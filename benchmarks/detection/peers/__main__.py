@@ -46,7 +46,7 @@ def main() -> None:
     for directory in sorted(path.parent for path in root.glob("*/windows.json")):
         windows = read_windows(directory)
         judged = [_judged(name, judge, windows) for name, judge in PEERS.items() if not wanted or name in wanted]
-        answer = {"judged": [asdict(conclusion) for conclusion in judged], "report_cpu_seconds": []}
+        answer: dict[str, object] = {"judged": [asdict(conclusion) for conclusion in judged], "report_cpu_seconds": []}
         if (directory / "time-reports").exists():
             answer["report_cpu_seconds"] = report_cpu_seconds(windows, limit=REPORTS_TIMED)
         (directory / "alarms.json").write_text(json.dumps(answer))

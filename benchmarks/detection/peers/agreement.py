@@ -27,7 +27,7 @@ def main() -> None:
     json.dump([_statistics(**case) for case in json.load(sys.stdin)], sys.stdout)
 
 
-def _statistics(*, kind: str, reference: list, current: list) -> dict[str, float]:
+def _statistics(*, kind: str, reference: list[object], current: list[object]) -> dict[str, float]:
     samples = pd.Series(reference), pd.Series(current)
     if kind == "categorical":
         samples = samples[0].astype(object), samples[1].astype(object)

@@ -41,7 +41,8 @@ def read_windows(directory: Path) -> PeerWindows:
     reference, current = (_frame(directory / f"{part}.parquet") for part in ("reference", "current"))
     asked = json.loads((directory / "windows.json").read_text())
     times = current[TIME].to_numpy().astype("datetime64[ms]").astype(np.int64)
-    bounds = tuple(tuple(int(row) for row in np.searchsorted(times, window)) for window in asked["windows"])
+    places = np.searchsorted(times, np.array(asked["windows"]).reshape(-1, 2))
+    bounds = tuple((int(first), int(stop)) for first, stop in places)
     return PeerWindows(
         columns=tuple(asked["columns"]),
         reference=reference,

@@ -4,6 +4,7 @@ import math
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ FOUND = Found(warning_events=1000.0, alert_events=50_000.0, typed=True, named_fi
 CHANGED = replace(QUIET, stream="shift 0.5", found=FOUND)
 
 
-def method(name: str, **changes: object) -> MethodRun:
+def method(name: str, **changes: Any) -> MethodRun:
     """Return one method's run of ten windows without an alarm."""
     run = MethodRun(method=name, windows=10, alarming=0, false_episodes=0, episodes=(), found=None, cpu_seconds=0.001)
     return replace(run, **changes)

@@ -1,6 +1,7 @@
 """What `driftline backtest` says of files and options that cannot be used, before anything is started."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -144,11 +145,12 @@ def test_truths_of_another_file_take_their_predictions_times(folder: Path) -> No
 def test_results_never_go_over_their_inputs(folder: Path) -> None:
     """--out and --html name new places, each its own, in directories that are there."""
     spec, data = folder / "credit.yaml", folder / "june.parquet"
-    for options, message in (
+    mistakes: tuple[tuple[dict[str, Any], str], ...] = (
         ({"out": data}, "expected a file to write to, found an input"),
         ({"html": folder}, "expected a file to write to, found a directory"),
         ({"html": folder / "no" / "page.html"}, "expected a directory to write into, found none"),
         ({"html": folder / "x", "out": folder / "x"}, "--html and --out: expected two files"),
-    ):
+    )
+    for options, message in mistakes:
         with pytest.raises(WrongUseError, match=message):
             backtest(spec, data=data, **options)

@@ -217,7 +217,8 @@ def test_truths_and_deployments_keep_to_their_rules() -> None:
     """null withdraws, an absent truth is malformed; a stage outside the list is malformed."""
     bench = Bench()
     truth = {"prediction_id": "a", "model": "credit", "timestamp": START}
-    bodies = [{**truth, "truth": value} for value in (1, None, True, "fraud", 0.5, [])]
+    values: tuple[object, ...] = (1, None, True, "fraud", 0.5, [])
+    bodies = [{**truth, "truth": value} for value in values]
     bench.take_bodies(*(json.dumps(body).encode() for body in (*bodies, truth)), of_topic="truths")
     assert [each.value for each in bench.pending.truths] == ["1", None, "true", "fraud", "0.5"]
     deployment = {"model": "credit", "version": "2", "timestamp": START, "stage": "canary", "traffic": 0.1}

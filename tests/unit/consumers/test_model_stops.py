@@ -123,7 +123,7 @@ def test_stops_do_not_depend_on_batch_cuts_flushes_or_recounts(seed: int, data: 
     for number in range(300):
         model = chance.choice(("credit", "fraud", "nobody"))
         line.append(chance.choice((event, event, bad))(number, model) if chance.random() < 0.95 else b"{")
-    rules = {"dead_letter_minimum": 10, "dead_letter_share": 0.3}
+    rules: dict[str, Any] = {"dead_letter_minimum": 10, "dead_letter_share": 0.3}
     whole, cut = Bench(found=BOTH, **rules), Bench(found=BOTH, **rules)
     whole.take_bodies(*line)
     state = cut.states[PartitionKey("predictions", 0)]

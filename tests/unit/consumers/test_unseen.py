@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from consumers.histogram import CategoryCodes
-from consumers.unseen_values import LONGEST_VALUE, ROOM, VALUES_NAMED, UnseenKey, ValueTally, hour_of, value_text
+from consumers.unseen_values import LONGEST_VALUE, ROOM, UnseenKey, ValueTally, hour_of, value_text
 from monitor.detection.explanation import values_label
 from monitor.reference.layout import ColumnCells, ColumnRole, Slot
 from monitor.spec.model import ColumnKind
 from monitor.stats.heavy_hitters import FrequentValues
+from monitor.store.unseen_values import VALUES_NAMED
 from monitor.types import SeriesKey
 from tests.fakes.records import Bench
 from tests.models.credit import COUNTRIES, START, encoded, layout, prediction_event

@@ -1,5 +1,7 @@
 """The default rule: what is proven, what endures, and what a quiet stream never does."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def half(prepared: Prepared, seed: int, *, events: int = 3000, **shifts: float) 
     return count(prepared.layout, {name: generator.normal(shifts.get(name, 0.0), size=events) for name in names})
 
 
-def decide(prepared: Prepared, first: np.ndarray, second: np.ndarray, **previous: object) -> WindowResult:
+def decide(prepared: Prepared, first: np.ndarray, second: np.ndarray, **previous: Any) -> WindowResult:
     return decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=6000, **previous)
 
 

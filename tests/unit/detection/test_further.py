@@ -1,5 +1,6 @@
 """The statistics beyond PSI and KS, as a window stores them, against scipy on the raw samples."""
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
@@ -8,7 +9,7 @@ from scipy.stats import chi2_contingency, entropy, wasserstein_distance
 from monitor.detection import decide_window
 from monitor.reference.cell_choice import interquartile_range
 from monitor.result_codec import decode_result, encode_result
-from monitor.results import ColumnResult, FurtherStatistics, WindowResult
+from monitor.results import ColumnResult, WindowResult
 from monitor.spec.model import FurtherStatistic
 from tests.unit.detection.streams import HOUR, Table, count, prepared_of
 from tests.unit.detection.test_numbers import SAMPLES
@@ -57,18 +58,20 @@ def test_every_statistic_is_scipys() -> None:
         p, q = on_reference / on_reference.sum(), on_current / on_current.sum()
         table = chi2_contingency([on_reference, on_current], correction=False)
         assert table.expected_freq.min() >= 5.0
-        expected = FurtherStatistics(
-            jensen_shannon=pytest.approx(jensenshannon(p, q), abs=1e-9),
-            kullback_leibler=pytest.approx(entropy(on_reference + 0.5, on_current + 0.5), abs=1e-9),
-            hellinger=pytest.approx(np.sqrt(1 - np.sum(np.sqrt(p * q))), abs=1e-9),
-            total_variation=pytest.approx(cityblock(p, q) / 2, abs=1e-9),
-            l_infinity=pytest.approx(chebyshev(p, q), abs=1e-9),
-            chi_squared=pytest.approx(table.statistic, rel=1e-9),
-            chi_squared_freedom=table.dof,
-            chi_squared_p=pytest.approx(table.pvalue, abs=1e-9),
-            wasserstein=None if column.name == "city" else pytest.approx(clipped(reference, current, column), rel=0.02),
-        )
-        assert further == expected
+        expected = {
+            "jensen_shannon": pytest.approx(jensenshannon(p, q), abs=1e-9),
+            "kullback_leibler": pytest.approx(entropy(on_reference + 0.5, on_current + 0.5), abs=1e-9),
+            "hellinger": pytest.approx(np.sqrt(1 - np.sum(np.sqrt(p * q))), abs=1e-9),
+            "total_variation": pytest.approx(cityblock(p, q) / 2, abs=1e-9),
+            "l_infinity": pytest.approx(chebyshev(p, q), abs=1e-9),
+            "chi_squared": pytest.approx(table.statistic, rel=1e-9),
+            "chi_squared_freedom": table.dof,
+            "chi_squared_p": pytest.approx(table.pvalue, abs=1e-9),
+            "wasserstein": None
+            if column.name == "city"
+            else pytest.approx(clipped(reference, current, column), rel=0.02),
+        }
+        assert msgspec.structs.asdict(further) == expected
 
 
 def clipped(reference: Table, current: Table, column: ColumnResult) -> float:
@@ -95,7 +98,7 @@ def test_what_cannot_be_judged_has_no_numbers() -> None:
     """A column with too few values is inconclusive, further statistics and all; a constant one has no Wasserstein."""
     generator = np.random.default_rng(100)
     reference = {"thin": generator.normal(size=5000), "constant": np.full(5000, 3.0)}
-    current = {"thin": [None] * 3900 + [0.5] * 100, "constant": np.full(4000, 3.0)}
+    current: Table = {"thin": [None] * 3900 + [0.5] * 100, "constant": np.full(4000, 3.0)}
     result, _ = decided(reference, current, statistics=ALL)
     thin, constant = result.columns
     assert (thin.inconclusive, thin.further) == ("too_few_events", None)

@@ -1,6 +1,9 @@
 """The stored numbers against values computed from the raw samples."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.stats import ks_2samp
 
@@ -8,7 +11,7 @@ from monitor.detection import decide_window
 from monitor.reference.layout import Slot
 from tests.unit.detection.streams import HOUR, count, prepared_of
 
-SAMPLES = {
+SAMPLES: dict[str, Callable[[np.random.Generator, int], npt.NDArray[np.float64]]] = {
     "normal": lambda generator, n: generator.normal(size=n),
     "lognormal": lambda generator, n: generator.lognormal(0.0, 2.0, n),
     "zeros": lambda generator, n: np.where(generator.random(n) < 0.6, 0.0, generator.exponential(size=n)),

@@ -1,16 +1,20 @@
 """Broken fields: typed data quality, with the same endurance as drift, and never told twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from monitor.detection import Prepared, decide_window
 from monitor.results import Finding, WindowResult
 from monitor.types import IncidentKind, Tier, Verdict
-from tests.unit.detection.streams import HOUR, count, prepared_of
+from tests.unit.detection.streams import HOUR, Values, count, prepared_of
 
-Change = Callable[[np.ndarray], object]
+Change = Callable[[npt.NDArray[Any]], Values | Sequence[Any]]
+NONE: Mapping[str, Change] = MappingProxyType({})
 EVENTS = 1000
 
 
@@ -27,7 +31,9 @@ def prepared() -> Prepared:
     )
 
 
-def half(prepared: Prepared, seed: int, *, events: int = EVENTS, **changes: Change) -> np.ndarray:
+def half(
+    prepared: Prepared, seed: int, *, events: int = EVENTS, changes: Mapping[str, Change] = MappingProxyType({})
+) -> np.ndarray:
     generator = np.random.default_rng(seed)
     table = {
         "amount": generator.lognormal(3.0, 1.0, events),
@@ -35,20 +41,21 @@ def half(prepared: Prepared, seed: int, *, events: int = EVENTS, **changes: Chan
         "flag": np.full(events, 7.0),
         "prediction.score": generator.random(events),
     }
-    return count(prepared.layout, {name: changes.get(name, lambda same: same)(table[name]) for name in table})
+    changed = {name: changes[name](values) if name in changes else values for name, values in table.items()}
+    return count(prepared.layout, changed)
 
 
 def decide(
-    prepared: Prepared, first: dict[str, Change], second: dict[str, Change], *before: dict[str, Change]
+    prepared: Prepared, first: Mapping[str, Change], second: Mapping[str, Change], *before: Mapping[str, Change]
 ) -> WindowResult:
     """Decide a window of two halves, and a previous window where a third change is given."""
     return decide_window(
         prepared,
         scale=HOUR,
-        first_half=half(prepared, 1, **first),
-        second_half=half(prepared, 2, **second),
+        first_half=half(prepared, 1, changes=first),
+        second_half=half(prepared, 2, changes=second),
         events=2 * EVENTS,
-        previous=half(prepared, 3, events=2 * EVENTS, **before[0]) if before else None,
+        previous=half(prepared, 3, events=2 * EVENTS, changes=before[0]) if before else None,
         previous_events=2 * EVENTS,
     )
 

@@ -1,5 +1,7 @@
 """No data, too little data, calm and the textbook rule: what a window's verdict is made of."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -149,9 +151,9 @@ def test_narrow_counts_do_not_wrap_round(prepared: Prepared) -> None:
     wide[prepared.layout.spans[0].start : prepared.layout.spans[0].start + 5] = 200
     wide[prepared.layout.spans[1].start : prepared.layout.spans[1].start + 5] = 200
     narrow = wide.astype(np.uint8)
+    halves: tuple[Any, ...] = (wide, narrow)
     results = [
-        decide_window(prepared, scale=HOUR, first_half=value, second_half=value, events=2000)
-        for value in (wide, narrow)
+        decide_window(prepared, scale=HOUR, first_half=value, second_half=value, events=2000) for value in halves
     ]
     assert encode_result(results[0]) == encode_result(results[1])
     assert encode_result(decode_result(encode_result(results[0]))) == encode_result(results[0])

@@ -108,8 +108,8 @@ def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
 
 def test_a_scale_at_which_everything_moves_is_named() -> None:
     """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale gets advice."""
-    moving = {1440: Movement(kappa=0.02, nu=3.0, status="measured")}
-    every = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
+    moving = {1440: Movement(kappa=0.02, nu=3.0, status=Calibration.MEASURED)}
+    every: dict[str, Any] = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
     plan = planned(profile(**every), events_per_minute=1000)
     assert "at 24h an OK says little" in about(plan, "windows.scales")
     assert "whatever the traffic" in about(plan, "windows.scales")

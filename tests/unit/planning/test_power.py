@@ -1,6 +1,7 @@
 """Planned events reach their tier as often as promised, by simulation through the deciding code."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_the_rule_of_thumb_for_traffic_holds(level: Tier, psi: float, events: in
 
 def test_an_alert_near_its_tier_waits_for_the_reference() -> None:
     """A shift of 0.5 sigma (PSI 0.238) never proves the alert with 20,000 reference rows, but does with ten times."""
-    alert = {"psi": 0.238, "level": Tier.ALERT, "tier": 0.2}
+    alert: dict[str, Any] = {"psi": 0.238, "level": Tier.ALERT, "tier": 0.2}
     assert values_needed(compared(Column()), **alert) is None
     assert values_needed(compared(Column(rows=200_000)), **alert) is not None
 

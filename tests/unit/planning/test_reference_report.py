@@ -35,7 +35,7 @@ def profile_of(rows: int) -> ReferenceProfile:
     random = np.random.default_rng(1)
     table = pa.table(
         {
-            "x": np.where(np.arange(rows) % 4 == 3, None, random.normal(size=rows)),
+            "x": pa.array(random.normal(size=rows), mask=np.arange(rows) % 4 == 3),
             "still": np.full(rows, 3.0),
             "flag": random.choice(["a", "b"], size=rows),
             "score": random.uniform(size=rows),

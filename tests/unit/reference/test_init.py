@@ -1,6 +1,7 @@
 """`driftline init`: what it proposes, writes and refuses."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def _table() -> dict[str, object]:
 
 
 def _init(
-    directory: Path, *options: str, columns: dict[str, object] | None = None
+    directory: Path, *options: str, columns: Mapping[str, object] | None = None
 ) -> tuple[ModelSpec, ReferenceProfile]:
     """Run the command on a table with *columns* and return what it wrote."""
     pyarrow.parquet.write_table(pa.table(columns or _table()), directory / "past.parquet")

@@ -37,7 +37,7 @@ def table_of(days: float, *, seed: int, mean: float = 0.0, every: int = 10_000) 
     return pa.table(
         {
             "at": at,
-            "x": pa.array(np.where(random.uniform(size=rows) < 0.02, None, x), pa.float64()),
+            "x": pa.array(x, pa.float64(), mask=random.uniform(size=rows) < 0.02),
             "c": random.choice(["a", "b", "c"], size=rows, p=[0.7, 0.25, 0.05]),
             "y": random.exponential(size=rows),
         }

@@ -95,4 +95,4 @@ def test_empty_sides_and_other_bins_are_refused(statistic: Callable[[Int64s, Int
     with pytest.raises(BinMismatchError, match="equal shapes"):
         statistic(np.array([1, 2]), np.array([1, 2, 3]))
     with pytest.raises(BinMismatchError, match="equal shapes"):
-        statistic(np.ones((2, 2)), np.ones((2, 2)))
+        statistic(np.ones((2, 2), np.int64), np.ones((2, 2), np.int64))

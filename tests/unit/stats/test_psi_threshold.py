@@ -1,6 +1,7 @@
 """The tier's threshold against scipy's distributions; against simulation in test_rule_simulated."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_nothing_is_proven_under_the_columns_own_movement() -> None:
     level = tier_threshold(0.0, bins=10, n=5000, m=20_000, kappa=0.01, nu=1.5, alpha=1e-4)
     sampling_only = chi2.isf(1e-4, 9) / effective_size(5000, 20_000, 0.01)
     assert level > sampling_only
-    arguments = {"bins": 10, "n": 5000, "m": 20_000, "kappa": 0.01, "nu": 1.5, "alpha": 1e-4}
+    arguments: dict[str, Any] = {"bins": 10, "n": 5000, "m": 20_000, "kappa": 0.01, "nu": 1.5, "alpha": 1e-4}
     assert proven_lower_bound(level * (1 - 1e-12), **arguments) == 0.0
     assert proven_lower_bound(level * (1 + 1e-12), **arguments) > 0.0
 
