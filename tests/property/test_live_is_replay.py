@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from hypothesis import example,  HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -34,7 +34,9 @@ from tests.oracle.stored import final_evaluations
 
 PARTITIONS = 3
 LONGEST = 10 * 60  # minutes of a log
-FURTHEST = LONGEST + 6 * 60  # watermark: past the last windows, and less than the day that compaction waits for idle ones
+FURTHEST = (
+    LONGEST + 6 * 60
+)  # watermark: past the last windows, and less than the day that compaction waits for idle ones
 CLOCK = "clock"  # a topic that only says how far event time has come: any watermark must do
 NOW = START + 10**11
 SCALES = [{"length": "4m", "step": "1m"}, {"length": "30m", "step": "3m"}, {"length": "2h", "step": "20m"}]
@@ -173,8 +175,36 @@ class Run:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(log=((47, 49, 48, 52, 296), (291, 294, 297, 474, 548, 546, 600), (213, 215, 218, 220, 219, 265, 498)),
-         steps=[('compact', 0, 149), ('flush', 2, 200), ('evaluate', 1, 115), ('compact', 1, 21), ('flush', 1, 305), ('read', 0, 11), ('read', 0, 42), ('evaluate', 1, 130), ('evaluate', 1, 39), ('read', 0, 358), ('evaluate', 2, 344), ('evaluate', 2, 251), ('evaluate', 2, 356), ('evaluate', 0, 218), ('read', 1, 1), ('compact', 0, 206), ('flush', 1, 159), ('read', 1, 382), ('evaluate', 1, 407), ('compact', 1, 73), ('read', 0, 408), ('compact', 1, 87), ('evaluate', 0, 1), ('compact', 0, 151), ('read', 1, 379)])
+@example(
+    log=((47, 49, 48, 52, 296), (291, 294, 297, 474, 548, 546, 600), (213, 215, 218, 220, 219, 265, 498)),
+    steps=[
+        ("compact", 0, 149),
+        ("flush", 2, 200),
+        ("evaluate", 1, 115),
+        ("compact", 1, 21),
+        ("flush", 1, 305),
+        ("read", 0, 11),
+        ("read", 0, 42),
+        ("evaluate", 1, 130),
+        ("evaluate", 1, 39),
+        ("read", 0, 358),
+        ("evaluate", 2, 344),
+        ("evaluate", 2, 251),
+        ("evaluate", 2, 356),
+        ("evaluate", 0, 218),
+        ("read", 1, 1),
+        ("compact", 0, 206),
+        ("flush", 1, 159),
+        ("read", 1, 382),
+        ("evaluate", 1, 407),
+        ("compact", 1, 73),
+        ("read", 0, 408),
+        ("compact", 1, 87),
+        ("evaluate", 0, 1),
+        ("compact", 0, 151),
+        ("read", 1, 379),
+    ],
+)
 @given(log=logs(), steps=STEPS)
 def test_a_live_run_and_a_replay_end_in_equal_bytes(engine: Engine, log: Log, steps: list[Step]) -> None:
     """Reading, flushing, evaluating and compacting in any order, with any watermark, or all at once: the same bytes."""
