@@ -13,5 +13,5 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.add_column("input_offset", sa.Column("first_offset", sa.BigInteger(), nullable=True))
     op.add_column("input_offset", sa.Column("skipped", sa.BigInteger(), nullable=False, server_default="0"))
-    # the equation starts true; what was lost before cannot be told from markers of transactions any more
+    # the equation starts true; what was lost before cannot be distinguished from markers of transactions any more
     op.execute("UPDATE input_offset SET first_offset = next_offset - records WHERE next_offset >= 0")
