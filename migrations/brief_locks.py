@@ -1,7 +1,7 @@
 """Changes of big tables while the version before goes on working: locks that are held for milliseconds, or not at all.
 
-A statement that waits for a table's lock stops all that come after it, so no statement here waits longer than two seconds;
-it gives up, lets the others pass, and tries again. Each is committed by itself and may be repeated: a migration that
+A statement that waits for a table's lock stops all that come after it, so none here waits longer than two seconds: it
+gives up, lets the others pass, and tries again. Each is committed by itself and may be repeated: a migration that
 was ended in its middle is run again from its beginning.
 """
 
