@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import ServiceThread, WorkerThread
 
+from monitor.backoff import Backoff
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.types import Service
@@ -23,7 +24,7 @@ from monitor.types import Service
 log = structlog.get_logger()
 
 Wake = Callable[[str], None]
-RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0)
+BACKOFF = Backoff(first_seconds=1.0, longest_seconds=10.0)
 WATCH_SECONDS = 10.0
 STOP_SECONDS = 3.0
 
@@ -127,17 +128,17 @@ async def topic_exists(settings: Settings) -> bool:
 
 async def listen(settings: Settings, *, wake: Wake, directory: str, health: Health) -> None:
     """Listen until cancelled; without a broker or topic, or after a crash of the app, try again with back-off."""
-    tries = 0
+    failures = 0
     while True:
         if not await _available(settings, health):
-            await asyncio.sleep(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
-            tries += 1
+            failures += 1
+            await asyncio.sleep(BACKOFF.wait_seconds(failures))
             continue
         app = wakeup_app(settings, wake=wake, directory=directory)
         try:
             await app.start()
             log.info("wakeups.started", topic=settings.wakeups_topic, group=consumer_group(settings))
-            tries = 0
+            failures = 0
             while not await _ended(app):
                 await _available(settings, health)
             _away(settings, health, f"the listener crashed: {app.crash_reason!r}")
@@ -145,7 +146,7 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
             _away(settings, health, repr(error))
         finally:
             await _stopped(app)
-        await asyncio.sleep(RETRY_SECONDS[0])
+        await asyncio.sleep(BACKOFF.first_seconds)
 
 
 async def _available(settings: Settings, health: Health) -> bool:

@@ -10,6 +10,7 @@ from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
 from consumers.model_intake import ModelIntakes
 from consumers.partition_state import PartitionState
+from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
 from monitor.errors import UnavailableError
 from monitor.settings import Settings
@@ -32,7 +33,7 @@ STOPPED_SECONDS = 2.0
 FENCED_SECONDS = 3.0  # a zombie learns of its lost assignment before it would fence the new owner
 UNCLAIMED_SECONDS = 5.0
 CLAIMING_SECONDS = 1.0  # of one round: with a slow Postgres those that flow already must not wait for all others
-REFUSED_SECONDS, LONGEST_REFUSED_SECONDS = 0.1, 5.0
+REFUSED = Backoff(first_seconds=0.2, longest_seconds=5.0)
 TOO_MANY_REFUSALS = 3
 
 log = structlog.get_logger()
@@ -155,8 +156,7 @@ class Claims:
         state.halt()
         state.refusals += 1
         self._consumer.halt([key])
-        wait = min(REFUSED_SECONDS * 2**state.refusals, LONGEST_REFUSED_SECONDS)
-        self._not_before[key] = monotonic_seconds() + wait
+        self._not_before[key] = monotonic_seconds() + REFUSED.wait_seconds(state.refusals)
 
     def problems(self) -> list[str]:
         """Return what is wrong with our partitions, a sentence each, for the operator."""

@@ -6,13 +6,14 @@ import sqlalchemy as sa
 
 from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
+from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
 from monitor.errors import RefusedByDatabaseError, UnavailableError
 from monitor.health import Health
 from monitor.store.outage import named_outage, require_writable
 from monitor.types import PartitionKey, Service
 
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
+BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
 
 
 class ServiceOutages:
@@ -33,8 +34,13 @@ class ServiceOutages:
         self._consumer = consumer
         self._held = held
         self._away: set[str] = set()
-        self.wait_seconds = FIRST_WAIT_SECONDS
+        self._failures = 0
         self._waiting_until = 0.0
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait after the latest failure; 0.0 when all services answer."""
+        return BACKOFF.wait_seconds(self._failures)
 
     def __contains__(self, service: str) -> bool:
         return service in self._away
@@ -61,8 +67,8 @@ class ServiceOutages:
             self._consumer.pause(self._held())
         self._away.add(error.service)
         self._health.away(error.service, str(error))
+        self._failures += 1
         self._waiting_until = monotonic_seconds() + self.wait_seconds
-        self.wait_seconds = min(2 * self.wait_seconds, LONGEST_WAIT_SECONDS)
 
     def end(self, *services: str) -> None:
         """*services* answer, all of them by default."""
@@ -73,4 +79,4 @@ class ServiceOutages:
             self._away.discard(service)
         if not self._away:
             self._consumer.resume(self._held())
-            self.wait_seconds = FIRST_WAIT_SECONDS
+            self._failures = 0

@@ -30,7 +30,7 @@ from consumers.records import Record, RecordBatch, batches_by_role
 from consumers.resending import ParkedLetters
 from consumers.telemetry import Timings, observe_flush, observe_lag
 from consumers.wakeups import Wakeups
-from monitor.clock import monotonic_seconds, sleep_seconds
+from monitor.clock import monotonic_seconds
 from monitor.errors import (
     ConfigurationChanged,
     OffsetFenced,
@@ -132,7 +132,7 @@ class IngestWorker:
             except (UnavailableError, RefusedByDatabaseError) as error:
                 self._away(error)
                 self._report()
-                sleep_seconds(self._outages.wait_seconds)
+                stop.wait(self._outages.wait_seconds)
             else:
                 self._outages.end()
                 return

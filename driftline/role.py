@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count
 from types import FrameType
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ import structlog
 from consumers.kafka.topics import require_topics
 from driftline.dead_man import dead_man
 from driftline.health_server import observed
+from monitor.backoff import Backoff
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.logs import LogFormat, configure_logging, log_uncaught
@@ -27,8 +29,7 @@ from monitor.store.statements import (
 )
 from monitor.types import Service
 
-_FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 15.0
+_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=15.0)
 
 Loop = Callable[[Settings, threading.Event, Health], None]
 
@@ -66,24 +67,17 @@ def wait_for_kafka(settings: Settings, *, stop: threading.Event, health: Health)
 
 
 def _wait(attempt: Callable[[], None], *, service: str, stop: threading.Event, health: Health) -> bool:
-    for wait_seconds in _back_off():
+    for failures in count(1):
         try:
             attempt()
         except UnavailableError as error:
             health.away(service, str(error))
-            if stop.wait(wait_seconds):
+            if stop.wait(_BACKOFF.wait_seconds(failures)):
                 return False
         else:
             health.back(service)
             return not stop.is_set()
-    raise AssertionError("the back-off has no end")
-
-
-def _back_off() -> Iterator[float]:
-    seconds = _FIRST_WAIT_SECONDS
-    while True:
-        yield seconds
-        seconds = min(seconds * 2, _LONGEST_WAIT_SECONDS)
+    raise AssertionError("counting has no end")
 
 
 def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:

@@ -13,12 +13,12 @@ from typing import IO
 import structlog
 
 from driftline.own_process import own_process, own_process_environment
+from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
 from monitor.logs import configure_logging
 from monitor.settings import Settings
 
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 30.0
+_BACKOFF = Backoff(first_seconds=1.0, longest_seconds=30.0)
 _STEADY_SECONDS = 60.0  # a role that ran this long starts again at once when it crashes
 _POLL_SECONDS = 0.2
 _FINAL_CODES = (2, 3)  # wrong settings, wrong schema: the same at every restart
@@ -38,7 +38,7 @@ class _Child:
     spec: ChildSpec
     process: subprocess.Popen[str] | None = None
     started_at: float = 0.0
-    pause_seconds: float = 0.0
+    crashes: int = 0  # in a row, without a steady run between them
     start_at: float = 0.0
 
 
@@ -119,16 +119,11 @@ class Supervisor:
             code = child.process.poll()
             if code is None:
                 return
-            steady = now - child.started_at >= _STEADY_SECONDS
-            pause = (
-                _FIRST_PAUSE_SECONDS
-                if steady
-                else min(max(child.pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-            )
-            child.pause_seconds = _LONGEST_PAUSE_SECONDS if code in _FINAL_CODES else pause
-            child.start_at = now + child.pause_seconds
+            child.crashes = 1 if now - child.started_at >= _STEADY_SECONDS else child.crashes + 1
+            wait = _BACKOFF.longest_seconds if code in _FINAL_CODES else _BACKOFF.wait_seconds(child.crashes)
+            child.start_at = now + wait
             child.process = None
-            self._log.error("role.ended", name=child.spec.name, exit_code=code, restart_in_seconds=child.pause_seconds)
+            self._log.error("role.ended", name=child.spec.name, exit_code=code, restart_in_seconds=wait)
         if now >= child.start_at:
             self._start(child)
 

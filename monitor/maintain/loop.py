@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 import structlog
 
+from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError, SpecError, UnavailableError
 from monitor.health import Health
@@ -30,7 +31,7 @@ ROLLING_SECONDS = 600.0
 DROP_SECONDS = 600.0
 AFRESH_SECONDS = 86_400.0
 UNSEEN_AT_ONCE = 200
-LONGEST_BACK_OFF_SECONDS = 30.0
+BACKOFF = Backoff(first_seconds=1.0, longest_seconds=30.0)
 RETENTION_SECONDS = 3600.0  # it builds indexes of whole weeks
 JOINING = "joining truths"
 
@@ -49,8 +50,7 @@ def run_maintain(settings: Settings, *, stop: threading.Event, health: Health) -
     try:
         while not stop.is_set():
             failures = 0 if maintainer.round(stop=stop) else failures + 1
-            back_off = min(2.0 ** min(failures, 10) - 1, LONGEST_BACK_OFF_SECONDS)
-            stop.wait(max(settings.maintain_seconds, back_off))
+            stop.wait(max(settings.maintain_seconds, BACKOFF.wait_seconds(failures)))
     finally:
         engine.dispose()
 

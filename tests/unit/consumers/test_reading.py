@@ -4,14 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import Engine
 
 from consumers.assignment import Claims
 from consumers.continuity import Hole
+from consumers.kafka.admin import Cluster
+from consumers.kafka.consumer import InputConsumer
 from consumers.kafka.second_reading import SecondReading
 from consumers.partition_state import PartitionState
 from consumers.reading import Reading
 from consumers.records import batches_by_role
 from monitor.errors import UnavailableError
+from monitor.settings import Settings
 from monitor.types import PartitionKey
 from tests.fakes.records import ROLES, FakeRecord, fresh_state
 
@@ -30,6 +34,12 @@ class FakeClaims:
     def read_again(self, key: PartitionKey, *, received: int) -> None:
         self.states[key].halt()
         self.again.append((key, received))
+
+
+class SilentClient:
+    """A Kafka client that can be stopped."""
+
+    def halt(self, keys: Sequence[PartitionKey]) -> None: ...
 
 
 class FakeBroker:
@@ -79,6 +89,18 @@ def test_a_hole_that_the_broker_can_fill_is_read_again(offsets: tuple[int, ...])
     assert desk.follow(*offsets) == []
     assert [key for key, _ in desk.claims.again] == [KEY]
     assert desk.state.now.next_offset == 0
+
+
+def test_a_hole_that_stays_for_hours_is_read_again_for_hours() -> None:
+    """One reading in five seconds, and no bound to the count of those that failed: ingest goes on."""
+    claims = Claims(
+        cast(Settings, None), cast(Engine, None), cast(InputConsumer, SilentClient()), cast(Cluster, None), ROLES
+    )
+    claims.states[KEY] = fresh_state()
+    for _ in range(2_000):
+        claims.read_again(KEY, received=3)
+    (problem,) = claims.problems()
+    assert "skipped it 2000 times" in problem
 
 
 def test_a_hole_of_the_log_is_passed_and_counted() -> None:
