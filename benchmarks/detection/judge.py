@@ -13,7 +13,8 @@ from driftline.backtest import (
     HistoryColumns,
     JudgedWindow,
     RaisedIncident,
-    run_backtest,
+    backtest_history,
+    history_of,
     truths_of,
 )
 from monitor.clock import cpu_seconds
@@ -49,14 +50,12 @@ def judge(spec: ModelSpec, profile: ReferenceProfile, stream: Stream, *, textboo
         truths = truths_of(stream.current, identity=IDENTITY, truth=TRUTH, known=TRUTH_TIME, source=stream.name)
     begun = cpu_seconds()
     with _database().fresh() as url:
-        outcome = run_backtest(
+        outcome = backtest_history(
             url,
             spec=spec,
             profile=profile,
-            table=stream.current,
-            columns=columns,
+            history=history_of(stream.current, spec=spec, layout=profile.layout, columns=columns, source=stream.name),
             truths=truths,
-            source=stream.name,
             textbook=textbook,
             # Where delays are counted in truths, these are judged in the minute in which they are known.
             minutes_at_once=1 if stream.change is not None and stream.change.kind is ChangeKind.ERRORS else 60,

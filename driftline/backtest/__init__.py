@@ -1,6 +1,6 @@
 """History through the real counting, windowing, deciding and incident code; no Kafka, no server of the user's.
 
-`BacktestDatabase` once, then `run_backtest` as often as wanted.
+`BacktestDatabase` once, then `backtest_history` as often as wanted.
 """
 
 from driftline.backtest.database import BacktestDatabase
@@ -13,7 +13,7 @@ from driftline.backtest.outcome import (
     RaisedStep,
     TextbookVerdict,
 )
-from driftline.backtest.run import backtest_history, run_backtest
+from driftline.backtest.run import backtest_history
 from driftline.backtest.truths import TruthTable, truths_of
 
 __all__ = [
@@ -30,6 +30,5 @@ __all__ = [
     "backtest_history",
     "history_of",
     "identities",
-    "run_backtest",
     "truths_of",
 ]

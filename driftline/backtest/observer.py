@@ -10,7 +10,6 @@ from alerting.incidents.state import IncidentState
 from alerting.incidents.tracker import IncidentTracker, rules_of
 from driftline.backtest.outcome import JudgedWindow, RaisedStep, TextbookVerdict, raised_step
 from driftline.backtest.psi_history import PsiTracks
-from monitor.clock import cpu_seconds
 from monitor.evaluate import EndEvaluation, EvaluationBatch, Evaluator, StoredEvaluation
 from monitor.results import Finding, WindowResult
 from monitor.spec.model import ModelSpec
@@ -21,11 +20,7 @@ ENDS_AT_ONCE = 50
 
 
 class WatchedEvaluator:
-    """Judges as the alerter's evaluator does.
-
-    Attributes:
-        cpu_seconds: CPU of this process for deciding, reading the counts included.
-    """
+    """Judges as the alerter's evaluator does, and keeps what it decided."""
 
     def __init__(
         self, evaluator: Evaluator, *, tracks: PsiTracks, textbook: "TextbookIncidents | None", keep_results: bool
@@ -36,13 +31,10 @@ class WatchedEvaluator:
         self._keep_results = keep_results
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.windows: list[JudgedWindow] = []
-        self.cpu_seconds = 0.0
 
     def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> EvaluationBatch:
         """Judge what is due."""
-        began = cpu_seconds()
         batch = self._evaluator.evaluate_model(connection, applied, now_millis=now_millis, limit_ends=ENDS_AT_ONCE)
-        self.cpu_seconds += cpu_seconds() - began
         for end in batch.window_ends:
             for evaluation in end.evaluations:
                 self.windows.append(self._judged(evaluation))

@@ -119,7 +119,6 @@ class BacktestOutcome:
         accuracies: What became of every window of theirs.
         textbook: Incidents of the textbook rule on the same windows; None where it did not run.
         traffic: Predictions by bucket of *tracks*.
-        evaluate_cpu_seconds: CPU of this process for deciding, reading the counts included.
     """
 
     events: int
@@ -137,7 +136,6 @@ class BacktestOutcome:
     accuracies: tuple[FinalPerformance, ...]
     traffic: tuple[int, ...]
     tracks: PsiTracks
-    evaluate_cpu_seconds: float
 
     @property
     def days(self) -> float:

@@ -137,7 +137,6 @@ class Playback:
             accuracies=accuracies,
             traffic=_traffic(self._history, self._buckets),
             tracks=self._tracks,
-            evaluate_cpu_seconds=self._watched.cpu_seconds,
         )
 
 

@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-import pyarrow as pa
 import sqlalchemy as sa
 
-from driftline.backtest.history import History, HistoryColumns, history_of
+from driftline.backtest.history import History
 from driftline.backtest.outcome import BacktestOutcome
 from driftline.backtest.playback import OnProgress, Playback
 from driftline.backtest.truths import TruthTable
@@ -17,39 +16,6 @@ from monitor.store.configuration import Configuration, apply_spec, load_configur
 from monitor.store.engine import UNLIMITED, make_engine
 
 _ANY_AGE = timedelta(days=36_500)
-
-
-def run_backtest(
-    url: str,
-    *,
-    spec: ModelSpec,
-    profile: ReferenceProfile,
-    table: pa.Table,
-    columns: HistoryColumns,
-    truths: TruthTable | None = None,
-    source: str = "history",
-    textbook: bool = False,
-    keep_results: bool = False,
-    minutes_at_once: int = 60,
-    on_progress: OnProgress = lambda _rows, _at: None,
-) -> BacktestOutcome:
-    """Return what *spec* would have raised on *table*, as of `backtest_history`.
-
-    Raises:
-        SpecError: The table does not fit the spec; every problem at once.
-    """
-    history = history_of(table, spec=spec, layout=profile.layout, columns=columns, source=source)
-    return backtest_history(
-        url,
-        spec=spec,
-        profile=profile,
-        history=history,
-        truths=truths,
-        textbook=textbook,
-        keep_results=keep_results,
-        minutes_at_once=minutes_at_once,
-        on_progress=on_progress,
-    )
 
 
 def backtest_history(

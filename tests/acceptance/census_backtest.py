@@ -6,7 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
+from driftline.backtest import (
+    BacktestDatabase,
+    BacktestOutcome,
+    HistoryColumns,
+    backtest_history,
+    history_of,
+    truths_of,
+)
 from monitor.reference.profile import decode_profile
 from monitor.result_codec import encode_result
 from monitor.spec.file import read_spec
@@ -21,13 +28,15 @@ def census_backtest(directory: Path, analysis: Path, truth: Path, *, start: int,
     # the truths' file has the rows in the same order; ids say so themselves
     known = pq.read_table(truth).join(table.select(["id", "at"]), keys="id")
     truths = truths_of(known, identity="id", truth="employed", known="at", delay_millis=delay_millis, source=str(truth))
+    spec = read_spec(directory / "employment.yaml")
+    profile = decode_profile((directory / "employment.reference").read_bytes(), source="init")
+    columns = HistoryColumns(timestamp="at", identity="id", score="predicted_probability", label="prediction")
     with BacktestDatabase() as database, database.fresh() as url:
-        return run_backtest(
+        return backtest_history(
             url,
-            spec=read_spec(directory / "employment.yaml"),
-            profile=decode_profile((directory / "employment.reference").read_bytes(), source="init"),
-            table=table,
-            columns=HistoryColumns(timestamp="at", identity="id", score="predicted_probability", label="prediction"),
+            spec=spec,
+            profile=profile,
+            history=history_of(table, spec=spec, layout=profile.layout, columns=columns, source=str(analysis)),
             truths=truths,
             textbook=True,
             keep_results=True,

@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftline.backtest import BacktestDatabase, BacktestOutcome, HistoryColumns, run_backtest, truths_of
+from driftline.backtest import (
+    BacktestDatabase,
+    BacktestOutcome,
+    HistoryColumns,
+    backtest_history,
+    history_of,
+    truths_of,
+)
 from driftline.backtest.report.schema import decode_report
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
@@ -175,9 +182,8 @@ def judged(
     spec = spec.model_copy(update={"drift": spec.drift.model_copy(update={"rule": rule})})
     known = truths_of(table, identity="id", truth="y", known="at", delay_millis=HOUR, source="t") if truths else None
     with database.fresh() as url:
-        return run_backtest(
-            url, spec=spec, profile=profile, table=table, columns=COLUMNS, truths=known, textbook=textbook
-        )
+        history = history_of(table, spec=spec, layout=profile.layout, columns=COLUMNS, source="history")
+        return backtest_history(url, spec=spec, profile=profile, history=history, truths=known, textbook=textbook)
 
 
 def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabase, folder: Path) -> None:

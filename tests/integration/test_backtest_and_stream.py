@@ -16,7 +16,7 @@ from consumers.pending import Pending
 from consumers.processing import Absorber
 from consumers.records import batches_by_role
 from consumers.telemetry import Timings
-from driftline.backtest import BacktestOutcome, HistoryColumns, run_backtest, truths_of
+from driftline.backtest import BacktestOutcome, HistoryColumns, backtest_history, history_of, truths_of
 from driftline.replay.events import (
     ReplayColumns,
     Replayed,
@@ -242,12 +242,12 @@ def databases(postgres_server: PostgresServer, template_database: str) -> Iterat
 def backtested(engine: Engine, profile: ReferenceProfile, table: pa.Table) -> BacktestOutcome:
     """Run the backtest on *engine*'s database."""
     truths = truths_of(table, identity="id", truth="y", known="at", delay_millis=TRUTH_DELAY, source="t")
-    return run_backtest(
+    columns = HistoryColumns(timestamp="at", identity="id", version="version", score="score")
+    return backtest_history(
         engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql"),
         spec=spec(),
         profile=profile,
-        table=table,
-        columns=HistoryColumns(timestamp="at", identity="id", version="version", score="score"),
+        history=history_of(table, spec=spec(), layout=profile.layout, columns=columns, source="history"),
         truths=truths,
         textbook=True,
     )

@@ -96,5 +96,5 @@ def outcome(
         events=14_000, duplicates=duplicates, truths=labelled, labelled=labelled, correct=correct, first=START,
         last=last, versions=versions, windows=tuple(windows), incidents=tuple(incidents),
         textbook=None if textbook is None else tuple(textbook), actions=tuple(actions), accuracies=tuple(accuracies),
-        traffic=(14_000,) + (0,) * (tracks.buckets.count - 1), tracks=tracks, evaluate_cpu_seconds=0.0,
+        traffic=(14_000,) + (0,) * (tracks.buckets.count - 1), tracks=tracks,
     )  # fmt: skip
