@@ -8,7 +8,6 @@ from driftline.backtest.history import History, HistoryColumns, history_of, iden
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
-    ProposedAction,
     RaisedIncident,
     RaisedStep,
     TextbookVerdict,
@@ -22,7 +21,6 @@ __all__ = [
     "History",
     "HistoryColumns",
     "JudgedWindow",
-    "ProposedAction",
     "RaisedIncident",
     "RaisedStep",
     "TextbookVerdict",

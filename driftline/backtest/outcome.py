@@ -13,9 +13,8 @@ from monitor.detection.explanation import values_label
 from monitor.results import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.actions import IncidentAction
 from monitor.types import (
-    ActionKind,
-    ActionState,
     EvaluationKind,
     IncidentKind,
     InconclusiveReason,
@@ -96,19 +95,6 @@ class RaisedIncident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProposedAction:
-    """What an incident asked for: ``dry_run`` when it would have been sent, ``refused`` with the reason."""
-
-    incident_id: str
-    kind: ActionKind
-    state: ActionState
-    reason: str
-    from_version: str
-    to_version: str | None
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestOutcome:
     """One spec on one history.
 
@@ -132,7 +118,7 @@ class BacktestOutcome:
     windows: tuple[JudgedWindow, ...]
     incidents: tuple[RaisedIncident, ...]
     textbook: tuple[RaisedIncident, ...] | None
-    actions: tuple[ProposedAction, ...]
+    actions: tuple[IncidentAction, ...]
     accuracies: tuple[FinalPerformance, ...]
     traffic: tuple[int, ...]
     tracks: PsiTracks

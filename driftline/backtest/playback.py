@@ -11,7 +11,7 @@ from alerting.model_turn import advance_model
 from driftline.backtest.feed import TOPIC, Feed
 from driftline.backtest.history import History
 from driftline.backtest.observer import TextbookIncidents, WatchedEvaluator
-from driftline.backtest.outcome import BacktestOutcome, ProposedAction, RaisedStep, raised_incidents, raised_step
+from driftline.backtest.outcome import BacktestOutcome, RaisedStep, raised_incidents, raised_step
 from driftline.backtest.psi_history import PsiTracks, TimeBuckets, time_buckets
 from driftline.backtest.truths import TruthTable
 from monitor.evaluate import EvaluationRules, Evaluator
@@ -21,7 +21,7 @@ from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.accuracy_evaluations import final_performances
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.store.unseen_values import unseen_values
-from monitor.store.views.incidents import StoryAction, stories_of
+from monitor.store.views.incidents import stories_of
 from monitor.store.views.progress import read_system_progress
 from monitor.types import IncidentKind, Statistic
 from monitor.units import MINUTE_MILLIS
@@ -133,7 +133,7 @@ class Playback:
             windows=tuple(self._watched.windows),
             incidents=raised_incidents(self._steps),
             textbook=None if self._textbook is None else raised_incidents(self._textbook.steps),
-            actions=tuple(_proposed(action) for story in stories for action in story.actions),
+            actions=tuple(action for story in stories for action in story.actions),
             accuracies=accuracies,
             traffic=_traffic(self._history, self._buckets),
             tracks=self._tracks,
@@ -150,15 +150,3 @@ def _minutes_at_once(model: AppliedModel) -> int:
 def _traffic(history: History, buckets: TimeBuckets) -> tuple[int, ...]:
     counts = np.bincount((history.times - buckets.start) // buckets.millis, minlength=buckets.count)
     return tuple(counts.tolist())
-
-
-def _proposed(action: StoryAction) -> ProposedAction:
-    return ProposedAction(
-        incident_id=action.incident_id,
-        kind=action.kind,
-        state=action.state,
-        reason=action.reason,
-        from_version=action.from_version,
-        to_version=action.to_version,
-        end=action.window_end,
-    )

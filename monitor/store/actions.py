@@ -14,11 +14,10 @@ from monitor.types import ActionKind, ActionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionRow:
-    """One action; *decided_at* is wall-clock milliseconds, *request* the JSON that is or would be sent."""
+class IncidentAction:
+    """Something that was asked of another system, or refused with its reason."""
 
     id: str
-    model_id: int
     incident_id: str
     kind: ActionKind
     state: ActionState
@@ -26,6 +25,13 @@ class ActionRow:
     from_version: str
     to_version: str | None
     window_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow(IncidentAction):
+    """An action as stored; *decided_at* is wall-clock milliseconds, *request* the JSON that is or would be sent."""
+
+    model_id: int
     attempt: int
     request: str
     decided_at: int

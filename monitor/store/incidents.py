@@ -34,15 +34,21 @@ class IncidentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransitionRow:
-    """One step of an incident with its reason."""
+class IncidentStep:
+    """One step with its reason, decided on the window that ends at *window_end*."""
 
-    incident_id: str
     window_end: int
     step: str
     reason: str
     tier: Tier
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRow(IncidentStep):
+    """One step as stored, of which incident."""
+
+    incident_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from alerting.actions.guard import Refusal
 from alerting.incidents.state import Step
-from driftline.backtest.outcome import BacktestOutcome, ProposedAction, RaisedIncident, RaisedStep
+from driftline.backtest.outcome import BacktestOutcome, RaisedIncident, RaisedStep
 from driftline.backtest.report.schema import ActionOutcome, ActionPart, IncidentPart, StepPart
 from monitor.clock import iso_utc
 from monitor.humanize import span_text
+from monitor.store.actions import IncidentAction
 from monitor.types import ActionState, Tier
 from monitor.units import HOUR_MILLIS
 
@@ -144,15 +145,15 @@ def _step_part(step: RaisedStep) -> StepPart:
 def action_parts(outcome: BacktestOutcome) -> tuple[ActionPart, ...]:
     """Return what would have been asked of other systems and what would have been refused, in order of time."""
     return tuple(
-        _action_part(action) for action in sorted(outcome.actions, key=lambda action: (action.end, action.kind))
+        _action_part(action) for action in sorted(outcome.actions, key=lambda action: (action.window_end, action.kind))
     )
 
 
-def _action_part(action: ProposedAction) -> ActionPart:
+def _action_part(action: IncidentAction) -> ActionPart:
     refused = action.state is ActionState.REFUSED
     return ActionPart(
         incident=action.incident_id,
-        at=iso_utc(action.end),
+        at=iso_utc(action.window_end),
         action=action.kind,
         outcome=ActionOutcome.REFUSED if refused else ActionOutcome.ASKED,
         reason=action.reason,

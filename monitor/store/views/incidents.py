@@ -6,10 +6,12 @@ import sqlalchemy as sa
 
 from monitor.clock import to_millis
 from monitor.stats.heavy_hitters import FrequentValues
+from monitor.store.actions import IncidentAction
+from monitor.store.incidents import IncidentStep
 from monitor.store.rows import value_of, values_of
 from monitor.store.schema import action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
-from monitor.types import ActionKind, ActionState, DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
+from monitor.types import DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import HOUR_MILLIS
 
 
@@ -29,31 +31,6 @@ class IncidentHead:
     sentence: str
     opened_at: int
     changed_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoryStep:
-    """One step with its reason, decided on the window that ends at `window_end`."""
-
-    window_end: int
-    step: str
-    reason: str
-    tier: Tier
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoryAction:
-    """Something that was asked of another system, or refused with its reason."""
-
-    id: str
-    incident_id: str
-    kind: ActionKind
-    state: ActionState
-    reason: str
-    from_version: str
-    to_version: str | None
-    window_end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +65,8 @@ class IncidentStory:
     """
 
     incident: IncidentHead
-    steps: tuple[StoryStep, ...]
-    actions: tuple[StoryAction, ...]
+    steps: tuple[IncidentStep, ...]
+    actions: tuple[IncidentAction, ...]
     deliveries: tuple[StoryDelivery, ...]
     unseen: tuple[StoryUnseen, ...] = ()
 
@@ -109,12 +86,12 @@ def stories_of(connection: sa.Connection, *, id_prefix: str) -> tuple[IncidentSt
     return tuple(_story(connection, _head(row), model_id=row.model_id) for row in rows)
 
 
-def actions_of(connection: sa.Connection, incident_id: str) -> tuple[StoryAction, ...]:
+def actions_of(connection: sa.Connection, incident_id: str) -> tuple[IncidentAction, ...]:
     """Return the incident's actions, refused ones too, as they were decided."""
     rows = connection.execute(
         sa.select(action).where(action.c.incident_id == incident_id).order_by(action.c.decided_at, action.c.id)
     )
-    return values_of(StoryAction, rows)
+    return values_of(IncidentAction, rows)
 
 
 def deliveries_of(connection: sa.Connection, incident_id: str | None = None) -> tuple[StoryDelivery, ...]:
@@ -162,8 +139,8 @@ def _unseen(connection: sa.Connection, head: IncidentHead, *, model_id: int) -> 
     return tuple(sorted(stories, key=lambda story: (-story.events, story.column)))
 
 
-def _steps(connection: sa.Connection, incident_id: str) -> tuple[StoryStep, ...]:
+def _steps(connection: sa.Connection, incident_id: str) -> tuple[IncidentStep, ...]:
     rows = connection.execute(
         sa.select(transition).where(transition.c.incident_id == incident_id).order_by(transition.c.id)
     )
-    return values_of(StoryStep, rows)
+    return values_of(IncidentStep, rows)

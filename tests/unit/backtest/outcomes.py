@@ -6,7 +6,6 @@ from alerting.incidents.state import Reason, Step
 from driftline.backtest.outcome import (
     BacktestOutcome,
     JudgedWindow,
-    ProposedAction,
     RaisedIncident,
     RaisedStep,
     TextbookVerdict,
@@ -16,6 +15,7 @@ from monitor.results import ColumnResult, Finding
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.actions import IncidentAction
 from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from tests.models.credit import START, spec_text
 
@@ -78,7 +78,7 @@ def outcome(
     windows: Sequence[JudgedWindow] = (),
     incidents: Sequence[RaisedIncident] = (),
     textbook: Sequence[RaisedIncident] | None = (),
-    actions: Sequence[ProposedAction] = (),
+    actions: Sequence[IncidentAction] = (),
     psi: Sequence[tuple[int, str, float, float | None]] = (),
     accuracies: Sequence[FinalPerformance] = (),
     labelled: int = 0,

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from alerting.actions.guard import Refusal
-from driftline.backtest.outcome import BacktestOutcome, ProposedAction, TextbookVerdict
+from driftline.backtest.outcome import BacktestOutcome, TextbookVerdict
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.incidents import REFUSALS, explained_action
 from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
@@ -16,6 +16,7 @@ from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.actions import IncidentAction
 from monitor.types import ActionKind, ActionState, IncidentKind, InconclusiveReason, Tier, Verdict
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
 from tests.models.credit import START, profile
@@ -43,13 +44,13 @@ def lively() -> BacktestOutcome:
         window(24 * HOUR, scale=A_DAY, verdict=Verdict.INCONCLUSIVE, reason=InconclusiveReason.FILLING),
     ]
     actions = [
-        ProposedAction(
-            incident_id=drift.id, kind=ActionKind.ROLLBACK, state=ActionState.REFUSED, reason="input_drift_only",
-            from_version="1", to_version=None, end=START + 26 * HOUR,
+        IncidentAction(
+            id="a", incident_id=drift.id, kind=ActionKind.ROLLBACK, state=ActionState.REFUSED,
+            reason="input_drift_only", from_version="1", to_version=None, window_end=START + 26 * HOUR,
         ),
-        ProposedAction(
-            incident_id=drift.id, kind=ActionKind.RETRAINING, state=ActionState.DRY_RUN, reason="drift_alert",
-            from_version="1", to_version=None, end=START + 25 * HOUR,
+        IncidentAction(
+            id="a", incident_id=drift.id, kind=ActionKind.RETRAINING, state=ActionState.DRY_RUN, reason="drift_alert",
+            from_version="1", to_version=None, window_end=START + 25 * HOUR,
         ),
     ]  # fmt: skip
     return outcome(windows=windows, incidents=[drift, accuracy], textbook=textbook, actions=actions)

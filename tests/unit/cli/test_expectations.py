@@ -7,7 +7,9 @@ import pytest
 from driftline.demo.acts import CANARY, STABLE, time_line
 from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, DemoOutcome, failed_expectations
 from driftline.demo.receiver import Arrival
-from monitor.store.views.incidents import IncidentHead, IncidentStory, StoryAction, StoryStep
+from monitor.store.actions import IncidentAction
+from monitor.store.incidents import IncidentStep
+from monitor.store.views.incidents import IncidentHead, IncidentStory
 from monitor.types import ActionKind, ActionState, IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import HOUR_MILLIS
 
@@ -42,7 +44,7 @@ def incident(name: str, act: int, kind: IncidentKind, version: str, *tiers: Tier
         changed_at=0,
     )
     steps = tuple(
-        StoryStep(
+        IncidentStep(
             window_end=first + number, step="escalated" if number else "opened", reason="", tier=tier, sentence=""
         )
         for number, tier in enumerate(tiers)
@@ -97,7 +99,7 @@ def with_incident(extra: IncidentStory) -> DemoOutcome:
 
 def acting_in_act_3() -> DemoOutcome:
     end = LINE.acts[2].start + 2 * HOUR_MILLIS
-    action = StoryAction(
+    action = IncidentAction(
         id="a",
         incident_id="field",
         kind=ActionKind.RETRAINING,
