@@ -1,7 +1,7 @@
 """The decision: one closed window of one series and its reference give a WindowResult; pure functions of counts.
 
-`prepare` once per model and reference; then per window `decide_window`, or `examine_window` and `conclude_window`
-where the window before is loaded only when it matters.
+`prepare` once per model and reference; then per window `examine_window` and, with the window before where that matters,
+`conclude_window`.
 """
 
 from monitor.detection.prepared import Prepared, prepare
@@ -9,7 +9,6 @@ from monitor.detection.seasonal import WindowHours, season_hour
 from monitor.detection.window import (
     Examined,
     conclude_window,
-    decide_window,
     examine_again,
     examine_window,
     watches_panes,
@@ -24,6 +23,5 @@ __all__ = [
     "examine_again",
     "examine_window",
     "conclude_window",
-    "decide_window",
     "watches_panes",
 ]

@@ -52,44 +52,6 @@ def watches_panes(prepared: Prepared, scale: Scale) -> bool:
     return prepared.anytime is not None and prepared.anytime.length == scale.length
 
 
-def decide_window(
-    prepared: Prepared,
-    *,
-    scale: Scale,
-    first_half: Counts,
-    second_half: Counts,
-    events: int,
-    previous: Counts | None = None,
-    previous_events: int = 0,
-    hours: WindowHours | None = None,
-    panes: Sequence[PaneCounts] = (),
-) -> WindowResult:
-    """Return the decision about one window whose previous disjoint window is at hand.
-
-    Args:
-        first_half, second_half: Shape ``(layout.size,)``, any integer type.
-        events: Events counted in the window.
-        hours: When the events came; needed where `prepared.seasonal` is not None.
-        panes: The window's counts cut finer, in order of time; looked at where `watches_panes` says so.
-        previous, previous_events: The same of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
-
-    Raises:
-        BinMismatchError: Counts of another layout.
-        KeyError: *scale* is none of the spec's.
-        ValueError: Columns are compared by the hour, and *hours* is None.
-    """
-    examined = examine_window(
-        prepared,
-        scale=scale,
-        first_half=first_half,
-        second_half=second_half,
-        events=events,
-        hours=hours,
-        panes=panes,
-    )
-    return conclude_window(prepared, examined, previous=previous, previous_events=previous_events)
-
-
 def examine_window(
     prepared: Prepared,
     *,
@@ -100,7 +62,19 @@ def examine_window(
     hours: WindowHours | None = None,
     panes: Sequence[PaneCounts] = (),
 ) -> Examined:
-    """Return what one window proves by itself; arguments and errors as of `decide_window`."""
+    """Return what one window proves by itself.
+
+    Args:
+        first_half, second_half: Shape ``(layout.size,)``, any integer type.
+        events: Events counted in the window.
+        hours: When the events came; needed where `prepared.seasonal` is not None.
+        panes: The window's counts cut finer, in order of time; looked at where `watches_panes` says so.
+
+    Raises:
+        BinMismatchError: Counts of another layout.
+        KeyError: *scale* is none of the spec's.
+        ValueError: Columns are compared by the hour, and *hours* is None.
+    """
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
         return Examined(scale=scale, events=0, measured=None, psi_low=nothing, evidence=(), columns=())
@@ -144,7 +118,14 @@ def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts
 def conclude_window(
     prepared: Prepared, examined: Examined, *, previous: Counts | None = None, previous_events: int = 0
 ) -> WindowResult:
-    """Return the decision about an examined window; *previous* and *previous_events* as of `decide_window`."""
+    """Return the decision about an examined window.
+
+    Args:
+        previous, previous_events: Counts of ``[end - 2 W, end - W)``; None is "not there": nothing endures it.
+
+    Raises:
+        BinMismatchError: Counts of another layout.
+    """
     measured = examined.measured
     if measured is None:
         reason = InconclusiveReason.TOO_FEW_EVENTS if examined.events else InconclusiveReason.NO_EVENTS

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from monitor.clock import iso_utc
-from monitor.detection import decide_window
 from monitor.results import WindowResult
 from monitor.spec.model import FurtherStatistic
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
@@ -17,6 +16,7 @@ from monitor.store.views.evaluations import shown_evaluations
 from monitor.types import InconclusiveReason, ModelKey, SeriesKey, Verdict
 from monitor.units import MINUTE_MILLIS
 from tests.models.credit import START, apply_credit_model
+from tests.models.decided import decide_window
 from tests.services.command import document, run
 from tests.unit.detection.streams import HOUR, count, prepared_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
-from monitor.detection import decide_window, prepare
+from monitor.detection import prepare
 from monitor.evaluate import EvaluationBatch, EvaluationRules, Evaluator
 from monitor.result_codec import encode_result
 from monitor.store.configuration import load_reference
@@ -20,6 +20,7 @@ from tests.models.counted import (
     set_watermark,
     write_pane,
 )
+from tests.models.decided import decide_window
 from tests.oracle.stored import FinalEvaluation, final_evaluations
 
 SCALES = "windows: {min_events: 50, scales: [{length: 4m, step: 1m}, {length: 12m, step: 3m}]}\n"

@@ -4,10 +4,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detection import conclude_window, decide_window, examine_window, prepare
+from monitor.detection import conclude_window, examine_window, prepare
 from monitor.reference.layout import CellsLayout
 from monitor.result_codec import decode_result, encode_result
 from monitor.types import IncidentKind, Tier, Verdict
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 
 EXAMPLES = settings(max_examples=40, deadline=None)

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.detection import Prepared, decide_window, watches_panes
+from monitor.detection import Prepared, watches_panes
 from monitor.results import WindowResult
 from monitor.types import Scale, Tier
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import count, prepared_of
 
 TEN, HOUR = Scale(10, 1), Scale(60, 5)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.detection import Prepared, conclude_window, decide_window, examine_window, prepare
+from monitor.detection import Prepared, conclude_window, examine_window, prepare
 from monitor.detection.drift_rule import psi_lower_bounds
 from monitor.detection.measurements import measure
 from monitor.reference.movement import column_movements
@@ -14,6 +14,7 @@ from monitor.results import WindowResult
 from monitor.stats.psi_bounds import proven_lower_bound
 from monitor.types import IncidentKind, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 GENERATOR_SEED = 70

@@ -6,11 +6,11 @@ import pytest
 from scipy.spatial.distance import chebyshev, cityblock, jensenshannon
 from scipy.stats import chi2_contingency, entropy, wasserstein_distance
 
-from monitor.detection import decide_window
 from monitor.reference.cell_choice import interquartile_range
 from monitor.result_codec import decode_result, encode_result
 from monitor.results import ColumnResult, WindowResult
 from monitor.spec.model import FurtherStatistic
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, Table, count, prepared_of
 from tests.unit.detection.test_numbers import SAMPLES
 

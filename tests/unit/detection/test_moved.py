@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from monitor.detection import decide_window
 from monitor.results import WindowResult
 from monitor.types import Verdict
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, prepared_of
 
 NAMES = tuple(f"x{number:02d}" for number in range(20))

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import ks_2samp
 
-from monitor.detection import decide_window
 from monitor.reference.layout import Slot
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, prepared_of
 
 SAMPLES: dict[str, Callable[[np.random.Generator, int], npt.NDArray[np.float64]]] = {

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import Prepared, WindowHours, decide_window, prepare, season_hour
+from monitor.detection import Prepared, WindowHours, prepare, season_hour
 from monitor.reference.arrow_columns import numbers
 from monitor.reference.build import build_profile
 from monitor.reference.counting import counts_on_cells, numeric_places
@@ -14,6 +14,7 @@ from monitor.results import WindowResult
 from monitor.spec.model import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import Season, Verdict
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
+from tests.models.decided import decide_window
 
 START = 1_780_272_000_000 // (24 * HOUR_MILLIS) * (24 * HOUR_MILLIS)
 PER_MINUTE = 20

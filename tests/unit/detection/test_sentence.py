@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from monitor.detection import decide_window, prepare
+from monitor.detection import prepare
 from monitor.detection.explanation import bin_label, cell_label
 from monitor.humanize import index_text, percent, span_words
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.profile import Movement
 from monitor.spec.model import ColumnKind
 from monitor.types import Calibration
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, profile_of, spec_of
 
 # Points at 0 and 61; between and after them intervals.

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from monitor.detection import Prepared, decide_window
+from monitor.detection import Prepared
 from monitor.results import Finding, WindowResult
 from monitor.types import IncidentKind, Tier, Verdict
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, Values, count, prepared_of
 
 Change = Callable[[npt.NDArray[Any]], Values | Sequence[Any]]

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.detection import Prepared, decide_window, prepare
+from monitor.detection import Prepared, prepare
 from monitor.errors import BinMismatchError
 from monitor.reference.cell_choice import latency_cells
 from monitor.reference.layout import CellsLayout, ColumnRole
@@ -14,6 +14,7 @@ from monitor.reference.movement import column_movements
 from monitor.result_codec import decode_result, encode_result
 from monitor.results import WindowResult
 from monitor.types import Scale, Tier, Verdict
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 REFERENCE = {"a": np.random.default_rng(90).normal(size=20_000), "b": np.random.default_rng(91).normal(size=20_000)}

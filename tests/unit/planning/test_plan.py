@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import decide_window, prepare
+from monitor.detection import prepare
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
 from monitor.planning.column_comparison import reference_sizes
@@ -16,6 +16,7 @@ from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.spec.model import ColumnKind
 from monitor.types import Calibration, Season, Verdict
 from monitor.units import MINUTE_MILLIS
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}

@@ -8,12 +8,13 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from monitor.arrays import Float64s, Int64s
-from monitor.detection import Prepared, decide_window, prepare
+from monitor.detection import Prepared, prepare
 from monitor.reference.layout import SLOTS, CellsLayout
 from monitor.reference.profile import Movement, ReferenceProfile
 from monitor.results import Finding
 from monitor.spec.model import ModelSpec
 from monitor.types import Calibration, IncidentKind, Tier
+from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, layout_of, profile_of, spec_of
 
 BINS = 10

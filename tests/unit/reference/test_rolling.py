@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import decide_window, prepare
+from monitor.detection import prepare
 from monitor.reference.arrow_columns import epoch_millis, numbers, texts
 from monitor.reference.build import build_profile
 from monitor.reference.counting import categorical_places, counts_on_cells, numeric_places
@@ -16,6 +16,7 @@ from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_m
 from monitor.spec.model import ColumnKind, Seasonality
 from monitor.types import Season
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
+from tests.models.decided import decide_window
 
 DAY = 86_400_000
 START = 1_780_272_000_000 // DAY * DAY
