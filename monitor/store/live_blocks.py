@@ -10,6 +10,8 @@ from monitor.arrays import AnyIntegers
 from monitor.store.schema import live_block, series
 from monitor.windows.pane_codec import decode_counts, encode_counts
 
+BLOCKS_AT_ONCE = 5000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockKey:
@@ -51,13 +53,13 @@ def read_blocks(connection: sa.Connection, key: BlockKey, *, start: int, stop: i
     return tuple(LiveBlock(row.start, decode_counts(row.counts, size=size)) for row in connection.execute(query))
 
 
-def drop_old_blocks(connection: sa.Connection, *, before: int, limit: int = 5000) -> int:
-    """Delete blocks of any series that start before *before* (ms), at most *limit* of the oldest; return how many."""
+def drop_old_blocks(connection: sa.Connection, *, before: int) -> int:
+    """Delete blocks of any series that start before *before* (ms), `BLOCKS_AT_ONCE` of the oldest; return how many."""
     statement = sa.text(
         "DELETE FROM live_block WHERE ctid = ANY(ARRAY("
         "SELECT ctid FROM live_block WHERE start < :before ORDER BY start LIMIT :limit FOR UPDATE SKIP LOCKED))"
     )
-    return connection.execute(statement, {"before": before, "limit": limit}).rowcount
+    return connection.execute(statement, {"before": before, "limit": BLOCKS_AT_ONCE}).rowcount
 
 
 def drop_other_blocks(connection: sa.Connection, model_id: int, *, reference_id: int, minutes: int) -> int:

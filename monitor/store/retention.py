@@ -144,17 +144,15 @@ def drop_old_dedup(connection: sa.Connection, *, horizon: int) -> int:
     return connection.execute(_DEDUP, {"horizon": horizon, "limit": ROWS_AT_ONCE}).rowcount
 
 
-def remove_empty_series(
-    connection: sa.Connection, *, after: int, days: int, limit: int = SERIES_AT_ONCE
-) -> tuple[int, int]:
-    """Look at the *limit* series that follow *after* (an id); remove those that had nothing for *days*.
+def remove_empty_series(connection: sa.Connection, *, after: int, days: int) -> tuple[int, int]:
+    """Look at the next `SERIES_AT_ONCE` series after *after* (an id); remove those that had nothing for *days*.
 
     Returns:
         How many were removed, and the id to go on after; 0: begin again.
     """
     # Of a series that has nothing Postgres thinks it has as much as others, and would read a table for one row of it.
     connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
-    rows = connection.execute(_LOOK, {"after": after, "days": days, "limit": limit}).all()
+    rows = connection.execute(_LOOK, {"after": after, "days": days, "limit": SERIES_AT_ONCE}).all()
     changed = [row.id for row in rows if row.marked != row.empty]
     if changed:
         connection.execute(_MARK, {"empty": [row.id for row in rows if row.empty], "changed": changed})
@@ -165,7 +163,7 @@ def remove_empty_series(
         for table in _FORGOTTEN:
             connection.execute(sa.delete(table).where(table.c.series_id == sa.func.any(list(ids))))
         removed = connection.execute(_REMOVE, {"ids": ids}).rowcount
-    return removed, rows[-1].id if len(rows) == limit else 0
+    return removed, rows[-1].id if len(rows) == SERIES_AT_ONCE else 0
 
 
 def drop_old_incidents(connection: sa.Connection, *, days: int, limit: int = INCIDENTS_AT_ONCE) -> int:

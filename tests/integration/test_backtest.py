@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ from driftline.backtest import (
     history_of,
     truths_of,
 )
-from driftline.backtest.report.schema import decode_report
+from driftline.backtest.report.schema import BacktestReport
 from driftline.cli.init import init
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import read_spec
@@ -89,7 +90,7 @@ def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path)
     assert "1 incident in 20.0 hours would have sent" in " ".join(done.stdout.split())
     assert len(done.stdout.splitlines()) <= 60
     assert {path.name for path in set(folder.iterdir()) - before} == {"fraud.backtest.json", "fraud.backtest.html"}
-    report = decode_report((folder / "fraud.backtest.json").read_bytes())
+    report = msgspec.json.decode((folder / "fraud.backtest.json").read_bytes(), type=BacktestReport)
     (incident,) = report.incidents
     assert (incident.kind, incident.columns, incident.closed) == ("drift", ("income",), None)
     assert "2026-06-01T10:00:00Z" < incident.opened < "2026-06-01T11:00:00Z"

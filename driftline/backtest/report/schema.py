@@ -298,12 +298,3 @@ class BacktestReport(msgspec.Struct, frozen=True, kw_only=True):
 def encode_report(report: BacktestReport) -> bytes:
     """Return the document as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-
-
-def decode_report(encoded: bytes) -> BacktestReport:
-    """Return the report that `encode_report` wrote.
-
-    Raises:
-        msgspec.ValidationError: It is none.
-    """
-    return msgspec.json.decode(encoded, type=BacktestReport)

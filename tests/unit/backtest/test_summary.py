@@ -10,7 +10,7 @@ from alerting.actions.guard import Refusal
 from driftline.backtest.outcome import BacktestOutcome, TextbookVerdict
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.incidents import REFUSALS, explained_action
-from driftline.backtest.report.schema import BacktestReport, decode_report, encode_report
+from driftline.backtest.report.schema import BacktestReport, encode_report
 from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
@@ -144,10 +144,8 @@ def test_accuracy_is_over_all_truths() -> None:
 def test_the_document_comes_back_as_it_was_written() -> None:
     """JSON in, the same report out; equal outcomes give equal bytes."""
     encoded = encode_report(report(lively()))
-    assert decode_report(encoded) == report(lively())
+    assert msgspec.json.decode(encoded, type=BacktestReport) == report(lively())
     assert encoded == encode_report(report(lively()))
-    with pytest.raises(msgspec.ValidationError):
-        decode_report(b'{"format": 1}')
 
 
 def test_every_name_of_the_document_is_documented() -> None:
