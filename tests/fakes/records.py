@@ -114,7 +114,7 @@ class Bench:
     def __init__(
         self,
         *,
-        found: Configuration | None = None,
+        configured: Configuration | None = None,
         partitions: int = 1,
         clock_millis: Callable[[], int] = lambda: START,
         clock: FakeClock | None = None,
@@ -123,10 +123,10 @@ class Bench:
         self.clock = clock or FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
         self.places = VersionPlaces(seconds=lambda: 0.0)
-        self.places.know({}, {model.model_id: model.spec.versions for model in (found or configuration()).models})
+        self.places.know({}, {model.model_id: model.spec.versions for model in (configured or configuration()).models})
         self.burials = Burials(chosen, clock_millis=clock_millis)
         self.absorber = Absorber(
-            found or configuration(), chosen, Timings(), self.clock, burials=self.burials, places=self.places
+            configured or configuration(), chosen, Timings(), self.clock, burials=self.burials, places=self.places
         )
         self.pending = Pending()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]

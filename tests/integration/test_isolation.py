@@ -38,7 +38,7 @@ def test_the_one_model_that_is_refused_is_found_and_nothing_is_written(engine: E
         configuration = load_configuration(connection)
     cells_id = next(model.cells[0].cells_id for model in configuration.models if model.model_id == ids[1])
     refuse(engine, f"cells_id <> {cells_id}")
-    bench = Bench(found=configuration)
+    bench = Bench(configured=configuration)
     bench.take_bodies(*bodies(30))
     states = [state for state in bench.states.values() if state.moved]
     flusher = Flusher(engine, worker="test", horizon=100)

@@ -90,7 +90,7 @@ class Run:
                 broker_partition = BrokerPartition(key=key, role=TopicRole.PREDICTIONS, topic_id="", low=0, high=0)
                 claim_partition(connection, broker_partition, start_at=StartAt.EARLIEST)
         self.model = self.configuration.models[0]
-        self.bench = Bench(found=self.configuration, partitions=PARTITIONS, allowed_lateness_seconds=300)
+        self.bench = Bench(configured=self.configuration, partitions=PARTITIONS, allowed_lateness_seconds=300)
         self.bench.clock.now = NOW
         self.flusher = Flusher(self.engine, worker="test", horizon=100)
         self.evaluator = Evaluator(EvaluationRules(watermark=RULES, prediction_topics=(CLOCK,), revision_seconds=0))

@@ -177,7 +177,7 @@ def test_a_column_may_have_any_name() -> None:
     strange = 'a"\\\x01b'
     cells = CellsLayout(columns=(numeric_cells(strange, [0.0, 1.0], 2.0, ColumnRole.FEATURE), *LAYOUT.columns[3:]))
     result = configuration(cells, columns={strange: {"kind": "numeric"}}, segments=[{"tag": strange, "values": ["eu"]}])
-    bench = Bench(found=result)
+    bench = Bench(configured=result)
     bench.take_bodies(event_with(features={strange: 1.5, "extra\x02": 1}, tags={strange: "eu"}))
     assert {series.segment_value for series, _, _ in bench.pending.panes} == {"", "eu"}
     assert all(pane.counts[1] == 1 for pane in bench.pending.panes.values())
@@ -230,7 +230,7 @@ def test_truths_and_deployments_keep_to_their_rules() -> None:
 
 def test_truths_outside_the_sample_are_dropped_and_counted() -> None:
     """A truth is kept exactly when its prediction is in the ledger."""
-    bench = Bench(found=configuration(sample_rate=0.3))
+    bench = Bench(configured=configuration(sample_rate=0.3))
     bench.take_bodies(*(event_with(prediction_id=f"p{n}") for n in range(200)))
     truths = [{"prediction_id": f"p{n}", "model": "credit", "timestamp": START, "truth": 1} for n in range(200)]
     bench.take_bodies(*(json.dumps(truth).encode() for truth in truths), of_topic="truths")
@@ -246,7 +246,7 @@ def test_names_and_labels_as_long_as_a_message_take_no_room() -> None:
     names, label = features(**{"x" * 100_000: 1}), {"label": "y" * 100_000}
     bodies = [event_with(prediction_id=str(number), features=names, prediction=label) for number in range(2)]
     applied = configuration(prediction={"label": True}, sample_rate=1.0)
-    bench, decoder = Bench(found=applied), PredictionDecoder(applied)
+    bench, decoder = Bench(configured=applied), PredictionDecoder(applied)
     for body in bodies:
         bench.take_bodies(body)
         decoder.decode([body])

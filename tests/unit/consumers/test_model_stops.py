@@ -43,7 +43,7 @@ def test_the_fiftieth_bad_record_stops_its_model_and_no_other() -> None:
     fraud   x49  good  x  | good good      x: bad
     credit  good          | good
     """
-    bench = Bench(found=BOTH, dead_letter_minimum=50)
+    bench = Bench(configured=BOTH, dead_letter_minimum=50)
     bench.take_bodies(*(bad(number) for number in range(49)), event(49), event(50, "credit"))
     assert intake(bench, 2) is None
     bench.take_bodies(bad(51), event(52), event(53), event(54, "credit"))
@@ -59,7 +59,7 @@ def test_the_fiftieth_bad_record_stops_its_model_and_no_other() -> None:
 
 def test_a_model_stops_only_where_its_bad_records_are() -> None:
     """The same model in another partition goes on, and so does its ground truth."""
-    bench = Bench(found=BOTH, partitions=2, dead_letter_minimum=50)
+    bench = Bench(configured=BOTH, partitions=2, dead_letter_minimum=50)
     bench.take_bodies(*(bad(number) for number in range(60)))
     bench.take(FakeRecord(body=event(1), at=0, of_partition=1))
     assert intake(bench, 2, 0) is not None
@@ -73,7 +73,7 @@ def test_a_model_stops_only_where_its_bad_records_are() -> None:
 @pytest.mark.parametrize("topic", ["truths", "deployments"])
 def test_truths_and_deployments_stop_their_model_in_the_same_way(topic: str) -> None:
     """Fifty that break a rule of the model's events stop it there."""
-    bench = Bench(found=BOTH, dead_letter_minimum=50)
+    bench = Bench(configured=BOTH, dead_letter_minimum=50)
     good = {"prediction_id": "p", "model": "fraud", "timestamp": START, "truth": 1, "version": "1", "stage": "canary"}
     broken = encoded({**good, "timestamp": "soon"})
     bench.take_bodies(*[broken] * 50, encoded(good), encoded({**good, "model": "credit"}), of_topic=topic)
@@ -83,7 +83,7 @@ def test_truths_and_deployments_stop_their_model_in_the_same_way(topic: str) -> 
 
 def test_one_bad_record_in_ten_never_stops_anything() -> None:
     """Under the share a model goes on for ever."""
-    bench = Bench(found=BOTH, dead_letter_minimum=50)
+    bench = Bench(configured=BOTH, dead_letter_minimum=50)
     bodies = [bad(number) if number % 10 == 0 else event(number) for number in range(3000)]
     for start in range(0, 3000, 500):
         bench.take_bodies(*bodies[start : start + 500])
@@ -105,7 +105,7 @@ def test_what_no_applied_model_can_be_blamed_for_stops_nothing(
     body: bytes, found: Configuration, reason: DeadLetterReason, noticed: bool
 ) -> None:
     """Any number of such records are dead letters; those of nobody are a notice, an unknown model is not even that."""
-    bench = Bench(found=found, dead_letter_minimum=50)
+    bench = Bench(configured=found, dead_letter_minimum=50)
     bench.take_bodies(*[body] * 2000, event(1, "credit"))
     assert set(reasons(bench)) == {reason}
     assert bench.counters().counted == 1
@@ -124,7 +124,7 @@ def test_stops_do_not_depend_on_batch_cuts_flushes_or_recounts(seed: int, data: 
         model = chance.choice(("credit", "fraud", "nobody"))
         line.append(chance.choice((event, event, bad))(number, model) if chance.random() < 0.95 else b"{")
     rules: dict[str, Any] = {"dead_letter_minimum": 10, "dead_letter_share": 0.3}
-    whole, cut = Bench(found=BOTH, **rules), Bench(found=BOTH, **rules)
+    whole, cut = Bench(configured=BOTH, **rules), Bench(configured=BOTH, **rules)
     whole.take_bodies(*line)
     state = cut.states[PartitionKey("predictions", 0)]
     letters, start = [], 0
@@ -145,7 +145,7 @@ def test_stops_do_not_depend_on_batch_cuts_flushes_or_recounts(seed: int, data: 
 
 def test_a_resumed_model_is_counted_again_and_not_stopped_by_what_is_there_already() -> None:
     """Bad records before the end at that time are dead letters and speak no more against it; later ones do."""
-    bench = Bench(found=BOTH, dead_letter_minimum=50)
+    bench = Bench(configured=BOTH, dead_letter_minimum=50)
     bench.take_bodies(*(bad(number) for number in range(60)), event(60))
     bench.flushed()
     state = bench.states[PartitionKey("predictions", 0)]

@@ -22,7 +22,7 @@ def event(number: int, version: str, **changes: Any) -> bytes:
 
 def test_the_versions_that_come_first_have_places_and_the_rest_is_other() -> None:
     """A request id in the version: a hundred thousand of them are two panes more than the cap, and all are counted."""
-    bench = Bench(found=configuration(versions=5, segments=[]))
+    bench = Bench(configured=configuration(versions=5, segments=[]))
     for start in range(0, 100_000, 5_000):
         bench.take_bodies(*(event(number, f"v{number:06d}") for number in range(start, start + 5_000)))
         bench.next = start + 5_000
@@ -38,7 +38,7 @@ def test_the_versions_that_come_first_have_places_and_the_rest_is_other() -> Non
 
 def test_identities_are_of_the_version_as_it_was_sent() -> None:
     """Two versions counted as `other` predict the same id: two predictions, and each again is a duplicate."""
-    bench = Bench(found=configuration(versions=1, segments=[]))
+    bench = Bench(configured=configuration(versions=1, segments=[]))
     bench.take_bodies(event(1, "a"), event(1, "b"), event(1, "c"), event(1, "b"))
     assert (bench.counters().counted, bench.counters().duplicates) == (3, 1)
     assert versions(bench) == {"a", "other"}
@@ -46,7 +46,7 @@ def test_identities_are_of_the_version_as_it_was_sent() -> None:
 
 def test_under_the_cap_batches_do_not_matter() -> None:
     """One by one or all at once: the same series, the same claims."""
-    one, all_at_once = (Bench(found=configuration(versions=4, segments=[])) for _ in range(2))
+    one, all_at_once = (Bench(configured=configuration(versions=4, segments=[])) for _ in range(2))
     bodies = [event(number, f"v{number % 4}") for number in range(40)]
     all_at_once.take_bodies(*bodies)
     for body in bodies:
@@ -87,7 +87,7 @@ def test_a_placed_version_says_once_an_hour_that_it_lives() -> None:
 
 def test_a_version_that_is_called_other_has_no_place_of_its_own() -> None:
     """The name is taken."""
-    bench = Bench(found=configuration(versions=5, segments=[]))
+    bench = Bench(configured=configuration(versions=5, segments=[]))
     bench.take_bodies(event(1, "other"), event(2, "a"))
     assert set(bench.pending.versions[1]) == {"a"}
     assert {key for key, _, _ in bench.pending.panes} == {SeriesKey(1, "a"), SeriesKey(1, "other")}
