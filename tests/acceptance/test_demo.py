@@ -47,8 +47,8 @@ def temporary(service_directory: Path) -> Path:
     return directory
 
 
-def test_every_act_ends_as_told_even_beside_another_demo(temporary: Path) -> None:
-    """Two demos at once: each counts all it produced, notices what it must, and sends what it must, verified."""
+def test_every_act_ends_as_expected_even_with_another_demo_running(temporary: Path) -> None:
+    """Two demos at once: each counts all it produced, detects what it must, and sends what it must, verified."""
     command = [sys.executable, "-m", "driftline", "demo", "--json"]
     both = [
         subprocess.Popen(command, env=environment(temporary), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -62,15 +62,20 @@ def test_every_act_ends_as_told_even_beside_another_demo(temporary: Path) -> Non
     assert left_behind(temporary) == []
 
 
-def _check(told: dict[str, object]) -> None:
-    assert told["counted"] == told["events_produced"]
-    assert (told["duplicates"], told["late"], told["dead_letters"], told["failed_expectations"]) == (0, 0, 0, [])
-    incidents = told["incidents"]
-    deliveries = told["deliveries"]
+def _check(document: dict[str, object]) -> None:
+    assert document["counted"] == document["events_produced"]
+    assert (document["duplicates"], document["late"], document["dead_letters"], document["failed_expectations"]) == (
+        0,
+        0,
+        0,
+        [],
+    )
+    incidents = document["incidents"]
+    deliveries = document["deliveries"]
     assert isinstance(incidents, list)
     assert isinstance(deliveries, list)
-    noticed = sorted((incident["version"], incident["kind"], tuple(incident["columns"])) for incident in incidents)
-    assert noticed == [
+    detected = sorted((incident["version"], incident["kind"], tuple(incident["columns"])) for incident in incidents)
+    assert detected == [
         ("3.2.0", "data_quality", ("income",)),
         ("3.2.0", "drift", ("income",)),
         ("3.3.0", "drift", ("prediction.score",)),

@@ -228,7 +228,7 @@ def test_a_backtest_of_the_census_agrees_with_the_files(
     report = report_of(played, spec=read_spec(directory / "employment.yaml"), profile=profile, source="census")
     assert report.accuracy is not None
     assert report.accuracy.accuracy == pytest.approx(census.correct.mean(), abs=1e-12)
-    assert report.incidents  # another year's census differs from the reference's, and it is told why
+    assert report.incidents  # another year's census differs from the reference's, and the report says why
     assert all(incident.sentence and incident.steps for incident in report.incidents)
     assert "employment" in page_of(report)
 
@@ -285,13 +285,13 @@ def _check_evaluations(census: Census, profile: ReferenceProfile, evaluations: l
             _check_distances(census, rows, outcome)
 
 
-def _check_distances(census: Census, rows: slice, found: dict[str, ColumnResult]) -> None:
+def _check_distances(census: Census, rows: slice, columns: dict[str, ColumnResult]) -> None:
     for name in ("AGEP", "prediction.score"):
         before, current = census.values[SOURCES.get(name, name)]
-        if found[name].inconclusive:
+        if columns[name].inconclusive:
             continue
         exact = stats.ks_2samp(before, current[rows], method="asymp").statistic
-        low, bound = found[name].ks, found[name].ks_bound
+        low, bound = columns[name].ks, columns[name].ks_bound
         assert low is not None
         assert bound is not None
         assert low * (1 - 5e-6) - 1e-9 <= exact <= (low + bound) * (1 + 5e-6) + 1e-9, name
@@ -299,7 +299,7 @@ def _check_distances(census: Census, rows: slice, found: dict[str, ColumnResult]
 
 def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Int64s, Int64s, int]]:
     """Return for each column: counts of the reference per bin, the bin of each analysed row (-1: none), bins."""
-    found = {}
+    binned = {}
     for column, reference in zip(profile.layout.columns, profile.columns, strict=True):
         if column.role == "latency":
             continue
@@ -312,8 +312,8 @@ def _binned(census: Census, profile: ReferenceProfile) -> dict[str, tuple[Int64s
             group = {category: int(bins[i]) for i, category in enumerate(column.categories)}
             codes = [np.array([group.get(value, -1) for value in values]) for values in (before, current)]
         size = int(bins.max()) + 1
-        found[column.name] = (np.bincount(codes[0], minlength=size), codes[1], size)
-    return found
+        binned[column.name] = (np.bincount(codes[0], minlength=size), codes[1], size)
+    return binned
 
 
 def _psi(reference: Int64s, current: Int64s) -> float:

@@ -1,1 +1,1 @@
-"""Driftline's statistics beside those of other programs, on the same bins."""
+"""Driftline's statistics compared with those of other programs, on the same bins."""

@@ -55,10 +55,10 @@ WHOLE = [
 @cache
 def answers(python: Path) -> tuple[Answer, ...]:
     """Return the peers' numbers of all cases, in the order CATEGORICAL, NUMERIC, WHOLE."""
-    cases = [{"kind": "categorical", "reference": one, "current": other} for one, other in CATEGORICAL]
+    cases = [{"kind": "categorical", "reference": reference, "current": current} for reference, current in CATEGORICAL]
     cases += [
-        {"kind": "numeric", "reference": one.tolist(), "current": other.tolist()}
-        for one, other in (*NUMERIC, *(clipped(*case) for case in WHOLE))
+        {"kind": "numeric", "reference": reference.tolist(), "current": current.tolist()}
+        for reference, current in (*NUMERIC, *(clipped(*case) for case in WHOLE))
     ]
     done = subprocess.run(
         [str(python), "-m", "benchmarks.detection.peers.agreement"],
@@ -87,10 +87,10 @@ def on_categories(sample: list[str]) -> Int64s:
 
 def on_edges(reference: Float64s, current: Float64s, edges: Float64s) -> tuple[Int64s, Int64s]:
     """Return the counts of both on *edges*; what is outside of them is one bin more, as NannyML has it."""
-    counts = [np.histogram(value, edges)[0] for value in (reference, current)]
-    outside = [len(each) - int(found.sum()) for each, found in zip((reference, current), counts, strict=True)]
+    counts = [np.histogram(sample, edges)[0] for sample in (reference, current)]
+    outside = [len(sample) - int(inside.sum()) for sample, inside in zip((reference, current), counts, strict=True)]
     if any(outside):
-        counts = [np.append(found, more) for found, more in zip(counts, outside, strict=True)]
+        counts = [np.append(inside, more) for inside, more in zip(counts, outside, strict=True)]
     return counts[0], counts[1]
 
 
@@ -98,7 +98,7 @@ def on_edges(reference: Float64s, current: Float64s, edges: Float64s) -> tuple[I
 def test_categories_agree_with_both_peers(peers_python: Path, case: int) -> None:
     """PSI, KL, JS, Hellinger, total variation, L-infinity and chi-squared of categories."""
     peer = answers(peers_python)[case]
-    reference, current = (on_categories(each) for each in CATEGORICAL[case])
+    reference, current = (on_categories(sample) for sample in CATEGORICAL[case])
     kl = kullback_leibler_divergence(reference, current, pseudocount=NO_PSEUDOCOUNT)
     psi = population_stability_index(reference, current, pseudocount=NO_PSEUDOCOUNT)
     js = jensen_shannon_distance(reference, current)
@@ -146,7 +146,7 @@ def test_numbers_on_nannymls_bins_agree_with_nannyml(peers_python: Path, case: i
 def test_a_cell_for_each_value_gives_the_ks_distance_of_raw_samples(peers_python: Path, case: int) -> None:
     """NannyML's KS statistic of whole numbers is ours exactly, and so is our printed error of 0."""
     peer = answers(peers_python)[len(CATEGORICAL) + len(NUMERIC) + case]
-    reference, current = (np.bincount(each.astype(int), minlength=25) for each in clipped(*WHOLE[case]))
+    reference, current = (np.bincount(sample.astype(int), minlength=25) for sample in clipped(*WHOLE[case]))
     result = kolmogorov_smirnov(reference, current, point_cells=np.ones(25, dtype=np.bool_))
     assert result.distance == pytest.approx(peer["nannyml kolmogorov_smirnov"], abs=1e-9)
     assert result.error_bound == 0.0

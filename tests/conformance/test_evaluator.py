@@ -114,8 +114,8 @@ def test_ends_come_in_order_and_once(case: Case) -> None:
     batches = case.batches()
     assert [batch.more for batch in batches] == [True] * (len(batches) - 1) + [False]
     assert len(batches) > 1
-    ends = [end.window_end for end in ends_of(batches)]
-    assert ends == sorted(set(ends))
+    window_ends = [end.window_end for end in ends_of(batches)]
+    assert window_ends == sorted(set(window_ends))
     assert ends_of(case.batches()) == []
 
 

@@ -133,7 +133,7 @@ def test_every_message_arrives_as_it_was_decided(engine: Engine, channel: Channe
 
 
 def test_what_is_sent_again_has_the_same_id(engine: Engine, channel: Channel) -> None:
-    """A sender that died between sending and closing: the message comes twice, to be told apart by nobody."""
+    """A sender that died between sending and closing: the message comes twice, and both are the same."""
     decide(engine, channel)
     deliver(engine)
     once = channel.arrived()

@@ -271,11 +271,11 @@ class Hammer:
             self._engine, bootstrap, names.predictions, settings=self._settings
         ):
             outcome.differs.append("predictions: panes, dead letters or ledger")
-        for name, expected, found in (
+        for name, expected, stored in (
             ("truths", truths_of_topic(bootstrap, names.ground_truth), truths_in_database(self._engine)),
             ("deployments", deployments_of_topic(bootstrap, names.deployments), deployments_in_database(self._engine)),
         ):
-            lost, doubled = expected - found, found - expected  # type: ignore[operator]
+            lost, doubled = expected - stored, stored - expected  # type: ignore[operator]
             outcome.lost += lost.total()
             outcome.doubled += doubled.total()
             if lost or doubled:

@@ -89,7 +89,7 @@ def panes(engine: Engine) -> dict[tuple[str, int, int], tuple[int, int]]:
 
 def expected_panes(lives: Sequence[Sequence[Sent]]) -> dict[tuple[str, int, int], tuple[int, int]]:
     """Return what is left when time is over: for each version of an id the truth that was known last, if any."""
-    found: dict[tuple[str, int, int], tuple[int, int]] = {}
+    expected: dict[tuple[str, int, int], tuple[int, int]] = {}
     for number, life in enumerate(lives):
         at = START + number * 1000
         truths = sorted((sent.hours, -1 if sent.truth is None else sent.truth) for sent in life if sent.version is None)
@@ -98,9 +98,9 @@ def expected_panes(lives: Sequence[Sequence[Sent]]) -> dict[tuple[str, int, int]
         hours, truth = truths[-1]
         for version in {sent.version for sent in life if sent.version is not None}:
             key = (version, at // 60_000 * 60_000, int(age_bucket(event_time=at, known_at=at + hours * HOUR)))
-            labelled, correct = found.get(key, (0, 0))
-            found[key] = (labelled + 1, correct + (((number % 100) / 100 >= 0.5) == (truth == 1)))
-    return found
+            labelled, correct = expected.get(key, (0, 0))
+            expected[key] = (labelled + 1, correct + (((number % 100) / 100 >= 0.5) == (truth == 1)))
+    return expected
 
 
 def totals(engine: Engine, topic: str) -> Iterator[tuple[str, int]]:

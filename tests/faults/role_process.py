@@ -36,7 +36,7 @@ class RunningRoles:
         return [json.loads(line) if line.startswith("{") else {"event": "stray line", "line": line} for line in lines]
 
     def count(self, name: str, event: str) -> int:
-        return sum(each["event"] == event for each in self.events(name))
+        return sum(logged["event"] == event for logged in self.events(name))
 
     def health(self, name: str) -> dict[str, Any]:
         """What /healthz says; empty while nobody answers."""

@@ -53,7 +53,7 @@ def test_the_next_requests_of_a_dead_pool_are_answered(database_url: str, engine
 def test_ingest_goes_on_when_its_connections_are_ended(
     database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
 ) -> None:
-    """Its connections are ended again and again under load: it counts on within seconds, each record once."""
+    """Its connections are ended repeatedly under load: it counts on within seconds, each record once."""
     apply_credit_model(engine)
     written = 0
     with ingesting(settings_for(database_url, kafka_broker, topic_names)) as worker:

@@ -45,5 +45,5 @@ def test_a_worker_stuck_in_a_batch_discards_it(
             wait_until(lambda: records(engine) == written, seconds=60)
         written += produce_stream(kafka_broker, topic_names, first=1200, count=400)
         wait_until(lambda: records(engine) == written, seconds=90)
-        assert stuck.poll() is None, "the worker should have gone on"
+        assert stuck.poll() is None, "the worker should have kept running"
     assert_equal_to_topics(engine, kafka_broker, topic_names)

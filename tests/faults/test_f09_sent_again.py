@@ -27,10 +27,12 @@ def send(broker: KafkaBroker, topic: str, events: list[tuple[bytes, bytes]]) -> 
     assert producer.flush(60) == 0
 
 
-def values(found: Counted) -> tuple[object, object, object]:
-    """What of *found* does not say where in a topic it stood: counts, unseen values, ledger rows."""
-    unseen = Counter((key, value, number) for key, counted in found.unseen.items() for value, number in counted.items())
-    return found.panes, unseen, Counter(found.ledger.values())
+def values(counted: Counted) -> tuple[object, object, object]:
+    """Return what of *counted* does not depend on its place in a topic: counts, unseen values, ledger rows."""
+    unseen = Counter(
+        (key, value, number) for key, occurrences in counted.unseen.items() for value, number in occurrences.items()
+    )
+    return counted.panes, unseen, Counter(counted.ledger.values())
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

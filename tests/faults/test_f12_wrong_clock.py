@@ -225,7 +225,7 @@ def test_a_reference_is_not_learnt_from_the_future(
 def test_the_bound_by_the_clock_is_for_producers_dates_only(
     database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
 ) -> None:
-    """Where the broker dates the records they alone decide; altering a topic is noticed and stored."""
+    """Where the broker dates the records they alone decide; altering a topic is detected and stored."""
     apply_model(engine, sample_rate=1.0)
     producers, brokers = topics = (f"{topic_names.predictions}-1", f"{topic_names.predictions}-2")
     kafka_broker.create_topic(producers, config=BY_PRODUCERS)

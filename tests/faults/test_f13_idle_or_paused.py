@@ -283,7 +283,7 @@ def produce_in_order(broker: KafkaBroker, topic: str, times: Sequence[int]) -> N
 
 
 def judge_until(engine: Engine, settings: Settings, stop: threading.Event) -> None:
-    """Judge whatever is due, again and again, at least once."""
+    """Judge whatever is due, in a loop until *stop*, at least once."""
     with engine.connect() as connection:
         (applied,) = load_configuration(connection).models
     while True:

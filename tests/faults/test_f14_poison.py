@@ -85,7 +85,7 @@ def test_a_bad_producer_stops_its_own_model_until_a_human_resumes_it(
     assert (stopped["model"]["name"], stopped["source"]["partition"]) == ("fraud", 0)
     assert "offset 49: timestamp: expected" in stopped["reason"]
     assert "stopped in" in run(database_url, "models", "list", directory=tmp_path).stdout
-    with ingesting(settings):  # it stays stopped over a restart, and hears of the decision while it runs
+    with ingesting(settings):  # it stays stopped over a restart, and learns of the decision while it runs
         produce(kafka_broker, topic, events("fraud", 200, 1), partitions=1)
         wait_until(lambda: dead(engine)["model_stopped"] == 41)
         resumed = run(database_url, "models", "resume", "fraud", directory=tmp_path)

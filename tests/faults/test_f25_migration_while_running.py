@@ -111,7 +111,7 @@ def program_of_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_before(program: Path, code: str, argument: str) -> subprocess.Popen[bytes]:
-    """Run *code* with the packages of the program of before; what it says goes to `words` beside them."""
+    """Run *code* with the packages of the program of before; its output goes to `words` in their directory."""
     environment = {**os.environ, "PYTHONPATH": str(program)}
     with (program / "words").open("ab") as words:
         return subprocess.Popen(

@@ -24,14 +24,16 @@ def stamp(engine: Engine, revision: str | None) -> None:
             connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
 
 
-@pytest.mark.parametrize(("found", "advice"), [(NEWER, "Start the newer program"), (None, "Run `driftline migrate`")])
-def test_a_schema_of_another_program_is_refused(engine: Engine, found: str | None, advice: str) -> None:
+@pytest.mark.parametrize(
+    ("revision", "advice"), [(NEWER, "Start the newer program"), (None, "Run `driftline migrate`")]
+)
+def test_a_schema_of_another_program_is_refused(engine: Engine, revision: str | None, advice: str) -> None:
     """The message names the expected schema, the one that was found, and what to do."""
-    stamp(engine, found)
+    stamp(engine, revision)
     with pytest.raises(SchemaVersionError, match=head()) as caught:
         require_current_schema(engine)
     assert advice in str(caught.value)
-    assert (found or "none") in str(caught.value)
+    assert (revision or "none") in str(caught.value)
 
 
 @pytest.mark.parametrize("role", ["ingest", "alerter", "maintain"])

@@ -112,10 +112,10 @@ def test_windows_are_inconclusive_with_the_reason_until_it_is_mended(engine: Eng
     blind = results(engine)
     assert blind
     assert {result.verdict for result in blind} == {Verdict.INCONCLUSIVE}
-    told = [result for result in blind if result.reason == "no_reference"]
-    assert len(told) == len(blind)
-    assert all(f"reference {counted.applied.reference_id} in the database" in result.sentence for result in told)
-    assert all("apply the spec with its profile again" in result.sentence for result in told)
+    explained = [result for result in blind if result.reason == "no_reference"]
+    assert len(explained) == len(blind)
+    assert all(f"reference {counted.applied.reference_id} in the database" in result.sentence for result in explained)
+    assert all("apply the spec with its profile again" in result.sentence for result in explained)
     assert incidents(engine) == 0
     work.advance()
     assert [notice.partition(":")[0] for notice in health.notices] == ["credit"]
@@ -131,7 +131,7 @@ def test_windows_are_inconclusive_with_the_reason_until_it_is_mended(engine: Eng
 
 @damages
 def test_applying_the_same_files_again_restores_it(engine: Engine, damage: str) -> None:
-    """What `apply` is told to do in the message mends it: not "nothing changed", a new version with whole bytes."""
+    """The `apply` that the message advises repairs it: not "nothing changed", a new version with whole bytes."""
     model_id = apply_model(engine)
     text, whole = spec_text(), profile()
     with engine.begin() as connection:

@@ -89,7 +89,7 @@ def test_a_topic_made_again_under_a_running_worker_is_counted_exactly_once(
         recreate(kafka_broker, names)
         after = write(kafka_broker, names, start=0, count=100, version="2.0", value="1")
         began, written = time.monotonic(), 100
-        while len(paused()) < 12:  # and go on writing, so that their ends pass our offsets while it is noticed
+        while len(paused()) < 12:  # and go on writing, so that their ends pass our offsets before it is detected
             assert time.monotonic() < began + 120, f"stopped: {paused()}"
             after += write(kafka_broker, names, start=2000 + written, count=100, version="2.0", value="1")
             written += 100
@@ -131,7 +131,7 @@ def test_what_was_read_of_the_new_topic_is_not_flushed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A worker that nothing but its own flush tells of it: the ids are asked for before the flush, not every minute."""
+    """Only the flush can detect the new topic: the ids are read before each flush, not only every minute."""
     monkeypatch.setattr(claims, "TOPICS_SECONDS", 3600.0)
     apply_model(engine, sample_rate=1.0)
     names = topic_names

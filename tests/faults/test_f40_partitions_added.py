@@ -27,7 +27,7 @@ def test_partitions_added_under_a_running_worker_are_counted_from_their_beginnin
     protocol: str,
     start_at: str,
 ) -> None:
-    """What was written to new partitions before the worker heard of them counts, whatever the start policy."""
+    """What was written to new partitions before the worker knew of them counts, whatever the start policy."""
     apply_credit_model(engine)
     topic = topic_names.predictions
     settings = settings_for(database_url, kafka_broker, topic_names, kafka_group_protocol=protocol, start_at=start_at)

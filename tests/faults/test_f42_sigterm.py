@@ -155,7 +155,7 @@ def test_a_killed_role_leaves_no_statement_running(roles: Roles, engine: Engine)
 def test_sigterm_in_a_batch_flushes_it(
     roles: Roles, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
 ) -> None:
-    """SIGTERM while records wait for their flush: they are flushed, nothing is counted twice by whoever goes on."""
+    """SIGTERM while records wait for their flush: they are flushed, and the next worker counts none of them twice."""
     apply_credit_model(engine)
     bodies = credit_bodies(600)
     with running_roles(roles, names=["ingest"], DRIFTLINE_FLUSH_SECONDS="600") as running:

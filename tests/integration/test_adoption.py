@@ -1,4 +1,4 @@
-"""An adopted reference is judged with at the next window, by the same evaluator, and each row tells which it was."""
+"""An adopted reference is judged with at the next window, by the same evaluator, and each row names its reference."""
 
 import msgspec
 import numpy as np

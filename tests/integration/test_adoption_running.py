@@ -129,10 +129,10 @@ def test_other_cells_and_other_counts_without_a_restart(roles: Roles, engine: En
     full = start + 10 * MINUTE_MILLIS
     roles.wait_until("windows on the other cells", lambda: full in judged(engine, 10), timeout_seconds=90)
     result = judged(engine, 4)
-    before = {end: each for end, each in result.items() if end <= now - 2 * MINUTE_MILLIS}
-    after = {end: each for end, each in result.items() if end >= start + 4 * MINUTE_MILLIS}
-    assert {each[0] for each in before.values()} == {adopted["previous_id"]}
-    assert {each[:2] for each in after.values()} == {(adopted["reference_id"], Verdict.OK)}
+    before = {end: judgement for end, judgement in result.items() if end <= now - 2 * MINUTE_MILLIS}
+    after = {end: judgement for end, judgement in result.items() if end >= start + 4 * MINUTE_MILLIS}
+    assert {judgement[0] for judgement in before.values()} == {adopted["previous_id"]}
+    assert {judgement[:2] for judgement in after.values()} == {(adopted["reference_id"], Verdict.OK)}
     cells = cells_by_minute(engine)
     assert {cells_id for minute, cells_id in cells.items() if minute >= start} == {adopted["cells_id"]}
     assert adopted["cells_id"] not in {cells_id for minute, cells_id in cells.items() if minute < start}
@@ -147,4 +147,4 @@ def test_other_cells_and_other_counts_without_a_restart(roles: Roles, engine: En
     roles.wait_until("windows with the other counts", lambda: last in judged(engine, 4), timeout_seconds=60)
     assert judged(engine, 4)[last][:2] == (counts["reference_id"], Verdict.OK)
     assert judged(engine, 4)[start + 5 * MINUTE_MILLIS][0] == adopted["reference_id"]
-    assert [each.poll() for each in roles.running.values()] == [None, None]
+    assert [process.poll() for process in roles.running.values()] == [None, None]

@@ -69,8 +69,8 @@ def advance(
     return advance_model(engine, applied, story, settings or Settings(), now_millis=now)
 
 
-def test_drift_is_noticed_told_and_acted_on_once(engine: Engine) -> None:
-    """Warning, alert, calm, resolved; a message per step and receiver that hears it; one retraining request."""
+def test_drift_is_detected_notified_and_acted_on_once(engine: Engine) -> None:
+    """Warning, alert, calm, resolved; a message per step and notified receiver; one retraining request."""
     applied = apply_story(
         engine,
         receivers=[webhook("everyone", HOOK), webhook("pager", HOOK, from_tier="critical")],
@@ -92,8 +92,8 @@ def test_drift_is_noticed_told_and_acted_on_once(engine: Engine) -> None:
     assert [
         (delivery.type, delivery.endpoint) for delivery in sent if delivery.endpoint.endswith("receivers/pager")
     ] == []
-    told = [delivery for delivery in sent if delivery.endpoint == "credit/receivers/everyone"]
-    assert sorted(delivery.type for delivery in told) == [
+    to_everyone = [delivery for delivery in sent if delivery.endpoint == "credit/receivers/everyone"]
+    assert sorted(delivery.type for delivery in to_everyone) == [
         "model.incident.escalated",
         "model.incident.opened",
         "model.incident.resolved",
@@ -209,7 +209,7 @@ def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: s
 
 
 @pytest.mark.parametrize(("production", "rolled_back"), [("...", True), ("ccc", False), ("???", False)])
-def test_the_second_key_may_be_the_version_beside_it(engine: Engine, production: str, rolled_back: bool) -> None:
+def test_the_second_key_may_be_the_version_in_production(engine: Engine, production: str, rolled_back: bool) -> None:
     """Without truths, production not showing the shift at the same time is the second key; its silence is not."""
     applied, story = canary_story(engine, "auto")
     story.play(applied, production, start=T0, version="1", column="score", role="score")
@@ -240,7 +240,7 @@ def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: E
     assert ("rollback", "target_flagged") in refusals(engine, applied)
 
 
-def test_late_truths_of_a_replaced_version_are_told_once(engine: Engine) -> None:
+def test_late_truths_of_a_replaced_version_are_notified_once(engine: Engine) -> None:
     """Its windows mature one by one after version 2 took over: one page and one close, not one of each per window."""
     applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], alerting=WIDE)
     deploy(engine, applied, ("1", T0 - DAY, Stage.PRODUCTION), ("2", T0 + 6 * STEP, Stage.PRODUCTION))
@@ -265,13 +265,13 @@ def test_a_performance_drop_without_a_version_change_asks_for_retraining(engine:
     advance(engine, applied, story, now=T0 + HOUR)
     with engine.connect() as connection:
         granted = granted_actions(connection, applied.model_id)
-    assert [each.kind for each in granted] == [ActionKind.RETRAINING]
+    assert [request.kind for request in granted] == [ActionKind.RETRAINING]
     assert ("rollback", "no_version_change") in refusals(engine, applied)
 
 
 @pytest.mark.parametrize("switch", ["global", "model"])
 def test_the_kill_switches_hold_actions_and_not_messages(engine: Engine, switch: str) -> None:
-    """Held: people are told, nothing is asked for, the refusal is stored once for all windows."""
+    """Held: people are notified, nothing is asked for, the refusal is stored once for all windows."""
     applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
     if switch == "model":
         with engine.begin() as connection:
@@ -315,13 +315,13 @@ def test_two_alerters_make_one_incident_and_one_action(database_url: str, engine
         for _ in range(40):
             reports.append(advance(own, applied, story, now=T0 + DAY))
 
-    threads = [threading.Thread(target=work, args=(each,)) for each in engines]
+    threads = [threading.Thread(target=work, args=(own,)) for own in engines]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for each in engines:
-        each.dispose()
+    for own in engines:
+        own.dispose()
     advance(engine, applied, story, now=T0 + DAY)
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.incident)).scalar() == 1

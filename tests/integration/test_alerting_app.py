@@ -144,7 +144,7 @@ def test_without_a_broker_it_sweeps_and_delivers_all_the_same(
     """Wake-ups only save time: what was decided is sent while no broker answers, and a stop is obeyed."""
     decide(engine, hook, model="credit")
     with Running(settings_without_broker(database_url)) as alerter:
-        hook.wait_for(lambda each: len(each.requests) == 1)
+        hook.wait_for(lambda receiver: len(receiver.requests) == 1)
         wait_until(lambda: "turn" in alerter.health.ages and alerter.health.reason is None, what="a sweep")
         wait_until(lambda: "Kafka at" in " ".join(alerter.health.notices), what="a notice of the broker")
     assert hook.requests[0].verified
@@ -156,7 +156,7 @@ def test_it_recovers_when_the_database_comes_back(
     """Postgres is stopped at once and started again: health says so meanwhile, and the next decision is sent."""
     decide(engine, hook, model="before")
     with Running(settings_without_broker(database_url)) as alerter:
-        hook.wait_for(lambda each: len(each.requests) == 1)
+        hook.wait_for(lambda receiver: len(receiver.requests) == 1)
         postgres_server.stop("immediate")
         try:
             wait_until(lambda: bool(alerter.health.reason), what="an unhealthy report")
@@ -164,5 +164,5 @@ def test_it_recovers_when_the_database_comes_back(
             postgres_server.start()
         engine.dispose()
         decide(engine, hook, model="after")
-        hook.wait_for(lambda each: len(each.identifiers) == 2)
+        hook.wait_for(lambda receiver: len(receiver.identifiers) == 2)
         wait_until(lambda: alerter.health.reason is None, what="a healthy report")

@@ -45,12 +45,12 @@ def test_only_the_named_model_is_looked_at(engine: Engine) -> None:
     story = ScriptedEvaluator()
     for name in ("credit", "fraud"):
         story.play(apply_story(engine, model=name), "a", start=T0)
-    one = rounds(engine, story)
-    one.advance(frozenset({"nobody", "default/credit"}))
+    alerter_rounds = rounds(engine, story)
+    alerter_rounds.advance(frozenset({"nobody", "default/credit"}))
     assert incidents(engine) == []
-    one.advance(frozenset({"fraud"}))
+    alerter_rounds.advance(frozenset({"fraud"}))
     assert incidents(engine) == ["fraud"]
-    one.advance()
+    alerter_rounds.advance()
     assert incidents(engine) == ["credit", "fraud"]
 
 

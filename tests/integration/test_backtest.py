@@ -109,7 +109,7 @@ def test_an_empty_directory_with_spec_reference_and_data_is_enough(folder: Path)
     assert document["incidents"] == json.loads((folder / "fraud.backtest.json").read_text())["incidents"]
 
 
-def test_wrong_use_is_told_at_once(folder: Path) -> None:
+def test_wrong_use_is_refused_at_once(folder: Path) -> None:
     """Exit code 2, the problem in a sentence, no traceback, and nothing was written or started."""
     began = time.monotonic()
     done = run("fraud.yaml", "--data", "june.parquet", "--timestamp", "when", "--out", "n.json", directory=folder)
@@ -161,8 +161,8 @@ def _await_end(pid: int) -> None:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[BacktestDatabase]:
-    with BacktestDatabase() as found:
-        yield found
+    with BacktestDatabase() as running:
+        yield running
 
 
 def given(folder: Path) -> tuple[ModelSpec, ReferenceProfile]:
@@ -187,35 +187,35 @@ def judged(
         return backtest_history(url, spec=spec, profile=profile, history=history, truths=known, textbook=textbook)
 
 
-def test_the_textbook_rule_beside_is_the_textbook_rule(database: BacktestDatabase, folder: Path) -> None:
-    """Verdicts and incidents beside the spec's are those of a spec that says `rule: textbook`, window by window."""
+def test_the_compared_textbook_rule_is_the_textbook_rule(database: BacktestDatabase, folder: Path) -> None:
+    """Window by window, the verdicts and incidents that are compared are those of a spec that says `rule: textbook`."""
     table = drawn(3, start=START, shifted=True)
     own = judged(database, folder, table, rule=DriftRule.TEXTBOOK)
-    beside = judged(database, folder, table, textbook=True)
-    assert beside.textbook is not None
-    expected = {(each.scale, each.end): each for each in own.windows}
+    compared = judged(database, folder, table, textbook=True)
+    assert compared.textbook is not None
+    expected = {(window.scale, window.end): window for window in own.windows}
     checked = Counter[Verdict]()
-    for each in beside.windows:
-        if each.textbook is None:
-            assert each.reason == "filling"
+    for window in compared.windows:
+        if window.textbook is None:
+            assert window.reason == "filling"
             continue
-        window = expected[each.scale, each.end]
-        checked[each.textbook.verdict] += 1
-        assert each.textbook.verdict is window.verdict
-        assert each.textbook.columns == tuple(dict.fromkeys(finding.column for finding in window.findings))
+        textbook = expected[window.scale, window.end]
+        checked[window.textbook.verdict] += 1
+        assert window.textbook.verdict is textbook.verdict
+        assert window.textbook.columns == tuple(dict.fromkeys(finding.column for finding in textbook.findings))
     assert min(checked[value] for value in (Verdict.OK, Verdict.WARNING, Verdict.CRITICAL)) > 20
-    assert [[(step.end, step.step, step.tier, step.notified) for step in each.steps] for each in beside.textbook] == [
-        [(step.end, step.step, step.tier, step.notified) for step in incident.steps] for incident in own.incidents
-    ]
+    assert [
+        [(step.end, step.step, step.tier, step.notified) for step in incident.steps] for incident in compared.textbook
+    ] == [[(step.end, step.step, step.tier, step.notified) for step in incident.steps] for incident in own.incidents]
 
 
-def test_the_textbook_rule_beside_changes_nothing(database: BacktestDatabase, folder: Path) -> None:
+def test_comparing_with_the_textbook_rule_changes_nothing(database: BacktestDatabase, folder: Path) -> None:
     """What the spec's own rule says is the same with it and without."""
     table = drawn(4, start=START, shifted=True).slice(0, ROWS // 2 + 4000)
-    alone, beside = judged(database, folder, table), judged(database, folder, table, textbook=True)
+    alone, compared = judged(database, folder, table), judged(database, folder, table, textbook=True)
     assert alone.textbook is None
-    assert beside.incidents == alone.incidents
-    assert [(window.scale, window.end, window.verdict, window.findings) for window in beside.windows] == [
+    assert compared.incidents == alone.incidents
+    assert [(window.scale, window.end, window.verdict, window.findings) for window in compared.windows] == [
         (window.scale, window.end, window.verdict, window.findings) for window in alone.windows
     ]
 

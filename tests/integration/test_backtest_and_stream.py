@@ -144,8 +144,8 @@ def stream(engine: Engine, profile: ReferenceProfile, table: pa.Table, *, batch:
     flusher = Flusher(engine, worker="test", horizon=100_000)
     pending = Pending()
     for number, records in enumerate(_batches(as_events(table), batch), 1):
-        for found in batches_by_role(records, roles):
-            absorber.absorb(found, states, pending)
+        for role_batch in batches_by_role(records, roles):
+            absorber.absorb(role_batch, states, pending)
         if number % flush_every == 0:
             _flush(flusher, pending, states, configuration)
             pending = Pending()
@@ -267,15 +267,15 @@ def test_backtest_and_stream_give_equal_bytes(databases: Databases, profile: Ref
     assert outcome.duplicates > 0
     inputs, accuracies = bytes_of(streamed)
     inputs_played, accuracies_played = bytes_of(played)
-    assert {each[:3] for each in inputs} == {
+    assert {row[:3] for row in inputs} == {
         (version, tag, value)
         for version in ("1", "2")
         for tag, value in (("", ""), ("region", "eu"), ("region", "us"), ("region", "other"))
     }
     assert len(inputs) > 3000
-    assert any('"kind":"drift"' in str(each[-1]) for each in inputs)
-    assert any('"kind":"data_quality"' in str(each[-1]) for each in inputs)
+    assert any('"kind":"drift"' in str(row[-1]) for row in inputs)
+    assert any('"kind":"data_quality"' in str(row[-1]) for row in inputs)
     assert inputs_played == inputs
     assert len(accuracies) > 800
-    assert any('"verdict":"WARNING"' in str(accuracy[-1]) for accuracy in accuracies)
+    assert any('"verdict":"WARNING"' in str(row[-1]) for row in accuracies)
     assert accuracies_played == accuracies

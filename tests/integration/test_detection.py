@@ -29,7 +29,7 @@ def stream_of(happening: Happening | None, *, truths: bool = False) -> Stream:
 
 
 def test_a_shift_is_found_by_both_rules_and_named_first() -> None:
-    """1.5 sigma are noticed within 1,000 events, as drift of the column that was shifted; nothing before."""
+    """1.5 sigma are detected within 1,000 events, as drift of the column that was shifted; nothing before."""
     stream = stream_of(SHIFT)
     spec = spec_of(stream)
     rules = judge(spec, profile_of(stream, spec), stream, textbook=True)

@@ -79,7 +79,7 @@ def test_any_path_will_do(directory: Path, name: str) -> None:
 
 
 def test_nobody_else_gets_in(directory: Path) -> None:
-    """It trusts whoever reaches it: directory and socket are its owner's alone."""
+    """It trusts every connection: directory and socket are its owner's alone."""
     with embedded_postgres(directory / "postgres"):
         assert stat.S_IMODE((directory / "postgres").stat().st_mode) == 0o700
         assert stat.S_IMODE((directory / "postgres" / ".s.PGSQL.5432").stat().st_mode) == 0o700

@@ -51,8 +51,8 @@ def test_the_batch_does_not_matter(engine: Engine, limit_ends: int) -> None:
     write(engine, counted, panes)
     move(engine, 44)
     batches = evaluate_all(engine, counted, Evaluator(RULES), limit_ends=limit_ends)
-    ends = [end.window_end for batch in batches for end in batch.window_ends]
-    assert ends == sorted(set(ends))
+    window_ends = [end.window_end for batch in batches for end in batch.window_ends]
+    assert window_ends == sorted(set(window_ends))
     assert max(len(batch.window_ends) for batch in batches) == limit_ends
     assert as_minutes(stored(engine, counted)) == brute_force(engine, counted, panes, 44)
 
@@ -79,7 +79,7 @@ def test_late_and_shuffled_events_end_in_the_same_bytes(engine: Engine) -> None:
         move(engine, now)
         if now % 3 == 0:
             for batch in evaluate_all(engine, counted, evaluator):
-                for judged in (one for end in batch.window_ends for one in end.evaluations):
+                for judged in (evaluation for end in batch.window_ends for evaluation in end.evaluations):
                     revisions += judged.revision > 0
                     if judged.result.verdict is Verdict.INCONCLUSIVE:
                         assert judged.driving == (judged.revision == 0)

@@ -169,7 +169,7 @@ def test_a_young_window_waits_for_its_revision(engine: Engine) -> None:
     assert last_stored(engine) == brute_force(12, first, more)
 
 
-def test_equal_sums_of_other_steps_are_judged_anew(engine: Engine) -> None:
+def test_equal_sums_of_other_steps_are_judged_again(engine: Engine) -> None:
     """Corrections that only move the errors to the end of the window change what is proven, and nothing else does.
 
     ::

@@ -59,7 +59,7 @@ def test_a_model_that_was_removed_is_counted_no_more(engine: Engine, counted: Co
 
 
 def test_a_refusal_that_comes_again_is_not_retried(engine: Engine, counted: CountedModel) -> None:
-    """Cells that are not there: the worker hears that the database refuses the batch."""
+    """Cells that are not there: the error says that the database refuses the batch."""
     flusher = Flusher(engine, worker="test", horizon=10)
     ((key, open_pane),) = batch(counted).panes.items()
     stranger = Pending(events=1, panes={(key[0], 99, key[2]): open_pane})

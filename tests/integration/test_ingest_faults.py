@@ -50,7 +50,7 @@ def delete_records(broker: KafkaBroker, before: Mapping[tuple[str, int], int]) -
 def test_added_partitions_are_counted_from_their_beginning(
     database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames, start_at: str
 ) -> None:
-    """What was written to new partitions before the worker heard of them counts, whatever the start policy (F40)."""
+    """What was written to new partitions before the worker knew of them counts, whatever the start policy (F40)."""
     apply_credit_model(engine)
     settings = settings_for(database_url, kafka_broker, topic_names, start_at=start_at)
     with ingesting(settings):
@@ -105,7 +105,7 @@ def test_retention_past_our_offset_stops_until_resumed(
 
 
 @pytest.mark.kafka
-def test_a_topic_made_again_is_noticed_when_it_is_assigned(
+def test_a_recreated_topic_is_detected_when_it_is_assigned(
     database_url: str, engine: Engine, kafka_broker: KafkaBroker, topic_names: TopicNames
 ) -> None:
     """Deleted and made again with more records under a running worker: none of them is counted before a word (F39)."""

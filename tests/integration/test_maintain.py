@@ -272,7 +272,7 @@ def running(settings: Settings, health: Health) -> Iterator[None]:
         assert not thread.is_alive(), "maintain did not stop"
 
 
-def test_the_role_runs_until_it_is_told_to_stop(engine: Engine) -> None:
+def test_the_role_runs_until_it_is_asked_to_stop(engine: Engine) -> None:
     """One round merges the deltas and says that it is healthy; then it stops within its interval."""
     counted = apply_counted_model(engine, extra=SPEC)
     write(engine, counted, range(3))

@@ -170,8 +170,8 @@ def test_old_and_new_rows_are_read_as_one(before: str) -> None:
             ],
         )  # fmt: skip
         shown = shown_evaluations(connection, ModelKey("default", "credit"), limit=10)
-        assert [each.result.verdict for each in shown] == [Verdict.OK] * 3 + [Verdict.WARNING]
-        assert {each.result.columns[0].psi for each in shown} == {0.25}
+        assert [evaluation.result.verdict for evaluation in shown] == [Verdict.OK] * 3 + [Verdict.WARNING]
+        assert {evaluation.result.columns[0].psi for evaluation in shown} == {0.25}
         where = connection.execute(sa.text("SELECT tableoid::regclass::text FROM evaluation ORDER BY window_end"))
         tables = where.scalars().all()
         assert tables[:2] == ["evaluation_before"] * 2

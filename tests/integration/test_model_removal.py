@@ -77,19 +77,19 @@ def test_it_goes_in_short_transactions_and_may_be_begun_again(engine: Engine, mo
         cells_id = connection.execute(sa.text("SELECT min(id) FROM cells")).scalar()
         row = {"series_id": series_id, "cells_id": cells_id, "span": 1, "events": 1, "sampled": 0, "counts": b""}
         connection.execute(sa.insert(pane), [{**row, "start": START + number} for number in range(25)])
-    heard: list[tuple[str, int]] = []
+    deleted: list[tuple[str, int]] = []
 
-    def hear(table: str, rows: int) -> None:
-        heard.append((table, rows))
-        if len(heard) == 3:
+    def interrupt(table: str, rows: int) -> None:
+        deleted.append((table, rows))
+        if len(deleted) == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        remove(engine, models[0], on_deleted=hear, limit=10)
+        remove(engine, models[0], on_deleted=interrupt, limit=10)
     with engine.begin() as connection, pytest.raises(SpecError, match="models remove credit --yes"):
         model_id_of(connection, KEYS[0])
-    remove(engine, models[0], on_deleted=lambda table, rows: heard.append((table, rows)), limit=10)
-    assert [rows for table, rows in heard if table == "pane"] == [10, 10, 6]
+    remove(engine, models[0], on_deleted=lambda table, rows: deleted.append((table, rows)), limit=10)
+    assert [rows for table, rows in deleted if table == "pane"] == [10, 10, 6]
     with engine.begin() as connection:
         assert model_id_of(connection, KEYS[0]) not in models
 

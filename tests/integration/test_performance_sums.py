@@ -17,12 +17,12 @@ WEEK_MINUTES = 7 * 1440
 
 def changes(random: np.random.Generator, series_id: int, count: int) -> list[PaneChange]:
     """Return random changes, some of which take back; one per pane, as a batch of the join has them."""
-    found = {}
+    by_pane = {}
     for _ in range(count):
         minute = START + int(random.integers(0, WEEK_MINUTES)) * MINUTE_MILLIS
         key = PerformancePaneKey(series_id, "", minute, int(random.integers(0, 4)))
-        found[key] = PaneChange(key=key, labelled=int(random.integers(-3, 9)), correct=int(random.integers(-2, 5)))
-    return list(found.values())
+        by_pane[key] = PaneChange(key=key, labelled=int(random.integers(-3, 9)), correct=int(random.integers(-2, 5)))
+    return list(by_pane.values())
 
 
 @pytest.mark.parametrize("step_minutes", [1, 3, 5, 10, 20, 30, 45, 60, 120, 720])

@@ -84,40 +84,40 @@ def same_cells(directory: Path) -> Path:
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+def run_json(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Run a command with --json and return its document."""
 
-    def _told(command: Callable[..., None], *arguments: str, **options: object) -> Any:
+    def _run_json(command: Callable[..., None], *arguments: str, **options: object) -> Any:
         capsys.readouterr()
         command(*arguments, as_json=True, **options)
         return json.loads(capsys.readouterr().out)
 
-    return _told
+    return _run_json
 
 
 def in_force(engine: sa.Engine) -> AppliedModel:
     with engine.connect() as connection:
-        (found,) = load_configuration(connection).models
-    return found
+        (applied,) = load_configuration(connection).models
+    return applied
 
 
-def test_the_list_says_what_is_in_force(directory: Path, other: Path, told: Callable[..., Any]) -> None:
+def test_the_list_says_what_is_in_force(directory: Path, other: Path, run_json: Callable[..., Any]) -> None:
     """Applied, then another adopted: two references, one of them in force and adopted, newest decision first."""
-    (line,) = told(list_stored, None, limit=50)["references"]
+    (line,) = run_json(list_stored, None, limit=50)["references"]
     assert (line["model"], line["kind"], line["rows"], line["adopted"]) == ("credit", "frozen", ROWS, False)
     assert (line["start"], line["end"]) == (START, START + (ROWS - 1) * 10_000)
     assert line["in_force_since"] >= line["created_at"]
-    told(adopt, "credit", str(other))
-    now, before = told(list_stored, "credit", limit=50)["references"]
+    run_json(adopt, "credit", str(other))
+    now, before = run_json(list_stored, "credit", limit=50)["references"]
     assert (now["id"], now["adopted"], before["in_force_since"]) == (line["id"] + 1, True, None)
     assert (before["id"], now["cells_id"] != before["cells_id"]) == (line["id"], True)
 
 
-def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Callable[..., Any]) -> None:
+def test_a_stored_reference_shows_what_its_file_shows(directory: Path, run_json: Callable[..., Any]) -> None:
     """By id, by model and as a file with its spec: the same columns and numbers."""
-    by_model = told(show, "credit", spec=None, events_per_minute=None)
-    by_id = told(show, str(by_model["stored"]["reference_id"]), spec=None, events_per_minute=None)
-    by_file = told(show, "credit.reference", spec=directory / "credit.yaml", events_per_minute=None)
+    by_model = run_json(show, "credit", spec=None, events_per_minute=None)
+    by_id = run_json(show, str(by_model["stored"]["reference_id"]), spec=None, events_per_minute=None)
+    by_file = run_json(show, "credit.reference", spec=directory / "credit.yaml", events_per_minute=None)
     assert by_model["reference_report"] == by_id["reference_report"] == by_file["reference_report"]
     columns = {column["name"]: column for column in by_model["reference_report"]["columns"]}
     assert (columns["income"]["bins"], columns["country"]["bins"]) == (10, 2)
@@ -125,9 +125,9 @@ def test_a_stored_reference_shows_what_its_file_shows(directory: Path, told: Cal
     assert by_file["stored"] is None
 
 
-def test_traffic_changes_what_is_proven(directory: Path, told: Callable[..., Any]) -> None:
+def test_traffic_changes_what_is_proven(directory: Path, run_json: Callable[..., Any]) -> None:
     """A hundred times the events prove a smaller PSI."""
-    few, many = (told(show, "credit", spec=None, events_per_minute=pace) for pace in (60.0, 6000.0))
+    few, many = (run_json(show, "credit", spec=None, events_per_minute=pace) for pace in (60.0, 6000.0))
     proven = [shown["reference_report"]["columns"][0]["scales"]["10m"]["proven_from"] for shown in (few, many)]
     assert proven[0] > 1.3 * proven[1]
 
@@ -159,11 +159,11 @@ def test_what_is_no_reference_says_what_is(directory: Path) -> None:
 
 
 def test_the_same_cells_change_counts_alone(
-    directory: Path, same_cells: Path, engine: sa.Engine, told: Callable[..., Any]
+    directory: Path, same_cells: Path, engine: sa.Engine, run_json: Callable[..., Any]
 ) -> None:
     """A new version of the same spec on the same cells: every scale is judged on at once."""
     before = in_force(engine)
-    done = told(adopt, "credit", str(same_cells))
+    done = run_json(adopt, "credit", str(same_cells))
     after = in_force(engine)
     assert (done["changed"], done["new_cells"], {scale["judged_from"] for scale in done["scales"]}) == (
         True,
@@ -172,15 +172,15 @@ def test_the_same_cells_change_counts_alone(
     )
     assert (after.cells, after.spec, after.spec_version) == (before.cells, before.spec, before.spec_version + 1)
     assert after.reference_id == done["reference_id"] != before.reference_id
-    assert told(adopt, "credit", str(same_cells))["changed"] is False
+    assert run_json(adopt, "credit", str(same_cells))["changed"] is False
     assert in_force(engine) == after
 
 
 def test_other_cells_wait_for_their_minute(
-    directory: Path, other: Path, engine: sa.Engine, told: Callable[..., Any]
+    directory: Path, other: Path, engine: sa.Engine, run_json: Callable[..., Any]
 ) -> None:
     """From a whole minute ahead, and each scale is judged when a window is full of them."""
-    done = told(adopt, "credit", str(other))
+    done = run_json(adopt, "credit", str(other))
     old, new = in_force(engine).cells
     assert (old.effective_from, new.effective_from) == (0, done["effective_from"])
     assert done["effective_from"] % MINUTE_MILLIS == 0
@@ -189,12 +189,12 @@ def test_other_cells_wait_for_their_minute(
 
 
 def test_going_back_brings_the_old_cells_back(
-    directory: Path, other: Path, engine: sa.Engine, told: Callable[..., Any]
+    directory: Path, other: Path, engine: sa.Engine, run_json: Callable[..., Any]
 ) -> None:
     """The first reference again: its layout under a new id after the other one's, and counted on from there."""
     first = in_force(engine)
-    told(adopt, "credit", str(other))
-    done = told(adopt, "credit", str(first.reference_id))
+    run_json(adopt, "credit", str(other))
+    done = run_json(adopt, "credit", str(first.reference_id))
     cells = in_force(engine).cells
     assert done["reference_id"] == first.reference_id
     assert [cell.layout == first.cells[0].layout for cell in cells] == [True, False, True]
@@ -204,36 +204,40 @@ def test_going_back_brings_the_old_cells_back(
 
 
 def test_apply_leaves_an_adopted_reference_until_the_file_changes(
-    directory: Path, same_cells: Path, engine: sa.Engine, capsys: pytest.CaptureFixture[str], told: Callable[..., Any]
+    directory: Path,
+    same_cells: Path,
+    engine: sa.Engine,
+    capsys: pytest.CaptureFixture[str],
+    run_json: Callable[..., Any],
 ) -> None:
     """The last decision wins: a changed threshold keeps the adopted one, another profile in the file replaces it."""
     first = in_force(engine)
-    adopted = told(adopt, "credit", str(same_cells))["reference_id"]
+    adopted = run_json(adopt, "credit", str(same_cells))["reference_id"]
     spec = directory / "credit.yaml"
     apply(spec)
     assert "adopted since, stays in force" in capsys.readouterr().out
     spec.write_text(spec.read_text().replace("min_events: 200", "min_events: 300"))
-    applied = told(apply, spec)
+    applied = run_json(apply, spec)
     assert (applied["changed"], applied["reference_id"], applied["adopted_over"]) == (True, adopted, first.reference_id)
     assert in_force(engine).spec.windows.min_events == 300
     write_table(directory, seed=3)
     build(spec=spec, table=directory / "t.parquet", timestamp="at", force=True)
-    applied = told(apply, spec)
+    applied = run_json(apply, spec)
     assert (applied["reference_id"], applied["adopted_over"]) == (adopted + 1, None)
 
 
 def test_adopting_the_files_own_ends_the_adoption(
-    directory: Path, same_cells: Path, engine: sa.Engine, told: Callable[..., Any]
+    directory: Path, same_cells: Path, engine: sa.Engine, run_json: Callable[..., Any]
 ) -> None:
     """Back to what was applied: nothing is remembered as adopted."""
     first = in_force(engine)
-    told(adopt, "credit", str(same_cells))
-    told(adopt, "credit", str(first.reference_id))
+    run_json(adopt, "credit", str(same_cells))
+    run_json(adopt, "credit", str(first.reference_id))
     (line,) = [
-        reference for reference in told(list_stored, "credit", limit=9)["references"] if reference["in_force_since"]
+        reference for reference in run_json(list_stored, "credit", limit=9)["references"] if reference["in_force_since"]
     ]
     assert (line["id"], line["adopted"]) == (first.reference_id, False)
-    assert told(apply, directory / "credit.yaml")["changed"] is False
+    assert run_json(apply, directory / "credit.yaml")["changed"] is False
 
 
 def test_a_reference_of_other_columns_is_refused_whole(directory: Path, engine: sa.Engine) -> None:
@@ -266,7 +270,7 @@ def test_a_small_reference_is_not_adopted(directory: Path, engine: sa.Engine) ->
 
 
 def test_the_rolling_reference_is_shown_compared_and_adopted(
-    directory: Path, engine: sa.Engine, told: Callable[..., Any]
+    directory: Path, engine: sa.Engine, run_json: Callable[..., Any]
 ) -> None:
     """MODEL@rolling wherever a reference is named; adopted, the list says on which one it stands."""
     with pytest.raises(WrongUseError, match="credit@rolling: expected counted events, found none"):
@@ -283,14 +287,14 @@ def test_the_rolling_reference_is_shown_compared_and_adopted(
         counts = encode_counts(profile.counts)
         connection.execute(sa.insert(pane), [{**row, "start": start, "counts": counts} for start in starts])
         set_watermark(connection, now, now=now_millis())
-    shown = told(show, "credit@rolling", spec=None, events_per_minute=None)
+    shown = run_json(show, "credit@rolling", spec=None, events_per_minute=None)
     assert (shown["stored"], shown["reference_report"]["rows"]) == (None, 30 * ROWS)
-    compared = told(diff, "credit", "credit@rolling", spec=None)["difference"]
+    compared = run_json(diff, "credit", "credit@rolling", spec=None)["difference"]
     assert compared["same_cells"] is True
     assert max(column["psi"] for column in compared["columns"]) < 1e-6  # the same shares, thirty times as many rows
-    done = told(adopt, "credit", rolling=True)
+    done = run_json(adopt, "credit", rolling=True)
     assert (done["changed"], done["new_cells"], done["previous_id"]) == (True, False, applied.reference_id)
-    first = told(list_stored, "credit", limit=9)["references"][0]
+    first = run_json(list_stored, "credit", limit=9)["references"][0]
     assert (first["kind"], first["base_id"], first["adopted"]) == ("rolling", applied.reference_id, True)
 
 

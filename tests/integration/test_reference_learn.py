@@ -64,13 +64,13 @@ def events(count: int = ROWS, *, first: int = 0, version: str = "1", model: str 
     return results
 
 
-def table_of(found: Events) -> pa.Table:
+def table_of(events: Events) -> pa.Table:
     return pa.table(
         {
-            "amount": pa.array([value["features"]["amount"] for value in found], pa.float64()),
-            "country": [value["features"]["country"] for value in found],
-            "score": [value["prediction"]["score"] for value in found],
-            "at": pa.array([value["timestamp"] for value in found]),
+            "amount": pa.array([event["features"]["amount"] for event in events], pa.float64()),
+            "country": [event["features"]["country"] for event in events],
+            "score": [event["prediction"]["score"] for event in events],
+            "at": pa.array([event["timestamp"] for event in events]),
         }
     )
 
@@ -94,9 +94,9 @@ def directory(
 def produce(kafka_broker: KafkaBroker, topic_names: TopicNames) -> Produce:
     """Send events by key over four partitions, Kafka's time an hour after the event's; bytes as they are."""
 
-    def _produce(found: Iterable[dict[str, Any] | bytes]) -> None:
+    def _produce(values: Iterable[dict[str, Any] | bytes]) -> None:
         producer = Producer({"bootstrap.servers": kafka_broker.bootstrap})
-        for value in found:
+        for value in values:
             if isinstance(value, bytes):
                 producer.produce(topic_names.predictions, value, timestamp=START + 10**9)
                 continue
@@ -118,9 +118,9 @@ def learnt(directory: Path, **options: Any) -> ReferenceProfile:
     return decode_profile((directory / "credit.reference").read_bytes(), source="test")
 
 
-def built(directory: Path, found: Events) -> ReferenceProfile:
+def built(directory: Path, events: Events) -> ReferenceProfile:
     """The profile that `build` makes of the same events in a file."""
-    pyarrow.parquet.write_table(table_of(found), directory / "t.parquet")
+    pyarrow.parquet.write_table(table_of(events), directory / "t.parquet")
     build(
         spec=directory / "credit.yaml",
         table=directory / "t.parquet",
@@ -199,9 +199,9 @@ def test_more_than_enough_is_sampled_and_the_same_each_time(
 def test_without_a_spec_one_is_proposed(directory: Path, produce: Produce) -> None:
     """Kinds, prediction and task from the events themselves; it is a spec that the profile agrees with."""
     result = events()
-    for number, each in enumerate(result):
-        each["features"] |= {"member": number % 3 == 0, "id": number, "code": number % 7}
-        each["prediction"]["label"] = "yes" if number % 2 else "no"
+    for number, event in enumerate(result):
+        event["features"] |= {"member": number % 3 == 0, "id": number, "code": number % 7}
+        event["prediction"]["label"] = "yes" if number % 2 else "no"
     produce(result)
     learn("credit", rows=100_000, ignore=["id"], categorical=["code"], output=directory / "new.yaml")
     spec = read_spec(directory / "new.yaml")
@@ -223,7 +223,7 @@ def test_ingest_is_not_disturbed(directory: Path, produce: Produce, kafka_broker
     produce(events(500))
     learnt(directory)
     groups = AdminClient({"bootstrap.servers": kafka_broker.bootstrap}).list_consumer_groups().result(20)
-    assert [each.group_id for each in groups.valid if each.group_id.startswith("never-")] == []
+    assert [group.group_id for group in groups.valid if group.group_id.startswith("never-")] == []
 
 
 def test_nothing_found_says_what_there_is(directory: Path, produce: Produce) -> None:

@@ -54,7 +54,7 @@ def test_letters_come_back_as_they_were_in_any_number(engine: Engine) -> None:
         append_dead_letters(connection, [letter(0, reason=DeadLetterReason.FUTURE)], {})
         dead_letters = list_dead_letters(connection, limit=len(letters) + 10)
         of_fraud = list_dead_letters(connection, DeadLetterFilter(model="risk/eu/fraud"), limit=len(letters))
-    stored = [each.letter for each in reversed(dead_letters)]
+    stored = [listed.letter for listed in reversed(dead_letters)]
     assert stored[1] == letters[1]
     assert stored[0] == letter(0, sentence="body: expected 'x', found \"\\\\x00\\ud800")
     assert len(stored) == len(letters)
@@ -70,7 +70,7 @@ def count(
 
 
 def test_counts_of_an_hour_add_up_over_workers(engine: Engine) -> None:
-    """Each flush hears how much of the hour's room is taken, by whomever; totals say refused and kept."""
+    """Each flush reads how much of the hour's room all workers have used; totals have refused and kept."""
     with engine.begin() as connection:
         assert add_refused(connection, ()) == KeptBytes()
         first = add_refused(connection, [count(5), count(7, FRAUD)])

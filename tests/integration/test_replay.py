@@ -88,12 +88,12 @@ def test_rows_become_events_with_their_own_times(
         assert prediction.timestamp()[1] == START + number * 60_000
         assert event["features"] == {"amount": float(number)}
         assert (event["model"], event["version"], event["prediction"]) == ("credit", "7", {"score": 0.25})
-    known = records(kafka_broker, topic_names.ground_truth, partitions=4, count=rows)
-    assert len(known) == rows
-    for each in known:
-        number = int((each.key() or b"").decode()[1:])
-        assert each.timestamp()[1] == START + number * 60_000 + 6 * 3_600_000
-        assert json.loads(each.value() or b"")["truth"] == number % 2
+    truths = records(kafka_broker, topic_names.ground_truth, partitions=4, count=rows)
+    assert len(truths) == rows
+    for record in truths:
+        number = int((record.key() or b"").decode()[1:])
+        assert record.timestamp()[1] == START + number * 60_000 + 6 * 3_600_000
+        assert json.loads(record.value() or b"")["truth"] == number % 2
 
 
 @pytest.mark.kafka

@@ -110,7 +110,7 @@ def test_evaluations_go_by_the_week_and_stray_ones_one_by_one(engine: Engine, co
     now = now_of(engine)
     with engine.begin() as connection:
         for table, values in ((evaluation, inputs), (performance_evaluation, accuracy)):
-            # as after some months: the table of before is gone, an old week and strays of an even older one are there
+            # as after some months: the table of before is dropped, an old week and older strays are there
             connection.execute(sa.text(f"DROP TABLE {table.name}_before"))
             old = now - 40 * DAY_MILLIS
             bounds = f"FROM ({old}) TO ({old + 7 * DAY_MILLIS})"
@@ -134,7 +134,7 @@ def test_an_incident_goes_with_all_of_it_when_it_is_long_resolved(engine: Engine
     """Open ones stay however old; so does one with a delivery to be made, and everything that belongs to these."""
     model_id = counted.applied.model_id
     cases = {"open": ("open", 30, "done"), "recent": ("resolved", 9, "done"), "waits": ("resolved", 30, "pending"),
-             "gone": ("resolved", 30, "done")}  # fmt: skip
+             "expired": ("resolved", 30, "done")}  # fmt: skip
     with engine.begin() as connection:
         endpoint_id = connection.execute(
             sa.insert(endpoint).values(name="x", type="webhook").returning(endpoint.c.id)
@@ -228,7 +228,7 @@ def test_truths_joined_and_flushes_go_by_their_own_age(engine: Engine, counted: 
 def test_a_series_of_which_nothing_is_left_goes_after_the_ledger_has_none_of_it(
     engine: Engine, counted: CountedModel
 ) -> None:
-    """Marked when its last pane is gone, unmarked when it comes back, removed when it stayed away."""
+    """Marked when its last pane is dropped, unmarked when it comes back, removed when it stayed away."""
     keys = [SeriesKey(counted.applied.model_id, version) for version in ("dead", "back", "young")]
     with engine.begin() as connection:
         ids = ensure_series(connection, set(keys))

@@ -143,10 +143,10 @@ def test_a_burst_after_an_outage_opens_one_incident(engine: Engine) -> None:
     advance(engine, counted, evaluator, 106, newest=105)
     with engine.connect() as connection:
         (opened,) = connection.execute(sa.select(incident)).all()
-        told = connection.execute(sa.select(transition.c.step, transition.c.reason)).all()
+        steps = connection.execute(sa.select(transition.c.step, transition.c.reason)).all()
     assert (opened.kind, opened.status) == ("drift", "open")
     assert opened.first_end <= START + 100 * MINUTE_MILLIS
-    assert [step for step, _ in told][:1] == ["opened"]
+    assert [step for step, _ in steps][:1] == ["opened"]
 
 
 def counts_of(counted: CountedModel, minute: int, *, drifted: bool) -> npt.NDArray[np.int64]:
@@ -186,9 +186,9 @@ def test_progress_set_back_judges_what_was_passed_over(engine: Engine) -> None:
     before = rows_of(engine, evaluation)
     with engine.begin() as connection:
         assert lock_model(connection, counted.applied.model_id)
-        stood = read_progress(connection, counted.applied.model_id)
+        progress_before = read_progress(connection, counted.applied.model_id)
         rewind_progress(connection, counted.applied.model_id, to=START + 20 * MINUTE_MILLIS)
-    assert {length: (scale.evaluated_until - START) // MINUTE_MILLIS for length, scale in stood.items()} == {
+    assert {length: (scale.evaluated_until - START) // MINUTE_MILLIS for length, scale in progress_before.items()} == {
         4: 2 * LATE,
         12: 2 * LATE,
     }

@@ -220,9 +220,9 @@ def test_too_little_says_what_is_missing(engine: Engine, model: ReferencedModel)
 
 
 def test_only_the_last_seven_days_count(engine: Engine, model: ReferencedModel) -> None:
-    """Older hours, and blocks beyond a day more, are gone."""
+    """Older hours do not count, and blocks beyond a day more are dropped."""
     hours = [*range(30), *range(7 * 24 - 10, 8 * 24)]
-    panes = [each for hour in hours for each in stream(range(hour * 60, hour * 60 + 10), seed=hour)]
+    panes = [minute for hour in hours for minute in stream(range(hour * 60, hour * 60 + 10), seed=hour)]
     write(engine, model, panes)
     keep(engine, model, 2 * DAY)
     keep(engine, model, 8 * DAY)
@@ -289,7 +289,7 @@ def test_by_policy_it_is_adopted_when_the_last_one_is_a_day_old(engine: Engine) 
 
 
 def test_nothing_is_adopted_while_an_incident_is_open(engine: Engine) -> None:
-    """Whoever looks into it finds the reference that opened it; once it is resolved, the turn comes."""
+    """An operator who investigates it finds the reference that opened it; adoption follows once it is resolved."""
     model = rolling_model(engine)
     write(engine, model, stream(range(40 * 60)))
     open_incident(engine, model, first=35 * 60, until=None)

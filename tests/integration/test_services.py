@@ -38,7 +38,7 @@ def values_of(broker: KafkaBroker, *, topic: str, count: int) -> list[bytes]:
 def test_broker_keeps_its_records_over_a_restart(
     kafka_broker: KafkaBroker, topic_names: TopicNames, ending: str
 ) -> None:
-    """What a client was told is stored is still there after an orderly stop and after SIGKILL, at the same address."""
+    """What was acknowledged to a client is still there after an orderly stop and after SIGKILL, at the same address."""
     address = kafka_broker.bootstrap
     produce(kafka_broker, topic=topic_names.predictions, count=1000)
     getattr(kafka_broker, ending)()
@@ -63,7 +63,7 @@ def test_a_paused_broker_answers_nothing_and_then_goes_on(kafka_broker: KafkaBro
 
 
 @pytest.mark.kafka
-def test_topics_are_there_when_created_and_gone_when_deleted(kafka_broker: KafkaBroker) -> None:
+def test_topics_exist_once_created_and_not_once_deleted(kafka_broker: KafkaBroker) -> None:
     """create_topic returns with every partition led and its configuration set; delete_topic returns without it."""
     name = f"topic-{uuid.uuid4().hex}"
     admin = AdminClient({"bootstrap.servers": kafka_broker.bootstrap})
@@ -123,7 +123,7 @@ def test_postgres_on_a_taken_port_shows_why(postgres_server: PostgresServer, ser
 def test_services_die_with_a_killed_test_run(service_directory: Path) -> None:
     """When the process that started a server is killed, the server ends by itself."""
     if sys.platform != "linux":
-        pytest.skip("only Linux tells a child that its parent died")
+        pytest.skip("only Linux notifies a child that its parent died")
     program = """
         import sys, time
         from pathlib import Path

@@ -24,26 +24,30 @@ def test_no_statement_of_a_steady_minute_reads_ten_times_what_it_returns(engine:
     system = SteadySystem(engine, url=database_url, end=end)
     system.minute()
     settle(engine)
-    with system.explained() as found:
+    with system.explained() as statements:
         system.minute()
-    texts = [value.statement for value in found]
+    texts = [explained.statement for explained in statements]
     assert [role for role in SEEN if not any(role in text for text in texts)] == []
-    assert [(value.statement, value.read, value.returned) for value in found if value.reads_too_much] == []
+    assert [
+        (explained.statement, explained.read, explained.returned)
+        for explained in statements
+        if explained.reads_too_much
+    ] == []
 
 
 def test_a_statement_that_reads_a_table_for_a_row_is_found(engine: Engine) -> None:
     """What the test above asks is asked of a query without an index, too, and of one that changes rows."""
     with engine.begin() as connection:
         connection.execute(flush.insert(), [{"worker": str(number % 2), "ranges": []} for number in range(3000)])
-    with explaining(engine) as found, engine.begin() as connection:
+    with explaining(engine) as statements, engine.begin() as connection:
         connection.execute(flush.select().where(flush.c.worker == "none")).all()
         connection.execute(flush.delete().where(flush.c.worker == "1"))
         connection.execute(flush.select().where(flush.c.id == 1)).all()
-    assert [(value.read, value.returned, value.reads_too_much) for value in found] == [
+    assert [(explained.read, explained.returned, explained.reads_too_much) for explained in statements] == [
         (3000, 0, True),
         (3000, 1500, False),
         (1, 1, False),
     ]
-    assert all(isinstance(value, Explained) for value in found)
+    assert all(isinstance(explained, Explained) for explained in statements)
     with engine.connect() as connection:
         assert connection.execute(flush.select()).rowcount == 1500

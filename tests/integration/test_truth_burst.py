@@ -53,7 +53,7 @@ def test_a_burst_into_an_inbox_known_as_empty(pooled: Engine) -> None:
 
 
 def test_a_batch_begins_behind_the_one_before(pooled: Engine) -> None:
-    """While an old snapshot keeps deleted rows alive, a round does not walk over what it deleted again and again."""
+    """While an old snapshot keeps deleted rows alive, no batch scans what the batches before it deleted."""
     configuration, model = fill_ledger(pooled, rows=10, newest=BURST)
     fill_inbox(pooled, model, first=120, count=BURST)
     rules = join_rules(configuration)

@@ -65,31 +65,31 @@ def create_week(engine: Engine) -> None:
         )
 
 
-def prediction_row(counted: CountedModel, each: Prediction) -> dict[str, object]:
+def prediction_row(counted: CountedModel, prediction: Prediction) -> dict[str, object]:
     return {
         "model_id": counted.applied.model_id,
-        "prediction_hash": str(uuid.UUID(int=each.number)),
-        "version": each.version,
+        "prediction_hash": str(uuid.UUID(int=prediction.number)),
+        "version": prediction.version,
         "output": "",
         "series_ids": [counted.series_id],
-        "event_time": START + each.minute * 60_000 + 7,
-        "label": each.label,
+        "event_time": START + prediction.minute * 60_000 + 7,
+        "label": prediction.label,
         "topic": "predictions",
         "partition": 0,
-        "offset": each.offset,
+        "offset": prediction.offset,
         "row": 0,
     }
 
 
-def truth_row(counted: CountedModel, each: Truth) -> dict[str, object]:
+def truth_row(counted: CountedModel, truth_event: Truth) -> dict[str, object]:
     return {
         "model_id": counted.applied.model_id,
-        "prediction_hash": str(uuid.UUID(int=each.number)),
-        "known_at": START + each.known_at * 60_000,
-        "value": each.value,
+        "prediction_hash": str(uuid.UUID(int=truth_event.number)),
+        "known_at": START + truth_event.known_at * 60_000,
+        "value": truth_event.value,
         "topic": "ground-truth",
         "partition": 0,
-        "offset": each.offset,
+        "offset": truth_event.offset,
     }
 
 
@@ -104,18 +104,18 @@ def brute_force(predictions: list[Prediction], truths: list[Truth]) -> dict[tupl
     labelled: Counter[tuple[int, int]] = Counter()
     correct: Counter[tuple[int, int]] = Counter()
     lowest: dict[tuple[int, str], Prediction] = {}
-    for prediction in sorted(predictions, key=lambda one: one.offset):
+    for prediction in sorted(predictions, key=lambda prediction: prediction.offset):
         lowest.setdefault((prediction.number, prediction.version), prediction)
-    for each in lowest.values():
-        of_id = [one for one in truths if one.number == each.number]
-        latest = max(of_id, key=lambda one: (one.known_at, one.offset), default=None)
+    for prediction in lowest.values():
+        of_id = [truth for truth in truths if truth.number == prediction.number]
+        latest = max(of_id, key=lambda truth: (truth.known_at, truth.offset), default=None)
         if latest is None or latest.value is None:
             continue
-        event_time = START + each.minute * 60_000 + 7
+        event_time = START + prediction.minute * 60_000 + 7
         bucket = age_bucket(event_time=event_time, known_at=START + latest.known_at * 60_000)
-        key = (START + each.minute * 60_000, int(bucket))
+        key = (START + prediction.minute * 60_000, int(bucket))
         labelled[key] += 1
-        correct[key] += each.label == latest.value
+        correct[key] += prediction.label == latest.value
     return {key: (labelled[key], correct[key]) for key in labelled}
 
 
@@ -151,7 +151,7 @@ arrivals = st.lists(
     st.one_of(predictions, truths, predictions, truths, joins),
     min_size=3,
     max_size=25,
-    unique_by=lambda one: (type(one), one.offset),
+    unique_by=lambda arrival: (type(arrival), arrival.offset),
 )
 
 
@@ -165,21 +165,21 @@ def test_any_order_gives_the_final_panes_of_brute_force(engine: Engine) -> None:
     def holds(arrived: list[Prediction | Truth | Join]) -> None:
         clear(engine)
         now = NOW
-        for each in arrived:
-            if isinstance(each, Join):
+        for arrival in arrived:
+            if isinstance(arrival, Join):
                 now += 1_000
                 join_until_dry(engine, counted, now)
                 continue
             with engine.begin() as connection:
-                if isinstance(each, Prediction):
-                    connection.execute(sa.insert(prediction_ledger).values(prediction_row(counted, each)))
+                if isinstance(arrival, Prediction):
+                    connection.execute(sa.insert(prediction_ledger).values(prediction_row(counted, arrival)))
                 else:
-                    connection.execute(sa.insert(truth_inbox).values(truth_row(counted, each)))
+                    connection.execute(sa.insert(truth_inbox).values(truth_row(counted, arrival)))
         join_until_dry(engine, counted, now)
         join_until_dry(engine, counted, now + HORIZON + 1)  # the last look of every truth
         expected = brute_force(
-            [each for each in arrived if isinstance(each, Prediction)],
-            [each for each in arrived if isinstance(each, Truth)],
+            [arrival for arrival in arrived if isinstance(arrival, Prediction)],
+            [arrival for arrival in arrived if isinstance(arrival, Truth)],
         )
         with engine.connect() as connection:
             assert panes(connection) == expected

@@ -1,4 +1,4 @@
-"""Unseen values in a real Postgres: appended by flushes, merged, dropped, and read where incidents are told."""
+"""Unseen values in a real Postgres: appended by flushes, merged, dropped, and read where incidents are reported."""
 
 import json
 import threading
@@ -196,22 +196,22 @@ def test_the_incident_names_the_values_and_the_message_says_where(
     """`driftline incidents ID` names them; the message, which leaves the house, names only the command."""
     incident_id, body = play_unseen(engine, alerting="freshness: 7d")
     assert "BY" not in json.dumps(body)
-    (told,) = body["incidents"]
-    assert f"`driftline incidents {incident_id[:8]}` names the values" in told["next_step"]
+    (reported,) = body["incidents"]
+    assert f"`driftline incidents {incident_id[:8]}` names the values" in reported["next_step"]
     monkeypatch.setenv("DRIFTLINE_DATABASE_URL", database_url)
     monkeypatch.chdir(tmp_path)
     incidents(incident_id[:8])
     assert "Unseen in `region` meanwhile (100 events): `BY` 61 %, `NRW` 22 %, `n/a` 17 %." in capsys.readouterr().out
     incidents(incident_id[:8], as_json=True)
-    (found,) = json.loads(capsys.readouterr().out)["unseen"]
-    assert (found["column"], found["events"]) == ("region", 100)
-    assert found["values"] == {"counts": [["BY", 61], ["NRW", 22], ["n/a", 17]], "other": 0}
+    (unseen,) = json.loads(capsys.readouterr().out)["unseen"]
+    assert (unseen["column"], unseen["events"]) == ("region", 100)
+    assert unseen["values"] == {"counts": [["BY", 61], ["NRW", 22], ["n/a", 17]], "other": 0}
 
 
 def test_a_message_names_the_values_where_the_spec_allows_it(engine: Engine) -> None:
     """With `tell_values` the sentence that on-call reads has them, from the hours of the window alone."""
     _, body = play_unseen(engine, alerting="tell_values: true\n  freshness: 7d")
-    (told,) = body["incidents"]
-    assert told["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
-    assert told["what"][0]["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
-    assert "names the values" not in told["next_step"]
+    (reported,) = body["incidents"]
+    assert reported["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
+    assert reported["what"][0]["sentence"].endswith("Unseen: `BY` 61 %, `NRW` 22 %, `n/a` 17 %.")
+    assert "names the values" not in reported["next_step"]

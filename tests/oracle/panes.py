@@ -104,14 +104,14 @@ class _Partition:
 
     def __init__(
         self,
-        found: Counted,
+        counted: Counted,
         models: dict[tuple[str, str], AppliedModel],
         settings: Settings,
         span_minutes: int,
         topic: str,
         partition: int,
     ) -> None:
-        self.found, self.models, self.settings = found, models, settings
+        self.counted, self.models, self.settings = counted, models, settings
         self.span = span_minutes * 60_000
         self.topic, self.partition = topic, partition
         self.last_seen: dict[tuple[str, ...], int] = {}
@@ -128,8 +128,8 @@ class _Partition:
             reason = self._take(message, offset)
             if reason is not None:
                 self._add("dead", 1)
-                self.found.dead[self.topic, self.partition, offset] = reason
-        self.found.partitions[self.topic, self.partition] = {
+                self.counted.dead[self.topic, self.partition, offset] = reason
+        self.counted.partitions[self.topic, self.partition] = {
             **self.tally,
             "next_offset": next_offset,
             "max_event_time": self.largest,
@@ -160,8 +160,8 @@ class _Partition:
         if before is not None and offset - before <= self.settings.dedup_horizon:
             self._add("duplicates", 1)
             return None
-        patience = (self.settings.disorder_seconds + self.settings.allowed_lateness_seconds) * 1000
-        if self.largest is not None and at < self.largest - patience:
+        lateness = (self.settings.disorder_seconds + self.settings.allowed_lateness_seconds) * 1000
+        if self.largest is not None and at < self.largest - lateness:
             self._add("late", 1)
             return None
         self.largest = at if self.largest is None else max(at, self.largest)
@@ -174,7 +174,7 @@ class _Partition:
         applied = model.cells_at(start)
         hits = list(_hits(event, applied.layout))
         for column, text in _unseen(event, applied.layout):
-            names = self.found.unseen.setdefault(
+            names = self.counted.unseen.setdefault(
                 (model.model_id, event["version"], column, at // HOUR * HOUR), Counter()
             )
             names[text] += 1
@@ -188,10 +188,10 @@ class _Partition:
             usable = _is_number(score) and 0 <= score <= 1
             label = (model.spec.truth.negative, model.spec.truth.positive)[score >= 0.5] if usable else None
             row = (f"{digest:032x}", event["version"], at, float(score) if usable else None, label, segments)
-            self.found.ledger[self.topic, self.partition, offset] = row
+            self.counted.ledger[self.topic, self.partition, offset] = row
         for tag, value in segments:
             key = (model.model_id, event["version"], tag, value, applied.cells_id, start // self.span * self.span)
-            counts = self.found.panes.setdefault(key, Counter())
+            counts = self.counted.panes.setdefault(key, Counter())
             counts.update(hits)
             counts["events"] += 1
             counts["sampled"] += sampled
@@ -306,7 +306,7 @@ def numeric_hits(column: ColumnCells, start: int, slots: int, value: float) -> I
 
 def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
     """Return what the database holds of prediction topics; panes summed over *span_minutes*."""
-    found, span = Counted(), span_minutes * 60_000
+    counted, span = Counted(), span_minutes * 60_000
     with engine.connect() as connection:
         sizes = _layout_sizes(connection)
         for row in connection.execute(sa.select(pane, series).join(series, series.c.id == pane.c.series_id)):
@@ -319,7 +319,7 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
                 row.cells_id,
                 row.start // span * span,
             )
-            counts = found.panes.setdefault(key, Counter())
+            counts = counted.panes.setdefault(key, Counter())
             vector = decode_counts(row.counts, size=sizes[row.cells_id])
             counts.update({int(place): int(vector[place]) for place in vector.nonzero()[0]})
             counts["events"] += row.events
@@ -327,26 +327,26 @@ def counted_in_database(engine: sa.Engine, *, span_minutes: int = 1) -> Counted:
         for row in connection.execute(sa.select(input_offset).where(input_offset.c.role == "predictions")):
             names = ("records", "counted", "duplicates", "late", "dead", "extra_fields")
             also = ("next_offset", "max_event_time")
-            found.partitions[row.topic, row.partition] = {name: getattr(row, name) for name in (*names, *also)}
-        of_predictions = {topic for topic, _ in found.partitions}
+            counted.partitions[row.topic, row.partition] = {name: getattr(row, name) for name in (*names, *also)}
+        of_predictions = {topic for topic, _ in counted.partitions}
         for row in connection.execute(sa.select(dead_letter)):
             if row.topic in of_predictions:
-                found.dead[row.topic, row.partition, row.offset] = row.reason
+                counted.dead[row.topic, row.partition, row.offset] = row.reason
         for row in connection.execute(
             sa.select(unseen_value, series).join(series, series.c.id == unseen_value.c.series_id)
         ):
             assert row.segment_tag == "", "segments have no names of their own"
             assert row.other == 0, "more unseen values than the oracle can compare"
-            values = found.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
+            values = counted.unseen.setdefault((row.model_id, row.version, row.column_name, row.hour), Counter())
             values.update(dict(row.counts))
         segments = {row.id: (row.segment_tag, row.segment_value) for row in connection.execute(sa.select(series))}
         for row in connection.execute(sa.select(prediction_ledger)):
             place = (row.topic, row.partition, row.offset)
-            assert place not in found.ledger, f"{place} is in the ledger twice"
+            assert place not in counted.ledger, f"{place} is in the ledger twice"
             digest = str(row.prediction_hash).replace("-", "")
             of_series = tuple(sorted(segments[series_id] for series_id in row.series_ids))
-            found.ledger[place] = (digest, row.version, row.event_time, row.score, row.label, of_series)
-    return found
+            counted.ledger[place] = (digest, row.version, row.event_time, row.score, row.label, of_series)
+    return counted
 
 
 def _layout_sizes(connection: sa.Connection) -> dict[int, int]:

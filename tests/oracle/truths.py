@@ -80,19 +80,19 @@ def recount_truths(
     deployments: tuple[str, ...] = (),
     settings: Settings | None = None,
 ) -> CountedTruths:
-    """Return what the topics *truths* and *deployments* come to beside the recounted *predictions*."""
+    """Return what the topics *truths* and *deployments* come to, joined with the recounted *predictions*."""
     with engine.connect() as connection:
         models = {(model.key.namespace, model.key.name): model for model in load_configuration(connection).models}
-    found = CountedTruths()
+    counted = CountedTruths()
     for topics, take in ((truths, _take_truth), (deployments, _take_deployment)):
         for topic in topics:
             for partition in partitions_of(bootstrap, topic):
-                reader = _Reader(found, models, settings or Settings(), topic, partition)
+                reader = _Reader(counted, models, settings or Settings(), topic, partition)
                 for message in read_partition(bootstrap, topic, partition):
                     reader.take(message, take)
-                found.partitions[topic, partition] = dict(reader.tally)
-    _join(found, predictions, {model.model_id: model for model in models.values()})
-    return found
+                counted.partitions[topic, partition] = dict(reader.tally)
+    _join(counted, predictions, {model.model_id: model for model in models.values()})
+    return counted
 
 
 class Refused(Exception):
@@ -104,13 +104,13 @@ class _Reader:
 
     def __init__(
         self,
-        found: CountedTruths,
+        counted: CountedTruths,
         models: dict[tuple[str, str], AppliedModel],
         settings: Settings,
         topic: str,
         partition: int,
     ) -> None:
-        self.found, self.models, self.settings = found, models, settings
+        self.counted, self.models, self.settings = counted, models, settings
         self.topic, self.partition = topic, partition
         self.tally: dict[str, int | None] = {**dict.fromkeys(COUNTERS, 0), "next_offset": 0, "max_event_time": None}
 
@@ -122,7 +122,7 @@ class _Reader:
             take(self, place, *self._read(message))
         except Refused as refusal:
             self.add("dead")
-            self.found.dead[place] = str(refusal)
+            self.counted.dead[place] = str(refusal)
 
     def add(self, name: str) -> None:
         self.tally[name] = (self.tally[name] or 0) + 1
@@ -161,7 +161,7 @@ def _take_truth(reader: _Reader, place: Place, message: Message, event: dict[str
         return
     reader.add("counted")
     value = None if event["truth"] is None else _truth_text(event["truth"])
-    key, truths = (model.model_id, f"{digest:032x}"), reader.found.truths
+    key, truths = (model.model_id, f"{digest:032x}"), reader.counted.truths
     if key not in truths or _rank(at, place) > _rank(truths[key][0], truths[key][2]):
         truths[key] = (at, value, place)
 
@@ -176,7 +176,7 @@ def _take_deployment(
     reader.moves_to(at, message)
     reader.add("counted")
     manifest = None if event.get("manifest") is None else json.dumps(event["manifest"], sort_keys=True)
-    reader.found.deployments[place] = (model.model_id, event["version"], at, event["stage"], traffic, manifest)
+    reader.counted.deployments[place] = (model.model_id, event["version"], at, event["stage"], traffic, manifest)
 
 
 def _truth_text(value: object) -> str:
@@ -189,9 +189,9 @@ def _rank(at: int, place: Place) -> tuple[int, int, int, str]:
     return at, offset, partition, topic
 
 
-def _join(found: CountedTruths, predictions: Counted, models: dict[int, AppliedModel]) -> None:
+def _join(counted: CountedTruths, predictions: Counted, models: dict[int, AppliedModel]) -> None:
     """Meet the truth in force of each id with the lowest prediction of that id under each version."""
-    by_digest = {key[1]: key for key in found.truths}  # the hash covers the model
+    by_digest = {key[1]: key for key in counted.truths}  # the hash covers the model
     lowest: dict[tuple[str, str], tuple[tuple[int, int, str], Place]] = {}
     for place, row in predictions.ledger.items():
         topic, partition, offset = place
@@ -202,49 +202,49 @@ def _join(found: CountedTruths, predictions: Counted, models: dict[int, AppliedM
     correct: Counter[tuple[int, str, str, str, int, int]] = Counter()
     for (digest, version), (_, place) in lowest.items():
         key = by_digest[digest]
-        known_at, value, _ = found.truths[key]
+        known_at, value, _ = counted.truths[key]
         _, _, at, _, label, segments = predictions.ledger[place]
         minute, age = at // MINUTE * MINUTE, sum(known_at - at > limit for limit in AGES)
         regression = models[key[0]].spec.task is Task.REGRESSION
         is_correct = value is not None and not regression and label == value
-        found.joined[(*key, version)] = (minute, age, is_correct, value is not None)
+        counted.joined[(*key, version)] = (minute, age, is_correct, value is not None)
         for segment in segments if value is not None else ():
             pane = (key[0], version, *segment, minute, age)
             labelled[pane] += 1
             correct[pane] += is_correct
-    found.performance = {pane: (labelled[pane], correct[pane]) for pane in labelled}
+    counted.performance = {pane: (labelled[pane], correct[pane]) for pane in labelled}
 
 
 def truths_in_database(engine: sa.Engine) -> CountedTruths:
     """Return what the database holds of truths and deployments; performance panes that came out even are left out."""
-    found = CountedTruths()
+    counted = CountedTruths()
     with engine.connect() as connection:
         names = (*COUNTERS, "next_offset", "max_event_time")
         others = sa.select(input_offset).where(input_offset.c.role != "predictions")
         for row in connection.execute(others):
-            found.partitions[row.topic, row.partition] = {name: getattr(row, name) for name in names}
-        topics = {topic for topic, _ in found.partitions}
+            counted.partitions[row.topic, row.partition] = {name: getattr(row, name) for name in names}
+        topics = {topic for topic, _ in counted.partitions}
         for row in connection.execute(sa.select(dead_letter)):
             if row.topic in topics:
-                found.dead[row.topic, row.partition, row.offset] = row.reason
-        found.waiting = int(connection.execute(sa.select(sa.func.count()).select_from(truth_inbox)).scalar_one())
+                counted.dead[row.topic, row.partition, row.offset] = row.reason
+        counted.waiting = int(connection.execute(sa.select(sa.func.count()).select_from(truth_inbox)).scalar_one())
         for row in connection.execute(sa.select(truth)):
             place = (row.topic, row.partition, row.offset)
-            found.truths[row.model_id, _digest(row)] = (row.known_at, row.value, place)
+            counted.truths[row.model_id, _digest(row)] = (row.known_at, row.value, place)
         for row in connection.execute(sa.select(joined)):
             assert row.output == "", "the oracle knows models of one output only"
             key = (row.model_id, _digest(row), row.version)
-            found.joined[key] = (row.minute, row.age_bucket, row.correct, row.counted)
+            counted.joined[key] = (row.minute, row.age_bucket, row.correct, row.counted)
         of_series = sa.select(performance_pane, series).join(series, series.c.id == performance_pane.c.series_id)
         for row in connection.execute(of_series.where(performance_pane.c.labelled != 0)):
             pane = (row.model_id, row.version, row.segment_tag, row.segment_value, row.minute, row.age_bucket)
-            found.performance[pane] = (row.labelled, row.correct)
+            counted.performance[pane] = (row.labelled, row.correct)
         for row in connection.execute(sa.select(deployment)):
             manifest = None if row.manifest is None else json.dumps(row.manifest, sort_keys=True)
             place = (row.topic, row.partition, row.offset)
-            assert place not in found.deployments, f"the deployment at {place} is there twice"
-            found.deployments[place] = (row.model_id, row.version, row.event_time, row.stage, row.traffic, manifest)
-    return found
+            assert place not in counted.deployments, f"the deployment at {place} is there twice"
+            counted.deployments[place] = (row.model_id, row.version, row.event_time, row.stage, row.traffic, manifest)
+    return counted
 
 
 def _digest(row: Any) -> str:

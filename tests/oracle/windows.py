@@ -58,7 +58,7 @@ def rejudge(
         try:
             with engine.begin() as connection:
                 _forget(connection)
-                chosen = [found for found in load_configuration(connection).models if found.key.name in models]
+                chosen = [applied for applied in load_configuration(connection).models if applied.key.name in models]
                 _write_panes(connection, counted, {applied.model_id for applied in chosen})
             newest = [partition["max_event_time"] for partition in counted.partitions.values()]
             until = max(at for at in newest if at is not None) - settings.disorder_seconds * 1000
@@ -71,13 +71,13 @@ def rejudge(
 
 def judged_windows(engine: sa.Engine, *, until: int, models: Collection[str]) -> JudgedWindows:
     """Return the last revision of every stored window of *models* that ends up to *until* (ms)."""
-    found: dict[WindowKey, tuple[int, str, str]] = {}
+    judged: dict[WindowKey, tuple[int, str, str]] = {}
     with engine.connect() as connection:
         for applied in load_configuration(connection).models:
             for window in final_evaluations(connection, applied.model_id):
                 if window.window_end <= until and applied.key.name in models:
-                    found[_key(applied, window)] = (window.events, window.verdict.value, window.result)
-    return JudgedWindows(windows=found)
+                    judged[_key(applied, window)] = (window.events, window.verdict.value, window.result)
+    return JudgedWindows(windows=judged)
 
 
 def judge(engine: sa.Engine, applied: AppliedModel, settings: Settings) -> None:
@@ -122,9 +122,9 @@ def _write_panes(connection: sa.Connection, counted: Counted, model_ids: Collect
         for row in connection.execute(sa.select(series))
     }
     sizes = {
-        applied.cells_id: applied.layout.size
-        for found in load_configuration(connection).models
-        for applied in found.cells
+        cells.cells_id: cells.layout.size
+        for applied in load_configuration(connection).models
+        for cells in applied.cells
     }
     rows = []
     for (model_id, version, tag, value, cells_id, start), counts in sorted(counted.panes.items()):

@@ -70,8 +70,8 @@ def words(node: ast.AST) -> list[str]:
         case ast.Constant(value=str(word)):
             return [word]
         case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
-            found = [words(element) for element in elements]
-            return [word for part in found for word in part] if all(found) else []
+            parts = [words(element) for element in elements]
+            return [word for part in parts for word in part] if all(parts) else []
     return []
 
 
@@ -92,13 +92,13 @@ def tables(source: str) -> Iterator[tuple[int, frozenset[str]]]:
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Dict(keys=keys):
-                found = words(ast.Tuple(elts=[key for key in keys if key is not None]))
+                texts = words(ast.Tuple(elts=[key for key in keys if key is not None]))
             case ast.Tuple() | ast.List() | ast.Set():
-                found = words(node)
+                texts = words(node)
             case _:
                 continue
-        if len(found) > 1:
-            yield node.lineno, frozenset(found)
+        if len(texts) > 1:
+            yield node.lineno, frozenset(texts)
 
 
 def bare_words(source: str, lists: dict[str, frozenset[str]]) -> Iterator[tuple[int, str]]:
@@ -108,16 +108,16 @@ def bare_words(source: str, lists: dict[str, frozenset[str]]) -> Iterator[tuple[
     """
     every = frozenset().union(*lists.values())
     yield from ((line, word) for line, word in compared_words(source) if word in every)
-    for line, found in tables(source):
-        if any(found <= members for members in lists.values()):
-            yield from ((line, word) for word in sorted(found))
+    for line, texts in tables(source):
+        if any(texts <= members for members in lists.values()):
+            yield from ((line, word) for word in sorted(texts))
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "expected"),
     [
         ("row.state != 'pending'", ["pending"]),
-        ("found.statistic in ('psi', 'other words')", ["psi"]),
+        ("finding.statistic in ('psi', 'other words')", ["psi"]),
         ("match kind:\n    case 'drift': pass", ["drift"]),
         ("words = {'measured': '', 'estimated': '~'}", ["estimated", "measured"]),
         ("OF_VALUES = frozenset({'psi', 'ks'})", ["ks", "psi"]),
@@ -128,22 +128,22 @@ def bare_words(source: str, lists: dict[str, frozenset[str]]) -> Iterator[tuple[
         ("print('pending')", []),
     ],
 )
-def test_bare_words_are_found(source: str, found: list[str]) -> None:
+def test_bare_words_are_found(source: str, expected: list[str]) -> None:
     """The walk over the sources sees comparisons, cases, tables and SQL, and no more."""
-    assert sorted(word for _, word in bare_words(source, closed_lists())) == found
+    assert sorted(word for _, word in bare_words(source, closed_lists())) == expected
 
 
 def test_the_product_compares_no_bare_word_of_a_closed_list() -> None:
     """Comparisons, cases, tables of words and SQL name members: a word that is renamed or misspelt is an error."""
     lists = closed_lists()
-    found = {
+    breaches = {
         (str(path.relative_to(ROOT)), word): f"{path.relative_to(ROOT)}:{line}: {word!r}"
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
         for line, word in bare_words(path.read_text(encoding="utf-8"), lists)
     }
-    assert [text for place, text in found.items() if place not in SOMETHING_ELSE] == []
-    assert SOMETHING_ELSE.keys() - found.keys() == set(), "exceptions that nothing needs any more"
+    assert [text for place, text in breaches.items() if place not in SOMETHING_ELSE] == []
+    assert SOMETHING_ELSE.keys() - breaches.keys() == set(), "exceptions that nothing needs any more"
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_the_roles_under_up_are_ours(environment: Path, folder: Path, shape: Sha
 
 @pytest.mark.parametrize("shape", [as_file, as_package])
 @pytest.mark.parametrize("name", INTERNAL)
-def test_python_that_imports_from_the_working_folder_is_told_how_not_to(
+def test_python_that_imports_from_the_working_folder_is_refused_with_a_remedy(
     environment: Path, folder: Path, name: str, shape: Shape
 ) -> None:
     """`python -m driftline`: one sentence, exit code 2, none of their code runs; with -P it works."""

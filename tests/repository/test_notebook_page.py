@@ -36,7 +36,7 @@ def test_the_page_prints_what_it_shows() -> None:
     assert [printed for printed, _ in pairs] == [shown for _, shown in pairs]
 
 
-def test_a_page_that_says_something_else_is_noticed() -> None:
+def test_a_page_that_says_something_else_is_detected() -> None:
     """One digit changed in an output, or an output left out, does not pass."""
     ((printed, shown),) = printed_and_shown("```python\nprint(2 + 2)\n```\n\n```text\n5\n```\n")
     assert (printed, shown) == ("4\n", "5\n")

@@ -57,6 +57,6 @@ def test_the_locks_agree_and_hold_every_direct_dependency() -> None:
     """What runs is a part of the whole, at the same versions; nothing of pyproject is missing."""
     whole, runtime = map(locked_versions, LOCKS)
     assert runtime.items() <= whole.items()
-    assert {package(each) for each in DIRECT} <= whole.keys()
+    assert {package(dependency) for dependency in DIRECT} <= whole.keys()
     assert {package(dependency) for dependency in PROJECT["project"]["dependencies"]} <= runtime.keys()
     assert "pytest" not in runtime

@@ -17,7 +17,7 @@ def prose_of(page: str) -> str:
 
 
 def test_every_figure_of_the_page_is_the_commands() -> None:
-    """Written anew, the page does not change; `python -m benchmarks.statistics_figures --write` repairs it."""
+    """Rewriting its figures does not change the page; `python -m benchmarks.statistics_figures --write` repairs it."""
     assert with_figures(PAGE) == PAGE
 
 
@@ -31,7 +31,7 @@ def test_the_prose_has_no_figures_of_its_own() -> None:
     assert re.findall(r"\d[\d.,]*\d|\d", prose_of(PAGE)) == ["0.05"]
 
 
-def test_a_page_that_says_something_else_is_noticed() -> None:
+def test_a_page_that_says_something_else_is_detected() -> None:
     """One digit changed in a figure, and the page is not what the command writes; an unknown block is an error."""
     changed = PAGE.replace("8,900", "8,901", 1)
     assert changed != PAGE

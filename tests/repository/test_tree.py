@@ -32,7 +32,7 @@ def test_every_room_has_a_name_of_the_field() -> None:
 
 
 def test_a_class_name_stands_for_one_thing() -> None:
-    """No two modules of the product define a class of the same name: whoever greps for it finds the one there is."""
+    """No two modules of the product define a class of the same name: a search for it finds the only one."""
     product = [path for path in FILES if path.relative_to(ROOT).parts[0] in ROOMS[:4]]
     classes = [
         node.name
@@ -48,7 +48,9 @@ def test_nothing_outside_the_tree_is_needed() -> None:
     climbing = []
     for path in (*FILES, ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "Makefile", ROOT / ".ci" / "run"):
         depth = len(path.relative_to(ROOT).parts)
-        climbs = [int(found) for found in re.findall(r"__file__\)\.parents\[(\d+)\]", path.read_text(encoding="utf-8"))]
+        climbs = [
+            int(levels) for levels in re.findall(r"__file__\)\.parents\[(\d+)\]", path.read_text(encoding="utf-8"))
+        ]
         if "../" + "shared" in path.read_text(encoding="utf-8") or any(number >= depth for number in climbs):
             climbing.append(relative(path))
     assert climbing == []

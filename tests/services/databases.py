@@ -20,7 +20,7 @@ def create_template(server: PostgresServer) -> str:
 
 @contextmanager
 def fresh_database(server: PostgresServer, *, template: str) -> Iterator[str]:
-    """Give the url of a new copy of *template*; drop it afterwards, whoever is still connected."""
+    """Give the url of a new copy of *template*; drop it afterwards, even with clients connected."""
     name = f"test_{uuid.uuid4().hex}"
     try:
         yield server.create_database(name, template=template)

@@ -34,7 +34,7 @@ def mounting(disk: SmallDisk) -> Callable[[], None]:
 
     def mount() -> None:
         user, group = os.getuid(), os.getgid()
-        libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # whoever gave up being root may not write its own maps otherwise
+        libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # after giving up root a process may not write its own maps otherwise
         check(libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS))
         maps = {"setgroups": b"deny", "uid_map": b"%d %d 1" % (user, user), "gid_map": b"%d %d 1" % (group, group)}
         for name, content in maps.items():

@@ -15,14 +15,14 @@ class Compared:
     """One kind of fact.
 
     Attributes:
-        expected, found: How many there are in the recount, in the database.
+        expected, actual: How many there are in the recount, in the database.
         lost, doubled: How many the database lacks, and has without a cause in the topics.
         differing: How many are there on both sides but not equal.
     """
 
     what: str
     expected: int
-    found: int
+    actual: int
     lost: int
     doubled: int
     differing: int = 0
@@ -33,58 +33,58 @@ class Compared:
         return self.lost == self.doubled == self.differing == 0
 
 
-def compare_predictions(expected: Counted, found: Counted) -> list[Compared]:
+def compare_predictions(expected: Counted, stored: Counted) -> list[Compared]:
     """Compare what was made of the predictions' topics; panes of equal spans."""
     return [
-        _records("records of predictions", expected.partitions, found.partitions),
-        _events(expected.panes, found.panes),
-        compare_rows("pane counts, by the hour", expected.panes, found.panes),
-        compare_rows("sampled predictions", expected.ledger, found.ledger),
-        compare_rows("unseen values", expected.unseen, found.unseen),
+        _records("records of predictions", expected.partitions, stored.partitions),
+        _events(expected.panes, stored.panes),
+        compare_rows("pane counts, by the hour", expected.panes, stored.panes),
+        compare_rows("sampled predictions", expected.ledger, stored.ledger),
+        compare_rows("unseen values", expected.unseen, stored.unseen),
     ]
 
 
-def compare_truths(expected: CountedTruths, found: CountedTruths) -> list[Compared]:
+def compare_truths(expected: CountedTruths, stored: CountedTruths) -> list[Compared]:
     """Compare what was made of the truths' and the deployments' topics."""
     return [
-        _records("records of truths and deployments", expected.partitions, found.partitions),
-        compare_rows("truths in force", expected.truths, found.truths),
-        compare_rows("joined predictions", expected.joined, found.joined),
-        compare_rows("accuracy panes", expected.performance, found.performance),
-        compare_rows("deployments", expected.deployments, found.deployments),
+        _records("records of truths and deployments", expected.partitions, stored.partitions),
+        compare_rows("truths in force", expected.truths, stored.truths),
+        compare_rows("joined predictions", expected.joined, stored.joined),
+        compare_rows("accuracy panes", expected.performance, stored.performance),
+        compare_rows("deployments", expected.deployments, stored.deployments),
     ]
 
 
-def compare_counts(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Compared:
+def compare_counts(what: str, expected: Mapping[str, int], stored: Mapping[str, int]) -> Compared:
     """Compare numbers by name; lost and doubled are sums over the names."""
-    short = {name: expected.get(name, 0) - found.get(name, 0) for name in expected.keys() | found.keys()}
+    short = {name: expected.get(name, 0) - stored.get(name, 0) for name in expected.keys() | stored.keys()}
     return Compared(
         what=what,
         expected=sum(expected.values()),
-        found=sum(found.values()),
+        actual=sum(stored.values()),
         lost=sum(count for count in short.values() if count > 0),
         doubled=-sum(count for count in short.values() if count < 0),
         examples=tuple(f"{name}: {count:+,} short" for name, count in sorted(short.items()) if count),
     )
 
 
-def compare_windows(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+def compare_windows(expected: Mapping[Any, Any], stored: Mapping[Any, Any]) -> Compared:
     """Compare the last revision of each window."""
-    return compare_rows("windows judged", expected, found)
+    return compare_rows("windows judged", expected, stored)
 
 
-def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mapping[Any, Mapping[str, Any]]) -> Compared:
+def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], stored: Mapping[Any, Mapping[str, Any]]) -> Compared:
     """Compare the partitions' rows; lost and doubled are records."""
     wanted = {place: row["records"] for place, row in expected.items()}
-    result = {place: row["records"] for place, row in found.items()}
+    result = {place: row["records"] for place, row in stored.items()}
     places = wanted.keys() | result.keys()
     short = {place: wanted.get(place, 0) - result.get(place, 0) for place in places}
-    unequal = sorted(place for place in places if expected.get(place) != found.get(place))
-    examples = [f"{place}: recounted {expected.get(place)}, stored {found.get(place)}" for place in unequal[:EXAMPLES]]
+    unequal = sorted(place for place in places if expected.get(place) != stored.get(place))
+    examples = [f"{place}: recounted {expected.get(place)}, stored {stored.get(place)}" for place in unequal[:EXAMPLES]]
     return Compared(
         what=what,
         expected=sum(wanted.values()),
-        found=sum(result.values()),
+        actual=sum(result.values()),
         lost=sum(count for count in short.values() if count > 0),
         doubled=-sum(count for count in short.values() if count < 0),
         differing=len(unequal),
@@ -92,36 +92,36 @@ def _records(what: str, expected: Mapping[Any, Mapping[str, Any]], found: Mappin
     )
 
 
-def _events(expected: Mapping[PaneKey, Mapping[Any, int]], found: Mapping[PaneKey, Mapping[Any, int]]) -> Compared:
+def _events(expected: Mapping[PaneKey, Mapping[Any, int]], stored: Mapping[PaneKey, Mapping[Any, int]]) -> Compared:
     """Compare the counted events of whole series."""
     wanted = {key: counts["events"] for key, counts in expected.items() if key[2] == ""}
-    counted = {key: counts["events"] for key, counts in found.items() if key[2] == ""}
+    counted = {key: counts["events"] for key, counts in stored.items() if key[2] == ""}
     short = [wanted.get(key, 0) - counted.get(key, 0) for key in wanted.keys() | counted.keys()]
     return Compared(
         what="events counted",
         expected=sum(wanted.values()),
-        found=sum(counted.values()),
+        actual=sum(counted.values()),
         lost=sum(count for count in short if count > 0),
         doubled=-sum(count for count in short if count < 0),
     )
 
 
-def compare_rows(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Compared:
+def compare_rows(what: str, expected: Mapping[Any, Any], stored: Mapping[Any, Any]) -> Compared:
     """Compare facts by their place or key."""
-    lost, doubled = expected.keys() - found.keys(), found.keys() - expected.keys()
-    unequal = [key for key in expected.keys() & found.keys() if expected[key] != found[key]]
+    lost, doubled = expected.keys() - stored.keys(), stored.keys() - expected.keys()
+    unequal = [key for key in expected.keys() & stored.keys() if expected[key] != stored[key]]
     examples = (
         [f"only recounted: {key}: {_short(expected[key])}" for key in sorted(lost)[:EXAMPLES]]
-        + [f"only stored: {key}: {_short(found[key])}" for key in sorted(doubled)[:EXAMPLES]]
+        + [f"only stored: {key}: {_short(stored[key])}" for key in sorted(doubled)[:EXAMPLES]]
         + [
-            f"{key}: recounted {_short(expected[key])}, stored {_short(found[key])}"
+            f"{key}: recounted {_short(expected[key])}, stored {_short(stored[key])}"
             for key in sorted(unequal)[:EXAMPLES]
         ]
     )
     return Compared(
         what=what,
         expected=len(expected),
-        found=len(found),
+        actual=len(stored),
         lost=len(lost),
         doubled=len(doubled),
         differing=len(unequal),

@@ -66,15 +66,15 @@ def sent_contents(
 ) -> dict[Place, Content]:
     """Return what must be kept of the *refused* records at *places*, from the topics; the others are left out."""
     wanted = set(places) & refused.keys()
-    found: dict[Place, Content] = {}
+    contents: dict[Place, Content] = {}
     for topic, partition in sorted({(topic, partition) for topic, partition, _ in wanted}):
         for message in read_partition(bootstrap, topic, partition):
             place = (topic, partition, int(message.offset() or 0))
             if place in wanted:
                 reason, body = refused[place], message.value()
                 kept = None if reason == "too_large" or body is None else body[:keep_bytes]
-                found[place] = (reason, len(body or b""), _hash(kept))
-    return found
+                contents[place] = (reason, len(body or b""), _hash(kept))
+    return contents
 
 
 def compare_refusals(
@@ -110,8 +110,8 @@ def _with_room(counts: Collection[RefusedOf], settings: Settings) -> list[Refuse
     """Return those of which nothing may have been left out: no hour of theirs was full, nor any hour of all."""
     if sum(count.fullest for count in counts) >= settings.dead_letter_total_bytes_per_hour:
         return []
-    each, more = settings.dead_letter_bytes_per_hour, settings.parked_bytes_per_hour
-    return [count for count in counts if count.fullest < (more if count.reason in TO_COME_BACK else each)]
+    share, parked = settings.dead_letter_bytes_per_hour, settings.parked_bytes_per_hour
+    return [count for count in counts if count.fullest < (parked if count.reason in TO_COME_BACK else share)]
 
 
 def _hash(body: bytes | None) -> str | None:

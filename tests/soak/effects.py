@@ -26,12 +26,14 @@ def compare_messages(under_test: Installation) -> Compared:
     again = {subject: ids for subject, ids in subjects.items() if len(ids) > 1}
     missing = sorted(decided.keys() - bodies.keys())
     changed = [
-        identifier for identifier, found in bodies.items() if len(found) > 1 or found != {decided.get(identifier)}
+        identifier
+        for identifier, received in bodies.items()
+        if len(received) > 1 or received != {decided.get(identifier)}
     ]
     return Compared(
         what="messages received",
         expected=len(decided),
-        found=len(bodies),
+        actual=len(bodies),
         lost=len(missing),
         doubled=sum(len(ids) - 1 for ids in again.values()),
         differing=len(changed),
@@ -48,7 +50,7 @@ def compare_steps(under_test: Installation) -> Compared:
     return Compared(
         what="steps of incidents",
         expected=len(decided),
-        found=decided.total(),
+        actual=decided.total(),
         lost=0,
         doubled=decided.total() - len(decided),
         examples=tuple(map(str, doubled[:3])),

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Hostile(StrEnum):
-    """What producers do to the topics beside honest traffic."""
+    """What producers do to the topics in addition to honest traffic."""
 
     CLOCK = "clock"
     POISON = "poison"

@@ -58,7 +58,7 @@ class SoakReport:
             f"{'':<40} {'recounted':>12} {'stored':>12} {'lost':>8} {'doubled':>8} {'differ':>8}",
         ]
         results += [
-            f"{row.what:<40} {row.expected:>12,} {row.found:>12,} {row.lost:>8,} {row.doubled:>8,} {row.differing:>8,}"
+            f"{row.what:<40} {row.expected:>12,} {row.actual:>12,} {row.lost:>8,} {row.doubled:>8,} {row.differing:>8,}"
             for row in self.compared
         ]
         for row in self.compared:
@@ -84,7 +84,7 @@ class SoakReport:
                 "sent": self.sent,
                 "lost": self.lost,
                 "doubled": self.doubled,
-                "compared": {row.what: [row.expected, row.found, row.lost, row.doubled, row.differing]
+                "compared": {row.what: [row.expected, row.actual, row.lost, row.doubled, row.differing]
                              for row in self.compared},
                 "unsettled": self.unsettled,
                 "crashes": self.tally.crashes,

@@ -122,7 +122,7 @@ class Traffic(threading.Thread):
             self._send(hostile)
 
     def _hostile(self, identity: str, at: int) -> Iterator[Record]:
-        """Yield what hostile producers write beside one honest event."""
+        """Yield what hostile producers write next to one honest event."""
         draw, wanted, key = self._draw, self._plan.hostile, identity.encode()
         if Hostile.POISON in wanted and draw.random() < 0.02:
             self.sent["poison"] += 1
