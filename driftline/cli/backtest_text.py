@@ -1,4 +1,4 @@
-"""A backtest on one screen of a terminal."""
+"""A backtest's report as text, on one screen of a terminal."""
 
 from collections.abc import Iterable
 from textwrap import fill
@@ -19,6 +19,7 @@ from driftline.backtest.report.wording import (
     kind_text,
     subline,
 )
+from driftline.cli.output import table_lines
 from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell
 from monitor.types import Tier
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
@@ -31,17 +32,19 @@ STYLES = {Tier.NONE: "", Tier.WARNING: "yellow", Tier.ALERT: "dark_orange", Tier
 
 def print_report(report: BacktestReport, console: Console) -> None:
     """Print the headline, both rules side by side, the worst incidents, scales, columns, actions and notes."""
-    console = Console(file=console.file, width=console.width, highlight=False, markup=False, soft_wrap=False)
-    history = report.history
+    history, piped = report.history, not console.is_terminal
     days = duration_words(history.days * DAY_MINUTES)
     console.print(
-        Text.assemble((report.model, "bold"), f"  {history.events:,} predictions of {history.source}"),
-        f"\n{minute_of(history.first)} to {minute_of(history.last)} UTC ({days})\n",
-        sep="",
+        Text.assemble(
+            (report.model, "bold"),
+            f"  {history.events:,} predictions of {history.source}",
+            f"\n{minute_of(history.first)} to {minute_of(history.last)} UTC ({days})\n",
+        ),
+        soft_wrap=piped,
     )
     good = not report.summary.incidents and any(scale.judged for scale in report.scales)
-    console.print(Text(headline(report), style="bold green" if good else "bold"))
-    console.print(Text(subline(report), style="dim"))
+    console.print(Text(headline(report), style="bold green" if good else "bold"), soft_wrap=piped)
+    console.print(Text(subline(report), style="dim"), soft_wrap=piped)
     _print_rules(report, console)
     _print_incidents(report, console)
     _print_scales(report, console)
@@ -51,8 +54,15 @@ def print_report(report: BacktestReport, console: Console) -> None:
 def _table(*headings: str, left: int = 1) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < left else "right", overflow="fold")
+        table.add_column(Text(heading), justify="left" if number < left else "right", overflow="fold")
     return table
+
+
+def _print_table(table: Table, console: Console) -> None:
+    """Print *table*, folded to the terminal's width if there is one."""
+    console.print()
+    for line in table_lines(console, table, width=console.width if console.is_terminal else None):
+        console.print(line, soft_wrap=True)
 
 
 def _print_rules(report: BacktestReport, console: Console) -> None:
@@ -60,8 +70,7 @@ def _print_rules(report: BacktestReport, console: Console) -> None:
     table = _table("", *(RULE_NAMES[rule.rule] + inputs for rule in report.rules))
     for rows in zip(*(comparison(rule) for rule in report.rules), strict=True):
         table.add_row(rows[0][0], *(value for _, value in rows))
-    console.print()
-    console.print(table)
+    _print_table(table, console)
 
 
 def _print_incidents(report: BacktestReport, console: Console) -> None:
@@ -72,26 +81,25 @@ def _print_incidents(report: BacktestReport, console: Console) -> None:
     more = len(report.incidents) - len(shown)
     console.print()
     console.print(Text("Incidents" + (f", the worst {len(shown)} of {len(report.incidents)}" if more else ""), "bold"))
-    for incident in sorted(shown, key=lambda incident: incident.opened):
-        console.print(_incident_line(incident, several=len(report.history.versions) > 1))
-        console.print(
-            Text(
-                fill(incident.sentence, max(console.width, 60), initial_indent="    ", subsequent_indent="    "), "dim"
-            )
-        )
+    shown = sorted(shown, key=lambda incident: incident.opened)
+    several, width = len(report.history.versions) > 1, max(console.width, 60)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for incident in shown:
+        tier = Text(incident.tier, STYLES[Tier.of_word(incident.tier)])
+        table.add_row(minute_of(incident.opened), tier, Text(_incident_text(incident, several=several)))
+    for incident, line in zip(shown, table_lines(console, table), strict=True):
+        console.print(Text("  ").append(line), soft_wrap=True)
+        sentence = fill(incident.sentence, width, initial_indent="    ", subsequent_indent="    ")
+        console.print(Text(sentence, "dim"), soft_wrap=True)
 
 
-def _incident_line(incident: IncidentPart, *, several: bool) -> Text:
+def _incident_text(incident: IncidentPart, *, several: bool) -> str:
     closed = (
         "open at the end" if incident.closed is None else f"open for {duration(incident.open_hours * HOUR_MINUTES)}"
     )
     version = f" of version {incident.version}" if several else ""
-    return Text.assemble(
-        f"  {minute_of(incident.opened)}  ",
-        (f"{incident.tier:<8}", STYLES[Tier.of_word(incident.tier)]),
-        f"  {kind_text(incident.kind)}{version} at {incident.scale}, {closed}",
-        f": {columns_text(incident.columns)}" if incident.columns else "",
-    )
+    columns = f": {columns_text(incident.columns)}" if incident.columns else ""
+    return f"{kind_text(incident.kind)}{version} at {incident.scale}, {closed}{columns}"
 
 
 def _print_scales(report: BacktestReport, console: Console) -> None:
@@ -115,8 +123,7 @@ def _print_scales(report: BacktestReport, console: Console) -> None:
             str(scale.incidents),
             ", ".join(reasons),
         )
-    console.print()
-    console.print(table)
+    _print_table(table, console)
 
 
 def _print_rest(report: BacktestReport, console: Console) -> None:
@@ -129,12 +136,16 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
         lines.append(("Accuracy", f"{report.accuracy.accuracy:.4f} of {report.accuracy.labelled:,} truths"))
     lines += [("Actions", action) for action in _actions(report)]
     lines += [("Note", note) for note in report.notes]
-    console.print()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="bold", min_width=8)
+    table.add_column(overflow="fold")
     before = ""
     for name, line in lines:
-        heading, before = "" if name == before else name, name
-        text = fill(line, max(console.width, 60) - 10, subsequent_indent=" " * 10)
-        console.print(Text.assemble((f"{heading:<10}", "bold"), text), soft_wrap=True)
+        table.add_row("" if name == before else name, Text(line))
+        before = name
+    console.print()
+    for text in table_lines(console, table, width=max(console.width, 60)):
+        console.print(text, soft_wrap=True)
 
 
 def _actions(report: BacktestReport) -> Iterable[str]:

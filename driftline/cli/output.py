@@ -1,6 +1,7 @@
-"""How commands speak: tables for people, one JSON document for programs."""
+"""What commands print: tables and progress for people, one JSON document for programs."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+_UNBROKEN = 100_000  # wider than any table
+_NUMBER = re.compile(r"(-|never|[×x]?-?[\d,]+(\.\d+)?( ?%)?)( ✓|  )?")
 
 
 def own_command() -> str:
@@ -49,35 +55,50 @@ def _plain(value: object) -> Any:
 def print_table(
     title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str, notes: Sequence[str] = ()
 ) -> None:
-    """Print *rows* under *headings*, or the sentence *empty* when there are none.
+    """Print *rows* under *headings*, one a line, or the sentence *empty* when there are none.
 
     *notes* are sentences, one per row, wrapped below it: in a column of their own they would be unreadable.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    listed = [[_cell(text) for text in row] for row in rows]
+    listed = [[_cell(value) for value in row] for row in rows]
     if not listed:
         console.print(Text.assemble((title, "bold"), f": {empty}"))
         return
-    widths = [max(len(text) for text in column) for column in zip(headings, *listed, strict=True)]
-    right = [all(_is_number(row[number]) for row in listed) for number in range(len(headings))]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading, column in zip(headings, zip(*listed, strict=True), strict=True):
+        right = all(_NUMBER.fullmatch(cell) for cell in column)
+        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=True)
+    for row in listed:
+        table.add_row(*map(Text, row))
     console.print(Text(title, style="bold"))
-    console.print(Text("  " + _aligned(headings, widths, right), style="dim"))
-    for row, note in zip_longest(listed, notes, fillvalue=""):
-        console.print("  " + _aligned(list(row), widths, right))
+    for line, note in zip_longest(table_lines(console, table), ("", *notes), fillvalue=""):
+        console.print(Text("  ").append(line))
         if note:
             console.print(fill(str(note), max(console.width, 40), initial_indent="      ", subsequent_indent="      "))
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    cells = zip(row, widths, right, strict=True)
-    return "  ".join(text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in cells).rstrip()
+def table_lines(console: Console, table: Table, *, width: int | None = None) -> list[Text]:
+    """Return *table* as lines without blanks at their ends, to be printed with `soft_wrap`.
+
+    Args:
+        width: Where values are folded. None: nowhere, so that programs that read the lines find each value whole.
+    """
+    lines = []
+    for segments in console.render_lines(table, console.options.update(width=width or _UNBROKEN), pad=False):
+        line = Text.assemble(*((text, style or "") for text, style, _ in segments))
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a bar on stderr: what is done of how much, and how long the rest takes; *quiet*: not shown."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=quiet)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _is_number(text: str) -> bool:
-    return text == "-" or text.replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return " ".join(text.splitlines())

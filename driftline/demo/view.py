@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -198,10 +199,13 @@ class StoryView:
         act = self._line.act_at((clock or self._line.start) - 1)
         table.add_row("act", f"{act.number} of 4: {act.title}")
         table.add_row("event clock", "-" if clock is None else f"{_clock(clock)} UTC")
-        share = frame.seen.records / max(frame.total, 1)
-        bar = "━" * int(share * 40)
         rate = frame.seen.records / max(frame.seconds, 0.1)
-        table.add_row("events", f"{bar:<40} {frame.seen.records:,} of {frame.total:,} ({rate:,.0f}/s)")
+        events = Table.grid(padding=(0, 1))
+        events.add_row(
+            ProgressBar(total=max(frame.total, 1), completed=frame.seen.records, width=40),
+            f"{frame.seen.records:,} of {frame.total:,} ({rate:,.0f}/s)",
+        )
+        table.add_row("events", events)
         table.add_row("windows judged", f"{frame.seen.windows:,}")
         table.add_row("open incidents", ", ".join(f"{i.kind} {i.version} {i.tier.word}" for i in opened) or "none")
         table.add_row("received", f"{len(frame.deliveries)} deliveries")
