@@ -1,13 +1,12 @@
 """`driftline apply`: checks a spec against its reference and stores both."""
 
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from driftline.cli.options import opened_database, read_reference, read_spec_text
+from driftline.cli.options import SpecFile, opened_database, read_reference, read_spec_text
+from driftline.cli.output import AsJson
 from monitor.clock import iso_utc
 from monitor.humanize import span_text
 from monitor.reference.checks import uncalibrated_lengths
@@ -19,8 +18,8 @@ from monitor.store.configuration import Applied, apply_spec, load_reference
 
 
 def apply(
-    spec: Annotated[Path, typer.Argument(help="The model spec, a YAML file as `driftline init` writes it.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    spec: SpecFile,
+    as_json: AsJson = False,
 ) -> None:
     """Check a model spec and its reference profile, and store both.
 

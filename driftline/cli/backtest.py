@@ -1,31 +1,29 @@
 """`driftline backtest`: what a spec would have raised on past predictions, before it goes live."""
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, backtest_history
 from driftline.backtest.page import page_of
 from driftline.backtest.report.build import report_of
 from driftline.backtest.report.schema import encode_report
+from driftline.cli import options
 from driftline.cli.backtest_input import BacktestInput, BacktestRequest, TruthOptions, read_input
 from driftline.cli.backtest_text import print_report
-from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.output import AsJson
+from driftline.cli.exit_codes import WrongUseError, leave_by_exception
+from driftline.cli.output import AsJson, progress_bar
 from monitor.clock import iso_utc
 from monitor.logs import configure_logging
 from monitor.spec.model import DriftRule
 
 
 def backtest(
-    spec: Annotated[Path, typer.Argument(help="The model spec, a YAML file as `driftline init` writes it.")],
-    data: Annotated[Path, typer.Option(help="Parquet or CSV file with past predictions, one a row.")],
+    spec: options.SpecFile,
+    data: options.PredictionsFile,
     timestamp: Annotated[
         str | None, typer.Option(help="Column with the event times; default the only column of times.")
     ] = None,
@@ -39,8 +37,8 @@ def backtest(
     label: Annotated[str | None, typer.Option(help="Column with the predicted label; default likewise.")] = None,
     value: Annotated[str | None, typer.Option(help="Column with the predicted number; default likewise.")] = None,
     latency: Annotated[str | None, typer.Option(help="Column with the latency in ms; counted, never judged.")] = None,
-    truths: Annotated[Path | None, typer.Option(help="File with the truths, if not in the same one.")] = None,
-    truth: Annotated[str | None, typer.Option(help="Column with what turned out to be true.")] = None,
+    truths: options.TruthsFile = None,
+    truth: options.TruthColumn = None,
     truth_known: Annotated[str | None, typer.Option(help="Column with when each truth was known.")] = None,
     truth_delay: Annotated[
         str | None, typer.Option(help="How long after its prediction a truth was known: 6h, 2d.")
@@ -72,8 +70,7 @@ def backtest(
     page = html or spec.with_suffix(".backtest.html")
     _require_places(document, page, inputs=(spec, data, *([truths] if truths else [])))
     configure_logging(level="warning")
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
+    leave_by_exception()
     given = read_input(
         BacktestRequest(
             spec=spec,
@@ -116,8 +113,7 @@ def _require_places(*places: Path, inputs: tuple[Path, ...]) -> None:
 
 
 def _play(given: BacktestInput, *, textbook: bool, quiet: bool) -> BacktestOutcome:
-    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*shown, console=Console(stderr=True), disable=quiet) as bar:
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("starting a Postgres", total=len(given.history.times))
         with BacktestDatabase() as database, database.fresh() as url:
             return backtest_history(
@@ -129,8 +125,3 @@ def _play(given: BacktestInput, *, textbook: bool, quiet: bool) -> BacktestOutco
                 textbook=textbook,
                 on_progress=lambda rows, at: bar.update(task, completed=rows, description=iso_utc(at)),
             )
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    # by an exception, so that the Postgres is ended on the way out
-    sys.exit(128 + number)

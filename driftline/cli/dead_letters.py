@@ -9,7 +9,7 @@ from consumers.kafka.admin import unavailable
 from consumers.kafka.producer import TopicProducer
 from consumers.resending import send_letters
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import opened_database
+from driftline.cli.options import Limit, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.clock import to_millis
 from monitor.humanize import moment
@@ -37,7 +37,7 @@ def show(
     topic: Topic = None,
     reason: Reason = None,
     model: Model = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List refused records: where each lies, why, and whether it was sent again."""

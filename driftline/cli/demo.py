@@ -1,15 +1,13 @@
 """`driftline demo`: the whole path on this machine, and a story that runs through it."""
 
-import signal
 import sys
 import threading
-from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from driftline.cli.exit_codes import ExitCode
+from driftline.cli.exit_codes import ExitCode, leave_by_exception
 from driftline.cli.output import json_line, own_command
 from driftline.demo.acts import time_line
 from driftline.demo.expectations import print_summary, summary_document
@@ -30,8 +28,7 @@ def demo(
     through four acts: healthy weeks; incomes that slowly fall; a broken field; a bad canary release. Exit code 4: an
     act did not end as expected.
     """
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored
+    leave_by_exception()
     console, line = Console(), time_line(STORY_START)
     view = StoryView(console, line, quiet=as_json)
     if not as_json:
@@ -55,11 +52,6 @@ def demo(
         if as_json:
             sys.stderr.write("\n".join(shown.failed) + "\n")
         raise typer.Exit(ExitCode.STORY_FAILED)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    # by an exception, so that every child is ended on the way out
-    sys.exit(128 + number)
 
 
 def _print_verdict(console: Console, shown: Shown) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import opened_database
+from driftline.cli.options import Limit, Namespace, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.clock import to_millis
 from monitor.humanize import moment, span_text
@@ -34,7 +34,7 @@ _FURTHER = {
 
 def evaluations(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model, as applied.")],
-    namespace: Annotated[str, typer.Option(help="Project and environment.")] = "default",
+    namespace: Namespace = "default",
     version: Annotated[str | None, typer.Option(help="Only windows of this version.")] = None,
     segment: Annotated[
         str | None, typer.Option(metavar="TAG=VALUE", help="Windows of one segment instead of all events.")
@@ -48,7 +48,7 @@ def evaluations(
             "names its zone.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many windows, newest first.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show evaluated windows: verdict and sentence of each; with --end or --json also the numbers of every column.

@@ -1,5 +1,7 @@
-"""Exit codes, and which error ends with which."""
+"""Exit codes, which error ends with which, and leaving on a signal."""
 
+import signal
+import sys
 from enum import IntEnum
 
 from monitor.errors import DriftlineError, SchemaVersionError, SettingsError, SpecError, UnavailableError
@@ -28,3 +30,9 @@ def exit_code_of(error: DriftlineError) -> ExitCode:
             return ExitCode.UNAVAILABLE
         case _:
             return ExitCode.FAILED
+
+
+def leave_by_exception() -> None:
+    """Let SIGTERM and SIGINT raise, so that children are ended on the way out."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored

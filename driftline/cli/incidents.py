@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import opened_database
+from driftline.cli.options import Limit, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.detection.explanation import values_label
 from monitor.humanize import moment
@@ -18,7 +18,7 @@ def incidents(
         str | None, typer.Argument(metavar="[ID]", help="Show one: its id or how it begins.")
     ] = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List incidents, or show one with every step, what was sent and what was asked of other systems."""

@@ -8,19 +8,20 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
-from driftline.cli.options import IMPORTANCE_HELP, read_importance
-from driftline.cli.output import print_json
+from driftline.cli import options
+from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.spec_proposal import Request, SpecProposal, propose
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
 from monitor.reference.build import build_profile
+from monitor.reference.description import TableColumns
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.reference.rows import UsableRows, usable_rows
 from monitor.spec.actions import ActionMode
 from monitor.spec.file import spec_of
-from monitor.spec.model import ColumnKind, ModelSpec, ScaleSpec, Task, WindowSpec
+from monitor.spec.model import ColumnKind, ModelSpec, ScaleSpec, WindowSpec
 from monitor.spec.template import spec_template
 from monitor.types import ActionKind
 
@@ -79,7 +80,7 @@ def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json:
         SpecError: Columns, options or rows cannot be used; every problem at once. Nothing was written.
     """
     proposal, files = propose(rows.table, request), new.files
-    shares = read_importance(new.importance, features=tuple(name for name, _ in proposal.description.features))
+    shares = options.read_importance(new.importance, features=tuple(name for name, _ in proposal.description.features))
     profile = build_profile(rows.table, description=proposal.description, source=new.reference, weights=rows.weights)
     profile = msgspec.structs.replace(profile, importance=shares)
     spec = proposed_spec(proposal, new)
@@ -174,43 +175,33 @@ def read_scales(text: str | None) -> tuple[ScaleSpec, ...]:
 
 
 def init(
-    reference: Annotated[Path, typer.Option(help="Parquet or CSV file with past predictions, one a row.")],
+    reference: options.PredictionsFile,
     model: Annotated[str, typer.Option(help="Name of the model, as in its events.")],
-    namespace: Annotated[str, typer.Option(help="Project and environment, as in the events.")] = "default",
-    task: Annotated[Task | None, typer.Option(help="What the model predicts; guessed when left out.")] = None,
-    score: Annotated[str | None, typer.Option(help="Column with the predicted score, 0 to 1.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column with the predicted label.")] = None,
-    value: Annotated[str | None, typer.Option(help="Column with the predicted number (regression).")] = None,
-    truth: Annotated[str | None, typer.Option(help="Column with what turned out to be true.")] = None,
-    timestamp: Annotated[
-        str | None,
-        typer.Option(help="Column with the event times; from them the natural movement of each column is learnt."),
-    ] = None,
-    identity: Annotated[str | None, typer.Option("--id", help="Column with the prediction id; no feature.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Columns to leave out: a,b,c; may be repeated.")] = None,
-    categorical: Annotated[
-        list[str] | None, typer.Option(help="Numbers to count as categories (codes): a,b,c; may be repeated.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(help="The truth that counts as positive; 1, true, yes guessed.")
-    ] = None,
-    scales: Annotated[
-        str | None, typer.Option(help="Windows as length/step: 10m/1m,1h/5m; default six from 10m to 7d.")
-    ] = None,
+    namespace: options.Namespace = "default",
+    task: options.ProposedTask = None,
+    score: options.ScoreColumn = None,
+    label: options.LabelColumn = None,
+    value: options.ValueColumn = None,
+    truth: options.TruthColumn = None,
+    timestamp: options.ReferenceTimes = None,
+    identity: options.ReferenceIdentity = None,
+    ignore: options.Ignored = None,
+    categorical: options.Codes = None,
+    positive: options.Positive = None,
+    scales: options.Scales = None,
     segment: Annotated[
-        list[str] | None, typer.Option(help="TAG:COL: a series for each value of the tag, listed from the column.")
+        list[str] | None, options.proposed(help="TAG:COL: a series for each value of the tag, listed from the column.")
     ] = None,
     sample_rate: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of predictions kept for truths; default by the traffic.")
+        float | None,
+        options.proposed(min=0, max=1, help="Share of predictions kept for truths; default by the traffic."),
     ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Column with row weights; the rows are worth as many as Kish's size says.")
-    ] = None,
-    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
-    drop: Annotated[bool, typer.Option("--drop", help="Leave out columns that cannot be counted.")] = False,
+    weights: options.Weights = None,
+    importance: options.Importance = None,
+    drop: options.Drop = False,
     output: Annotated[Path | None, typer.Option(help="Where to write the spec; default MODEL.yaml here.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    force: options.Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a commented model spec and a reference profile from past predictions.
 
@@ -219,28 +210,21 @@ def init(
     """
     files = spec_files(output, model, force=force)
     rows = usable_rows(read_table(reference), source=str(reference), identity=identity, weights=weights)
-    write_new_spec(
-        rows,
-        Request(
-            source=str(reference),
-            scales=read_scales(scales),
-            task=task,
-            score=score,
-            label=label,
-            value=value,
-            truth=truth,
-            timestamp=timestamp,
-            identity=identity,
-            ignored=(*listed(ignore), *([weights] if weights else [])),
-            categorical=listed(categorical),
-            positive=positive,
-            segments=_segments(segment),
-            sample_rate=sample_rate,
-            drop=drop,
-        ),
-        NewSpec(model=model, namespace=namespace, reference=reference.name, files=files, importance=importance),
-        as_json=as_json,
+    request = Request(
+        source=str(reference),
+        scales=read_scales(scales),
+        columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),
+        task=task,
+        identity=identity,
+        ignored=(*listed(ignore), *([weights] if weights else [])),
+        categorical=listed(categorical),
+        positive=positive,
+        segments=_segments(segment),
+        sample_rate=sample_rate,
+        drop=drop,
     )
+    new = NewSpec(model=model, namespace=namespace, reference=reference.name, files=files, importance=importance)
+    write_new_spec(rows, request, new, as_json=as_json)
 
 
 def _segments(values: list[str] | None) -> tuple[tuple[str, str], ...]:

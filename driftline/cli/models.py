@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import opened_database
+from driftline.cli.options import ModelName, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.settings import load_settings
 from monitor.store.configuration import Configuration, load_configuration, model_named, model_names
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Show the applied models, let a sto
 
 
 def remove(
-    model: Annotated[str, typer.Argument(help="The model's name, or NAMESPACE/NAME.")],
+    model: ModelName,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, show what would be removed.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -97,9 +97,7 @@ def show(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def resume(
-    model: Annotated[str, typer.Argument(help="The model's name, or NAMESPACE/NAME.")], as_json: AsJson = False
-) -> None:
+def resume(model: ModelName, as_json: AsJson = False) -> None:
     """Count a stopped model again, from its next record on. Look first why it stopped: `models list`.
 
     Bad records that are in the topic by now do not stop it again. What became dead letters meanwhile comes back with

@@ -1,12 +1,15 @@
-"""Options that commands share, and what they read."""
+"""Options that several commands have, each declared once, and what they read."""
 
 import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from sqlalchemy import Engine
 
 from driftline.cli.exit_codes import WrongUseError
@@ -16,14 +19,47 @@ from monitor.reference.checks import disagreements
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.reference.rows import importance_problems, importance_shares
 from monitor.settings import Settings
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import ModelSpec, Task
 from monitor.store.engine import StatementLimits, make_engine, require_database
 from monitor.store.migrate import require_current_schema
 from monitor.store.outage import named_outage
 from monitor.units import millis, parse_duration
 
 _HEADER = ["column", "importance"]
-IMPORTANCE_HELP = "COLUMN=NUMBER, or a JSON or CSV file of column and importance; may be repeated."
+
+SpecFile = Annotated[Path, typer.Argument(help="The model spec, a YAML file as `driftline init` writes it.")]
+ModelName = Annotated[str, typer.Argument(help="The model's name, or NAMESPACE/NAME.")]
+Namespace = Annotated[str, typer.Option(help="Project and environment, as in the events.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many, newest first.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+
+PREDICTIONS_HELP = "Parquet or CSV file with past predictions, one a row."
+PredictionsFile = Annotated[Path, typer.Option(help=PREDICTIONS_HELP)]
+TruthsFile = Annotated[Path | None, typer.Option(help="File with the truths, if not in the same one.")]
+ScoreColumn = Annotated[str | None, typer.Option(help="Column with the predicted score, 0 to 1.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column with the predicted label.")]
+ValueColumn = Annotated[str | None, typer.Option(help="Column with the predicted number (regression).")]
+TruthColumn = Annotated[str | None, typer.Option(help="Column with what turned out to be true.")]
+ReferenceTimes = Annotated[
+    str | None, typer.Option(help="Column with the event times; without it no natural movement of columns is known.")
+]
+ReferenceIdentity = Annotated[
+    str | None, typer.Option("--id", help="Column with the prediction id, no feature; rows that repeat one count once.")
+]
+Weights = Annotated[
+    str | None, typer.Option(help="Column with row weights; the rows are worth as many as Kish's effective size says.")
+]
+Importance = Annotated[
+    list[str] | None, typer.Option(help="COLUMN=NUMBER, or a JSON or CSV file of column and importance; repeatable.")
+]
+
+proposed = partial(typer.Option, rich_help_panel="The proposed spec")
+ProposedTask = Annotated[Task | None, proposed(help="What the model predicts; guessed when left out.")]
+Positive = Annotated[str | None, proposed(help="The label that counts as positive; 1, true, yes guessed.")]
+Ignored = Annotated[list[str] | None, proposed(help="Columns to leave out: a,b,c; may be repeated.")]
+Codes = Annotated[list[str] | None, proposed(help="Numbers to count as categories (codes): a,b,c; may be repeated.")]
+Scales = Annotated[str | None, proposed(help="Windows as length/step: 10m/1m,1h/5m; default six from 10m to 7d.")]
+Drop = Annotated[bool, proposed("--drop", help="Leave out columns that cannot be counted.")]
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """`driftline plan`: what a spec can see before any event."""
 
-from pathlib import Path
 from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import read_reference, read_spec_text
+from driftline.cli.options import SpecFile, read_reference, read_spec_text
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
@@ -142,7 +141,7 @@ def _moment(detected: Detected) -> str:
 
 
 def plan(
-    spec: Annotated[Path, typer.Argument(help="The model spec, a YAML file as `driftline init` writes it.")],
+    spec: SpecFile,
     events_per_minute: Annotated[
         float | None,
         typer.Option(help="Predictions of one version that come in, on average; default as in the reference."),

@@ -7,15 +7,13 @@ from typing import Annotated
 import pyarrow as pa
 import sqlalchemy as sa
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from consumers.kafka.admin import describe_topics
 from consumers.kafka.embedded import EmbeddedBroker
 from consumers.kafka.topics import require_topics
+from driftline.cli import options
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import moment_option, span_option
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, progress_bar
 from driftline.replay.events import (
     ReplayColumns,
     Replayed,
@@ -40,15 +38,15 @@ from monitor.types import ModelKey, PartitionKey
 
 def replay(
     model: Annotated[str, typer.Option(help="Name of the model, as applied.")],
-    predictions: Annotated[Path, typer.Option(help="Parquet or CSV file, one prediction a row.")],
+    predictions: options.PredictionsFile,
     identity: Annotated[str, typer.Option("--id", help="Column with the prediction id.")],
-    namespace: Annotated[str, typer.Option(help="Project and environment.")] = "default",
-    truths: Annotated[Path | None, typer.Option(help="File with the truths, if not in the same one.")] = None,
-    truth: Annotated[str | None, typer.Option(help="Column with what turned out to be true.")] = None,
+    namespace: options.Namespace = "default",
+    truths: options.TruthsFile = None,
+    truth: options.TruthColumn = None,
     version: Annotated[str, typer.Option(help="The model version that predicted.")] = "1",
-    score: Annotated[str | None, typer.Option(help="Column with the score.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column with the predicted label.")] = None,
-    value: Annotated[str | None, typer.Option(help="Column with the predicted number.")] = None,
+    score: options.ScoreColumn = None,
+    label: options.LabelColumn = None,
+    value: options.ValueColumn = None,
     features: Annotated[
         str | None, typer.Option(help="Columns a,b,c that are features; default those of the model's spec.")
     ] = None,
@@ -94,12 +92,12 @@ def replay(
     times = event_times(
         rows.table,
         timestamp=timestamp,
-        start=moment_option("--start", start),
-        every=span_option("--every", every),
+        start=options.moment_option("--start", start),
+        every=options.span_option("--every", every),
         source=str(predictions),
     )
     require_topics(settings)
-    delay = span_option("--truth-delay", truth_delay) or 0
+    delay = options.span_option("--truth-delay", truth_delay) or 0
     records = in_event_time(
         prediction_records(rows.table, times=times, columns=columns, replayed=Replayed(model=key, version=version)),
         truth_records(rows.identities, rows.truths, times=times, delay=delay, model=key),
@@ -110,9 +108,8 @@ def replay(
 
 def _send(settings: Settings, records: Iterable[TimedRecord], *, pace: Pace, total: int, quiet: bool) -> Sent:
     engine = make_engine(settings.database_url, pool_size=1)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        with progress_bar(quiet=quiet) as bar:
             task = bar.add_task("", total=total)
             sender = PacedSender(
                 settings,

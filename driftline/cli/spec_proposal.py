@@ -1,6 +1,6 @@
 """What `driftline init` proposes for a reference table: kinds of columns, task, segments, sampling."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,13 @@ import pyarrow.compute as pc
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_number, natural_kind, texts
 from monitor.reference.cell_choice import uncountable_reason
-from monitor.reference.description import LATENCY_COLUMN, PREDICTION_PREFIX, CountedColumn, ReferenceDescription
+from monitor.reference.description import (
+    LATENCY_COLUMN,
+    PREDICTION_PREFIX,
+    CountedColumn,
+    ReferenceDescription,
+    TableColumns,
+)
 from monitor.spec.model import ColumnKind, ScaleSpec, SegmentSpec, Task
 from monitor.units import DAY_MILLIS
 
@@ -26,12 +32,8 @@ class Request:
 
     source: str
     scales: tuple[ScaleSpec, ...]
+    columns: TableColumns
     task: Task | None = None
-    score: str | None = None
-    label: str | None = None
-    value: str | None = None
-    truth: str | None = None
-    timestamp: str | None = None
     identity: str | None = None
     ignored: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ def propose(table: pa.Table, request: Request) -> SpecProposal:
     """
     _require_columns(table, request)
     findings = _Findings()
-    if not (request.score or request.label or request.value):
+    if not (request.columns.score or request.columns.label or request.columns.value):
         known = ", ".join(table.column_names)
         findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
     task = request.task or _task(table, request, findings)
@@ -77,11 +79,11 @@ def propose(table: pa.Table, request: Request) -> SpecProposal:
     proposal = SpecProposal(
         description=ReferenceDescription(
             features=_features(table, request, findings),
-            score=request.score,
-            label=request.label,
-            value=request.value,
-            truth=request.truth,
-            timestamp=request.timestamp,
+            score=request.columns.score,
+            label=request.columns.label,
+            value=request.columns.value,
+            truth=request.columns.truth,
+            timestamp=request.columns.timestamp,
             lengths=tuple(scale.scale.length for scale in request.scales),
             positive=positive,
             negative=negative,
@@ -98,21 +100,16 @@ def propose(table: pa.Table, request: Request) -> SpecProposal:
 
 
 def _require_columns(table: pa.Table, request: Request) -> None:
-    named = (request.score, request.label, request.value, request.truth, request.timestamp, request.identity)
-    asked = [
-        *(name for name in named if name),
-        *request.ignored,
-        *request.categorical,
-        *(c for _, c in request.segments),
-    ]
-    absent = [name for name in dict.fromkeys(asked) if name not in table.column_names]
+    segments = (column for _, column in request.segments)
+    asked = (*astuple(request.columns), request.identity, *request.ignored, *request.categorical, *segments)
+    absent = [name for name in dict.fromkeys(asked) if name and name not in table.column_names]
     if absent:
         known = ", ".join(table.column_names)
         raise SpecError(request.source, tuple(f"column {name!r}: expected one of {known}" for name in absent))
 
 
 def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[tuple[str, ColumnKind], ...]:
-    own_columns = {request.score, request.label, request.value, request.truth, request.timestamp, request.identity}
+    own_columns = {*astuple(request.columns), request.identity}
     features = []
     for name in table.column_names:
         if name in own_columns or name in request.ignored:
@@ -132,7 +129,7 @@ def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[t
         elif request.drop:
             findings.notes.append(f"{name}: left out: {reason}")
         else:
-            time = request.timestamp is None and pa.types.is_temporal(table[name].type)
+            time = request.columns.timestamp is None and pa.types.is_temporal(table[name].type)
             hint = f"name it with --timestamp {name}, or " if time else ""
             findings.problems.append(f"column {name!r}: {reason}; {hint}leave it out with --ignore {name}, or --drop")
     return tuple(features)
@@ -163,7 +160,7 @@ def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | N
 
 
 def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
-    if request.value:
+    if request.columns.value:
         task = Task.REGRESSION
     else:
         classes = _classes(table, request)
@@ -174,7 +171,7 @@ def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
 
 def _classes(table: pa.Table, request: Request) -> tuple[str, ...]:
     classes: set[str] = set()
-    for name in (request.truth, request.label):
+    for name in (request.columns.truth, request.columns.label):
         if name is not None and natural_kind(table[name].type) is not None:
             classes |= set(texts(table[name]).categories)
     return tuple(sorted(classes))
@@ -222,10 +219,10 @@ def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[S
 
 def _sample_rate(table: pa.Table, request: Request) -> float:
     """Return `ledger_rate` at the reference's pace."""
-    if request.timestamp is None:
+    if request.columns.timestamp is None:
         return 1.0
     try:
-        times = epoch_millis(table[request.timestamp])
+        times = epoch_millis(table[request.columns.timestamp])
     except UncountableColumn:
         return 1.0  # `build_profile` names the problem
     return ledger_rate(len(table), span_millis=int(times.max() - times.min()))

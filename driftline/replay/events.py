@@ -38,7 +38,6 @@ class ReplayColumns:
 
     Attributes:
         truth: In the predictions' table, or in the truths' table when there is one.
-        version: The column with each row's version; None when all rows are of one.
     """
 
     identity: str

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.options import opened_database
+from driftline.cli.options import ModelName, opened_database
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.reference.resolve import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
@@ -41,7 +41,7 @@ class Adoption:
 
 
 def adopt(
-    model: Annotated[str, typer.Argument(help="The model: its name, or NAMESPACE/NAME.")],
+    model: ModelName,
     reference: Annotated[str | None, typer.Argument(help=REFERENCE_HELP)] = None,
     rolling: Annotated[
         bool, typer.Option("--rolling", help="The approved hours of the last seven days, as MODEL@rolling.")

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import typer
 
-from driftline.cli.options import IMPORTANCE_HELP, read_importance, read_spec_text
+from driftline.cli import options
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
 from monitor.errors import SpecError
@@ -25,26 +25,17 @@ from monitor.spec.model import ModelSpec
 
 def build(
     spec: Annotated[Path, typer.Argument(help="The model spec; its columns and scales say what is counted.")],
-    table: Annotated[Path, typer.Option("--from", help="Parquet or CSV file with past predictions, one a row.")],
+    table: Annotated[Path, typer.Option("--from", help=options.PREDICTIONS_HELP)],
     score: Annotated[str | None, typer.Option(help="Column with the score; default prediction.score.")] = None,
     label: Annotated[str | None, typer.Option(help="Column with the label; default prediction.label.")] = None,
     value: Annotated[str | None, typer.Option(help="Column with the number; default prediction.value.")] = None,
-    truth: Annotated[str | None, typer.Option(help="Column with what turned out to be true.")] = None,
-    timestamp: Annotated[
-        str | None, typer.Option(help="Column with the event times; without it no natural movement is known.")
-    ] = None,
-    identity: Annotated[
-        str | None, typer.Option("--id", help="Column with the prediction id; of several rows of one id one counts.")
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with row weights; the reference is worth as many rows as Kish's effective size says."
-        ),
-    ] = None,
-    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
+    truth: options.TruthColumn = None,
+    timestamp: options.ReferenceTimes = None,
+    identity: options.ReferenceIdentity = None,
+    weights: options.Weights = None,
+    importance: options.Importance = None,
     output: Annotated[Path | None, typer.Option(help="Where to write it; default the profile the spec names.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing profile.")] = False,
+    force: options.Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a reference profile for a spec from past predictions, with the same cells as `driftline init` makes.
@@ -54,14 +45,13 @@ def build(
 
     Exit code 2: the table, an option or a column cannot be used, or there are too few rows; every problem is listed.
     """
-    parsed = parse_spec(read_spec_text(spec), source=str(spec))
+    parsed = parse_spec(options.read_spec_text(spec), source=str(spec))
     place = output or spec.parent / parsed.reference
     refuse_existing(place, force=force)
-    columns = TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp)
     built = reference_of(
         read_table(table),
         spec=parsed,
-        columns=columns,
+        columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),
         identity=identity,
         weights=weights,
         importance=importance,
@@ -116,7 +106,7 @@ def reference_of(
     Raises:
         SpecError: Columns or rows cannot be used; every problem at once.
     """
-    shares = read_importance(importance, features=tuple(spec.columns))
+    shares = options.read_importance(importance, features=tuple(spec.columns))
     description, problems = spec_description(spec, columns, known=tuple(table.column_names))
     if problems:
         raise SpecError(source, problems)

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from consumers.learn import LearnedEvents, LearnRequest, learn_events
 from consumers.learn.sample import TIMESTAMP_COLUMN
+from driftline.cli import options
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_new_spec
-from driftline.cli.options import IMPORTANCE_HELP, moment_option, read_spec_text, span_option
-from driftline.cli.output import AsJson
+from driftline.cli.output import AsJson, progress_bar
 from driftline.cli.profile_report import write_profile
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
 from driftline.cli.spec_proposal import Request, ledger_rate
@@ -24,10 +22,8 @@ from monitor.reference.profile import encode_profile
 from monitor.reference.rows import UsableRows
 from monitor.settings import Settings, load_settings
 from monitor.spec.file import parse_spec
-from monitor.spec.model import ModelSpec, Task
+from monitor.spec.model import ModelSpec, PredictionSpec
 from monitor.types import ModelKey
-
-_NEW = "Only without --spec:"
 
 
 def learn(
@@ -37,7 +33,7 @@ def learn(
     spec: Annotated[
         Path | None, typer.Option(help="Build the profile of this spec; without it one is proposed.")
     ] = None,
-    namespace: Annotated[str, typer.Option(help="Project and environment, as in the events.")] = "default",
+    namespace: options.Namespace = "default",
     version: Annotated[str | None, typer.Option(help="Only events of this version; default of all.")] = None,
     start: Annotated[str | None, typer.Option(help="Event time of the first, as 2026-06-01T00:00:00Z.")] = None,
     end: Annotated[
@@ -48,29 +44,29 @@ def learn(
         int, typer.Option(min=1, help="At most so many events; of more, a sample that is the same each time.")
     ] = 100_000,
     topic: Annotated[list[str] | None, typer.Option(help="Topics to read; default the settings' predictions.")] = None,
-    importance: Annotated[list[str] | None, typer.Option(help=IMPORTANCE_HELP)] = None,
-    task: Annotated[Task | None, typer.Option(help=f"{_NEW} what the model predicts; else guessed.")] = None,
-    positive: Annotated[str | None, typer.Option(help=f"{_NEW} the label that counts as positive.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help=f"{_NEW} features to leave out: a,b,c.")] = None,
-    categorical: Annotated[list[str] | None, typer.Option(help=f"{_NEW} numbers that are codes: a,b,c.")] = None,
-    scales: Annotated[str | None, typer.Option(help=f"{_NEW} windows as length/step: 10m/1m,1h/5m.")] = None,
-    drop: Annotated[bool, typer.Option("--drop", help=f"{_NEW} leave out what cannot be counted.")] = False,
+    importance: options.Importance = None,
+    task: options.ProposedTask = None,
+    positive: options.Positive = None,
+    ignore: options.Ignored = None,
+    categorical: options.Codes = None,
+    scales: options.Scales = None,
+    drop: options.Drop = False,
     output: Annotated[
         Path | None,
         typer.Option(help="Where to write the profile (without --spec, the spec); default as the spec says."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: options.Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn a reference from the events in the predictions' topics, and propose a spec where there is none.
 
     Reads on its own, without joining the ingest group or moving any position. Every identity counts once, events from
     the future and records that are no events are left out, values are read as ingest reads them. Truths are not read:
-    the accuracy of such a reference is not known.
+    the accuracy of such a reference is not known. Options of the proposed spec have no effect with --spec.
 
     Exit code 2: no such events, or they cannot be counted; 3: Kafka does not answer or has no such topic.
     """
-    parsed = None if spec is None else parse_spec(read_spec_text(spec), source=str(spec))
+    parsed = None if spec is None else parse_spec(options.read_spec_text(spec), source=str(spec))
     key = _key(model, namespace, parsed)
     if start is not None and last is not None:
         raise WrongUseError("expected --start or --last, found both")
@@ -84,9 +80,9 @@ def learn(
         topics=tuple(topic or settings.predictions_topics),
         rows=rows,
         version=version,
-        start=moment_option("--start", start),
-        end=moment_option("--end", end),
-        last=span_option("--last", last),
+        start=options.moment_option("--start", start),
+        end=options.moment_option("--end", end),
+        last=options.span_option("--last", last),
         read_at=now_millis(),
         spec=parsed,
     )
@@ -95,15 +91,11 @@ def learn(
     _require_events(learnt, request, source)
     notes = _notes(learnt, request)
     if files is not None and learnt.spec is not None:
-        guessed = learnt.spec.prediction
         wanted = Request(
             source=source,
             scales=read_scales(scales),
+            columns=_columns(learnt.spec.prediction),
             task=task,
-            score=PREDICTION_PREFIX + "score" if guessed.score else None,
-            label=PREDICTION_PREFIX + "label" if guessed.label else None,
-            value=PREDICTION_PREFIX + "value" if guessed.value else None,
-            timestamp=TIMESTAMP_COLUMN,
             ignored=listed(ignore),
             categorical=listed(categorical),
             positive=positive,
@@ -113,11 +105,10 @@ def learn(
         new = NewSpec(model=key.name, namespace=key.namespace, reference=source, files=files, importance=importance)
         write_new_spec(UsableRows(table=learnt.table, weights=None, notes=notes), wanted, new, as_json=as_json)
     elif parsed is not None and place is not None:
-        columns = TableColumns(timestamp=TIMESTAMP_COLUMN)
         built = reference_of(
             learnt.table,
             spec=parsed,
-            columns=columns,
+            columns=TableColumns(timestamp=TIMESTAMP_COLUMN),
             source=source,
             name=source,
             importance=importance,
@@ -126,6 +117,16 @@ def learn(
         )
         write_profile(encode_profile(built.profile), place)
         show_built(built, parsed, place=place, as_json=as_json)
+
+
+def _columns(prediction: PredictionSpec) -> TableColumns:
+    """Return where the parts of the prediction are in the table of what was read."""
+    return TableColumns(
+        score=PREDICTION_PREFIX + "score" if prediction.score else None,
+        label=PREDICTION_PREFIX + "label" if prediction.label else None,
+        value=PREDICTION_PREFIX + "value" if prediction.value else None,
+        timestamp=TIMESTAMP_COLUMN,
+    )
 
 
 def _key(model: str | None, namespace: str, spec: ModelSpec | None) -> ModelKey:
@@ -139,8 +140,7 @@ def _key(model: str | None, namespace: str, spec: ModelSpec | None) -> ModelKey:
 
 
 def _read(settings: Settings, request: LearnRequest, *, source: str, quiet: bool) -> LearnedEvents:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+    with progress_bar(quiet=quiet) as bar:
         shown = bar.add_task("records", total=None)
         return learn_events(
             settings,

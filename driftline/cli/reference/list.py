@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.options import opened_database
+from driftline.cli.options import Limit, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from driftline.cli.reference.resolve import known_model
 from monitor.humanize import moment
@@ -43,7 +43,7 @@ class ReferenceLine:
 
 def list_stored(
     model: Annotated[str | None, typer.Argument(help="Only of this model: its name, or NAMESPACE/NAME.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the stored references: those that were applied or adopted once, and the one that is in force."""
