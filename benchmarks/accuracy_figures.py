@@ -15,7 +15,7 @@ AFTER_STEPS = 40
 
 
 def allowed_errors(accuracy: float, *, reference_truths: int) -> float:
-    """Return the share of errors that is no finding yet beside a reference of *accuracy*, by the default drop."""
+    """Return the share of errors that is no finding yet with a reference of *accuracy*, by the default drop."""
     drop = AccuracySpec().drop
     assert drop is not None
     low = wilson_interval(accuracy * reference_truths, reference_truths, confidence=REFERENCE_CONFIDENCE).low
@@ -23,9 +23,9 @@ def allowed_errors(accuracy: float, *, reference_truths: int) -> float:
 
 
 def truths_until_proven(before: float, after: float, *, allowed: float) -> float:
-    """Return the median of the truths after a sudden change of the error rate until a window's verdict tells of it.
+    """Return the median of the truths after a sudden change of the error rate until a window's verdict proves it.
 
-    Steps of `STEP_TRUTHS` truths, windows of `WINDOW_STEPS` steps; infinite where more than half of the streams tell
+    Steps of `STEP_TRUTHS` truths, windows of `WINDOW_STEPS` steps; infinite where more than half of the streams prove
     nothing in `AFTER_STEPS` steps.
     """
     random = np.random.default_rng(20_261_125)

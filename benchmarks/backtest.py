@@ -43,7 +43,7 @@ def drawn(rows: int, *, seed: int, start: int) -> pa.Table:
 
 
 def measure(directory: Path, *, rows: int, truths: bool, textbook: bool) -> dict[str, float]:
-    """Return wall and CPU seconds of the command on one core, its Postgres beside it, and its peak memory in MiB."""
+    """Return wall and CPU seconds of the command on one core with its Postgres, and its peak memory in MiB."""
     span = REFERENCE_ROWS * 60_000 // PER_MINUTE
     pq.write_table(drawn(REFERENCE_ROWS, seed=1, start=START - span), directory / "reference.parquet")
     pq.write_table(drawn(rows, seed=2, start=START), directory / "history.parquet")

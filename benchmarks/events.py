@@ -22,16 +22,16 @@ _VALUES = {
 def columns(rows: int, *, seed: int) -> dict[str, list[object]]:
     """Return *rows* values of every column, as Python objects."""
     random = np.random.default_rng(seed)
-    found: dict[str, list[object]] = {}
+    values_by_name: dict[str, list[object]] = {}
     for number, name in enumerate(FLOATS):
         drawn = random.normal(10 * number, 3, rows) if number % 2 else random.lognormal(1, 0.8, rows)
-        found[name] = [round(value, 4) for value in drawn.tolist()]
-    found["visits"] = random.poisson(6, rows).tolist()
-    found["age_days"] = random.integers(0, 4000, rows).tolist()
+        values_by_name[name] = [round(value, 4) for value in drawn.tolist()]
+    values_by_name["visits"] = random.poisson(6, rows).tolist()
+    values_by_name["age_days"] = random.integers(0, 4000, rows).tolist()
     for name, values in _VALUES.items():
-        found[name] = random.choice(values, rows).tolist()
-    found["score"] = [round(value, 6) for value in random.beta(2, 5, rows).tolist()]
-    return found
+        values_by_name[name] = random.choice(values, rows).tolist()
+    values_by_name["score"] = [round(value, 6) for value in random.beta(2, 5, rows).tolist()]
+    return values_by_name
 
 
 def reference_table(rows: int = 100_000) -> pa.Table:

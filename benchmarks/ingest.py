@@ -115,12 +115,12 @@ def run_bare(broker: KafkaBroker, events: int, number: int) -> Measured:
                    "DRIFTLINE_KAFKA_GROUP": f"bare-{number}"}  # fmt: skip
     command = [sys.executable, "-m", "benchmarks.bare_loop", str(events)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
-    told = json.loads(done.stdout.splitlines()[-1])
+    figures = json.loads(done.stdout.splitlines()[-1])
     return Measured(
         name="bare consume loop",
-        events_per_second=events / told["wall"],
-        cpu_per_event=told["cpu"] / events * 1e6,
-        memory_at_end=told["memory_mb"],
+        events_per_second=events / figures["wall"],
+        cpu_per_event=figures["cpu"] / events * 1e6,
+        memory_at_end=figures["memory_mb"],
     )
 
 
@@ -140,15 +140,15 @@ def run_ingest_at(
     memory = _watch(process, url, events)
     process.send_signal(signal.SIGTERM)
     process.wait(60)
-    told = json.loads(output.read_text())
+    figures = json.loads(output.read_text())
     server.drop_database(name)
     return Measured(
         name=f"ingest, ledger {rate:g}",
-        events_per_second=events / told["wall"],
-        cpu_per_event=told["cpu"] / events * 1e6,
+        events_per_second=events / figures["wall"],
+        cpu_per_event=figures["cpu"] / events * 1e6,
         memory_at_tenth=memory[0],
         memory_at_end=memory[1],
-        split={part: seconds / events * 1e6 for part, seconds in told["split"].items()},
+        split={part: seconds / events * 1e6 for part, seconds in figures["split"].items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""One ingest process that tells what it cost from its first record to its last. Run by `ingest`."""
+"""One ingest process that measures its cost from its first record to its last. Run by `ingest`."""
 
 import json
 import signal

@@ -152,7 +152,7 @@ def alpha() -> str:
 
 
 def alarms() -> str:
-    """False alarms of the model, beside the textbook rule."""
+    """False alarms of the model by the default and by the textbook rule."""
     rows = []
     for pace in (3.0, 100.0):
         alarms = planned(pace).false_alarms
@@ -168,7 +168,7 @@ def alarms() -> str:
     return _table(("", "windows a month", "nothing changes", "all at the tier", "textbook rule, nothing changes"), rows)
 
 
-def notice() -> str:
+def detection_delays() -> str:
     """By when a sudden shift is detected."""
     rows = []
     for pace in (3.0, 100.0):
@@ -203,7 +203,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "reference": rows_of_reference,
     "alpha": alpha,
     "alarms": alarms,
-    "notice": notice,
+    "notice": detection_delays,
     "accuracy": accuracy,
 }
 

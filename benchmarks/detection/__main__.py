@@ -43,7 +43,7 @@ def main() -> int:
         help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--resume", action="store_true", help="go on with a run of the same code that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="resume an interrupted run of the same code")
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
     arguments = parser.parse_args()

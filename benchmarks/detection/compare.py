@@ -1,4 +1,4 @@
-"""One stream judged by everybody on the same windows."""
+"""One stream judged by Driftline, the textbook rule and every peer on the same windows."""
 
 import shutil
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 from benchmarks.detection.episodes import Alarm, Episode, runs_of
 from benchmarks.detection.judge import judge
 from benchmarks.detection.judged import Judged, Rules
-from benchmarks.detection.measures import Found, found_of
+from benchmarks.detection.measures import ChangeResult, change_result_of
 from benchmarks.detection.model import profile_of, spec_of
 from benchmarks.detection.peer_run import read_alarms, run_peers, write_stream
 from benchmarks.detection.plan import PeerJob, RealJob
@@ -31,7 +31,7 @@ class MethodRun:
         windows, alarming: Disjoint windows that it judged, and those in which it flagged a column.
         false_episodes: Episodes that nothing justifies.
         episodes: All; of incidents after the closing rule, else of runs of alarming windows.
-        found: None where nothing changes, or nobody knows what did.
+        change_result: None where nothing changes, or nobody knows what did.
         cpu_seconds: Per judged window; None where it is part of another line.
     """
 
@@ -40,7 +40,7 @@ class MethodRun:
     alarming: int
     false_episodes: int
     episodes: tuple[Episode, ...]
-    found: Found | None
+    change_result: ChangeResult | None
     cpu_seconds: float | None
 
 
@@ -140,6 +140,6 @@ def _method(
         alarming=alarming,
         false_episodes=len(before),
         episodes=episodes,
-        found=None if change is None else found_of(change, episodes, arrivals=arrivals_of(stream)),
+        change_result=None if change is None else change_result_of(change, episodes, arrivals=arrivals_of(stream)),
         cpu_seconds=cpu_seconds,
     )

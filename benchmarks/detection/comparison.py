@@ -34,11 +34,8 @@ def methods_of(compared: Sequence[Compared]) -> tuple[str, ...]:
 
 def streams_of(compared: Sequence[Compared], *, changing: bool) -> tuple[str, ...]:
     """Return the names of the streams in which something changes, or of those in which nothing does."""
-    return tuple(
-        dict.fromkeys(
-            comparison.stream for comparison in compared if (comparison.methods[0].found is not None) == changing
-        )
-    )
+    chosen = [stream for stream in compared if (stream.methods[0].change_result is not None) == changing]
+    return tuple(dict.fromkeys(comparison.stream for comparison in chosen))
 
 
 def quiet_sum(compared: Sequence[Compared], *, method: str) -> QuietSum:
@@ -53,8 +50,9 @@ def quiet_sum(compared: Sequence[Compared], *, method: str) -> QuietSum:
 
 
 def change_sum(compared: Sequence[Compared], *, method: str) -> Detection:
-    """Return how *method* found the changes of *compared*, all of one kind."""
-    return detection_of([run.found for run in runs_by(compared, method=method) if run.found is not None])
+    """Return how *method* detected the changes of *compared*, all of one kind."""
+    runs = runs_by(compared, method=method)
+    return detection_of([run.change_result for run in runs if run.change_result is not None])
 
 
 def runs_by(compared: Sequence[Compared], *, method: str) -> list[MethodRun]:

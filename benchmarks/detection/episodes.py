@@ -1,4 +1,4 @@
-"""Episodes: what people would have been told of, and how a run of alarming windows becomes one."""
+"""Episodes: what people would have been notified of, and how a run of alarming windows becomes one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

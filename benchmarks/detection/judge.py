@@ -37,7 +37,7 @@ def _database() -> BacktestDatabase:
 
 
 def judge(spec: ModelSpec, profile: ReferenceProfile, stream: Stream, *, textbook: bool = False) -> Rules:
-    """Return what the default rule, and with *textbook* the textbook rule beside it, say of the current part."""
+    """Return how the default rule, and with *textbook* also the textbook rule, judges the current part."""
     names = stream.current.column_names
     columns = HistoryColumns(
         timestamp=TIME,
@@ -80,7 +80,7 @@ def _judged(
         evaluations=len(conclusive),
         inconclusive=len(first) - len(conclusive),
         episodes=tuple(_episode(incident, outcome) for incident in incidents),
-        alarms={length: tuple(found) for length, found in alarms.items()},
+        alarms={length: tuple(of_length) for length, of_length in alarms.items()},
         cpu_seconds=cpu,
     )
 
@@ -95,7 +95,7 @@ def _episode(incident: RaisedIncident, outcome: BacktestOutcome) -> Episode:
     opening = incident.steps[0]
     mine = [action for action in outcome.actions if action.incident_id == incident.id]
     # A history has one version, so the guard refuses every rollback for want of an older one. It asks for that only
-    # after the evidence: what got so far would have gone back where there is a version to go back to.
+    # after the evidence: what got so far would have been rolled back where there is a version to roll back to.
     wanted = {Refusal.NO_VERSION_CHANGE.value, Refusal.SUPERSEDED.value}
     return Episode(
         kind=incident.kind.value,

@@ -1,4 +1,4 @@
-"""What Driftline said of one stream, whatever it was run by."""
+"""How one stream was judged: windows, incidents and alarms, by the default and by the textbook rule."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """One stream by the default rule, and by the textbook rule where it ran beside it on the same counts."""
+    """One stream by the default rule, and by the textbook rule where that ran too, on the same counts."""
 
     default: Judged
     textbook: Judged | None = None

@@ -24,7 +24,7 @@ class Run:
         false_alarms: Episodes before anything changed (all of them where nothing does).
         false_alerts: Those of them that became an alert.
         rollbacks, retrainings: Actions proposed in the whole run.
-        found: None where nothing changes.
+        change_result: None where nothing changes.
     """
 
     stream: str
@@ -36,17 +36,17 @@ class Run:
     false_alerts: int
     rollbacks: int
     retrainings: int
-    found: "Found | None" = None
+    change_result: "ChangeResult | None" = None
     cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What became of one true change; infinite where it was not found.
+class ChangeResult:
+    """When and how one true change was detected; infinite where it was not.
 
     Attributes:
         warning_events, alert_events: Events (for errors: truths that had arrived) from the change's start to the end
-            of the window that first told of it, and that first was an alert.
+            of the window that first reported it, and of the first that was an alert.
         typed: The first episode after the change is of the kind that names it as what it is.
         named_first: The first column it names is one that changed.
         close_hours: From the change's end to the episode's close; None where the change never ends.
@@ -61,8 +61,8 @@ class Found:
     episodes: int
 
 
-def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Int64s) -> Found:
-    """Return what became of *change*.
+def change_result_of(change: Change, episodes: Sequence[Episode], *, arrivals: Int64s) -> ChangeResult:
+    """Return when and how *change* was detected.
 
     Args:
         episodes: In order of opening; those that opened before the change are no answer to it.
@@ -72,7 +72,7 @@ def found_of(change: Change, episodes: Sequence[Episode], *, arrivals: Int64s) -
     right = [episode for episode in after if episode.kind == change.kind.expected_incident]
     first = right[0] if right else None
     alerted = [episode.alerted for episode in right if episode.alerted is not None]
-    return Found(
+    return ChangeResult(
         warning_events=_events_until(first.opened if first else None, arrivals),
         alert_events=_events_until(min(alerted) if alerted else None, arrivals),
         typed=bool(after) and after[0].kind == change.kind.expected_incident,
@@ -136,7 +136,7 @@ def rate_of(episodes: int, *, evaluations: int, days: float) -> Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """Many runs of one kind of change; delays are in events, infinite where over half (a tenth) was not found."""
+    """Many runs of one kind of change; delays are in events, infinite where over half (a tenth) was not detected."""
 
     runs: int
     recall: float
@@ -150,17 +150,17 @@ class Detection:
     median_close_hours: float | None
 
 
-def detection_of(found: Sequence[Found]) -> Detection:
-    """Return the measures of *found*, at least one run."""
-    warning = np.array([value.warning_events for value in found])
-    alert = np.array([value.alert_events for value in found])
-    closed = [value.close_hours for value in found if value.close_hours is not None]
+def detection_of(results: Sequence[ChangeResult]) -> Detection:
+    """Return the measures of *results*, of at least one run."""
+    warning = np.array([result.warning_events for result in results])
+    alert = np.array([result.alert_events for result in results])
+    closed = [result.close_hours for result in results if result.close_hours is not None]
     return Detection(
-        runs=len(found),
+        runs=len(results),
         recall=float(np.isfinite(warning).mean()),
         alert_recall=float(np.isfinite(alert).mean()),
-        typed=float(np.mean([value.typed for value in found])),
-        named_first=float(np.mean([value.named_first for value in found])),
+        typed=float(np.mean([result.typed for result in results])),
+        named_first=float(np.mean([result.named_first for result in results])),
         median_warning=_quantile(warning, 0.5),
         ninetieth_warning=_quantile(warning, 0.9),
         median_alert=_quantile(alert, 0.5),
@@ -170,7 +170,7 @@ def detection_of(found: Sequence[Found]) -> Detection:
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
-    # An order statistic, never between two: between a found and a lost one there is no number.
+    # An order statistic, never between two: between a detected and a missed one there is no number.
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "inverted_cdf"))
 
 

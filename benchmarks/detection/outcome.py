@@ -1,4 +1,4 @@
-"""Everything that one run of the benchmark found, as a value and as JSON."""
+"""Everything that one run of the benchmark measured, as a value and as JSON."""
 
 import json
 import math
@@ -20,7 +20,7 @@ class Outcome:
         date: Of the run, ``YYYY-MM-DD``.
         published: Its seeds are those that nothing was tuned on.
         runs: Driftline's, by the stream's name.
-        compared: Streams judged by everybody, the real sets too.
+        compared: Streams judged by Driftline and every peer, the real sets too.
     """
 
     date: str

@@ -97,26 +97,26 @@ def _causes(runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
 
 
 def _losses(compared: Sequence[Compared]) -> Iterator[str]:
-    """Yield where another method found a change in fewer events, with its false alarms on all quiet streams."""
+    """Yield where another method detected a change in fewer events, with its false alarms on all quiet streams."""
     quiet = [comparison for comparison in compared if comparison.stream in streams_of(compared, changing=False)]
     rates = {method: quiet_sum(quiet, method=method).alarming_share for method in methods_of(compared)}
     for stream in streams_of(compared, changing=True):
         here = of_stream(compared, stream)
         own = change_sum(here, method=AS_SHIPPED)
         sooner = [
-            (method, found)
+            (method, detection)
             for method in methods_of(compared)
             if not is_ours(method)
-            and ((found := change_sum(here, method=method)).recall, -found.median_warning)
+            and ((detection := change_sum(here, method=method)).recall, -detection.median_warning)
             > (own.recall, -own.median_warning)
         ]
         if sooner:
-            told = "; ".join(
-                f"{method} {percent(found.recall)} after {number(found.median_warning)} "
+            peers = "; ".join(
+                f"{method} {percent(detection.recall)} after {number(detection.median_warning)} "
                 f"(flags {percent(rates[method])} of quiet windows)"
-                for method, found in sooner
+                for method, detection in sooner
             )
-            yield f"- {stream}: ours {percent(own.recall)} after {number(own.median_warning)}; {told}."
+            yield f"- {stream}: ours {percent(own.recall)} after {number(own.median_warning)}; {peers}."
 
 
 def _real_sections(real: Sequence[Compared]) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _real_sections(real: Sequence[Compared]) -> Iterator[str]:
             own = next(run for run in comparison.methods if run.method == AS_SHIPPED)
             said = [f"- {'alert' if e.alerted else 'warning'}, {e.kind}: {e.cause}" for e in own.episodes]
             incidents = "\n".join(said) if said else "- Driftline raised nothing."
-            yield f"### {chosen.name}\n\n{chosen.told}\n\n{real_table(comparison)}\n\n{incidents}"
+            yield f"### {chosen.name}\n\n{chosen.description}\n\n{real_table(comparison)}\n\n{incidents}"
 
 
 def _pictures(outcome: Outcome) -> Iterator[tuple[str, str]]:

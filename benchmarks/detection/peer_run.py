@@ -15,13 +15,13 @@ from benchmarks.detection.stream import TIME, Stream, times_of
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".cache" / "peers" / "bin" / "python"
 STAMP = ROOT / ".cache" / "peers" / ".ready"
-# Both report their use to a server unless told not to.
+# Both report their use to a server unless these are set.
 SILENT = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAlarms:
-    """What one peer said of one stream; *cpu_seconds* per window, its fitting included."""
+    """The alarms of one peer on one stream; *cpu_seconds* per window, its fitting included."""
 
     peer: str
     alarms: tuple[Alarm, ...]
@@ -30,7 +30,7 @@ class PeerAlarms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAnswer:
-    """What all peers said of one stream; *report_cpu_seconds* of whole Evidently reports where asked for."""
+    """The alarms of all peers on one stream; *report_cpu_seconds* of whole Evidently reports where asked for."""
 
     judged: tuple[PeerAlarms, ...]
     report_cpu_seconds: tuple[float, ...]
@@ -84,12 +84,12 @@ def read_alarms(directory: Path, ends: Sequence[int]) -> PeerAnswer:
     answer = json.loads((directory / "alarms.json").read_text())
     judged = tuple(
         PeerAlarms(
-            peer=each["peer"],
+            peer=conclusion["peer"],
             alarms=tuple(
-                Alarm(end=end, columns=tuple(columns)) for end, columns in zip(ends, each["alarms"], strict=True)
+                Alarm(end=end, columns=tuple(columns)) for end, columns in zip(ends, conclusion["alarms"], strict=True)
             ),
-            cpu_seconds=each["cpu_seconds"] / max(len(ends), 1),
+            cpu_seconds=conclusion["cpu_seconds"] / max(len(ends), 1),
         )
-        for each in answer["judged"]
+        for conclusion in answer["judged"]
     )
     return PeerAnswer(judged=judged, report_cpu_seconds=tuple(answer["report_cpu_seconds"]))

@@ -20,7 +20,7 @@ class Size:
         quiet_references, sparse_references, wide_references: How many of each, every one with a reference of its own;
             wide is the one with 200 columns.
         change_references, currents: References of each kind of change, and what comes after each of them.
-        error_currents: As *currents*, of changed error rates: their delay is some 400 truths and told by the minute,
+        error_currents: As *currents*, of changed error rates: their delay is some 400 truths and known to the minute,
             so that the median of a few says little.
         closing: Changes that end are run too, for the time until an incident closes; no target is about it.
         peer_seeds: Streams of each kind on which all peers are run.
@@ -81,7 +81,7 @@ class OwnJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerJob:
-    """One synthetic stream judged by everybody; *time_reports*: whole Evidently reports are timed on it too."""
+    """One synthetic stream judged by Driftline and every peer; *time_reports*: it times whole Evidently reports too."""
 
     recipe: Recipe
     seed: int
@@ -90,7 +90,7 @@ class PeerJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealJob:
-    """One real set judged by everybody."""
+    """One real set judged by Driftline and every peer."""
 
     name: str
 
@@ -130,7 +130,7 @@ def peer_jobs(size: Size, seeds: range) -> Iterator[PeerJob]:
     quiet = quiet_recipes(days=size.peer_quiet_days, sparse_days=size.peer_sparse_days)
     for recipe in (*quiet, *change_recipes()):
         if recipe.truths or recipe.anytime or (size.peer_streams is not None and recipe.name not in size.peer_streams):
-            continue  # errors with stable inputs are not seen by who looks at inputs; anytime is ours alone
+            continue  # errors with stable inputs are not seen by methods that look at inputs; anytime is ours alone
         for number in range(size.peer_seeds):
             timed = recipe.name == "shift 1" and number == 0
             yield PeerJob(recipe=recipe, seed=seeds[-1 - number], time_reports=timed)

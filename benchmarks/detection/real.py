@@ -54,12 +54,12 @@ class RealSet:
         files: What it is read from.
         origin: Where the files come from.
         scales: Length and step in minutes where some default scales hold too few events; else empty.
-        told: What it is, and how its parts and times were chosen, for the page.
+        description: What it is, and how its parts and times were chosen, for the page.
     """
 
     name: str
     length: int
-    told: str
+    description: str
     files: tuple[Path, ...]
     origin: str
     read: Callable[[], Stream]
@@ -124,8 +124,9 @@ REAL_SETS = (
     RealSet(
         name="census",
         length=HOUR,
-        told="US census, Massachusetts: 68,785 people of 2015 as reference, 208,892 of 2016-2018 after them, one a "
-        "second in file order; a model's score and label, truths six hours later. Rows are ordered partly by place.",
+        description="US census, Massachusetts: 68,785 people of 2015 as reference, 208,892 of 2016-2018 after them, "
+        "one a second in file order; a model's score and label, truths six hours later. Rows are ordered partly by "
+        "place.",
         files=(CENSUS_REFERENCE, CENSUS_ANALYSIS, CENSUS_TRUTH),
         origin="make .cache/datasets/.ready",
         read=_census,
@@ -134,8 +135,8 @@ REAL_SETS = (
         name="electricity",
         length=7 * DAY,
         scales=((7 * 1440, 720),),
-        told="New South Wales electricity market, every half hour: the 255 days from when Victoria's prices are there "
-        "(May 1997) as reference, 319 days after them. One scale of 7 days.",
+        description="New South Wales electricity market, every half hour: the 255 days from when Victoria's prices are "
+        "there (May 1997) as reference, 319 days after them. One scale of 7 days.",
         files=(ELECTRICITY,),
         origin="data/electricity.csv of CapyMOA's repository",
         read=_electricity,
@@ -144,8 +145,8 @@ REAL_SETS = (
         name="bank",
         length=DAY,
         scales=SPARSE_SCALES,
-        told="Portuguese bank's calls in order of time, one a minute: 15,000 calls of summer 2008 as reference, the "
-        "26,188 until 2010 after them, through the crisis.",
+        description="Portuguese bank's calls in order of time, one a minute: 15,000 calls of summer 2008 as reference, "
+        "the 26,188 until 2010 after them, through the crisis.",
         files=(BANK,),
         origin="UCI Machine Learning Repository, doi 10.24432/C5K306",
         read=_bank,
@@ -154,8 +155,8 @@ REAL_SETS = (
         name="bike",
         length=28 * DAY,
         scales=((28 * 1440, 7 * 1440),),
-        told="Washington bike sharing, every hour: 2011 as reference, 2012 after it; demand grew by two thirds. One "
-        "scale of 28 days, since no default one holds 200 events.",
+        description="Washington bike sharing, every hour: 2011 as reference, 2012 after it; demand grew by two thirds. "
+        "One scale of 28 days, since no default one holds 200 events.",
         files=(BIKE,),
         origin="UCI Machine Learning Repository, doi 10.24432/C5W894",
         read=_bike,

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.detection.judge import judge
 from benchmarks.detection.judged import Judged
-from benchmarks.detection.measures import Run, days_of, false_alarms_of, found_of
+from benchmarks.detection.measures import Run, change_result_of, days_of, false_alarms_of
 from benchmarks.detection.model import profile_of, spec_of
 from benchmarks.detection.plan import OwnJob
 from benchmarks.detection.recipe import make_stream
@@ -26,7 +26,7 @@ def own_runs(job: OwnJob) -> list[Run]:
 def run_of(stream: Stream, judged: Judged) -> Run:
     """Return the measures of *stream* as *judged*."""
     false_alarms = false_alarms_of(stream.change, judged.episodes)
-    change = stream.change
+    change, arrivals = stream.change, arrivals_of(stream)
     return Run(
         stream=stream.name,
         seed=stream.seed,
@@ -37,7 +37,7 @@ def run_of(stream: Stream, judged: Judged) -> Run:
         false_alerts=sum(alarm.alerted is not None for alarm in false_alarms),
         rollbacks=sum(episode.rollbacks for episode in judged.episodes),
         retrainings=sum(episode.retrainings for episode in judged.episodes),
-        found=None if change is None else found_of(change, judged.episodes, arrivals=arrivals_of(stream)),
+        change_result=None if change is None else change_result_of(change, judged.episodes, arrivals=arrivals),
         cpu_seconds=judged.cpu_seconds,
     )
 

@@ -1,4 +1,4 @@
-"""The model whose score every synthetic stream carries: logistic, of all columns alike, with signs in turn."""
+"""The model whose score every synthetic stream carries: logistic, of all columns alike, with alternating signs."""
 
 import numpy as np
 import numpy.typing as npt

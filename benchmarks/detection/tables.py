@@ -52,9 +52,9 @@ def targets_table(outcome: Outcome) -> str:
 def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
     """Return false alarms of the streams in which nothing changes."""
     rows = []
-    for stream, found in runs.items():
-        evaluations, days = sum(value.evaluations for value in found), sum(value.days for value in found)
-        alarms = sum(len(value.false_alarms) for value in found)
+    for stream, repeated in runs.items():
+        evaluations, days = sum(run.evaluations for run in repeated), sum(run.days for run in repeated)
+        alarms = sum(len(run.false_alarms) for run in repeated)
         rate = rate_of(alarms, evaluations=evaluations, days=days)
         rows.append(
             (
@@ -62,11 +62,11 @@ def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
                 number(evaluations),
                 number(days, 1),
                 str(alarms),
-                str(sum(value.false_alerts for value in found)),
+                str(sum(run.false_alerts for run in repeated)),
                 f"{rate.per_thousand:.3f} (≤ {rate.per_thousand_bound:.3f})",
                 f"{rate.per_day:.3f} (≤ {rate.per_day_bound:.3f})",
-                str(sum(value.retrainings for value in found)),
-                str(sum(value.rollbacks for value in found)),
+                str(sum(run.retrainings for run in repeated)),
+                str(sum(run.rollbacks for run in repeated)),
             )
         )
     header = ("stream", "evaluations", "model-days", "episodes", "alerts", "per 1000 evaluations", "per model-day",
@@ -75,10 +75,10 @@ def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
 
 
 def detection_table(runs: Mapping[str, Sequence[Run]]) -> str:
-    """Return how changes were found: delays are events from the change's start."""
+    """Return how changes were detected: delays are events from the change's start."""
     rows = []
-    for stream, found in runs.items():
-        measured = detection(found)
+    for stream, repeated in runs.items():
+        measured = detection(repeated)
         if measured is None:
             continue
         closed = measured.median_close_hours
@@ -93,7 +93,7 @@ def detection_table(runs: Mapping[str, Sequence[Run]]) -> str:
                 percent(measured.named_first),
                 percent(measured.typed),
                 "" if closed is None else number(closed, 1),
-                str(sum(len(value.false_alarms) for value in found)),
+                str(sum(len(run.false_alarms) for run in repeated)),
             )
         )
     header = ("stream", "runs", "found", "warning after (median / 90 %)", "alerted", "alert after (median / 90 %)",

@@ -95,7 +95,7 @@ def reached(runs: Mapping[str, Sequence[Run]]) -> tuple[Reached, ...]:
 
 def detection(runs: Sequence[Run]) -> Detection | None:
     """Return the measures of detection of *runs*, None where nothing changes."""
-    results = [run.found for run in runs if run.found is not None]
+    results = [run.change_result for run in runs if run.change_result is not None]
     return detection_of(results) if results else None
 
 
@@ -130,26 +130,26 @@ def _rollbacks(stream: str) -> Target:
 
 def _no_alarm(stream: str) -> Target:
     def value(runs: Sequence[Run]) -> tuple[float, float | None]:
-        return float(sum(run.found.episodes for run in runs if run.found is not None)), None
+        return float(sum(run.change_result.episodes for run in runs if run.change_result is not None)), None
 
     return Target(stream=stream, measure="alarms of a PSI under 0.1", limit=0.0, value=value)
 
 
 def _warning(stream: str, limit: float) -> Target:
     unit = "truths" if stream.startswith("error") else "events"
-    return _detected(stream, f"median {unit} to warning", limit, lambda each: each.median_warning)
+    return _detected(stream, f"median {unit} to warning", limit, lambda result: result.median_warning)
 
 
 def _alert(stream: str, limit: float) -> Target:
-    return _detected(stream, "median events to alert", limit, lambda each: each.median_alert)
+    return _detected(stream, "median events to alert", limit, lambda result: result.median_alert)
 
 
 def _all_found(stream: str) -> Target:
-    return _detected(stream, "share not found", 0.0, lambda each: 1.0 - each.recall)
+    return _detected(stream, "share not found", 0.0, lambda result: 1.0 - result.recall)
 
 
 def _typed(stream: str) -> Target:
-    return _detected(stream, "share not typed data_quality", 0.0, lambda each: 1.0 - each.typed)
+    return _detected(stream, "share not typed data_quality", 0.0, lambda result: 1.0 - result.typed)
 
 
 def _detected(stream: str, measure: str, limit: float, number: Callable[[Detection], float]) -> Target:

@@ -35,7 +35,7 @@ def work(jobs: Sequence[Job], *, processes: int, console: Console, kept: Path, r
     """Return what each job found, in the order of *jobs*, however many processes worked.
 
     Args:
-        kept: Directory for the answers, so that an interrupted run can go on.
+        kept: Directory for the answers, so that an interrupted run can be resumed.
         resume: Take what is there from an earlier run; it must have been of the same code.
     """
     if not resume:

@@ -1,4 +1,4 @@
-"""Fills a database, runs one steady minute of all roles under EXPLAIN, and says which statements read too much."""
+"""Fills a database, runs one steady minute of all roles under EXPLAIN, and shows which statements read too much."""
 
 import argparse
 import json
@@ -41,20 +41,20 @@ def main() -> None:
             system = SteadySystem(engine, url=url, end=end)
             system.minute()  # what the fill left to be done, and what each process reads at its start
             settle(engine)
-            with system.explained() as found:
+            with system.explained() as statements:
                 system.minute()
             engine.dispose()
-    _print(console, found, plans=arguments.plans)
-    raise SystemExit(any(value.reads_too_much for value in found))
+    _print(console, statements, plans=arguments.plans)
+    raise SystemExit(any(statement.reads_too_much for statement in statements))
 
 
-def worst(found: list[Explained]) -> list[Explained]:
+def worst(statements: list[Explained]) -> list[Explained]:
     """Return each statement once, as it read the most for what came of it, the worst first."""
     by_text: dict[str, Explained] = {}
-    for value in found:
-        known = by_text.get(value.statement)
-        if known is None or _excess(value) > _excess(known):
-            by_text[value.statement] = value
+    for statement in statements:
+        known = by_text.get(statement.statement)
+        if known is None or _excess(statement) > _excess(known):
+            by_text[statement.statement] = statement
     return sorted(by_text.values(), key=_excess, reverse=True)
 
 
@@ -62,9 +62,10 @@ def _excess(explained: Explained) -> float:
     return explained.read - 10.0 * explained.returned
 
 
-def _print(console: Console, found: list[Explained], *, plans: bool) -> None:
-    console.print(f"{len(found)} statements, {len(worst(found))} different; read, returned, buffers of the worst:")
-    for statement in worst(found)[:25]:
+def _print(console: Console, statements: list[Explained], *, plans: bool) -> None:
+    by_excess = worst(statements)
+    console.print(f"{len(statements)} statements, {len(by_excess)} different; read, returned, buffers of the worst:")
+    for statement in by_excess[:25]:
         mark = "!" if statement.reads_too_much else " "
         console.print(
             f"{mark} {statement.read:8,} {statement.returned:8,} {statement.buffers:8,}  {statement.statement[:160]}",

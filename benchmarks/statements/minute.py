@@ -1,4 +1,4 @@
-"""One minute of all roles on a filled database: a flush, truths, turns, deliveries, maintain, `driftline status`."""
+"""One minute of all roles on a filled database: flush, truths, evaluation, deliveries, maintain, `driftline status`."""
 
 import threading
 from collections.abc import Iterator
@@ -52,8 +52,8 @@ class SteadySystem:
     @contextmanager
     def explained(self) -> Iterator[list[Explained]]:
         """Explain every statement that is run meanwhile."""
-        with explaining(self._engine) as found:
-            yield found
+        with explaining(self._engine) as statements:
+            yield statements
 
     def minute(self) -> None:
         """Count the next minute of every model, join truths, judge what is due, deliver, maintain, look at it."""

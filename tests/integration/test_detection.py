@@ -34,11 +34,11 @@ def test_a_shift_is_found_by_both_rules_and_named_first() -> None:
     spec = spec_of(stream)
     rules = judge(spec, profile_of(stream, spec), stream, textbook=True)
     run = run_of(stream, rules.default)
-    assert run.found is not None
-    assert run.found.warning_events <= 1000
-    assert run.found.alert_events <= 2000
-    assert run.found.typed
-    assert run.found.named_first
+    assert run.change_result is not None
+    assert run.change_result.warning_events <= 1000
+    assert run.change_result.alert_events <= 2000
+    assert run.change_result.typed
+    assert run.change_result.named_first
     assert run.false_alarms == ()
     assert run.evaluations > 180  # 180 minutes of the 10 minute scale, less what has too few events, and other scales
     assert rules.textbook is not None
@@ -54,7 +54,7 @@ def test_errors_are_found_in_the_minute_in_which_their_truths_are_known() -> Non
     stream = stream_of(Happening(kind=ChangeKind.ERRORS, size=0.5, after_hours=0.5), truths=True)
     spec = spec_of(stream)
     run = run_of(stream, judge(spec, profile_of(stream, spec), stream).default)
-    assert run.found is not None
-    assert run.found.warning_events <= 500
-    assert run.found.typed
-    assert run.found.episodes == 1
+    assert run.change_result is not None
+    assert run.change_result.warning_events <= 500
+    assert run.change_result.typed
+    assert run.change_result.episodes == 1

@@ -41,7 +41,7 @@ class Judged:
 
 
 def main() -> None:
-    """Read each stream's windows, judge them, write `alarms.json` beside them; print what is done."""
+    """Read each stream's windows, judge them, write `alarms.json` into their directory; print what is done."""
     root, wanted = Path(sys.argv[1]), sys.argv[2:]
     for directory in sorted(path.parent for path in root.glob("*/windows.json")):
         windows = read_windows(directory)

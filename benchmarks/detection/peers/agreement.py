@@ -31,12 +31,12 @@ def _statistics(*, kind: str, reference: list[object], current: list[object]) ->
     samples = pd.Series(reference), pd.Series(current)
     if kind == "categorical":
         samples = samples[0].astype(object), samples[1].astype(object)
-    found = {f"evidently {name}": _evidently(name, kind)(*samples) for name in EVIDENTLY[kind]}
+    values = {f"evidently {name}": _evidently(name, kind)(*samples) for name in EVIDENTLY[kind]}
     feature = FeatureType.CATEGORICAL if kind == "categorical" else FeatureType.CONTINUOUS
     for name in NANNYML[kind]:
         method = MethodFactory.create(key=name, feature_type=feature, chunker=None, threshold=None)
-        found[f"nannyml {name}"] = float(method._fit(samples[0])._calculate(samples[1]))
-    return found
+        values[f"nannyml {name}"] = float(method._fit(samples[0])._calculate(samples[1]))
+    return values
 
 
 def _evidently(name: str, kind: str) -> Callable[[pd.Series, pd.Series], float]:

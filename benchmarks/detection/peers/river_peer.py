@@ -9,33 +9,33 @@ from river import base, drift
 from benchmarks.detection.peers.windows import PeerWindows, is_categorical
 
 WARM_UP_ROWS = 20_000
-KSWIN_EACH = 50  # KSWIN makes a KS test at every event, 0.3 ms: it is fed one event in fifty
+KSWIN_STRIDE = 50  # KSWIN makes a KS test at every event, 0.3 ms: it is fed one event in fifty
 
 
 def river_adwin(windows: PeerWindows) -> Iterator[list[str]]:
-    """Yield the columns of each window in which ADWIN found a change."""
+    """Yield the columns of each window in which ADWIN detected a change."""
     return _changed(windows, drift.ADWIN)
 
 
 def river_page_hinkley(windows: PeerWindows) -> Iterator[list[str]]:
-    """Yield the columns of each window in which Page-Hinkley found a change."""
+    """Yield the columns of each window in which Page-Hinkley detected a change."""
     return _changed(windows, drift.PageHinkley)
 
 
 def river_kswin(windows: PeerWindows) -> Iterator[list[str]]:
-    """Yield the columns of each window in which KSWIN, fed one event in fifty, found a change."""
-    return _changed(windows, lambda: drift.KSWIN(seed=1), each=KSWIN_EACH)
+    """Yield the columns of each window in which KSWIN, fed one event in fifty, detected a change."""
+    return _changed(windows, lambda: drift.KSWIN(seed=1), stride=KSWIN_STRIDE)
 
 
-def _changed(windows: PeerWindows, make: Callable[[], base.DriftDetector], *, each: int = 1) -> Iterator[list[str]]:
+def _changed(windows: PeerWindows, make: Callable[[], base.DriftDetector], *, stride: int = 1) -> Iterator[list[str]]:
     """Yield per window the columns by how often their detector fired; it has seen the reference's last rows before."""
     fired: list[dict[str, int]] = [{} for _ in windows.bounds]
     for name in windows.columns:
         detector, codes = make(), _codes(windows, name)
-        for value in _numbers(windows.reference[name].iloc[-WARM_UP_ROWS:], codes)[::each]:
+        for value in _numbers(windows.reference[name].iloc[-WARM_UP_ROWS:], codes)[::stride]:
             detector.update(value)
         for number, window in enumerate(windows):
-            for value in _numbers(window[name], codes)[::each]:
+            for value in _numbers(window[name], codes)[::stride]:
                 detector.update(value)
                 if detector.drift_detected:
                     fired[number][name] = fired[number].get(name, 0) + 1

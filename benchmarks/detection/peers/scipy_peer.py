@@ -35,12 +35,12 @@ def scipy_plain(windows: PeerWindows) -> Iterator[list[str]]:
 def _p_values(windows: PeerWindows) -> Iterator[dict[str, float]]:
     references = {name: present(windows.sample[name]) for name in windows.columns}
     for window in windows:
-        found = {}
+        p_values = {}
         for name, reference in references.items():
             current = present(window[name])
             if len(current):
-                found[name] = _p_value(reference, current)
-        yield found
+                p_values[name] = _p_value(reference, current)
+        yield p_values
 
 
 def _p_value(reference: pd.Series, current: pd.Series) -> float:

@@ -29,12 +29,12 @@ def _above(windows: PeerWindows, limit: float) -> Iterator[list[str]]:
     }
     shares = {name: _shares(values, edges.get(name)) for name, values in references.items()}
     for window in windows:
-        found = {}
+        indexes = {}
         for name, reference in shares.items():
             current = present(window[name])
             if len(current):
-                found[name] = _psi(reference, _shares(current, edges.get(name)))
-        yield strongest_first({name: psi for name, psi in found.items() if psi > limit})
+                indexes[name] = _psi(reference, _shares(current, edges.get(name)))
+        yield strongest_first({name: psi for name, psi in indexes.items() if psi > limit})
 
 
 def _shares(values: pd.Series, edges: np.ndarray | None) -> pd.Series:
@@ -45,5 +45,5 @@ def _shares(values: pd.Series, edges: np.ndarray | None) -> pd.Series:
 
 
 def _psi(reference: pd.Series, current: pd.Series) -> float:
-    p, q = (each.clip(lower=FLOOR) for each in reference.align(current, fill_value=0.0))
+    p, q = (shares.clip(lower=FLOOR) for shares in reference.align(current, fill_value=0.0))
     return float(((p - q) * np.log(p / q)).sum())

@@ -1,1 +1,1 @@
-"""The detection benchmark's own parts: streams have the properties they claim, measures are what they say."""
+"""The detection benchmark's own parts: streams have the properties they claim, measures are what their names say."""

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import poisson
 
 from benchmarks.detection.episodes import Alarm, Episode, runs_of
-from benchmarks.detection.measures import detection_of, false_alarms_of, found_of, rate_of, upper_bound
+from benchmarks.detection.measures import change_result_of, detection_of, false_alarms_of, rate_of, upper_bound
 from benchmarks.detection.stream import HOUR, Change, ChangeKind
 
 SHIFT = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR)
@@ -52,7 +52,7 @@ def test_the_delay_is_counted_in_events_since_the_change() -> None:
     events         0         200    400
     """
     before = drift(8, closed=9)
-    result = found_of(SHIFT, [before, drift(12, alerted=14, closed=16)], arrivals=ARRIVALS)
+    result = change_result_of(SHIFT, [before, drift(12, alerted=14, closed=16)], arrivals=ARRIVALS)
     assert (result.warning_events, result.alert_events) == (200.0, 400.0)
     assert result.typed
     assert result.named_first
@@ -60,33 +60,33 @@ def test_the_delay_is_counted_in_events_since_the_change() -> None:
     assert false_alarms_of(SHIFT, [before, drift(12)]) == (before,)
 
 
-def test_an_episode_of_another_kind_or_column_is_told_apart() -> None:
-    """A broken field that is told as drift is not typed; the wrong column first is not named."""
+def test_an_episode_of_another_kind_or_column_is_distinguished() -> None:
+    """A broken field that is reported as drift is not typed; the wrong column first is not named."""
     fault = Change(kind=ChangeKind.MISSING, columns=("c01",), size=0.05, start=10 * HOUR)
-    result = found_of(fault, [drift(11, column="c01")], arrivals=ARRIVALS)
+    result = change_result_of(fault, [drift(11, column="c01")], arrivals=ARRIVALS)
     assert not result.typed
     assert math.isinf(result.warning_events)
-    assert not found_of(SHIFT, [drift(11, column="c00")], arrivals=ARRIVALS).named_first
+    assert not change_result_of(SHIFT, [drift(11, column="c00")], arrivals=ARRIVALS).named_first
 
 
-def test_a_change_that_nobody_found_is_infinitely_late() -> None:
-    """Half of the runs lost: recall one half, the median is the last found one, the 90th percentile infinite."""
-    lost = found_of(SHIFT, [], arrivals=ARRIVALS)
-    seen = found_of(SHIFT, [drift(12)], arrivals=ARRIVALS)
-    measured = detection_of([lost, seen])
+def test_a_change_that_was_not_detected_is_infinitely_late() -> None:
+    """Half of the runs missed: recall one half, the median is the last detected one, the 90th percentile infinite."""
+    missed = change_result_of(SHIFT, [], arrivals=ARRIVALS)
+    seen = change_result_of(SHIFT, [drift(12)], arrivals=ARRIVALS)
+    measured = detection_of([missed, seen])
     assert measured.recall == 0.5
     assert measured.alert_recall == 0.0
     assert measured.median_warning == 200.0
     assert math.isinf(measured.ninetieth_warning)
-    assert math.isinf(detection_of([lost, lost, seen]).median_warning)
+    assert math.isinf(detection_of([missed, missed, seen]).median_warning)
 
 
 def test_time_to_close_counts_from_the_end_of_the_change() -> None:
     """Over at hour 12, closed at 16: four hours; never closed is infinite; a change that stays has none."""
     over = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR, stop=12 * HOUR)
-    assert found_of(over, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours == 4.0
-    assert found_of(over, [drift(11)], arrivals=ARRIVALS).close_hours == math.inf
-    assert found_of(SHIFT, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours is None
+    assert change_result_of(over, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours == 4.0
+    assert change_result_of(over, [drift(11)], arrivals=ARRIVALS).close_hours == math.inf
+    assert change_result_of(SHIFT, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

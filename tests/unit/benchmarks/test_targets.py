@@ -11,7 +11,7 @@ import pytest
 from benchmarks.detection.compare import AS_SHIPPED, OURS, Compared, MethodRun
 from benchmarks.detection.comparison import change_sum, quiet_sum, streams_of
 from benchmarks.detection.episodes import Episode
-from benchmarks.detection.measures import Found, Run
+from benchmarks.detection.measures import ChangeResult, Run
 from benchmarks.detection.outcome import Outcome, write_outcome
 from benchmarks.detection.page import page_text
 from benchmarks.detection.plan import BUILDING_SEEDS, FULL, PUBLISHED_SEEDS, SHORT, own_jobs, peer_jobs
@@ -30,13 +30,17 @@ QUIET = Run(
     rollbacks=0,
     retrainings=0,
 )
-FOUND = Found(warning_events=1000.0, alert_events=50_000.0, typed=True, named_first=True, close_hours=None, episodes=1)
-CHANGED = replace(QUIET, stream="shift 0.5", found=FOUND)
+DETECTED = ChangeResult(
+    warning_events=1000.0, alert_events=50_000.0, typed=True, named_first=True, close_hours=None, episodes=1
+)
+CHANGED = replace(QUIET, stream="shift 0.5", change_result=DETECTED)
 
 
 def method(name: str, **changes: Any) -> MethodRun:
     """Return one method's run of ten windows without an alarm."""
-    run = MethodRun(method=name, windows=10, alarming=0, false_episodes=0, episodes=(), found=None, cpu_seconds=0.001)
+    run = MethodRun(
+        method=name, windows=10, alarming=0, false_episodes=0, episodes=(), change_result=None, cpu_seconds=0.001
+    )
     return replace(run, **changes)
 
 
@@ -69,8 +73,8 @@ def test_one_rollback_is_one_too_many() -> None:
 
 def test_a_change_found_late_or_not_at_all_is_missed() -> None:
     """1,000 events to a warning are met, 2,000 missed; one lost run in three misses `all found`."""
-    late = replace(CHANGED, found=replace(FOUND, warning_events=2000.0))
-    lost = replace(CHANGED, found=replace(FOUND, warning_events=math.inf, alert_events=math.inf))
+    late = replace(CHANGED, change_result=replace(DETECTED, warning_events=2000.0))
+    lost = replace(CHANGED, change_result=replace(DETECTED, warning_events=math.inf, alert_events=math.inf))
     assert all(target.met for target in reached({"shift 0.5": [CHANGED]}))
     missed = {target.measure for target in reached({"shift 0.5": [late]}) if not target.met}
     assert missed == {"median events to warning"}
@@ -109,14 +113,14 @@ def test_methods_are_summed_up_over_streams() -> None:
     ]
     result = quiet_sum(quiet, method="evidently")
     assert (result.alarming_share, result.episodes) == (0.15, 2)
-    changed = [replace(quiet[0], stream="shift 0.5", methods=(method("evidently", found=FOUND),))]
+    changed = [replace(quiet[0], stream="shift 0.5", methods=(method("evidently", change_result=DETECTED),))]
     assert change_sum(changed, method="evidently").median_warning == 1000.0
     assert streams_of([*quiet, *changed], changing=True) == ("shift 0.5",)
 
 
-def test_the_page_tells_what_was_missed_and_where_a_peer_is_sooner() -> None:
+def test_the_page_shows_what_was_missed_and_where_a_peer_is_sooner() -> None:
     """A missed row is bold, a quiet stream's episode is quoted, and the sooner peer is named with its false alarms."""
-    sooner = replace(FOUND, warning_events=500.0)
+    sooner = replace(DETECTED, warning_events=500.0)
     compared = (
         Compared(
             stream="no change",
@@ -131,7 +135,11 @@ def test_the_page_tells_what_was_missed_and_where_a_peer_is_sooner() -> None:
                 stream=stream,
                 seed=1,
                 window_minutes=60,
-                methods=(method(OURS, found=FOUND), method(AS_SHIPPED, found=FOUND), method("evidently", found=sooner)),
+                methods=(
+                    method(OURS, change_result=DETECTED),
+                    method(AS_SHIPPED, change_result=DETECTED),
+                    method("evidently", change_result=sooner),
+                ),
                 own_cpu_seconds=0.01 if stream == "shift 1" else None,
                 report_cpu_seconds=(2.0, 4.0) if stream == "shift 1" else (),
             )
@@ -148,7 +156,7 @@ def test_the_page_tells_what_was_missed_and_where_a_peer_is_sooner() -> None:
 
 def test_infinite_delays_are_null_in_the_results(tmp_path: Path) -> None:
     """What was not found has no number that a reader of JSON could mistake."""
-    lost = replace(CHANGED, found=replace(FOUND, warning_events=math.inf))
+    lost = replace(CHANGED, change_result=replace(DETECTED, warning_events=math.inf))
     write_outcome(outcome(lost), tmp_path / "results" / "detection.json")
     written = (tmp_path / "results" / "detection.json").read_text()
     assert '"warning_events": null' in written
@@ -156,17 +164,17 @@ def test_infinite_delays_are_null_in_the_results(tmp_path: Path) -> None:
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    """The longest bar fills the room, half the value half of it, an infinite one all; the limit stands across."""
+    """The longest bar fills the width, half the value half of it, an infinite one all; the limit is a line across."""
     bars = [
         Bar(label="a & b", value=2.0, text="2", ours=True),
         Bar(label="c", value=1.0, text="1"),
         Bar(label="d", value=math.inf, text="not found"),
     ]
     svg = ET.fromstring(bar_chart("Delay < 3", bars, limit=1.5))
-    [background, *drawn] = [each for each in svg.iter() if each.tag.endswith("rect")]
-    widths = [float(each.get("width", "nan")) for each in drawn]
+    [background, *drawn] = [element for element in svg.iter() if element.tag.endswith("rect")]
+    widths = [float(bar.get("width", "nan")) for bar in drawn]
     assert widths[1] == pytest.approx(widths[0] / 2, abs=0.1)
     assert widths[2] == widths[0]
-    [line] = [each for each in svg.iter() if each.tag.endswith("line")]
+    [line] = [element for element in svg.iter() if element.tag.endswith("line")]
     assert float(line.get("x1", "nan")) == pytest.approx(float(drawn[0].get("x", "nan")) + 0.75 * widths[0], abs=0.1)
     assert float(background.get("height", "nan")) > 0
