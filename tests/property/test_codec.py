@@ -31,7 +31,7 @@ def test_deltas_add_up_the_same_in_any_order_and_grouping(deltas: list[list[int]
     expected = np.array(deltas, dtype=np.int64).sum(axis=0).tolist()
     random.shuffle(encoded)  # type: ignore[attr-defined]  # hypothesis hands over a random.Random
     cut = len(encoded) // 2
-    groups = [total((decode_counts(each, size=5) for each in part), size=5) for part in (encoded[:cut], encoded[cut:])]
+    groups = [total((decode_counts(pane, size=5) for pane in part), size=5) for part in (encoded[:cut], encoded[cut:])]
     again = [decode_counts(encode_counts(group), size=5) for group in groups]
     assert total(again, size=5).tolist() == expected
 

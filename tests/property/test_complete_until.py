@@ -75,7 +75,7 @@ class World:
         log.append(Sent(event_time, min(arrives_at, self.now + DELIVERY)))
 
     def wait(self, amount: int) -> None:
-        """Time goes on; the client has fetched every partition in time."""
+        """Time passes; the client has fetched every partition in time."""
         for _ in range(amount):
             self.now += SECOND // 4
             for partition in range(PARTITIONS):
@@ -88,7 +88,7 @@ class World:
         self.fetched_at[partition] = self.now
 
     def consume(self, partition: int, amount: int) -> None:
-        """Take in some of what was fetched; hear of the end when there is no more."""
+        """Count some of what was fetched; learn of the end when there is no more."""
         state = self.states[partition]
         first = state.now.next_offset
         count = min(amount % 4 + 1, self.fetched[partition] - first)

@@ -1,4 +1,4 @@
-"""Whatever the client drops, repeats or swaps, a batch that does not go on at our position is noticed."""
+"""Whatever the client drops, repeats or swaps, a batch that does not start at our position is detected."""
 
 import numpy as np
 from hypothesis import given
@@ -33,7 +33,7 @@ def handed_over(pieces: list[tuple[str, int]], first: int) -> tuple[list[int], s
 
 
 @given(PIECES, st.integers(0, 1000), st.data())
-def test_dropped_repeated_and_swapped_pieces_are_noticed(
+def test_dropped_repeated_and_swapped_pieces_are_detected(
     pieces: list[tuple[str, int]], first: int, data: st.DataObject
 ) -> None:
     """Cut anywhere into batches: exactly the lost offsets come out as holes, and nothing but rising records passes."""
@@ -99,7 +99,7 @@ def test_a_hole_stays_accepted_when_its_batch_is_counted_again() -> None:
 
 
 def test_an_end_counts_only_while_the_partition_flows() -> None:
-    """What was said of the end before a partition was halted says nothing of the reading after it."""
+    """An end that was reported before a partition was halted says nothing about the reading after it."""
     state = fresh_state()
     state.end_offset = 0
     assert not state.at_end

@@ -29,14 +29,14 @@ def test_the_record_that_passes_the_limit_is_the_same_for_any_cuts(
     """Cut anywhere, stored and loaded in between: the first record past the limit is the one of the definition."""
     line = [bad for bad, count in runs for _ in range(count)]
     expected = first_past_by_definition(line, limit)
-    recent, start, found = RecentRecords(), 0, None
-    while start < len(line) and found is None:
+    recent, start, first_past = RecentRecords(), 0, None
+    while start < len(line) and first_past is None:
         stop = data.draw(st.integers(start + 1, len(line)))
         part = np.array(line[start:stop], dtype=np.bool_)
         past = recent.first_past(part, limit)
-        found = None if past is None else start + past
+        first_past = None if past is None else start + past
         recent, start = decode_recent(recent.after(part).encoded()), stop
-    assert found == expected
+    assert first_past == expected
 
 
 @given(RUNS)

@@ -33,7 +33,7 @@ def tables(draw: st.DrawFn) -> dict[str, list[object]]:
     gap = draw(st.sampled_from([0.0, 0.0, 0.1, 1.0]))
     known = draw(st.sampled_from([CITIES, CITIES[:1], [*CITIES, "lyon"]]))
     return {
-        "a": [None if generator.random() < gap else each for each in generator.normal(shift, 1.0, events)],
+        "a": [None if generator.random() < gap else value for value in generator.normal(shift, 1.0, events)],
         "b": list(factor * generator.poisson(2.0, events)),
         "c": list(generator.choice(known, events)),
         "prediction.score": list(generator.random(events)),
@@ -54,7 +54,7 @@ def test_permuting_columns_permutes_the_results_and_nothing_else(
     order: list[str],
     rule: str,
 ) -> None:
-    """Verdict, findings, their order and their sentences do not know where a column stands."""
+    """Verdict, findings, their order and their sentences do not depend on the order of columns."""
     results = []
     for names in (tuple(REFERENCE), tuple(order)):
         layout = layout_named(names)

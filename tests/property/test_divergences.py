@@ -77,7 +77,7 @@ def test_only_proportions_count(drawn: Counted) -> None:
     Kullback–Leibler is left out: ½ is added to its bins.
     """
     for reference, current, _ in drawn:
-        for distance in (each for name, each in SINGLE.items() if name != "kullback_leibler"):
+        for distance in (distance for name, distance in SINGLE.items() if name != "kullback_leibler"):
             # A distance is the root of a sum that is known to 1e-16.
             scaled = distance(reference * 0.37, current * 1000)
             assert scaled == pytest.approx(distance(reference, current), abs=1e-8)
@@ -124,7 +124,7 @@ def test_columns_together_equal_columns_alone(drawn: Counted) -> None:
     reference, current, _, starts = joined(drawn)
     for name, distance in SINGLE.items():
         together = TOGETHER[name](reference, current, starts=starts)
-        alone = [distance(each, other) for each, other, _ in drawn]
+        alone = [distance(reference, current) for reference, current, _ in drawn]
         np.testing.assert_allclose(together, alone, rtol=1e-9, atol=1e-12)
 
 
@@ -151,15 +151,15 @@ def test_the_divergences_bound_each_other(drawn: Counted) -> None:
 def test_chi_squared_is_symmetric_and_0_on_itself(drawn: Counted) -> None:
     """The test does not care which sample is which; its p-value is a probability, 1 on itself."""
     for reference, current, _ in drawn:
-        found, turned = chi_squared_test(reference, current), chi_squared_test(current, reference)
-        assert found.statistic >= 0.0
-        assert 0.0 <= found.p_value <= 1.0
-        assert found.statistic == pytest.approx(turned.statistic, rel=1e-9, abs=1e-9)
-        assert found.freedom == turned.freedom <= len(reference) - 1
+        result, swapped = chi_squared_test(reference, current), chi_squared_test(current, reference)
+        assert result.statistic >= 0.0
+        assert 0.0 <= result.p_value <= 1.0
+        assert result.statistic == pytest.approx(swapped.statistic, rel=1e-9, abs=1e-9)
+        assert result.freedom == swapped.freedom <= len(reference) - 1
         assert chi_squared_test(reference, reference).p_value == 1.0
     reference, current, _, starts = joined(drawn)
     together = chi_squared_tests(reference, current, starts=starts)
-    alone = [chi_squared_test(each, other) for each, other, _ in drawn]
+    alone = [chi_squared_test(reference, current) for reference, current, _ in drawn]
     np.testing.assert_allclose(together.statistics, [test.statistic for test in alone], rtol=1e-9, atol=1e-12)
     assert together.freedoms.tolist() == [test.freedom for test in alone]
 

@@ -34,20 +34,20 @@ def summaries_in_any_grouping(draw: st.DrawFn) -> tuple[list[str], FrequentValue
 @given(summaries_in_any_grouping())
 def test_total_and_bounds_hold_in_any_order(drawn: tuple[list[str], FrequentValues]) -> None:
     """The total is exact; each count is at most the true one and at most other / (capacity + 1) under it."""
-    values, found = drawn
-    true, counts = Counter(values), dict(found.counts)
-    assert found.total == len(values)
-    assert len(counts) == len(found.counts) <= CAPACITY
+    values, summary = drawn
+    true, counts = Counter(values), dict(summary.counts)
+    assert summary.total == len(values)
+    assert len(counts) == len(summary.counts) <= CAPACITY
     for value in {*true, *counts}:
         assert counts.get(value, 0) <= true[value]
-        assert (true[value] - counts.get(value, 0)) * (CAPACITY + 1) <= found.other
+        assert (true[value] - counts.get(value, 0)) * (CAPACITY + 1) <= summary.other
 
 
 @given(summaries_in_any_grouping())
 def test_frequent_values_are_never_lost(drawn: tuple[list[str], FrequentValues]) -> None:
     """A value of more than one (capacity + 1)-th of all occurrences is counted, whatever came in between."""
-    values, found = drawn
-    counted = {value for value, count in found.counts if count}
+    values, summary = drawn
+    counted = {value for value, count in summary.counts if count}
     assert {value for value, count in Counter(values).items() if count * (CAPACITY + 1) > len(values)} <= counted
 
 

@@ -17,13 +17,13 @@ def merged(short: str, long: str) -> list[WindowFacts]:
     return sorted([*line(short), *line(long, length=30)], key=lambda window: (window.end, window.length))
 
 
-def told(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
+def notices(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
     return [(decision.incident_id, decision.step, decision.window_end) for decision in decisions if decision.notifies]
 
 
 @given(short=LETTERS, long=LETTERS, held_back=HELD_BACK)
-def test_a_step_is_told_once(short: str, long: str, held_back: frozenset[int]) -> None:
-    """No two messages say the same step, tier and incident without another step of that incident between them."""
+def test_a_step_is_notified_once(short: str, long: str, held_back: frozenset[int]) -> None:
+    """No two messages report the same step, tier and incident without another step of that incident between them."""
     _, decisions = play(merged(short, long), inhibited=held_back)
     last: dict[str, tuple[Step, int]] = {}
     for decision in decisions:
@@ -52,7 +52,7 @@ def test_replaying_any_prefix_decides_the_same(short: str, long: str, cut: int, 
     windows = merged(short, long)
     whole_state, whole = play(windows, inhibited=held_back)
     half_state, first = play(windows[:cut], inhibited=held_back)
-    rest = frozenset(each - cut for each in held_back)
+    rest = frozenset(place - cut for place in held_back)
     end_state, second = play(windows[cut:], state=half_state, inhibited=rest)
     assert [*first, *second] == whole
     assert end_state == whole_state
@@ -60,18 +60,18 @@ def test_replaying_any_prefix_decides_the_same(short: str, long: str, cut: int, 
 
 @given(short=LETTERS, long=LETTERS, repeat=st.integers(0, 80))
 def test_windows_that_come_again_change_nothing(short: str, long: str, repeat: int) -> None:
-    """A crash between evaluation and commit, then the same windows again: nothing moves, nothing is told."""
+    """A crash between evaluation and commit, then the same windows again: nothing moves, nobody is notified."""
     windows = merged(short, long)
     state, _ = play(windows)
     if state is None:
         return
     again, decisions = play(windows[repeat:], state=state)
     assert again is not None
-    # `ends` may learn of calm windows of another scale from before the opening, which no state held yet
+    # `window_ends` may learn of calm windows of another scale from before the opening, which no state held yet
     assert encode_state(msgspec.structs.replace(again, window_ends={})) == encode_state(
         msgspec.structs.replace(state, window_ends={})
     )
-    assert told(decisions) == []
+    assert notices(decisions) == []
 
 
 @given(short=LETTERS, long=LETTERS)
@@ -85,12 +85,12 @@ def test_an_open_incident_holds_the_highest_tier_held(short: str, long: str) -> 
 
 
 @given(short=LETTERS, long=LETTERS, age=AGES)
-def test_only_fresh_windows_are_told(short: str, long: str, age: int) -> None:
-    """Windows an hour old move the state as fresh ones do, and nobody hears of them."""
+def test_only_fresh_windows_notify(short: str, long: str, age: int) -> None:
+    """Windows an hour old move the state as fresh ones do, and nobody is notified."""
     state, decisions = play(merged(short, long), age_millis=age)
     fresh_state, _ = play(merged(short, long))
     if age == 3_600_000:
-        assert told(decisions) == []
+        assert notices(decisions) == []
     if state is not None and fresh_state is not None:
         assert (state.id, state.status, state.tier, state.holds) == (
             fresh_state.id,

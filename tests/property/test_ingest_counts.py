@@ -148,16 +148,16 @@ def test_identities_are_exact_far_beyond_the_horizon() -> None:
 
 
 def bodies(count: int) -> list[bytes]:
-    chance, found = random.Random(3), []
+    chance, messages = random.Random(3), []
     for number in range(count):
-        found.append(credit_event(number, chance)[1])
+        messages.append(credit_event(number, chance)[1])
         if chance.random() < 0.1:
-            found.append(chance.choice((b"{}", found[-1], encoded(prediction_event(number, model="x")))))
+            messages.append(chance.choice((b"{}", messages[-1], encoded(prediction_event(number, model="x")))))
         if chance.random() < 0.1:
             event = prediction_event(number + 10_000, at=START + number * 100)
             event["features"]["new"] = 1
-            found.append(encoded(event).replace(b'"age": ', b'"age": NaN, "was": '))
-    return found
+            messages.append(encoded(event).replace(b'"age": ', b'"age": NaN, "was": '))
+    return messages
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100, 333])

@@ -48,7 +48,7 @@ Log = tuple[tuple[int, ...], ...]
 
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
-    """Partitions that go on in order with some disorder, jump over idle spells, or are not used at all."""
+    """Partitions that advance in order with some disorder, jump over idle spells, or are not used at all."""
     results = []
     for _ in range(PARTITIONS):
         at, times = draw(st.integers(0, LONGEST // 2)), []

@@ -18,11 +18,11 @@ times = st.datetimes(
     max_value=datetime(2600, 1, 1),  # noqa: DTZ001
     timezones=zones,
 )
-whole_seconds = times.map(lambda each: each.replace(microsecond=0))
+whole_seconds = times.map(lambda time: time.replace(microsecond=0))
 
 
-def _same(found: np.ndarray, wanted: list[float | None]) -> bool:
-    return all(math.isnan(f) if w is None else f == w for f, w in zip(found.tolist(), wanted, strict=True))
+def _same(column: np.ndarray, wanted: list[float | None]) -> bool:
+    return all(math.isnan(f) if w is None else f == w for f, w in zip(column.tolist(), wanted, strict=True))
 
 
 @given(st.lists(numbers, max_size=40))

@@ -32,7 +32,7 @@ def results(draw: st.DrawFn) -> WindowResult:
     columns = tuple(draw(column(name, events)) for name in names)
     findings = tuple(draw(finding(name)) for name in names if draw(st.booleans()) and draw(st.booleans()))
     calm = st.none() | st.tuples(st.booleans(), st.booleans(), st.booleans())
-    calm_windows = [nothing_moved_sentence(each.name, psi=each.psi or 0.0, events=events) for each in columns[:1]]
+    calm_windows = [nothing_moved_sentence(first.name, psi=first.psi or 0.0, events=events) for first in columns[:1]]
     sentence = st.text(max_size=20) | st.sampled_from([*calm_windows, ""])
     return WindowResult(
         verdict=draw(st.sampled_from(Verdict)),
@@ -130,11 +130,11 @@ def test_integers_come_back(values: list[int]) -> None:
 @pytest.mark.parametrize("number", [1.0, 9.999995, 9.9999949, 0.1, 1e-5, 99999.95, 123456.5, 1e22, 1e-250, -0.3])
 def test_digits_carry_over_at_powers_of_ten(number: float) -> None:
     """The sixth digit rounds, and into the next decade where all six are nines."""
-    ((found,),) = unpack_numbers(pack_numbers([(number,)]), 1)
+    ((unpacked,),) = unpack_numbers(pack_numbers([(number,)]), 1)
     unit = 10.0 ** (math.floor(math.log10(abs(number))) - 5)
-    assert found == pytest.approx(number, rel=0, abs=0.500001 * unit)
-    assert found is not None
-    assert float(f"{found:.5e}") == found
+    assert unpacked == pytest.approx(number, rel=0, abs=0.500001 * unit)
+    assert unpacked is not None
+    assert float(f"{unpacked:.5e}") == unpacked
 
 
 def test_a_calm_window_of_twenty_columns_is_small() -> None:

@@ -41,7 +41,7 @@ def test_due_ends_are_those_of_brute_force(scale: Scale, panes: list[int], after
         and any(end - scale.length <= pane < end for pane in panes)
     ]
     result = list(ends_with_events(scale, stretches, after=last, until=until * MINUTE_MILLIS))
-    assert result == [each * MINUTE_MILLIS for each in expected]
+    assert result == [end * MINUTE_MILLIS for end in expected]
     reached = [
         stretch
         for stretch in stretches

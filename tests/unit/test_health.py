@@ -7,7 +7,7 @@ from monitor.health import Health
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -60,7 +60,7 @@ def test_an_outage_ends_when_every_loop_that_saw_it_is_past_it() -> None:
 
 
 def test_what_a_role_does_without_is_a_notice() -> None:
-    """It is said and logged, and the role stays healthy; what it noted itself stands beside it."""
+    """It is shown and logged, and the role stays healthy; its own notices are shown too."""
     health = health_at(Clock())
     health.note(["topic p is CreateTime"])
     health.away("kafka", "no answer", degrades=False)
@@ -98,7 +98,7 @@ def test_reasons_of_all_kinds_stand_side_by_side() -> None:
 
 
 def test_a_broker_that_is_not_connected_is_silent() -> None:
-    """Of the connected brokers the last one heard counts; bootstrap entries and lost connections do not."""
+    """Of the connected brokers the one that answered last counts; bootstrap entries and lost connections do not."""
     up = '{"state":"UP","rxidle":250000}'
     older = '{"state":"UP","rxidle":9000000}'
     down = '{"state":"TRY_CONNECT","rxidle":1000}'

@@ -95,8 +95,8 @@ def test_what_does_not_fit_together_is_refused(change: str, problem: str) -> Non
     """Keys that are valid alone and not together are named with what is missing."""
     key = change.partition(":")[0]
     kept = "".join(line + "\n" for line in VALID.splitlines() if not line.startswith(f"{key}:"))
-    (found,) = _problems(kept + change + "\n")
-    assert problem in found
+    (reported,) = _problems(kept + change + "\n")
+    assert problem in reported
 
 
 def test_what_is_no_mapping_is_refused() -> None:

@@ -11,7 +11,7 @@ from monitor.settings import Settings
 
 
 def test_a_listener_that_cannot_begin_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a writable directory the block is entered, the failure told, and the block left."""
+    """Without a writable directory the block is entered, the failure reported, and the block left."""
 
     def unwritable(**_: object) -> None:
         raise FileNotFoundError("no usable temporary directory")

@@ -96,7 +96,7 @@ def test_nothing_in_the_way_both_actions_run() -> None:
     assert rollback_decision(PROPOSAL, EVIDENCE, PROMOTED, rules=ROLLBACK) == "1"
 
 
-@pytest.mark.parametrize(("change", "refusal"), COMMON, ids=lambda each: getattr(each, "value", ""))
+@pytest.mark.parametrize(("change", "refusal"), COMMON, ids=lambda part: getattr(part, "value", ""))
 def test_rails_that_both_actions_share(change: Change, refusal: Refusal) -> None:
     """Blocked, and for this reason."""
     assert retraining_refusal(change(PROPOSAL), rules=RETRAINING) is refusal
@@ -265,7 +265,7 @@ def test_rollback_needs_its_evidence(
 
 
 def test_one_rollback_per_promotion() -> None:
-    """A second one is refused even past the cooldown; a later promotion of the same version is judged anew."""
+    """A second one is refused even past the cooldown; a later promotion of the same version is judged on its own."""
     past = Earlier(kind=ActionKind.ROLLBACK, window_end=T0 - HOUR, decided_at=T0 - 3 * DAY)
     asked = replace(PROPOSAL, earlier=(past,))
     refused = rollback_decision(asked, EVIDENCE, CANARY, rules=ROLLBACK)

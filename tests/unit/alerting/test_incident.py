@@ -36,7 +36,7 @@ def test_overlapping_calm_windows_count_once() -> None:
     assert state.resolved_end == T0 + 11 * MINUTE_MILLIS
 
 
-def test_inside_the_hysteresis_calm_starts_anew() -> None:
+def test_a_window_inside_the_hysteresis_restarts_the_calm_count() -> None:
     """Neither finding nor calm keeps the incident open and interrupts the count."""
     #                        w . ~ . ~ . ~  never two disjoint calm ones without a break
     state, decisions = play(line("w.~.~.~.~"))
@@ -107,8 +107,8 @@ def test_a_window_is_seen_once_and_never_backwards() -> None:
     assert [decision.reason for decision in decisions] == [Reason.NOT_NEWER, Reason.NOT_NEWER]
 
 
-def test_stale_windows_move_the_state_and_tell_nobody() -> None:
-    """Older than max(2 steps, 10 minutes): recorded, not told; told when a fresh window still shows it."""
+def test_stale_windows_move_the_state_and_notify_nobody() -> None:
+    """Older than max(2 steps, 10 minutes): recorded without a notice; notified when a fresh window still shows it."""
     state, decisions = play(line("w"), age_millis=10 * MINUTE_MILLIS + 1)
     assert [(decision.step, decision.reason, decision.notifies) for decision in decisions] == [
         (Step.OPENED, Reason.STALE, False)
@@ -134,8 +134,8 @@ def test_a_broken_field_holds_drift_back_until_it_is_repaired() -> None:
     ]
 
 
-def test_good_news_goes_to_those_who_had_the_bad() -> None:
-    """An incident nobody was told of resolves without a word."""
+def test_a_resolution_goes_to_those_who_were_notified() -> None:
+    """An incident nobody was notified of resolves without a message."""
     state, _ = play(line("w"), inhibited=frozenset({0}))
     _, decisions = play(line("....", start=T0 + 5 * MINUTE_MILLIS), state=state)
     assert [(decision.step, decision.notifies) for decision in decisions if decision.step is Step.RESOLVED] == [
@@ -179,7 +179,7 @@ def test_late_truths_of_a_version_that_serves_no_more_move_nothing() -> None:
     assert state == closed_with_its_version()
 
 
-def test_a_version_taken_away_as_bad_stays_marked_until_it_is_seen_to_be_well() -> None:
+def test_a_version_retired_as_bad_stays_marked_until_it_is_seen_to_be_well() -> None:
     """Neither time, nor silence, nor a window inside the hysteresis clears it; a calm window after its return does."""
     state = closed_with_its_version()
     assert state.retired
@@ -190,8 +190,8 @@ def test_a_version_taken_away_as_bad_stays_marked_until_it_is_seen_to_be_well() 
     assert (unsure.retired, well.retired) == (True, False)
 
 
-def test_whoever_heard_of_it_hears_of_its_end_after_an_outage_too() -> None:
-    """The calm windows are an hour old when they are judged: those who were paged are told that it is over."""
+def test_everyone_notified_is_notified_of_the_end_after_an_outage_too() -> None:
+    """The calm windows are an hour old when they are judged: those who were paged are notified that it is over."""
     _, decisions = play(line("...", start=AT), state=opened(), age_millis=3_600_000)
     assert [(decision.step, decision.notifies) for decision in decisions if decision.step is not Step.NOTHING] == [
         (Step.RESOLVED, True)

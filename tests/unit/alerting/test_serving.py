@@ -15,7 +15,7 @@ class Event:
 
 
 def test_a_version_that_enters_production_ends_the_one_there() -> None:
-    """1 canary, production; 2 canary beside it, then production; a change of traffic cuts nothing."""
+    """1 canary, production; 2 canary next to it, then production; a change of traffic cuts nothing."""
     #  time  0    10        20      30      40
     #  1     ├can─┼─prod────────────────────┤
     #  2                    ├─canary┴───────┼─prod──►
@@ -54,8 +54,8 @@ def test_a_canary_goes_back_to_what_is_in_production_now() -> None:
     assert rollback_targets(history, judged, min_healthy=45) == ()
 
 
-def test_a_version_is_gone_once_it_stands_nowhere() -> None:
-    """Replaced or retired: gone from that moment on; before, or never deployed: not."""
+def test_a_version_is_retired_once_no_stage_serves_it() -> None:
+    """Replaced in production or sent to RETIRED: from that moment on; before, or never deployed: not."""
     #  time  0      10      20      30
     #  1     ├─prod─────────┤
     #  2            ├canary─┼─prod──────►
@@ -67,5 +67,5 @@ def test_a_version_is_gone_once_it_stands_nowhere() -> None:
         Event("2", 20, Stage.PRODUCTION),
         Event("3", 30, Stage.RETIRED),
     )
-    gone = {at: retired_versions(history, at=at) for at in (0, 19, 20, 30)}
-    assert gone == {0: frozenset(), 19: frozenset(), 20: {"1"}, 30: {"1", "3"}}
+    retired = {at: retired_versions(history, at=at) for at in (0, 19, 20, 30)}
+    assert retired == {0: frozenset(), 19: frozenset(), 20: {"1"}, 30: {"1", "3"}}

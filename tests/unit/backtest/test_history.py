@@ -25,11 +25,11 @@ def table(**changes: object) -> pa.Table:
         "country": ["DE", None, "AT", "CH"],
         "score": [0.4, 0.2, 1.5, 0.1],
     }
-    return pa.table({name: each for name, each in {**result, **changes}.items() if each is not ...})
+    return pa.table({name: values for name, values in {**result, **changes}.items() if values is not ...})
 
 
-def read(found: pa.Table, columns: HistoryColumns = COLUMNS) -> History:
-    return history_of(found, spec=spec(), layout=layout(), columns=columns, source="june.parquet")
+def read(rows: pa.Table, columns: HistoryColumns = COLUMNS) -> History:
+    return history_of(rows, spec=spec(), layout=layout(), columns=columns, source="june.parquet")
 
 
 def test_rows_are_put_in_order_of_time() -> None:
@@ -41,7 +41,7 @@ def test_rows_are_put_in_order_of_time() -> None:
     assert [history.versions[code] for code in history.version_codes.tolist()] == ["1", "1", "1", "2"]
 
 
-def test_missing_and_invalid_are_told_apart() -> None:
+def test_missing_and_invalid_are_distinguished() -> None:
     """As in events: null is missing, NaN and a score over 1 are invalid."""
     history = read(table())
     columns = dict(zip((name.name for name in history.names), history.columns, strict=True))
@@ -51,8 +51,8 @@ def test_missing_and_invalid_are_told_apart() -> None:
     assert list(columns["country"]) == ["CH", None, "AT", "DE"]
     assert np.asarray(columns["score"]).tolist() == [0.1, 0.2, INVALID_NUMBER, 0.4]
     assert np.isnan(np.asarray(columns["latency_ms"])).all()
-    odd = read(table(country=[1.5, float("nan"), 2.0, None]))
-    assert list(dict(zip((e.name for e in odd.names), odd.columns, strict=True))["country"]) == [
+    untyped = read(table(country=[1.5, float("nan"), 2.0, None]))
+    assert list(dict(zip((e.name for e in untyped.names), untyped.columns, strict=True))["country"]) == [
         None,
         INVALID,
         "2",
@@ -96,8 +96,8 @@ def test_chunks_hold_one_stretch_of_time_each() -> None:
     assert list(history.chunks(minutes=60, rows=1)) == [slice(0, 1), slice(1, 2), slice(2, 3), slice(3, 4)]
 
 
-def truths(found: pa.Table, *, delay: int = 0) -> TruthTable:
-    return truths_of(found, identity="id", truth="y", known="known", delay_millis=delay, source="truths.csv")
+def truths(rows: pa.Table, *, delay: int = 0) -> TruthTable:
+    return truths_of(rows, identity="id", truth="y", known="known", delay_millis=delay, source="truths.csv")
 
 
 def test_truths_come_in_the_order_in_which_they_were_known() -> None:

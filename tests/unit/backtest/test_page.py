@@ -74,10 +74,10 @@ def test_no_name_becomes_markup() -> None:
     assert "\u202e" not in page
 
 
-@pytest.mark.parametrize("found", [report(lively()), report(outcome()), hostile_report()])
-def test_the_page_needs_nothing_from_outside(found: BacktestReport) -> None:
+@pytest.mark.parametrize("result", [report(lively()), report(outcome()), hostile_report()])
+def test_the_page_needs_nothing_from_outside(result: BacktestReport) -> None:
     """No script, no link, no address, no import; every tag is closed; it reads in light, dark and print."""
-    page = page_of(found)
+    page = page_of(result)
     read = Read(page)
     assert read.open == []
     assert not {"script", "link", "iframe", "object", "embed", "img"} & set(read.tags)
@@ -130,6 +130,6 @@ def test_the_axis_of_time_is_readable(days: float) -> None:
 
 
 def test_what_stands_in_backticks_is_code() -> None:
-    """A sentence with a name in it; what has no glyph or turns the direction is replaced."""
+    """A sentence with a name in it; what has no glyph or reverses the direction is replaced."""
     assert str(sentence("`x<1`: moved")) == "<span><code>x&lt;1</code>: moved</span>"
     assert printable("a\x00b\u202ec\ud800") == "a\ufffdb\ufffdc\ufffd"

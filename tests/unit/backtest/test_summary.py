@@ -56,8 +56,8 @@ def lively() -> BacktestOutcome:
     return outcome(windows=windows, incidents=[drift, accuracy], textbook=textbook, actions=actions)
 
 
-def report(found: BacktestOutcome, **changes: object) -> BacktestReport:
-    return report_of(found, spec=spec(**changes), profile=profile(), source="june.parquet")
+def report(replay: BacktestOutcome, **changes: object) -> BacktestReport:
+    return report_of(replay, spec=spec(**changes), profile=profile(), source="june.parquet")
 
 
 def test_rates_are_of_the_whole_history() -> None:
@@ -184,8 +184,8 @@ def test_every_finding_of_the_worst_step_is_reported() -> None:
     """An incident of two columns has a sentence for each."""
     two = [finding("age", tier=Tier.ALERT), _other()]
     raised = incident(step(HOUR, "opened", Tier.ALERT, findings=two))
-    (found,) = report(outcome(incidents=[raised])).incidents
-    assert found.findings == ("`age`: moved.", "`amount`: missing.")
+    (reported,) = report(outcome(incidents=[raised])).incidents
+    assert reported.findings == ("`age`: moved.", "`amount`: missing.")
 
 
 def _other() -> Finding:

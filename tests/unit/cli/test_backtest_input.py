@@ -1,4 +1,4 @@
-"""What `driftline backtest` says of files and options that cannot be used, before anything is started."""
+"""How `driftline backtest` refuses files and options that cannot be used, before anything is started."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def written(folder: Path, name: str, **changes: object) -> Path:
     """Write the history with other columns; ... leaves one out."""
     result: dict[str, object] = dict(zip(*_columns(folder), strict=True))
     result |= changes
-    pq.write_table(pa.table({column: each for column, each in result.items() if each is not ...}), folder / name)
+    pq.write_table(pa.table({column: values for column, values in result.items() if values is not ...}), folder / name)
     return folder / name
 
 

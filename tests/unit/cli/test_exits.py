@@ -76,7 +76,7 @@ def test_help_documents_commands_and_exit_codes(tmp_path: Path) -> None:
         ("migrate",),
     ],
 )
-def test_a_database_that_is_away_is_told_without_a_traceback(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_an_unreachable_database_is_reported_without_a_traceback(tmp_path: Path, command: tuple[str, ...]) -> None:
     """Exit code 3; the message says what was tried, where, and what to do, without the password."""
     url = "postgresql://someone:geheim@127.0.0.1:1/nothing"
     done = run(*command, directory=tmp_path, DRIFTLINE_DATABASE_URL=url)

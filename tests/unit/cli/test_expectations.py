@@ -84,7 +84,7 @@ GOOD = DemoOutcome(
 )
 
 
-def test_the_story_as_told_is_accepted() -> None:
+def test_the_story_as_it_should_go_is_accepted() -> None:
     """Nothing failed."""
     assert failed_expectations(GOOD, LINE) == ()
 

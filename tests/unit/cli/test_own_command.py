@@ -1,4 +1,4 @@
-"""What a message tells people to type is what they can type."""
+"""The command that a message asks people to type is one that they can type."""
 
 import sys
 from pathlib import Path

@@ -55,7 +55,7 @@ def test_the_traffic_of_the_reference_is_taken(tmp_path: Path, capsys: pytest.Ca
     assert "credit: 3 events a minute (the reference: 6,000 rows in 1.4 days)" in shown
     assert "never: under 200" in shown
     assert f"{needed['warning', 0.5]:,}" in shown
-    assert all(f"- {each['about']}:" in shown for each in result["advice"])
+    assert all(f"- {advice['about']}:" in shown for advice in result["advice"])
 
 
 def test_a_reference_without_time_asks_for_the_traffic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_a_reference_without_time_asks_for_the_traffic(tmp_path: Path, capsys: p
     result = document(spec, capsys, events_per_minute=50.0)
     assert result["traffic"] == {"events_per_minute": 50.0, "source": "--events-per-minute"}
     assert [scale["concludes"] for scale in result["scales"]] == [True, True]
-    assert any(each["about"] == "reference" for each in result["advice"])
+    assert any(advice["about"] == "reference" for advice in result["advice"])
 
 
 def test_a_spec_without_its_reference_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

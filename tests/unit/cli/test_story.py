@@ -21,7 +21,7 @@ def story() -> Story:
     return write_story(LINE, seed=SEED)
 
 
-def test_the_same_seed_tells_the_same_story(story: Story) -> None:
+def test_the_same_seed_writes_the_same_story(story: Story) -> None:
     """Two writings give equal bytes; another seed gives others."""
     again, other = (list(islice(story_records(write_story(LINE, seed=seed)), 5000)) for seed in (SEED, SEED + 1))
     first = list(islice(story_records(story), 5000))

@@ -16,7 +16,7 @@ LAYOUT = layout()
 
 def hits(bench: Bench, column: str, slot: Slot) -> int:
     """Return how often *slot* of *column* was hit in the version's own series."""
-    index = [each.name for each in LAYOUT.columns].index(column)
+    index = [known.name for known in LAYOUT.columns].index(column)
     return sum(
         int(pane.counts[LAYOUT.spans[index].slots + slot])
         for (series, _, _), pane in bench.pending.panes.items()
@@ -216,11 +216,11 @@ def test_named_outputs_are_unsupported() -> None:
 def test_truths_and_deployments_keep_to_their_rules() -> None:
     """null withdraws, an absent truth is malformed; a stage outside the list is malformed."""
     bench = Bench()
-    truth = {"prediction_id": "a", "model": "credit", "timestamp": START}
+    event = {"prediction_id": "a", "model": "credit", "timestamp": START}
     values: tuple[object, ...] = (1, None, True, "fraud", 0.5, [])
-    bodies = [{**truth, "truth": value} for value in values]
-    bench.take_bodies(*(json.dumps(body).encode() for body in (*bodies, truth)), of_topic="truths")
-    assert [each.value for each in bench.pending.truths] == ["1", None, "true", "fraud", "0.5"]
+    bodies = [{**event, "truth": value} for value in values]
+    bench.take_bodies(*(json.dumps(body).encode() for body in (*bodies, event)), of_topic="truths")
+    assert [truth.value for truth in bench.pending.truths] == ["1", None, "true", "fraud", "0.5"]
     deployment = {"model": "credit", "version": "2", "timestamp": START, "stage": "canary", "traffic": 0.1}
     for changes in ({}, {"stage": "beta"}, {"traffic": 2}, {"manifest": {"a": "\x00"}}):
         bench.take_bodies(json.dumps(deployment | changes).encode(), of_topic="deployments")

@@ -55,7 +55,7 @@ def test_each_reason_and_model_has_room_of_its_own_and_all_together_a_bound() ->
     assert refused(full) == {("malformed", ""): (50, 1), ("malformed", "credit"): (50, 0)}
 
 
-def test_what_the_database_says_is_kept_already_counts_and_a_new_hour_begins_anew() -> None:
+def test_what_the_database_says_is_kept_already_counts_and_a_new_hour_begins_at_zero() -> None:
     """Other workers fill the same hour; by the next one there is room again."""
     now = [START]
     bench = Bench(clock_millis=lambda: now[0], dead_letter_bytes_per_hour=2_600)
@@ -107,11 +107,11 @@ def test_names_that_producers_make_up_are_listed_to_a_hundred() -> None:
 def test_a_second_counting_gives_the_same_letters() -> None:
     """A batch that is counted again, after a roll-back, buries the same ones."""
 
-    def taken(bench: Bench) -> Any:
+    def buried(bench: Bench) -> Any:
         bench.take_bodies(*[BIG] * 50, unknown("nobody"))
         result = bench.pending.dead_letters, refused(bench)
         bench.rolled_back()
         return result
 
     bench = Bench(dead_letter_bytes_per_hour=13_000)
-    assert taken(bench) == taken(bench)
+    assert buried(bench) == buried(bench)

@@ -83,9 +83,9 @@ def test_the_head_is_what_decoding_would_find() -> None:
 )
 def test_what_is_no_event_says_why(body: bytes, named: str) -> None:
     """A sentence with the field instead of a head."""
-    (found,) = event_heads([body], None)
-    assert isinstance(found, str)
-    assert f"{named}: expected" in found
+    (problem,) = event_heads([body], None)
+    assert isinstance(problem, str)
+    assert f"{named}: expected" in problem
 
 
 def body(features: Any, prediction: Any) -> bytes:

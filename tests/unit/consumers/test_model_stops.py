@@ -1,4 +1,4 @@
-"""A model with too many bad records stops in its partition: the others, and it elsewhere, go on."""
+"""A model with too many bad records stops in its partition: other models, and it in other partitions, continue."""
 
 import random
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_the_fiftieth_bad_record_stops_its_model_and_no_other() -> None:
 
 
 def test_a_model_stops_only_where_its_bad_records_are() -> None:
-    """The same model in another partition goes on, and so does its ground truth."""
+    """The same model in another partition continues, and so does its ground truth."""
     bench = Bench(configured=BOTH, partitions=2, dead_letter_minimum=50)
     bench.take_bodies(*(bad(number) for number in range(60)))
     bench.take(FakeRecord(body=event(1), at=0, of_partition=1))
@@ -82,7 +82,7 @@ def test_truths_and_deployments_stop_their_model_in_the_same_way(topic: str) -> 
 
 
 def test_one_bad_record_in_ten_never_stops_anything() -> None:
-    """Under the share a model goes on for ever."""
+    """Under the share a model never stops."""
     bench = Bench(configured=BOTH, dead_letter_minimum=50)
     bodies = [bad(number) if number % 10 == 0 else event(number) for number in range(3000)]
     for start in range(0, 3000, 500):
@@ -92,7 +92,7 @@ def test_one_bad_record_in_ten_never_stops_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "found", "reason", "noticed"),
+    ("body", "applied", "reason", "is_notice"),
     [
         (b"broken", BOTH, DeadLetterReason.MALFORMED, True),
         (encoded(prediction_event(1, model="x" * 201)), BOTH, DeadLetterReason.MALFORMED, True),
@@ -102,16 +102,16 @@ def test_one_bad_record_in_ten_never_stops_anything() -> None:
     ids=["not JSON", "no name", "unknown model", "unreadable spec"],
 )
 def test_what_no_applied_model_can_be_blamed_for_stops_nothing(
-    body: bytes, found: Configuration, reason: DeadLetterReason, noticed: bool
+    body: bytes, applied: Configuration, reason: DeadLetterReason, is_notice: bool
 ) -> None:
     """Any number of such records are dead letters; those of nobody are a notice, an unknown model is not even that."""
-    bench = Bench(configured=found, dead_letter_minimum=50)
+    bench = Bench(configured=applied, dead_letter_minimum=50)
     bench.take_bodies(*[body] * 2000, event(1, "credit"))
     assert set(reasons(bench)) == {reason}
     assert bench.counters().counted == 1
     state = bench.states[PartitionKey("predictions", 0)]
     assert not any(row.stopped_reason for row in state.intakes.unstored())
-    assert (state.notice(bench.limit) is not None) == noticed
+    assert (state.notice(bench.limit) is not None) == is_notice
 
 
 @settings(deadline=None, max_examples=25)

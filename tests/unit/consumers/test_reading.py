@@ -1,4 +1,4 @@
-"""Only what goes on at our position is counted; the rest is explained by the broker or read again."""
+"""Only what continues at our position is counted; the rest is explained by the broker or read again."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast

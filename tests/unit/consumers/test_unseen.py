@@ -60,8 +60,8 @@ def test_duplicates_late_and_future_events_name_nothing() -> None:
     """Only what is counted is named."""
     bench = Bench()
     bench.take_bodies(event(1, "XX"), event(1, "XX"), event(2, "YY", at=START + 400 * HOUR))
-    (found,) = named(bench).values()
-    assert found == FrequentValues((("XX", 1),))
+    (values,) = named(bench).values()
+    assert values == FrequentValues((("XX", 1),))
 
 
 def test_nothing_is_looked_for_until_something_was_unseen() -> None:
@@ -92,7 +92,7 @@ def test_a_million_categories_take_the_room_of_a_thousand() -> None:
     result = tally.named()
     assert len(result.counts) <= VALUES_NAMED
     assert result.total == 1_100_000
-    # 100,000 of 1,100,000 is more than a 21st, so it must be there; it is told as no more than it was.
+    # 100,000 of 1,100,000 is more than a 21st, so it must be there; it is counted as no more than it was.
     assert result.counts[0][0] == "often"
     assert 0 < result.counts[0][1] <= 100_000
 
@@ -120,7 +120,7 @@ def test_counting_again_names_again_and_no_more() -> None:
     assert named(again) == first
 
 
-def test_the_label_tells_shares_and_examples() -> None:
+def test_the_label_shows_shares_and_examples() -> None:
     """Shares of all unseen events, the rest as others; where nothing is frequent, examples."""
     assert values_label(FrequentValues((("DE-BY", 61), ("n/a", 22)), 17)) == "`DE-BY` 61 %, `n/a` 22 %, others 17 %"
     assert values_label(FrequentValues((("XX", 3),), 0)) == "`XX` 100 %"

@@ -20,23 +20,27 @@ def prepared(**parts: object) -> Prepared:
 
 
 def panes_of(
-    found: Prepared, seed: int, *, shift: float, panes: int = 10, events: int = 100
+    prepared: Prepared, seed: int, *, shift: float, panes: int = 10, events: int = 100
 ) -> list[npt.NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     return [
-        count(found.layout, {"plain": random.normal(shift, size=events), "watched": random.normal(shift, size=events)})
+        count(
+            prepared.layout, {"plain": random.normal(shift, size=events), "watched": random.normal(shift, size=events)}
+        )
         for _ in range(panes)
     ]
 
 
-def judged(found: Prepared, panes: list[npt.NDArray[np.int64]], scale: Scale = TEN) -> WindowResult:
+def judged(prepared: Prepared, panes: list[npt.NDArray[np.int64]], scale: Scale = TEN) -> WindowResult:
     half = len(panes) // 2
     first, second = np.sum(panes[:half], axis=0), np.sum(panes[half:], axis=0)
-    return decide_window(found, scale=scale, first_half=first, second_half=second, events=100 * len(panes), panes=panes)
+    return decide_window(
+        prepared, scale=scale, first_half=first, second_half=second, events=100 * len(panes), panes=panes
+    )
 
 
-def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
-    """One sigma in the last two of ten panes: the watched column is told, the same change of the plain one is not.
+def test_a_sigma_is_detected_in_two_panes_that_no_window_can_prove() -> None:
+    """One sigma in the last two of ten panes: the watched column is a finding, the same change of the plain one is not.
 
     ::
 
@@ -45,21 +49,21 @@ def test_a_sigma_is_noticed_in_two_panes_that_no_window_can_prove() -> None:
                                           ^^^ both in the second half: no half-wise endurance
     """
     result = prepared()
-    noticed = 0
+    detected = 0
     for seed in range(20):
         panes = [*panes_of(result, seed, shift=0.0, panes=8), *panes_of(result, 100 + seed, shift=1.0, panes=2)]
-        told = [finding for finding in judged(result, panes).findings if finding.endured]
-        assert {finding.column for finding in told} <= {"watched"}
-        noticed += bool(told)
-        for finding in told:
+        endured = [finding for finding in judged(result, panes).findings if finding.endured]
+        assert {finding.column for finding in endured} <= {"watched"}
+        detected += bool(endured)
+        for finding in endured:
             assert (finding.statistic, finding.tier) == ("anytime", Tier.WARNING)
             assert finding.value >= finding.threshold
             assert "a lasting change is proven pane by pane" in finding.sentence
-    assert noticed >= 16  # median delay is two panes
+    assert detected >= 16  # median delay is two panes
 
 
 def test_a_quiet_column_is_quiet() -> None:
-    """Two hundred windows without a change: nothing is told, and the window is calm."""
+    """Two hundred windows without a change: no finding, and the window is calm."""
     outcome = prepared()
     for seed in range(200):
         result = judged(outcome, panes_of(outcome, seed, shift=0.0))
@@ -77,8 +81,8 @@ def test_while_the_change_lasts_the_window_is_not_calm() -> None:
     assert not result.calm_below[0]
 
 
-def test_a_column_is_told_about_once() -> None:
-    """Where PSI proves the change of the whole window, that is told, for it can be acted on."""
+def test_a_column_has_one_finding() -> None:
+    """Where PSI proves the change of the whole window, PSI is the finding, for it can be acted on."""
     outcome = prepared()
     result = judged(outcome, panes_of(outcome, 3, shift=1.5))
     assert sorted((finding.column, finding.statistic) for finding in result.findings) == [

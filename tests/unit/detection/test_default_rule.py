@@ -166,7 +166,7 @@ def test_a_stationary_stream_has_no_endured_finding_in_two_thousand_windows() ->
 def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
     """Shares that wander with a planted variance: calibrated from blocks the rule holds, uncalibrated it does not."""
     generator = np.random.default_rng(73)
-    # Ten values whose shares are drawn anew each half hour from a Dirichlet: kappa is 1 / 31 there
+    # Ten values whose shares are drawn for each half hour from a Dirichlet: kappa is 1 / 31 there
     # and half that for an hour, whose PSI then is about 9 / 62 = 0.15.
     shares = generator.dirichlet(np.full(10, 3.0), 2 * 400)
     panes = np.stack([generator.multinomial(1000, share) for share in shares])

@@ -23,7 +23,7 @@ def tables() -> tuple[Table, Table]:
     generator = np.random.default_rng(99)
     reference = {name: draw(generator, 20_000) for name, draw in SAMPLES.items()}
     current = {name: 1.3 * draw(generator, 4000) + 0.1 for name, draw in SAMPLES.items()}
-    # Counts stay counts: where in the gap between two of the reference's values a new one lies, no cell can tell.
+    # Counts stay counts: where in the gap between two of the reference's values a new one lies, no cell shows.
     current["poisson"] = np.floor(current["poisson"])
     reference["city"] = generator.choice(CITIES, 20_000, p=[0.4, 0.3, 0.2, 0.1])
     current["city"] = generator.choice(CITIES, 4000, p=[0.3, 0.3, 0.2, 0.2])

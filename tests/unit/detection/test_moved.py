@@ -1,4 +1,4 @@
-"""Which columns are listed as moved beside those that are proven."""
+"""Which columns are listed as moved next to those that are proven."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def window(seed: int, *, events: int, **shifts: float) -> WindowResult:
     return decide_window(PREPARED, scale=HOUR, first_half=halves[0], second_half=halves[1], events=events)
 
 
-def test_a_column_that_is_not_proven_alone_is_listed_beside_one_that_is() -> None:
+def test_a_column_that_is_not_proven_alone_is_listed_next_to_one_that_is() -> None:
     """One sigma in x03 is proven; 0.55 sigma in x11 (PSI 0.3) among 400 events is not, and is listed all the same."""
     result = window(1, events=400, x03=1.0, x11=0.55)
     assert [finding.column for finding in result.findings] == ["x03"]

@@ -47,7 +47,7 @@ def test_psi_and_ks_are_those_of_the_raw_samples() -> None:
 
 
 def test_categories_and_their_slots_are_counted_apart() -> None:
-    """Unseen and missing categories stand beside PSI, which sees the rest; rare categories share a bin."""
+    """Unseen and missing categories have shares of their own, PSI sees the rest; rare categories share a bin."""
     generator = np.random.default_rng(98)
     names = [f"c{index}" for index in range(12)]
     shares = np.array([0.4, 0.3, 0.25] + [0.05 / 9] * 9)

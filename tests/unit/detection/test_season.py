@@ -80,10 +80,10 @@ def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) 
         halves.append(np.concatenate(counts))
         of_row = [season_hour(int(time), Season.HOUR_OF_DAY) for time in times[chosen]]
         hours.append(np.bincount(of_row, minlength=24))
-    result = next(each for each in spec.scales if each.length == scale)
+    chosen_scale = next(candidate for candidate in spec.scales if candidate.length == scale)
     return decide_window(
         prepared,
-        scale=result,
+        scale=chosen_scale,
         first_half=halves[0],
         second_half=halves[1],
         events=len(times),
@@ -137,7 +137,7 @@ def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) ->
 
 
 def test_hours_are_asked_for_where_they_matter(reference: pa.Table) -> None:
-    """A caller that does not tell the hours of a window gets an error, not another comparison."""
+    """A caller that does not pass the hours of a window gets an error, not another comparison."""
     prepared = prepare(_spec(), _profile(reference))
     counts = np.ones(prepared.layout.size, dtype=np.int64)
     with pytest.raises(ValueError, match="needs the hours"):

@@ -1,4 +1,4 @@
-"""Broken fields: typed data quality, with the same endurance as drift, and never told twice."""
+"""Broken fields: typed data quality, with the same endurance as drift, and never reported twice."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -63,10 +63,10 @@ def decide(
 
 def replaced(share: float, value: object) -> Change:
     """Return a change that puts *value* in the place of so large a share of the values."""
-    return lambda values: [value if index % 1000 < share * 1000 else each for index, each in enumerate(values)]
+    return lambda values: [value if index % 1000 < share * 1000 else old for index, old in enumerate(values)]
 
 
-def told(result: WindowResult) -> list[tuple[str, str, Tier, bool]]:
+def quality_findings(result: WindowResult) -> list[tuple[str, str, Tier, bool]]:
     assert all(finding.kind is IncidentKind.DATA_QUALITY for finding in result.findings), result.findings
     return [(finding.column, finding.statistic, finding.tier, finding.endured) for finding in result.findings]
 
@@ -87,17 +87,17 @@ def test_a_broken_field_is_a_warning_and_an_alert_once_the_window_before_shows_i
 ) -> None:
     """0 to 5 % missing or invalid, a new category of 2 %, another unit: data quality, and not drift besides."""
     broken = {column: change}
-    assert told(decide(prepared, broken, broken)) == [(column, statistic, Tier.WARNING, True)]
-    assert told(decide(prepared, broken, broken, {})) == [(column, statistic, Tier.WARNING, True)]
+    assert quality_findings(decide(prepared, broken, broken)) == [(column, statistic, Tier.WARNING, True)]
+    assert quality_findings(decide(prepared, broken, broken, {})) == [(column, statistic, Tier.WARNING, True)]
     after_same = decide(prepared, broken, broken, broken)
-    assert told(after_same) == [(column, statistic, Tier.ALERT, True)]
+    assert quality_findings(after_same) == [(column, statistic, Tier.ALERT, True)]
     assert (after_same.verdict, after_same.quality_calm) == (Verdict.ALERT, False)
 
 
 def test_a_share_that_one_half_does_not_show_is_not_endured(prepared: Prepared) -> None:
     """5 % missing over the whole window, all of it in the second half:  |  0 %  |  10 %  |."""
     result = decide(prepared, {}, {"amount": replaced(0.1, None)})
-    assert told(result) == [("amount", "missing", Tier.WARNING, False)]
+    assert quality_findings(result) == [("amount", "missing", Tier.WARNING, False)]
     assert (result.verdict, result.quality_calm) == (Verdict.OK, False)
 
 
@@ -112,7 +112,7 @@ def test_many_unseen_values_are_critical(prepared: Prepared) -> None:
     """A fifth of the events with a category that the reference never had passes the second limit, 5 %."""
     new = {"city": replaced(0.2, "lyon")}
     result = decide(prepared, new, new, new)
-    assert told(result) == [("city", "unseen", Tier.CRITICAL, True)]
+    assert quality_findings(result) == [("city", "unseen", Tier.CRITICAL, True)]
     assert result.findings[0].threshold == 0.05
 
 
@@ -120,15 +120,15 @@ def test_another_value_of_a_constant_column_is_unseen(prepared: Prepared) -> Non
     """A column that is always 7 in the reference cannot drift: 2 % of eights are unseen values."""
     other = {"flag": replaced(0.02, 8.0)}
     result = decide(prepared, other, other)
-    assert told(result) == [("flag", "unseen", Tier.WARNING, True)]
+    assert quality_findings(result) == [("flag", "unseen", Tier.WARNING, True)]
     assert result.columns[2].unseen == pytest.approx(0.02)
 
 
-def test_a_field_that_is_gone_is_a_schema_finding(prepared: Prepared) -> None:
-    """Missing in all events needs no second window; and no incident calms down while a field is gone."""
-    gone = {"amount": replaced(1.0, None)}
-    result = decide(prepared, gone, gone)
-    assert told(result) == [("amount", "schema", Tier.ALERT, True)]
+def test_a_missing_field_is_a_schema_finding(prepared: Prepared) -> None:
+    """Missing in all events needs no second window; and no incident calms down while a field is missing."""
+    missing = {"amount": replaced(1.0, None)}
+    result = decide(prepared, missing, missing)
+    assert quality_findings(result) == [("amount", "schema", Tier.ALERT, True)]
     assert "missing in all events, reference 0 %" in result.sentence
     assert result.columns[0].inconclusive == "too_few_events"
     assert result.calm_below == (False, False, False)
@@ -138,9 +138,9 @@ def test_a_constant_in_the_second_half_is_stuck(prepared: Prepared) -> None:
     """One in-range value all through the second half:  |  as ever  |  20 20 20 20 ...  |  is a broken field."""
     stuck = {"amount": lambda values: np.full(len(values), 20.0)}
     result = decide(prepared, {}, stuck)
-    assert told(result) == [("amount", "stuck", Tier.WARNING, True)]
+    assert quality_findings(result) == [("amount", "stuck", Tier.WARNING, True)]
     assert "100 % of the second half" in result.sentence
-    assert told(decide(prepared, stuck, stuck, stuck)) == [("amount", "stuck", Tier.ALERT, True)]
+    assert quality_findings(decide(prepared, stuck, stuck, stuck)) == [("amount", "stuck", Tier.ALERT, True)]
 
 
 def test_a_frequent_value_is_not_stuck(prepared: Prepared) -> None:
@@ -149,14 +149,14 @@ def test_a_frequent_value_is_not_stuck(prepared: Prepared) -> None:
     assert [(finding.kind, finding.statistic) for finding in result.findings] == [(IncidentKind.DRIFT, "psi")]
 
 
-def test_the_rest_of_a_broken_field_is_not_told_as_drift(prepared: Prepared) -> None:
+def test_the_rest_of_a_broken_field_is_not_reported_as_drift(prepared: Prepared) -> None:
     """A third missing and the rest doubled: the numbers stay, the drift finding gives way to the broken field."""
 
     def broken(values: np.ndarray) -> list[float | None]:
         return [None if index % 3 == 0 else 2.5 * value for index, value in enumerate(values)]
 
     result = decide(prepared, {"amount": broken}, {"amount": broken})
-    assert told(result) == [("amount", "missing", Tier.WARNING, True)]
+    assert quality_findings(result) == [("amount", "missing", Tier.WARNING, True)]
     psi = result.columns[0].psi
     assert psi is not None
     assert psi > 0.3
@@ -174,7 +174,7 @@ def test_another_unit_is_not_drift_while_its_fault_has_yet_to_endure(prepared: P
         return np.where(np.arange(len(values)) < 0.8 * len(values), values, 15.0 * values)
 
     result = decide(prepared, {"amount": lately}, {"amount": lambda values: 15.0 * values})
-    assert told(result) == [("amount", "far", Tier.WARNING, False)]
+    assert quality_findings(result) == [("amount", "far", Tier.WARNING, False)]
     assert (result.verdict, result.quality_calm, result.calm_below) == (Verdict.OK, False, (False, False, False))
 
 

@@ -97,7 +97,7 @@ def test_an_earlier_beginning_makes_long_windows_due() -> None:
     assert minutes(reading_ends(TEN, due, progress(TEN, 2000)[10]).ends) == list(range(11, 31))
 
 
-def test_hours_grow_and_an_earlier_beginning_is_noticed() -> None:
+def test_hours_grow_and_an_earlier_beginning_is_detected() -> None:
     """Whole hours; the first pane of a series says where it begins, an earlier one that it began before."""
     panes = {(SERIES, at(130)), (SERIES, at(70))}
     assert widened(panes, UNKNOWN) == {SERIES: CountedHours(at(60), at(180))}

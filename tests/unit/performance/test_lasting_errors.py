@@ -24,7 +24,7 @@ def steps_of(errors: Sequence[int], labelled: int = 100) -> list[StepTruths]:
 
 
 def first_alarm(errors: Sequence[int], *, allowed: float = ALLOWED) -> int | None:
-    """Return after how many steps the window that ends there is the first that tells, as the stream judges it."""
+    """Return after how many steps the window that ends there is the first to prove a rise, as the stream judges it."""
     steps = steps_of(errors)
     for stop in range(1, len(steps) + 1):
         if lasting_errors(steps[max(stop - WINDOW, 0) : stop], allowed=allowed, confidence=CONFIDENCE) is not None:
@@ -32,7 +32,7 @@ def first_alarm(errors: Sequence[int], *, allowed: float = ALLOWED) -> int | Non
     return None
 
 
-def test_doubled_errors_are_told_within_500_truths() -> None:
+def test_doubled_errors_are_detected_within_500_truths() -> None:
     """Error rate 0.10 to 0.20, 100 truths a minute, windows of 10 minutes: median of 100 streams.
 
     ::
@@ -52,9 +52,9 @@ def test_doubled_errors_are_told_within_500_truths() -> None:
 
 
 def test_at_the_edge_an_alarm_comes_once_in_a_thousand_steps_or_less() -> None:
-    """The share of errors stands exactly where it may: 12,000 steps, each a look, and at most 12 runs to an alarm.
+    """The share of errors is exactly the allowed one: 12,000 steps, each a look, and at most 12 runs to an alarm.
 
-    The stream begins anew after each alarm; the mean run to one is 1 / (1 - confidence) steps or longer. Measured with
+    The stream restarts after each alarm; the mean run to one is 1 / (1 - confidence) steps or longer. Measured with
     this seed: 2.
     """
     random = np.random.default_rng(12)
@@ -66,7 +66,7 @@ def test_at_the_edge_an_alarm_comes_once_in_a_thousand_steps_or_less() -> None:
 
 
 def test_errors_as_ever_never_alarm() -> None:
-    """At the reference's own rate nothing is told in 20,000 looks."""
+    """At the reference's own rate no alarm comes in 20,000 looks."""
     errors = np.random.default_rng(13).binomial(100, 0.1, 20_000).tolist()
     assert first_alarm(errors) is None
 
@@ -80,7 +80,7 @@ def test_a_small_rise_is_proven_with_enough_truths() -> None:
     assert 0.3 < result.bound < 0.32
 
 
-def test_what_is_over_is_not_told() -> None:
+def test_what_is_over_is_not_reported() -> None:
     """An outage of ten steps inside the window, then three hours as ever: the latest predictions are right again."""
     outage = [10] * 5 + [60] * 10
     assert lasting_errors(steps_of(outage), allowed=ALLOWED, confidence=CONFIDENCE) is not None
@@ -88,7 +88,7 @@ def test_what_is_over_is_not_told() -> None:
 
 
 def test_it_says_since_when() -> None:
-    """Twenty good steps and five bad ones: told are the five, their truths and their errors."""
+    """Twenty good steps and five bad ones: reported are the five, their truths and their errors."""
     result = lasting_errors(steps_of([10] * 20 + [40] * 5), allowed=ALLOWED, confidence=CONFIDENCE)
     assert result is not None
     assert (result.since, result.labelled, result.errors, result.accuracy) == (20 * MINUTE, 500, 200, 0.6)

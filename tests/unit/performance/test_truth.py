@@ -62,16 +62,16 @@ def test_a_bucket_holds_ages_up_to_its_name(age: int, bucket: AgeBucket) -> None
 def test_a_prediction_is_compared_by_its_label_or_score(
     label: str | None, score: float | None, truth: str, correct: bool
 ) -> None:
-    """A label counts as sent; without one the score stands for the positive or the negative label."""
+    """A label counts as sent; without one the score decides which label it is."""
     assert is_correct(label=label, score=score, truth=truth, rules=RULES) is correct
 
 
 def looks(*, matched: bool, horizon: float) -> list[float]:
-    found, elapsed = [], 0.0
+    due_seconds, elapsed = [], 0.0
     while (due := next_look_seconds(elapsed, matched=matched, horizon_seconds=horizon)) is not None:
-        found.append(due)
+        due_seconds.append(due)
         elapsed = due
-    return found
+    return due_seconds
 
 
 def test_looks_come_soon_then_ever_more_rarely_up_to_the_horizon() -> None:
@@ -163,7 +163,7 @@ def test_calm_is_read_from_the_accuracy_itself(
 
 
 def test_the_sentence_says_since_when() -> None:
-    """An hour of which the last quarter went wrong: told are since when, how bad, what was allowed and the whole."""
+    """An hour of which the last quarter went wrong: since when, how bad, what was allowed, and the whole."""
     steps = tuple(
         StepTruths(start=START + place * 5 * MINUTE, labelled=100, correct=90 if place < 9 else 60)
         for place in range(12)
@@ -178,7 +178,7 @@ def test_the_sentence_says_since_when() -> None:
 
 
 def test_without_a_reference_accuracy_nothing_has_dropped() -> None:
-    """A reference without truths cannot prove a drop; the number is told all the same."""
+    """A reference without truths cannot prove a drop; the number is reported all the same."""
     nothing = PerformanceCounts(sampled=10_000, labelled=0, correct=0)
     counts = PerformanceCounts(sampled=1000, labelled=1000, correct=100)
     judged = judge_accuracy(counts, steps=window_of(100)[1], reference=nothing, scale=HOUR, spec=AccuracySpec())

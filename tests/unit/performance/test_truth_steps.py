@@ -15,9 +15,9 @@ def truths(*labelled: int) -> TruthSteps:
     return TruthSteps(
         SCALE,
         [
-            StepTruths(start=START + place * STEP, labelled=each, correct=each)
-            for place, each in enumerate(labelled)
-            if each
+            StepTruths(start=START + place * STEP, labelled=count, correct=count)
+            for place, count in enumerate(labelled)
+            if count
         ],
     )
 

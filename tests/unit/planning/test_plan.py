@@ -74,7 +74,7 @@ def test_a_scale_that_can_never_conclude_is_named() -> None:
 
 
 def test_a_spec_of_which_nothing_concludes_says_so() -> None:
-    """With 0.1 events a minute no window is ever judged: no false alarms, nothing noticed, and a scale to add."""
+    """With 0.1 events a minute no window is ever judged: no false alarms, nothing detected, and a scale to add."""
     plan = planned(profile(), events_per_minute=0.1)
     assert "every window will be inconclusive" in about(plan, "windows.scales")
     assert plan.false_alarms.evaluations == 0

@@ -69,7 +69,7 @@ def test_planned_events_hold_for_a_column_that_moves_by_itself() -> None:
         shares = generator.dirichlet(moved / kappa)
         first, second = (generator.multinomial(size, shares) for size in (n // 2, n - n // 2))
         reached += drift_tier(prepared, first=first, second=second) >= Tier.WARNING
-    # The plan measures the movement on the reference's even shares, and it goes on around the shifted ones.
+    # The plan measures the movement on the reference's even shares, and it continues around the shifted ones.
     assert reached / RUNS == pytest.approx(0.9, abs=TOLERANCE)
 
 

@@ -36,7 +36,7 @@ def test_only_whole_hours_in_production_count() -> None:
 
 
 def test_hours_on_other_cells_cannot_be_added_up() -> None:
-    """They are told apart from those with incidents, which say something else."""
+    """They are counted apart from hours with incidents, which are left out for another reason."""
     result = approve_hours([LiveHour(0, False), LiveHour(H, True)], suspect=(), serving=None)
     assert (result.approved, result.other_cells) == ((H,), 1)
 

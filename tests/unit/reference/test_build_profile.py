@@ -32,7 +32,7 @@ def census(datasets: None) -> pa.Table:
 def description(census: pa.Table) -> ReferenceDescription:
     others = {"id", "employed", "year", "prediction", "predicted_probability", "at"}
     return ReferenceDescription(
-        features=tuple((each.name, natural_kind(each.type)) for each in census.schema if each.name not in others),
+        features=tuple((field.name, natural_kind(field.type)) for field in census.schema if field.name not in others),
         score="predicted_probability",
         label="prediction",
         truth="employed",

@@ -163,7 +163,7 @@ def test_mixed_chunks_of_a_dictionary_are_one_column() -> None:
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
 def test_every_kind_of_text_is_sorted_as_python_sorts(kind: pa.DataType) -> None:
-    """By code point, whatever the writer's type; what is no number among them is told of each."""
+    """By code point, whatever the writer's type; the error names what is no number among them."""
     values = ["b", "😀", None, "ä", "\uffff", "b", "10", ""]
     column = pa.chunked_array([pa.array(values, kind)])
     result = texts(column)

@@ -1,4 +1,4 @@
-"""Importance: how it is said, what is refused, and that it stands in for the spec's."""
+"""Importance: how it is given, what is refused, and that it replaces the spec's."""
 
 from pathlib import Path
 

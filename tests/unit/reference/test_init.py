@@ -126,12 +126,12 @@ def test_faults_are_refused_together_or_dropped_by_name(tmp_path: Path) -> None:
     """Three columns that cannot be counted are three problems; with --drop they are left out, and said so."""
     columns = _table() | {
         "note": [f"text {n}" for n in range(ROWS)],
-        "gone": pa.nulls(ROWS),
+        "empty": pa.nulls(ROWS),
         "tags": [[1]] * ROWS,
     }
     with pytest.raises(SpecError) as caught:
         _init(tmp_path, "--score", "score", "--ignore", "at", columns=columns)
-    assert [problem.split("'")[1] for problem in caught.value.problems] == ["note", "gone", "tags"]
+    assert [problem.split("'")[1] for problem in caught.value.problems] == ["note", "empty", "tags"]
     assert all("--ignore" in problem for problem in caught.value.problems)
     spec, _ = _init(tmp_path, "--score", "score", "--ignore", "at", "--drop", columns=columns)
     assert set(spec.columns) == {"income", "children", "country", "member", "unit", "truth"}
@@ -159,7 +159,7 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path, options: tuple[str,
     assert problem in str(caught.value)
 
 
-def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     """A second run names both files that are there; the first run's files stay as they are."""
     _init(tmp_path, "--score", "score")
     before = (tmp_path / "m.yaml").read_bytes()
@@ -190,7 +190,7 @@ def test_json_names_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_schema_line_appears_where_the_schema_is(tmp_path: Path) -> None:
-    """Editors are pointed at spec.schema.json beside the spec, and at nothing that is not there."""
+    """Editors are pointed at spec.schema.json next to the spec, and at nothing that is not there."""
     _init(tmp_path, "--score", "score")
     assert "$schema" not in (tmp_path / "m.yaml").read_text()
     (tmp_path / "spec.schema.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""Natural movement per window length: which blocks are used, and what stands in where there are too few."""
+"""Natural movement per window length: which blocks are used, and what replaces them where there are too few."""
 
 import numpy as np
 import pytest

@@ -134,7 +134,7 @@ def test_far_bounds_are_three_widths_outside_the_percentiles() -> None:
     assert (cells.far_low, cells.far_high) == (1 - 3 * 98, 99 + 3 * 98)
 
 
-def test_values_beside_a_near_constant_are_not_far_out() -> None:
+def test_values_next_to_a_near_constant_are_not_far_out() -> None:
     """With 99.5 % zeros both percentiles are 0; the rest of the reference still is not far out of itself."""
     values = np.concatenate([np.zeros(995), np.arange(1.0, 6.0)])
     cells = numeric_cells(values, name="x")

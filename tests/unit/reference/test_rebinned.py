@@ -74,7 +74,7 @@ def test_the_difference_is_that_of_the_samples() -> None:
     random = np.random.default_rng(3)
     one, other = random.normal(size=50_000), random.normal(1.0, size=50_000)
     same = random.choice(["x", "y"], size=50_000)
-    a = profile_of(moved=one, same=same, gone=one)
+    a = profile_of(moved=one, same=same, dropped=one)
     b = profile_of(moved=other, same=same[::-1], new=one)
     result = reference_difference(spec_of_profile(a, model="m"), a, b)
     assert [decoded.name for decoded in result.columns] == ["moved", "same"]
@@ -88,7 +88,7 @@ def test_the_difference_is_that_of_the_samples() -> None:
     assert moved.ks - 0.001 <= exact <= moved.ks + moved.ks_bound + 0.001
     assert (unmoved.psi, unmoved.ks, unmoved.exact, moved.exact) == (0.0, None, True, False)
     assert unmoved.chance == pytest.approx(2 / 50_000)
-    assert (result.only_a, result.only_b, result.same_cells) == (("gone",), ("new",), False)
+    assert (result.only_a, result.only_b, result.same_cells) == (("dropped",), ("new",), False)
 
 
 def test_equal_references_differ_in_nothing() -> None:
@@ -102,8 +102,8 @@ def test_equal_references_differ_in_nothing() -> None:
 def test_a_column_without_common_values_has_no_number_for_nothing() -> None:
     """Only unseen categories on the other side: no PSI (not measured), and all of it unseen."""
     a, b = profile_of(c=["a", "b"]), profile_of(c=["c", "d"])
-    (found,) = reference_difference(spec_of_profile(a, model="m"), a, b).columns
-    assert (found.psi, found.chance, found.b.unseen) == (None, None, 1.0)
+    (column,) = reference_difference(spec_of_profile(a, model="m"), a, b).columns
+    assert (column.psi, column.chance, column.b.unseen) == (None, None, 1.0)
 
 
 def test_distance_bound_is_the_statistics_own() -> None:
@@ -111,8 +111,8 @@ def test_distance_bound_is_the_statistics_own() -> None:
     random = np.random.default_rng(5)
     a = profile_of(x=random.integers(0, 30, size=4000).astype(float))
     b = profile_of(x=random.permutation(np.concatenate([np.arange(30.0), random.integers(5, 25, size=3970)])))
-    (found,) = reference_difference(spec_of_profile(a, model="m"), a, b).columns
+    (column,) = reference_difference(spec_of_profile(a, model="m"), a, b).columns
     cells = a.layout.columns[0].cells
     assert a.layout.columns[0].edges == b.layout.columns[0].edges
     expected = kolmogorov_smirnov(a.counts[:cells], b.counts[:cells], point_cells=np.ones(cells, dtype=np.bool_))
-    assert found.ks == pytest.approx(expected.distance, abs=1e-12)
+    assert column.ks == pytest.approx(expected.distance, abs=1e-12)

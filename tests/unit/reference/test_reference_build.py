@@ -94,7 +94,7 @@ def test_weights_and_importance_are_in_the_profile(run: Run, capsys: pytest.Capt
     assert f"2,999 weighed rows worth {profile.rows:,}" in printed
 
 
-def test_nothing_is_overwritten_unless_told(run: Run, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_without_force(run: Run, tmp_path: Path) -> None:
     """The profile in force stays until --force says otherwise."""
     run(columns())
     with pytest.raises(SpecError, match="--force overwrites it, --output names another"):
@@ -131,7 +131,7 @@ def test_few_rows_are_a_remark(run: Run, capsys: pytest.CaptureFixture[str]) -> 
     assert "250 rows are few: at 10m drift is proven from a PSI of 0." in capsys.readouterr().out
 
 
-def test_a_constant_column_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_constant_column_is_reported(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Numeric and categorical: any other value will be unseen."""
     table = columns() | {"amount": np.full(ROWS, 7.0), "country": ["DE"] * ROWS}
     run(table)
@@ -140,7 +140,7 @@ def test_a_constant_column_is_told(run: Run, capsys: pytest.CaptureFixture[str])
     assert "country: always DE: nothing for PSI" in printed
 
 
-def test_a_column_that_is_nearly_constant_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_column_that_is_nearly_constant_is_reported(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """One value in 99.9 %: no second bin of 1 %."""
     amount = np.zeros(ROWS)
     amount[:3] = 1.0
@@ -160,7 +160,7 @@ def test_a_million_categories_are_refused_with_their_likely_cause(run: Run) -> N
     )
 
 
-def test_nan_is_invalid_and_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nan_is_invalid_and_reported(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """A tenth NaN: counted as invalid as in events, and the difference to null is explained."""
     amount = np.where(np.arange(ROWS) % 10 == 0, np.nan, 1.5 + np.arange(ROWS) % 7)
     run(columns() | {"amount": pa.array(amount, from_pandas=False)})
@@ -177,7 +177,7 @@ def test_mixed_types_say_how_many_and_give_an_example(run: Run) -> None:
     )
 
 
-def test_init_tells_of_mixed_types_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_reports_mixed_types_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Few enough to be categories, so `init` takes them, but not in silence."""
     codes = [str(number % 50) for number in range(ROWS - 1)] + ["unknown"]
     pyarrow.parquet.write_table(pa.table(columns() | {"code": codes}), tmp_path / "t.parquet")
@@ -198,7 +198,7 @@ def test_a_column_without_values_is_refused(run: Run) -> None:
     )
 
 
-def test_without_time_stamps_it_is_told_what_is_not_known(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_time_stamps_the_output_says_what_is_not_known(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """A profile all the same, uncalibrated, with the option that cures it."""
     assert run(columns()).block_starts == ()
     assert "no time stamps" in (printed := capsys.readouterr().out)
@@ -220,7 +220,7 @@ def test_an_hour_of_time_stamps_says_what_it_measures(run: Run, capsys: pytest.C
 
 
 def test_repeated_rows_count_once_by_their_id(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exported twice, each id counts once; without ids equal rows are told of, and counted."""
+    """Exported twice, each id counts once; without ids equal rows are reported, and counted."""
     once = pa.table(columns() | {"id": np.arange(ROWS)})
     twice = pa.concat_tables([once, once])
     table = {name: twice[name] for name in twice.column_names}

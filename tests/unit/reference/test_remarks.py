@@ -1,4 +1,4 @@
-"""What is told of a reference's time."""
+"""Remarks on a reference's time."""
 
 import numpy as np
 import pyarrow as pa

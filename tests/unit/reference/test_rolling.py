@@ -107,7 +107,7 @@ def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile)
     for reference in (base, outcome):
         spec = spec_of_profile(reference, model="m")
         quiet = spec.model_copy(update={"drift": spec.drift.model_copy(update={"seasonality": Seasonality.NONE})})
-        scale = next(each for each in quiet.scales if each.length == 1440)
+        scale = next(scale for scale in quiet.scales if scale.length == 1440)
         result = decide_window(
             prepare(quiet, reference), scale=scale, first_half=halves[0], second_half=halves[1], events=len(window)
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.arrays import Float64s, Int64s, Mask
 
-# Each draws n values from a generator; 1.0 moves them by a shift that people would want to hear of, 0.0 not at all.
+# Each draws n values from a generator; 1.0 moves them by a shift that people would want to know of, 0.0 not at all.
 SAMPLES: dict[str, Callable[[np.random.Generator, int, float], Float64s]] = {
     "normal": lambda g, n, moved: g.normal(0.2 * moved, 1.0, n),
     "lognormal(2)": lambda g, n, moved: g.lognormal(0.3 * moved, 2.0, n),

@@ -42,11 +42,11 @@ def test_the_published_example_rejects_four() -> None:
 )
 def test_it_is_scipys_answer(p_values: list[float], q: float) -> None:
     """In the columns' own order, with ties and NaN: scipy's adjusted p-values at most q, but for its rounding."""
-    found = np.array(p_values)
-    measured = ~np.isnan(found)
-    adjusted = false_discovery_control(found[measured])
+    values = np.array(p_values)
+    measured = ~np.isnan(values)
+    adjusted = false_discovery_control(values[measured])
     assume(not np.isclose(adjusted, q, rtol=1e-12, atol=0.0).any())
-    np.testing.assert_array_equal(benjamini_hochberg(found, q=q)[measured], adjusted <= q)
+    np.testing.assert_array_equal(benjamini_hochberg(values, q=q)[measured], adjusted <= q)
 
 
 def test_what_is_not_measured_neither_counts_nor_is_listed() -> None:

@@ -36,7 +36,7 @@ def test_zeros_stand_alone_between_what_is_below_and_above() -> None:
 
 
 def test_small_bins_go_to_their_smaller_neighbour() -> None:
-    """0.5 % beside zeros of 80 % and a decile of 9.5 % joins the decile."""
+    """0.5 % between zeros of 80 % and a decile of 9.5 % joins the decile."""
     counts = np.array([800, 5, 95, 100])
     assert np.add.reduceat(counts, decile_bins(counts)).tolist() == [800, 100, 100]
 

@@ -84,7 +84,7 @@ def test_a_wandering_share_shows_its_planted_variance() -> None:
     assert steady < 0.25 / 1000
 
 
-def test_a_share_of_nothing_does_not_move_and_few_blocks_do_not_tell() -> None:
+def test_a_share_of_nothing_does_not_move_and_few_blocks_have_no_answer() -> None:
     """A share of 0 or 1 has no variance; under 5 usable blocks there is no answer."""
     totals = np.full(6, 100)
     assert natural_share_movement(np.zeros(6, dtype=np.int64), totals) == 0.0

@@ -12,7 +12,7 @@ from monitor.stats.psi_bounds import noncentrality
 def test_it_is_the_inverse_of_the_distribution(probability: float) -> None:
     """From 1 to 40 degrees of freedom and up to a million: F at the answer is the probability.
 
-    Probabilities near 1 are told apart to 1e-16, which is 1e-16 / density in probits.
+    Probabilities near 1 are 1e-16 apart, which is 1e-16 / density in probits.
     """
     random = np.random.default_rng(1)
     freedom = random.integers(1, 41, 2000).astype(np.float64)

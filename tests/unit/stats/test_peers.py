@@ -25,7 +25,7 @@ from tests.unit.stats.samples import SAMPLES, deciles_of
 AGREEMENT = 1e-9
 
 
-@pytest.fixture(params=[(name, moved) for name in SAMPLES for moved in (0.0, 1.0)], ids=lambda each: f"{each[0]}")
+@pytest.fixture(params=[(name, moved) for name in SAMPLES for moved in (0.0, 1.0)], ids=lambda sample: f"{sample[0]}")
 def counts(request: pytest.FixtureRequest) -> tuple[Int64s, Int64s]:
     """Give reference and current counts on the reference's deciles."""
     name, moved = request.param

@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 from monitor.errors import BinMismatchError, EmptySampleError
 from monitor.stats.psi import population_stability_index, population_stability_indexes
 
-# So many observations that rounding to whole counts and the pseudocount vanish beside the tolerances below.
+# So many observations that rounding to whole counts and the pseudocount are far under the tolerances below.
 MANY = 10**12
 
 

@@ -46,7 +46,7 @@ def section(text: str, title: str) -> str:
 
 
 def arguments(text: str) -> dict[str, str]:
-    """Return what the docstring's Args say of each argument; ``low, high:`` are two."""
+    """Return what the docstring's Args say about each argument; ``low, high:`` are two."""
     entries = re.split(r"^    (?=\w[\w, ]*: )", section(text, "Args"), flags=re.MULTILINE)[1:]
     pairs = [entry.split(": ", 1) for entry in entries]
     return {name: said for names, said in pairs for name in names.split(", ")}
@@ -95,7 +95,7 @@ def test_the_examples_run(name: str) -> None:
     assert result.failed == 0, report.getvalue()
 
 
-def test_an_example_that_is_wrong_is_noticed() -> None:
+def test_an_example_that_is_wrong_fails() -> None:
     """The runner used above fails for a result that the function does not give."""
     wrong = doctest.DocTestParser().get_doctest(">>> 2 + 2\n5\n", {}, "wrong", None, None)
     assert doctest.DocTestRunner(verbose=False).run(wrong, out=lambda _: None).failed == 1

@@ -96,9 +96,9 @@ def test_every_label_is_in_one_bin_or_unseen(reference: list[str | int], current
     counts = stats.category_counts(reference, current, minimum_share=0.1, maximum=3)
     members = [label for group in counts.categories for label in group]
     assert sorted(members, key=str) == sorted(set(reference), key=str)
-    for group, held, found in zip(counts.categories, counts.reference, counts.current, strict=True):
-        assert held == sum(label in group for label in reference)
-        assert found == sum(label in group for label in current)
+    for group, reference_count, current_count in zip(counts.categories, counts.reference, counts.current, strict=True):
+        assert reference_count == sum(label in group for label in reference)
+        assert current_count == sum(label in group for label in current)
     assert counts.current.sum() + counts.unseen == len(current)
 
 

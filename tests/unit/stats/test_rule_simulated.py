@@ -73,13 +73,13 @@ def test_the_documented_traffic_has_a_power_of_90_percent(
 
     Half of it finds it in less than 90 %: the figures are not generous.
     """
-    found = {}
+    power = {}
     for events in (n, n // 2):
         current = np.random.default_rng(events).multinomial(events, changed(change, psi=psi), 5000)
-        found[events] = fired(references[:5000], current, tier=tier, alpha=1e-5)
+        power[events] = fired(references[:5000], current, tier=tier, alpha=1e-5)
     # Between 0.93 and 0.985 with 20,000 runs; the spread of 5,000 runs at 0.93 is 0.004.
-    assert found[n] >= 0.9
-    assert found[n // 2] < 0.9
+    assert power[n] >= 0.9
+    assert power[n // 2] < 0.9
 
 
 @pytest.mark.parametrize(("psi", "n", "power"), [(0.5, 500, 0.9), (0.3, 4000, 0.93), (0.238, 20_000, 0.42)])

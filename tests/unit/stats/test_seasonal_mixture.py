@@ -1,4 +1,4 @@
-"""The mixture of hour profiles, and what a column moves beside it."""
+"""The mixture of hour profiles, and a column's movement around it."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_hours_explain_a_daily_cycle() -> None:
 
 
 def test_without_a_cycle_there_is_nothing_left_either_way() -> None:
-    """A column that holds still has no movement beside its hours: kappa is within its own noise of 0."""
+    """A column whose shares are steady has no movement around its hours: kappa is within its own noise of 0."""
     cycle = _cycle(np.random.default_rng(5), days=14, per_hour=600, swing=0.0, length=4)
     seasonal = seasonal_movement(cycle, profiles=HOURS)
     assert seasonal is not None

@@ -26,15 +26,15 @@ def alarms(panes: np.ndarray, run_length: float) -> np.ndarray:
 
 def stepped(detector: EDetector, panes: np.ndarray) -> np.ndarray:
     """Return log M after each pane by the recursion R ← (1 + R) · E, one step at a time."""
-    statistic, found = np.full(detector.inside.shape, -np.inf), []
+    statistic, log_statistics = np.full(detector.inside.shape, -np.inf), []
     ends = np.append(detector.starts[1:], detector.inside.shape[-1])
     for counts in panes:
         events = np.repeat(np.add.reduceat(counts, detector.starts), ends - detector.starts)
         grown = np.logaddexp(0.0, statistic) + counts * detector.inside + events * detector.outside
         statistic = np.where(events > 0, grown, statistic)
         columns = zip(detector.starts, ends, strict=True)
-        found.append([logsumexp((statistic + detector.log_weights)[:, start:end]) for start, end in columns])
-    return np.where(detector.watched, np.array(found), np.nan)
+        log_statistics.append([logsumexp((statistic + detector.log_weights)[:, start:end]) for start, end in columns])
+    return np.where(detector.watched, np.array(log_statistics), np.nan)
 
 
 def test_no_share_inside_the_band_makes_evidence() -> None:

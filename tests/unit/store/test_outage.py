@@ -100,11 +100,11 @@ def test_errors_of_our_own_pass_untouched() -> None:
     with pytest.raises(ZeroDivisionError), named_outage(ENGINE, "counting"):
         _ = 1 / 0
     with (
-        pytest.raises(UnavailableError, match=r"inner: connection lost: gone\n"),
+        pytest.raises(UnavailableError, match=r"inner: connection lost: reset by peer\n"),
         named_outage(ENGINE, "outer"),
         named_outage(ENGINE, "inner"),
     ):
-        raise psycopg.OperationalError("gone")
+        raise psycopg.OperationalError("reset by peer")
 
 
 def test_the_words_are_one_bounded_line() -> None:

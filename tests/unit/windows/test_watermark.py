@@ -121,7 +121,7 @@ def test_the_partition_furthest_behind_is_named() -> None:
 
 
 def test_paused_is_not_idle() -> None:
-    """A paused partition confirms nothing more, and the clock moves nothing beside it (F13)."""
+    """A paused partition confirms nothing more, and the clock moves nothing while it is paused (F13)."""
     other = partition(1, newest=-1, caught_up=-1, confirmed=-1)
     result = watermark(partition(0, newest=-10, caught_up=-9, paused=True), other)
     assert (result.value, result.held_by) == (at(-11), PartitionKey("predictions", 0))
@@ -146,7 +146,7 @@ def test_the_clock_waits_for_every_partition_to_have_stood_at_its_end() -> None:
 
     ::
 
-        [0]  x x x -30 (end just now)        its producer goes on: -31, not now less two
+        [0]  x x x -30 (end just now)        its producer continues: -31, not now less two
         [1]  x (end) . . . . . . . c
     """
     idle = partition(1, newest=-40, caught_up=-35, confirmed=-30)
@@ -162,7 +162,7 @@ def test_an_unread_partition_leaves_no_watermark() -> None:
 
 
 def test_live_windows_close_when_traffic_stops() -> None:
-    """While live, time goes on without events: at least the oldest heartbeat less idle time-out and disorder.
+    """While live, time advances without events: at least the oldest heartbeat less idle time-out and disorder.
 
     ::
 
@@ -194,7 +194,7 @@ def test_all_topics_are_one() -> None:
     assert (result.value, result.held_by) == (at(-10), PartitionKey("eu", 0))
 
 
-def test_a_finished_backfill_beside_live_traffic_holds_nothing() -> None:
+def test_a_finished_backfill_next_to_live_traffic_holds_nothing() -> None:
     """Last month's topic, read to its end, does not hold today's windows; while it lags, it does."""
     live = partition(0, newest=-1, caught_up=-1, confirmed=-1)
     finished = partition(0, newest=-40_000, caught_up=-30, confirmed=-1, topic="backfill")
