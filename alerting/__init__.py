@@ -1,1 +1,1 @@
-"""Driftline: findings in, people and platforms out."""
+"""Driftline: turns findings into incidents, notifications and action requests, and delivers them."""

@@ -1,4 +1,4 @@
-"""The alerter as a process: advances models on wake-ups and at every sweep, delivers in a thread of its own."""
+"""The alerter as a process: advances models on wake-ups and at every sweep, delivers in a second thread."""
 
 import os
 import random
@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from alerting.delivery.deliver import Delivery
+from alerting.alerter import Alerter
+from alerting.delivery.deliver import DeliverySettings
 from alerting.faust_listener import Listener
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import Rounds
 from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError
 from monitor.evaluate import Evaluator, evaluation_rules
@@ -28,7 +28,7 @@ STOP_LOOK_SECONDS = 0.2
 
 
 class DueModels:
-    """Names gathered by one thread and taken by another; many wake-ups of one model are one look."""
+    """Queue of models to advance, between the thread of wake-ups and the alerter's; each model at most once."""
 
     def __init__(self, *, sweep_seconds: float) -> None:
         self._sweep_seconds = sweep_seconds
@@ -37,13 +37,13 @@ class DueModels:
         self._next_sweep = monotonic_seconds()  # the first look is at all of them
 
     def wake(self, name: str) -> None:
-        """Remember *name*."""
+        """Queue the model *name*."""
         with self._condition:
             self._names.add(name)
             self._condition.notify()
 
     def take(self, *, timeout_seconds: float) -> frozenset[str] | None:
-        """Return the gathered names, `ALL_MODELS` when a sweep is due, nothing after *timeout_seconds*."""
+        """Take the queued names; `ALL_MODELS` when a sweep is due, nothing after *timeout_seconds*."""
         with self._condition:
             until_sweep = self._next_sweep - monotonic_seconds()
             if not self._names and until_sweep > 0:
@@ -57,11 +57,11 @@ class DueModels:
 
 
 class AlerterFailed(DriftlineError):
-    """A part of the alerter ended by itself; the process ends so that its supervisor restarts it."""
+    """A thread of the alerter ended on its own; the process ends so that its supervisor restarts it."""
 
 
 def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) -> None:
-    """Work until *stop* is set; *health* shows what it cannot do, and that it makes progress.
+    """Run the alerter until *stop* is set; *health* shows its problems and its progress.
 
     Survives a broker or a database that is away, at the start or later.
 
@@ -71,11 +71,11 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
     limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
     engine = make_engine(settings.database_url, pool_size=10, limits=limits)
     evaluator = Evaluator(evaluation_rules(settings))
-    rounds = Rounds(
+    rounds = Alerter(
         engine=engine,
         settings=settings,
         evaluator=evaluator,
-        delivery=Delivery(
+        delivery=DeliverySettings(
             engine=engine,
             owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
             webhook=WebhookSettings(
@@ -97,7 +97,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
         engine.dispose()
 
 
-def _work(settings: Settings, rounds: Rounds, stop: threading.Event, health: Health) -> None:
+def _work(settings: Settings, rounds: Alerter, stop: threading.Event, health: Health) -> None:
     due = DueModels(sweep_seconds=settings.sweep_seconds)
     failures: list[str] = []
 
@@ -116,14 +116,14 @@ def _work(settings: Settings, rounds: Rounds, stop: threading.Event, health: Hea
     _raise_failure(delivering, failures)
 
 
-def _advance(rounds: Rounds, due: DueModels, stop: threading.Event) -> None:
+def _advance(rounds: Alerter, due: DueModels, stop: threading.Event) -> None:
     while not stop.is_set():
         names = due.take(timeout_seconds=STOP_LOOK_SECONDS)
         if names is None or names:
             rounds.advance(names)
 
 
-def _deliver(rounds: Rounds, stop: threading.Event, pause_seconds: float) -> None:
+def _deliver(rounds: Alerter, stop: threading.Event, pause_seconds: float) -> None:
     while not stop.is_set():
         rounds.deliver()
         stop.wait(pause_seconds)

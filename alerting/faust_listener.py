@@ -1,4 +1,4 @@
-"""Wake-ups from Kafka through Faust, in a thread of its own: "look at this model"; losing one is harmless."""
+"""Listens for wake-ups from Kafka through Faust, in a thread of its own; losing one is harmless."""
 
 import asyncio
 import logging

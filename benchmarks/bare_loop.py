@@ -25,7 +25,7 @@ def main(events: int) -> None:
     seen = 0
     cpu = wall = 0.0
     while seen < events:
-        waiting -= {key for key in waiting if consumer.flow(key, 0)}
+        waiting -= {key for key in waiting if consumer.start_reading(key, 0)}
         records = consumer.consume(settings.batch_size, timeout_seconds=0.2).records
         if records and seen == 0:
             cpu, wall = cpu_seconds(), monotonic_seconds()

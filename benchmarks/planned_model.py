@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.planning import Plan, Traffic, plan_of
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
@@ -54,10 +54,10 @@ def planned(events_per_minute: float, *, alpha: float = 0.001) -> Plan:
     )
 
 
-def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> Comparison:
+def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> ColumnComparison:
     """Return one of its columns, with another error probability, reference or natural movement."""
     chosen = spec()
-    result = comparisons_at(prepare(chosen, reference()), chosen.scales[0])[0]
+    result = comparisons_at(prepare_reference(chosen, reference()), chosen.scales[0])[0]
     return replace(
         result,
         alpha=alpha,

@@ -25,10 +25,10 @@ from monitor.detection.quality_rule import (
     UNSEEN_CRITICAL,
     UNSEEN_WARNING,
 )
-from monitor.planning.column_comparison import Comparison
+from monitor.planning.advice_context import BINS, psi_of_shift
+from monitor.planning.column_comparison import ColumnComparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
 from monitor.planning.results import Detected
-from monitor.planning.situation import BINS, psi_of_shift
 from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.types import Tier
 from monitor.units import duration_text
@@ -233,7 +233,7 @@ def main() -> None:
         print(f"{name}: {figure.__doc__}\n\n{figure()}\n")
 
 
-def _events(comparison: Comparison, psi: float, level: Tier) -> str:
+def _events(comparison: ColumnComparison, psi: float, level: Tier) -> str:
     tier = dict(tier_levels(DriftSpec().tiers))[level]
     result = values_needed(comparison, psi=psi, level=level, tier=tier)
     return "never" if result is None else _two_digits(max(result, WindowSpec().min_events))

@@ -1,1 +1,1 @@
-"""Driftline: events in, counts out."""
+"""Driftline: reads events from Kafka and counts them into Postgres."""

@@ -1,4 +1,4 @@
-"""Which records are admitted: future, duplicate and late ones are not; the limit of dead letters; pure."""
+"""Admission of records: future, duplicate and late ones are not counted; the limit of dead letters; pure."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -35,7 +35,7 @@ class RecentRecords:
     bad: Int64s = field(default_factory=lambda: _NONE)
 
     def after(self, bad: Mask) -> "RecentRecords":
-        """Return the last thousand records once those of *bad* came."""
+        """Return the last thousand records after those of *bad* were added."""
         total = self.length + len(bad)
         left = max(0, total - REMEMBERED)
         places = self.bad
@@ -45,7 +45,7 @@ class RecentRecords:
             places = places[np.searchsorted(places, left) :] - left
         return RecentRecords(total - left, places)
 
-    def first_past(self, bad: Mask, limit: DeadLetterLimit) -> int | None:
+    def first_over_limit(self, bad: Mask, limit: DeadLetterLimit) -> int | None:
         """Return the index of the first of *bad*, which follow, that brings them over *limit*; None: none does.
 
         Only a bad record can: a good one adds to what the share is of, or replaces another in it.
@@ -59,7 +59,7 @@ class RecentRecords:
         past = (among >= limit.minimum) & (among > limit.share * np.minimum(new + 1, REMEMBERED))
         return int(new[np.argmax(past)]) - self.length if past.any() else None
 
-    def is_past(self, limit: DeadLetterLimit) -> bool:
+    def is_over_limit(self, limit: DeadLetterLimit) -> bool:
         """Return whether they are over *limit* now."""
         return len(self.bad) >= limit.minimum and len(self.bad) > limit.share * self.length
 
@@ -101,8 +101,8 @@ def lateness_bounds(settings: Settings) -> LatenessBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
-    """What becomes of each record; no record is two of them, and what is none of them counts."""
+class AdmissionDecisions:
+    """Which records are future, duplicate or late, at most one of them each; all others are counted."""
 
     future: Mask
     duplicate: Mask
@@ -114,7 +114,7 @@ class Decisions:
         return ~(self.future | self.duplicate | self.late)
 
 
-def decide(
+def decide_admission(
     *,
     offsets: Int64s,
     timestamps: Int64s,
@@ -123,12 +123,12 @@ def decide(
     seen: RecentIdentities,
     max_event_time: int | None,
     bounds: LatenessBounds,
-) -> Decisions:
-    """Decide about well-formed records of one partition, in offset order.
+) -> AdmissionDecisions:
+    """Decide which well-formed records of one partition are counted, in offset order.
 
     Args:
-        offsets, timestamps, times, hashes: Shape ``(records,)``: offset, the moment that the event time is held
-            against (ms, see `held_against`), event time (ms), identity.
+        offsets, timestamps, times, hashes: Shape ``(records,)``: offset, the moment of
+            `future_baseline` (ms), event time (ms), identity.
         seen: The identities before; takes in those of records that are not future.
         max_event_time: The largest event time before, None: no record yet.
     """
@@ -143,7 +143,7 @@ def decide(
     largest = np.maximum.accumulate(np.maximum(moving, NEVER if max_event_time is None else max_event_time))
     late = present & ~duplicate & (times < largest - bounds.disorder - bounds.allowed_lateness)
     newest = int(largest[-1]) if len(largest) else NEVER
-    return Decisions(
+    return AdmissionDecisions(
         future=future,
         duplicate=duplicate,
         late=late,
@@ -151,14 +151,14 @@ def decide(
     )
 
 
-class DecidingClock(Protocol):
+class FutureCheckClock(Protocol):
     """The database's clock, which is asked only where an event time seems to be ahead of it."""
 
     def now_millis(self) -> int: ...
     def read(self) -> int: ...
 
 
-def held_against(batch: RecordBatch, times: Int64s, *, max_future: int, clock: DecidingClock) -> Int64s:
+def future_baseline(batch: RecordBatch, times: Int64s, *, max_future: int, clock: FutureCheckClock) -> Int64s:
     """Return the moment (ms) that each event time of *batch* may be at most *max_future* ahead of.
 
     That is the record's Kafka timestamp; the database's clock where that is earlier and the producer dated the record.

@@ -1,4 +1,4 @@
-"""Which partitions are ours, which of them flow, and which are stopped."""
+"""The partitions assigned to this worker: taken over in Postgres, read, stopped, resumed, given back."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -39,7 +39,7 @@ TOO_MANY_REFUSALS = 3
 log = structlog.get_logger()
 
 
-class Claims:
+class AssignedPartitions:
     """The partitions that the group assigned to this worker, and the state of those taken over in Postgres."""
 
     def __init__(
@@ -102,13 +102,13 @@ class Claims:
         """Somebody else moved *key*, or our own commit did unseen: drop it, look again a little later."""
         state = self.states.pop(key, None)
         log.warning("offset.fenced", partition=str(key), position=state.stored.next_offset if state else None)
-        self._consumer.halt([key])
+        self._consumer.stop_reading([key])
         self._not_before[key] = monotonic_seconds() + FENCED_SECONDS
 
     def give_back(self, key: PartitionKey, *, because: str) -> None:
         """Drop *key* and its unflushed records; the next claim compares our position with the broker's log."""
         state = self.states.pop(key, None)
-        self._consumer.halt([key])
+        self._consumer.stop_reading([key])
         if state is not None:
             log.warning(
                 "partition.given_back",
@@ -127,7 +127,7 @@ class Claims:
         return frozenset(key.topic for key in self.states)
 
     def doubt_topics(self) -> None:
-        """Something complained: ask for the topics' ids in the next round rather than in a while."""
+        """Ask for the topics' ids in the next round: an error suggests that a topic was recreated."""
         self._topics_at = -math.inf
 
     def changed(self, topics: Collection[str]) -> dict[PartitionKey, str]:
@@ -152,10 +152,10 @@ class Claims:
     def read_again(self, key: PartitionKey, *, received: int) -> None:
         """Read *key* from our position on once more: the offset *received* followed it, and nothing explains that."""
         state = self.states[key]
-        log.warning("partition.read_again", partition=str(key), expected=state.now.next_offset, found=received)
+        log.warning("partition.reread", partition=str(key), expected=state.now.next_offset, found=received)
         state.halt()
         state.refusals += 1
-        self._consumer.halt([key])
+        self._consumer.stop_reading([key])
         self._not_before[key] = monotonic_seconds() + REFUSED.wait_seconds(state.refusals)
 
     def problems(self) -> list[str]:
@@ -178,14 +178,14 @@ class Claims:
     def stop(self, key: PartitionKey, reason: str) -> None:
         """Stop *key* before its offset moves, until a human resumes it."""
         state = self.states.pop(key, None)
-        self._consumer.halt([key])
+        self._consumer.stop_reading([key])
         self.stopped[key] = reason
         if state is not None:
             self._to_stop[key] = (state.epoch, reason)
         log.error("partition.stopped", partition=str(key), reason=reason)
 
-    def tend(self) -> None:
-        """Take over what was assigned, let it flow, and notice what was stopped, resumed or recreated.
+    def update(self) -> None:
+        """Take over what was assigned and start reading it; detect what was stopped, resumed or recreated.
 
         Raises:
             UnavailableError: Postgres or the broker does not answer; what is left is done at the next call.
@@ -205,7 +205,7 @@ class Claims:
                 break
         for key, state in self.states.items():
             if not state.flowing and self._not_before.get(key, now) <= now:
-                state.flowing = self._consumer.flow(key, state.now.next_offset)
+                state.flowing = self._consumer.start_reading(key, state.now.next_offset)
 
     def _try_claim(self, key: PartitionKey) -> bool:
         """Claim *key*; False: not now. One partition without a leader, or locked, must not hold up the others."""
@@ -213,7 +213,7 @@ class Claims:
             self._claim(key)
         except UnavailableError as error:
             if key not in self.unclaimed:
-                log.warning("partition.unclaimed", partition=str(key), error=str(error))
+                log.warning("partition.claim_failed", partition=str(key), error=str(error))
             self.unclaimed[key] = str(error)
             self._not_before[key] = monotonic_seconds() + UNCLAIMED_SECONDS
             return False

@@ -1,11 +1,11 @@
-"""Reads the configuration in force and makes what counts under it."""
+"""Reloads the configuration in force and builds the batch counter for it."""
 
 import sqlalchemy as sa
 import structlog
 
-from consumers.admission import DecidingClock
-from consumers.dead_letters import Burials
-from consumers.processing import Absorber
+from consumers.admission import FutureCheckClock
+from consumers.batch_counting import BatchCounter
+from consumers.dead_letters import DeadLetterCollector
 from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
 from monitor.clock import monotonic_seconds
@@ -21,14 +21,14 @@ log = structlog.get_logger()
 
 
 class Configurer:
-    """Keeps what outlives a configuration: the room for dead letters, and the places of versions."""
+    """Loads configurations; keeps what outlives one: the quota of dead letters and the places of versions."""
 
-    def __init__(self, engine: sa.Engine, settings: Settings, timings: Timings, clock: DecidingClock) -> None:
+    def __init__(self, engine: sa.Engine, settings: Settings, timings: Timings, clock: FutureCheckClock) -> None:
         self._engine = engine
         self._settings = settings
         self._timings = timings
         self._clock = clock
-        self.burials = Burials(settings)
+        self.dead_letters = DeadLetterCollector(settings)
         self.places = VersionPlaces()
         self._asked_at = -ASK_SECONDS
 
@@ -48,8 +48,8 @@ class Configurer:
         self._asked_at = now
         return in_force != generation
 
-    def load(self) -> tuple[Configuration, Absorber]:
-        """Return the configuration in force and an absorber for it.
+    def load(self) -> tuple[Configuration, BatchCounter]:
+        """Return the configuration in force and a batch counter for it.
 
         Raises:
             UnavailableError: Postgres does not answer.
@@ -58,12 +58,17 @@ class Configurer:
             configuration = load_configuration(connection)
             placed = placed_versions(connection)
             discovered = {row.model for row in discovered_models(connection)}
-        self.places.know(placed, {model.model_id: model.spec.versions for model in configuration.models})
-        self.burials.know(discovered - {OTHER_NAMES})
+        self.places.set_placed(placed, {model.model_id: model.spec.versions for model in configuration.models})
+        self.dead_letters.set_listed_names(discovered - {OTHER_NAMES})
         log.info("configuration.loaded", generation=configuration.generation, models=len(configuration.models))
         for unreadable in configuration.unreadable:
-            log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
-        absorber = Absorber(
-            configuration, self._settings, self._timings, self._clock, burials=self.burials, places=self.places
+            log.error("spec.rejected", model=str(unreadable.key), problem=unreadable.problem)
+        batch_counter = BatchCounter(
+            configuration,
+            self._settings,
+            self._timings,
+            self._clock,
+            dead_letters=self.dead_letters,
+            places=self.places,
         )
-        return configuration, absorber
+        return configuration, batch_counter

@@ -1,4 +1,4 @@
-"""Are the records of one partition the next ones, without a hole? Pure; asked of every batch."""
+"""Holes in the offsets of one partition's records: which offsets were never delivered; pure."""
 
 from dataclasses import dataclass
 

@@ -1,12 +1,12 @@
-"""Records that are refused, and which of them are kept as dead letters: what a producer sends fills no disk."""
+"""Dead letters: refused records, counted all of them and kept within an hourly quota so that no disk fills."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.decode.columns import RecordRefusal
-from consumers.judged import Judged
-from consumers.pending import Pending, RefusedTally
+from consumers.decoded_batch import DecodedBatch
+from consumers.pending_counts import PendingCounts, RefusedTally
 from consumers.records import Headers, Record, RecordBatch
 from monitor.clock import now_millis
 from monitor.settings import Settings, UnknownModel
@@ -23,7 +23,7 @@ TO_COME_BACK = frozenset({DeadLetterReason.PARKED, DeadLetterReason.MODEL_STOPPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bodies:
+class MessageBodies:
     """What is to be decoded: one body per record (empty where refused), and the namespaces that headers name.
 
     *size*: bytes of the bodies that the batch holds until it is flushed; those too large are not among them.
@@ -35,7 +35,7 @@ class Bodies:
     refused: dict[int, RecordRefusal]
 
 
-def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
+def message_bodies(batch: RecordBatch, *, max_message_bytes: int) -> MessageBodies:
     """Return the batch's bodies; records too large or of another content type are refused unread."""
     contents = [record.value() or b"" for record in batch.records]
     refused: dict[int, RecordRefusal] = {}
@@ -49,7 +49,7 @@ def bodies_of(batch: RecordBatch, *, max_message_bytes: int) -> Bodies:
                 size -= len(content)
     headers = [record.headers() for record in batch.records]
     namespaces = _namespaces(headers, contents, refused) if any(headers) else None
-    return Bodies(contents=contents, size=size, namespaces=namespaces, refused=refused)
+    return MessageBodies(contents=contents, size=size, namespaces=namespaces, refused=refused)
 
 
 def _namespaces(
@@ -92,9 +92,8 @@ def dead_letter(record: Record, refusal: RecordRefusal, *, keep_bytes: int) -> D
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """Bytes of dead letters that an hour may keep: of one reason and model, of one whose records are to come back, of
-    all together."""
+class DeadLetterQuota:
+    """Bytes of dead letters kept per hour: of one reason and model, of one whose records are to come back, of all."""
 
     of_reason: int
     to_come_back: int
@@ -104,13 +103,13 @@ class Room:
         return self.to_come_back if reason in TO_COME_BACK else self.of_reason
 
 
-class Burials:
-    """Keeps dead letters while there is room in the hour; counts all of them, under a bounded number of names."""
+class DeadLetterCollector:
+    """Collects refused records as dead letters while the hour's quota lasts; counts all of them, by bounded names."""
 
     def __init__(self, settings: Settings, *, clock_millis: Callable[[], int] = now_millis) -> None:
         self._policy = settings.unknown_model
         self._keep_bytes = settings.dead_letter_bytes
-        self._room = Room(
+        self._room = DeadLetterQuota(
             of_reason=settings.dead_letter_bytes_per_hour,
             to_come_back=settings.parked_bytes_per_hour,
             total=settings.dead_letter_total_bytes_per_hour,
@@ -121,21 +120,21 @@ class Burials:
         self._total = 0
         self._names: set[ModelKey] = set()
 
-    def know(self, names: Iterable[ModelKey]) -> None:
-        """Take over which names of models that nobody applied are listed already."""
+    def set_listed_names(self, names: Iterable[ModelKey]) -> None:
+        """Set the names of models that were never applied and are listed already."""
         self._names = set(names)
 
-    def bury(self, judged: Judged, pending: Pending) -> None:
-        """Put the refused records of *judged* into *pending*."""
-        if not judged.refused:
+    def collect(self, decoded: DecodedBatch, pending: PendingCounts) -> None:
+        """Put the refused records of *decoded* into *pending*."""
+        if not decoded.refused:
             return
         hour = self._clock() // HOUR_MILLIS
         if hour != self._hour:  # the database's own hour is what counts: it says so with the next flush
             self._hour, self._total = hour, 0
             self._kept.clear()
-        records = judged.batch.records
-        for row in sorted(judged.refused):
-            refusal = self._by_policy(judged.refused[row])
+        records = decoded.batch.records
+        for row in sorted(decoded.refused):
+            refusal = self._by_policy(decoded.refused[row])
             record = records[row]
             key = (refusal.reason, self._label(refusal, pending.discovered))
             tally = pending.refused.get(key)
@@ -156,7 +155,7 @@ class Burials:
         self._kept |= kept.by_key
         self._total = max(self._total, kept.total)
 
-    def _has_room(self, key: RefusedKey, tally: RefusedTally, pending: Pending) -> bool:
+    def _has_room(self, key: RefusedKey, tally: RefusedTally, pending: PendingCounts) -> bool:
         reason = key[0]
         if reason is DeadLetterReason.UNKNOWN_MODEL and self._policy is UnknownModel.DISCOVER:
             return False

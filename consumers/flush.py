@@ -6,7 +6,7 @@ from operator import itemgetter
 import sqlalchemy as sa
 
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending, SampledPredictions
+from consumers.pending_counts import PendingCounts, SampledPredictions
 from consumers.version_places import VersionPlaces
 from monitor.errors import RefusedByDatabaseError, VersionsRefused
 from monitor.failpoint import reach
@@ -46,7 +46,7 @@ class Flusher:
         self._connections += 1
         self._series.clear()
 
-    def flush(self, pending: Pending, states: Iterable[PartitionState], *, generation: int) -> KeptBytes:
+    def flush(self, pending: PendingCounts, states: Iterable[PartitionState], *, generation: int) -> KeptBytes:
         """Commit *pending* and the moves of *states*; the caller keeps both until this returns.
 
         Return the bytes of dead letters that are kept in this hour by now.
@@ -69,14 +69,14 @@ class Flusher:
             self._require_generation(generation)
             return self._write(pending, moved, generation)
 
-    def _write(self, pending: Pending, moved: list[PartitionState], generation: int) -> KeptBytes:
+    def _write(self, pending: PendingCounts, moved: list[PartitionState], generation: int) -> KeptBytes:
         with named_outage(self._engine, "flushing counts"):
             while (kept := self._written(pending, moved, generation)) is None:
                 pass
             reach("flush.after_commit")
         return kept
 
-    def _written(self, pending: Pending, moved: list[PartitionState], generation: int) -> KeptBytes | None:
+    def _written(self, pending: PendingCounts, moved: list[PartitionState], generation: int) -> KeptBytes | None:
         """Write and commit; None: the connection is a new one since the ids were read, nothing was written."""
         self._prepare(pending)
         connections, contents = self._connections, self._contents(pending, moved, generation, self._series)
@@ -89,7 +89,7 @@ class Flusher:
         with named_outage(self._engine, "reading the configuration's generation"), self._engine.connect() as connection:
             require_generation(connection, generation)
 
-    def try_out(self, part: Pending, *, generation: int) -> None:
+    def try_out(self, part: PendingCounts, *, generation: int) -> None:
         """Write *part* of a batch as a flush would, and roll it back.
 
         Raises:
@@ -102,7 +102,7 @@ class Flusher:
             write_flush(connection, self._contents(part, [], generation, known))
             connection.rollback()
 
-    def _prepare(self, pending: Pending) -> None:
+    def _prepare(self, pending: PendingCounts) -> None:
         # All are visible to everyone before the flush begins, so a flush never waits for another one's new names.
         self._place_versions(pending)
         wanted, weeks = {series for series, _, _ in pending.panes}, _weeks(pending)
@@ -111,7 +111,7 @@ class Flusher:
                 self._series |= ensure_series(connection, wanted - self._series.keys())
                 ensure_weeks(connection, weeks)
 
-    def _place_versions(self, pending: Pending) -> None:
+    def _place_versions(self, pending: PendingCounts) -> None:
         if self._places is None or not pending.versions:
             return
         with self._engine.begin() as connection:
@@ -121,7 +121,7 @@ class Flusher:
             raise VersionsRefused(f"versions: counted under names of their own that have no place, of {models} models")
 
     def _contents(
-        self, pending: Pending, moved: list[PartitionState], generation: int, known: Mapping[SeriesKey, int]
+        self, pending: PendingCounts, moved: list[PartitionState], generation: int, known: Mapping[SeriesKey, int]
     ) -> FlushContents:
         panes = tuple(
             PaneDelta(
@@ -186,11 +186,11 @@ def _ledger_rows(block: SampledPredictions, known: Mapping[SeriesKey, int]) -> L
     )
 
 
-def _weeks(pending: Pending) -> set[int]:
+def _weeks(pending: PendingCounts) -> set[int]:
     return {week_start(time) for block in pending.predictions for time in _extremes(block)}
 
 
-def _marks(pending: Pending, known: Mapping[SeriesKey, int]) -> tuple[NewMark, ...]:
+def _marks(pending: PendingCounts, known: Mapping[SeriesKey, int]) -> tuple[NewMark, ...]:
     of_model: dict[int, set[tuple[int, int]]] = {}
     for series, _, start in pending.panes:
         of_model.setdefault(series.model_id, set()).add((known[series], start))

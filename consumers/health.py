@@ -1,11 +1,11 @@
-"""What /healthz and the log of ingest say: models in trouble, partitions that stand still, how long ago it got on."""
+"""Health of ingest for /healthz and its log: stopped models and partitions, and how long ago its loop advanced."""
 
 from collections.abc import Iterable, Sequence
 
 import structlog
 
 from consumers.admission import DeadLetterLimit
-from consumers.assignment import Claims
+from consumers.assignment import AssignedPartitions
 from consumers.kafka.consumer import InputConsumer
 from consumers.partition_state import PartitionState
 from monitor.health import Health
@@ -44,23 +44,25 @@ def log_stopped(state: PartitionState, configuration: Configuration) -> None:
 class IngestHealth:
     """Reports how ingest is, from what its parts know."""
 
-    def __init__(self, settings: Settings, health: Health, claims: Claims, consumer: InputConsumer) -> None:
+    def __init__(
+        self, settings: Settings, health: Health, partitions: AssignedPartitions, consumer: InputConsumer
+    ) -> None:
         self._health = health
-        self._claims = claims
+        self._partitions = partitions
         self._consumer = consumer
         self._flush_seconds = settings.flush_seconds
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
 
     def report(self, configuration: Configuration, notices: Sequence[str]) -> None:
         """Report what is wrong with partitions, and *notices* after what the operator should know of models."""
-        PAUSED_PARTITIONS.set(len(self._claims.stopped))
-        UNACCOUNTED_PARTITIONS.set(len(self._claims.unaccounted))
-        problems = self._claims.problems()
+        PAUSED_PARTITIONS.set(len(self._partitions.stopped))
+        UNACCOUNTED_PARTITIONS.set(len(self._partitions.unaccounted))
+        problems = self._partitions.problems()
         self._health.report(not problems, "; ".join(problems))
-        of_models = intake_notices(self._claims.states.values(), configuration, self._limit)
+        of_models = intake_notices(self._partitions.states.values(), configuration, self._limit)
         self._health.note([*of_models, *notices])
 
-    def get_on(self, now: float, *, all_flushed: bool) -> None:
+    def loop_advanced(self, now: float, *, all_flushed: bool) -> None:
         """The loop got on at *now* (monotonic seconds), and has nothing left to flush if *all_flushed*."""
         self._health.progress("poll", within_seconds=STUCK_SECONDS)
         if all_flushed:

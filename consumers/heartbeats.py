@@ -1,33 +1,33 @@
-"""Heartbeats: which partitions are read to their ends, what that confirms, written where no flush says it."""
+"""Heartbeats of partitions that nothing is flushed for: read to their ends, complete up to a confirmed time."""
 
 import sqlalchemy as sa
 
-from consumers.assignment import Claims
+from consumers.assignment import AssignedPartitions
 from consumers.kafka.consumer import InputConsumer
 from monitor.clock import monotonic_seconds
-from monitor.store.offsets import Held, beat
+from monitor.store.offsets import HeldPosition, beat
 from monitor.store.outage import named_outage
 from monitor.store.topics import newest_event_time
 from monitor.types import TopicRole
 
 
 class Heartbeats:
-    """Of the partitions that are ours."""
+    """Writes the heartbeats of the partitions that are ours."""
 
-    def __init__(self, engine: sa.Engine, claims: Claims, consumer: InputConsumer) -> None:
+    def __init__(self, engine: sa.Engine, partitions: AssignedPartitions, consumer: InputConsumer) -> None:
         self._engine = engine
-        self._claims = claims
+        self._partitions = partitions
         self._consumer = consumer
 
     def doubt_ends(self) -> None:
-        """Nothing was fetched for a while: what was sampled before is confirmed by no end that is known."""
-        for state in self._claims.states.values():
+        """Discard the samples taken so far: nothing was fetched for a while, so no known end confirms them."""
+        for state in self._partitions.states.values():
             state.confirmation.forget()
 
     def look_at_ends(self) -> None:
-        """Before anything is written: which partitions are at their ends, as far as the client has fetched by now?"""
+        """Note which partitions are at their ends by what the client has fetched; call before anything is written."""
         now = monotonic_seconds()
-        for key, state in self._claims.states.items():
+        for key, state in self._partitions.states.items():
             state.look_at_end(fetched_end=self._consumer.cached_end(key), now=now)
 
     def beat(self, *, every_seconds: float) -> None:
@@ -38,7 +38,7 @@ class Heartbeats:
         """
         self.look_at_ends()
         now = monotonic_seconds()
-        states = self._claims.states
+        states = self._partitions.states
         idle = {
             key: state
             for key, state in states.items()
@@ -52,7 +52,7 @@ class Heartbeats:
         if not idle and not unsampled:
             return
         held = {
-            key: Held(
+            key: HeldPosition(
                 epoch=state.epoch,
                 next_offset=state.stored.next_offset,
                 at_end=state.at_end,
@@ -69,4 +69,4 @@ class Heartbeats:
             for confirmation in unsampled:
                 confirmation.sample(newest, now=monotonic_seconds())
         for key in sorted(elsewhere):
-            self._claims.fenced(key)
+            self._partitions.fenced(key)

@@ -1,4 +1,4 @@
-"""Columns to cell counts: sort values and search edges, or search each value; the same integers both ways."""
+"""Counts columns of values on the reference's cells: sort values and search edges, or search each value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ class UnseenRows:
     rows: Indices
 
 
-class Counter:
-    """Counts predictions on the cells of one layout."""
+class CellCounter:
+    """Counts predictions on the cells of one layout; both ways give the same integers."""
 
     def __init__(self, layout: CellsLayout) -> None:
         self.layout = layout

@@ -98,21 +98,21 @@ class RecentIdentities:
             last[identity] = offset
 
     def unstored(self) -> SeenIdentities:
-        """Return what was seen since the last `keep`."""
+        """Return what was seen since the last `mark_flushed`."""
         pending = self._log[self._stored :]
         return SeenIdentities(
             offsets=np.concatenate([np.zeros(0, np.int64), *(logged[0] for logged in pending)]),
             hashes=np.concatenate([np.zeros(0, np.uint64), *(logged[1] for logged in pending)]),
         )
 
-    def keep(self) -> None:
-        """Take what was seen as flushed."""
+    def mark_flushed(self) -> None:
+        """Note that a flush stored what was seen."""
         self._stored = len(self._log)
         if len(self._recent_sorted) >= _MERGE_AT:
             self._merge()
 
     def forget_unstored(self) -> None:
-        """Go back to the last `keep`."""
+        """Go back to the last `mark_flushed`."""
         del self._log[self._stored :]
         recent = [logged[1] for logged in self._log[1:]]
         self._recent_sorted = np.sort(np.concatenate([np.zeros(0, np.uint64), *recent]))

@@ -1,4 +1,4 @@
-"""Which model's rows the database refuses: each part of a batch is written alone, and never committed."""
+"""Isolates the models whose rows the database refuses, by writing each model's part alone and rolling it back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consumers.flush import Flusher
 from consumers.model_intake import IntakeStop
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from monitor.errors import RefusedByDatabaseError
 from monitor.types import ModelKey
 
@@ -21,7 +21,7 @@ class RefusedModel:
 
 def stop_refused_models(
     flusher: Flusher,
-    pending: Pending,
+    pending: PendingCounts,
     states: Sequence[PartitionState],
     *,
     names: Mapping[int, ModelKey],
@@ -47,9 +47,9 @@ def stop_refused_models(
 
 
 def refused_models(
-    flusher: Flusher, pending: Pending, *, names: Mapping[int, ModelKey], generation: int
+    flusher: Flusher, pending: PendingCounts, *, names: Mapping[int, ModelKey], generation: int
 ) -> tuple[RefusedModel, ...]:
-    """Return the models of *pending* that the database refuses by themselves; none: no single model is the cause.
+    """Return the models of *pending* that the database refuses on their own; none: no single model is the cause.
 
     Halves are tried, so that few bad models among many cost few attempts.
 
@@ -73,7 +73,7 @@ def refused_models(
     return tried(model_ids) if model_ids else ()
 
 
-def models_in(pending: Pending) -> set[int]:
+def models_in(pending: PendingCounts) -> set[int]:
     """Return the ids of every model of which *pending* holds counts, predictions, truths or deployments."""
     return (
         {series.model_id for series, _, _ in pending.panes}
@@ -83,10 +83,10 @@ def models_in(pending: Pending) -> set[int]:
     )
 
 
-def of_models(pending: Pending, chosen: Mapping[int, ModelKey]) -> Pending:
+def of_models(pending: PendingCounts, chosen: Mapping[int, ModelKey]) -> PendingCounts:
     """Return what *pending* holds of the models *chosen* (id -> key), without the raw records."""
     keys = set(chosen.values())
-    return Pending(
+    return PendingCounts(
         panes={key: pane for key, pane in pending.panes.items() if key[0].model_id in chosen},
         predictions=[block for block in pending.predictions if block.model_id in chosen],
         truths=[truth for truth in pending.truths if truth.model_id in chosen],

@@ -1,4 +1,4 @@
-"""Which models are stopped in one partition, and which of their records stop them: decided in the order of offsets."""
+"""Stops a model in one partition when too many of its records are bad: decided in the order of offsets; pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -67,7 +67,7 @@ class ModelIntakes:
         }
 
     def reason(self, model_id: int) -> str | None:
-        """Return why a model stands still; None when it does not."""
+        """Return why a model is stopped; None when it is not."""
         return self._of(model_id).stopped_reason
 
     def take(
@@ -93,7 +93,7 @@ class ModelIntakes:
                 after_stop[rows] = True
                 continue
             marks = bad[rows] & (offsets[rows] >= intake.forgiven_until)
-            past = intake.recent.first_past(marks, limit)
+            past = intake.recent.first_over_limit(marks, limit)
             if past is None:
                 self._changed[model_id] = replace(intake, recent=intake.recent.after(marks))
                 continue
@@ -110,7 +110,7 @@ class ModelIntakes:
         self._changed[model_id] = self._not_in_log[model_id]
 
     def resumed(self, model_id: int, *, end: int, blind_until: int | None) -> None:
-        """A human resumed a model whose stop is stored; its bad records before *end* are forgiven."""
+        """Resume a model whose stop is stored; its bad records before *end* no longer count."""
         before = self._stored[model_id]
         self._stored[model_id] = replace(
             before, recent=RecentRecords(), forgiven_until=UNTIL_END, stopped_reason=None, blind_until=blind_until
@@ -123,8 +123,8 @@ class ModelIntakes:
         rows = ((self._row(model_id, now), self._stored.get(model_id)) for model_id, now in self._changed.items())
         return tuple(now for now, stored in rows if stored is None or now != self._row(now.model_id, stored))
 
-    def keep(self) -> None:
-        """What is known now was stored."""
+    def mark_flushed(self) -> None:
+        """Note that a flush stored the current state."""
         self._stored |= self._changed
         self._changed.clear()
         self._not_in_log.clear()

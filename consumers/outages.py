@@ -1,4 +1,4 @@
-"""The services that ingest waits for, and how long until it tries again."""
+"""Outages of Postgres and Kafka as ingest handles them: partitions paused, the next retry delayed."""
 
 from collections.abc import Callable, Collection
 
@@ -50,7 +50,7 @@ class ServiceOutages:
         return now >= self._waiting_until
 
     def ask(self) -> None:
-        """Ask the services that are away: what is due now may need neither, and would say nothing about them.
+        """Probe the services that are away: what is due now may use neither, and would not show that they answer.
 
         Raises:
             UnavailableError: One still is.
@@ -62,7 +62,7 @@ class ServiceOutages:
             self._cluster.topics([])
 
     def begin(self, error: UnavailableError | RefusedByDatabaseError) -> None:
-        """A service failed, for the first time or once more."""
+        """Record that a service failed, for the first time or once more."""
         if not self._away:
             self._consumer.pause(self._held())
         self._away.add(error.service)
@@ -71,7 +71,7 @@ class ServiceOutages:
         self._waiting_until = monotonic_seconds() + self.wait_seconds
 
     def end(self, *services: str) -> None:
-        """*services* answer, all of them by default."""
+        """Record that *services* answer, all of them by default."""
         if not self._away:
             return
         for service in services or tuple(self._away):

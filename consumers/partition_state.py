@@ -1,4 +1,4 @@
-"""One partition that is ours: the position that is flushed, what unflushed records add, and what it is complete to."""
+"""State of one assigned partition: flushed position, unflushed records, event time up to which it is complete."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from monitor.store.offsets import PartitionCounters, PartitionMove, StoredOffset
 
 
 class Confirmation:
-    """Up to which event time one partition has nothing more to bring, although it has no event that says so.
+    """Up to which event time an idle partition is complete, although no event of its own shows it.
 
     A *sample* is the newest event time that any partition has counted. A producer that sends in order has sent
     everything before it by then, wherever it falls, and the broker has it some seconds later: a partition that is read
@@ -42,7 +42,7 @@ class Confirmation:
         self._sample = (event_time, now)
 
     def forget(self) -> None:
-        """Begin again with a new sample: since this one, perhaps nothing came from the broker."""
+        """Discard the sample: perhaps nothing came from the broker since."""
         self._sample = self._known_end = self._later_end = None
 
     def due(self, *, now: float, at_end: bool, position: int, fetched_end: int) -> int | None:
@@ -135,7 +135,7 @@ class PartitionState:
         return sum(stop - start for start, stop in self._holes.items() if stop <= self.now.next_offset)
 
     def halt(self) -> None:
-        """The client reads it no more: what it knew of the end was of that reading."""
+        """Note that the client stopped reading it, and forget the end that it knew."""
         self.flowing = False
         self.end_offset = self.fetched_end = -1
 
@@ -169,7 +169,7 @@ class PartitionState:
         return offset
 
     def advance(self, *, offsets: Int64s, bad: Mask, max_event_time: int | None) -> None:
-        """Take in records up to the last of *offsets*; *bad* marks those that no model can be blamed for."""
+        """Take in records up to the last of *offsets*; *bad* marks those that no model is blamed for."""
         self.now = Position(
             next_offset=self._over_holes(int(offsets[-1]) + 1),
             max_event_time=max_event_time,
@@ -177,9 +177,9 @@ class PartitionState:
         )
 
     def notice(self, limit: DeadLetterLimit) -> str | None:
-        """Return what to say while over *limit* of the records cannot be laid to any model; None: nothing."""
+        """Return a warning while over *limit* of the records are bad and of no known model; None without."""
         recent = self.now.recent
-        if not recent.is_past(limit):
+        if not recent.is_over_limit(limit):
             return None
         return (
             f"{self.key}: {len(recent.bad):,} of the last {recent.length:,} records name no model or cannot be read;"
@@ -211,15 +211,15 @@ class PartitionState:
         """Return whether the last flush was *every_seconds* before *now*, or did not know what we know of the end."""
         return self.at_end != self._written_at_end or now - self._written_at >= every_seconds
 
-    def keep(self, *, now: float) -> None:
-        """The flush was committed *now* (monotonic seconds)."""
+    def mark_flushed(self, *, now: float) -> None:
+        """Note that a flush was committed *now* (monotonic seconds)."""
         self.stored = self.now
         self._holes = {start: stop for start, stop in self._holes.items() if start >= self.now.next_offset}
         self._written_at, self._written_at_end = now, self.at_end
         self.confirmation_written()
         self.counters = PartitionCounters()
-        self.seen.keep()
-        self.intakes.keep()
+        self.seen.mark_flushed()
+        self.intakes.mark_flushed()
 
     def roll_back(self) -> None:
         """Forget the unflushed records; they will be counted again, the holes among them stay accepted."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from consumers.decode.columns import INVALID, Column, Predictions
 from consumers.decode.fields import LONGEST_NAME
-from consumers.histogram import Counter, UnseenRows
+from consumers.histogram import CellCounter, UnseenRows
 from consumers.identities import digest_text, distinct, sampled
-from consumers.pending import Pending, SampledPredictions
+from consumers.pending_counts import PendingCounts, SampledPredictions
 from consumers.records import RecordBatch
 from consumers.unseen_values import UnseenKey, ValueTally, hour_of
 from consumers.version_places import VersionPlaces
@@ -121,14 +121,14 @@ def _groups(keys: list[SeriesKey], codes: Int64s, starts: Int64s) -> list[Group]
 
 
 class PredictionCounter:
-    """Counts under one configuration, with one `Counter` per layout; without *places* any number of versions."""
+    """Counts under one configuration, with one `CellCounter` per layout; without *places* any number of versions."""
 
     def __init__(self, places: VersionPlaces | None = None) -> None:
-        self._counters: dict[int, Counter] = {}
+        self._counters: dict[int, CellCounter] = {}
         self._places = places
 
     def count(
-        self, predictions: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: Pending
+        self, predictions: Predictions, digests: UInt64s, keep: Mask, batch: RecordBatch, pending: PendingCounts
     ) -> None:
         """Add those of *predictions* that *keep* marks (both of one length, as *digests*) to *pending*."""
         model, kept = predictions.model, predictions
@@ -152,7 +152,7 @@ class PredictionCounter:
             pending.predictions += _sample(kept, digests, np.flatnonzero(in_ledger), grouping, batch)
 
     def _count_groups(
-        self, kept: Predictions, cells_id: int, groups: Sequence[Group], in_ledger: Mask | None, pending: Pending
+        self, kept: Predictions, cells_id: int, groups: Sequence[Group], in_ledger: Mask | None, pending: PendingCounts
     ) -> None:
         counter = self._counter(kept.model, cells_id)
         position = {name: index for index, name in enumerate(kept.names)}
@@ -168,15 +168,19 @@ class PredictionCounter:
         if unseen:
             _tally_unseen(counter, unseen, columns, groups, pending)
 
-    def _counter(self, model: AppliedModel, cells_id: int) -> Counter:
+    def _counter(self, model: AppliedModel, cells_id: int) -> CellCounter:
         if cells_id not in self._counters:
             layout = next(cell.layout for cell in model.cells if cell.cells_id == cells_id)
-            self._counters[cells_id] = Counter(layout)
+            self._counters[cells_id] = CellCounter(layout)
         return self._counters[cells_id]
 
 
 def _tally_unseen(
-    counter: Counter, unseen: Sequence[UnseenRows], columns: Sequence[Column], groups: Sequence[Group], pending: Pending
+    counter: CellCounter,
+    unseen: Sequence[UnseenRows],
+    columns: Sequence[Column],
+    groups: Sequence[Group],
+    pending: PendingCounts,
 ) -> None:
     """Name the unseen values of each whole version; an event is in one such group, and in those of its segments."""
     whole = [group for group in groups if group.series.segment_tag == ALL_SEGMENT]

@@ -1,4 +1,4 @@
-"""Dead letters sent again, as new records with the same bytes, key and headers: by command, or once they may count."""
+"""Resends dead letters as new records with the same bytes, key and headers: by command, or when a model is applied."""
 
 from collections.abc import Collection, Sequence
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 def send_letters(producer: TopicProducer, letters: Sequence[StoredDeadLetter], *, timeout_seconds: float) -> int:
-    """Send *letters* and wait for the broker's word; return how many it did not take."""
+    """Send *letters* and wait for the broker to confirm; return how many it did not take."""
     failures = producer.failures
     for stored in letters:
         letter = stored.letter
@@ -32,7 +32,7 @@ def send_letters(producer: TopicProducer, letters: Sequence[StoredDeadLetter], *
 
 
 class ParkedLetters:
-    """Sends what waited for a model again once that is applied; several workers may, each letter is one's."""
+    """Resends parked dead letters once their model is applied; several workers share them, each letter is sent once."""
 
     def __init__(self, engine: sa.Engine, settings: Settings, topics: Collection[str]) -> None:
         self._engine = engine
@@ -42,14 +42,14 @@ class ParkedLetters:
         self._model_ids: list[int] = []
         self._look_at = self._until = 0.0
 
-    def know(self, configuration: Configuration) -> None:
-        """Look for what waited for these models, for a minute from now on."""
+    def set_configuration(self, configuration: Configuration) -> None:
+        """Set the applied models; dead letters that waited for them are looked for during the next minute."""
         self._model_ids = [model.model_id for model in configuration.models]
         self._look_at = monotonic_seconds()
         self._until = self._look_at + LOOKING_SECONDS
 
-    def tend(self) -> None:
-        """Send the next letters if it is time.
+    def send_if_due(self) -> None:
+        """Send the next letters if they are due.
 
         A letter is marked in the transaction that locks it, after the broker took it: who dies in between sends it
         twice, and its identity makes the second one a duplicate.
@@ -79,5 +79,5 @@ class ParkedLetters:
         if untaken:
             log.warning("parked.send_failed", letters=len(letters), untaken=untaken)
         else:
-            log.info("parked.sent_again", letters=len(letters))
+            log.info("parked.resent", letters=len(letters))
         return untaken

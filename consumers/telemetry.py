@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from monitor.clock import cpu_seconds
 from monitor.metrics import DEAD_LETTERS, FLUSH_RECORDS, LAG_RECORDS, RECORDS, SKIPPED_OFFSETS
 from monitor.types import PartitionKey
@@ -40,7 +40,7 @@ class Timings:
         return Spent(**self._spent, records=self.records)
 
 
-def observe_flush(pending: Pending, states: Iterable[PartitionState]) -> None:
+def observe_flush(pending: PendingCounts, states: Iterable[PartitionState]) -> None:
     """Add a committed flush; call before the states forget their counters."""
     FLUSH_RECORDS.observe(pending.events)
     for (reason, _), tally in pending.refused.items():

@@ -10,7 +10,7 @@ from monitor.units import HOUR_MILLIS
 
 ASK_AGAIN_SECONDS = 60.0  # a full model is asked this often whether a version retired meanwhile
 
-Claims = dict[int, dict[str, int]]
+WantedVersions = dict[int, dict[str, int]]
 """By model: versions to be placed before the next flush, in the order in which they came, with their newest hour."""
 
 
@@ -23,13 +23,15 @@ class VersionPlaces:
         self._ask_at: dict[int, float] = {}
         self._caps: dict[int, int] = {}
 
-    def know(self, placed: Mapping[int, PlacedVersions], caps: Mapping[int, int]) -> None:
-        """Take over what is stored, and how many live versions each model may have."""
+    def set_placed(self, placed: Mapping[int, PlacedVersions], caps: Mapping[int, int]) -> None:
+        """Set what is stored, and how many live versions each model may have."""
         self._placed = {model_id: dict(versions.hours) for model_id, versions in placed.items()}
         self._caps = dict(caps)
         self._ask_at.clear()
 
-    def counted_as(self, model_id: int, versions: Sequence[str], *, newest: int, claims: Claims) -> Sequence[str]:
+    def counted_as(
+        self, model_id: int, versions: Sequence[str], *, newest: int, claims: WantedVersions
+    ) -> Sequence[str]:
         """Return the name under which each of *versions* is counted; put into *claims* what has to be placed for that.
 
         Args:
@@ -52,14 +54,14 @@ class VersionPlaces:
             return versions
         return [OTHER_VERSIONS if version in others else version for version in versions]
 
-    def to_claim(self, claims: Claims) -> dict[int, VersionClaims]:
+    def to_claim(self, claims: WantedVersions) -> dict[int, VersionClaims]:
         """Return *claims* as the database takes them."""
         return {
             model_id: VersionClaims(cap=self._cap(model_id), hours=dict(hours)) for model_id, hours in claims.items()
         }
 
     def claimed(self, placed: Mapping[int, PlacedVersions]) -> bool:
-        """Take over what the database decided; return whether it refused any: then count again."""
+        """Set what the database decided; return whether it refused any: then count again."""
         for model_id, versions in placed.items():
             self._placed[model_id] = dict(versions.hours)
             if versions.refused:

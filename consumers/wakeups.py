@@ -19,7 +19,7 @@ class Wakeup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wakeups:
-    """Remembers whom to wake and sends when it may."""
+    """Queues wake-ups per model and sends them, rate-limited."""
 
     def __init__(self, producer: TopicProducer, topic: str) -> None:
         self._producer = producer
@@ -28,12 +28,12 @@ class Wakeups:
         self._sent_at: dict[int, float] = {}
         self._keys: dict[int, ModelKey] = {}
 
-    def know(self, configuration: Configuration) -> None:
-        """Take over the models' names."""
+    def set_configuration(self, configuration: Configuration) -> None:
+        """Set the models' names."""
         self._keys = {model.model_id: model.key for model in configuration.models}
 
     def changed(self, model_ids: set[int]) -> None:
-        """These models got new panes."""
+        """Queue wake-ups of models that got new panes."""
         self._waiting |= model_ids
 
     def send(self) -> None:

@@ -10,7 +10,8 @@ from typing import cast
 import sqlalchemy as sa
 import structlog
 
-from consumers.assignment import Claims
+from consumers.assignment import AssignedPartitions
+from consumers.batch_counting import BatchCounter
 from consumers.configure import Configurer
 from consumers.flush import Flusher
 from consumers.health import IngestHealth, log_stopped
@@ -18,14 +19,13 @@ from consumers.heartbeats import Heartbeats
 from consumers.isolation import stop_refused_models
 from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
+from consumers.kafka.hole_check import HoleCheck
 from consumers.kafka.producer import TopicProducer
-from consumers.kafka.second_reading import SecondReading
 from consumers.kafka.settings import Rebalance
 from consumers.kafka.topics import TimestampTypes, topic_roles
 from consumers.outages import ServiceOutages
-from consumers.pending import Pending
-from consumers.processing import Absorber
-from consumers.reading import Reading
+from consumers.pending_counts import PendingCounts
+from consumers.position_check import PositionCheck
 from consumers.records import Record, RecordBatch, batches_by_role
 from consumers.resending import ParkedLetters
 from consumers.telemetry import Timings, observe_flush, observe_lag
@@ -78,7 +78,7 @@ def run_ingest(
 
 
 class IngestWorker:
-    """The loop, and what happens when something is in its way."""
+    """The ingest loop and its handling of outages, lost partitions and changed configurations."""
 
     def __init__(self, settings: Settings, engine: sa.Engine, *, health: Health, timings: Timings) -> None:
         self._settings = settings
@@ -89,9 +89,9 @@ class IngestWorker:
             settings, Rebalance(assigned=self._assigned, revoked=self._revoked, lost=self._revoked)
         )
         cluster = Cluster(settings)
-        self._claims = Claims(settings, engine, self._consumer, cluster, self._roles)
-        self._heartbeats = Heartbeats(engine, self._claims, self._consumer)
-        self._reading = Reading(self._claims, SecondReading(settings, cluster))
+        self._partitions = AssignedPartitions(settings, engine, self._consumer, cluster, self._roles)
+        self._heartbeats = Heartbeats(engine, self._partitions, self._consumer)
+        self._position_check = PositionCheck(self._partitions, HoleCheck(settings, cluster))
         self._timestamp_types = TimestampTypes(engine, cluster, self._roles)
         self._clock = DatabaseClock(engine)
         self._configurer = Configurer(engine, settings, timings, self._clock)
@@ -100,12 +100,12 @@ class IngestWorker:
         )
         self._wakeups = Wakeups(TopicProducer(settings), settings.wakeups_topic)
         self._parked = ParkedLetters(engine, settings, self._roles)
-        self._pending = Pending()
+        self._pending = PendingCounts()
         self._pending_since = self._beat_at = 0.0
-        self._absorber: Absorber | None = None
+        self._batch_counter: BatchCounter | None = None
         self._configuration = Configuration(-1, ())
-        self._ingest_health = IngestHealth(settings, health, self._claims, self._consumer)
-        self._outages = ServiceOutages(health, engine, cluster, self._consumer, held=self._claims.states.keys)
+        self._ingest_health = IngestHealth(settings, health, self._partitions, self._consumer)
+        self._outages = ServiceOutages(health, engine, cluster, self._consumer, held=self._partitions.states.keys)
         self._broker_in_doubt = self._ending = False
         self._count = min(SMALL_BATCH, settings.batch_size)
         self._flushes = 0
@@ -119,7 +119,7 @@ class IngestWorker:
         self._ending = True
         self._try_flush()
         self._consumer.close()
-        self._reading.close()
+        self._position_check.close()
         log.info("ingest.stopped", records=self._timings.records, flushes=self._flushes)
 
     def _begin(self, stop: threading.Event) -> None:
@@ -127,8 +127,8 @@ class IngestWorker:
             try:
                 self._clock.read()
                 self._load_configuration()
-                self._claims.discover()
-                self._timestamp_types.tend()
+                self._partitions.discover()
+                self._timestamp_types.refresh_if_due()
             except (UnavailableError, RefusedByDatabaseError) as error:
                 self._away(error)
                 self._report()
@@ -141,20 +141,20 @@ class IngestWorker:
         received = self._consumer.consume(self._count, timeout_seconds=min(0.2, self._settings.flush_seconds / 2))
         self._timings.end("consume")
         for complaint in received.complaints:
-            log.debug("kafka.complained", complaint=complaint)  # if it lasts it is an outage, and logged as one
+            log.debug("kafka.error_reported", complaint=complaint)  # if it lasts it is an outage, and logged as one
         if received.complaints:
             self._broker_in_doubt = True
-            self._claims.doubt_topics()
+            self._partitions.doubt_topics()
             self._heartbeats.doubt_ends()  # what the client fetched since is perhaps of before
         for batch in batches_by_role(cast("list[Record]", received.records), self._roles) if received.records else ():
             self._absorb(batch)
         self._count = self._next_count(len(received.records))
         for key, offset in received.ends.items():
-            self._reading.end(key, offset)
+            self._position_check.end(key, offset)
         if received.cut:
             self._cut(received.cut)
         now = monotonic_seconds()
-        self._ingest_health.get_on(now, all_flushed=not self._unflushed)
+        self._ingest_health.loop_advanced(now, all_flushed=not self._unflushed)
         if not self._outages.over(now):
             return
         if self._due(now) and not self._try_flush():
@@ -165,7 +165,7 @@ class IngestWorker:
         # What was read before the cut is kept if Postgres takes it now; the next claim says whether we may go on.
         self._try_flush()
         for key in sorted(keys):
-            self._claims.give_back(key, because="the log no longer holds our position")
+            self._partitions.give_back(key, because="the log no longer holds our position")
         self._recount_without(keys)
 
     def _next_count(self, received: int) -> int:
@@ -180,7 +180,7 @@ class IngestWorker:
     @property
     def _unflushed(self) -> bool:
         # A position may move over a hole at the end of the log, without a record.
-        return bool(self._pending.raw) or any(state.moved for state in self._claims.states.values())
+        return bool(self._pending.raw) or any(state.moved for state in self._partitions.states.values())
 
     def _due(self, now: float) -> bool:
         pending = self._pending
@@ -195,19 +195,19 @@ class IngestWorker:
         try:
             self._outages.ask()
             self._ask_broker_in_doubt()
-            self._still_the_same(self._claims.topics_due())
-            self._claims.tend()
+            self._still_the_same(self._partitions.topics_due())
+            self._partitions.update()
             self._clock.refresh()
-            self._timestamp_types.tend()
+            self._timestamp_types.refresh_if_due()
             if self._configurer.is_stale(self._configuration.generation):
                 self._load_configuration()
                 self._recount()
-            self._parked.tend()
+            self._parked.send_if_due()
             if now - self._beat_at >= BEAT_SECONDS:
-                self._reading.settle_ends()
+                self._position_check.settle_ends()
                 self._heartbeats.beat(every_seconds=BEAT_SECONDS)
                 self._beat_at = now
-                observe_lag(self._claims.states.values(), self._consumer.cached_end)
+                observe_lag(self._partitions.states.values(), self._consumer.cached_end)
                 self._report()
         except (UnavailableError, RefusedByDatabaseError) as error:
             self._away(error)
@@ -222,24 +222,24 @@ class IngestWorker:
     def _absorb(self, batch: RecordBatch) -> None:
         if not self._unflushed:
             self._pending_since = monotonic_seconds()
-        ours = self._reading.following(batch)
-        if ours is None or self._absorber is None:
+        ours = self._position_check.following(batch)
+        if ours is None or self._batch_counter is None:
             return
         self._timings.records += len(ours.records)
-        self._absorber.absorb(ours, self._claims.states, self._pending)
+        self._batch_counter.count(ours, self._partitions.states, self._pending)
 
     def _ask_broker_in_doubt(self) -> None:
         """After a complaint the end of a partition is known only once the broker answers: no heartbeat before.
 
         A heartbeat says "read to the end"; without a broker it would let windows close over events nobody has read.
         """
-        if self._broker_in_doubt and self._claims.states:
-            self._consumer.watermarks(min(self._claims.states))
+        if self._broker_in_doubt and self._partitions.states:
+            self._consumer.watermarks(min(self._partitions.states))
         self._broker_in_doubt = False
 
     def _claims_lost(self) -> frozenset[PartitionKey]:
         return frozenset(
-            key for batch in self._pending.raw for key in batch.partitions if key not in self._claims.states
+            key for batch in self._pending.raw for key in batch.partitions if key not in self._partitions.states
         )
 
     def _recount_without(self, keys: frozenset[PartitionKey]) -> None:
@@ -249,8 +249,8 @@ class IngestWorker:
         self._recount(keys)
 
     def _recount(self, keys: frozenset[PartitionKey] = frozenset()) -> None:
-        raw, self._pending = self._pending.raw, Pending()
-        for state in self._claims.states.values():
+        raw, self._pending = self._pending.raw, PendingCounts()
+        for state in self._partitions.states.values():
             state.roll_back()
         for batch in raw:
             left = batch.without(keys)
@@ -265,7 +265,7 @@ class IngestWorker:
             return False  # tried before; the next worker that reads the partitions counts these records
         while self._unflushed:
             try:
-                if self._still_the_same({state.key.topic for state in self._claims.states.values() if state.moved}):
+                if self._still_the_same({state.key.topic for state in self._partitions.states.values() if state.moved}):
                     self._flush()
                     return True
             except ConfigurationChanged:
@@ -280,12 +280,12 @@ class IngestWorker:
             except OffsetFenced as error:
                 FENCED_FLUSHES.inc()
                 key = PartitionKey(error.topic, error.partition)
-                self._claims.fenced(key)
+                self._partitions.fenced(key)
                 self._recount_without(frozenset({key}))
             except RecordsUnaccounted as error:
                 log.error("partition.unaccounted", error=str(error))
                 key = PartitionKey(error.topic, error.partition)
-                self._claims.give_back(key, because="records do not add up")
+                self._partitions.give_back(key, because="records do not add up")
                 self._recount_without(frozenset({key}))
             except UnavailableError as error:
                 self._away(error)
@@ -297,15 +297,15 @@ class IngestWorker:
 
     def _isolated(self, error: RefusedByDatabaseError) -> bool:
         """Stop the models whose rows the database refuses and count the batch again; False: wait and try again."""
-        assert self._absorber is not None
-        moved = [state for state in self._claims.states.values() if state.moved]
+        assert self._batch_counter is not None
+        moved = [state for state in self._partitions.states.values() if state.moved]
         try:
             stopped = stop_refused_models(
                 self._flusher,
                 self._pending,
                 moved,
                 names=self._configuration.names,
-                generation=self._absorber.generation,
+                generation=self._batch_counter.generation,
             )
         except ConfigurationChanged:
             return True  # the next flush finds that out, too
@@ -320,37 +320,37 @@ class IngestWorker:
 
     def _still_the_same(self, topics: Collection[str]) -> bool:
         """Return whether every unflushed record of *topics* is of the topic it was claimed for; drop others at once."""
-        changed = self._claims.changed(topics) if topics else {}
+        changed = self._partitions.changed(topics) if topics else {}
         for key, because in changed.items():
-            self._claims.give_back(key, because=because)
+            self._partitions.give_back(key, because=because)
         self._recount_without(frozenset(changed))
         return not changed
 
     def _flush(self) -> None:
-        assert self._absorber is not None
+        assert self._batch_counter is not None
         self._heartbeats.look_at_ends()
-        states = list(self._claims.states.values())
+        states = list(self._partitions.states.values())
         with FLUSH_SECONDS.time():
-            kept = self._flusher.flush(self._pending, states, generation=self._absorber.generation)
+            kept = self._flusher.flush(self._pending, states, generation=self._batch_counter.generation)
         self._outages.end(Service.POSTGRES)
-        self._configurer.burials.flushed(kept)
+        self._configurer.dead_letters.flushed(kept)
         observe_flush(self._pending, states)
         positions = {state.key: state.now.next_offset for state in states if state.moved}
         now = monotonic_seconds()
         for state in states:
             if state.moved:
                 log_stopped(state, self._configuration)
-                state.keep(now=now)
+                state.mark_flushed(now=now)
         self._flushes += 1
         self._wakeups.changed({series.model_id for series, _, _ in self._pending.panes})
-        self._pending = Pending()
+        self._pending = PendingCounts()
         self._consumer.commit(positions)
         self._timings.end("flush")
 
     def _load_configuration(self) -> None:
-        self._configuration, self._absorber = self._configurer.load()
-        self._wakeups.know(self._configuration)
-        self._parked.know(self._configuration)
+        self._configuration, self._batch_counter = self._configurer.load()
+        self._wakeups.set_configuration(self._configuration)
+        self._parked.set_configuration(self._configuration)
 
     def _away(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         self._outages.begin(error)
@@ -360,12 +360,12 @@ class IngestWorker:
     # The group
 
     def _assigned(self, keys: Sequence[PartitionKey]) -> None:
-        self._claims.assign(keys)
+        self._partitions.assign(keys)
 
     def _revoked(self, keys: Sequence[PartitionKey]) -> None:
         # Also when they are lost already: what somebody else moved since is refused, and the log says so.
         self._try_flush()
-        self._claims.release(keys)
+        self._partitions.release(keys)
         self._recount_without(frozenset(keys))
 
     # Health

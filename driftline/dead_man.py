@@ -1,4 +1,4 @@
-"""The dead-man heartbeat of a role: a request every so often while its work advances. Its absence is the alarm."""
+"""A role's dead-man heartbeat: pings a URL periodically while its work advances; its absence is the alarm."""
 
 import threading
 from collections.abc import Callable, Iterator

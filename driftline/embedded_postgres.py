@@ -1,4 +1,4 @@
-"""A Postgres without installation: its programs, its data, its end."""
+"""Runs a Postgres server without installation in a directory, and removes it."""
 
 import importlib.util
 import os

@@ -14,7 +14,7 @@ from monitor.metrics import HEALTHY, PROGRESS_AGE_SECONDS
 
 
 @contextmanager
-def observed(health: Health, *, role: str, host: str, port: int) -> Iterator[int]:
+def serve_health(health: Health, *, role: str, host: str, port: int) -> Iterator[int]:
     """Serve /metrics and /healthz on *host*:*port* meanwhile; port 0 serves nothing. Yields the port.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Refuses to start where Python would import somebody else's `monitor` instead of ours; imports none of them itself."""
+"""Refuses to start where Python would import somebody else's `monitor` instead of ours; imports none of them."""
 
 import os
 import sys

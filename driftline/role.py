@@ -12,7 +12,7 @@ import structlog
 
 from consumers.kafka.topics import require_topics
 from driftline.dead_man import dead_man
-from driftline.health_server import observed
+from driftline.health_server import serve_health
 from monitor.backoff import Backoff
 from monitor.errors import UnavailableError
 from monitor.health import Health
@@ -96,7 +96,7 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
     health = Health()
     threading.Thread(target=_watch, args=(stop, ended), name="watch", daemon=True).start()
     with (
-        observed(health, role=name, host=settings.metrics_host, port=settings.metrics_port) as port,
+        serve_health(health, role=name, host=settings.metrics_host, port=settings.metrics_port) as port,
         dead_man(
             settings.dead_man_url,
             role=name,

@@ -1,1 +1,1 @@
-"""Driftline: what is true: values, statistics, windows, truth, storage."""
+"""Driftline: statistics, windows, detection, accuracy, references and storage; knows neither Kafka nor HTTP."""

@@ -68,7 +68,7 @@ class Health:
                 known.seen_by.add(seen_by)
                 return
             self._outages[service] = _Outage(reason=reason, since=self._seconds(), degrades=degrades, seen_by={seen_by})
-        log.warning("service.away", service=service, reason=reason)
+        log.warning("service.lost", service=service, reason=reason)
 
     def back(self, service: str, *, seen_by: str = "") -> None:
         """*service* works for the loop that says so; the outage ends when it does for all that saw it."""
@@ -81,7 +81,7 @@ class Health:
                 return
             del self._outages[service]
             seconds = self._seconds() - known.since
-        log.info("service.back", service=service, seconds=round(seconds, 1), failures=known.failures)
+        log.info("service.restored", service=service, seconds=round(seconds, 1), failures=known.failures)
 
     def progress(self, loop: str, *, within_seconds: float, seconds_ago: float = 0.0) -> None:
         """*loop* got on *seconds_ago*; the role is unhealthy when it does not again within *within_seconds* of that."""

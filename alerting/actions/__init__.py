@@ -1,1 +1,1 @@
-"""Retraining and rollback: may it run now, and what is asked."""
+"""Retraining and rollback: whether they may be asked for now, and the requests that are sent."""

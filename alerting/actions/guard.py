@@ -1,4 +1,4 @@
-"""The guard: which actions an incident may ask for now; every rail in order, each refusal with its reason; pure."""
+"""The guard: which actions an incident may ask for now; every condition in order, refusals with reasons; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class PastAction(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What every action is asked with.
+    """The incident and window that an action is proposed for.
 
     Attributes:
         kind, tier, version: Of the incident that asks.
@@ -82,7 +82,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackEvidence:
-    """What speaks for the version being the cause.
+    """What indicates that the version itself, and not its inputs or its time, is the cause.
 
     Attributes:
         drift: Findings of the version's open drift incident, worst first.
@@ -98,18 +98,18 @@ class RollbackEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the guard says of one action: refused, with the reason, or granted; *to_version* is a rollback's target."""
+class GuardAnswer:
+    """The guard's answer about one action: refused with a reason, or granted; *to_version* is a rollback's target."""
 
     kind: ActionKind
     refusal: Refusal | None = None
     to_version: str | None = None
 
 
-def answers(
+def guard_answers(
     proposal: Proposal, evidence: RollbackEvidence, history: Sequence[DeploymentEvent], *, actions: ActionsSpec
-) -> tuple[Answer, ...]:
-    """Return an answer for each action that the tier asks for: a rollback when critical, a retraining from alert on.
+) -> tuple[GuardAnswer, ...]:
+    """Return an answer for each action that the tier asks for: rollback when critical, retraining from alert on.
 
     The rollback comes first: it is the quicker cure.
     """
@@ -117,17 +117,17 @@ def answers(
     if proposal.tier >= Tier.CRITICAL:
         decision = rollback_decision(proposal, evidence, history, rules=actions.rollback)
         if isinstance(decision, Refusal):
-            given.append(Answer(kind=ActionKind.ROLLBACK, refusal=decision))
+            given.append(GuardAnswer(kind=ActionKind.ROLLBACK, refusal=decision))
         else:
-            given.append(Answer(kind=ActionKind.ROLLBACK, to_version=decision))
+            given.append(GuardAnswer(kind=ActionKind.ROLLBACK, to_version=decision))
     if proposal.tier >= Tier.ALERT:
         refusal = retraining_refusal(proposal, rules=actions.retraining)
-        given.append(Answer(kind=ActionKind.RETRAINING, refusal=refusal))
+        given.append(GuardAnswer(kind=ActionKind.RETRAINING, refusal=refusal))
     return tuple(given)
 
 
 def retraining_refusal(proposal: Proposal, *, rules: RetrainingSpec) -> Refusal | None:
-    """Return why no retraining may be asked for, None when it may."""
+    """Return why no retraining may be requested, None when it may."""
     if refusal := _switched_off(proposal, rules.mode) or _wrong_kind(proposal):
         return refusal
     if proposal.tier < Tier.ALERT:
@@ -141,7 +141,7 @@ def retraining_refusal(proposal: Proposal, *, rules: RetrainingSpec) -> Refusal 
 def rollback_decision(
     proposal: Proposal, evidence: RollbackEvidence, history: Sequence[DeploymentEvent], *, rules: RollbackSpec
 ) -> Refusal | str:
-    """Return the version to roll back to, or why there is no rollback."""
+    """Return the version to roll back to, or why no rollback may be requested."""
     if refusal := _switched_off(proposal, rules.mode) or _wrong_kind(proposal):
         return refusal
     if proposal.tier < Tier.CRITICAL:

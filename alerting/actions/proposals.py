@@ -1,20 +1,20 @@
-"""Asks the guard about the actions of an open incident; rows of what was granted and what was refused."""
+"""Proposes the actions of open incidents to the guard; keeps the rows of those granted and refused."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from alerting.actions.guard import Answer, Proposal, Refusal, RollbackEvidence, answers
+from alerting.actions.guard import GuardAnswer, Proposal, Refusal, RollbackEvidence, guard_answers
 from alerting.actions.requests import (
     RequestHead,
     action_id,
     encode_request,
-    refused_id,
+    refused_action_id,
     retraining_request,
     rollback_request,
 )
 from alerting.actions.rollback_targets import rollback_targets, serving_period
 from alerting.incidents.state import IncidentState
-from alerting.incidents.tracker import Candidate, IncidentTracker
+from alerting.incidents.tracker import ActionCandidate, IncidentTracker
 from monitor.deployments import DeploymentEvent
 from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode
@@ -28,8 +28,8 @@ NewestResult = Callable[[str, int, int, int], WindowResult | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
-    """An action to be written and, unless it is a dry run, sent."""
+class GrantedAction:
+    """A granted action: to be stored and, unless it is a dry run, sent."""
 
     row: ActionRow
     body: bytes
@@ -37,8 +37,8 @@ class Granted:
 
 
 @dataclass(slots=True, kw_only=True)
-class Proposals:
-    """What the model's incidents ask for in one batch.
+class ActionProposals:
+    """Actions that a model's incidents ask for in one batch.
 
     Attributes:
         earlier: Actions of the model that were not refused; granted ones are added.
@@ -56,13 +56,13 @@ class Proposals:
     earlier: list[ActionRow]
     refused: dict[str, ActionRow] = field(default_factory=dict)
 
-    def ask(self, candidate: Candidate) -> list[Granted]:
+    def ask(self, candidate: ActionCandidate) -> list[GrantedAction]:
         """Ask for what the incident's tier allows; return what was granted, keep what was refused."""
         if candidate.state.tier < Tier.ALERT:
             return []
         proposal, evidence = self._proposal(candidate), self._evidence(candidate)
         granted = []
-        for answer in answers(proposal, evidence, self.history, actions=self.spec.actions):
+        for answer in guard_answers(proposal, evidence, self.history, actions=self.spec.actions):
             if answer.refusal is None:
                 granted.append(self._grant(candidate, answer))
             else:
@@ -70,7 +70,7 @@ class Proposals:
         self.earlier += [action.row for action in granted]
         return granted
 
-    def _proposal(self, candidate: Candidate) -> Proposal:
+    def _proposal(self, candidate: ActionCandidate) -> Proposal:
         return Proposal(
             kind=candidate.state.kind,
             tier=candidate.state.tier,
@@ -84,7 +84,7 @@ class Proposals:
             earlier=self.earlier,
         )
 
-    def _evidence(self, candidate: Candidate) -> RollbackEvidence:
+    def _evidence(self, candidate: ActionCandidate) -> RollbackEvidence:
         version = candidate.state.version
         drift = self.tracker.open_of(version, IncidentKind.DRIFT)
         performance = self.tracker.open_of(version, IncidentKind.PERFORMANCE)
@@ -129,7 +129,7 @@ class Proposals:
                 clear.add(target)
         return frozenset(clear)
 
-    def _grant(self, candidate: Candidate, answer: Answer) -> Granted:
+    def _grant(self, candidate: ActionCandidate, answer: GuardAnswer) -> GrantedAction:
         state, kind = candidate.state, answer.kind
         rules = self.spec.actions.of(kind)
         attempt = 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
@@ -159,10 +159,10 @@ class Proposals:
             request=body.decode(),
             decided_at=self.now_millis,
         )
-        return Granted(row=row, body=body, not_after=head.not_after)
+        return GrantedAction(row=row, body=body, not_after=head.not_after)
 
-    def _refuse(self, candidate: Candidate, kind: ActionKind, refusal: Refusal) -> None:
-        identifier = refused_id(candidate.state.id, kind, refusal)
+    def _refuse(self, candidate: ActionCandidate, kind: ActionKind, refusal: Refusal) -> None:
+        identifier = refused_action_id(candidate.state.id, kind, refusal)
         row = ActionRow(
             id=identifier,
             model_id=self.model_id,

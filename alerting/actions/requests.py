@@ -1,4 +1,4 @@
-"""What is asked of other systems: the bodies of retraining and rollback requests, and the ids of actions; pure."""
+"""Retraining and rollback requests: their bodies and the ids of actions; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from uuid import uuid5
 import msgspec
 
 from alerting.actions.guard import Refusal
-from alerting.incidents.observation import WindowFacts
+from alerting.incidents.observation import WindowObservation
 from alerting.incidents.state import NAMESPACE, IncidentState
 from alerting.notifications.message import ModelName
 from monitor.clock import iso_utc
@@ -71,7 +71,7 @@ def action_id(incident_id: str, kind: str, attempt: int) -> str:
     return str(uuid5(NAMESPACE, "\x1f".join(("action", incident_id, kind, str(attempt)))))
 
 
-def refused_id(incident_id: str, kind: str, reason: Refusal) -> str:
+def refused_action_id(incident_id: str, kind: str, reason: Refusal) -> str:
     """Return the one id of a refusal, however often it is repeated."""
     return str(uuid5(NAMESPACE, "\x1f".join(("refused", incident_id, kind, reason.value))))
 
@@ -83,7 +83,7 @@ class RequestHead:
     action_id: str
     model: ModelKey
     state: IncidentState
-    facts: WindowFacts
+    facts: WindowObservation
     not_after: int
     dry_run: bool
 

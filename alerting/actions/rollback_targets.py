@@ -1,4 +1,4 @@
-"""Which version takes traffic, which are retired, and to which one to roll back; pure."""
+"""Deployed versions: which serves, which are retired, and which one to roll back to; pure."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""How effects get to their receivers."""
+"""Delivers outbox rows to their endpoints: leases, signatures, retries, checked addresses."""

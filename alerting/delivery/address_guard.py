@@ -1,4 +1,4 @@
-"""Which addresses may be connected to: resolved here, checked here, and connected to as checked."""
+"""Resolves and checks a target's address, so that only permitted addresses are connected to."""
 
 import ipaddress
 import socket

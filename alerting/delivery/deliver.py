@@ -1,4 +1,4 @@
-"""Sends what the outbox holds: take a lease on a row, commit, send, close with the lease's epoch."""
+"""Delivers outbox rows: take a lease on a row, commit, send, close with the lease's epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 import structlog
 
-from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, Outcome, retry_delay_seconds
+from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, AttemptOutcome, retry_delay_seconds
 from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
 from alerting.receivers.webhook import WebhookSettings, post_webhook
@@ -25,15 +25,15 @@ log = structlog.get_logger()
 NowMillis = Callable[[sa.Connection], int]
 
 _ACTION_STATES = {
-    Outcome.DONE: ActionState.ACCEPTED,
-    Outcome.DEAD: ActionState.FAILED,
-    Outcome.UNKNOWN: ActionState.UNKNOWN,
+    AttemptOutcome.DONE: ActionState.ACCEPTED,
+    AttemptOutcome.DEAD: ActionState.FAILED,
+    AttemptOutcome.UNKNOWN: ActionState.UNKNOWN,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """How one process delivers.
+class DeliverySettings:
+    """How one process delivers: time limits, secrets, attempts.
 
     Attributes:
         owner: Name of this process in leases.
@@ -55,8 +55,8 @@ class Delivery:
         return int(4 * self.webhook.timeout_seconds * 1000) + 1000
 
 
-def expire(delivery: Delivery) -> int:
-    """Close what is past its deadline, notify people of each action that was not sent; return how many."""
+def expire_overdue_effects(delivery: DeliverySettings) -> int:
+    """Close rows past their deadline, notify people of each action that was not sent; return how many."""
     with delivery.engine.begin() as connection:
         now = delivery.now(connection)
         expired = expire_overdue(connection, now_millis=now)
@@ -69,13 +69,15 @@ def expire(delivery: Delivery) -> int:
     return len(expired)
 
 
-def endpoints_with_work(delivery: Delivery) -> tuple[int, ...]:
+def endpoints_with_work(delivery: DeliverySettings) -> tuple[int, ...]:
     """Return the endpoints that something can be sent to now."""
     with delivery.engine.begin() as connection:
         return due_endpoints(connection, now_millis=delivery.now(connection), actions_enabled=delivery.actions_enabled)
 
 
-def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Callable[[], bool] = lambda: False) -> int:
+def deliver_to_endpoint(
+    delivery: DeliverySettings, endpoint_id: int, *, stopping: Callable[[], bool] = lambda: False
+) -> int:
     """Send everything that is due to one endpoint, one after the other; return the number of attempts."""
     attempts = 0
     while not stopping():
@@ -101,7 +103,7 @@ def deliver_to_endpoint(delivery: Delivery, endpoint_id: int, *, stopping: Calla
     return attempts
 
 
-def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
+def _attempt(delivery: DeliverySettings, lease: Lease) -> Attempt:
     if lease.endpoint_type == ReceiverType.LOG:
         return write_log_line(lease)
     if lease.endpoint_type == ReceiverType.WEBHOOK:
@@ -109,12 +111,12 @@ def _attempt(delivery: Delivery, lease: Lease) -> Attempt:
             now = delivery.now(connection)
         if now > lease.effect.not_after:
             # Suspended since the lease was taken: the deadline is kept, and the next round closes the row as expired.
-            return Attempt(outcome=Outcome.RETRY, error="past its deadline before it could be sent")
+            return Attempt(outcome=AttemptOutcome.RETRY, error="past its deadline before it could be sent")
         return post_webhook(lease, delivery.webhook, now_millis=now)
-    return Attempt(outcome=Outcome.DEAD, error=f"no receiver of type {lease.endpoint_type}")
+    return Attempt(outcome=AttemptOutcome.DEAD, error=f"no receiver of type {lease.endpoint_type}")
 
 
-def _close(connection: sa.Connection, delivery: Delivery, lease: Lease, attempt: Attempt) -> None:
+def _close(connection: sa.Connection, delivery: DeliverySettings, lease: Lease, attempt: Attempt) -> None:
     now = delivery.now(connection)
     effect = lease.effect
     log.info(
@@ -150,10 +152,10 @@ def _close(connection: sa.Connection, delivery: Delivery, lease: Lease, attempt:
         _move_action(connection, effect.action_id, attempt, now)
 
 
-def _next(delivery: Delivery, lease: Lease, attempt: Attempt, now: int) -> tuple[DeliveryState, int | None]:
-    if attempt.outcome is Outcome.DONE:
+def _next(delivery: DeliverySettings, lease: Lease, attempt: Attempt, now: int) -> tuple[DeliveryState, int | None]:
+    if attempt.outcome is AttemptOutcome.DONE:
         return DeliveryState.DONE, None
-    if attempt.outcome is Outcome.DEAD:
+    if attempt.outcome is AttemptOutcome.DEAD:
         return DeliveryState.DEAD, None
     delay = retry_delay_seconds(
         lease.effect.kind,
@@ -167,5 +169,5 @@ def _next(delivery: Delivery, lease: Lease, attempt: Attempt, now: int) -> tuple
 def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, now: int) -> None:
     if moved := _ACTION_STATES.get(attempt.outcome):
         set_action_state(connection, action_id, moved)
-    if attempt.outcome is Outcome.DEAD:
+    if attempt.outcome is AttemptOutcome.DEAD:
         notify_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)

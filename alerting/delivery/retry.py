@@ -1,4 +1,4 @@
-"""What an answer, or none, means for a delivery, and when to try again."""
+"""Classifies the outcome of a delivery attempt, and computes when to retry; pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,8 +14,8 @@ BREAKER_FAILURES = 5
 BREAKER_SECONDS = 60
 
 
-class Outcome(StrEnum):
-    """What became of one attempt."""
+class AttemptOutcome(StrEnum):
+    """Outcome of one attempt."""
 
     DONE = "done"
     DEAD = "dead"  # trying again cannot help; a human is notified
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 class Attempt:
     """One attempt: its outcome, the HTTP status if there was one, and what a human reads."""
 
-    outcome: Outcome
+    outcome: AttemptOutcome
     status: int | None = None
     error: str | None = None
     retry_after_seconds: float | None = None
@@ -36,25 +36,25 @@ class Attempt:
 _RETRIED = frozenset({408, 425, 429})
 
 
-def answer_outcome(status: int) -> Outcome:
+def answer_outcome(status: int) -> AttemptOutcome:
     """Return what HTTP *status* means.
 
     2xx done; 408, 425, 429 and 5xx are tried again; redirects are not followed and, like every other answer, dead.
     """
     if 200 <= status < 300:
-        return Outcome.DONE
+        return AttemptOutcome.DONE
     if status in _RETRIED or 500 <= status < 600:
-        return Outcome.RETRY
-    return Outcome.DEAD
+        return AttemptOutcome.RETRY
+    return AttemptOutcome.DEAD
 
 
-def failure_outcome(error: httpx2.HTTPError) -> Outcome:
+def failure_outcome(error: httpx2.HTTPError) -> AttemptOutcome:
     """Return what a failure without an answer means: before the request left nothing can have happened."""
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Outcome.RETRY
+        return AttemptOutcome.RETRY
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):
-        return Outcome.DEAD
-    return Outcome.UNKNOWN
+        return AttemptOutcome.DEAD
+    return AttemptOutcome.UNKNOWN
 
 
 def retry_after_seconds(header: str | None) -> float | None:

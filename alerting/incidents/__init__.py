@@ -1,1 +1,1 @@
-"""How an incident lives."""
+"""Incidents: their state, and how each evaluated window moves them."""

@@ -1,4 +1,4 @@
-"""What one closed window says about one kind of incident: the only thing `transition` sees of it."""
+"""What one evaluated window shows about one kind of incident: the only input of `transition` from a window."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,8 +15,8 @@ DECIDED_KINDS = (IncidentKind.DATA_QUALITY, IncidentKind.PERFORMANCE, IncidentKi
 """In the order in which one window end is worked: a broken field must be known before it holds drift back."""
 
 
-class Judgement(Protocol):
-    """One judgement of one series and window, as the evaluator stored it.
+class Evaluation(Protocol):
+    """One evaluation of one series and window, as the evaluator stored it.
 
     *driving*: a first judgement that may move incidents, no revision.
     """
@@ -35,8 +35,8 @@ class Judgement(Protocol):
     def result(self) -> WindowResult: ...
 
 
-class WindowFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One window's word on one kind.
+class WindowObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """One window as one kind of incident sees it.
 
     Attributes:
         end: Window end in epoch milliseconds.
@@ -76,11 +76,11 @@ def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=order))
 
 
-def facts_of(kind: IncidentKind, evaluation: Judgement) -> WindowFacts:
-    """Return what *evaluation* says about *kind*; silent on that kind is inconclusive, never calm."""
+def observation_of(kind: IncidentKind, evaluation: Evaluation) -> WindowObservation:
+    """Return what *evaluation* shows about *kind*; without a result for it, inconclusive, never calm."""
     result = evaluation.result
     findings = worst_first(result.of_kind(kind))
-    return WindowFacts(
+    return WindowObservation(
         end=evaluation.window_end,
         length=evaluation.scale.length,
         step=evaluation.scale.step,

@@ -1,8 +1,8 @@
-"""An incident that windows of a wrong clock moved beyond the present, set back so that the next windows move it."""
+"""Rewinds an incident's state after a clock was ahead, so that the next windows move it again; pure."""
 
 import msgspec
 
-from alerting.incidents.state import Hold, IncidentState
+from alerting.incidents.state import IncidentState, ScaleHold
 
 
 def rewound(state: IncidentState, *, to: int) -> IncidentState:
@@ -18,6 +18,6 @@ def rewound(state: IncidentState, *, to: int) -> IncidentState:
     )
 
 
-def _rewound_hold(hold: Hold, to: int) -> Hold:
+def _rewound_hold(hold: ScaleHold, to: int) -> ScaleHold:
     first, second, third = (min(end, to) for end in hold.calm_ends)
     return msgspec.structs.replace(hold, bad_end=min(hold.bad_end, to), calm_ends=(first, second, third))

@@ -1,4 +1,4 @@
-"""What an incident is: its steps and their reasons, its state, its id."""
+"""State of an incident: its steps and their reasons, its id, its stored form."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ NAMESPACE = UUID("6f0b1b5e-5d0c-5c39-9c57-3d2f6f1d7c11")  # never to change: eve
 
 
 class Step(StrEnum):
-    """What a window did to an incident."""
+    """How a window changed an incident."""
 
     NOTHING = "nothing"
     OPENED = "opened"
@@ -44,8 +44,8 @@ class Reason(StrEnum):
     INHIBITED_BY_DATA_QUALITY = "inhibited_by_data_quality"
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """One scale's hold on the incident.
+class ScaleHold(msgspec.Struct, frozen=True, kw_only=True):
+    """What one scale still shows of the incident; it stays open while any scale shows a finding.
 
     Attributes:
         tier: Tier it holds; NONE once it has let go.
@@ -64,7 +64,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the next decision needs.
+    """State of one incident: everything that the next transition depends on.
 
     Attributes:
         first_end: End of the first window that opened it; part of the id.
@@ -87,7 +87,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     notified: Tier = msgspec.field(default=Tier.NONE, name="told")
     retired: bool = False
     window_ends: dict[int, int] = msgspec.field(default_factory=dict, name="ends")
-    holds: dict[int, Hold] = msgspec.field(default_factory=dict)
+    holds: dict[int, ScaleHold] = msgspec.field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -108,8 +108,8 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Whose incident it is."""
+class IncidentIdentity:
+    """Model, version and kind of an incident."""
 
     model: ModelKey
     version: str
@@ -117,8 +117,8 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What one window did, and whether people are notified of it."""
+class IncidentDecision:
+    """How one window changed the incident, and whether people are notified of it."""
 
     step: Step
     reason: Reason
@@ -133,7 +133,7 @@ class Decision:
     fresh: bool
 
 
-def incident_id(identity: Identity, *, first_end: int) -> str:
+def incident_id(identity: IncidentIdentity, *, first_end: int) -> str:
     """Return the UUIDv5 of (namespace, model, version, kind, end of the first window)."""
     model = identity.model
     return str(

@@ -1,73 +1,73 @@
-"""One model's incidents while a batch of windows is worked: moves them in order of window end, gathers what changed."""
+"""Tracks one model's incidents over a batch of windows, in order of window end; collects what changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from alerting.incidents.observation import DECIDED_KINDS, Judgement, WindowFacts, facts_of
-from alerting.incidents.state import Decision, Identity, IncidentState, Step
-from alerting.incidents.transition import Rules, retire, transition
+from alerting.incidents.observation import DECIDED_KINDS, Evaluation, WindowObservation, observation_of
+from alerting.incidents.state import IncidentDecision, IncidentIdentity, IncidentState, Step
+from alerting.incidents.transition import IncidentRules, retire, transition
 from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS, millis
 
 
-class EndEvaluations(Protocol):
-    """Every evaluation that one window end of one model gave, revisions too."""
+class WindowEndEvaluations(Protocol):
+    """All evaluations of one model at one window end, revisions too."""
 
     @property
     def window_end(self) -> int: ...
     @property
-    def evaluations(self) -> Sequence[Judgement]: ...
+    def evaluations(self) -> Sequence[Evaluation]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentKey:
-    """Whose incident it is, inside one model."""
+    """Version and kind of an incident inside one model."""
 
     version: str
     kind: IncidentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class ActionCandidate:
     """An open incident whose newest window shows the finding: actions may follow."""
 
     state: IncidentState
-    facts: WindowFacts
+    facts: WindowObservation
     fresh: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndOutcome:
-    """What one window end did to the model's incidents."""
+class WindowEndOutcome:
+    """How one window end changed the model's incidents."""
 
     window_end: int
-    steps: tuple[tuple[Decision, IncidentState], ...]
-    candidates: tuple[Candidate, ...]
+    steps: tuple[tuple[IncidentDecision, IncidentState], ...]
+    candidates: tuple[ActionCandidate, ...]
 
 
 @dataclass(slots=True, kw_only=True)
 class IncidentTracker:
-    """The model's incidents while a batch is worked: the newest of each (version, kind).
+    """The newest incident of each (version, kind) of one model, moved window end by window end.
 
     Attributes:
         changed: Every state that moved, by incident id, to be saved.
     """
 
     model: ModelKey
-    rules: Rules
+    rules: IncidentRules
     now_millis: int
     states: dict[IncidentKey, IncidentState]
     changed: dict[str, IncidentState] = field(default_factory=dict)
 
-    def feed(self, end: EndEvaluations, *, retired: frozenset[str] = frozenset()) -> EndOutcome:
-        """Work one window end: data quality first, so that a broken field holds drift back at once.
+    def feed(self, end: WindowEndEvaluations, *, retired: frozenset[str] = frozenset()) -> WindowEndOutcome:
+        """Move the incidents by one window end: data quality first, since a broken field inhibits drift.
 
         Versions in *retired* serve no more: their incidents are closed, what late windows say of them moves nothing.
         """
         steps = self._retire(retired, end.window_end)
-        candidates: dict[IncidentKey, Candidate] = {}
+        candidates: dict[IncidentKey, ActionCandidate] = {}
         judged = sorted(
             (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in retired),
             key=lambda evaluation: (evaluation.series.version, evaluation.scale.length),
@@ -75,7 +75,7 @@ class IncidentTracker:
         for kind in DECIDED_KINDS:
             for evaluation in judged:
                 key = IncidentKey(evaluation.series.version, kind)
-                facts = facts_of(kind, evaluation)
+                facts = observation_of(kind, evaluation)
                 decision = self._step(key, facts)
                 if decision is None:
                     continue
@@ -84,7 +84,7 @@ class IncidentTracker:
                     steps.append((decision, state))
                 if state.is_open and facts.tier:
                     candidates[key] = _candidate(candidates.get(key), state, facts, fresh=decision.fresh)
-        return EndOutcome(window_end=end.window_end, steps=tuple(steps), candidates=tuple(candidates.values()))
+        return WindowEndOutcome(window_end=end.window_end, steps=tuple(steps), candidates=tuple(candidates.values()))
 
     def quality_open(self, *, at: int) -> bool:
         """Return whether any version of the model has an open data-quality incident that still gets windows *at* (ms).
@@ -99,7 +99,7 @@ class IncidentTracker:
             if key.kind is IncidentKind.DATA_QUALITY
         )
 
-    def others_silent(self, *, at: int) -> frozenset[str]:
+    def silent_other_version(self, *, at: int) -> frozenset[str]:
         """Return the version `other` once it has had no window for a day before *at* (ms): there is room for all again.
 
         No window will ever show it calm.
@@ -119,7 +119,7 @@ class IncidentTracker:
         state = self.states.get(IncidentKey(version, kind))
         return state if state is not None and state.is_open else None
 
-    def _retire(self, retired: frozenset[str], window_end: int) -> list[tuple[Decision, IncidentState]]:
+    def _retire(self, retired: frozenset[str], window_end: int) -> list[tuple[IncidentDecision, IncidentState]]:
         steps = []
         for key, state in self.states.items():
             # The truths of an older window may come after the version serves again.
@@ -129,12 +129,12 @@ class IncidentTracker:
                 steps.append((decision, closed))
         return steps
 
-    def _step(self, key: IncidentKey, facts: WindowFacts) -> Decision | None:
+    def _step(self, key: IncidentKey, facts: WindowObservation) -> IncidentDecision | None:
         before = self.states.get(key)
         after, decision = transition(
             before,
             facts,
-            identity=Identity(model=self.model, version=key.version, kind=key.kind),
+            identity=IncidentIdentity(model=self.model, version=key.version, kind=key.kind),
             rules=self.rules,
             now_millis=self.now_millis,
             inhibited=key.kind is IncidentKind.DRIFT and self.quality_open(at=facts.end),
@@ -154,21 +154,23 @@ def _silence(state: IncidentState) -> int:
     return 2 * min(state.window_ends) * MINUTE_MILLIS
 
 
-def _judged(evaluations: Sequence[Judgement]) -> list[Judgement]:
+def _judged(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """Return what moves incidents: first judgements of whole versions; revisions and segments are only shown."""
     return [row for row in evaluations if row.driving and row.series.segment_tag == ALL_SEGMENT]
 
 
-def _candidate(before: Candidate | None, state: IncidentState, facts: WindowFacts, *, fresh: bool) -> Candidate:
+def _candidate(
+    before: ActionCandidate | None, state: IncidentState, facts: WindowObservation, *, fresh: bool
+) -> ActionCandidate:
     if before is None or (fresh, facts.tier) > (before.fresh, before.facts.tier):
-        return Candidate(state=state, facts=facts, fresh=fresh)
-    return Candidate(state=state, facts=before.facts, fresh=before.fresh)
+        return ActionCandidate(state=state, facts=facts, fresh=fresh)
+    return ActionCandidate(state=state, facts=before.facts, fresh=before.fresh)
 
 
-def rules_of(spec: ModelSpec) -> Rules:
-    """Return how incidents of this model live."""
+def incident_rules(spec: ModelSpec) -> IncidentRules:
+    """Return the incident rules of this model's spec."""
     alerting = spec.alerting
-    return Rules(
+    return IncidentRules(
         close_after=alerting.close_after,
         keep_firing_for=millis(alerting.keep_firing_for),
         freshness=None if alerting.freshness is None else millis(alerting.freshness),

@@ -1,4 +1,4 @@
-"""(state, one window's facts, now) -> (state, decision with its reason): how an incident lives; pure.
+"""The state machine of an incident: (state, one window's observation, now) -> (state, decision); pure.
 
 ```text
           endured finding                    every scale that held it was calm close_after times
@@ -15,8 +15,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from alerting.incidents.observation import WindowFacts
-from alerting.incidents.state import Decision, Hold, Identity, IncidentState, Reason, Step, incident_id
+from alerting.incidents.observation import WindowObservation
+from alerting.incidents.state import (
+    IncidentDecision,
+    IncidentIdentity,
+    IncidentState,
+    Reason,
+    ScaleHold,
+    Step,
+    incident_id,
+)
 from monitor.types import IncidentKind, IncidentStatus, Tier
 from monitor.units import MINUTE_MILLIS
 
@@ -24,8 +32,8 @@ _TIERS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How incidents live; spans in milliseconds.
+class IncidentRules:
+    """Rules by which incidents open, escalate, calm and close; spans in milliseconds.
 
     Attributes:
         freshness: Oldest window that may notify or act; None: the larger of twice the step and 10 minutes.
@@ -40,7 +48,7 @@ class Rules:
     lengths: frozenset[int] | None = None
 
 
-def is_fresh(facts: WindowFacts, *, kind: IncidentKind, rules: Rules, now_millis: int) -> bool:
+def is_fresh(facts: WindowObservation, *, kind: IncidentKind, rules: IncidentRules, now_millis: int) -> bool:
     """Return whether a window is new enough to notify people and to ask for actions."""
     allowed = rules.freshness if rules.freshness is not None else max(2 * facts.step, 10) * MINUTE_MILLIS
     if kind is IncidentKind.PERFORMANCE:
@@ -50,13 +58,13 @@ def is_fresh(facts: WindowFacts, *, kind: IncidentKind, rules: Rules, now_millis
 
 def transition(
     state: IncidentState | None,
-    facts: WindowFacts,
+    facts: WindowObservation,
     *,
-    identity: Identity,
-    rules: Rules,
+    identity: IncidentIdentity,
+    rules: IncidentRules,
     now_millis: int,
     inhibited: bool = False,
-) -> tuple[IncidentState | None, Decision | None]:
+) -> tuple[IncidentState | None, IncidentDecision | None]:
     """Return the state after one window of revision 0, and the decision unless no incident was ever there.
 
     Args:
@@ -80,9 +88,11 @@ def transition(
     return _with_notification(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
 
 
-def retire(state: IncidentState, *, window_end: int, rules: Rules, now_millis: int) -> tuple[IncidentState, Decision]:
-    """Close the open incident of a version that serves no more: no window will ever show it calm."""
-    facts = WindowFacts(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
+def retire(
+    state: IncidentState, *, window_end: int, rules: IncidentRules, now_millis: int
+) -> tuple[IncidentState, IncidentDecision]:
+    """Close the open incident of a retired version, of which no window will ever be calm."""
+    facts = WindowObservation(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
     closed = msgspec.structs.replace(
         state,
         status=IncidentStatus.RESOLVED,
@@ -103,7 +113,7 @@ def _retired_end(state: IncidentState) -> int:
 
 
 def _begin(
-    state: IncidentState | None, facts: WindowFacts, *, identity: Identity, rules: Rules
+    state: IncidentState | None, facts: WindowObservation, *, identity: IncidentIdentity, rules: IncidentRules
 ) -> tuple[IncidentState | None, Step, Reason]:
     window_ends = {**({} if state is None else state.window_ends), facts.length: facts.end}
     if facts.tier is Tier.NONE:
@@ -145,7 +155,9 @@ def _begin(
     return opened, Step.OPENED, Reason.FINDING_ENDURED
 
 
-def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[IncidentState, Step, Reason]:
+def _go_on(
+    state: IncidentState, facts: WindowObservation, *, rules: IncidentRules
+) -> tuple[IncidentState, Step, Reason]:
     # A scale that the spec gave up is never seen calm: it must not hold the incident for ever.
     holds = {length: hold for length, hold in state.holds.items() if rules.lengths is None or length in rules.lengths}
     given_up = len(holds) < len(state.holds)
@@ -175,11 +187,11 @@ def _go_on(state: IncidentState, facts: WindowFacts, *, rules: Rules) -> tuple[I
     return moved, Step.NOTHING, Reason.UNCHANGED
 
 
-def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
+def _held(hold: ScaleHold | None, facts: WindowObservation) -> ScaleHold:
     """Return the hold after a window with a finding: calm counts start from 0 again up to the finding's tier."""
-    before = hold or Hold(tier=Tier.NONE, bad_end=facts.end)
+    before = hold or ScaleHold(tier=Tier.NONE, bad_end=facts.end)
     calm = tuple(0 if tier <= facts.tier else count for tier, count in zip(_TIERS, before.calm, strict=True))
-    return Hold(
+    return ScaleHold(
         tier=max(before.tier, facts.tier),
         bad_end=facts.end,
         calm=(calm[0], calm[1], calm[2]),
@@ -189,7 +201,9 @@ def _held(hold: Hold | None, facts: WindowFacts) -> Hold:
     )
 
 
-def _calmed(hold: Hold, facts: WindowFacts, calm_now: tuple[bool, bool, bool], *, close_after: int) -> Hold:
+def _calmed(
+    hold: ScaleHold, facts: WindowObservation, calm_now: tuple[bool, bool, bool], *, close_after: int
+) -> ScaleHold:
     """Return the hold after a conclusive window: each tier counts on, starts from 0, or is let go."""
     counts, ends = list(hold.calm), list(hold.calm_ends)
     for index, tier in enumerate(_TIERS):
@@ -212,11 +226,11 @@ def _with_notification(
     before: Tier,
     step: Step,
     reason: Reason,
-    facts: WindowFacts,
+    facts: WindowObservation,
     *,
     fresh: bool,
     inhibited: bool,
-) -> tuple[IncidentState, Decision]:
+) -> tuple[IncidentState, IncidentDecision]:
     """Decide whether people are notified: not of old windows, not of drift while a field is broken.
 
     Everyone who was notified of an incident is notified of its end in any case: nothing later would do it.
@@ -234,7 +248,7 @@ def _with_notification(
     if notifies:
         moved = msgspec.structs.replace(moved, notified=moved.tier)
     tier = Tier.NONE if step is Step.RESOLVED else moved.tier
-    return moved, Decision(
+    return moved, IncidentDecision(
         step=step,
         reason=reason,
         incident_id=moved.id,
@@ -249,11 +263,11 @@ def _with_notification(
     )
 
 
-def _nothing(state: IncidentState | None, facts: WindowFacts, reason: Reason) -> Decision | None:
+def _nothing(state: IncidentState | None, facts: WindowObservation, reason: Reason) -> IncidentDecision | None:
     if state is None:
         return None
     tier = state.tier if state.is_open else Tier.NONE
-    return Decision(
+    return IncidentDecision(
         step=Step.NOTHING,
         reason=reason,
         incident_id=state.id,

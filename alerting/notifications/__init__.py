@@ -1,1 +1,1 @@
-"""What people read."""
+"""Notifications to people, and the outbox rows that carry them and the action requests."""

@@ -1,4 +1,4 @@
-"""What people read: one message per model and window end, built from stored numbers; pure."""
+"""The notification's body: one message per model and window end, built from stored numbers; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerting.actions.guard import PREDICTION_ROLES
-from alerting.incidents.state import Decision, IncidentState, Reason, Step
+from alerting.incidents.state import IncidentDecision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
 from monitor.deployments import Period
 from monitor.detection.explanation import values_label
@@ -40,7 +40,7 @@ class MessageFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
-    """What, how bad, since when, since which version, why probably, what to do.
+    """One incident in a message: what, how bad, since when, since which version, probable cause, what to do.
 
     Attributes:
         what: The worst findings.
@@ -63,7 +63,7 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
-    """What Driftline asked of another system, or would have asked."""
+    """One action in a message: what Driftline requested from another system, or would have requested."""
 
     id: str
     kind: str
@@ -97,7 +97,7 @@ class Notice:
         unseen: Values by column that the reference never had, where the spec lets messages name them.
     """
 
-    decision: Decision
+    decision: IncidentDecision
     state: IncidentState
     changed: Period | None
     unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class Notice:
         return max(self.decision.tier, self.decision.tier_before)
 
 
-def sentence_of(model: ModelKey, decision: Decision, findings: Sequence[Finding]) -> str:
+def sentence_of(model: ModelKey, decision: IncidentDecision, findings: Sequence[Finding]) -> str:
     """Return one line: the step, and the worst finding's own sentence."""
     subject = f"{model} {decision.version}"
     if decision.step is Step.RESOLVED:

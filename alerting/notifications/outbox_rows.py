@@ -1,12 +1,12 @@
-"""Decisions as outbox rows: one message per model, window end and receiver; one request per action."""
+"""Turns decisions into outbox rows: one message per model, window end and receiver; one request per action."""
 
 from collections.abc import Sequence
 from uuid import uuid5
 
 import sqlalchemy as sa
 
-from alerting.actions.proposals import Granted
-from alerting.incidents.state import NAMESPACE, Decision, IncidentState
+from alerting.actions.proposals import GrantedAction
+from alerting.incidents.state import NAMESPACE, IncidentDecision, IncidentState
 from alerting.notifications.message import Message, MessageAction, action_outcome, encode_message
 from monitor.spec.actions import ReceiverSpec, ReceiverType
 from monitor.spec.model import ModelSpec
@@ -22,10 +22,10 @@ from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
 
 
-def unseen_to_name(
-    connection: sa.Connection, applied: AppliedModel, decision: Decision, state: IncidentState
+def unseen_values_to_list(
+    connection: sa.Connection, applied: AppliedModel, decision: IncidentDecision, state: IncidentState
 ) -> dict[str, FrequentValues]:
-    """Return by column what was unseen in the hours of the decision's window, of the columns with such a finding."""
+    """Return, by column, the unseen values to list in the decision's message: of its window, of its findings."""
     columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
     if not (applied.spec.alerting.tell_values and columns):
         return {}
@@ -74,7 +74,7 @@ def message_action(row: ActionRow) -> MessageAction:
     )
 
 
-def notifications(
+def notification_effects(
     body: Message, *, spec: ModelSpec, endpoints: dict[str, int], subject: Sequence[str], now_millis: int
 ) -> list[Effect]:
     """Return one row per receiver that is notified of this tier.
@@ -107,7 +107,7 @@ def notifications(
     return effects
 
 
-def action_effect(granted: Granted, *, endpoint_id: int, event_type: str) -> Effect:
+def action_effect(granted: GrantedAction, *, endpoint_id: int, event_type: str) -> Effect:
     """Return the row that sends the request; its id is the action's."""
     row = granted.row
     return Effect(
@@ -139,7 +139,7 @@ def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_
         now_millis=now_millis,
     )
     endpoints = ensure_endpoints(connection, endpoints_of(applied.spec))
-    effects = notifications(
+    effects = notification_effects(
         body, spec=applied.spec, endpoints=endpoints, subject=(event_type, action_id), now_millis=now_millis
     )
     append_effects(connection, effects, now_millis=now_millis)

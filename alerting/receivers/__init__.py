@@ -1,1 +1,1 @@
-"""Ways to reach a receiver; the file's name is the `type` in the spec."""
+"""Receivers, a file for each `type` of the spec: how an effect reaches its endpoint."""

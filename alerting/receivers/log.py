@@ -1,9 +1,9 @@
-"""A receiver that is a log line, for a start without any channel."""
+"""The receiver `log`: a notification as a structured log line, for a start without any channel."""
 
 import msgspec
 import structlog
 
-from alerting.delivery.retry import Attempt, Outcome
+from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.notifications.message import Message
 from monitor.store.outbox import Lease
 
@@ -23,4 +23,4 @@ def write_log_line(lease: Lease) -> Attempt:
         owner=body.owner,
         runbook=body.runbook,
     )
-    return Attempt(outcome=Outcome.DONE)
+    return Attempt(outcome=AttemptOutcome.DONE)

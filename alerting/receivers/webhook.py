@@ -1,4 +1,4 @@
-"""A signed HTTP POST: no redirects, no proxies, a checked address, a bounded answer."""
+"""The receiver `webhook`: a signed HTTP POST without redirects or proxies, to a checked address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx2
 
 from alerting.delivery.address_guard import TargetRefused, TargetUnresolved, checked_address
-from alerting.delivery.retry import Attempt, Outcome, answer_outcome, failure_outcome, retry_after_seconds
+from alerting.delivery.retry import Attempt, AttemptOutcome, answer_outcome, failure_outcome, retry_after_seconds
 from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import monotonic_seconds
 from monitor.errors import SettingsError
@@ -26,21 +26,21 @@ class WebhookSettings:
 
 
 def post_webhook(lease: Lease, settings: WebhookSettings, *, now_millis: int) -> Attempt:
-    """Send one attempt and say what became of it."""
+    """Send one attempt and return its outcome."""
     if lease.url is None or lease.secret_env is None:
-        return Attempt(outcome=Outcome.DEAD, error="the endpoint has no url or no secret_env")
+        return Attempt(outcome=AttemptOutcome.DEAD, error="the endpoint has no url or no secret_env")
     try:
         secret = read_secret(lease.secret_env, settings.environment)
         address = checked_address(lease.url, allow_private=settings.allow_private)
     except (SettingsError, TargetRefused) as error:
-        return Attempt(outcome=Outcome.DEAD, error=str(error))
+        return Attempt(outcome=AttemptOutcome.DEAD, error=str(error))
     except TargetUnresolved as error:
-        return Attempt(outcome=Outcome.RETRY, error=str(error))
+        return Attempt(outcome=AttemptOutcome.RETRY, error=str(error))
     headers = signed_headers(secret, identifier=lease.effect.id, body=lease.effect.body, now_millis=now_millis)
     try:
         return _send(httpx2.URL(lease.url), address, headers, lease.effect.body, settings.timeout_seconds)
     except httpx2.InvalidURL as error:
-        return Attempt(outcome=Outcome.DEAD, error=f"not a URL: {error}")
+        return Attempt(outcome=AttemptOutcome.DEAD, error=f"not a URL: {error}")
     except httpx2.HTTPError as error:
         said = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
         return Attempt(outcome=failure_outcome(error), error=said)
@@ -60,7 +60,7 @@ def _send(url: httpx2.URL, address: str, headers: dict[str, str], body: bytes, t
         return Attempt(
             outcome=outcome,
             status=response.status_code,
-            error=None if outcome is Outcome.DONE else answer[:ERROR_CHARACTERS],
+            error=None if outcome is AttemptOutcome.DONE else answer[:ERROR_CHARACTERS],
             retry_after_seconds=retry_after_seconds(response.headers.get("retry-after")),
         )
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.delivery.deliver import Delivery, endpoints_with_work, expire
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
+from alerting.delivery.deliver import DeliverySettings, endpoints_with_work, expire_overdue_effects
 from alerting.receivers.webhook import WebhookSettings
 from benchmarks.statements.explained import Explained, explaining
 from monitor.evaluate import Evaluator, evaluation_rules
@@ -37,7 +37,7 @@ class SteadySystem:
         self._settings = load_settings(database_url=url)
         self._evaluator = Evaluator(evaluation_rules(self._settings))
         self._maintainer = Maintainer(engine, self._settings, Health())
-        self._delivery = Delivery(
+        self._delivery = DeliverySettings(
             engine=engine,
             owner="benchmark",
             webhook=WebhookSettings(timeout_seconds=1.0, allow_private=True, environment={}),
@@ -60,7 +60,7 @@ class SteadySystem:
         self._flush()
         for applied in self._models:
             advance_model(self._engine, applied, self._evaluator, self._settings)
-        expire(self._delivery)
+        expire_overdue_effects(self._delivery)
         endpoints_with_work(self._delivery)
         for task in ("_compact_at", "_rolling_at", "_drop_at"):  # each is due in its own time; here, every minute
             setattr(self._maintainer, task, 0.0)

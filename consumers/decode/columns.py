@@ -1,4 +1,4 @@
-"""What decoding hands to counting: the predictions of one model as columns, and why a record is refused."""
+"""Decoded predictions of one model as columns, and the refusal of a record: what decoding returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class RecordRefusal:
 
 
 def refusal_of(error: InvalidMessage, model: AppliedModel | None = None) -> RecordRefusal:
-    """Return *error* as a refusal; *model*: the one whose record it is, which the record then speaks against."""
+    """Return *error* as a refusal; *model*: the one whose record it is; the record then counts as bad for it."""
     return RecordRefusal(
         reason=DeadLetterReason(error.reason),
         sentence=error.sentence,

@@ -1,4 +1,4 @@
-"""DecodedDeployment events in JSON: which version serves, with what share."""
+"""Deployment events in JSON: which version serves, with what share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import msgspec
 
 from consumers.decode.columns import RecordRefusal, refusal_of
 from consumers.decode.fields import malformed, name_field, number
-from consumers.decode.routing import Directory, json_object
+from consumers.decode.routing import ModelDirectory, json_object
 from consumers.decode.times import time_field
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
@@ -34,7 +34,7 @@ class DeploymentDecoder:
     """Decodes batches of the deployments' topics under one configuration; rare, so without a fast reading."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._directory = Directory(configuration)
+        self._directory = ModelDirectory(configuration)
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None

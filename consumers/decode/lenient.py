@@ -1,4 +1,4 @@
-"""One prediction event read value by value, which the fast reading refused: wrong values are counted as invalid."""
+"""Lenient decoding of one prediction event that the fast decoder refused; wrong values count as invalid."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from monitor.types import DeadLetterReason
 _MISSING = object()
 
 
-def slow_event(document: dict[str, Any], shape: EventShape, spec: ModelSpec) -> tuple[Any, int]:
+def lenient_event(document: dict[str, Any], shape: EventShape, spec: ModelSpec) -> tuple[Any, int]:
     """Return *document* as an event of *shape*, and how many feature names the spec does not know.
 
     Wrong values of columns become invalid values of those columns; the event counts.

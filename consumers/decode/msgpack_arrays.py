@@ -1,4 +1,4 @@
-"""Python floats and times with a zone to numpy arrays through MessagePack, many times quicker than one by one."""
+"""Fast conversion of Python floats and zoned times to numpy arrays, by way of MessagePack."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

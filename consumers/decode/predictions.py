@@ -12,10 +12,10 @@ import numpy as np
 
 from consumers.decode.columns import Predictions, RecordRefusal, joined, refusal_of
 from consumers.decode.event_struct import PLAIN_FIELDS, event_fields, event_shape, readable, wrong_names
+from consumers.decode.events_to_columns import predictions_of, whole_predictions
 from consumers.decode.fields import LONGEST_NAME
-from consumers.decode.lenient import slow_event
-from consumers.decode.routing import UNREADABLE, Directory, json_object
-from consumers.decode.to_columns import predictions_of, whole_predictions
+from consumers.decode.lenient import lenient_event
+from consumers.decode.routing import UNREADABLE, ModelDirectory, json_object
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import DEFAULT_NAMESPACE
@@ -28,7 +28,7 @@ class PredictionDecoder:
     """Decodes batches of the predictions' topics under one configuration."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._directory = Directory(configuration)
+        self._directory = ModelDirectory(configuration)
         self._models = {model.model_id: model for model in self._directory.models}
         self._decoders: dict[int, _ModelDecoder] = {}  # made at a model's first record: most may never have one here
         self._guess = self._decoder(next(iter(self._models))) if self._models else None
@@ -133,7 +133,7 @@ class PredictionDecoder:
             try:
                 document = json_object(bodies[row])
                 model = self._directory.of_document(document, namespaces[row] if namespaces else "")
-                group.events[index], extra[index] = group.decoder.read_slowly(document)
+                group.events[index], extra[index] = group.decoder.read_leniently(document)
             except InvalidMessage as error:
                 wrong[index] = refusal_of(error, model)
         return wrong, extra
@@ -163,9 +163,9 @@ class _ModelDecoder:
                 group.unread.append(len(group.events))
                 group.events.append(None)
 
-    def read_slowly(self, document: dict[str, Any]) -> tuple[Any, int]:
-        """Return one event and its number of unknown names; see `slow_event`."""
-        event, extra = slow_event(document, self.shape, self.model.spec)
+    def read_leniently(self, document: dict[str, Any]) -> tuple[Any, int]:
+        """Return one event and its number of unknown names; see `lenient_event`."""
+        event, extra = lenient_event(document, self.shape, self.model.spec)
         extras, plain = self._next
         if extra and len(self.shape.extras) < EXTRAS_CAP and isinstance(document["features"], dict):
             known = {*self.shape.features, *self.shape.extras}
@@ -205,7 +205,7 @@ class _ModelDecoder:
             wrong.setdefault(index, refusal_of(problem, self.model))
 
     def learn(self) -> None:
-        """Take what was met into the fast reading, from the next chunk on."""
+        """Extend the fast decoder by the names that were met, from the next chunk on."""
         if self._next != (self.shape.extras, self.shape.plain):
             extras, plain = self._next
             self._use(extras, plain=plain)

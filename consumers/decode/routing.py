@@ -1,4 +1,4 @@
-"""Which applied model an event names; and JSON as Python reads it, with the bare NaN and Infinity of its writers."""
+"""Finds the applied model that an event names; lenient JSON parsing, with bare NaN and Infinity."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def named_model(document: dict[str, Any]) -> tuple[str, str]:
     return model, namespace or ""
 
 
-class Directory:
+class ModelDirectory:
     """The applied models by name."""
 
     def __init__(self, configuration: Configuration) -> None:

@@ -50,7 +50,7 @@ def time_field(document: dict[str, Any], field: str = "timestamp") -> int:
 
 
 def before_calendar(field: str, millis: int) -> InvalidMessage:
-    """Return the refusal of a time before 1973; most are epoch seconds that somebody read as milliseconds."""
+    """Return the refusal of a time before 1973; most are epoch seconds that were read as milliseconds."""
     return malformed(field, "a time since 1973-03-03", iso_utc(millis), f" ({millis} ms{_unit(millis)})")
 
 

@@ -15,7 +15,7 @@ from consumers.decode.fields import (
     scalar,
     text_problem,
 )
-from consumers.decode.routing import UNREADABLE, Directory, json_object
+from consumers.decode.routing import UNREADABLE, ModelDirectory, json_object
 from consumers.decode.times import Timestamp, before_calendar, millis_of, time_field
 from monitor.errors import InvalidMessage
 from monitor.reference.layout import canonical_category
@@ -51,7 +51,7 @@ class TruthDecoder:
     """Decodes batches of the truths' topics under one configuration."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._directory = Directory(configuration)
+        self._directory = ModelDirectory(configuration)
 
     def decode(
         self, bodies: Sequence[bytes], namespaces: Sequence[str] | None = None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from consumers.kafka.gather import gathered
+from consumers.kafka.batch_fetch import fetch_batch
 from consumers.kafka.settings import ANSWER_SECONDS, Rebalance, consumer_settings, unavailable
 from consumers.kafka.silence import seconds_of_silence
 from monitor.clock import monotonic_seconds
@@ -51,9 +51,9 @@ class Received:
 class InputConsumer:
     """A member of the ingest group whose positions come from Postgres, never from the broker.
 
-    What the group gives us is acknowledged and not read: `flow` assigns a partition to the client once its offset is
-    known. A client that is assigned at a placeholder and sought later can throw a whole fetch response away, and
-    reports the placeholder's end of partition; neither can happen to one that never reads anywhere else.
+    What the group gives us is acknowledged and not read: `start_reading` assigns a partition to the client once its
+    offset is known. A client that is assigned at a placeholder and sought later can throw a whole fetch response away,
+    and reports the placeholder's end of partition; neither can happen to one that never reads anywhere else.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class InputConsumer:
 
         A body over `max_message_bytes` is not in memory any more; what stands for it is as long as it was.
         """
-        messages = gathered(
+        messages = fetch_batch(
             self._consumer,
             count,
             timeout_seconds=timeout_seconds,
@@ -111,7 +111,7 @@ class InputConsumer:
                 complaints.append(error.str())
         return Received(records=records, ends=ends, complaints=(*complaints, *self._complained()), cut=frozenset(cut))
 
-    def flow(self, key: PartitionKey, offset: int) -> bool:
+    def start_reading(self, key: PartitionKey, offset: int) -> bool:
         """Read *key*, which is halted, from *offset* on; False: not yet possible, ask again after the next `consume`.
 
         Raises:
@@ -131,8 +131,8 @@ class InputConsumer:
         self._flowing.add(key)
         return True
 
-    def halt(self, keys: Iterable[PartitionKey]) -> None:
-        """Read *keys* no more and forget what was fetched of them, until `flow`."""
+    def stop_reading(self, keys: Iterable[PartitionKey]) -> None:
+        """Read *keys* no more and forget what was fetched of them, until `start_reading`."""
         if self._halted_inside is not None:
             # the first unassignment inside a callback ends the callback for the client: one for all, at its end
             self._halted_inside.update(keys)
@@ -141,7 +141,7 @@ class InputConsumer:
             self._unassign(self._consumer, leaving)
 
     def pause(self, keys: Iterable[PartitionKey]) -> None:
-        """Fetch nothing of *keys* until `resume` or `flow`; those that do not flow do not matter."""
+        """Fetch nothing of *keys* until `resume` or `start_reading`; those that do not flow do not matter."""
         if chosen := self._flowing.intersection(keys):
             with contextlib.suppress(KafkaException):
                 self._consumer.pause(_places(chosen))

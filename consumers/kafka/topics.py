@@ -63,7 +63,7 @@ def alter_command(topic: str) -> str:
 
 
 class TimestampTypes:
-    """Who dates the records of the topics, asked of the broker now and then: topics are altered."""
+    """Who dates the records of each topic; asked of the broker periodically, because topics are altered."""
 
     def __init__(self, engine: sa.Engine, cluster: Cluster, topics: Collection[str]) -> None:
         self._engine = engine
@@ -79,8 +79,8 @@ class TimestampTypes:
             create_time_notice(topic) for topic, kind in self._known.items() if kind is TimestampType.CREATE_TIME
         )
 
-    def tend(self) -> None:
-        """Ask when it is time, and store the answer, for partitions made since then too.
+    def refresh_if_due(self) -> None:
+        """Ask the broker if it is due, and store the answer, for partitions made since then too.
 
         Raises:
             UnavailableError: Postgres does not answer; a broker that does not answer leaves the types unknown.

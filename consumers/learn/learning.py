@@ -1,4 +1,4 @@
-"""Reads the predictions' topics for one model's events in a stretch of event time, and makes them a table."""
+"""Reads the predictions' topics for one model's events in a span of event time, and makes them a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from consumers.dead_letters import Bodies, bodies_of
+from consumers.dead_letters import MessageBodies, message_bodies
 from consumers.decode.event_heads import EventHead, event_heads
 from consumers.identities import identity_hashes, prediction_digests
 from consumers.kafka.consumer import Message
@@ -24,7 +24,7 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnRequest:
-    """What is wanted; moments in epoch milliseconds of event time.
+    """Which events to learn from; moments in epoch milliseconds of event time.
 
     Attributes:
         version: None: of every version.
@@ -49,7 +49,7 @@ class LearnRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Census:
-    """What became of the records that were read.
+    """Counts of the records that were read, by what became of them.
 
     Attributes:
         versions: Events of the model in the stretch of time, by version, repeated ones too.
@@ -212,11 +212,11 @@ class _Reading:
         return request.version is None or head.version == request.version
 
 
-def _unpacked(messages: list[Message], settings: Settings) -> tuple[RecordBatch, Bodies]:
+def _unpacked(messages: list[Message], settings: Settings) -> tuple[RecordBatch, MessageBodies]:
     roles = {str(message.topic()): TopicRole.PREDICTIONS for message in messages}
     # The client's messages answer what is needed of a record; its type stubs allow more.
     (batch,) = batches_by_role(cast("list[Record]", messages), roles)
-    return batch, bodies_of(batch, max_message_bytes=settings.max_message_bytes)
+    return batch, message_bodies(batch, max_message_bytes=settings.max_message_bytes)
 
 
 def _is_future(head: EventHead, batch: RecordBatch, row: int, settings: Settings, read_at: int | None) -> bool:

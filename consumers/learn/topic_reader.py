@@ -35,7 +35,7 @@ class TopicLog:
         self._consumer = InputConsumer(settings, _NOBODY)
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Close the connection to the broker."""
         self._consumer.close()
 
     def stretches(self, *, since: int | None) -> dict[PartitionKey, OffsetRange]:
@@ -89,8 +89,8 @@ class TopicLog:
             complaints = "; ".join(received.complaints) or complaints
             for key in received.cut:
                 # Retention passed the offset between asking and reading.
-                self._consumer.halt([key])
-                self._consumer.flow(key, self._consumer.watermarks(key)[0])
+                self._consumer.stop_reading([key])
+                self._consumer.start_reading(key, self._consumer.watermarks(key)[0])
             wanted, ended = [], [key for key in received.ends if key in left]
             for message in received.records:
                 key, offset = PartitionKey(str(message.topic()), message.partition() or 0), message.offset() or 0

@@ -1,4 +1,4 @@
-"""History through the real counting, windowing, deciding and incident code; no Kafka, no server of the user's.
+"""Backtest: history through the real counting, windows, decisions and incidents; no Kafka, no server.
 
 `BacktestDatabase` once, then `backtest_history` as often as wanted.
 """

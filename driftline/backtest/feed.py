@@ -1,14 +1,14 @@
-"""Counts history and writes it through ingest's own flush, as one partition that was read from its beginning."""
+"""Feeds history through ingest's own counting and flush, as one partition read from its beginning."""
 
 import numpy as np
 import sqlalchemy as sa
 
-from consumers.admission import decide, lateness_bounds
+from consumers.admission import decide_admission, lateness_bounds
 from consumers.decode.columns import Predictions
 from consumers.flush import Flusher
 from consumers.identities import identity_hashes, prediction_digests
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from driftline.backtest.history import History
@@ -25,7 +25,7 @@ TOPIC = "backtest"
 _PARTITION = PartitionKey(TOPIC, 0)
 
 
-class Feed:
+class HistoryFeed:
     """One model's history on its way into one database.
 
     Attributes:
@@ -71,7 +71,7 @@ class Feed:
             timestamps=predictions.times,
             records=(),
         )
-        pending = Pending()
+        pending = PendingCounts()
         digests, keep, newest = self._identified(predictions, batch)
         self._counter.count(predictions, digests, keep, batch, pending)
         counted = int(np.count_nonzero(keep))
@@ -83,7 +83,7 @@ class Feed:
 
     def feed_truths(self, *, until: int) -> None:
         """Commit the truths that were known *until* then (ms), after the last prediction."""
-        self._flush(Pending(), moment=until)
+        self._flush(PendingCounts(), moment=until)
 
     def _identified(self, predictions: Predictions, batch: RecordBatch) -> tuple[UInt64s, Mask, int | None]:
         """Return the predictions' digests (0 without ids), which ingest would count, and the newest time of these."""
@@ -91,7 +91,7 @@ class Feed:
         if self._history.ids is None:
             return np.zeros((count, 2), dtype=np.uint64), np.ones(count, dtype=np.bool_), int(predictions.times[-1])
         digests = prediction_digests(self._model.key, predictions.ids)
-        decisions = decide(
+        decisions = decide_admission(
             offsets=batch.offsets,
             timestamps=batch.timestamps,
             times=predictions.times,
@@ -102,11 +102,11 @@ class Feed:
         )
         return digests, decisions.counted, decisions.max_event_time
 
-    def _flush(self, pending: Pending, *, moment: int) -> None:
+    def _flush(self, pending: PendingCounts, *, moment: int) -> None:
         if self._truths is not None:
             until = self._truths.known_until(moment)
             chosen = slice(self.truths_fed, until)
             pending.truths += self._truths.inbox_rows(self._model.model_id, self._model.spec, chosen)
             self.truths_fed = until
         self._flusher.flush(pending, [self._state], generation=self._generation)
-        self._state.keep(now=monotonic_seconds())
+        self._state.mark_flushed(now=monotonic_seconds())

@@ -11,7 +11,7 @@ import pyarrow as pa
 from consumers.decode.columns import INVALID, INVALID_NUMBER, Column, ColumnName, Predictions
 from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import SpecError
-from monitor.reference.arrow_columns import Texts, UncountableColumn, epoch_millis, numbers, texts
+from monitor.reference.arrow_columns import TextColumn, UncountableColumn, epoch_millis, numeric_column, text_column
 from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.store.configuration import AppliedModel
@@ -154,11 +154,11 @@ def identities(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([str(value) for value in column.to_pylist()], pa.large_string())])
 
 
-def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems: list[str]) -> Texts | None:
+def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems: list[str]) -> TextColumn | None:
     if columns.version is None:
         nothing = np.zeros(len(order), dtype=np.bool_)
-        return Texts((columns.only_version,), np.zeros(len(order), np.intp), nothing, nothing)
-    versions = _read(lambda: texts(table[columns.version]), columns.version, problems)
+        return TextColumn((columns.only_version,), np.zeros(len(order), np.intp), nothing, nothing)
+    versions = _read(lambda: text_column(table[columns.version]), columns.version, problems)
     if versions is None:
         return None
     without, count = int(np.count_nonzero(versions.codes < 0)), len(versions.categories)
@@ -167,7 +167,7 @@ def _versions(table: pa.Table, columns: HistoryColumns, order: Indices, problems
     if count > VERSIONS_AT_MOST:
         expected = f"expected the model's versions, at most {VERSIONS_AT_MOST}"
         problems.append(f"column {columns.version!r}: {expected}; found {count:,} different values")
-    return Texts(versions.categories, versions.codes[order], versions.missing, versions.invalid)
+    return TextColumn(versions.categories, versions.codes[order], versions.missing, versions.invalid)
 
 
 def _source(name: ColumnName, columns: HistoryColumns) -> str | None:
@@ -188,7 +188,7 @@ def _column(table: pa.Table, source: str | None, name: ColumnName, order: Indice
     if source is None or pa.types.is_null(table[source].type):
         return np.full(len(order), np.nan) if name.kind is ColumnKind.NUMERIC else [None] * len(order)
     if name.kind is ColumnKind.NUMERIC:
-        read = _read(lambda: numbers(table[source]), source, problems)
+        read = _read(lambda: numeric_column(table[source]), source, problems)
         if read is None:
             return ()
         values = np.where(read.missing, np.nan, np.where(read.invalid, INVALID_NUMBER, read.values))
@@ -199,7 +199,7 @@ def _column(table: pa.Table, source: str | None, name: ColumnName, order: Indice
                 problems.append(f"column {source!r}: expected scores between 0 and 1, found {low:g} to {high:g}")
             values[outside] = INVALID_NUMBER
         return values[order]
-    spelled = _read(lambda: texts(table[source]), source, problems)
+    spelled = _read(lambda: text_column(table[source]), source, problems)
     if spelled is None:
         return ()
     of_code = np.array([*spelled.categories, None], dtype=object)

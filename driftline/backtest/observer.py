@@ -1,4 +1,4 @@
-"""The alerter's evaluator under observation: keeps each judged window, and the textbook rule's incidents."""
+"""Wraps the alerter's evaluator: keeps each judged window, and derives the textbook rule's incidents."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,10 +7,10 @@ import msgspec
 import sqlalchemy as sa
 
 from alerting.incidents.state import IncidentState
-from alerting.incidents.tracker import IncidentTracker, rules_of
+from alerting.incidents.tracker import IncidentTracker, incident_rules
 from driftline.backtest.outcome import JudgedWindow, RaisedStep, TextbookVerdict, raised_step
 from driftline.backtest.psi_history import PsiTracks
-from monitor.evaluate import EndEvaluation, EvaluationBatch, Evaluator, StoredEvaluation
+from monitor.evaluate import EvaluatedWindowEnd, EvaluationBatch, Evaluator, StoredEvaluation
 from monitor.results import Finding, WindowResult
 from monitor.spec.model import ModelSpec
 from monitor.store.configuration import AppliedModel
@@ -19,8 +19,8 @@ from monitor.types import ALL_SEGMENT, EvaluationKind
 ENDS_AT_ONCE = 50
 
 
-class WatchedEvaluator:
-    """Judges as the alerter's evaluator does, and keeps what it decided."""
+class ObservedEvaluator:
+    """The alerter's evaluator, whose judged windows are kept for the report."""
 
     def __init__(
         self, evaluator: Evaluator, *, tracks: PsiTracks, textbook: "TextbookIncidents | None", keep_results: bool
@@ -33,7 +33,7 @@ class WatchedEvaluator:
         self.windows: list[JudgedWindow] = []
 
     def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> EvaluationBatch:
-        """Judge what is due."""
+        """Evaluate the due windows and keep them."""
         batch = self._evaluator.evaluate_model(connection, applied, now_millis=now_millis, limit_ends=ENDS_AT_ONCE)
         for end in batch.window_ends:
             for evaluation in end.evaluations:
@@ -79,11 +79,11 @@ class TextbookIncidents:
     """The incidents that the textbook rule's verdicts would have made, by the same incident code; nothing is stored."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        self._tracker = IncidentTracker(model=spec.key, rules=rules_of(spec), now_millis=0, states={})
+        self._tracker = IncidentTracker(model=spec.key, rules=incident_rules(spec), now_millis=0, states={})
         self._model = spec.key
         self.steps: list[tuple[IncidentState, RaisedStep]] = []
 
-    def feed(self, end: EndEvaluation) -> None:
+    def feed(self, end: EvaluatedWindowEnd) -> None:
         """Work one window end."""
         judged = tuple(
             replace(evaluation, result=evaluation.textbook_result)
@@ -91,7 +91,7 @@ class TextbookIncidents:
             if evaluation.textbook_result is not None
         )
         self._tracker.now_millis = end.window_end
-        outcome = self._tracker.feed(EndEvaluation(end.window_end, judged))
+        outcome = self._tracker.feed(EvaluatedWindowEnd(end.window_end, judged))
         self.steps += [
             (state, raised_step(self._model, decision, state, known=end.window_end))
             for decision, state in outcome.steps

@@ -6,13 +6,13 @@ from types import MappingProxyType
 
 import msgspec
 
-from alerting.incidents.state import Decision, IncidentState, Reason, Step
+from alerting.incidents.state import IncidentDecision, IncidentState, Reason, Step
 from alerting.notifications.message import sentence_of
 from driftline.backtest.psi_history import PsiTracks
 from monitor.detection.explanation import values_label
 from monitor.results import Finding, WindowResult
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalAccuracyEvaluation
 from monitor.store.actions import IncidentAction
 from monitor.types import (
     EvaluationKind,
@@ -38,7 +38,7 @@ class TextbookVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedWindow:
-    """One evaluation.
+    """One evaluated window.
 
     Attributes:
         findings: Those that endured, worst first, without their sentences.
@@ -119,7 +119,7 @@ class BacktestOutcome:
     incidents: tuple[RaisedIncident, ...]
     textbook: tuple[RaisedIncident, ...] | None
     actions: tuple[IncidentAction, ...]
-    accuracies: tuple[FinalPerformance, ...]
+    accuracies: tuple[FinalAccuracyEvaluation, ...]
     traffic: tuple[int, ...]
     tracks: PsiTracks
 
@@ -131,7 +131,7 @@ class BacktestOutcome:
 
 def raised_step(
     model: ModelKey,
-    decision: Decision,
+    decision: IncidentDecision,
     state: IncidentState,
     *,
     known: int,

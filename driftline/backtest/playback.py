@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import sqlalchemy as sa
 
-from alerting.incidents.state import Decision, IncidentState
-from alerting.model_turn import advance_model
-from driftline.backtest.feed import TOPIC, Feed
+from alerting.advance_model import advance_model
+from alerting.incidents.state import IncidentDecision, IncidentState
+from driftline.backtest.feed import TOPIC, HistoryFeed
 from driftline.backtest.history import History
-from driftline.backtest.observer import TextbookIncidents, WatchedEvaluator
+from driftline.backtest.observer import ObservedEvaluator, TextbookIncidents
 from driftline.backtest.outcome import BacktestOutcome, RaisedStep, raised_incidents, raised_step
 from driftline.backtest.psi_history import PsiTracks, TimeBuckets, time_buckets
 from driftline.backtest.truths import TruthTable
@@ -52,14 +52,14 @@ class Playback:
         self._history = history
         self._truths = truths
         self._settings = Settings.model_construct(database_url="")
-        self._feed = Feed(
+        self._feed = HistoryFeed(
             engine, self._model, history, truths, generation=configuration.generation, settings=self._settings
         )
         self._buckets = time_buckets(int(history.times[0]), int(history.times[-1]))
         self._tracks = PsiTracks(self._buckets)
         self._textbook = TextbookIncidents(self._model.spec) if textbook else None
         rules = EvaluationRules(prediction_topics=(TOPIC,), revision_seconds=0, revise=False, with_textbook=textbook)
-        self._watched = WatchedEvaluator(
+        self._watched = ObservedEvaluator(
             Evaluator(rules), tracks=self._tracks, textbook=self._textbook, keep_results=keep_results
         )
         self._steps: list[tuple[IncidentState, RaisedStep]] = []
@@ -101,7 +101,7 @@ class Playback:
             step = raised_step(self._model.key, decision, state, known=known, unseen=self._unseen(decision, state))
             self._steps.append((state, step))
 
-    def _unseen(self, decision: Decision, state: IncidentState) -> dict[str, FrequentValues]:
+    def _unseen(self, decision: IncidentDecision, state: IncidentState) -> dict[str, FrequentValues]:
         columns = {finding.column for finding in state.findings if finding.statistic is Statistic.UNSEEN}
         if not columns:
             return {}

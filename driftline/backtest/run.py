@@ -1,4 +1,4 @@
-"""One spec on one history: the spec as it is judged by, and what came of it."""
+"""Runs a backtest: one spec on one history."""
 
 from datetime import timedelta
 

@@ -10,7 +10,7 @@ from consumers.identities import digest_text, prediction_digests, sampled
 from driftline.backtest.history import identities
 from monitor.arrays import Indices, Int64s
 from monitor.errors import SpecError
-from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, texts
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, text_column
 from monitor.spec.model import ModelSpec
 from monitor.store.flush import InboxRow
 from monitor.types import PartitionKey
@@ -81,7 +81,7 @@ def truths_of(
         raise SpecError(source, tuple(f"column {name!r}: expected one of {columns}; found none" for name in absent))
     column = truth
     try:
-        spelled = texts(table[truth])
+        spelled = text_column(table[truth])
         there = np.flatnonzero(spelled.codes >= 0)
         if not len(there):
             raise UncountableColumn("expected truths, found none")

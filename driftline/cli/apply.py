@@ -14,7 +14,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
-from monitor.store.configuration import Applied, apply_spec, load_reference
+from monitor.store.configuration import ApplyOutcome, apply_spec, load_reference
 
 
 def apply(
@@ -43,13 +43,13 @@ def apply(
         _print(Console(), parsed, profile, applied)
 
 
-def _effective(applied: Applied) -> str:
+def _effective(applied: ApplyOutcome) -> str:
     if applied.effective_from == 0:
         return "the beginning of its topic"
     return f"the minute {iso_utc(applied.effective_from)}"
 
 
-def _document(spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> dict[str, object]:
+def _document(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) -> dict[str, object]:
     return {
         "namespace": spec.namespace,
         "model": spec.model,
@@ -64,7 +64,7 @@ def _document(spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> d
     }
 
 
-def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied: Applied) -> None:
+def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) -> None:
     columns = len(profile.layout.columns)
     cells = sum(column.cells for column in profile.layout.columns)
     if applied.changed:

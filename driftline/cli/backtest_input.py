@@ -1,4 +1,4 @@
-"""Files and options of `driftline backtest`."""
+"""Reads the files and options of `driftline backtest`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from monitor.units import MINUTE_MILLIS, millis, parse_duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthOptions:
-    """What the user said.
+    """Options on truths, as given on the command line.
 
     Attributes:
         file: Where the truths are; None: with their predictions.
@@ -101,7 +101,7 @@ def _with_times(truths: pa.Table, history: pa.Table, *, identity: str, timestamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What the user said; names are those of columns, None where nothing was said."""
+    """Options of the command, as given; names are those of columns, None where an option was not given."""
 
     spec: Path
     data: Path

@@ -11,7 +11,7 @@ from driftline.cli.exit_codes import ExitCode, leave_by_exception
 from driftline.cli.output import json_line, own_command
 from driftline.demo.acts import time_line
 from driftline.demo.expectations import print_summary, summary_document
-from driftline.demo.run import STORY_START, Shown, run_demo
+from driftline.demo.run import STORY_START, DemoResult, run_demo
 from driftline.demo.stack import EmbeddedStack
 from driftline.demo.view import StoryView
 
@@ -34,7 +34,7 @@ def demo(
     if not as_json:
         console.print("[bold]Driftline demo[/bold]: 24 days of a credit-scoring model, in event time.")
 
-    def after(shown: Shown, stack: EmbeddedStack) -> None:
+    def after(shown: DemoResult, stack: EmbeddedStack) -> None:
         if as_json:
             document = summary_document(
                 shown.outcome, windows=shown.windows, seconds=shown.seconds, failed=shown.failed
@@ -54,7 +54,7 @@ def demo(
         raise typer.Exit(ExitCode.STORY_FAILED)
 
 
-def _print_verdict(console: Console, shown: Shown) -> None:
+def _print_verdict(console: Console, shown: DemoResult) -> None:
     if not shown.failed:
         console.print("[bold green]Every act ended as expected.[/bold green]", end=" ")
         console.print(f"Look around: `{own_command()} demo --keep`.", markup=False, soft_wrap=True)

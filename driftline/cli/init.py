@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from driftline.cli import options
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
-from driftline.cli.spec_proposal import Request, SpecProposal, propose
+from driftline.cli.spec_proposal import ProposalRequest, SpecProposal, propose
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
@@ -38,7 +38,7 @@ class SpecFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpec:
-    """What is not proposed but said.
+    """Settings of the new spec that are given by option and not proposed.
 
     Attributes:
         reference: Name of the table, for the profile.
@@ -73,7 +73,7 @@ def spec_files(output: Path | None, model: str, *, force: bool) -> SpecFiles:
     return files
 
 
-def write_new_spec(rows: UsableRows, request: Request, new: NewSpec, *, as_json: bool) -> None:
+def write_new_spec(rows: UsableRows, request: ProposalRequest, new: NewSpec, *, as_json: bool) -> None:
     """Propose a spec for *rows*, write it and its profile, and say so.
 
     Raises:
@@ -210,7 +210,7 @@ def init(
     """
     files = spec_files(output, model, force=force)
     rows = usable_rows(read_table(reference), source=str(reference), identity=identity, weights=weights)
-    request = Request(
+    request = ProposalRequest(
         source=str(reference),
         scales=read_scales(scales),
         columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),

@@ -1,4 +1,4 @@
-"""`driftline partitions`: where each stands, and the decision to let a stopped one go on."""
+"""`driftline partitions`: where each stands, and resuming a stopped one."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from monitor.store.offsets import list_offsets
 from monitor.store.partition_repairs import ResumeAt, account_for, paused_partitions, resume_partition
 from monitor.types import PartitionKey
 
-app = typer.Typer(no_args_is_help=True, help="Show input partitions, let a stopped one go on, or set one back.")
+app = typer.Typer(no_args_is_help=True, help="Show input partitions, resume a stopped one, or set one back.")
 
 
 @app.command("list")
@@ -42,7 +42,7 @@ def resume(
     ] = ResumeAt.STORED,
     as_json: AsJson = False,
 ) -> None:
-    """Let a stopped partition go on. Look first why it stopped: `partitions list`, `dead-letters list`.
+    """Resume a stopped partition. Look first why it stopped: `partitions list`, `dead-letters list`.
 
     Bad records that are in the topic by now no longer stop it: they become dead letters.
     """
@@ -56,7 +56,7 @@ def resume(
     if as_json:
         print_json({"topic": topic, "partition": partition, "at": at.value, "was_stopped_because": stopped[key]})
     else:
-        typer.echo(f"{key} goes on ({at.value}); it had stopped because: {stopped[key]}")
+        typer.echo(f"{key} is resumed ({at.value}); it had stopped because: {stopped[key]}")
 
 
 @app.command()

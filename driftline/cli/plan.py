@@ -10,7 +10,7 @@ from driftline.cli.options import SpecFile, read_reference, read_spec_text
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
-from monitor.planning.results import Detected, Needed, Plan, ScalePlan
+from monitor.planning.results import Detected, EventsNeeded, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import DriftRule
@@ -114,7 +114,7 @@ def _print_needed(plan: Plan) -> None:
 
 
 def _needed_cells(scale: ScalePlan, tier: str) -> list[str]:
-    def cell(needed: Needed) -> str:
+    def cell(needed: EventsNeeded) -> str:
         if needed.events is None:
             return "never"
         return f"{needed.events:,}{' ✓' if needed.events <= scale.events else '  '}"

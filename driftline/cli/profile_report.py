@@ -1,4 +1,4 @@
-"""What a command that built a reference profile says of it."""
+"""Prints what a command that built a reference profile reports of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

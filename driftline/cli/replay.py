@@ -16,7 +16,7 @@ from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.output import AsJson, print_json, progress_bar
 from driftline.replay.events import (
     ReplayColumns,
-    Replayed,
+    ReplayTarget,
     TimedRecord,
     event_times,
     in_event_time,
@@ -25,7 +25,7 @@ from driftline.replay.events import (
     truth_records,
 )
 from driftline.replay.rows import read_rows
-from driftline.replay.sender import Pace, PacedSender, Sent
+from driftline.replay.sender import Pace, PacedSender, SendReport
 from monitor.clock import iso_utc
 from monitor.settings import Settings, load_settings
 from monitor.spec.file import read_spec
@@ -99,14 +99,14 @@ def replay(
     require_topics(settings)
     delay = options.span_option("--truth-delay", truth_delay) or 0
     records = in_event_time(
-        prediction_records(rows.table, times=times, columns=columns, replayed=Replayed(model=key, version=version)),
+        prediction_records(rows.table, times=times, columns=columns, replayed=ReplayTarget(model=key, version=version)),
         truth_records(rows.identities, rows.truths, times=times, delay=delay, model=key),
     )
     pace = Pace(records_per_second=_rate(rate), max_lag_bytes=max_lag_bytes or _kept_by_embedded(settings))
     _report(_send(settings, records, pace=pace, total=rows.events, quiet=as_json), as_json=as_json)
 
 
-def _send(settings: Settings, records: Iterable[TimedRecord], *, pace: Pace, total: int, quiet: bool) -> Sent:
+def _send(settings: Settings, records: Iterable[TimedRecord], *, pace: Pace, total: int, quiet: bool) -> SendReport:
     engine = make_engine(settings.database_url, pool_size=1)
     try:
         with progress_bar(quiet=quiet) as bar:
@@ -173,7 +173,7 @@ def _positions(engine: sa.Engine) -> dict[PartitionKey, int]:
         return {offset.key: offset.next_offset for offset in list_offsets(connection)}
 
 
-def _report(sent: Sent, *, as_json: bool) -> None:
+def _report(sent: SendReport, *, as_json: bool) -> None:
     if as_json:
         print_json(sent)
         return

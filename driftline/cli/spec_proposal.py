@@ -1,4 +1,4 @@
-"""What `driftline init` proposes for a reference table: kinds of columns, task, segments, sampling."""
+"""Proposes a spec from a reference table: kinds of columns, task, segments, sampling."""
 
 from dataclasses import astuple, dataclass, field
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import SpecError
-from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_number, natural_kind, texts
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, is_number, natural_kind, text_column
 from monitor.reference.cell_choice import uncountable_reason
 from monitor.reference.description import (
     LATENCY_COLUMN,
@@ -27,8 +27,8 @@ POSITIVES = (("1", "0"), ("true", "false"), ("True", "False"), ("yes", "no"), ("
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user said of the table; names are those of its columns, None and () where nothing was said."""
+class ProposalRequest:
+    """What the user gave by option; names are those of the table's columns, None and () where nothing was given."""
 
     source: str
     scales: tuple[ScaleSpec, ...]
@@ -56,21 +56,21 @@ class SpecProposal:
 
 
 @dataclass(slots=True)
-class _Findings:
-    """What comes up while proposing."""
+class _ProposalNotes:
+    """Problems and notes collected while proposing."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def propose(table: pa.Table, request: Request) -> SpecProposal:
+def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
     """Return a proposal for *table*.
 
     Raises:
         SpecError: Columns that are not there, or guesses that cannot be made; all of them at once.
     """
     _require_columns(table, request)
-    findings = _Findings()
+    findings = _ProposalNotes()
     if not (request.columns.score or request.columns.label or request.columns.value):
         known = ", ".join(table.column_names)
         findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
@@ -99,7 +99,7 @@ def propose(table: pa.Table, request: Request) -> SpecProposal:
     return proposal
 
 
-def _require_columns(table: pa.Table, request: Request) -> None:
+def _require_columns(table: pa.Table, request: ProposalRequest) -> None:
     segments = (column for _, column in request.segments)
     asked = (*astuple(request.columns), request.identity, *request.ignored, *request.categorical, *segments)
     absent = [name for name in dict.fromkeys(asked) if name and name not in table.column_names]
@@ -108,7 +108,7 @@ def _require_columns(table: pa.Table, request: Request) -> None:
         raise SpecError(request.source, tuple(f"column {name!r}: expected one of {known}" for name in absent))
 
 
-def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[tuple[str, ColumnKind], ...]:
+def _features(table: pa.Table, request: ProposalRequest, findings: _ProposalNotes) -> tuple[tuple[str, ColumnKind], ...]:
     own_columns = {*astuple(request.columns), request.identity}
     features = []
     for name in table.column_names:
@@ -135,7 +135,7 @@ def _features(table: pa.Table, request: Request, findings: _Findings) -> tuple[t
     return tuple(features)
 
 
-def _kind(values: pa.ChunkedArray, name: str, request: Request, findings: _Findings) -> ColumnKind:
+def _kind(values: pa.ChunkedArray, name: str, request: ProposalRequest, findings: _ProposalNotes) -> ColumnKind:
     kind = natural_kind(values.type) or ColumnKind.CATEGORICAL  # what cannot be counted is refused as either
     if kind is ColumnKind.CATEGORICAL or name in request.categorical:
         return ColumnKind.CATEGORICAL
@@ -149,7 +149,7 @@ def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | N
     """Return what to say of a categorical column most of whose categories are numbers; None for others."""
     if kind is not ColumnKind.CATEGORICAL or natural_kind(values.type) is ColumnKind.NUMERIC:
         return None
-    categories = texts(values).categories
+    categories = text_column(values).categories
     other = [category for category in categories if not is_number(category)]
     if len(categories) < MIXED_CATEGORIES or not 0 < len(other) <= len(categories) // 2:
         return None
@@ -159,7 +159,7 @@ def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | N
     )
 
 
-def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
+def _task(table: pa.Table, request: ProposalRequest, findings: _ProposalNotes) -> Task:
     if request.columns.value:
         task = Task.REGRESSION
     else:
@@ -169,15 +169,15 @@ def _task(table: pa.Table, request: Request, findings: _Findings) -> Task:
     return task
 
 
-def _classes(table: pa.Table, request: Request) -> tuple[str, ...]:
+def _classes(table: pa.Table, request: ProposalRequest) -> tuple[str, ...]:
     classes: set[str] = set()
     for name in (request.columns.truth, request.columns.label):
         if name is not None and natural_kind(table[name].type) is not None:
-            classes |= set(texts(table[name]).categories)
+            classes |= set(text_column(table[name]).categories)
     return tuple(sorted(classes))
 
 
-def _sides(table: pa.Table, request: Request, task: Task, findings: _Findings) -> tuple[str, str]:
+def _sides(table: pa.Table, request: ProposalRequest, task: Task, findings: _ProposalNotes) -> tuple[str, str]:
     """Return the positive and the negative class; those of the spec's defaults where the task has none."""
     if task is not Task.BINARY:
         return "1", "0"
@@ -197,11 +197,11 @@ def _sides(table: pa.Table, request: Request, task: Task, findings: _Findings) -
     return "1", "0"
 
 
-def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[SegmentSpec, ...]:
+def _segments(table: pa.Table, request: ProposalRequest, findings: _ProposalNotes) -> tuple[SegmentSpec, ...]:
     segments = []
     for tag, column in request.segments:
         try:
-            column_values = texts(table[column])
+            column_values = text_column(table[column])
         except UncountableColumn as error:
             findings.problems.append(f"--segment {tag}:{column}: {error}")
             continue
@@ -217,7 +217,7 @@ def _segments(table: pa.Table, request: Request, findings: _Findings) -> tuple[S
     return tuple(segments)
 
 
-def _sample_rate(table: pa.Table, request: Request) -> float:
+def _sample_rate(table: pa.Table, request: ProposalRequest) -> float:
     """Return `ledger_rate` at the reference's pace."""
     if request.columns.timestamp is None:
         return 1.0

@@ -1,4 +1,4 @@
-"""Runs the story through the real roles and judges what came out."""
+"""Runs the demo's story through the real roles and checks the outcome."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ from driftline.demo.expectations import Counts, DemoOutcome, failed_expectations
 from driftline.demo.receiver import Receiver, receiving
 from driftline.demo.stack import SCALES, SECRET_VARIABLE, Children, EmbeddedStack, demo_spec, embedded_stack, run_to_end
 from driftline.demo.story import DEPLOYMENTS, Story, reference_table, story_records, write_story
-from driftline.demo.view import Frame, Look, StoryView, look, positions, what_is_left
+from driftline.demo.view import Frame, InstallationState, StoryView, positions, read_state, what_is_left
 from driftline.replay.sender import Pace, PacedSender
 from monitor.clock import monotonic_seconds, sleep_seconds
 from monitor.errors import DriftlineError
@@ -34,8 +34,8 @@ _ROLES = ("ingest", "alerter", "maintain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What came out, and what of it did not come out as expected."""
+class DemoResult:
+    """Outcome of the demo, and the expectations that failed."""
 
     outcome: DemoOutcome
     failed: tuple[str, ...]
@@ -43,7 +43,7 @@ class Shown:
     seconds: float
 
 
-def run_demo(view: StoryView, *, after: Callable[[Shown, EmbeddedStack], None]) -> Shown:
+def run_demo(view: StoryView, *, after: Callable[[DemoResult, EmbeddedStack], None]) -> DemoResult:
     """Run everything, from nothing to nothing; *after* is called while it is still there to be looked at.
 
     Raises:
@@ -61,14 +61,12 @@ def run_demo(view: StoryView, *, after: Callable[[Shown, EmbeddedStack], None]) 
             for role in _ROLES:
                 children.start(role, role)
             story = write_story(line, seed=SEED)
-            performance = _Performance(
-                settings=settings, story=story, scales=scales, receiver=receiver, children=children
-            )
+            performance = _StoryRun(settings=settings, story=story, scales=scales, receiver=receiver, children=children)
             seen = performance.play(view)
             outcome = DemoOutcome(
                 counts=performance.counts(seen), incidents=seen.incidents, deliveries=receiver.deliveries
             )
-            shown = Shown(
+            shown = DemoResult(
                 outcome=outcome,
                 failed=failed_expectations(outcome, line),
                 windows=seen.windows,
@@ -115,8 +113,8 @@ def _prepare(stack: EmbeddedStack, receiver: Receiver) -> tuple[Scale, ...]:
     return read_spec(spec).scales
 
 
-class _Performance:
-    """The story being played: a producer in a thread of its own, and looks at what comes of it."""
+class _StoryRun:
+    """The story being played: a producer in a thread of its own, and the state of the installation meanwhile."""
 
     def __init__(
         self, *, settings: Settings, story: Story, scales: tuple[Scale, ...], receiver: Receiver, children: Children
@@ -131,7 +129,7 @@ class _Performance:
         self._problem: DriftlineError | None = None
         self._stop = threading.Event()
 
-    def play(self, view: StoryView) -> Look:
+    def play(self, view: StoryView) -> InstallationState:
         """Play to the end and return the last look.
 
         Raises:
@@ -148,7 +146,7 @@ class _Performance:
             producer.join()
             engine.dispose()
 
-    def counts(self, seen: Look) -> Counts:
+    def counts(self, seen: InstallationState) -> Counts:
         """Return what was produced, and what *seen* says became of it."""
         return Counts(
             produced=self._sent,
@@ -180,12 +178,12 @@ class _Performance:
     def _remember(self, count: int, at: int) -> None:
         self._sent = count
 
-    def _watch(self, engine: sa.Engine, view: StoryView) -> Look:
+    def _watch(self, engine: sa.Engine, view: StoryView) -> InstallationState:
         began = monotonic_seconds()
         settled = 0
         while True:
             with engine.connect() as connection:
-                seen = look(connection)
+                seen = read_state(connection)
             left = what_is_left(
                 seen, story=self._story, produced=self._total, scales=self._scales, settings=self._settings
             )

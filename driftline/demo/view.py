@@ -1,4 +1,4 @@
-"""What the demo shows of its installation."""
+"""The state of the demo's installation, and its display while the story runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +33,8 @@ _STYLES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One look; *counters* summed over all partitions."""
+class InstallationState:
+    """State of the installation at one moment; *counters* summed over all partitions."""
 
     records: int
     counted: int
@@ -52,15 +52,15 @@ class Look:
         return max(self.progress.judged_until.values(), default=None)
 
 
-def look(connection: sa.Connection) -> Look:
-    """Return how everything stands."""
+def read_state(connection: sa.Connection) -> InstallationState:
+    """Read the installation's state."""
     offsets = list_offsets(connection)
     newest = [
         offset.max_event_time
         for offset in offsets
         if offset.role is TopicRole.PREDICTIONS and offset.max_event_time is not None
     ]
-    return Look(
+    return InstallationState(
         records=sum(offset.counters.records for offset in offsets),
         counted=sum(offset.counters.counted for offset in offsets),
         duplicates=sum(offset.counters.duplicates for offset in offsets),
@@ -80,7 +80,7 @@ def positions(engine: sa.Engine) -> dict[PartitionKey, int]:
 
 
 def what_is_left(
-    seen: Look, *, story: Story, produced: int, scales: tuple[Scale, ...], settings: Settings
+    seen: InstallationState, *, story: Story, produced: int, scales: tuple[Scale, ...], settings: Settings
 ) -> str | None:
     """Return what is still to be done before the story can be judged, None when nothing is."""
     if seen.records < produced:
@@ -106,7 +106,7 @@ def what_is_left(
 class Frame:
     """What is known at one moment."""
 
-    seen: Look
+    seen: InstallationState
     deliveries: tuple[Arrival, ...]
     total: int
     seconds: float

@@ -1,1 +1,1 @@
-"""A file of past predictions and truths, sent as the events they would have been."""
+"""Replays a file of past predictions and truths as the events they would have been."""

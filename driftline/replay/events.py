@@ -1,4 +1,4 @@
-"""Rows of a file as events."""
+"""Turns rows of a file into events in order of event time."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -93,15 +93,15 @@ def event_times(table: pa.Table, *, timestamp: str | None, start: int | None, ev
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """Whose predictions the rows are."""
+class ReplayTarget:
+    """Model and version that replayed rows belong to."""
 
     model: ModelKey
     version: str
 
 
 def prediction_records(
-    table: pa.Table, *, times: Int64s, columns: ReplayColumns, replayed: Replayed
+    table: pa.Table, *, times: Int64s, columns: ReplayColumns, replayed: ReplayTarget
 ) -> Iterator[TimedRecord]:
     """Yield one prediction event per row, in order of *times* (shape ``(rows,)``, ms); equal times keep their order."""
     order = np.argsort(times, kind="stable")
@@ -115,7 +115,7 @@ def prediction_records(
 
 
 def _prediction(
-    lists: Mapping[str, list[object]], index: int, key: str, at: int, columns: ReplayColumns, replayed: Replayed
+    lists: Mapping[str, list[object]], index: int, key: str, at: int, columns: ReplayColumns, replayed: ReplayTarget
 ) -> bytes:
     parts = (("score", columns.score), ("label", columns.label), ("value", columns.value))
     event: dict[str, object] = {

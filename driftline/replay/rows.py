@@ -1,4 +1,4 @@
-"""The rows to replay: predictions, each with its truth if one is known."""
+"""Reads the rows to replay: predictions, each with its truth if one is known."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sends records no faster than asked, and no further ahead of the workers than the broker keeps."""
+"""Sends records at a bounded rate, and no further ahead of the workers than the broker retains."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast.
+    """Rate limits of a replay.
 
     Attributes:
         records_per_second: None: as fast as it goes.
@@ -31,8 +31,8 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """How many records of each role are in the topics, and how long it took."""
+class SendReport:
+    """How many records of each role were sent, and how long it took."""
 
     predictions: int
     truths: int
@@ -72,7 +72,7 @@ class PacedSender:
         self._count = 0
         self._bytes = 0
 
-    def send(self, records: Iterable[TimedRecord]) -> Sent:
+    def send(self, records: Iterable[TimedRecord]) -> SendReport:
         """Send all of *records* and return when the broker has them.
 
         Raises:
@@ -93,7 +93,7 @@ class PacedSender:
             raise unavailable(
                 self._settings, "sending events", f"{left + self._producer.failures} of {self._count} were not taken"
             )
-        return Sent(
+        return SendReport(
             predictions=by_role[TopicRole.PREDICTIONS],
             truths=by_role[TopicRole.TRUTHS],
             deployments=by_role[TopicRole.DEPLOYMENTS],

@@ -1,13 +1,13 @@
 """The decision: one closed window of one series and its reference give a WindowResult; pure functions of counts.
 
-`prepare` once per model and reference; then per window `examine_window` and, with the window before where that matters,
-`conclude_window`.
+`prepare_reference` once per model and reference; then per window `examine_window` and, with the window before where
+that matters, `conclude_window`.
 """
 
-from monitor.detection.prepared import Prepared, prepare
+from monitor.detection.prepared_reference import PreparedReference, prepare_reference
 from monitor.detection.seasonal import WindowHours, season_hour
 from monitor.detection.window import (
-    Examined,
+    ExaminedWindow,
     conclude_window,
     examine_again,
     examine_window,
@@ -15,11 +15,11 @@ from monitor.detection.window import (
 )
 
 __all__ = [
-    "Prepared",
-    "prepare",
+    "PreparedReference",
+    "prepare_reference",
     "WindowHours",
     "season_hour",
-    "Examined",
+    "ExaminedWindow",
     "examine_again",
     "examine_window",
     "conclude_window",

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.arrays import AnyIntegers, Indices
 from monitor.detection.comparison import ComparisonOrder, Sample
-from monitor.detection.evidence import Evidence, Level
+from monitor.detection.evidence import Evidence, TierLevel
 from monitor.reference.layout import CellsLayout
 from monitor.spec.model import ColumnRule, DriftRule, ModelSpec
 from monitor.stats.e_detector import EDetector, e_detector, log_statistics_of_panes, tolerance_band
@@ -74,7 +74,7 @@ def anytime_evidence(watch: AnytimeWatch, panes: Sequence[PaneCounts]) -> tuple[
     counts = np.add.reduceat(np.stack([pane[watch.places] for pane in panes]).astype(np.int64), watch.bins, axis=1)
     log_statistics = log_statistics_of_panes(watch.detector, counts)[-1]
     needed = watch.log_run_length / math.log(10.0)
-    level = Level(tier=Tier.WARNING, threshold=needed, in_halves=True, needs_previous=False)
+    level = TierLevel(tier=Tier.WARNING, threshold=needed, in_halves=True, needs_previous=False)
     evidence = []
     for index in np.flatnonzero(log_statistics >= watch.log_run_length).tolist():
         column, value = int(watch.columns[index]), float(log_statistics[index]) / math.log(10.0)

@@ -7,9 +7,9 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import Sample
-from monitor.detection.evidence import Evidence, Level
-from monitor.detection.measurements import Half, Measured, column_psi
-from monitor.detection.prepared import Prepared, ScaleMovement
+from monitor.detection.evidence import Evidence, TierLevel
+from monitor.detection.measurements import HalfWindow, MeasuredWindow, column_psi
+from monitor.detection.prepared_reference import PreparedReference, ScaleMovement
 from monitor.spec.model import TierSpec
 from monitor.stats.psi_bounds import (
     chance_level,
@@ -24,7 +24,7 @@ def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
     return ((Tier.CRITICAL, tiers.critical), (Tier.ALERT, tiers.alert), (Tier.WARNING, tiers.warning))
 
 
-def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Float64s:
+def psi_lower_bounds(prepared: PreparedReference, measured: MeasuredWindow) -> Float64s:
     """Return the proven bound of each column whose PSI passed the warning tier, NaN of the others.
 
     The non-central chi-squared distribution has its price, so it is asked only where it can matter.
@@ -40,7 +40,13 @@ def psi_lower_bounds(prepared: Prepared, measured: Measured) -> Float64s:
 
 
 def _lower_bounds(
-    prepared: Prepared, movement: ScaleMovement, *, reference: Sample, current: Sample, psi: Float64s, conclusive: Mask
+    prepared: PreparedReference,
+    movement: ScaleMovement,
+    *,
+    reference: Sample,
+    current: Sample,
+    psi: Float64s,
+    conclusive: Mask,
 ) -> Float64s:
     lows = np.full(len(psi), np.nan)
     passed = conclusive & (psi > prepared.drift.tiers.warning)
@@ -57,7 +63,7 @@ def _lower_bounds(
     return lows
 
 
-def drift_evidence(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[Evidence, ...]:
+def drift_evidence(prepared: PreparedReference, measured: MeasuredWindow, *, psi_low: Float64s) -> tuple[Evidence, ...]:
     """Return the evidence of each monitored column, one piece at most: by PSI, else by the KS distance.
 
     Args:
@@ -83,8 +89,8 @@ def drift_evidence(prepared: Prepared, measured: Measured, *, psi_low: Float64s)
 class PreviousWindow:
     """The disjoint window before a measured one, judged by the same reference and movement."""
 
-    prepared: Prepared
-    measured: Measured
+    prepared: PreparedReference
+    measured: MeasuredWindow
     sample: Sample
 
     @cached_property
@@ -105,10 +111,10 @@ class PreviousWindow:
         return bool(self.psi_low[column] > tier)
 
 
-def _psi_evidence(prepared: Prepared, measured: Measured, *, column: int, bound: float) -> Evidence:
+def _psi_evidence(prepared: PreparedReference, measured: MeasuredWindow, *, column: int, bound: float) -> Evidence:
     halves = [_half_excess(prepared, measured, half, column=column) for half in measured.halves]
     levels = tuple(
-        Level(tier=tier, threshold=limit, in_halves=min(halves) > limit, needs_previous=tier is not Tier.WARNING)
+        TierLevel(tier=tier, threshold=limit, in_halves=min(halves) > limit, needs_previous=tier is not Tier.WARNING)
         for tier, limit in tier_levels(prepared.drift.tiers)
         if bound > limit
     )
@@ -116,7 +122,7 @@ def _psi_evidence(prepared: Prepared, measured: Measured, *, column: int, bound:
     return Evidence(column=column, statistic=Statistic.PSI, value=psi, bound=bound, levels=levels)
 
 
-def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: int) -> float:
+def _half_excess(prepared: PreparedReference, measured: MeasuredWindow, half: HalfWindow, *, column: int) -> float:
     """Return the half's PSI without what sampling and natural movement add on average; -1 without values."""
     n, m = int(half.sample.n[column]), float(half.reference.n[column])
     if n == 0:
@@ -125,7 +131,7 @@ def _half_excess(prepared: Prepared, measured: Measured, half: Half, *, column: 
     return float(half.psi[column]) - chance_level(bins=bins, n=n, m=m, kappa=kappa)
 
 
-def _distance_evidence(prepared: Prepared, measured: Measured, *, column: int) -> Evidence | None:
+def _distance_evidence(prepared: PreparedReference, measured: MeasuredWindow, *, column: int) -> Evidence | None:
     distance, limit = float(measured.distances[column]), prepared.drift.ks_warning
     low = distance_lower_bound(
         distance,
@@ -137,5 +143,5 @@ def _distance_evidence(prepared: Prepared, measured: Measured, *, column: int) -
     if low <= limit:
         return None
     in_halves = all(float(half.distances[column]) > limit for half in measured.halves)
-    level = Level(tier=Tier.WARNING, threshold=limit, in_halves=in_halves, needs_previous=False)
+    level = TierLevel(tier=Tier.WARNING, threshold=limit, in_halves=in_halves, needs_previous=False)
     return Evidence(column=column, statistic=Statistic.KS, value=distance, bound=low, levels=(level,))

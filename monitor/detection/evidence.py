@@ -1,4 +1,4 @@
-"""Evidence: what a whole window proves of one column, before the window before it was asked."""
+"""Evidence: what a whole window proves of one column, before the previous window is considered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ DRIFT_STATISTICS = (Statistic.PSI, Statistic.KS, Statistic.ANYTIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """One tier that evidence may reach.
+class TierLevel:
+    """One tier that evidence may reach, and what it asks for.
 
     Attributes:
         threshold: What the bound has to pass.
@@ -38,7 +38,7 @@ class Evidence:
     statistic: Statistic
     value: float
     bound: float
-    levels: tuple[Level, ...]
+    levels: tuple[TierLevel, ...]
 
     @property
     def kind(self) -> IncidentKind:
@@ -46,7 +46,7 @@ class Evidence:
         return IncidentKind.DRIFT if self.statistic in DRIFT_STATISTICS else IncidentKind.DATA_QUALITY
 
     @property
-    def shown(self) -> Level:
+    def shown(self) -> TierLevel:
         """The level under which it is shown when it does not endure: of drift the highest, of bad data the lowest."""
         return self.levels[0 if self.kind is IncidentKind.DRIFT else -1]
 
@@ -57,15 +57,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """The outcome: the highest level that endured, or the one under which the evidence is only shown."""
+class EvidenceOutcome:
+    """Outcome of evidence: the highest level that endured, or the one under which it is only shown."""
 
     evidence: Evidence
-    level: Level
+    level: TierLevel
     endured: bool
 
 
-def settle(evidence: Evidence, *, shown_before: Callable[[Evidence, Level], bool]) -> Settled:
+def evidence_outcome(evidence: Evidence, *, shown_before: Callable[[Evidence, TierLevel], bool]) -> EvidenceOutcome:
     """Return the outcome of *evidence*.
 
     Args:
@@ -73,5 +73,5 @@ def settle(evidence: Evidence, *, shown_before: Callable[[Evidence, Level], bool
     """
     for level in evidence.levels:
         if level.in_halves and (not level.needs_previous or shown_before(evidence, level)):
-            return Settled(evidence=evidence, level=level, endured=True)
-    return Settled(evidence=evidence, level=evidence.shown, endured=False)
+            return EvidenceOutcome(evidence=evidence, level=level, endured=True)
+    return EvidenceOutcome(evidence=evidence, level=evidence.shown, endured=False)

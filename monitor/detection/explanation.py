@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from monitor.detection.drift_rule import tier_levels
-from monitor.detection.evidence import Level, Settled
-from monitor.detection.measurements import Measured
-from monitor.detection.prepared import Prepared
+from monitor.detection.evidence import EvidenceOutcome, TierLevel
+from monitor.detection.measurements import MeasuredWindow
+from monitor.detection.prepared_reference import PreparedReference
 from monitor.detection.quality_rule import heaviest_cell, reference_share_of
 from monitor.humanize import index_text, percent, span_words
 from monitor.reference.layout import ColumnCells
@@ -77,7 +77,7 @@ def _follows_point(column: ColumnCells, cell: int) -> bool:
     return column.points[cell - 1] and column.edges[cell] == math.nextafter(before, math.inf)
 
 
-def finding_sentence(prepared: Prepared, measured: Measured, settled: Settled) -> str:
+def finding_sentence(prepared: PreparedReference, measured: MeasuredWindow, settled: EvidenceOutcome) -> str:
     """Return what was measured, what it proves and how long it endured."""
     evidence = settled.evidence
     name = f"`{prepared.layout.columns[evidence.column].name}`"
@@ -89,7 +89,7 @@ def finding_sentence(prepared: Prepared, measured: Measured, settled: Settled) -
     return f"{name}: " + "; ".join(part for part in parts if part) + "."
 
 
-def window_sentence(prepared: Prepared, measured: Measured, findings: tuple[Finding, ...]) -> str:
+def window_sentence(prepared: PreparedReference, measured: MeasuredWindow, findings: tuple[Finding, ...]) -> str:
     """Return the worst finding's sentence and the names of the others, or that nothing moved.
 
     Args:
@@ -122,7 +122,7 @@ def inconclusive_sentence(reason: InconclusiveReason, *, events: int, min_events
     return f"nothing to compare with: the reference has no values ({events:,} events)."
 
 
-def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
+def _drift_numbers(prepared: PreparedReference, settled: EvidenceOutcome) -> str:
     evidence, drift = settled.evidence, prepared.drift
     if evidence.statistic is Statistic.ANYTIME:
         needed = settled.level.threshold
@@ -144,7 +144,7 @@ def _drift_numbers(prepared: Prepared, settled: Settled) -> str:
     return f"{word} {index_text(evidence.value)} ({bound}): {said}"
 
 
-def _window_and_movement(prepared: Prepared, measured: Measured, settled: Settled) -> str:
+def _window_and_movement(prepared: PreparedReference, measured: MeasuredWindow, settled: EvidenceOutcome) -> str:
     column = settled.evidence.column
     window = f"{span_words(measured.scale.length)} window, {int(measured.whole.n[column]):,} events"
     if prepared.drift.rule is DriftRule.TEXTBOOK:
@@ -158,7 +158,7 @@ def _window_and_movement(prepared: Prepared, measured: Measured, settled: Settle
     return f"{window}, this column naturally moves ×{measured.phi[column]:.1f}{estimated}"
 
 
-def _endurance(prepared: Prepared, settled: Settled) -> str:
+def _endurance(prepared: PreparedReference, settled: EvidenceOutcome) -> str:
     evidence = settled.evidence
     if evidence.kind is IncidentKind.DRIFT and prepared.drift.rule is DriftRule.TEXTBOOK:
         return ""
@@ -176,14 +176,14 @@ def _endurance(prepared: Prepared, settled: Settled) -> str:
     return f"{shown}{_held_back(higher)}"
 
 
-def _held_back(higher: list[Level]) -> str:
+def _held_back(higher: list[TierLevel]) -> str:
     if not higher:
         return ""
     word = higher[-1].tier.word
     return f", {word} not yet: {'not in the window before' if higher[-1].in_halves else 'not in both halves'}"
 
 
-def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> str:
+def _largest_change(prepared: PreparedReference, measured: MeasuredWindow, *, column: int) -> str:
     order = prepared.order
     first = int(order.columns_of_bins[column])
     bins = slice(first, first + int(order.bins_per_column[column]))
@@ -196,7 +196,7 @@ def _largest_change(prepared: Prepared, measured: Measured, *, column: int) -> s
     return f"largest change {label}: {percent(share[moved])} of events, reference {percent(reference_share[moved])}"
 
 
-def _quality_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:
+def _quality_numbers(prepared: PreparedReference, measured: MeasuredWindow, settled: EvidenceOutcome) -> str:
     evidence = settled.evidence
     if evidence.statistic is Statistic.STUCK:
         return _stuck_numbers(prepared, measured, settled)
@@ -209,7 +209,7 @@ def _quality_numbers(prepared: Prepared, measured: Measured, settled: Settled) -
     return f"{SHARE_WORDS[statistic].format(percent(evidence.value))}, reference {reference}; {allowed}"
 
 
-def _stuck_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> str:
+def _stuck_numbers(prepared: PreparedReference, measured: MeasuredWindow, settled: EvidenceOutcome) -> str:
     column = settled.evidence.column
     heaviest = heaviest_cell(prepared, measured, column=column)
     if heaviest is None:  # what is stuck has a heaviest cell by construction
@@ -220,5 +220,5 @@ def _stuck_numbers(prepared: Prepared, measured: Measured, settled: Settled) -> 
     )
 
 
-def _window(measured: Measured) -> str:
+def _window(measured: MeasuredWindow) -> str:
     return f"{span_words(measured.scale.length)} window, {measured.events:,} events"

@@ -1,4 +1,4 @@
-"""Every number of a window, before anything is judged."""
+"""Measures a window: every number of each column, before anything is judged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
-from monitor.detection.prepared import Prepared, ScaleMovement
+from monitor.detection.prepared_reference import PreparedReference, ScaleMovement
 from monitor.detection.seasonal import Hours, WindowHours
 from monitor.results import ColumnResult, FurtherStatistics
 from monitor.spec.model import FurtherStatistic
@@ -39,7 +39,7 @@ DISTANCES: dict[FurtherStatistic, Callable[..., Float64s]] = {
 
 
 def further_statistics(
-    prepared: Prepared, *, reference: Sample, current: Sample
+    prepared: PreparedReference, *, reference: Sample, current: Sample
 ) -> tuple[FurtherStatistics | None, ...]:
     """Return the wanted statistics of each column of the layout, None where the spec wants none.
 
@@ -72,10 +72,10 @@ def _numbers(values: Float64s) -> Numbers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Half:
+class HalfWindow:
     """One half of a window, computed only where a column may have moved; arrays of shape ``(columns,)``."""
 
-    prepared: Prepared
+    prepared: PreparedReference
     counts: Counts
     hours: Hours | None
 
@@ -101,8 +101,8 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One window of at least ``min_events`` events; arrays have shape ``(columns,)``.
+class MeasuredWindow:
+    """Numbers of one window of at least ``min_events`` events; arrays have shape ``(columns,)``.
 
     Attributes:
         reference: What the window is compared with: the reference, or its mixture of the window's own hours.
@@ -118,7 +118,7 @@ class Measured:
     reference: Sample
     whole: Sample
     previous_hours: Hours | None
-    halves: tuple[Half, Half]
+    halves: tuple[HalfWindow, HalfWindow]
     psi: Float64s
     distances: Float64s
     distance_bounds: Float64s
@@ -126,15 +126,15 @@ class Measured:
     phi: Float64s
 
 
-def measure(
-    prepared: Prepared,
+def measure_window(
+    prepared: PreparedReference,
     *,
     scale: Scale,
     first_half: Counts,
     second_half: Counts,
     events: int,
     hours: WindowHours | None = None,
-) -> Measured:
+) -> MeasuredWindow:
     """Return the numbers of a window with at least one event.
 
     Raises:
@@ -148,7 +148,7 @@ def measure(
     ks = column_distances(prepared, reference=reference, current=whole)
     movement = prepared.movements[scale.length]
     n, m = whole.n, reference.n
-    return Measured(
+    return MeasuredWindow(
         scale=scale,
         events=events,
         movement=movement,
@@ -156,8 +156,8 @@ def measure(
         whole=whole,
         previous_hours=None if hours is None else hours.previous,
         halves=(
-            Half(prepared=prepared, counts=first_half, hours=None if hours is None else hours.first_half),
-            Half(prepared=prepared, counts=second_half, hours=None if hours is None else hours.second_half),
+            HalfWindow(prepared=prepared, counts=first_half, hours=None if hours is None else hours.first_half),
+            HalfWindow(prepared=prepared, counts=second_half, hours=None if hours is None else hours.second_half),
         ),
         psi=column_psi(prepared, reference=reference, current=whole),
         distances=ks.distances,
@@ -167,18 +167,20 @@ def measure(
     )
 
 
-def column_psi(prepared: Prepared, *, reference: Sample, current: Sample) -> Float64s:
+def column_psi(prepared: PreparedReference, *, reference: Sample, current: Sample) -> Float64s:
     """Return the PSI of each column of *current*, NaN without values or reference."""
     return population_stability_indexes(reference.bins, current.bins, starts=prepared.order.columns_of_bins)
 
 
-def column_distances(prepared: Prepared, *, reference: Sample, current: Sample) -> KolmogorovSmirnovDistances:
+def column_distances(prepared: PreparedReference, *, reference: Sample, current: Sample) -> KolmogorovSmirnovDistances:
     """Return the KS distance of each column of *current* and its error bound, NaN without values or reference."""
     order = prepared.order
     return kolmogorov_smirnov_distances(reference.cells, current.cells, point_cells=order.points, starts=order.columns)
 
 
-def column_results(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[ColumnResult, ...]:
+def column_results(
+    prepared: PreparedReference, measured: MeasuredWindow, *, psi_low: Float64s
+) -> tuple[ColumnResult, ...]:
     """Return the numbers of each column of the layout, as they are stored.
 
     Args:
@@ -213,13 +215,13 @@ def column_results(prepared: Prepared, measured: Measured, *, psi_low: Float64s)
     )
 
 
-def unjudged_results(prepared: Prepared, whole: Sample) -> tuple[ColumnResult, ...]:
+def unjudged_results(prepared: PreparedReference, whole: Sample) -> tuple[ColumnResult, ...]:
     """Return what is stored of the columns of a window with too few events to be judged."""
     shares = (whole.shares / np.maximum(whole.totals, 1)).tolist()
     return tuple(_unjudged(prepared, at, n=n, shares=shares[at]) for at, n in enumerate(whole.n.tolist()))
 
 
-def _unjudged(prepared: Prepared, at: int, *, n: int, shares: list[float]) -> ColumnResult:
+def _unjudged(prepared: PreparedReference, at: int, *, n: int, shares: list[float]) -> ColumnResult:
     return ColumnResult(
         name=prepared.layout.columns[at].name,
         n=n,

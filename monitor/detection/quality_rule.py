@@ -6,9 +6,9 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import MISSING, SHARES, UNSEEN, Sample
-from monitor.detection.evidence import Evidence, Level
-from monitor.detection.measurements import Measured
-from monitor.detection.prepared import Prepared
+from monitor.detection.evidence import Evidence, TierLevel
+from monitor.detection.measurements import MeasuredWindow
+from monitor.detection.prepared_reference import PreparedReference
 from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
 from monitor.types import Statistic, Tier
 
@@ -22,7 +22,7 @@ STUCK_SHARE = 0.99
 HELD_SHARE = 0.5
 
 
-def share_evidence(prepared: Prepared, measured: Measured) -> tuple[Evidence, ...]:
+def share_evidence(prepared: PreparedReference, measured: MeasuredWindow) -> tuple[Evidence, ...]:
     """Return the evidence that shares moved, of monitored columns with enough events, in the order of the layout."""
     reference_share, allowed = _shares_of(prepared.reference), tolerances(prepared)
     moved = np.abs(_shares_of(measured.whole) - reference_share) > allowed
@@ -36,7 +36,13 @@ def share_evidence(prepared: Prepared, measured: Measured) -> tuple[Evidence, ..
 
 
 def share_shown_before(
-    prepared: Prepared, measured: Measured, previous: Sample, *, column: int, statistic: Statistic, tolerance: float
+    prepared: PreparedReference,
+    measured: MeasuredWindow,
+    previous: Sample,
+    *,
+    column: int,
+    statistic: Statistic,
+    tolerance: float,
 ) -> bool:
     """Return whether the *previous* disjoint window proves the same share to be off by more than *tolerance*."""
     kind = SHARES.index(statistic)
@@ -51,12 +57,12 @@ def missing_throughout(sample: Sample, *, column: int) -> bool:
     return total > 0 and int(sample.shares[column, MISSING]) == total
 
 
-def reference_share_of(prepared: Prepared, *, column: int, statistic: Statistic) -> float:
+def reference_share_of(prepared: PreparedReference, *, column: int, statistic: Statistic) -> float:
     """Return the share of the reference that the share *statistic* is compared with."""
     return float(_shares_of(prepared.reference)[column, SHARES.index(statistic)])
 
 
-def judged_shares(prepared: Prepared) -> Mask:
+def judged_shares(prepared: PreparedReference) -> Mask:
     """Shape ``(columns, 4)``: which shares of which columns are tested."""
     can_be_unseen = ~prepared.numeric | prepared.constant
     columns = [np.ones_like(prepared.monitored), np.ones_like(prepared.monitored), can_be_unseen, prepared.numeric]
@@ -64,7 +70,7 @@ def judged_shares(prepared: Prepared) -> Mask:
     return judged
 
 
-def tolerances(prepared: Prepared) -> Float64s:
+def tolerances(prepared: PreparedReference) -> Float64s:
     """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
     minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
     relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
@@ -73,7 +79,7 @@ def tolerances(prepared: Prepared) -> Float64s:
 
 
 def _share_evidence(
-    prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float
+    prepared: PreparedReference, measured: MeasuredWindow, *, column: int, kind: int, tolerance: float
 ) -> Evidence | None:
     shift = _shift(prepared, measured, measured.whole, column=column, kind=kind, tolerance=tolerance)
     if not shift.proven:
@@ -84,7 +90,7 @@ def _share_evidence(
     if kind == UNSEEN and shift.excess_low > UNSEEN_CRITICAL:
         tiers.insert(0, (Tier.CRITICAL, UNSEEN_CRITICAL, True))
     levels = tuple(
-        Level(
+        TierLevel(
             tier=tier,
             threshold=threshold,
             in_halves=_in_halves(prepared, measured, column=column, kind=kind, tolerance=threshold),
@@ -95,16 +101,16 @@ def _share_evidence(
     return Evidence(column=column, statistic=SHARES[kind], value=shift.share, bound=shift.excess_low, levels=levels)
 
 
-def _schema_evidence(measured: Measured, shift: ShareShift, *, column: int, tolerance: float) -> Evidence:
+def _schema_evidence(measured: MeasuredWindow, shift: ShareShift, *, column: int, tolerance: float) -> Evidence:
     in_halves = all(missing_throughout(half.sample, column=column) for half in measured.halves)
-    level = Level(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
+    level = TierLevel(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
     return Evidence(
         column=column, statistic=Statistic.SCHEMA, value=shift.share, bound=shift.excess_low, levels=(level,)
     )
 
 
 def _shift(
-    prepared: Prepared, measured: Measured, sample: Sample, *, column: int, kind: int, tolerance: float
+    prepared: PreparedReference, measured: MeasuredWindow, sample: Sample, *, column: int, kind: int, tolerance: float
 ) -> ShareShift:
     return share_shift(
         int(prepared.reference.shares[column, kind]),
@@ -117,7 +123,9 @@ def _shift(
     )
 
 
-def _in_halves(prepared: Prepared, measured: Measured, *, column: int, kind: int, tolerance: float) -> bool:
+def _in_halves(
+    prepared: PreparedReference, measured: MeasuredWindow, *, column: int, kind: int, tolerance: float
+) -> bool:
     reference_count = int(prepared.reference.shares[column, kind])
     m = int(prepared.reference.totals[column, kind])
     for half in measured.halves:
@@ -141,7 +149,7 @@ class HeaviestCell:
     reference_share: float
 
 
-def heaviest_cell(prepared: Prepared, measured: Measured, *, column: int) -> HeaviestCell | None:
+def heaviest_cell(prepared: PreparedReference, measured: MeasuredWindow, *, column: int) -> HeaviestCell | None:
     """Return the heaviest cell of the second half, None without values; BELOW and ABOVE are cells too."""
     start = int(prepared.order.columns[column])
     half, reference = measured.halves[1].sample, measured.halves[1].reference
@@ -153,7 +161,7 @@ def heaviest_cell(prepared: Prepared, measured: Measured, *, column: int) -> Hea
     return HeaviestCell(cell=cell, share=int(half.cells[cell]) / n, reference_share=float(reference.cells[cell]) / m)
 
 
-def stuck_evidence(prepared: Prepared, measured: Measured, drift: Evidence) -> Evidence | None:
+def stuck_evidence(prepared: PreparedReference, measured: MeasuredWindow, drift: Evidence) -> Evidence | None:
     """Return what a proven *drift* of a column really is, when the second half holds one value: a stuck field.
 
     Only a drift that is proven already can be stuck: the hour of the day, too, stands still for a whole window, and
@@ -167,7 +175,7 @@ def stuck_evidence(prepared: Prepared, measured: Measured, drift: Evidence) -> E
     if _is_outside(prepared, drift, heaviest):
         return None
     levels = tuple(
-        Level(tier=tier, threshold=STUCK_SHARE, in_halves=True, needs_previous=needs_previous)
+        TierLevel(tier=tier, threshold=STUCK_SHARE, in_halves=True, needs_previous=needs_previous)
         for tier, needs_previous in ((Tier.ALERT, True), (Tier.WARNING, False))
     )
     return Evidence(
@@ -175,7 +183,7 @@ def stuck_evidence(prepared: Prepared, measured: Measured, drift: Evidence) -> E
     )
 
 
-def _is_outside(prepared: Prepared, drift: Evidence, heaviest: HeaviestCell) -> bool:
+def _is_outside(prepared: PreparedReference, drift: Evidence, heaviest: HeaviestCell) -> bool:
     """Return whether the cell is BELOW or ABOVE, where many values look like one."""
     if not prepared.numeric[drift.column]:
         return False

@@ -1,4 +1,4 @@
-"""Two references compared column by column, the second as a window is with the first."""
+"""Compares two references column by column, the second one in the place of a window."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
 from monitor.detection.measurements import column_distances, column_psi
-from monitor.detection.prepared import Prepared, prepare
+from monitor.detection.prepared_reference import PreparedReference, prepare_reference
 from monitor.errors import EmptySampleError
 from monitor.reference.counting import rebinned_counts
 from monitor.reference.layout import ColumnRole
@@ -16,8 +16,8 @@ from monitor.stats.psi_bounds import chance_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Shares of all rows of one column."""
+class ColumnShares:
+    """Shares of missing, invalid and other values among all rows of one column."""
 
     missing: float
     invalid: float
@@ -44,8 +44,8 @@ class ColumnDifference:
     chance: float | None
     ks: float | None
     ks_bound: float | None
-    a: Shares
-    b: Shares
+    a: ColumnShares
+    b: ColumnShares
     exact: bool
 
 
@@ -65,7 +65,7 @@ class ReferenceDifference:
 
 def reference_difference(spec: ModelSpec, a: ReferenceProfile, b: ReferenceProfile) -> ReferenceDifference:
     """Return how *b* differs from *a*; *spec* fits the columns of *a*."""
-    prepared = prepare(spec, a)
+    prepared = prepare_reference(spec, a)
     current = prepared.sample(rebinned_counts(b, a.layout))
     in_a, in_b = ({(column.name, column.kind): column for column in side.layout.columns} for side in (a, b))
     both = [
@@ -98,7 +98,7 @@ def reference_difference(spec: ModelSpec, a: ReferenceProfile, b: ReferenceProfi
 
 
 def _difference(
-    prepared: Prepared, current: Sample, at: int, numbers: tuple[float, float, float], *, exact: bool
+    prepared: PreparedReference, current: Sample, at: int, numbers: tuple[float, float, float], *, exact: bool
 ) -> ColumnDifference:
     cells, numeric = prepared.layout.columns[at], bool(prepared.numeric[at])
     m, n = int(prepared.reference.n[at]), int(current.n[at])
@@ -123,8 +123,8 @@ def _difference(
     )
 
 
-def _shares(sample: Sample, at: int) -> Shares:
+def _shares(sample: Sample, at: int) -> ColumnShares:
     missing, invalid, unseen = (
         float(sample.shares[at, kind] / max(sample.totals[at, kind], 1)) for kind in (MISSING, INVALID, UNSEEN)
     )
-    return Shares(missing=missing, invalid=invalid, unseen=unseen)
+    return ColumnShares(missing=missing, invalid=invalid, unseen=unseen)

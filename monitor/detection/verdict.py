@@ -3,8 +3,8 @@
 import numpy as np
 
 from monitor.arrays import Float64s
-from monitor.detection.measurements import Measured
-from monitor.detection.prepared import Prepared
+from monitor.detection.measurements import MeasuredWindow
+from monitor.detection.prepared_reference import PreparedReference
 from monitor.results import Finding
 from monitor.stats.false_discovery import benjamini_hochberg, psi_p_value
 from monitor.types import IncidentKind, InconclusiveReason, Tier, Verdict
@@ -12,7 +12,7 @@ from monitor.types import IncidentKind, InconclusiveReason, Tier, Verdict
 FALSE_DISCOVERY_RATE = 0.05
 
 
-def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Float64s) -> tuple[str, ...]:
+def moved_columns(prepared: PreparedReference, measured: MeasuredWindow, *, psi_low: Float64s) -> tuple[str, ...]:
     """Return the columns whose PSI is past the warning tier, at most one in twenty of them falsely.
 
     Less is asked of each than of a finding, which alone may wake somebody: this list is for people who already look.
@@ -42,7 +42,7 @@ def moved_columns(prepared: Prepared, measured: Measured, *, psi_low: Float64s) 
     return tuple(names[column] for column in moved)
 
 
-def _p_value(prepared: Prepared, measured: Measured, *, column: int, tier: float) -> float:
+def _p_value(prepared: PreparedReference, measured: MeasuredWindow, *, column: int, tier: float) -> float:
     psi = float(measured.psi[column])
     if psi <= tier:
         return 1.0  # not past the tier: what is asked is only how sure the others are
@@ -81,7 +81,9 @@ def by_weight(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     )
 
 
-def calm_below(prepared: Prepared, measured: Measured, findings: tuple[Finding, ...]) -> tuple[bool, bool, bool] | None:
+def calm_below(
+    prepared: PreparedReference, measured: MeasuredWindow, findings: tuple[Finding, ...]
+) -> tuple[bool, bool, bool] | None:
     """Return for warning, alert and critical whether every monitored column is under the closing threshold.
 
     None where no monitored column could be judged. A column that cannot be judged because its field is broken is
@@ -108,7 +110,7 @@ def calm_below(prepared: Prepared, measured: Measured, findings: tuple[Finding, 
     )
 
 
-def reason_of(prepared: Prepared, measured: Measured) -> InconclusiveReason:
+def reason_of(prepared: PreparedReference, measured: MeasuredWindow) -> InconclusiveReason:
     """Return why no monitored column of a window could be judged, `CONCLUSIVE` when one could."""
     if (prepared.monitored & measured.conclusive).any():
         return InconclusiveReason.CONCLUSIVE

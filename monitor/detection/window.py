@@ -1,6 +1,6 @@
-"""One closed window in two steps: what it proves by itself, and the conclusion with the window before it.
+"""Decides one closed window in two steps: what it proves by itself, the conclusion with the previous window.
 
-The previous disjoint window costs another read, so a caller loads it only where `Examined.needs_previous`.
+The previous disjoint window costs another read, so a caller loads it only where `ExaminedWindow.needs_previous`.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import numpy as np
 from monitor.arrays import Float64s
 from monitor.detection.anytime_rule import PaneCounts, anytime_evidence, with_anytime
 from monitor.detection.drift_rule import PreviousWindow, drift_evidence, psi_lower_bounds
-from monitor.detection.evidence import Evidence, Level, Settled, settle
+from monitor.detection.evidence import Evidence, EvidenceOutcome, TierLevel, evidence_outcome
 from monitor.detection.explanation import finding_sentence, inconclusive_sentence, window_sentence
-from monitor.detection.measurements import Measured, column_results, measure, unjudged_results
-from monitor.detection.prepared import Prepared
+from monitor.detection.measurements import MeasuredWindow, column_results, measure_window, unjudged_results
+from monitor.detection.prepared_reference import PreparedReference
 from monitor.detection.quality_rule import share_evidence, share_shown_before, stuck_evidence
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_evidence
@@ -26,8 +26,8 @@ from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """What a window says by itself.
+class ExaminedWindow:
+    """What a window proves by itself.
 
     Attributes:
         measured: None where the window has too few events.
@@ -36,7 +36,7 @@ class Examined:
 
     scale: Scale
     events: int
-    measured: Measured | None
+    measured: MeasuredWindow | None
     psi_low: Float64s
     evidence: tuple[Evidence, ...]
     columns: tuple[ColumnResult, ...]
@@ -47,13 +47,13 @@ class Examined:
         return any(piece.needs_previous for piece in self.evidence)
 
 
-def watches_panes(prepared: Prepared, scale: Scale) -> bool:
+def watches_panes(prepared: PreparedReference, scale: Scale) -> bool:
     """Return whether windows of *scale* are to come with their panes."""
     return prepared.anytime is not None and prepared.anytime.length == scale.length
 
 
 def examine_window(
-    prepared: Prepared,
+    prepared: PreparedReference,
     *,
     scale: Scale,
     first_half: Counts,
@@ -61,7 +61,7 @@ def examine_window(
     events: int,
     hours: WindowHours | None = None,
     panes: Sequence[PaneCounts] = (),
-) -> Examined:
+) -> ExaminedWindow:
     """Return what one window proves by itself.
 
     Args:
@@ -77,17 +77,17 @@ def examine_window(
     """
     nothing = np.full(len(prepared.layout.columns), np.nan)
     if events == 0:
-        return Examined(scale=scale, events=0, measured=None, psi_low=nothing, evidence=(), columns=())
+        return ExaminedWindow(scale=scale, events=0, measured=None, psi_low=nothing, evidence=(), columns=())
     if events < prepared.min_events:
         columns = unjudged_results(prepared, prepared.sample(np.add(first_half, second_half, dtype=np.int64)))
-        return Examined(scale=scale, events=events, measured=None, psi_low=nothing, evidence=(), columns=columns)
-    measured = measure(
+        return ExaminedWindow(scale=scale, events=events, measured=None, psi_low=nothing, evidence=(), columns=columns)
+    measured = measure_window(
         prepared, scale=scale, first_half=first_half, second_half=second_half, events=events, hours=hours
     )
     return _examined(prepared, measured, panes)
 
 
-def examine_again(prepared: Prepared, examined: Examined) -> Examined:
+def examine_again(prepared: PreparedReference, examined: ExaminedWindow) -> ExaminedWindow:
     """Return what the numbers of an examined window prove by *prepared*, another rule on the same reference.
 
     Not where columns are compared by the hour: those numbers are of another reference.
@@ -95,7 +95,7 @@ def examine_again(prepared: Prepared, examined: Examined) -> Examined:
     return examined if examined.measured is None else _examined(prepared, examined.measured, panes=())
 
 
-def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts]) -> Examined:
+def _examined(prepared: PreparedReference, measured: MeasuredWindow, panes: Sequence[PaneCounts]) -> ExaminedWindow:
     if prepared.drift.rule is DriftRule.TEXTBOOK:
         psi_low = np.full(len(prepared.layout.columns), np.nan)
         evidence = textbook_evidence(prepared, measured)
@@ -105,7 +105,7 @@ def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts
         if prepared.anytime is not None and watches_panes(prepared, measured.scale):
             evidence = with_anytime(evidence, anytime_evidence(prepared.anytime, panes))
     evidence = tuple(stuck_evidence(prepared, measured, piece) or piece for piece in evidence)
-    return Examined(
+    return ExaminedWindow(
         scale=measured.scale,
         events=measured.events,
         measured=measured,
@@ -116,7 +116,7 @@ def _examined(prepared: Prepared, measured: Measured, panes: Sequence[PaneCounts
 
 
 def conclude_window(
-    prepared: Prepared, examined: Examined, *, previous: Counts | None = None, previous_events: int = 0
+    prepared: PreparedReference, examined: ExaminedWindow, *, previous: Counts | None = None, previous_events: int = 0
 ) -> WindowResult:
     """Return the decision about an examined window.
 
@@ -152,7 +152,11 @@ def conclude_window(
 
 
 def _inconclusive(
-    prepared: Prepared, examined: Examined, reason: InconclusiveReason, *, findings: tuple[Finding, ...] = ()
+    prepared: PreparedReference,
+    examined: ExaminedWindow,
+    reason: InconclusiveReason,
+    *,
+    findings: tuple[Finding, ...] = (),
 ) -> WindowResult:
     return WindowResult(
         verdict=Verdict.INCONCLUSIVE,
@@ -167,12 +171,16 @@ def _inconclusive(
 
 
 def _findings(
-    prepared: Prepared, measured: Measured, *, evidence: tuple[Evidence, ...], before: PreviousWindow | None
+    prepared: PreparedReference,
+    measured: MeasuredWindow,
+    *,
+    evidence: tuple[Evidence, ...],
+    before: PreviousWindow | None,
 ) -> tuple[Finding, ...]:
-    def shown_before(piece: Evidence, level: Level) -> bool:
+    def shown_before(piece: Evidence, level: TierLevel) -> bool:
         return before is not None and _shown_before(prepared, measured, before, evidence=piece, level=level)
 
-    outcomes = [settle(piece, shown_before=shown_before) for piece in evidence]
+    outcomes = [evidence_outcome(piece, shown_before=shown_before) for piece in evidence]
     quality = [outcome for outcome in outcomes if outcome.evidence.kind is IncidentKind.DATA_QUALITY]
     # Where a field is broken, what is left of it is no sample of what the model sees: its PSI stays as a number
     # in the column's result, but is not reported a second time as drift, which could ask for a retraining. Another
@@ -186,7 +194,12 @@ def _findings(
 
 
 def _shown_before(
-    prepared: Prepared, measured: Measured, before: PreviousWindow, *, evidence: Evidence, level: Level
+    prepared: PreparedReference,
+    measured: MeasuredWindow,
+    before: PreviousWindow,
+    *,
+    evidence: Evidence,
+    level: TierLevel,
 ) -> bool:
     if evidence.kind is IncidentKind.DRIFT:
         return before.proves_psi(evidence.column, tier=level.threshold)
@@ -202,7 +215,7 @@ def _shown_before(
     )
 
 
-def _finding(prepared: Prepared, measured: Measured, settled: Settled) -> Finding:
+def _finding(prepared: PreparedReference, measured: MeasuredWindow, settled: EvidenceOutcome) -> Finding:
     evidence = settled.evidence
     column = prepared.layout.columns[evidence.column]
     return Finding(

@@ -1,10 +1,16 @@
-"""Loads what is due, decides, stores: the only caller of the decision."""
+"""Loads due windows, has them decided, stores the results: the only caller of `monitor.detection`."""
 
 from monitor.evaluate.evaluator import Evaluator
-from monitor.evaluate.results import EndEvaluation, EvaluationBatch, EvaluationRules, StoredEvaluation, evaluation_rules
+from monitor.evaluate.results import (
+    EvaluatedWindowEnd,
+    EvaluationBatch,
+    EvaluationRules,
+    StoredEvaluation,
+    evaluation_rules,
+)
 
 __all__ = [
-    "EndEvaluation",
+    "EvaluatedWindowEnd",
     "EvaluationBatch",
     "EvaluationRules",
     "Evaluator",

@@ -13,8 +13,8 @@ from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immat
 from monitor.result_codec import encode_result
 from monitor.spec.model import ModelSpec, Task
 from monitor.store.accuracy_evaluations import (
-    LastPerformance,
-    NewPerformance,
+    LastAccuracyEvaluation,
+    NewAccuracyEvaluation,
     last_performances,
     newest_mature_end,
     truths_by_step,
@@ -25,7 +25,7 @@ from monitor.windows.sliding import length_millis, step_millis
 
 
 class TruthSteps:
-    """A window is made of whole steps, so the start of a step says which windows hold it."""
+    """Truths of one series by step of a scale, and the sums of each window; a window is made of whole steps."""
 
     def __init__(self, scale: Scale, truths: Sequence[StepTruths]) -> None:
         """Take *truths* by step of *scale*, ascending."""
@@ -71,7 +71,7 @@ class TruthSteps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceRules:
-    """What accuracy is judged by."""
+    """Rules by which accuracy is judged."""
 
     model_id: int
     spec: ModelSpec
@@ -82,16 +82,16 @@ class PerformanceRules:
 
 @dataclass(frozen=True, slots=True)
 class JudgedAccuracyWindow:
-    """One judged window; *driving*: the newest mature one of its scale, judged for the first time."""
+    """Judged accuracy of one window; *driving*: the newest mature one of its scale, judged for the first time."""
 
     scale: Scale
-    evaluation: NewPerformance
+    evaluation: NewAccuracyEvaluation
     driving: bool
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedSeries:
-    """What was judged of one series and scale, and the ends (ms) that must wait because they were judged just now."""
+class JudgedAccuracySeries:
+    """Judged windows of one series and scale, and the ends (ms) that must wait: they were judged just now."""
 
     judged: tuple[JudgedAccuracyWindow, ...]
     waiting: frozenset[int]
@@ -105,7 +105,7 @@ def judge_windows(
     scale: Scale,
     evaluated: frozenset[int],
     changed: frozenset[int],
-) -> JudgedSeries:
+) -> JudgedAccuracySeries:
     """Return the windows that are mature, or once were, and whose numbers or verdict changed since.
 
     Args:
@@ -114,14 +114,14 @@ def judge_windows(
     """
     ends = evaluated | changed
     if not ends:
-        return JudgedSeries((), frozenset())
+        return JudgedAccuracySeries((), frozenset())
     start, stop = min(ends) - length_millis(scale), max(ends)
     truths = truths_by_step(connection, series_id=series_id, start=start, stop=stop, step=step_millis(scale))
     stored = last_performances(connection, series_id=series_id, length=scale.length, ends=ends)
     if not truths and not stored:
-        return JudgedSeries((), frozenset())
+        return JudgedAccuracySeries((), frozenset())
     windows = _Windows(connection, rules, series_id=series_id, scale=scale, steps=TruthSteps(scale, truths))
-    new: list[NewPerformance] = []
+    new: list[NewAccuracyEvaluation] = []
     waiting: set[int] = set()
     for end, sampled in sorted(sampled_of(connection, series_id=series_id, length=scale.length, ends=ends).items()):
         known = stored.get(end)
@@ -132,7 +132,7 @@ def judge_windows(
             waiting.add(end)
             continue
         new.append(judged)
-    return JudgedSeries(_with_driving(connection, series_id, scale, new), frozenset(waiting))
+    return JudgedAccuracySeries(_with_driving(connection, series_id, scale, new), frozenset(waiting))
 
 
 class _Windows:
@@ -144,7 +144,7 @@ class _Windows:
         self._connection, self._rules = connection, rules
         self._series_id, self._scale, self._steps = series_id, scale, steps
 
-    def judged(self, end: int, *, sampled: int, known: LastPerformance | None) -> NewPerformance | None:
+    def judged(self, end: int, *, sampled: int, known: LastAccuracyEvaluation | None) -> NewAccuracyEvaluation | None:
         """Return the window as it is judged now; None if it never was mature, or is judged like that already."""
         labelled, correct = self._steps.sums(end)
         counts = PerformanceCounts(sampled=sampled, labelled=labelled, correct=correct)
@@ -155,7 +155,7 @@ class _Windows:
         # Equal sums may be made of other steps, so what was concluded is compared too.
         if known is not None and (known.counts, known.result) == (counts, encode_result(judged.result).decode()):
             return None
-        return NewPerformance(
+        return NewAccuracyEvaluation(
             series_id=self._series_id,
             length=self._scale.length,
             window_end=end,
@@ -191,7 +191,7 @@ def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:
 
 
 def _with_driving(
-    connection: sa.Connection, series_id: int, scale: Scale, new: Sequence[NewPerformance]
+    connection: sa.Connection, series_id: int, scale: Scale, new: Sequence[NewAccuracyEvaluation]
 ) -> tuple[JudgedAccuracyWindow, ...]:
     first_judged = [joined.window_end for joined in new if joined.revision == 0]
     newest = max(first_judged, default=None)

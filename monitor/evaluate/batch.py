@@ -76,8 +76,8 @@ def with_too_many_versions(window: EvaluatedWindow, *, cap: int) -> EvaluatedWin
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedInputs:
-    """One evaluated window of one series and what was stored of it before."""
+class JudgedInputWindow:
+    """One evaluated window of one series' inputs, and what was stored of it before."""
 
     series_id: int
     window: EvaluatedWindow
@@ -139,7 +139,7 @@ class ModelWindows:
 
     def evaluated(
         self, windows: SeriesWindows, *, since: int, stored: Mapping[WindowKey, LastRevision]
-    ) -> Iterator[JudgedInputs]:
+    ) -> Iterator[JudgedInputWindow]:
         """Evaluate *windows* of a series that is complete from *since* (ms) on.
 
         Raises:
@@ -153,7 +153,7 @@ class ModelWindows:
             if of_others:
                 window = with_too_many_versions(window, cap=self.applied.spec.versions)
             key = WindowKey(windows.series_id, window.scale.length, window.end)
-            yield JudgedInputs(windows.series_id, window, stored.get(key))
+            yield JudgedInputWindow(windows.series_id, window, stored.get(key))
 
     def _judge(self, batch: DueBatch) -> list[StoredEvaluation]:
         since = series_began(self.connection, [windows.series_id for windows in batch.windows])
@@ -178,7 +178,7 @@ class ModelWindows:
         }
         write_hours(self.connection, unknown)
 
-    def store(self, judged: Sequence[JudgedInputs], *, driving: bool | None = None) -> list[StoredEvaluation]:
+    def store(self, judged: Sequence[JudgedInputWindow], *, driving: bool | None = None) -> list[StoredEvaluation]:
         """Store *judged* windows; *driving* None: those drive that are conclusive for the first time, and newest."""
         newest = self._newest_conclusive(judged) if driving is None else {}
         insert_evaluations(self.connection, (self._new_evaluation(judgement) for judgement in judged))
@@ -202,7 +202,7 @@ class ModelWindows:
             for judgement in judged
         ]
 
-    def _newest_conclusive(self, judged: Sequence[JudgedInputs]) -> dict[tuple[int, Scale], int]:
+    def _newest_conclusive(self, judged: Sequence[JudgedInputWindow]) -> dict[tuple[int, Scale], int]:
         """Return the newest end that was conclusive before *judged* of each series and scale, where it matters."""
         firsts: dict[tuple[int, Scale], int] = {}
         for judgement in judged:
@@ -217,7 +217,7 @@ class ModelWindows:
         }
         return {key: end for key, end in newest.items() if end is not None}
 
-    def _new_evaluation(self, judgement: JudgedInputs) -> NewEvaluation:
+    def _new_evaluation(self, judgement: JudgedInputWindow) -> NewEvaluation:
         window = judgement.window
         return NewEvaluation(
             series_id=judgement.series_id,

@@ -6,7 +6,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 import structlog
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.errors import SpecError
 from monitor.evaluate.accuracy import PerformanceRules
 from monitor.evaluate.accuracy_due import judge_performance
@@ -17,7 +17,7 @@ from monitor.evaluate.revise import revise
 from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.verdict import PerformanceCounts
-from monitor.reference.profile import stand_in
+from monitor.reference.profile import empty_profile
 from monitor.spec.model import DriftRule, ModelSpec, Seasonality
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.model_intake import blind_spans
@@ -119,20 +119,20 @@ class Evaluator:
             profile, problem = load_reference(connection, applied.reference_id), ""
             self._problems.pop(applied.model_id, None)
         except SpecError as error:
-            profile, problem = stand_in(applied.cells[-1].layout), f"{error.source}: {'; '.join(error.problems)}."
+            profile, problem = empty_profile(applied.cells[-1].layout), f"{error.source}: {'; '.join(error.problems)}."
             self._note_problem(applied, problem)
         prepared = _ModelRules(
             spec_version=applied.spec_version,
             reference_id=applied.reference_id,
             decision=ModelDecision(
-                prepared=prepare(applied.spec, profile),
+                prepared=prepare_reference(applied.spec, profile),
                 cells_id=applied.cells_of(profile.layout).cells_id,
                 size=profile.layout.size,
                 cells_order=tuple(cell.cells_id for cell in applied.cells),
                 spec_version=applied.spec_version,
                 reference_id=applied.reference_id,
                 problem=problem,
-                textbook=prepare(_textbook(applied.spec), profile) if self._rules.with_textbook else None,
+                textbook=prepare_reference(_textbook(applied.spec), profile) if self._rules.with_textbook else None,
             ),
             performance=PerformanceRules(
                 model_id=applied.model_id,
@@ -150,7 +150,7 @@ class Evaluator:
         notice = f"{applied.key}: not judged, {problem}"
         if self._problems.get(applied.model_id) != notice:
             self._problems[applied.model_id] = notice
-            log.error("reference.unusable", model=str(applied.key), problem=problem)
+            log.error("reference.rejected", model=str(applied.key), problem=problem)
 
 
 def _textbook(spec: ModelSpec) -> ModelSpec:

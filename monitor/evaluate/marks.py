@@ -1,4 +1,4 @@
-"""What a flush's marks mean for a model's windows: hours that a series has panes in, windows that must be revised.
+"""Turns a flush's marks into work: hours that a series has panes in, windows that must be revised.
 
 A window that is not evaluated yet needs no mark: it will read the pane. One that was evaluated before the pane came,
 whether it holds the pane's minute or the disjoint window before it does, is due for a revision.
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from monitor.evaluate.schedule import ProgressOf
 from monitor.store.pane_marks import delete_marks, read_marks
-from monitor.store.revisions_due import DueStretch, add_due
+from monitor.store.revisions_due import DueSpan, add_due
 from monitor.store.series import CountedHours, counted_series, write_hours
 from monitor.types import Scale
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
@@ -40,7 +40,7 @@ def take_marks(
     panes = {pane for pane in panes if pane[0] in known}  # a series may have been removed since
     write_hours(connection, widened(panes, known))
     if revise:
-        add_due(connection, model_id, due_stretches(panes, known, scales=scales, progress=progress))
+        add_due(connection, model_id, due_spans(panes, known, scales=scales, progress=progress))
     delete_marks(connection, marks)
     return len(marks) == MARKS_AT_ONCE
 
@@ -58,10 +58,10 @@ def widened(panes: Iterable[Pane], known: Mapping[int, CountedHours]) -> dict[in
     return {series_id: of_series for series_id, of_series in hours.items() if of_series != known[series_id]}
 
 
-def due_stretches(
+def due_spans(
     panes: Iterable[Pane], known: Mapping[int, CountedHours], *, scales: Sequence[Scale], progress: ProgressOf
-) -> list[DueStretch]:
-    """Return what must be revised because *panes* came; *known*: the series' hours before them."""
+) -> list[DueSpan]:
+    """Return the spans that must be revised because *panes* came; *known*: the series' hours before them."""
     firsts: dict[int, int] = {}
     due: dict[Pane, int] = {}
     for series_id, start in panes:
@@ -72,7 +72,7 @@ def due_stretches(
         began = known[series_id].start
         if began is not None and filled_from(start) < began:
             due[series_id, start] = began
-    return sorted(DueStretch(series_id, start, stop) for (series_id, start), stop in due.items())
+    return sorted(DueSpan(series_id, start, stop) for (series_id, start), stop in due.items())
 
 
 def _was_read(start: int, scale: Scale, progress: ProgressOf) -> bool:

@@ -1,4 +1,4 @@
-"""What an evaluation needs to know, and what it judged."""
+"""Rules and results of an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,8 +61,8 @@ class StoredEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class EndEvaluation:
-    """Everything judged about one window end (ms) of a model."""
+class EvaluatedWindowEnd:
+    """All evaluations of a model at one window end (ms)."""
 
     window_end: int
     evaluations: tuple[StoredEvaluation, ...]
@@ -70,14 +70,14 @@ class EndEvaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationBatch:
-    """What one call judged, in order of window end; *more*: call again, something may be due still."""
+    """All window ends that one call evaluated, in order; *more*: call again, something may still be due."""
 
-    window_ends: tuple[EndEvaluation, ...]
+    window_ends: tuple[EvaluatedWindowEnd, ...]
     more: bool
     watermark: Watermark
 
 
-def by_end(judged: Sequence[StoredEvaluation]) -> tuple[EndEvaluation, ...]:
+def by_end(judged: Sequence[StoredEvaluation]) -> tuple[EvaluatedWindowEnd, ...]:
     """Return *judged* by window end, ascending; the order inside an end is fixed too."""
     ordered = sorted(judged, key=attrgetter("window_end", "series", "scale", "kind"))
-    return tuple(EndEvaluation(end, tuple(group)) for end, group in groupby(ordered, key=attrgetter("window_end")))
+    return tuple(EvaluatedWindowEnd(end, tuple(group)) for end, group in groupby(ordered, key=attrgetter("window_end")))

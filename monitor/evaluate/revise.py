@@ -1,10 +1,10 @@
-"""Evaluates windows again whose counts changed after they were evaluated, in pages of due stretches."""
+"""Re-evaluates windows whose counts changed after they were evaluated, in pages of due spans."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from monitor.evaluate.batch import TRIES, JudgedInputs, ModelWindows
+from monitor.evaluate.batch import TRIES, JudgedInputWindow, ModelWindows
 from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import StoredEvaluation
 from monitor.evaluate.revisions import (
@@ -19,7 +19,7 @@ from monitor.evaluate.revisions import (
 from monitor.evaluate.schedule import SeriesWindows
 from monitor.store.evaluations import LastRevision, WindowKey, last_revisions
 from monitor.store.panes import pane_rows, series_began
-from monitor.store.revisions_due import DueStretch, begin_no_more, close_due, postpone_due, read_due
+from monitor.store.revisions_due import DueSpan, close_due, narrow_to_own_minute, postpone_due, read_due
 from monitor.store.series import counted_series
 from monitor.types import InconclusiveReason, Scale, Window
 from monitor.units import MINUTE_MILLIS
@@ -30,14 +30,14 @@ DUE_AT_ONCE = 5_000
 
 
 def revise(model_windows: ModelWindows) -> tuple[list[StoredEvaluation], bool]:
-    """Evaluate again what is due for it; return what was stored, and whether something had to be left for later."""
+    """Re-evaluate due windows; return what was stored, and whether something had to be left for later."""
     revisions = _RevisionPass(model_windows, room=REVISIONS_AT_ONCE)
     crossed = [
         final
         for scale, progress in revisions.scales.items()
         if (final := revisions.final(scale)) > progress.final_until
     ]
-    after: DueStretch | None = None
+    after: DueSpan | None = None
     while not revisions.left:
         page = read_due(
             model_windows.connection,
@@ -54,8 +54,8 @@ def revise(model_windows: ModelWindows) -> tuple[list[StoredEvaluation], bool]:
 
 
 @dataclass(kw_only=True)
-class _OfScale:
-    """What one scale of one series still waits for: window ends, ascending, and for how many seconds at least."""
+class _ScaleRevisions:
+    """Windows of one scale of one series to revise: their ends, ascending, and how long at least to wait."""
 
     waiting: list[int] = field(default_factory=list)
     seconds: float = 0.0
@@ -79,12 +79,12 @@ class _RevisionPass:
         """Return the last evaluated end (ms) whose window no event can be added to, bar those of idle partitions."""
         return min(self.scales[scale].evaluated_until, last_end(scale, self._model_windows.final_before))
 
-    def work(self, page: Sequence[DueStretch]) -> None:
+    def work(self, page: Sequence[DueSpan]) -> None:
         """Revise the windows of every stretch of *page* as far as there is room; close or postpone the stretches."""
         model_windows = self._model_windows
-        closed: list[DueStretch] = []
-        begun: list[DueStretch] = []
-        postponed: list[tuple[DueStretch, float]] = []
+        closed: list[DueSpan] = []
+        begun: list[DueSpan] = []
+        postponed: list[tuple[DueSpan, float]] = []
         by_series = sorted(page)
         model_windows.series |= counted_series(model_windows.connection, {stretch.series_id for stretch in by_series})
         since = series_began(model_windows.connection, sorted({stretch.series_id for stretch in by_series}))
@@ -105,17 +105,19 @@ class _RevisionPass:
                     postponed.append((stretch, max(min(seconds), model_windows.rules.revision_seconds / 4)))
                 else:
                     closed.append(stretch)
-        begin_no_more(model_windows.connection, model_windows.applied.model_id, begun)
+        narrow_to_own_minute(model_windows.connection, model_windows.applied.model_id, begun)
         close_due(model_windows.connection, model_windows.applied.model_id, closed)
         postpone_due(model_windows.connection, model_windows.applied.model_id, postponed)
 
-    def _revise_scale(self, scale: Scale, series_id: int, stretches: Sequence[DueStretch], *, since: int) -> _OfScale:
+    def _revise_scale(
+        self, scale: Scale, series_id: int, stretches: Sequence[DueSpan], *, since: int
+    ) -> _ScaleRevisions:
         model_windows, progress = self._model_windows, self.scales[scale]
         reading = reading_ends(scale, stretches, progress)
         keys = [WindowKey(series_id, scale.length, end) for end in reading.ends]
         stored = last_revisions(model_windows.connection, keys)
         begins = {end for end in reading.ends if begins_to_be_judged(Window(scale, end), stretches, since=since)}
-        scale_waits, ready = _OfScale(), []
+        scale_waits, ready = _ScaleRevisions(), []
         for key in keys:
             if key.end not in reading.marked or key.end in begins:
                 continue
@@ -139,7 +141,7 @@ class _RevisionPass:
             self._store(judged, reading)
         return scale_waits
 
-    def _store(self, judged: Sequence[JudgedInputs], reading: ReadingEnds) -> None:
+    def _store(self, judged: Sequence[JudgedInputWindow], reading: ReadingEnds) -> None:
         """Store *judged*; that a window's history was compacted is news only where one of its minutes got events."""
         news = [
             one
@@ -157,7 +159,7 @@ class _RevisionPass:
         *,
         since: int,
         all_with_events: bool,
-    ) -> list[JudgedInputs]:
+    ) -> list[JudgedInputWindow]:
         """Evaluate those that changed, as far as there is room; *all_with_events*: all that have events."""
         model_windows, length = self._model_windows, length_millis(scale)
         for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""Windows that got events after they were evaluated: which of them are to be evaluated again, and how.
+"""Decides which evaluated windows that got later events are revised, and whether they drive incidents; pure.
 
 A window is revised when its sums, or those of the disjoint window before it, are no longer those of its last revision:
 at most once in `revision_seconds`, and whatever its age when it becomes final.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from monitor.store.evaluations import LastRevision
-from monitor.store.revisions_due import DueStretch
+from monitor.store.revisions_due import DueSpan
 from monitor.store.scale_progress import Progress
 from monitor.types import Scale, Window
 from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
@@ -39,7 +39,7 @@ class ReadingEnds:
     marked: frozenset[int]
 
 
-def reading_ends(scale: Scale, stretches: Sequence[DueStretch], progress: Progress) -> ReadingEnds:
+def reading_ends(scale: Scale, stretches: Sequence[DueSpan], progress: Progress) -> ReadingEnds:
     """Return the evaluated windows of *scale* that read one of *stretches* of one series."""
     until, after = progress.evaluated_until, progress.judged_after
     marked = ends_reading(scale, (stretch.start for stretch in stretches), until=until)
@@ -49,13 +49,13 @@ def reading_ends(scale: Scale, stretches: Sequence[DueStretch], progress: Progre
     return ReadingEnds(tuple(sorted(end for end in ends if after is None or end > after)), marked)
 
 
-def _last_reading(scale: Scale, stretch: DueStretch, until: int) -> int:
+def _last_reading(scale: Scale, stretch: DueSpan, until: int) -> int:
     """Return the last end up to *until* that reads the stretch; windows of up to an hour read its minute alone."""
     stop = stretch.stop if scale.length > HOUR_MINUTES else stretch.start + MINUTE_MILLIS
     return min(until, last_end(scale, stop - 1) + 2 * length_millis(scale))
 
 
-def reads(scale: Scale, stretch: DueStretch, ends: Sequence[int]) -> bool:
+def reads(scale: Scale, stretch: DueSpan, ends: Sequence[int]) -> bool:
     """Return whether one of *ends* (ascending) reads *stretch*."""
     place = bisect_left(ends, next_end(scale, stretch.start))
     return place < len(ends) and ends[place] <= _last_reading(scale, stretch, ends[-1])
@@ -102,7 +102,7 @@ class WindowEvents:
         return any(row.start < cut < row.stop for row in self._long for cut in cuts)
 
 
-def begins_to_be_judged(window: Window, stretches: Sequence[DueStretch], *, since: int) -> bool:
+def begins_to_be_judged(window: Window, stretches: Sequence[DueSpan], *, since: int) -> bool:
     """Return whether the window, or the one before, is judged since its series was seen to begin at *since* (ms)."""
     return any(
         is_filling(window, since=stretch.stop) != is_filling(window, since=since)

@@ -11,8 +11,8 @@ from monitor.store.series import CountedSeries, series_counted_after
 from monitor.types import Scale
 from monitor.units import MINUTE_MILLIS
 from monitor.windows.sliding import (
+    EventSpan,
     PaneRow,
-    Stretch,
     ends_with_events,
     first_end_with_events,
     last_end,
@@ -156,7 +156,7 @@ def _series_windows(connection: sa.Connection, series_id: int, due: Mapping[Scal
         return SeriesWindows(series_id, (), ())
     start = min(end - 2 * length_millis(scale) for scale, end in active.items())
     rows = pane_rows(connection, series_id=series_id, start=start, stop=until)
-    stretches = [Stretch(row.start, row.stop) for row in rows]
+    stretches = [EventSpan(row.start, row.stop) for row in rows]
     window_ends = (
         (scale, tuple(ends_with_events(scale, stretches, after=end - step_millis(scale), until=until)))
         for scale, end in sorted(active.items())

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from monitor.arrays import AnyIntegers, Int64s
 from monitor.detection import (
-    Prepared,
+    PreparedReference,
     WindowHours,
     conclude_window,
     examine_again,
@@ -43,7 +43,7 @@ class ModelDecision:
         textbook: The same under the textbook rule, where windows are judged by both; it knows no hours and no panes.
     """
 
-    prepared: Prepared
+    prepared: PreparedReference
     cells_id: int
     size: int
     cells_order: tuple[int, ...]
@@ -51,7 +51,7 @@ class ModelDecision:
     reference_id: int
     problem: str = ""
     blind: tuple[BlindSpan, ...] = ()
-    textbook: Prepared | None = None
+    textbook: PreparedReference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

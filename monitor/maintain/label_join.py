@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from monitor.performance.label_join import TruthKey, contribution, in_force, next_look_seconds, pane_changes
+from monitor.performance.delayed_labels import TruthKey, contribution, in_force, next_look_seconds, pane_changes
 from monitor.performance.verdict import ComparisonRules, comparison_rules
 from monitor.store.configuration import Configuration
 from monitor.store.truths import (
-    JoinPlace,
+    JoinProgress,
     ProbeSchedule,
     TruthInForce,
     change_panes,
@@ -52,7 +52,7 @@ class JoinReport:
     probed: int
     changed: int
     more: bool
-    place: JoinPlace
+    place: JoinProgress
 
 
 def join_rules(configuration: Configuration) -> dict[int, JoinRules]:
@@ -72,7 +72,7 @@ def join_batches(
 
     *now*: the clock, in epoch milliseconds, asked in each transaction.
     """
-    more, place = bool(rules), JoinPlace()
+    more, place = bool(rules), JoinProgress()
     while more:
         with engine.begin() as connection:
             report = join_truths(connection, rules=rules, limit=limit, now=now(connection), place=place)
@@ -86,7 +86,7 @@ def join_truths(
     rules: Mapping[int, JoinRules],
     limit: int = 2000,
     now: int,
-    place: JoinPlace = JoinPlace(),  # noqa: B008  # a frozen value
+    place: JoinProgress = JoinProgress(),  # noqa: B008  # a frozen value
 ) -> JoinReport:
     """Take up to *limit* truths from the inbox, let up to *limit* others look again, join both; the caller commits.
 
@@ -111,7 +111,7 @@ def join_truths(
         probed=len(probed),
         changed=changed,
         more=len(received) == limit or len(probed) == limit,
-        place=JoinPlace(inbox_id=inbox_id, probe_at=due_at),
+        place=JoinProgress(inbox_id=inbox_id, probe_at=due_at),
     )
 
 

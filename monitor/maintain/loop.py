@@ -13,7 +13,7 @@ from monitor.errors import DriftlineError, SpecError, UnavailableError
 from monitor.health import Health
 from monitor.maintain.label_join import JoinRules, join_batches, join_rules
 from monitor.maintain.live_blocks import LiveBlockKeeper
-from monitor.maintain.retention import Compactor, Walk, drop_expired
+from monitor.maintain.retention import Compactor, RetentionProgress, drop_expired
 from monitor.maintain.rolling_reference import adopt_rolling_when_due
 from monitor.metrics import PANES_COMPACTED, ROWS_DROPPED, TRUTHS_JOINED
 from monitor.settings import Settings
@@ -56,7 +56,7 @@ def run_maintain(settings: Settings, *, stop: threading.Event, health: Health) -
 
 
 class Maintainer:
-    """Does one round after another; remembers the configuration it loaded and when what was done last."""
+    """Runs rounds of maintenance; remembers the configuration, and when each task was last done."""
 
     def __init__(self, engine: sa.Engine, settings: Settings, health: Health) -> None:
         self._engine = engine
@@ -72,7 +72,7 @@ class Maintainer:
         self._compact_at = 0.0
         self._rolling_at = 0.0
         self._drop_at = 0.0
-        self._walk = Walk()
+        self._walk = RetentionProgress()
         self._unusable: dict[int, str] = {}
 
     def round(self, *, stop: threading.Event) -> bool:
@@ -233,6 +233,6 @@ class Maintainer:
             problem = f"{applied.key}: not compacted, {error.source}: {'; '.join(error.problems)}"
             if self._unusable.get(applied.model_id) != problem:
                 self._unusable[applied.model_id] = problem
-                log.error("model.not_maintained", model=str(applied.key), problem=problem)
+                log.error("model.maintenance_failed", model=str(applied.key), problem=problem)
         else:
             self._unusable.pop(applied.model_id, None)

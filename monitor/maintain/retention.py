@@ -1,4 +1,4 @@
-"""Compacts panes as far as no window may still cut inside a longer span, and drops what is past its retention."""
+"""Compacts panes and drops what is past its retention."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -155,8 +155,8 @@ def model_compactable_before(
 
 
 @dataclass
-class Walk:
-    """How far a process has looked: series by id, deployments by event time (ms), weeks that it could not pack in time.
+class RetentionProgress:
+    """How far one process has got: series by id, deployments by event time (ms), weeks not packed in time.
 
     Lost with the process, which costs another look.
     """
@@ -166,8 +166,8 @@ class Walk:
     left_unpacked: set[str] = field(default_factory=set)
 
 
-class Chunks:
-    """Deletes in short transactions until there is no more, the round had enough, or the process is to stop."""
+class ChunkedDeletes:
+    """Deletes in short transactions until nothing is left, the round's budget is used, or the process stops."""
 
     def __init__(self, engine: sa.Engine, stop: threading.Event) -> None:
         self._engine, self._stop = engine, stop
@@ -185,7 +185,7 @@ class Chunks:
 
 
 def drop_expired(
-    engine: sa.Engine, settings: Settings, *, walk: Walk | None = None, stop: threading.Event | None = None
+    engine: sa.Engine, settings: Settings, *, walk: RetentionProgress | None = None, stop: threading.Event | None = None
 ) -> int:
     """Drop what is past its retention and make the partitions of the coming weeks.
 
@@ -194,8 +194,8 @@ def drop_expired(
     with engine.connect() as connection:
         newest, now = newest_event_time(connection, TopicRole.PREDICTIONS), database_now_millis(connection)
     make_weeks_ahead(engine, now=now)
-    walk = walk or Walk()
-    chunks = Chunks(engine, stop or threading.Event())
+    walk = walk or RetentionProgress()
+    chunks = ChunkedDeletes(engine, stop or threading.Event())
     dropped = 0 if newest is None else _drop_by_event_time(engine, chunks, settings, newest=newest, walk=walk)
     return dropped + _drop_by_clock(engine, chunks, settings, walk=walk)
 
@@ -208,7 +208,9 @@ def make_weeks_ahead(engine: sa.Engine, *, now: int) -> None:
         _unless_busy(engine, table.name, partial(add_weeks, table=table, starts=starts))
 
 
-def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *, newest: int, walk: Walk) -> int:
+def _drop_by_event_time(
+    engine: sa.Engine, chunks: ChunkedDeletes, settings: Settings, *, newest: int, walk: RetentionProgress
+) -> int:
     panes_before = newest - settings.pane_retention_days * DAY_MILLIS
     ledger_before = newest - settings.ledger_retention_days * DAY_MILLIS
     dropped, oldest_week = _drop_weeks(engine, prediction_ledger, before=ledger_before)
@@ -230,7 +232,7 @@ def _drop_by_event_time(engine: sa.Engine, chunks: Chunks, settings: Settings, *
     return dropped
 
 
-def _drop_by_clock(engine: sa.Engine, chunks: Chunks, settings: Settings, *, walk: Walk) -> int:
+def _drop_by_clock(engine: sa.Engine, chunks: ChunkedDeletes, settings: Settings, *, walk: RetentionProgress) -> int:
     incident_days = settings.incident_retention_days
     dropped = chunks.drop(partial(drop_old, statement=TRUTHS, days=settings.ledger_retention_days))
     dropped += chunks.drop(partial(drop_old, statement=FLUSHES, days=settings.flush_retention_days))
@@ -262,7 +264,7 @@ def _drop_weeks(engine: sa.Engine, table: sa.Table, *, before: int) -> tuple[int
     return dropped, None
 
 
-def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int, walk: Walk) -> None:
+def _pack_finished(engine: sa.Engine, table: sa.Table, *, before: int, walk: RetentionProgress) -> None:
     """Pack one week, the oldest that is not; a day after its end nothing but a late revision is added to it."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for partition in unpacked_weeks(connection, table.name, before=before):

@@ -12,7 +12,7 @@ from monitor.maintain.live_blocks import BaseReference, base_reference
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import (
     ROLLING_DAYS,
-    Approval,
+    HourApproval,
     LiveBlocks,
     LiveHour,
     LiveSums,
@@ -29,7 +29,7 @@ from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.panes import pane_counts, pane_rows
 from monitor.store.references import reference_in_force
 from monitor.store.series import whole_series
-from monitor.store.specs import Adopted, adopt_reference
+from monitor.store.specs import AdoptOutcome, adopt_reference
 from monitor.types import Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.pane_codec import decode_counts
@@ -57,7 +57,7 @@ class RollingReference:
     version: str | None
     start: int
     stop: int
-    hours: Approval
+    hours: HourApproval
     incident_open: bool
     blocks: int
 
@@ -79,7 +79,7 @@ def build_rolling(
         version=None,
         start=start,
         stop=stop,
-        hours=Approval(approved=(), in_incidents=0, not_serving=0, other_cells=0),
+        hours=HourApproval(approved=(), in_incidents=0, not_serving=0, other_cells=0),
         incident_open=False,
         blocks=0,
     )
@@ -156,7 +156,7 @@ def _rows_by_hour(connection: sa.Connection, series_id: int, *, start: int, stop
     return by_hour
 
 
-def _too_little(spec: ModelSpec, approval: Approval, events: int) -> str:
+def _too_little(spec: ModelSpec, approval: HourApproval, events: int) -> str:
     """Return why these hours make no reference; empty when they do."""
     hours = len(approval.approved)
     if hours < HOURS_NEEDED:
@@ -219,7 +219,7 @@ def _approved_blocks(
 
 def adopt_rolling_when_due(
     engine: sa.Engine, applied: AppliedModel, *, watermark: int, rules: WatermarkRules, now: int
-) -> Adopted | None:
+) -> AdoptOutcome | None:
     """Adopt the rolling reference of *applied* when its spec wants it and its time has come; None when not.
 
     Its time has come when the reference in force, whichever it is, has been so for a day; and never while an incident

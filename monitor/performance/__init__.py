@@ -1,1 +1,1 @@
-"""Delayed truth: age buckets, labels, accuracy and its maturity."""
+"""Performance on delayed truths: age buckets, labels, accuracy and its maturity."""

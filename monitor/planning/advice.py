@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from monitor.humanize import span_text
 from monitor.planning.advice_budget import high_alpha, many_columns, many_segments, reference_rows, reference_time
+from monitor.planning.advice_context import AdviceContext
 from monitor.planning.power import MOST_VALUES, events_needed
 from monitor.planning.results import Advice, ColumnPlan, ScalePlan
-from monitor.planning.situation import Situation
 from monitor.types import Tier
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
@@ -21,7 +21,7 @@ def _shortest_concluding(min_events: int, events_per_minute: float) -> int:
     return max(2, unit * math.ceil(minutes / unit))
 
 
-def _never_concluding(situation: Situation) -> Iterator[Advice]:
+def _never_concluding(situation: AdviceContext) -> Iterator[Advice]:
     silent = [scale for scale in situation.scales if not scale.concludes]
     if not silent:
         return
@@ -38,7 +38,7 @@ def _never_concluding(situation: Situation) -> Iterator[Advice]:
     )
 
 
-def _saying_little(situation: Situation) -> Iterator[Advice]:
+def _saying_little(situation: AdviceContext) -> Iterator[Advice]:
     critical = situation.prepared.drift.tiers.critical
     for plan in situation.concluding:
         column = plan.column(plan.typical)
@@ -66,7 +66,7 @@ def _saying_little(situation: Situation) -> Iterator[Advice]:
             )
 
 
-def _of_one_bin(situation: Situation) -> Iterator[Advice]:
+def _of_one_bin(situation: AdviceContext) -> Iterator[Advice]:
     names = [column.column for column in situation.scales[0].columns if column.bins < 2]
     if names:
         yield Advice(
@@ -76,7 +76,7 @@ def _of_one_bin(situation: Situation) -> Iterator[Advice]:
         )
 
 
-def _seldom_there(situation: Situation) -> Iterator[Advice]:
+def _seldom_there(situation: AdviceContext) -> Iterator[Advice]:
     concluding = situation.concluding
     if not concluding:
         return
@@ -94,7 +94,7 @@ def _seldom_there(situation: Situation) -> Iterator[Advice]:
         )
 
 
-def _blunt(situation: Situation) -> Iterator[Advice]:
+def _blunt(situation: AdviceContext) -> Iterator[Advice]:
     """Columns that prove nothing under the critical tier at a scale where the typical column does."""
     blunt: dict[str, list[tuple[ScalePlan, ColumnPlan]]] = {}
     for plan in situation.concluding:
@@ -117,13 +117,13 @@ def _blunt(situation: Situation) -> Iterator[Advice]:
         yield Advice(about="columns", problem=f"the same is true of {_named(names)}", remedy="see `--json` for each")
 
 
-def _hidden_by_movement(situation: Situation, plan: ScalePlan, column: ColumnPlan) -> bool:
+def _hidden_by_movement(situation: AdviceContext, plan: ScalePlan, column: ColumnPlan) -> bool:
     """Return whether not even endless traffic would prove a warning before PSI passed the critical tier."""
     tiers = situation.prepared.drift.tiers
     return situation.comparison(plan, column.column).threshold(tiers.warning, MOST_VALUES) > tiers.critical
 
 
-def _where_better(situation: Situation, name: str, *, by_nature: bool) -> str:
+def _where_better(situation: AdviceContext, name: str, *, by_nature: bool) -> str:
     better = [
         f"{plan.column(name).proven_from:.2f} at {plan.scale}"
         for plan in situation.concluding
@@ -143,7 +143,7 @@ def _rest(shown: list[str]) -> str:
     return f" and {len(shown) - NAMED_AT_MOST} more" if len(shown) > NAMED_AT_MOST else ""
 
 
-def advice_of(situation: Situation) -> tuple[Advice, ...]:
+def advice_of(situation: AdviceContext) -> tuple[Advice, ...]:
     """Return all advice, what matters most first; empty when there is nothing to improve."""
     checks = (_never_concluding, _saying_little, reference_time, reference_rows, _of_one_bin, _seldom_there, _blunt)
     budget = (many_columns, many_segments, high_alpha)

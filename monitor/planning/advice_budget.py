@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from monitor.planning.advice_context import AdviceContext
 from monitor.planning.power import events_needed
 from monitor.planning.results import Advice, ScalePlan
-from monitor.planning.situation import Situation
 from monitor.reference.checks import BLOCKS_NEEDED
 from monitor.types import Calibration, Tier
 from monitor.units import DAY_MINUTES, MINUTE_MILLIS
@@ -18,7 +18,7 @@ FALSE_ALARMS_ACCEPTED = 1.0
 ROWS_FACTOR, ROWS_GAIN = 1.5, 0.02  # of the PSI past the tier, with ten times the rows
 
 
-def many_columns(situation: Situation) -> Iterator[Advice]:
+def many_columns(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about columns whose tests cost the others events."""
     columns = len(situation.scales[0].columns)
     if columns <= COLUMNS_ENOUGH:
@@ -31,7 +31,7 @@ def many_columns(situation: Situation) -> Iterator[Advice]:
         )
 
 
-def many_segments(situation: Situation) -> Iterator[Advice]:
+def many_segments(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about segments whose windows are too small, or whose tests cost the whole model events."""
     segments = situation.prepared.family.segments
     if segments == 1:
@@ -55,7 +55,7 @@ def many_segments(situation: Situation) -> Iterator[Advice]:
         )
 
 
-def _change(situation: Situation, *, fewer_tests: float) -> tuple[int, int] | None:
+def _change(situation: AdviceContext, *, fewer_tests: float) -> tuple[int, int] | None:
     """Return the events for a warning of `PSI` now and with a larger share of alpha, None where it hardly differs."""
     plan = next(iter(situation.concluding), situation.scales[-1])
     comparison = situation.comparison(plan, plan.typical)
@@ -67,7 +67,7 @@ def _change(situation: Situation, *, fewer_tests: float) -> tuple[int, int] | No
     return now, then
 
 
-def high_alpha(situation: Situation) -> Iterator[Advice]:
+def high_alpha(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about an alpha that lets too much through."""
     expected = situation.false_alarms.no_change
     if expected <= FALSE_ALARMS_ACCEPTED:
@@ -80,7 +80,7 @@ def high_alpha(situation: Situation) -> Iterator[Advice]:
     )
 
 
-def reference_time(situation: Situation) -> Iterator[Advice]:
+def reference_time(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about a reference whose time does not measure natural movement."""
     profile = situation.profile
     if profile.start is None or profile.end is None:
@@ -130,7 +130,7 @@ def _statuses(plans: list[ScalePlan]) -> str:
     return " and ".join(sorted({column.status for plan in plans for column in plan.columns if column.bins > 1}))
 
 
-def reference_rows(situation: Situation) -> Iterator[Advice]:
+def reference_rows(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about a reference of too few rows for the longer windows."""
     tier = situation.prepared.drift.tiers.warning
     few: list[tuple[ScalePlan, float, float]] = []

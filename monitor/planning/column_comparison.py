@@ -1,19 +1,19 @@
-"""One column at one scale: everything that its thresholds depend on, except the events of a window."""
+"""One column compared at one scale: everything its thresholds depend on except the events of a window."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitor.arrays import Float64s
-from monitor.detection import Prepared
+from monitor.detection import PreparedReference
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold
 from monitor.types import Calibration, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """A judged column against its reference.
+class ColumnComparison:
+    """One judged column against its reference at one scale.
 
     Attributes:
         index: Of the column in the layout.
@@ -55,7 +55,7 @@ class Comparison:
         return tier_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, nu=self.nu, alpha=self.alpha)
 
 
-def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
+def comparisons_at(prepared: PreparedReference, scale: Scale) -> tuple[ColumnComparison, ...]:
     """Return every judged column that has a reference, in the order of the layout.
 
     Raises:
@@ -65,7 +65,7 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
     sizes, sizes_of_halves = (reference_sizes(prepared, minutes) for minutes in (scale.length, scale.length // 2))
     judged = np.flatnonzero(prepared.monitored & (reference.n > 0)).tolist()
     return tuple(
-        Comparison(
+        ColumnComparison(
             index=index,
             column=prepared.layout.columns[index].name,
             scale=scale,
@@ -83,7 +83,7 @@ def comparisons_at(prepared: Prepared, scale: Scale) -> tuple[Comparison, ...]:
     )
 
 
-def reference_sizes(prepared: Prepared, minutes: int) -> Float64s:
+def reference_sizes(prepared: PreparedReference, minutes: int) -> Float64s:
     """Return how many reference values each column of a span of *minutes* is compared with; shape ``(columns,)``.
 
     Columns that follow the hour are compared with the hours of the span alone: the median over the hours in which it

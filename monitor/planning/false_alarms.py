@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binom
 
-from monitor.detection import Prepared
+from monitor.detection import PreparedReference
 from monitor.detection.quality_rule import judged_shares, tolerances
 from monitor.detection.textbook_rule import KS_P_VALUE
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.results import FalseAlarms
 from monitor.stats.false_discovery import psi_p_value
 from monitor.stats.proportions import share_shift
@@ -21,7 +21,7 @@ from monitor.units import DAY_MINUTES
 MONTH_MINUTES = 30 * DAY_MINUTES
 
 
-def expected_share_alarms(prepared: Prepared, *, scale: Scale, events: float) -> float:
+def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: float) -> float:
     """Return the expected number of share tests that one window of *events* passes by chance, endurance left out.
 
     Args:
@@ -77,7 +77,7 @@ def evaluations_a_month(scale: Scale) -> int:
     return MONTH_MINUTES // scale.step
 
 
-def false_alarms(prepared: Prepared, *, scales: Sequence[Scale], events_per_minute: float) -> FalseAlarms:
+def false_alarms(prepared: PreparedReference, *, scales: Sequence[Scale], events_per_minute: float) -> FalseAlarms:
     """Return the false alarms of one version's whole series; segments are shown but raise no incident.
 
     Args:
@@ -109,7 +109,7 @@ def false_alarms(prepared: Prepared, *, scales: Sequence[Scale], events_per_minu
     )
 
 
-def no_change_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+def no_change_probability(prepared: PreparedReference, comparison: ColumnComparison, *, n: float) -> float:
     """Return how likely PSI or D of *n* values proves a warning where the column only moves as its reference does.
 
     Endurance is left out, and the two are added up, so it is an upper bound.
@@ -126,7 +126,7 @@ def no_change_probability(prepared: Prepared, comparison: Comparison, *, n: floa
     return chance
 
 
-def _distance_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+def _distance_probability(prepared: PreparedReference, comparison: ColumnComparison, *, n: float) -> float:
     limit, kappa = prepared.drift.ks_warning, comparison.kappa
     proven_at_most = distance_lower_bound(1.0, n=n, m=comparison.m, kappa=kappa, alpha=comparison.alpha)
     if proven_at_most <= limit:
@@ -135,7 +135,7 @@ def _distance_probability(prepared: Prepared, comparison: Comparison, *, n: floa
     return float(2.0 * math.exp(-2.0 * comparison.size(n) * needed**2))
 
 
-def textbook_probability(prepared: Prepared, comparison: Comparison, *, n: float) -> float:
+def textbook_probability(prepared: PreparedReference, comparison: ColumnComparison, *, n: float) -> float:
     """Return how likely the textbook rule alarms about *n* values of a column whose events are independent."""
     by_psi = 0.0
     if comparison.bins > 1:

@@ -1,14 +1,14 @@
 """The whole plan of one spec at one traffic."""
 
-from monitor.detection import Prepared, prepare
+from monitor.detection import PreparedReference, prepare_reference
 from monitor.detection.drift_rule import tier_levels
 from monitor.errors import SpecError
 from monitor.planning.advice import advice_of
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.advice_context import AdviceContext, psi_of_shift
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.false_alarms import false_alarms
 from monitor.planning.power import LEVELS, by_proof, first_detection, scale_plan_of, typical_of
 from monitor.planning.results import Detected, Plan, ShiftPlan, Traffic
-from monitor.planning.situation import Situation, psi_of_shift
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
 
@@ -25,7 +25,7 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
         SpecError: No judged column has a reference: there is nothing to plan.
         BinMismatchError: The profile's bins do not fit its cells.
     """
-    prepared = prepare(spec, profile)
+    prepared = prepare_reference(spec, profile)
     if not comparisons_at(prepared, spec.scales[0]):
         raise SpecError(str(spec.key), ("columns: expected one to judge that has values in the reference, found none",))
     pace = traffic.events_per_minute
@@ -37,7 +37,7 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
         ranked = by_proof(prepared, comparisons_at(prepared, scale), events=scale.length * pace)
         typical.append(typical_of(prepared, ranked, events=scale.length * pace))
         worst.append(ranked[0])
-    situation = Situation(
+    situation = AdviceContext(
         spec=spec, profile=profile, prepared=prepared, traffic=traffic, scales=scales, false_alarms=alarms
     )
     return Plan(
@@ -65,7 +65,9 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
     )
 
 
-def _detected(prepared: Prepared, comparisons: list[Comparison], *, sigmas: float, pace: float) -> tuple[Detected, ...]:
+def _detected(
+    prepared: PreparedReference, comparisons: list[ColumnComparison], *, sigmas: float, pace: float
+) -> tuple[Detected, ...]:
     tiers = dict(tier_levels(prepared.drift.tiers))
     judged = [
         comparison

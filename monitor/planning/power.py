@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from scipy.special import chndtr
 
-from monitor.detection import Prepared
+from monitor.detection import PreparedReference
 from monitor.detection.drift_rule import tier_levels
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.advice_context import psi_of_shift
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.false_alarms import evaluations_a_month
-from monitor.planning.results import ColumnPlan, Needed, ScalePlan
-from monitor.planning.situation import psi_of_shift
+from monitor.planning.results import ColumnPlan, EventsNeeded, ScalePlan
 from monitor.stats.psi import PSEUDOCOUNT
 from monitor.stats.psi_bounds import chance_level
 from monitor.types import Scale, Tier
@@ -35,7 +35,7 @@ class DetectionDelay:
 
 
 def first_detection(
-    comparisons: Iterable[Comparison], *, sigmas: float, level: Tier, tier: float, events_per_minute: float
+    comparisons: Iterable[ColumnComparison], *, sigmas: float, level: Tier, tier: float, events_per_minute: float
 ) -> DetectionDelay | None:
     """Return when the quickest of *comparisons* (one a scale) reaches *level*; None when none ever does."""
     delays = (
@@ -46,7 +46,7 @@ def first_detection(
 
 
 def detection_at_scale(
-    comparison: Comparison, *, sigmas: float, level: Tier, tier: float, events_per_minute: float
+    comparison: ColumnComparison, *, sigmas: float, level: Tier, tier: float, events_per_minute: float
 ) -> DetectionDelay | None:
     """Return when a shift of *sigmas* reaches *level* at this scale with a probability of 90 %, or None.
 
@@ -78,7 +78,7 @@ def detection_at_scale(
     )
 
 
-def _alone(comparison: Comparison, *, sigmas: float, tier: float, n: float, share: float) -> float:
+def _alone(comparison: ColumnComparison, *, sigmas: float, tier: float, n: float, share: float) -> float:
     """Return how likely the window proves *tier* in the whole and both halves, its last *share* being shifted."""
     whole = proving_probability(comparison, psi=psi_of_shift(sigmas, share=share), tier=tier, n=n)
     halves = [psi_of_shift(sigmas, share=min(max(part, 0.0), 1.0)) for part in (2 * share - 1, 2 * share)]
@@ -87,7 +87,7 @@ def _alone(comparison: Comparison, *, sigmas: float, tier: float, n: float, shar
     return whole
 
 
-def proving_probability(comparison: Comparison, *, psi: float, tier: float, n: float) -> float:
+def proving_probability(comparison: ColumnComparison, *, psi: float, tier: float, n: float) -> float:
     r"""Return how likely a window of *n* values proves *tier* when its true PSI is *psi*, endurance left out.
 
     .. math:: P(\chi^2_{B-1}(N \psi') > N T_\tau), \quad \psi' = \psi \left(\frac{n}{n + B/2}\right)^2
@@ -103,7 +103,7 @@ def proving_probability(comparison: Comparison, *, psi: float, tier: float, n: f
     return _upper_tail(size * threshold, bins=comparison.bins, noncentrality=size * _shrunk(psi, comparison, n))
 
 
-def half_probability(comparison: Comparison, *, psi: float, tier: float, n: float) -> float:
+def half_probability(comparison: ColumnComparison, *, psi: float, tier: float, n: float) -> float:
     """Return how likely one half of a window of *n* values shows *tier* by itself when the half's true PSI is *psi*."""
     if comparison.bins < 2:
         return 0.0
@@ -112,7 +112,7 @@ def half_probability(comparison: Comparison, *, psi: float, tier: float, n: floa
     return _upper_tail(size * level, bins=comparison.bins, noncentrality=size * _shrunk(psi, comparison, half))
 
 
-def reaching_probability(comparison: Comparison, *, psi: float, level: Tier, tier: float, n: float) -> float:
+def reaching_probability(comparison: ColumnComparison, *, psi: float, level: Tier, tier: float, n: float) -> float:
     """Return how likely a finding of *level* endures when this window and the one before have a true PSI of *psi*.
 
     The product of what has to hold: the window proves it, both halves show it, and from alert on the window before
@@ -123,7 +123,9 @@ def reaching_probability(comparison: Comparison, *, psi: float, level: Tier, tie
     return float(proven**windows * half_probability(comparison, psi=psi, tier=tier, n=n) ** 2)
 
 
-def values_needed(comparison: Comparison, *, psi: float, level: Tier, tier: float, power: float = POWER) -> int | None:
+def values_needed(
+    comparison: ColumnComparison, *, psi: float, level: Tier, tier: float, power: float = POWER
+) -> int | None:
     """Return the fewest values in a window that reach *level* with probability *power*; None: no number does.
 
     None is the answer for a *psi* not above *tier*, and where the column's own movement or a small reference hides it.
@@ -137,7 +139,7 @@ def values_needed(comparison: Comparison, *, psi: float, level: Tier, tier: floa
     return bisect_left(range(MOST_VALUES), True, lo=2, key=enough)
 
 
-def _shrunk(psi: float, comparison: Comparison, n: float) -> float:
+def _shrunk(psi: float, comparison: ColumnComparison, n: float) -> float:
     return psi / (1.0 + PSEUDOCOUNT * comparison.bins / n) ** 2
 
 
@@ -145,7 +147,7 @@ def _upper_tail(value: float, *, bins: int, noncentrality: float) -> float:
     return 1.0 - float(chndtr(value, bins - 1, noncentrality))
 
 
-def scale_plan_of(prepared: Prepared, scale: Scale, *, events_per_minute: float) -> ScalePlan:
+def scale_plan_of(prepared: PreparedReference, scale: Scale, *, events_per_minute: float) -> ScalePlan:
     """Return what *scale* can see; at least one column has to be judged."""
     events = scale.length * events_per_minute
     ranked = by_proof(prepared, comparisons_at(prepared, scale), events=events)
@@ -165,21 +167,23 @@ def scale_plan_of(prepared: Prepared, scale: Scale, *, events_per_minute: float)
     )
 
 
-def by_proof(prepared: Prepared, comparisons: Sequence[Comparison], *, events: float) -> tuple[Comparison, ...]:
+def by_proof(
+    prepared: PreparedReference, comparisons: Sequence[ColumnComparison], *, events: float
+) -> tuple[ColumnComparison, ...]:
     """Return *comparisons* with that first whose warning takes the largest PSI in a window of *events*.
 
     Columns with too few values there, and then those of a single bin, come last: PSI says nothing about them.
     """
     tier = prepared.drift.tiers.warning
 
-    def order(comparison: Comparison) -> tuple[bool, bool, float, str]:
+    def order(comparison: ColumnComparison) -> tuple[bool, bool, float, str]:
         n = comparison.values(events)
         return (comparison.bins < 2, n < prepared.min_events, -comparison.threshold(tier, n), comparison.column)
 
     return tuple(sorted(comparisons, key=order))
 
 
-def typical_of(prepared: Prepared, ranked: Sequence[Comparison], *, events: float) -> Comparison:
+def typical_of(prepared: PreparedReference, ranked: Sequence[ColumnComparison], *, events: float) -> ColumnComparison:
     """Return the one in the middle (the worse of two) of those that PSI judges, or else of those that it could."""
     several_bins = [comparison for comparison in ranked if comparison.bins > 1]
     judged = [comparison for comparison in several_bins if comparison.values(events) >= prepared.min_events]
@@ -187,16 +191,16 @@ def typical_of(prepared: Prepared, ranked: Sequence[Comparison], *, events: floa
     return able[(len(able) - 1) // 2]
 
 
-def events_needed(prepared: Prepared, comparison: Comparison, *, psi: float, level: Tier) -> int | None:
+def events_needed(prepared: PreparedReference, comparison: ColumnComparison, *, psi: float, level: Tier) -> int | None:
     """Return the events in a window that reach *level* with 90 %: what the values need, never under `min_events`."""
     tier = dict(tier_levels(prepared.drift.tiers))[level]
     values = values_needed(comparison, psi=psi, level=level, tier=tier)
     return None if values is None else math.ceil(max(values, prepared.min_events) / comparison.valid_share)
 
 
-def _needed(prepared: Prepared, comparison: Comparison) -> tuple[Needed, ...]:
+def _needed(prepared: PreparedReference, comparison: ColumnComparison) -> tuple[EventsNeeded, ...]:
     return tuple(
-        Needed(
+        EventsNeeded(
             tier=level.word,
             psi=psi,
             events=events_needed(prepared, comparison, psi=psi, level=level),
@@ -206,7 +210,7 @@ def _needed(prepared: Prepared, comparison: Comparison) -> tuple[Needed, ...]:
     )
 
 
-def column_plan_of(prepared: Prepared, comparison: Comparison, *, events: float) -> ColumnPlan:
+def column_plan_of(prepared: PreparedReference, comparison: ColumnComparison, *, events: float) -> ColumnPlan:
     """Return what one column shows at one scale in a window of *events*."""
     n = comparison.values(events)
     proven_from = comparison.threshold(prepared.drift.tiers.warning, n)

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.detection import Prepared, prepare
+from monitor.detection import PreparedReference, prepare_reference
 from monitor.planning.column_comparison import comparisons_at
 from monitor.planning.power import column_plan_of
 from monitor.planning.results import ColumnPlan, Traffic, reference_traffic
@@ -42,7 +42,7 @@ def rows_for_scales(spec: ModelSpec, profile: ReferenceProfile) -> tuple[RowsFor
 
     All scales where the pace is not known.
     """
-    prepared, traffic, tiers = prepare(spec, profile), reference_traffic(profile), spec.drift.tiers
+    prepared, traffic, tiers = prepare_reference(spec, profile), reference_traffic(profile), spec.drift.tiers
 
     def proven_from(rows: int, n: float) -> float:
         return tier_threshold(tiers.warning, bins=BINS, n=n, m=rows, alpha=prepared.alpha)
@@ -167,7 +167,7 @@ def reference_report(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Tra
     Raises:
         BinMismatchError: The profile's bins do not fit its cells.
     """
-    prepared = prepare(spec, profile)
+    prepared = prepare_reference(spec, profile)
     plans: dict[str, dict[str, ColumnPlan]] = {}
     events = {str(scale): scale.length * traffic.events_per_minute for scale in spec.scales}
     for scale in spec.scales:
@@ -194,7 +194,7 @@ def reference_report(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Tra
 
 
 def _column_reports(
-    prepared: Prepared, profile: ReferenceProfile, plans: Mapping[str, Mapping[str, ColumnPlan]]
+    prepared: PreparedReference, profile: ReferenceProfile, plans: Mapping[str, Mapping[str, ColumnPlan]]
 ) -> tuple[ColumnReport, ...]:
     columns = []
     for at, (cells, span) in enumerate(zip(profile.layout.columns, profile.layout.spans, strict=True)):

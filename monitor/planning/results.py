@@ -54,7 +54,7 @@ class FalseAlarms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
+class EventsNeeded:
     """Events in a window that reach a tier with a probability of 90 % when the column's true PSI is *psi*."""
 
     tier: str
@@ -109,8 +109,8 @@ class ScalePlan:
     evaluations: int
     typical: str
     worst: str
-    needed: tuple[Needed, ...]
-    needed_by_worst: tuple[Needed, ...]
+    needed: tuple[EventsNeeded, ...]
+    needed_by_worst: tuple[EventsNeeded, ...]
     columns: tuple[ColumnPlan, ...]
 
     def column(self, name: str) -> ColumnPlan:

@@ -1,4 +1,4 @@
-"""Columns of an Arrow table as numbers, texts or times."""
+"""Reads columns of an Arrow table as numbers, texts or times."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class UncountableColumn(DriftlineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class NumericColumn:
     """Shape ``(rows,)`` each: *values*, and whether one is *missing* (then its value is NaN) or not finite."""
 
     values: Float64s
@@ -41,7 +41,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextColumn:
     """Canonical *categories* and, shape ``(rows,)``, the index of each row's; -1 where *missing* or *invalid*."""
 
     categories: tuple[str, ...]
@@ -61,7 +61,7 @@ def natural_kind(kind: pa.DataType) -> ColumnKind | None:
     return None
 
 
-def numbers(column: pa.ChunkedArray) -> Numbers:
+def numeric_column(column: pa.ChunkedArray) -> NumericColumn:
     """Return the values of a numeric column.
 
     Raises:
@@ -73,10 +73,10 @@ def numbers(column: pa.ChunkedArray) -> Numbers:
     # NaN stays apart from null: as in events, one is invalid and the other missing.
     values = np.ascontiguousarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     values = values + 0.0  # -0.0 and 0.0 are one value
-    return Numbers(values, missing, ~missing & ~np.isfinite(values))
+    return NumericColumn(values, missing, ~missing & ~np.isfinite(values))
 
 
-def texts(column: pa.ChunkedArray) -> Texts:
+def text_column(column: pa.ChunkedArray) -> TextColumn:
     """Return the values of a column as categories, in the order of their texts.
 
     Raises:
@@ -91,7 +91,7 @@ def texts(column: pa.ChunkedArray) -> Texts:
     missing = encoded.is_null().to_numpy(zero_copy_only=False)
     indices = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
     codes = of_code[indices]
-    return Texts(categories, codes, missing, ~missing & (codes < 0))
+    return TextColumn(categories, codes, missing, ~missing & (codes < 0))
 
 
 def _spelled_texts(values: pa.Array) -> tuple[tuple[str, ...], Indices]:

@@ -8,13 +8,13 @@ import pyarrow as pa
 from monitor.arrays import Indices, Int64s, Objects
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import (
-    Numbers,
-    Texts,
+    NumericColumn,
+    TextColumn,
     UncountableColumn,
     epoch_millis,
     natural_kind,
-    numbers,
-    texts,
+    numeric_column,
+    text_column,
 )
 from monitor.reference.cell_choice import (
     QUANTILE_CELLS,
@@ -104,11 +104,11 @@ def agreeing_rows(
     """
     if description.truth is None or not (description.label or description.score):
         return 0, 0
-    truths = _spelled(texts(table[description.truth]))
+    truths = _spelled(text_column(table[description.truth]))
     if description.label is not None:
-        predicted = _spelled(texts(table[description.label]))
+        predicted = _spelled(text_column(table[description.label]))
     else:
-        scores = numbers(table[description.score])
+        scores = numeric_column(table[description.score])
         predicted = np.full(scores.values.size, description.negative, dtype=object)
         # Where a score is missing the comparison is False either way; the next line removes it.
         predicted[scores.values >= description.threshold] = description.positive
@@ -118,7 +118,7 @@ def agreeing_rows(
     return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
 
 
-def _spelled(column: Texts) -> Objects:
+def _spelled(column: TextColumn) -> Objects:
     """Return shape ``(rows,)``: each row's text, None where it has none."""
     return np.array([*column.categories, None], dtype=object)[column.codes]
 
@@ -235,7 +235,7 @@ def _build_column(
     weights: RowWeights | None,
 ) -> _Built:
     read, cells = column_cells(values, column, weights)
-    if isinstance(read, Numbers):
+    if isinstance(read, NumericColumn):
         places, iqr = numeric_places(cells, read), interquartile_range(read.valid, weights_of_valid(read, weights))
     else:
         places, iqr = categorical_places(cells, read), 0.0

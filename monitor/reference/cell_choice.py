@@ -8,7 +8,14 @@ import pyarrow as pa
 
 from monitor.arrays import AnyNumbers, Float64s
 from monitor.errors import EmptySampleError
-from monitor.reference.arrow_columns import Numbers, Texts, UncountableColumn, is_number, numbers, texts
+from monitor.reference.arrow_columns import (
+    NumericColumn,
+    TextColumn,
+    UncountableColumn,
+    is_number,
+    numeric_column,
+    text_column,
+)
 from monitor.reference.description import CountedColumn
 from monitor.reference.layout import ColumnCells, ColumnRole
 from monitor.reference.rows import RowWeights
@@ -142,7 +149,7 @@ def _far_bounds(sample: _Distribution) -> tuple[float, float]:
     return low - FAR_WIDTHS * width, high + FAR_WIDTHS * width
 
 
-def categorical_cells(texts: Texts, *, name: str, role: ColumnRole = ColumnRole.FEATURE) -> ColumnCells:
+def categorical_cells(texts: TextColumn, *, name: str, role: ColumnRole = ColumnRole.FEATURE) -> ColumnCells:
     """Return one cell per category, in the order of their texts.
 
     Raises:
@@ -171,17 +178,17 @@ def _likely_cause(categories: tuple[str, ...]) -> str:
 
 def column_cells(
     values: pa.ChunkedArray, column: CountedColumn, weights: RowWeights | None = None
-) -> tuple[Numbers | Texts, ColumnCells]:
+) -> tuple[NumericColumn | TextColumn, ColumnCells]:
     """Return the values of *column* and its cells.
 
     Raises:
         UncountableColumn: It cannot be counted; says why, without its name.
     """
-    read = numbers(values) if column.kind is ColumnKind.NUMERIC else texts(values)
+    read = numeric_column(values) if column.kind is ColumnKind.NUMERIC else text_column(values)
     if np.all(read.missing | read.invalid):
         missing, invalid = int(read.missing.sum()), int(read.invalid.sum())
         raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
-    if isinstance(read, Texts):
+    if isinstance(read, TextColumn):
         return read, categorical_cells(read, name=column.name, role=column.role)
     cells = numeric_cells(read.valid, name=column.name, role=column.role, weights=weights_of_valid(read, weights))
     if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
@@ -189,7 +196,7 @@ def column_cells(
     return read, cells
 
 
-def weights_of_valid(column: Numbers, weights: RowWeights | None) -> Float64s | None:
+def weights_of_valid(column: NumericColumn, weights: RowWeights | None) -> Float64s | None:
     """Return the weights of the finite values; None without weights."""
     return None if weights is None else weights.values[~(column.missing | column.invalid)]
 

@@ -1,4 +1,4 @@
-"""Checks of a reference: does it fit the spec, and what about it deserves a remark?"""
+"""Checks whether a reference fits the spec, and lists remarks on its quality."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def disagreements(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]
 
 
 def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]:
-    """Return each column of `rule: anytime` that is not known to hold still, as ``key: expected …, found …``.
+    """Return each column of `rule: anytime` whose natural movement is not known to be small, as a sentence.
 
     The anytime-valid detector takes every lasting change for one, natural movement too: refused is a column whose
     kappa over ten minutes (or the nearest measured length) exceeds the sampling variance 1/n + 1/m of the reference's

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.arrays import Float64s, Indices, Int64s
-from monitor.reference.arrow_columns import Numbers, Texts
+from monitor.reference.arrow_columns import NumericColumn, TextColumn
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind
@@ -31,7 +31,7 @@ class ColumnPlaces:
     weights: Float64s | None = None
 
 
-def numeric_places(cells: ColumnCells, numbers: Numbers) -> ColumnPlaces:
+def numeric_places(cells: ColumnCells, numbers: NumericColumn) -> ColumnPlaces:
     """Return where each number counts."""
     values = numbers.values
     valid = ~(numbers.missing | numbers.invalid)
@@ -48,7 +48,7 @@ def numeric_places(cells: ColumnCells, numbers: Numbers) -> ColumnPlaces:
     return ColumnPlaces(cell, slot, far)
 
 
-def categorical_places(cells: ColumnCells, texts: Texts) -> ColumnPlaces:
+def categorical_places(cells: ColumnCells, texts: TextColumn) -> ColumnPlaces:
     """Return where each category counts."""
     place = {category: index for index, category in enumerate(cells.categories)}
     of_code = np.array([place.get(text, NOWHERE) for text in texts.categories] + [NOWHERE], dtype=np.intp)

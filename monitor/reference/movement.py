@@ -8,7 +8,7 @@ from math import gcd
 import numpy as np
 
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
-from monitor.reference.profile import Movement
+from monitor.reference.profile import ColumnMovement
 from monitor.stats.natural_movement import NaturalMovement, natural_movement, natural_share_movement
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
@@ -80,7 +80,7 @@ def _cut(times: Int64s, minutes: int) -> TimeBlocks:
 
 def column_movements(
     *, starts: tuple[int, ...], block_minutes: int, bin_counts: AnyIntegers, lengths: tuple[int, ...]
-) -> dict[int, Movement]:
+) -> dict[int, ColumnMovement]:
     """Return the movement of one column for each of *lengths* (statistics §3.2), as of `movements_by_length`.
 
     Args:
@@ -99,22 +99,22 @@ def column_movements(
 
 def movements_by_length(
     lengths: tuple[int, ...], *, bins: int, measured: Callable[[int], NaturalMovement | None]
-) -> dict[int, Movement]:
+) -> dict[int, ColumnMovement]:
     """Return the movement for each of *lengths*; *measured* has too few usable blocks for some.
 
     Such a length takes the numbers of the next shorter one (``estimated``); with none shorter it is ``uncalibrated``:
     kappa 0, nu B - 1.
     """
-    movements: dict[int, Movement] = {}
+    movements: dict[int, ColumnMovement] = {}
     # A single bin cannot move; nu stays positive because chi-squared needs a degree of freedom.
-    shorter = Movement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
+    shorter = ColumnMovement(kappa=0.0, nu=float(max(bins - 1, 1)), status=Calibration.UNCALIBRATED)
     for length in sorted(set(lengths)):
         natural = measured(length) if bins > 1 else None
         if natural is None:
             movements[length] = shorter
         else:
-            movements[length] = Movement(kappa=natural.kappa, nu=natural.nu, status=Calibration.MEASURED)
-            shorter = Movement(kappa=natural.kappa, nu=natural.nu, status=Calibration.ESTIMATED)
+            movements[length] = ColumnMovement(kappa=natural.kappa, nu=natural.nu, status=Calibration.MEASURED)
+            shorter = ColumnMovement(kappa=natural.kappa, nu=natural.nu, status=Calibration.ESTIMATED)
     return movements
 
 

@@ -14,7 +14,7 @@ from monitor.types import Calibration, Season
 PROFILE_FORMAT = 1
 
 
-class Movement(msgspec.Struct, frozen=True, kw_only=True):
+class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True):
     """Natural movement of one column at one window length (statistics §3.2).
 
     Attributes:
@@ -43,11 +43,11 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     bins: tuple[int, ...]
-    movement: dict[int, Movement] = msgspec.field(default_factory=dict)
+    movement: dict[int, ColumnMovement] = msgspec.field(default_factory=dict)
     share_variance: dict[int, tuple[float, float, float]] = msgspec.field(default_factory=dict)
     iqr: float = 0.0
     seasonal: bool = False
-    seasonal_movement: dict[int, Movement] = msgspec.field(default_factory=dict)
+    seasonal_movement: dict[int, ColumnMovement] = msgspec.field(default_factory=dict)
 
 
 class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -102,8 +102,8 @@ def encode_profile(profile: ReferenceProfile) -> bytes:
     return zstandard.ZstdCompressor(level=6).compress(msgspec.msgpack.encode(profile))
 
 
-def stand_in(layout: CellsLayout) -> ReferenceProfile:
-    """Return a reference of no rows on *layout*, for where the one that was built cannot be had."""
+def empty_profile(layout: CellsLayout) -> ReferenceProfile:
+    """Return a reference without rows on *layout*, for where the stored one cannot be read."""
     columns = tuple(ColumnReference(name=column.name, bins=tuple(range(column.cells))) for column in layout.columns)
     return ReferenceProfile(layout=layout, rows=0, counts_bytes=bytes(8 * layout.size), columns=columns)
 

@@ -1,4 +1,4 @@
-"""A reference of approved hours of live traffic; pure."""
+"""Builds the rolling reference: approved hours of live traffic; pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ class LiveHour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """Starts of the approved hours, and how many others each reason left out."""
+class HourApproval:
+    """Starts of the approved hours, and how many others were left out for which reason."""
 
     approved: tuple[int, ...]
     in_incidents: int
@@ -99,7 +99,7 @@ class Approval:
 
 def approve_hours(
     hours: Iterable[LiveHour], *, suspect: Sequence[TimeRange], serving: Sequence[TimeRange] | None
-) -> Approval:
+) -> HourApproval:
     """Return which of *hours* are approved: in production, on the wanted cells, and nothing was amiss.
 
     Args:
@@ -118,7 +118,7 @@ def approve_hours(
             other_cells += 1
         else:
             approved.append(start)
-    return Approval(
+    return HourApproval(
         approved=tuple(approved), in_incidents=in_incidents, not_serving=not_serving, other_cells=other_cells
     )
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from monitor.arrays import Float64s, Indices
 from monitor.errors import SpecError
-from monitor.reference.arrow_columns import UncountableColumn, numbers
+from monitor.reference.arrow_columns import UncountableColumn, numeric_column
 
 COPIES_WORTH_A_NOTE = 0.01
 
@@ -66,7 +66,7 @@ def read_weights(column: pa.ChunkedArray) -> Float64s:
     Raises:
         UncountableColumn: Not numbers, or some are missing, not finite or negative, or all are 0.
     """
-    weights = numbers(column)
+    weights = numeric_column(column)
     bad = weights.missing | weights.invalid | (weights.values < 0.0)
     if bad.any():
         first = int(np.argmax(bad))

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.movement import TimeBlocks, grouped_blocks, movements_by_length
-from monitor.reference.profile import ColumnReference, Movement
+from monitor.reference.profile import ColumnMovement, ColumnReference
 from monitor.stats.natural_movement import HourlyBlocks, NaturalMovement, seasonal_movement
 from monitor.types import Calibration, Season
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, HOUR_MINUTES
@@ -64,7 +64,9 @@ def with_season(
     return msgspec.structs.replace(reference, seasonal=follows, seasonal_movement=seasonal)
 
 
-def follows_season(plain: dict[int, Movement], seasonal: dict[int, Movement], *, events_per_minute: float) -> bool:
+def follows_season(
+    plain: dict[int, ColumnMovement], seasonal: dict[int, ColumnMovement], *, events_per_minute: float
+) -> bool:
     """Return whether the hours explain how a column moves (statistics §3.6).
 
     Judged at the longest measured length up to half a day, where a daily cycle shows most and other wander least: the

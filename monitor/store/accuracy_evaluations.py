@@ -1,4 +1,4 @@
-"""Performance panes' sums, the minutes that changed, and judged accuracy of windows."""
+"""Judged accuracy of windows, sums of performance panes, and the minutes that changed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def truths_by_step(
 
 
 @dataclass(frozen=True, slots=True)
-class LastPerformance:
+class LastAccuracyEvaluation:
     """The newest revision of one window's performance, its result as canonical text, its age in seconds."""
 
     window_end: int
@@ -100,7 +100,7 @@ class LastPerformance:
 
 def last_performances(
     connection: sa.Connection, *, series_id: int, length: int, ends: Collection[int]
-) -> dict[int, LastPerformance]:
+) -> dict[int, LastAccuracyEvaluation]:
     """Return the newest revision of each judged window that ends at one of *ends*, by its end."""
     table = performance_evaluation
     age = sa.extract("epoch", sa.func.clock_timestamp() - table.c.evaluated_at)
@@ -124,7 +124,7 @@ def last_performances(
         .order_by(table.c.window_end, table.c.revision.desc(), table.c.spec_version.desc())
     )
     return {
-        row.window_end: LastPerformance(
+        row.window_end: LastAccuracyEvaluation(
             row.window_end,
             row.revision,
             PerformanceCounts(sampled=row.sampled, labelled=row.labelled, correct=row.correct),
@@ -145,8 +145,8 @@ def newest_mature_end(connection: sa.Connection, *, series_id: int, length: int)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewPerformance:
-    """One judged window, ready to be stored."""
+class NewAccuracyEvaluation:
+    """Judged accuracy of one window, ready to be stored."""
 
     series_id: int
     length: int
@@ -158,7 +158,7 @@ class NewPerformance:
     judged: JudgedAccuracy
 
 
-def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerformance]) -> None:
+def insert_performances(connection: sa.Connection, evaluations: Iterable[NewAccuracyEvaluation]) -> None:
     """Append *evaluations*; one that is stored already stays as it is."""
     rows = [
         {
@@ -185,7 +185,7 @@ def insert_performances(connection: sa.Connection, evaluations: Iterable[NewPerf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FinalPerformance:
+class FinalAccuracyEvaluation:
     """The last revision of one whole version's window that is mature: its counts, accuracy and interval."""
 
     version: str
@@ -197,7 +197,7 @@ class FinalPerformance:
     high: float | None
 
 
-def final_performances(connection: sa.Connection, model_id: int) -> tuple[FinalPerformance, ...]:
+def final_performances(connection: sa.Connection, model_id: int) -> tuple[FinalAccuracyEvaluation, ...]:
     """Return the last revision of every window of whole versions, where it is mature; by version, length and end."""
     table = performance_evaluation
     newest = (
@@ -213,7 +213,7 @@ def final_performances(connection: sa.Connection, model_id: int) -> tuple[FinalP
     query = sa.select(newest).where(newest.c.mature)
     query = query.order_by(newest.c.version, newest.c.length, newest.c.window_end)
     return tuple(
-        FinalPerformance(
+        FinalAccuracyEvaluation(
             version=row.version,
             length=row.length,
             window_end=row.window_end,

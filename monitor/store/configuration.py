@@ -177,8 +177,8 @@ def load_reference(connection: sa.Connection, reference_id: int) -> ReferencePro
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """What `apply_spec` did.
+class ApplyOutcome:
+    """Outcome of `apply_spec`.
 
     Attributes:
         cells_id, reference_id: In force from now on.
@@ -196,7 +196,7 @@ class Applied:
     adopted_over: int | None = None
 
 
-def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profile: ReferenceProfile) -> Applied:
+def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profile: ReferenceProfile) -> ApplyOutcome:
     """Store *parsed* (written as *text*) and its reference; new cells take effect at a future pane start.
 
     A model's first cells count from the beginning of time, so that history already in the topic is counted. The last
@@ -226,6 +226,6 @@ def apply_spec(connection: sa.Connection, *, text: str, parsed: ModelSpec, profi
             connection,
             SpecRow(model_id, version, text, placed.cells_id, reference_id, adopted_over),
         )
-    return Applied(
+    return ApplyOutcome(
         model_id, version, placed.cells_id, reference_id, placed.effective_from, changed, adopted_over=adopted_over
     )

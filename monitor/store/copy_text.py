@@ -1,4 +1,4 @@
-"""Rows as COPY's text format, put together in bulk: a quarter of the cost of a driver's row by row."""
+"""Rows in COPY's text format, built in bulk; a quarter of the cost of the driver's row by row."""
 
 from collections.abc import Iterable
 

@@ -229,8 +229,8 @@ def move_offset(connection: sa.Connection, move: PartitionMove) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """Where a worker stands in a partition without unflushed records.
+class HeldPosition:
+    """A worker's position in a partition without unflushed records.
 
     Attributes:
         at_end: It has read all there is.
@@ -243,7 +243,7 @@ class Held:
     confirmed_event_time: int | None
 
 
-def beat(connection: sa.Connection, held: Mapping[PartitionKey, Held]) -> frozenset[PartitionKey]:
+def beat(connection: sa.Connection, held: Mapping[PartitionKey, HeldPosition]) -> frozenset[PartitionKey]:
     """Write the heartbeat of partitions without new records; return those whose row is not where we stand.
 
     Somebody else took them over, or the database was restored to an earlier moment: nothing was written for them, and

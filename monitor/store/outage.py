@@ -1,4 +1,4 @@
-"""What an outage of Postgres is, in one list: what passes and is waited for; any other error is the statement's own."""
+"""Classifies errors of Postgres: an outage that passes and is waited for, or the statement's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +68,7 @@ def named_outage(engine: sa.Engine, doing: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError, psycopg.Error) as error:
-        raise named(error, engine=engine, doing=doing) from error
+        raise driver_error_named(error, engine=engine, doing=doing) from error
 
 
 def require_writable(connection: sa.Connection) -> None:
@@ -82,7 +82,9 @@ def require_writable(connection: sa.Connection) -> None:
         raise UnavailableError(f"Postgres at {where}: {OUTAGES['25006']}\n{_ADVICE}", service=Service.POSTGRES)
 
 
-def named(error: BaseException, *, engine: sa.Engine, doing: str) -> UnavailableError | RefusedByDatabaseError:
+def driver_error_named(
+    error: BaseException, *, engine: sa.Engine, doing: str
+) -> UnavailableError | RefusedByDatabaseError:
     """Return *error* of the driver under the name that says whether waiting helps."""
     where = engine.url.render_as_string(hide_password=True)
     kind = outage_of(error)

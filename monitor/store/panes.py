@@ -12,7 +12,7 @@ from monitor.store.schema import pane
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.count_cache import total
 from monitor.windows.pane_codec import decode_counts, encode_counts
-from monitor.windows.sliding import PaneRow, Stretch, filled_from
+from monitor.windows.sliding import EventSpan, PaneRow, filled_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class SearchFrom:
     after: int
 
 
-def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -> dict[SearchFrom, Stretch]:
+def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -> dict[SearchFrom, EventSpan]:
     """Return for each search the earliest row that reaches past its moment; absent when there is none."""
     if not searches:
         return {}
@@ -101,7 +101,7 @@ def first_stretches(connection: sa.Connection, searches: Sequence[SearchFrom]) -
         "minute": MINUTE_MILLIS,
     }
     return {
-        SearchFrom(row.series_id, row.after): Stretch(row.start, row.start + row.span * MINUTE_MILLIS)
+        SearchFrom(row.series_id, row.after): EventSpan(row.start, row.start + row.span * MINUTE_MILLIS)
         for row in connection.execute(query, parameters)
     }
 
@@ -122,7 +122,7 @@ class SeriesRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class PaneBucket:
     """Rows of one series and cells that start in one aligned span; *rows* is how many there are."""
 
     series_id: int
@@ -133,7 +133,7 @@ class Bucket:
 
 def buckets_to_merge(
     connection: sa.Connection, ranges: Sequence[SeriesRange], *, span: int, limit: int
-) -> tuple[Bucket, ...]:
+) -> tuple[PaneBucket, ...]:
     """Return aligned spans of *span* minutes that lie wholly in their range and have several rows, oldest first."""
     query = sa.text(
         """
@@ -155,10 +155,10 @@ def buckets_to_merge(
         "span": span,
         "limit": limit,
     }
-    return tuple(Bucket(*row) for row in connection.execute(query, parameters))
+    return tuple(PaneBucket(*row) for row in connection.execute(query, parameters))
 
 
-def merge_bucket(connection: sa.Connection, bucket: Bucket, *, span: int, size: int) -> int:
+def merge_bucket(connection: sa.Connection, bucket: PaneBucket, *, span: int, size: int) -> int:
     """Replace the rows of *bucket* (vectors of *size* counts) by their sum; return how many were replaced.
 
     Rows another process works on are left out: the sum of the others is right by itself, and they follow next time.

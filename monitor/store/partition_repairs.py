@@ -1,4 +1,4 @@
-"""What a human does about input partitions: see which are stopped or do not add up, resume them, write it off."""
+"""Repairs of input partitions by an operator: list the stopped and unaccounted ones, resume, write off."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ _UNACCOUNTED = sa.and_(_MISSING != 0, input_offset.c.next_offset >= 0)
 
 
 class ResumeAt(StrEnum):
-    """Where a stopped partition goes on."""
+    """From which offset a stopped partition is resumed."""
 
     STORED = "stored"
     EARLIEST = "earliest"
@@ -33,7 +33,7 @@ def paused_partitions(connection: sa.Connection) -> dict[PartitionKey, str]:
 
 
 def resume_partition(connection: sa.Connection, topic: str, partition: int, *, at: ResumeAt) -> None:
-    """Let a stopped partition go on; the worker that holds it sees that within seconds.
+    """Resume a stopped partition; the worker that holds it sees that within seconds.
 
     Bad records that are in the topic by then no longer stop it: they become dead letters. ``stored`` goes on at the
     stored offset (and takes a recreated topic for the old one); ``earliest`` and ``latest`` begin at an end of the log,

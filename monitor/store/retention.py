@@ -1,4 +1,4 @@
-"""Deletes what is past its retention: rows, series of which nothing is left, resolved incidents with all of theirs."""
+"""Deletes what is past its retention: rows, empty series, resolved incidents with all of theirs."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Stretches of event time whose counts changed after windows that read them were evaluated."""
+"""Revisions due: spans of event time whose counts changed after windows that read them were evaluated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from monitor.units import MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class DueStretch:
+class DueSpan:
     """The minute of a series at *start* (ms) got events; *stop* is its own, or where the series seemed to begin before.
 
     Windows that reach back before their series began say so instead of judging: with an earlier beginning, those up to
@@ -22,7 +22,7 @@ class DueStretch:
     stop: int
 
 
-def add_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueStretch]) -> None:
+def add_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueSpan]) -> None:
     """Note *stretches*; one that waits already goes on waiting, as long as the longer of both."""
     if not stretches:
         return
@@ -42,8 +42,8 @@ def add_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueStr
 
 
 def read_due(
-    connection: sa.Connection, model_id: int, *, crossed: int | None, after: DueStretch | None, limit: int
-) -> tuple[DueStretch, ...]:
+    connection: sa.Connection, model_id: int, *, crossed: int | None, after: DueSpan | None, limit: int
+) -> tuple[DueSpan, ...]:
     """Return the stretches that wait no longer, and those before *crossed* (ms), which became final just now.
 
     Args:
@@ -63,11 +63,11 @@ def read_due(
         .order_by(table.start, table.series_id)
         .limit(limit)
     )
-    return tuple(DueStretch(*row) for row in connection.execute(query))
+    return tuple(DueSpan(*row) for row in connection.execute(query))
 
 
-def begin_no_more(connection: sa.Connection, model_id: int, stretches: Sequence[DueStretch]) -> None:
-    """Cut *stretches* down to their own minute: windows up to where the series seemed to begin are evaluated again."""
+def narrow_to_own_minute(connection: sa.Connection, model_id: int, stretches: Sequence[DueSpan]) -> None:
+    """Cut *spans* down to their own minute: windows up to where the series seemed to begin are re-evaluated."""
     if not stretches:
         return
     statement = sa.text(
@@ -80,7 +80,7 @@ def begin_no_more(connection: sa.Connection, model_id: int, stretches: Sequence[
     connection.execute(statement, {"model_id": model_id, "minute": MINUTE_MILLIS, **_keys(stretches)})
 
 
-def close_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueStretch]) -> None:
+def close_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueSpan]) -> None:
     """Forget *stretches*, whose windows all hold what was counted."""
     if not stretches:
         return
@@ -94,7 +94,7 @@ def close_due(connection: sa.Connection, model_id: int, stretches: Sequence[DueS
     connection.execute(statement, {"model_id": model_id, **_keys(stretches)})
 
 
-def postpone_due(connection: sa.Connection, model_id: int, waiting: Sequence[tuple[DueStretch, float]]) -> None:
+def postpone_due(connection: sa.Connection, model_id: int, waiting: Sequence[tuple[DueSpan, float]]) -> None:
     """Let each stretch wait so many seconds from now."""
     if not waiting:
         return
@@ -110,7 +110,7 @@ def postpone_due(connection: sa.Connection, model_id: int, waiting: Sequence[tup
     connection.execute(statement, {"model_id": model_id, **keys, "seconds": [seconds for _, seconds in waiting]})
 
 
-def _keys(stretches: Sequence[DueStretch]) -> dict[str, list[int]]:
+def _keys(stretches: Sequence[DueSpan]) -> dict[str, list[int]]:
     return {
         "series_ids": [stretch.series_id for stretch in stretches],
         "starts": [stretch.start for stretch in stretches],

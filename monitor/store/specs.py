@@ -165,7 +165,7 @@ def reference_digest(encoded: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
+class AdoptOutcome:
     """What `adopt_reference` did.
 
     Attributes:
@@ -193,7 +193,7 @@ def adopt_reference(
     profile: ReferenceProfile,
     base_id: int | None = None,
     after_version: int | None = None,
-) -> Adopted:
+) -> AdoptOutcome:
     """Compare the windows of a model with *profile* from now on; the caller commits.
 
     On the cells that are in force only counts change, at once. Other cells take effect at a pane start two minutes
@@ -235,8 +235,8 @@ def adopt_reference(
     return _adopted(last, placed, spec, version=last.version + changed, reference_id=reference_id)
 
 
-def _adopted(last: SpecRow, placed: PlacedCells, spec: ModelSpec, *, version: int, reference_id: int) -> Adopted:
-    return Adopted(
+def _adopted(last: SpecRow, placed: PlacedCells, spec: ModelSpec, *, version: int, reference_id: int) -> AdoptOutcome:
+    return AdoptOutcome(
         model_id=last.model_id,
         spec_version=version,
         reference_id=reference_id,

@@ -1,4 +1,4 @@
-"""Interrupts what this process has running on Postgres: cancels statements, cuts connections nothing comes back on.
+"""Interrupts this process's statements on Postgres: cancels them, cuts connections that stay silent.
 
 A thread that waits for the server can be neither stopped nor asked; another one ends what it waits for. It then sees an
 error of the driver (`outage_of` knows both) and goes its ordinary way.

@@ -1,4 +1,4 @@
-"""Tables with many rows are partitioned by week of event time: what is past its retention is dropped as a whole.
+"""Weekly partitions of big tables: made ahead, packed when finished, dropped as a whole after retention.
 
 A week is made as a table of its own and then attached, which nobody who reads or writes waits for; `PARTITION OF` in
 one statement would lock the whole table. Rows whose week nobody has made go to the default partition, where there is

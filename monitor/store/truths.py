@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.clock import to_datetime, to_millis
-from monitor.performance.label_join import Contribution, JoinedKey, LedgerPrediction, PaneChange, TruthEvent, TruthKey
+from monitor.performance.delayed_labels import (
+    Contribution,
+    JoinedKey,
+    LedgerPrediction,
+    PaneChange,
+    TruthEvent,
+    TruthKey,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,7 @@ class TruthInForce:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinPlace:
+class JoinProgress:
     """How far one round of joining has come: what lies before it was taken, or is another maintainer's.
 
     A batch that started from the beginning would walk over all that the round deleted before it: while an old snapshot

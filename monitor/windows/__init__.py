@@ -1,1 +1,1 @@
-"""Panes, deltas and their encoding, scales, watermark."""
+"""Panes and their encoding, windows over them, the watermark."""

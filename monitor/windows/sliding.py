@@ -1,4 +1,4 @@
-"""Sliding windows of event time: which ends are due, which panes a window is made of, and whether it is filled."""
+"""Sliding windows of event time: which ends are due, which panes a window consists of, whether it is full."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from monitor.units import HOUR_MILLIS, HOUR_MINUTES, MINUTE_MILLIS
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Stretch:
+class EventSpan:
     """Half-open ``[start, stop)`` of event time (ms) in which there are events."""
 
     start: int
@@ -39,7 +39,7 @@ def last_end(scale: Scale, moment: int) -> int:
     return moment // step * step
 
 
-def ends_with_events(scale: Scale, stretches: Iterable[Stretch], *, after: int | None, until: int) -> Iterator[int]:
+def ends_with_events(scale: Scale, stretches: Iterable[EventSpan], *, after: int | None, until: int) -> Iterator[int]:
     """Yield, ascending, each window end in ``(after, until]`` whose window overlaps one of *stretches*.
 
     Args:
@@ -57,7 +57,7 @@ def ends_with_events(scale: Scale, stretches: Iterable[Stretch], *, after: int |
             end += step
 
 
-def first_end_with_events(scale: Scale, stretch: Stretch, *, after: int | None) -> int:
+def first_end_with_events(scale: Scale, stretch: EventSpan, *, after: int | None) -> int:
     """Return the first window end after *after* that overlaps *stretch*, the first that such a window can reach."""
     first = next_end(scale, stretch.start)
     return first if after is None else max(first, next_end(scale, after))

@@ -143,15 +143,17 @@ def test_the_group_gives_partitions_and_nothing_is_read_before_it_flows(case: Ca
         wait_until(lambda: turns(reader) and reader.owned == case.keys, "all partitions")
         turns(reader, reader)
         assert (reader.records, reader.ends) == ([], {})
-        wait_until(lambda: turns(reader) and reader.consumer.flow(case.key(), 4), "the partition to flow")
+        wait_until(lambda: turns(reader) and reader.consumer.start_reading(case.key(), 4), "the partition to flow")
         wait_until(lambda: turns(reader) and case.key() in reader.ends, "the end")
         assert reader.offsets() == [4, 5, 6, 7, 8, 9]
-        reader.consumer.halt([case.key()])
+        reader.consumer.stop_reading([case.key()])
         case.send([b"10"])
         turns(reader, reader)
         assert reader.offsets() == [4, 5, 6, 7, 8, 9]
         reader.records.clear()
-        wait_until(lambda: turns(reader) and reader.consumer.flow(case.key(), 8), "the partition to flow again")
+        wait_until(
+            lambda: turns(reader) and reader.consumer.start_reading(case.key(), 8), "the partition to flow again"
+        )
         wait_until(lambda: turns(reader) and len(reader.records) == 3, "the rest")
         assert reader.offsets() == [8, 9, 10]
 
@@ -161,7 +163,7 @@ def test_a_paused_partition_goes_on_where_it_was(case: Case) -> None:
     case.send([b"0"])
     with member(case) as reader:
         wait_until(lambda: turns(reader) and case.key() in reader.owned, "the partition")
-        wait_until(lambda: turns(reader) and reader.consumer.flow(case.key(), 0), "the partition to flow")
+        wait_until(lambda: turns(reader) and reader.consumer.start_reading(case.key(), 0), "the partition to flow")
         wait_until(lambda: turns(reader) and reader.offsets() == [0], "the first record")
         reader.consumer.pause([case.key()])
         case.send([b"1", b"2"])

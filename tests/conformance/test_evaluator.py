@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from alerting.advance_model import EvaluationBatch, ModelEvaluator
 from alerting.incidents.observation import DECIDED_KINDS
-from alerting.incidents.tracker import EndEvaluations
-from alerting.model_turn import Batch, ModelEvaluator
+from alerting.incidents.tracker import WindowEndEvaluations
 from monitor import evaluate
 from monitor.evaluate import StoredEvaluation
 from monitor.reference.layout import SLOTS, Slot
@@ -47,13 +47,13 @@ class Case:
     evaluator: ModelEvaluator
     applied: AppliedModel
 
-    def batch(self, connection: sa.Connection) -> Batch:
+    def batch(self, connection: sa.Connection) -> EvaluationBatch:
         assert lock_model(connection, self.applied.model_id)
         return self.evaluator.evaluate_model(connection, self.applied, now_millis=NOW)
 
-    def batches(self) -> list[Batch]:
+    def batches(self) -> list[EvaluationBatch]:
         """Judge everything that is due, a transaction per batch."""
-        batches: list[Batch] = []
+        batches: list[EvaluationBatch] = []
         while not batches or batches[-1].more:
             with self.engine.begin() as connection:
                 batches.append(self.batch(connection))
@@ -99,7 +99,7 @@ def case(request: pytest.FixtureRequest, engine: Engine) -> Case:
     return make(engine)
 
 
-def ends_of(batches: list[Batch]) -> list[EndEvaluations]:
+def ends_of(batches: list[EvaluationBatch]) -> list[WindowEndEvaluations]:
     return [end for batch in batches for end in batch.window_ends]
 
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Engine
 
-from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
 from alerting.receivers.webhook import WebhookSettings
 from monitor.settings import Settings
 from monitor.spec.actions import ReceiverType
@@ -76,13 +76,13 @@ def channel(request: pytest.FixtureRequest) -> Iterator[Channel]:
 def deliver(engine: Engine) -> None:
     """Expire and send everything that is due."""
     environment = {SECRET_ENV: "whsec_" + base64.b64encode(SECRET).decode()}
-    sender = Delivery(
+    sender = DeliverySettings(
         engine=engine,
         owner="test",
         webhook=WebhookSettings(timeout_seconds=5.0, allow_private=True, environment=environment),
         jitter=lambda: 0.99,
     )
-    expire(sender)
+    expire_overdue_effects(sender)
     for endpoint_id in endpoints_with_work(sender):
         deliver_to_endpoint(sender, endpoint_id)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from consumers.admission import DeadLetterLimit
-from consumers.dead_letters import Burials
+from consumers.batch_counting import BatchCounter
+from consumers.dead_letters import DeadLetterCollector
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
-from consumers.processing import Absorber
+from consumers.pending_counts import PendingCounts
 from consumers.records import batches_by_role
 from consumers.telemetry import Timings
 from consumers.version_places import VersionPlaces
@@ -123,12 +123,19 @@ class Bench:
         self.clock = clock or FakeClock()
         chosen = Settings.model_validate({"dead_letter_minimum": 1_000_000, **settings})
         self.places = VersionPlaces(seconds=lambda: 0.0)
-        self.places.know({}, {model.model_id: model.spec.versions for model in (configured or configuration()).models})
-        self.burials = Burials(chosen, clock_millis=clock_millis)
-        self.absorber = Absorber(
-            configured or configuration(), chosen, Timings(), self.clock, burials=self.burials, places=self.places
+        self.places.set_placed(
+            {}, {model.model_id: model.spec.versions for model in (configured or configuration()).models}
         )
-        self.pending = Pending()
+        self.dead_letters = DeadLetterCollector(chosen, clock_millis=clock_millis)
+        self.batch_counter = BatchCounter(
+            configured or configuration(),
+            chosen,
+            Timings(),
+            self.clock,
+            dead_letters=self.dead_letters,
+            places=self.places,
+        )
+        self.pending = PendingCounts()
         states = [fresh_state(n, topic, horizon=chosen.dedup_horizon) for topic in ROLES for n in range(partitions)]
         self.states = {state.key: state for state in states}
         self.next = 0
@@ -138,7 +145,7 @@ class Bench:
     def take(self, *records: FakeRecord) -> None:
         """Absorb *records* as one batch."""
         for batch in batches_by_role(records, ROLES):
-            self.absorber.absorb(batch, self.states, self.pending)
+            self.batch_counter.count(batch, self.states, self.pending)
 
     def take_bodies(self, *bodies: bytes, **of_record: Any) -> None:
         """Absorb *bodies* as the next records of partition 0."""
@@ -147,18 +154,18 @@ class Bench:
 
     def flushed(self, kept: KeptBytes | None = None) -> None:
         """As if everything until now were committed, and the hour kept these dead letters."""
-        self.burials.flushed(kept or KeptBytes())
+        self.dead_letters.flushed(kept or KeptBytes())
         for state in self.states.values():
             self._flushed.update(asdict(state.counters) if state.key.topic == "predictions" else {})
-            state.keep(now=0.0)
-        self.pending = Pending()
+            state.mark_flushed(now=0.0)
+        self.pending = PendingCounts()
 
     def rolled_back(self) -> None:
         """As if nothing since the last flush had come."""
         self.next = 0
         for state in self.states.values():
             state.roll_back()
-        self.pending = Pending()
+        self.pending = PendingCounts()
 
     def total(self) -> PartitionCounters:
         """Return the counters of the predictions' partitions over all flushes."""

@@ -32,7 +32,7 @@ from tests.services.slow_proxy import SlowProxy
 from tests.services.topics import TopicNames, unique_topic_names
 
 STAGES = ("shadow", "canary", "production")
-LOGGED = ("partition.read_again", "partition.hole_refused", "partition.hole_accepted", "offset.fenced", "service.away")
+LOGGED = ("partition.reread", "partition.hole_refused", "partition.hole_accepted", "offset.fenced", "service.lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

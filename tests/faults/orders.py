@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
 from monitor.maintain.label_join import join_rules
-from monitor.performance.label_join import age_bucket
+from monitor.performance.delayed_labels import age_bucket
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.schema import performance_pane, series

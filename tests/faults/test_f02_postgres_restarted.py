@@ -52,7 +52,7 @@ def test_a_restart_is_waited_for_by_every_role(
         running.wait_until(lambda: records(engine) == len(bodies), "every record")
         for role in ROLES:
             events = [event for event in running.events(role) if event["event"].startswith("service.")]
-            assert [event["event"] for event in events] == ["service.away", "service.back"] * 2, f"{role}: {events}"
+            assert [event["event"] for event in events] == ["service.lost", "service.restored"] * 2, f"{role}: {events}"
             assert running.count(role, "role.started") == 1
             assert [event for event in running.events(role) if event["event"] == "stray line"] == []
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
@@ -90,7 +90,7 @@ def test_a_failover_that_made_it_read_only_is_waited_for(
         running.wait_until_healthy()
         for role in ROLES:
             events = [event["event"] for event in running.events(role) if event["event"].startswith("service.")]
-            assert events == ["service.away", "service.back"], (role, running.events(role))
+            assert events == ["service.lost", "service.restored"], (role, running.events(role))
             assert [event for event in running.events(role) if event["event"] == "stray line"] == []
 
 
@@ -138,7 +138,7 @@ def test_a_broker_that_is_away_shows_in_healthz(
         running.wait_until(lambda: not running.health("alerter")["notices"], "the alerter's notice to end")
         for role in ROLES:
             events = [event["event"] for event in running.events(role) if event["event"].startswith("service.")]
-            assert events == ([] if role == "maintain" else ["service.away", "service.back"]), (role, events)
+            assert events == ([] if role == "maintain" else ["service.lost", "service.restored"]), (role, events)
             assert [event for event in running.events(role) if event["event"] == "stray line"] == []
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from confluent_kafka import Producer
 from sqlalchemy import Engine
 
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
 from consumers.learn import LearnRequest, learn_events
 from monitor.clock import iso_utc
 from monitor.evaluate import EvaluationRules, Evaluator

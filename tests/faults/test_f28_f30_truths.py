@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.settings import Settings
 from monitor.store import schema

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.delivery.deliver import Delivery
+from alerting.alerter import Alerter
+from alerting.delivery.deliver import DeliverySettings
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import Rounds
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.health import Health
 from monitor.maintain.loop import Maintainer
@@ -64,14 +64,14 @@ def write_shift(engine: Engine, counted: CountedModel, first: int, last: int) ->
         set_watermark(connection, START + last * MINUTE_MILLIS, now=now)
 
 
-def rounds(engine: Engine, health: Health) -> Rounds:
+def rounds(engine: Engine, health: Health) -> Alerter:
     evaluator = Evaluator(EvaluationRules(watermark=WatermarkRules()))
     webhook = WebhookSettings(timeout_seconds=1, allow_private=True, environment={})
-    return Rounds(
+    return Alerter(
         engine=engine,
         settings=Settings(),
         evaluator=evaluator,
-        delivery=Delivery(engine=engine, owner="test", webhook=webhook, jitter=lambda: 0.0),
+        delivery=DeliverySettings(engine=engine, owner="test", webhook=webhook, jitter=lambda: 0.0),
         stopping=lambda: False,
         health=health,
         notices=lambda: evaluator.problems,

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.model_turn import AdvanceReport, advance_model
+from alerting.advance_model import AdvanceReport, advance_model
 from monitor.evaluate import EvaluationBatch
 from monitor.settings import Settings
 from monitor.store import schema

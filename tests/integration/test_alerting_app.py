@@ -13,9 +13,9 @@ import pytest
 from confluent_kafka import Producer
 from sqlalchemy import Engine
 
+from alerting.advance_model import advance_model
 from alerting.app import run_alerter
 from alerting.faust_listener import Listener, consumer_group
-from alerting.model_turn import advance_model
 from monitor.health import Health
 from monitor.settings import Settings
 from tests.fakes.receiver import Receiver, receiver

@@ -6,9 +6,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.delivery.deliver import Delivery
+from alerting.alerter import Alerter
+from alerting.delivery.deliver import DeliverySettings
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import Rounds
 from monitor.evaluate import EvaluationBatch, Evaluator, evaluation_rules
 from monitor.health import Health
 from monitor.settings import Settings
@@ -22,13 +22,13 @@ from tests.models.counted import apply_counted_model, set_watermark, write_panes
 T0 = 1_780_000_200_000
 
 
-def rounds(engine: Engine, evaluator: ScriptedEvaluator | Evaluator) -> Rounds:
+def rounds(engine: Engine, evaluator: ScriptedEvaluator | Evaluator) -> Alerter:
     webhook = WebhookSettings(timeout_seconds=1, allow_private=True, environment={})
-    return Rounds(
+    return Alerter(
         engine=engine,
         settings=Settings(),
         evaluator=evaluator,
-        delivery=Delivery(engine=engine, owner="test", webhook=webhook, jitter=lambda: 0.0),
+        delivery=DeliverySettings(engine=engine, owner="test", webhook=webhook, jitter=lambda: 0.0),
         stopping=lambda: False,
         health=Health(),
     )

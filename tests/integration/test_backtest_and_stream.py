@@ -9,17 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from consumers.dead_letters import Burials
+from consumers.batch_counting import BatchCounter
+from consumers.dead_letters import DeadLetterCollector
 from consumers.flush import Flusher
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
-from consumers.processing import Absorber
+from consumers.pending_counts import PendingCounts
 from consumers.records import batches_by_role
 from consumers.telemetry import Timings
 from driftline.backtest import BacktestOutcome, HistoryColumns, backtest_history, history_of, truths_of
 from driftline.replay.events import (
     ReplayColumns,
-    Replayed,
+    ReplayTarget,
     TimedRecord,
     in_event_time,
     prediction_records,
@@ -120,7 +120,7 @@ def as_events(table: pa.Table) -> Iterator[TimedRecord]:
     streams = []
     for version in ("1", "2"):
         chosen = np.flatnonzero(np.array(rows) == version)
-        replayed = Replayed(model=spec().key, version=version)
+        replayed = ReplayTarget(model=spec().key, version=version)
         streams.append(
             prediction_records(table.take(pa.array(chosen)), times=times[chosen], columns=columns, replayed=replayed)
         )
@@ -140,15 +140,15 @@ def stream(engine: Engine, profile: ReferenceProfile, table: pa.Table, *, batch:
     states = _claimed(engine)
     settings = Settings.model_construct()
     clock = FakeClock(now=START + HOURS * 60 * MINUTE + TRUTH_DELAY)
-    absorber = Absorber(configuration, settings, Timings(), clock, burials=Burials(settings))
+    batch_counter = BatchCounter(configuration, settings, Timings(), clock, dead_letters=DeadLetterCollector(settings))
     flusher = Flusher(engine, worker="test", horizon=100_000)
-    pending = Pending()
+    pending = PendingCounts()
     for number, records in enumerate(_batches(as_events(table), batch), 1):
         for role_batch in batches_by_role(records, roles):
-            absorber.absorb(role_batch, states, pending)
+            batch_counter.count(role_batch, states, pending)
         if number % flush_every == 0:
             _flush(flusher, pending, states, configuration)
-            pending = Pending()
+            pending = PendingCounts()
     for state in states.values():
         state.end_offset = state.now.next_offset
     _flush(flusher, pending, states, configuration)
@@ -180,11 +180,11 @@ def _batches(events: Iterator[TimedRecord], size: int) -> Iterator[list[FakeReco
 
 
 def _flush(
-    flusher: Flusher, pending: Pending, states: dict[PartitionKey, PartitionState], configuration: Configuration
+    flusher: Flusher, pending: PendingCounts, states: dict[PartitionKey, PartitionState], configuration: Configuration
 ) -> None:
     flusher.flush(pending, list(states.values()), generation=configuration.generation)
     for state in states.values():
-        state.keep(now=0.0)
+        state.mark_flushed(now=0.0)
 
 
 def _conclude(engine: Engine, configuration: Configuration) -> None:

@@ -50,7 +50,7 @@ def test_a_role_waits_for_a_database_and_says_where_it_looked(tmp_path: Path, ro
         DRIFTLINE_DATABASE_URL="postgresql://someone:geheim@127.0.0.1:1/nothing", DRIFTLINE_METRICS_PORT=str(port),
     )  # fmt: skip
     try:
-        wait_until(lambda: "service.away" in log.read_text() and healthz(port)[0] == 503, lambda: last_lines(log))
+        wait_until(lambda: "service.lost" in log.read_text() and healthz(port)[0] == 503, lambda: last_lines(log))
         time.sleep(3)  # for more tries
         status, body = healthz(port)
         assert status == 503
@@ -62,7 +62,7 @@ def test_a_role_waits_for_a_database_and_says_where_it_looked(tmp_path: Path, ro
     assert code == 0
     assert "geheim" not in log.read_text() + body
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["role.started", "service.away", "role.stopped"]
+    assert [line["event"] for line in lines] == ["role.started", "service.lost", "role.stopped"]
     assert "127.0.0.1:1" in lines[1]["reason"]
 
 

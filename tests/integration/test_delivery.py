@@ -14,10 +14,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Engine
 
-from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
+from alerting.alerter import Alerter
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
 from alerting.receivers.webhook import WebhookSettings
-from alerting.rounds import Rounds
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store import schema
@@ -46,9 +46,9 @@ def hook() -> Iterator[Receiver]:
 
 def delivery(
     engine: Engine, *, later_millis: int = 0, allow_private: bool = True, secret: str = SECRET_TEXT
-) -> Delivery:
+) -> DeliverySettings:
     """Return a deliverer whose clock is the database's, *later_millis* on; it never waits between attempts."""
-    return Delivery(
+    return DeliverySettings(
         engine=engine,
         owner="test",
         webhook=WebhookSettings(timeout_seconds=TIMEOUT, allow_private=allow_private, environment={SECRET_ENV: secret}),
@@ -67,7 +67,7 @@ def ask_for_retraining(engine: Engine, url: str, *receivers: str) -> AppliedMode
     return applied
 
 
-def deliver_all(sender: Delivery) -> None:
+def deliver_all(sender: DeliverySettings) -> None:
     for _ in range(20):
         due = endpoints_with_work(sender)
         if not due:
@@ -153,8 +153,8 @@ def test_a_silent_receiver_delays_nobody_else(engine: Engine) -> None:
         rounds.close()
 
 
-def rounds_of(engine: Engine, sender: Delivery) -> Rounds:
-    return Rounds(
+def rounds_of(engine: Engine, sender: DeliverySettings) -> Alerter:
+    return Alerter(
         engine=engine,
         settings=Settings(),
         evaluator=ScriptedEvaluator(),
@@ -218,8 +218,8 @@ def test_past_its_deadline_an_action_expires_and_people_are_notified(engine: Eng
     applied = ask_for_retraining(engine, CLOSED_PORT, webhook("people", hook.url, from_tier="critical"))
     deliver_to_endpoint(delivery(engine), endpoints_with_work(delivery(engine))[0])
     late = delivery(engine, later_millis=31 * 60 * 1000)
-    assert expire(late) == 1
-    assert expire(late) == 0
+    assert expire_overdue_effects(late) == 1
+    assert expire_overdue_effects(late) == 0
     deliver_all(late)
     assert the_request(engine).state is DeliveryState.EXPIRED
     assert action_state(engine, applied) is ActionState.EXPIRED
@@ -241,7 +241,7 @@ def test_a_kill_switch_holds_what_waits_to_be_sent(engine: Engine, switch: str) 
         assert hook.requests == []
         assert [request.content["type"] for request in people.requests] == ["model.incident.opened"]
         late = replace(sender, now=lambda connection: database_now_millis(connection) + 31 * 60_000)
-        assert expire(late) == 1
+        assert expire_overdue_effects(late) == 1
         deliver_all(late)
         assert hook.requests == []
         assert people.requests[-1].content["type"] == "model.action.expired"
@@ -266,7 +266,7 @@ def test_a_sender_suspended_past_the_deadline_sends_nothing(engine: Engine) -> N
         slow = replace(delivery(engine), now=lambda connection: database_now_millis(connection) + next(readings))
         deliver_to_endpoint(slow, endpoint)
         assert hook.requests == []
-        assert expire(delivery(engine, later_millis=3_600_000)) == 1
+        assert expire_overdue_effects(delivery(engine, later_millis=3_600_000)) == 1
         assert the_request(engine).state is DeliveryState.EXPIRED
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from consumers.flush import Flusher
-from consumers.pending import OpenPane, Pending
+from consumers.pending_counts import OpenPane, PendingCounts
 from monitor.errors import ConfigurationChanged, RefusedByDatabaseError
 from monitor.store.configuration import read_generation
 from monitor.store.schema import configuration, pane, series
@@ -19,12 +19,12 @@ def counted(engine: Engine) -> CountedModel:
     return apply_counted_model(engine)
 
 
-def batch(counted: CountedModel) -> Pending:
+def batch(counted: CountedModel) -> PendingCounts:
     """Return one event of version 7, counted under the model's cells."""
     cells = counted.applied.cells[0]
     key = (SeriesKey(counted.applied.model_id, "7"), cells.cells_id, START)
     counts = np.zeros(cells.layout.size, dtype=np.uint32)
-    return Pending(events=1, panes={key: OpenPane(counts=counts, events=1)})
+    return PendingCounts(events=1, panes={key: OpenPane(counts=counts, events=1)})
 
 
 def forget_series(engine: Engine) -> None:
@@ -62,7 +62,7 @@ def test_a_refusal_that_comes_again_is_not_retried(engine: Engine, counted: Coun
     """Cells that are not there: the error says that the database refuses the batch."""
     flusher = Flusher(engine, worker="test", horizon=10)
     ((key, open_pane),) = batch(counted).panes.items()
-    stranger = Pending(events=1, panes={(key[0], 99, key[2]): open_pane})
+    stranger = PendingCounts(events=1, panes={(key[0], 99, key[2]): open_pane})
     with engine.connect() as connection:
         assert read_generation(connection) == 1
     with pytest.raises(RefusedByDatabaseError, match="23503"):

@@ -22,7 +22,7 @@ from monitor.settings import Settings
 from monitor.store.engine import driver_connection
 from monitor.store.incidents import lock_model
 from monitor.store.pane_marks import NewMark, append_marks
-from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.panes import PaneBucket, SeriesRange, buckets_to_merge, merge_bucket
 from monitor.store.schema import dedup, input_offset, joined, pane, pane_mark
 from monitor.store.time_partitions import time_partitions
 from monitor.units import MINUTE_MILLIS
@@ -157,7 +157,7 @@ def test_a_flush_during_a_compaction_keeps_its_minutes(engine: Engine, monkeypat
     write(engine, counted, range(12 * HOUR))
     evaluate_until(engine, counted, 12 * HOUR)
 
-    def listed_late(*arguments: Any, **named: Any) -> tuple[Bucket, ...]:
+    def listed_late(*arguments: Any, **named: Any) -> tuple[PaneBucket, ...]:
         if named["span"] > 1:
             write(engine, counted, range(30, 32), deltas=1)
         return buckets_to_merge(*arguments, **named)

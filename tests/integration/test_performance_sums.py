@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.performance.label_join import PaneChange, PerformancePaneKey
+from monitor.performance.delayed_labels import PaneChange, PerformancePaneKey
 from monitor.store.accuracy_evaluations import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes

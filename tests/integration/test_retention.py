@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from monitor.maintain.retention import Chunks, Walk, drop_expired
+from monitor.maintain.retention import ChunkedDeletes, RetentionProgress, drop_expired
 from monitor.result_codec import pack_result
 from monitor.results import WindowResult
 from monitor.settings import Settings
@@ -188,7 +188,7 @@ def test_deployments_keep_where_every_version_stands(engine: Engine, counted: Co
                     offset=number, event_time=now - days * DAY_MILLIS,
                 )
             )  # fmt: skip
-    walk = Walk()
+    walk = RetentionProgress()
     assert drop_expired(engine, SETTINGS, walk=walk) == 2
     assert ages(engine, deployment.c.event_time) == [40, 20, 14, 12, 3]
     assert drop_expired(engine, SETTINGS, walk=walk) == 0
@@ -244,7 +244,7 @@ def test_a_series_of_which_nothing_is_left_goes_after_the_ledger_has_none_of_it(
                 connection.execute(sa.select(series.c.version).where(series.c.empty_since.is_not(None))).scalars()
             )
 
-    walk = Walk()
+    walk = RetentionProgress()
     drop_expired(engine, SETTINGS, walk=walk)
     assert marked() == {"dead", "back"}
     with engine.begin() as connection:
@@ -267,7 +267,7 @@ def test_much_is_dropped_in_short_transactions(engine: Engine) -> None:
         calls.append(connection.execute(sa.text("SELECT txid_current()")).scalar_one())
         return 100 if len(calls) % 3 else 50
 
-    chunks = Chunks(engine, stop)
+    chunks = ChunkedDeletes(engine, stop)
     assert chunks.drop(delete, at_once=100) == 250
     assert len(set(calls)) == 3
     stop.set()

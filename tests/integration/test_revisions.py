@@ -5,7 +5,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
 from monitor.clock import to_datetime
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.result_codec import decode_result

@@ -21,7 +21,7 @@ from monitor.store.engine import snapshot
 from monitor.store.live_blocks import BlockKey, read_blocks
 from monitor.store.schema import deployment, evaluation, incident, live_block, pane, reference, scale_progress, spec
 from monitor.store.series import ensure_series
-from monitor.store.specs import Adopted
+from monitor.store.specs import AdoptOutcome
 from monitor.types import SeriesKey
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.counted import START, set_watermark
@@ -242,7 +242,7 @@ def in_force(engine: Engine) -> tuple[int, int | None]:
     return row.id, row.base_id
 
 
-def adopted(engine: Engine, model: ReferencedModel, minute: int, *, hours: float = 25.0) -> Adopted | None:
+def adopted(engine: Engine, model: ReferencedModel, minute: int, *, hours: float = 25.0) -> AdoptOutcome | None:
     """What is adopted as of *minute*, so many hours of wall clock from now."""
     now = now_millis() + int(hours * HOUR_MILLIS)
     applied = model.applied(engine)

@@ -14,7 +14,7 @@ from monitor.maintain import join_batches, join_rules, join_truths
 from monitor.store.database_clock import database_now_millis
 from monitor.store.engine import make_engine
 from monitor.store.schema import joined, truth, truth_inbox
-from monitor.store.truths import JoinPlace
+from monitor.store.truths import JoinProgress
 
 BURST = 10_000
 FLOOR = 1_000  # truths a second; the benchmark holds 5,000 on a core of its own
@@ -64,7 +64,7 @@ def test_a_batch_begins_behind_the_one_before(pooled: Engine) -> None:
     assert places == sorted(places)
     assert [later - earlier for earlier, later in pairwise(places[:-1])] == [1_000] * 9
     with pooled.begin() as connection:
-        assert join_truths(connection, rules=rules, now=now_millis(), place=JoinPlace()).received == 0
+        assert join_truths(connection, rules=rules, now=now_millis(), place=JoinProgress()).received == 0
 
 
 def writes(pooled: Engine) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from monitor.maintain import JoinRules, join_batches, join_truths
-from monitor.performance.label_join import age_bucket
+from monitor.performance.delayed_labels import age_bucket
 from monitor.performance.verdict import ComparisonRules
 from monitor.store.schema import (
     joined,

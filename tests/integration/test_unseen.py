@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.model_turn import advance_model
+from alerting.advance_model import advance_model
 from driftline.cli.incidents import incidents
 from monitor.errors import OffsetFenced
 from monitor.health import Health

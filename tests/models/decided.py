@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from monitor.detection import Prepared, conclude_window, examine_window
+from monitor.detection import PreparedReference, conclude_window, examine_window
 from monitor.results import WindowResult
 from monitor.stats.columnar import Counts
 
 
 def decide_window(
-    prepared: Prepared, *, previous: Counts | None = None, previous_events: int = 0, **window: Any
+    prepared: PreparedReference, *, previous: Counts | None = None, previous_events: int = 0, **window: Any
 ) -> WindowResult:
     """Return what `examine_window`, with *window* as its arguments, and `conclude_window` decide."""
     examined = examine_window(prepared, **window)

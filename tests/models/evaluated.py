@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Engine
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.evaluate import EvaluationBatch, EvaluationRules, Evaluator
 from monitor.result_codec import encode_result
 from monitor.store.configuration import load_reference
@@ -76,7 +76,7 @@ def brute_force(engine: Engine, counted: CountedModel, panes: Panes, until: int)
     """Every window with events up to *until*, cut minute by minute, by (length, end minute)."""
     with engine.connect() as connection:
         profile = load_reference(connection, counted.applied.reference_id)
-    prepared = prepare(counted.applied.spec, profile)
+    prepared = prepare_reference(counted.applied.spec, profile)
 
     def between(start: int, stop: int) -> npt.NDArray[np.int64]:
         inside = [pane for minute, pane in panes if start <= START + minute * MINUTE_MILLIS < stop]

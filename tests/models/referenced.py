@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from monitor.evaluate import EvaluationRules, Evaluator
-from monitor.reference.arrow_columns import Numbers
+from monitor.reference.arrow_columns import NumericColumn
 from monitor.reference.build import build_profile
 from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import TableColumns, spec_description
@@ -79,7 +79,7 @@ def apply_referenced_model(engine: sa.Engine, profile: ReferenceProfile, *, text
 def counts_of(layout: CellsLayout, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the vector of events whose feature and prediction are both *values*, without latency."""
     nowhere = np.zeros(values.size, dtype=np.bool_)
-    numbers = Numbers(values, np.isnan(values), nowhere)
+    numbers = NumericColumn(values, np.isnan(values), nowhere)
     parts = [counts_on_cells(column, numeric_places(column, numbers)) for column in layout.columns[:-1]]
     return np.concatenate([*parts, np.zeros(layout.columns[-1].cells + SLOTS, dtype=np.int64)])
 

@@ -127,7 +127,7 @@ class World:
                 heartbeat_at=self.now,
             )
             self.flushed[number] = move.next_offset
-            state.keep(now=self.now / SECOND)
+            state.mark_flushed(now=self.now / SECOND)
 
     def beat(self) -> None:
         """Write the heartbeats of the others, look at the newest event."""

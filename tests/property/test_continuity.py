@@ -78,7 +78,7 @@ def test_accepted_holes_are_counted_with_the_move_over_them() -> None:
     advance(state, 5, 6)
     assert (state.move().counters.skipped, state.move().next_offset) == (2, 7)
     assert adds_up(state.move())
-    state.keep(now=0.0)
+    state.mark_flushed(now=0.0)
     state.accept([Hole(7, 9)])
     assert (state.moved, state.now.next_offset, state.move().counters.skipped) == (True, 9, 2)
     advance(state, 9)

@@ -29,14 +29,14 @@ def test_the_record_that_passes_the_limit_is_the_same_for_any_cuts(
     """Cut anywhere, stored and loaded in between: the first record past the limit is the one of the definition."""
     line = [bad for bad, count in runs for _ in range(count)]
     expected = first_past_by_definition(line, limit)
-    recent, start, first_past = RecentRecords(), 0, None
-    while start < len(line) and first_past is None:
+    recent, start, first_over_limit = RecentRecords(), 0, None
+    while start < len(line) and first_over_limit is None:
         stop = data.draw(st.integers(start + 1, len(line)))
         part = np.array(line[start:stop], dtype=np.bool_)
-        past = recent.first_past(part, limit)
-        first_past = None if past is None else start + past
+        past = recent.first_over_limit(part, limit)
+        first_over_limit = None if past is None else start + past
         recent, start = decode_recent(recent.after(part).encoded()), stop
-    assert first_past == expected
+    assert first_over_limit == expected
 
 
 @given(RUNS)

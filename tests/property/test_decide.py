@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detection import conclude_window, examine_window, prepare
+from monitor.detection import conclude_window, examine_window, prepare_reference
 from monitor.reference.layout import CellsLayout
 from monitor.result_codec import decode_result, encode_result
 from monitor.types import IncidentKind, Tier, Verdict
@@ -59,7 +59,7 @@ def test_permuting_columns_permutes_the_results_and_nothing_else(
     for names in (tuple(REFERENCE), tuple(order)):
         layout = layout_named(names)
         profile = profile_of(layout, count(layout, REFERENCE))
-        prepared = prepare(spec_of(layout, drift={"rule": rule}), profile)
+        prepared = prepare_reference(spec_of(layout, drift={"rule": rule}), profile)
         halves = [count(layout, table) for table in (first, second, before)]
         results.append(
             decide_window(
@@ -92,7 +92,7 @@ def test_a_result_is_consistent_with_itself(
     first: dict[str, list[object]], second: dict[str, list[object]], before: dict[str, list[object]]
 ) -> None:
     """The verdict is the worst endured finding; alert and critical drift have the window before; it reads back."""
-    prepared = prepare(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
+    prepared = prepare_reference(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
     one, two, old = (count(LAYOUT, table) for table in (first, second, before))
     events = len(first["b"]) + len(second["b"])
     examined = examine_window(prepared, scale=HOUR, first_half=one, second_half=two, events=events)
@@ -117,7 +117,7 @@ def test_which_half_came_first_changes_no_number(
     first: dict[str, list[object]], second: dict[str, list[object]]
 ) -> None:
     """The numbers of a window are those of its sum."""
-    prepared = prepare(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
+    prepared = prepare_reference(spec_of(LAYOUT), profile_of(LAYOUT, COUNTS))
     one, two = count(LAYOUT, first), count(LAYOUT, second)
     events = len(first["b"]) + len(second["b"])
     forward = decide_window(prepared, scale=HOUR, first_half=one, second_half=two, events=events)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from monitor.stats.heavy_hitters import EXAMPLES, FrequentValues, frequent_values, merged_values
 from tests.fakes.records import Bench
 from tests.models.credit import encoded, prediction_event
@@ -86,7 +86,7 @@ def test_batches_and_flushes_may_be_cut_anywhere(countries: list[object], data: 
         cut.take_bodies(*bodies[start:stop])
         if stop == len(bodies) or data.draw(st.booleans()):
             flushed += [tally.named() for tally in cut.pending.unseen.values()]
-            cut.pending = Pending()
+            cut.pending = PendingCounts()
         start = stop
     expected = [tally.named() for tally in whole.pending.unseen.values()]
     assert [merged_values(flushed, capacity=20)] == (expected or [FrequentValues()])

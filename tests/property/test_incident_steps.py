@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.incidents.observation import WindowFacts
-from alerting.incidents.state import Decision, Step, encode_state
+from alerting.incidents.observation import WindowObservation
+from alerting.incidents.state import IncidentDecision, Step, encode_state
 from tests.unit.alerting.timeline import line, play
 
 LETTERS = st.text(alphabet=".~wac?", max_size=40)
@@ -13,11 +13,11 @@ HELD_BACK = st.frozensets(st.integers(0, 80))
 AGES = st.sampled_from((60_000, 3_600_000))
 
 
-def merged(short: str, long: str) -> list[WindowFacts]:
+def merged(short: str, long: str) -> list[WindowObservation]:
     return sorted([*line(short), *line(long, length=30)], key=lambda window: (window.end, window.length))
 
 
-def notices(decisions: list[Decision]) -> list[tuple[str, Step, int]]:
+def notices(decisions: list[IncidentDecision]) -> list[tuple[str, Step, int]]:
     return [(decision.incident_id, decision.step, decision.window_end) for decision in decisions if decision.notifies]
 
 

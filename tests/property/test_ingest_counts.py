@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.admission import LatenessBounds, decide
+from consumers.admission import LatenessBounds, decide_admission
 from consumers.decode.times import all_millis
-from consumers.histogram import Counter
+from consumers.histogram import CellCounter
 from consumers.identities import RecentIdentities
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
 from monitor.spec.model import ColumnKind
@@ -63,7 +63,7 @@ def test_both_ways_of_counting_equal_brute_force(rows: list[tuple[float, object,
     columns = (np.array([row[0] for row in rows]), [row[1] for row in rows])
     groups = [np.array([i for i, row in enumerate(rows) if row[2] == g], dtype=np.intp) for g in range(4)]
     expected = [brute_force(rows, group) for group in range(4)]
-    counter = Counter(LAYOUT)
+    counter = CellCounter(LAYOUT)
     for way in (counter.count_by_edges, counter.count_by_values, counter.count):
         targets = [np.zeros(LAYOUT.size, dtype=np.uint32) for _ in groups]
         way(columns, groups, targets)
@@ -112,7 +112,7 @@ def test_the_three_decisions_do_not_depend_on_batch_cuts(
             if attempt:
                 seen.forget_unstored()
             part = slice(start, stop)
-            decisions = decide(
+            decisions = decide_admission(
                 offsets=offsets[part],
                 timestamps=stamps[part],
                 times=times[part],
@@ -121,7 +121,7 @@ def test_the_three_decisions_do_not_depend_on_batch_cuts(
                 max_event_time=newest,
                 bounds=BOUNDS,
             )
-        seen.keep()
+        seen.mark_flushed()
         newest, start = decisions.max_event_time, stop
         for future, duplicate, late in zip(decisions.future, decisions.duplicate, decisions.late, strict=True):
             results.append("future" if future else "duplicate" if duplicate else "late" if late else "counted")
@@ -138,7 +138,7 @@ def test_identities_are_exact_far_beyond_the_horizon() -> None:
     results = []
     for start in range(0, len(hashes), 3_000):
         results += seen.duplicates(offsets[start : start + 3_000], hashes[start : start + 3_000]).tolist()
-        seen.keep()
+        seen.mark_flushed()
     last: dict[int, int] = {}
     expected = []
     for offset, identity in enumerate(hashes.tolist()):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from consumers.flush import Flusher
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from monitor.clock import to_datetime
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.maintain.retention import Compactor
@@ -140,8 +140,8 @@ class Run:
         self.flusher.flush(self.bench.pending, states, generation=self.configuration.generation)
         for state in states:
             if state.moved:
-                state.keep(now=0.0)
-        self.bench.pending = Pending()
+                state.mark_flushed(now=0.0)
+        self.bench.pending = PendingCounts()
 
     def evaluate(self, watermark: int) -> None:
         self.watermark = watermark

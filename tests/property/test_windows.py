@@ -13,9 +13,9 @@ from monitor.windows.compaction import SPANS, ScaleProgress, compactable_before
 from monitor.windows.count_cache import narrowed, total
 from monitor.windows.pane_codec import decode_counts, encode_counts
 from monitor.windows.sliding import (
+    EventSpan,
     PaneRow,
     StepRows,
-    Stretch,
     ends_covering,
     ends_reading,
     ends_with_events,
@@ -31,7 +31,7 @@ minute_sets = st.lists(st.integers(0, 200), max_size=30)
 @given(scales, minute_sets, st.none() | st.integers(0, 40), st.integers(0, 250))
 def test_due_ends_are_those_of_brute_force(scale: Scale, panes: list[int], after: int | None, until: int) -> None:
     """Every multiple of the step in (after, until] whose window holds a pane, and no other."""
-    stretches = [Stretch(pane * MINUTE_MILLIS, (pane + 1) * MINUTE_MILLIS) for pane in sorted(panes)]
+    stretches = [EventSpan(pane * MINUTE_MILLIS, (pane + 1) * MINUTE_MILLIS) for pane in sorted(panes)]
     last = None if after is None else after * scale.step * MINUTE_MILLIS
     expected = [
         end

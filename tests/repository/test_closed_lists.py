@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from alerting.actions.guard import Refusal
-from alerting.model_turn import EVENT_TYPES
+from alerting.advance_model import EVENT_TYPES
 from driftline.backtest.report.counts import LETTERS
 from driftline.backtest.report.incidents import REFUSALS
 from driftline.backtest.report.schema import ActionOutcome
@@ -30,9 +30,9 @@ PACKAGES = ("monitor", "consumers", "alerting", "driftline")
 
 # A word that is not a list's where it stands: (file, word) and what it is instead.
 SOMETHING_ELSE = {
-    ("consumers/decode/to_columns.py", "label"): "a field of a prediction's JSON",
-    ("consumers/decode/to_columns.py", "score"): "a field of a prediction's JSON",
-    ("consumers/decode/to_columns.py", "value"): "a field of a prediction's JSON",
+    ("consumers/decode/events_to_columns.py", "label"): "a field of a prediction's JSON",
+    ("consumers/decode/events_to_columns.py", "score"): "a field of a prediction's JSON",
+    ("consumers/decode/events_to_columns.py", "value"): "a field of a prediction's JSON",
     ("driftline/backtest/run.py", "retraining"): "a field of `ActionsSpec`",
     ("driftline/backtest/run.py", "rollback"): "a field of `ActionsSpec`",
     ("monitor/result_codec.py", "invalid"): "a field of `ColumnResult`",

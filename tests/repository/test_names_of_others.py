@@ -141,7 +141,7 @@ def test_the_roles_under_up_are_ours(environment: Path, folder: Path, shape: Sha
         while waiting != {"ingest", "alerter", "maintain"}:
             assert time.monotonic() < limit, last_lines(log)
             assert "role.ended" not in log.read_text(), last_lines(log)
-            waiting = {line.split()[0] for line in log.read_text().splitlines() if "service.away" in line}
+            waiting = {line.split()[0] for line in log.read_text().splitlines() if "service.lost" in line}
             time.sleep(0.1)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -42,8 +42,8 @@ def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends() -> None:
         health.back("postgres")
         health.back("postgres")
     assert lines == [
-        {"event": "service.away", "service": "postgres", "reason": "cause 0", "log_level": "warning"},
-        {"event": "service.back", "service": "postgres", "seconds": 12.3, "failures": 400, "log_level": "info"},
+        {"event": "service.lost", "service": "postgres", "reason": "cause 0", "log_level": "warning"},
+        {"event": "service.restored", "service": "postgres", "seconds": 12.3, "failures": 400, "log_level": "info"},
     ]
     assert health.reason is None
 

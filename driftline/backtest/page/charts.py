@@ -24,7 +24,7 @@ TIERS = tuple(tier.word for tier in Tier if tier)
 Point = tuple[float, float]
 
 
-def at(**coordinates: float) -> dict[str, str]:
+def svg_attributes(**coordinates: float) -> dict[str, str]:
     """Return attributes of an SVG element, to a hundredth of a pixel."""
     return {name: f"{value:.2f}".rstrip("0").rstrip(".") for name, value in coordinates.items()}
 
@@ -51,12 +51,14 @@ class TimeAxis:
     def grid(self, *, top: float, bottom: float) -> list[Element]:
         """Return a vertical line at each tick."""
         places = (self.x(moment) for moment, _ in self.ticks())
-        return [h.line(".grid", at(x1=x, x2=x, y1=top, y2=bottom)) for x in places]
+        return [h.line(".grid", svg_attributes(x1=x, x2=x, y1=top, y2=bottom)) for x in places]
 
     def labels(self, *, y: float) -> list[Element]:
         """Return the ticks' labels, and at the end the zone."""
-        labels = [h.text(at(x=self.x(moment), y=y), text_anchor="middle")[label] for moment, label in self.ticks()]
-        return [*labels, h.text(".faint", at(x=WIDTH, y=y), text_anchor="end")["UTC"]]
+        labels = [
+            h.text(svg_attributes(x=self.x(moment), y=y), text_anchor="middle")[label] for moment, label in self.ticks()
+        ]
+        return [*labels, h.text(".faint", svg_attributes(x=WIDTH, y=y), text_anchor="end")["UTC"]]
 
 
 def time_axis(charts: ChartsPart) -> TimeAxis:
@@ -87,17 +89,19 @@ def psi_chart(report: BacktestReport, track: PsiTrack, *, labelled: bool) -> Ele
     curve = [None if psi is None else (x, scale.y(psi)) for x, psi in zip(middles, track.psi, strict=True)]
     half = (middles[0] - LEFT) if middles else 0.0
     proven = [
-        h.rect(at(x=x - half, y=scale.y(low), width=2 * half, height=HEIGHT - scale.y(low), opacity=0.45),
+        h.rect(svg_attributes(x=x - half, y=scale.y(low), width=2 * half, height=HEIGHT - scale.y(low), opacity=0.45),
                class_=_tier(low, tiers))[h.title[f"proven: {low:.2f}"]]
         for x, low in zip(middles, track.proven, strict=True) if low is not None and low > tiers["warning"]
     ]  # fmt: skip
     version = f", version {track.version}" if len(report.history.versions) > 1 else ""
     head = [
-        h.text(".strong", at(x=0, y=TOP + 10))[h.title[track.column], clipped(track.column)],
-        h.text(".faint", at(x=0, y=TOP + 25))[clipped(f"PSI at {track.scale}{version}")],
-        h.text(".faint", at(x=0, y=TOP + 39))[f"largest {most:.2f}"],
+        h.text(".strong", svg_attributes(x=0, y=TOP + 10))[h.title[track.column], clipped(track.column)],
+        h.text(".faint", svg_attributes(x=0, y=TOP + 25))[clipped(f"PSI at {track.scale}{version}")],
+        h.text(".faint", svg_attributes(x=0, y=TOP + 39))[f"largest {most:.2f}"],
     ]
-    beyond = h.text(".critical", at(x=_peak(curve, track), y=TOP - 1))[f"▲ {most:.1f}"] if most > top else None
+    beyond = (
+        h.text(".critical", svg_attributes(x=_peak(curve, track), y=TOP - 1))[f"▲ {most:.1f}"] if most > top else None
+    )
     lines = _levels(scale, [(tier, name, f"{name} {tier:g}") for name, tier in tiers.items()])
     body = [head, _values(scale, (0.0, _round_under(top))), lines, proven, _curve(curve), beyond]
     return _chart(axis, body, labelled=labelled, label=f"PSI of {track.column} over time")
@@ -113,7 +117,7 @@ def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
     scale = _Scale(max(low - room, 0.0), min(high + room, 1.0))
     points = [(axis.x(millis_of(point.end)), point) for point in accuracy.points]
     bars = [
-        h.line(".series", at(x1=x, x2=x, y1=scale.y(point.low), y2=scale.y(point.high), opacity=0.35))
+        h.line(".series", svg_attributes(x1=x, x2=x, y1=scale.y(point.low), y2=scale.y(point.high), opacity=0.35))
         for x, point in points
     ]
     levels: list[tuple[float, str, str]] = []
@@ -122,8 +126,8 @@ def accuracy_chart(report: BacktestReport, accuracy: AccuracyPart) -> Element:
     if accuracy.reference_accuracy is not None:
         levels.append((accuracy.reference_accuracy, "reference", f"reference {accuracy.reference_accuracy:.3f}"))
     head = [
-        h.text(".strong", at(x=0, y=TOP + 10))["Accuracy"],
-        h.text(".faint", at(x=0, y=TOP + 25))[f"windows of {accuracy.scale}"],
+        h.text(".strong", svg_attributes(x=0, y=TOP + 10))["Accuracy"],
+        h.text(".faint", svg_attributes(x=0, y=TOP + 25))[f"windows of {accuracy.scale}"],
     ]
     curve = _curve([(x, scale.y(point.accuracy)) for x, point in points])
     ends = _values(scale, (scale.low, scale.high), digits=3)
@@ -147,15 +151,15 @@ def _chart(axis: TimeAxis, body: h.Node, *, labelled: bool, label: str) -> Eleme
     height = HEIGHT + (24 if labelled else 6)
     return h.svg(viewBox=f"0 0 {WIDTH} {height:.0f}", role="img", aria_label=label)[
         axis.grid(top=TOP, bottom=HEIGHT),
-        rule(HEIGHT),
+        horizontal_line(HEIGHT),
         body,
         axis.labels(y=HEIGHT + 16) if labelled else None,
     ]
 
 
-def rule(y: float) -> Element:
+def horizontal_line(y: float) -> Element:
     """Return a horizontal line between the margins."""
-    return h.line(".rule", at(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
+    return h.line(".rule", svg_attributes(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
 
 
 def _levels(scale: _Scale, levels: Sequence[tuple[float, str, str]]) -> Iterator[Element]:
@@ -164,8 +168,8 @@ def _levels(scale: _Scale, levels: Sequence[tuple[float, str, str]]) -> Iterator
     for value, name, text in levels:
         y = scale.y(value)
         above = min(y + 4, above - LABEL)
-        yield h.line(at(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y), class_=f"tier {name}")
-        yield h.text(at(x=WIDTH - RIGHT + 6, y=above), class_=name, font_size=11)[text]
+        yield h.line(svg_attributes(x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y), class_=f"tier {name}")
+        yield h.text(svg_attributes(x=WIDTH - RIGHT + 6, y=above), class_=name, font_size=11)[text]
 
 
 def _round_under(top: float) -> float:
@@ -176,7 +180,7 @@ def _round_under(top: float) -> float:
 
 def _values(scale: _Scale, values: Sequence[float], *, digits: int = 2) -> list[Element]:
     return [
-        h.text(".faint", at(x=LEFT - 8, y=scale.y(value) + 4), text_anchor="end")[
+        h.text(".faint", svg_attributes(x=LEFT - 8, y=scale.y(value) + 4), text_anchor="end")[
             f"{value:.{digits}f}".removesuffix(".00")
         ]
         for value in values
@@ -188,7 +192,7 @@ def _curve(points: Sequence[Point | None]) -> Iterator[Element]:
     for is_gap, stretch in groupby(points, key=lambda point: point is None):
         run = [point for point in stretch if point is not None]
         if len(run) == 1:
-            yield h.circle(".lone", at(cx=run[0][0], cy=run[0][1], r=1.6))
+            yield h.circle(".lone", svg_attributes(cx=run[0][0], cy=run[0][1], r=1.6))
         elif not is_gap:
             yield h.path(".series", d="M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run))
 

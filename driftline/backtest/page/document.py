@@ -1,4 +1,4 @@
-"""The page from top to bottom: headline, time line, columns, incidents, both rules, what could not be seen."""
+"""The whole page: headline, time line, columns, incidents, both rules, what was not judged."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import htpy as h
 from htpy import Element, Node
 from markupsafe import Markup
 
-from driftline.backtest.page.charts import accuracy_chart, at, psi_chart
+from driftline.backtest.page.charts import accuracy_chart, psi_chart, svg_attributes
 from driftline.backtest.page.tables import (
     actions_table,
     columns_table,
@@ -124,7 +124,7 @@ def _legend() -> Element:
         return h.li[h.svg(viewBox="0 0 16 10", aria_hidden="true")[mark], word]
 
     return h.ul(".legend")[
-        (key(h.rect(at(x=0, y=0, width=16, height=10), class_=name), word) for name, word in _LEGEND),
+        (key(h.rect(svg_attributes(x=0, y=0, width=16, height=10), class_=name), word) for name, word in _LEGEND),
         key(h.path(".page", d="M4 2h8l-4 6z"), "page"),
     ]
 

@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element
 
 from alerting.incidents.state import Step
-from driftline.backtest.page.charts import LEFT, WIDTH, TimeAxis, at, millis_of, rule, time_axis
+from driftline.backtest.page.charts import LEFT, WIDTH, TimeAxis, horizontal_line, millis_of, svg_attributes, time_axis
 from driftline.backtest.report.counts import LETTERS
 from driftline.backtest.report.schema import BacktestReport, IncidentPart, StepPart
 from driftline.backtest.report.wording import kind_text
@@ -32,7 +32,7 @@ def timeline(report: BacktestReport) -> Element:
         parts += _lane(axis, name, incidents, y=y + 8)
         y += LANE
     if not report.incidents:
-        parts.append(h.text(".faint", at(x=LEFT, y=y))["none"])
+        parts.append(h.text(".faint", svg_attributes(x=LEFT, y=y))["none"])
     y += 22
     parts.append(_heading("Windows, this spec", y))
     for scale in report.scales:
@@ -54,14 +54,14 @@ def timeline(report: BacktestReport) -> Element:
 
 
 def _heading(text: str, y: float) -> Element:
-    return h.text(".strong", at(x=0, y=y))[text]
+    return h.text(".strong", svg_attributes(x=0, y=y))[text]
 
 
 def _hatching() -> Element:
     pattern = h.pattern(
         "#inconclusive", width=5, height=5, patternUnits="userSpaceOnUse", patternTransform="rotate(45)"
     )
-    return h.defs[pattern[h.line(".hatch", at(x1=0, y1=0, x2=0, y2=5))]]
+    return h.defs[pattern[h.line(".hatch", svg_attributes(x1=0, y1=0, x2=0, y2=5))]]
 
 
 def _lanes(report: BacktestReport) -> list[tuple[str, list[IncidentPart]]]:
@@ -74,8 +74,8 @@ def _lanes(report: BacktestReport) -> list[tuple[str, list[IncidentPart]]]:
 
 
 def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float) -> Iterator[Element]:
-    yield h.text(at(x=0, y=y + 13))[name[:22]]
-    yield rule(y + 9)
+    yield h.text(svg_attributes(x=0, y=y + 13))[name[:22]]
+    yield horizontal_line(y + 9)
     for incident in incidents:
         closed = "still open at the end" if incident.closed is None else f"closed {minute_of(incident.closed)}"
         yield h.g[
@@ -86,7 +86,7 @@ def _lane(axis: TimeAxis, name: str, incidents: list[IncidentPart], *, y: float)
 
 
 def _bar(left: float, right: float, tier: str, y: float) -> Element:
-    return h.rect(at(x=left, y=y + 3, width=max(right - left, 2.5), height=12, rx=1.5), class_=tier)
+    return h.rect(svg_attributes(x=left, y=y + 3, width=max(right - left, 2.5), height=12, rx=1.5), class_=tier)
 
 
 def _mark(x: float, y: float) -> Element:
@@ -105,14 +105,16 @@ def _spans(incident: IncidentPart, *, until: int) -> Iterator[tuple[int, int, st
 
 
 def _strip(report: BacktestReport, axis: TimeAxis, name: str, strip: str, *, y: float) -> Iterator[Element]:
-    yield h.text(at(x=LEFT - 10, y=y + 9), text_anchor="end")[name]
+    yield h.text(svg_attributes(x=LEFT - 10, y=y + 9), text_anchor="end")[name]
     millis, first = report.charts.bucket_minutes * MINUTE_MILLIS, 0
     for letter, run in groupby(strip):
         last = first + len(list(run))
         if letter in VERDICTS:
             x, until = axis.x(axis.start + first * millis), axis.x(axis.start + last * millis)
             class_, word = VERDICTS[letter]
-            yield h.rect(at(x=x, y=y, width=until - x, height=STRIP - 4), class_=class_)[h.title[f"{name}: {word}"]]
+            yield h.rect(svg_attributes(x=x, y=y, width=until - x, height=STRIP - 4), class_=class_)[
+                h.title[f"{name}: {word}"]
+            ]
         first = last
 
 
@@ -121,17 +123,17 @@ def _traffic(report: BacktestReport, axis: TimeAxis, *, y: float) -> Iterator[El
     most = max(charts.traffic, default=0) or 1
     millis = charts.bucket_minutes * MINUTE_MILLIS
     yield _heading("Traffic", y + 4)
-    yield h.text(".faint", at(x=0, y=y + 20))["predictions"]
-    yield h.text(".faint", at(x=0, y=y + 33))[f"per {bucket_text(charts.bucket_minutes)}"]
-    yield h.text(".faint", at(x=LEFT - 10, y=y + 9), text_anchor="end")[f"{most:,}"]
-    yield h.text(".faint", at(x=LEFT - 10, y=y + TRAFFIC), text_anchor="end")["0"]
+    yield h.text(".faint", svg_attributes(x=0, y=y + 20))["predictions"]
+    yield h.text(".faint", svg_attributes(x=0, y=y + 33))[f"per {bucket_text(charts.bucket_minutes)}"]
+    yield h.text(".faint", svg_attributes(x=LEFT - 10, y=y + 9), text_anchor="end")[f"{most:,}"]
+    yield h.text(".faint", svg_attributes(x=LEFT - 10, y=y + TRAFFIC), text_anchor="end")["0"]
     outline = [f"M{LEFT} {y + TRAFFIC}"]
     for number, count in enumerate(charts.traffic):
         height = y + TRAFFIC - count / most * (TRAFFIC - 4)
         left, right = axis.x(axis.start + number * millis), axis.x(axis.start + (number + 1) * millis)
         outline.append(f"L{left:.1f} {height:.1f}H{right:.1f}")
     yield h.path(".bars", d="".join([*outline, f"V{y + TRAFFIC}Z"]))
-    yield rule(y + TRAFFIC)
+    yield horizontal_line(y + TRAFFIC)
 
 
 def bucket_text(minutes: int) -> str:

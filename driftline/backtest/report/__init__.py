@@ -1,1 +1,1 @@
-"""From a backtest's outcome to its document."""
+"""The report of a backtest as a JSON document."""

@@ -1,4 +1,4 @@
-"""From a backtest's outcome to its document."""
+"""Builds the report of a backtest from its outcome."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ from monitor.clock import iso_utc
 from monitor.humanize import span_text
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import DriftRule, ModelSpec
-from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalAccuracyEvaluation
 from monitor.types import IncidentKind, Verdict
 from monitor.units import HOUR_MILLIS, HOUR_MINUTES, MINUTE_MILLIS
 
@@ -211,7 +211,7 @@ def _shown(outcome: BacktestOutcome) -> tuple[str, int]:
 
 
 def _points(outcome: BacktestOutcome, *, version: str, length: int) -> tuple[AccuracyPoint, ...]:
-    last: dict[int, FinalPerformance] = {}
+    last: dict[int, FinalAccuracyEvaluation] = {}
     for accuracy in outcome.accuracies:
         if (accuracy.version, accuracy.length) == (version, length) and accuracy.accuracy is not None:
             last[outcome.tracks.buckets.of_end(accuracy.window_end)] = accuracy

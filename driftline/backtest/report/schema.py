@@ -1,4 +1,4 @@
-"""The JSON document of a backtest."""
+"""Schema of a backtest's report in JSON."""
 
 from enum import StrEnum
 
@@ -155,7 +155,7 @@ class HistoryPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RulePart(msgspec.Struct, frozen=True, kw_only=True):
-    """What was judged by: the spec's own words."""
+    """The rule that windows were judged by, in the spec's own words."""
 
     rule: DriftRule
     alpha: float

@@ -1,4 +1,4 @@
-"""A backtest's document in words, as the page and the screen show it: headline, spans, rates, reasons."""
+"""Sentences of a backtest's report, for page and terminal: headline, spans, rates, reasons."""
 
 from driftline.backtest.report.schema import ActionOutcome, BacktestReport, IncidentPart, RuleFigures
 from monitor.humanize import counted, duration, duration_words, percent_cell, rate

@@ -13,7 +13,7 @@ from monitor.errors import SpecError
 from monitor.humanize import moment
 from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings
-from monitor.store.specs import Adopted, adopt_reference
+from monitor.store.specs import AdoptOutcome, adopt_reference
 from monitor.units import MINUTE_MILLIS
 
 
@@ -74,7 +74,7 @@ def adopt(
         _print(shown, given)
 
 
-def _adoption(adopted: Adopted) -> Adoption:
+def _adoption(adopted: AdoptOutcome) -> Adoption:
     start = adopted.effective_from if adopted.new_cells else 0
     return Adoption(
         model=str(adopted.spec.key),

@@ -13,7 +13,7 @@ from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_n
 from driftline.cli.output import AsJson, progress_bar
 from driftline.cli.profile_report import write_profile
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
-from driftline.cli.spec_proposal import Request, ledger_rate
+from driftline.cli.spec_proposal import ProposalRequest, ledger_rate
 from monitor.clock import now_millis
 from monitor.errors import SpecError
 from monitor.humanize import moment
@@ -91,7 +91,7 @@ def learn(
     _require_events(learnt, request, source)
     notes = _notes(learnt, request)
     if files is not None and learnt.spec is not None:
-        wanted = Request(
+        wanted = ProposalRequest(
             source=source,
             scales=read_scales(scales),
             columns=_columns(learnt.spec.prediction),

@@ -1,4 +1,4 @@
-"""A reference as a command is given it: the id of a stored one, a profile file, a model, or MODEL@rolling."""
+"""Resolves how a command names a reference: a stored id, a profile file, a model, or MODEL@rolling."""
 
 from dataclasses import dataclass
 from pathlib import Path

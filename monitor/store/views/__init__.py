@@ -1,1 +1,1 @@
-"""Read models for people (status, stories): nothing of the hot path imports them."""
+"""Read models for people: what commands and pages show; nothing of the hot path imports them."""

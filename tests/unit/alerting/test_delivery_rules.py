@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from alerting.delivery.address_guard import TargetRefused, address_refusal, checked_address
-from alerting.delivery.retry import Outcome, answer_outcome, failure_outcome, retry_after_seconds, retry_delay_seconds
+from alerting.delivery.retry import (
+    AttemptOutcome,
+    answer_outcome,
+    failure_outcome,
+    retry_after_seconds,
+    retry_delay_seconds,
+)
 from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import now_millis
 from monitor.errors import SettingsError
@@ -21,23 +27,23 @@ from monitor.types import EffectKind
 @pytest.mark.parametrize(
     ("statuses", "outcome"),
     [
-        ((200, 201, 202, 204, 299), Outcome.DONE),
-        ((301, 302, 307, 308), Outcome.DEAD),
-        ((400, 401, 403, 404, 405, 409, 410, 413, 422), Outcome.DEAD),
-        ((408, 425, 429, 500, 502, 503, 504, 599), Outcome.RETRY),
+        ((200, 201, 202, 204, 299), AttemptOutcome.DONE),
+        ((301, 302, 307, 308), AttemptOutcome.DEAD),
+        ((400, 401, 403, 404, 405, 409, 410, 413, 422), AttemptOutcome.DEAD),
+        ((408, 425, 429, 500, 502, 503, 504, 599), AttemptOutcome.RETRY),
     ],
 )
-def test_each_status_has_one_meaning(statuses: tuple[int, ...], outcome: Outcome) -> None:
+def test_each_status_has_one_meaning(statuses: tuple[int, ...], outcome: AttemptOutcome) -> None:
     """2xx done, redirects and refusals dead, overload and server faults again."""
     assert {answer_outcome(status) for status in statuses} == {outcome}
 
 
 def test_a_time_out_after_sending_is_unknown() -> None:
     """Before the request left nothing can have happened; after it, anything."""
-    assert failure_outcome(httpx2.ConnectError("refused")) is Outcome.RETRY
-    assert failure_outcome(httpx2.ConnectTimeout("slow")) is Outcome.RETRY
-    assert failure_outcome(httpx2.ReadTimeout("silent")) is Outcome.UNKNOWN
-    assert failure_outcome(httpx2.RemoteProtocolError("hung up")) is Outcome.UNKNOWN
+    assert failure_outcome(httpx2.ConnectError("refused")) is AttemptOutcome.RETRY
+    assert failure_outcome(httpx2.ConnectTimeout("slow")) is AttemptOutcome.RETRY
+    assert failure_outcome(httpx2.ReadTimeout("silent")) is AttemptOutcome.UNKNOWN
+    assert failure_outcome(httpx2.RemoteProtocolError("hung up")) is AttemptOutcome.UNKNOWN
 
 
 @given(attempt=st.integers(1, 100), fraction=st.floats(0, 1, exclude_max=True), kind=st.sampled_from(EffectKind))

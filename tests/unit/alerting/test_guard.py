@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from alerting.actions.guard import (
-    Answer,
+    GuardAnswer,
     Proposal,
     Refusal,
     RollbackEvidence,
-    answers,
+    guard_answers,
     retraining_refusal,
     rollback_decision,
 )
@@ -121,9 +121,12 @@ def test_tiers_block() -> None:
 def test_the_guard_answers_for_what_the_tier_asks() -> None:
     """Nothing below alert; a retraining from alert on; when critical the rollback too, and first."""
     actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
-    retraining, rollback = Answer(kind=ActionKind.RETRAINING), Answer(kind=ActionKind.ROLLBACK, to_version="1")
+    retraining, rollback = (
+        GuardAnswer(kind=ActionKind.RETRAINING),
+        GuardAnswer(kind=ActionKind.ROLLBACK, to_version="1"),
+    )
     given = [
-        answers(replace(PROPOSAL, tier=tier), EVIDENCE, CANARY, actions=actions)
+        guard_answers(replace(PROPOSAL, tier=tier), EVIDENCE, CANARY, actions=actions)
         for tier in (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
     ]
     assert given == [(), (retraining,), (rollback, retraining)]
@@ -134,7 +137,7 @@ def test_one_action_does_not_hold_back_the_other() -> None:
     actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
     for running in ActionKind:
         earlier = (Earlier(kind=running, state=ActionState.DISPATCHING, from_version="0"),)
-        given = answers(replace(PROPOSAL, earlier=earlier), EVIDENCE, CANARY, actions=actions)
+        given = guard_answers(replace(PROPOSAL, earlier=earlier), EVIDENCE, CANARY, actions=actions)
         assert {answer.kind for answer in given if answer.refusal is None} == set(ActionKind) - {running}
         assert {answer.refusal for answer in given if answer.kind is running} == {Refusal.ALREADY_RUNNING}
 

@@ -3,17 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.incidents.observation import WindowFacts
+from alerting.incidents.observation import WindowObservation
 from alerting.incidents.rewind import rewound
-from alerting.incidents.state import Hold, Identity, IncidentState, Reason, Step
-from alerting.incidents.transition import Rules, transition
+from alerting.incidents.state import IncidentIdentity, IncidentState, Reason, ScaleHold, Step
+from alerting.incidents.transition import IncidentRules, transition
 from monitor.types import IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import MINUTE_MILLIS
 
 NOW = 1_790_000_000_000
 AHEAD = NOW + 730 * 24 * 60 * MINUTE_MILLIS
-RULES = Rules(close_after=1, keep_firing_for=0, freshness=None, truth_delay=0)
-IDENTITY = Identity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)
+RULES = IncidentRules(close_after=1, keep_firing_for=0, freshness=None, truth_delay=0)
+IDENTITY = IncidentIdentity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)
 
 
 def opened(end: int) -> IncidentState:
@@ -27,12 +27,12 @@ def opened(end: int) -> IncidentState:
         opened_end=end,
         last_end=end,
         window_ends={10: end},
-        holds={10: Hold(tier=Tier.ALERT, bad_end=end, calm_ends=(end, end, end))},
+        holds={10: ScaleHold(tier=Tier.ALERT, bad_end=end, calm_ends=(end, end, end))},
     )
 
 
-def window(end: int) -> WindowFacts:
-    return WindowFacts(end=end, length=10, step=1, tier=Tier.NONE, calm=(True, True, True))
+def window(end: int) -> WindowObservation:
+    return WindowObservation(end=end, length=10, step=1, tier=Tier.NONE, calm=(True, True, True))
 
 
 def test_a_window_of_now_moves_what_stood_in_the_future() -> None:

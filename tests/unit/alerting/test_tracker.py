@@ -48,12 +48,12 @@ def test_too_many_versions_hold_no_drift_back() -> None:
 def test_too_many_versions_end_a_day_after_the_last_window() -> None:
     """No window will ever show `other` calm; another version's silence ends nothing."""
     work = tracker(opened(Statistic.VERSIONS))
-    assert work.others_silent(at=T0 + DAY_MILLIS) == frozenset()
-    silent = work.others_silent(at=T0 + DAY_MILLIS + 1)
+    assert work.silent_other_version(at=T0 + DAY_MILLIS) == frozenset()
+    silent = work.silent_other_version(at=T0 + DAY_MILLIS + 1)
     assert silent == {OTHER_VERSIONS}
     ((decision, state),) = work.feed(End(T0 + DAY_MILLIS + 1), retired=silent).steps
     assert (decision.reason, state.is_open) == (Reason.VERSION_RETIRED, False)
-    assert tracker(opened(Statistic.MISSING, version="1")).others_silent(at=T0 + 2 * DAY_MILLIS) == frozenset()
+    assert tracker(opened(Statistic.MISSING, version="1")).silent_other_version(at=T0 + 2 * DAY_MILLIS) == frozenset()
 
 
 def test_the_message_says_what_to_do_about_too_many_versions() -> None:

@@ -4,16 +4,16 @@
 ``?`` inconclusive, a space no window at all.
 """
 
-from alerting.incidents.observation import WindowFacts
-from alerting.incidents.state import Decision, Identity, IncidentState
-from alerting.incidents.transition import Rules, transition
+from alerting.incidents.observation import WindowObservation
+from alerting.incidents.state import IncidentDecision, IncidentIdentity, IncidentState
+from alerting.incidents.transition import IncidentRules, transition
 from monitor.results import Finding
 from monitor.types import IncidentKind, ModelKey, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
 T0 = 1_750_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
-WHO = Identity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)
-RULES = Rules(close_after=2, keep_firing_for=60 * MINUTE_MILLIS, freshness=None, truth_delay=0)
+WHO = IncidentIdentity(model=ModelKey("default", "credit"), version="1", kind=IncidentKind.DRIFT)
+RULES = IncidentRules(close_after=2, keep_firing_for=60 * MINUTE_MILLIS, freshness=None, truth_delay=0)
 TIERS = {"w": Tier.WARNING, "a": Tier.ALERT, "c": Tier.CRITICAL}
 
 
@@ -42,17 +42,17 @@ def finding(
     )
 
 
-def facts(letter: str, end: int, *, length: int = 10, step: int = 1) -> WindowFacts:
+def facts(letter: str, end: int, *, length: int = 10, step: int = 1) -> WindowObservation:
     """Return what the window ending at *end* says."""
     tier = TIERS.get(letter, Tier.NONE)
     calm = {".": (True, True, True), "~": (False, False, False), "?": None}.get(
         letter, (False, tier < Tier.ALERT, tier < Tier.CRITICAL)
     )
     result = (finding(tier),) if tier else ()
-    return WindowFacts(end=end, length=length, step=step, tier=tier, calm=calm, findings=result)
+    return WindowObservation(end=end, length=length, step=step, tier=tier, calm=calm, findings=result)
 
 
-def line(letters: str, *, length: int = 10, step: int = 5, start: int = T0) -> list[WindowFacts]:
+def line(letters: str, *, length: int = 10, step: int = 5, start: int = T0) -> list[WindowObservation]:
     """Return the facts of consecutive window ends, *step* minutes apart."""
     return [
         facts(letter, start + index * step * MINUTE_MILLIS, length=length, step=step)
@@ -62,14 +62,14 @@ def line(letters: str, *, length: int = 10, step: int = 5, start: int = T0) -> l
 
 
 def play(
-    windows: list[WindowFacts],
+    windows: list[WindowObservation],
     *,
     state: IncidentState | None = None,
-    rules: Rules = RULES,
-    who: Identity = WHO,
+    rules: IncidentRules = RULES,
+    who: IncidentIdentity = WHO,
     inhibited: frozenset[int] = frozenset(),
     age_millis: int = 90_000,
-) -> tuple[IncidentState | None, list[Decision]]:
+) -> tuple[IncidentState | None, list[IncidentDecision]]:
     """Feed the windows in order, each *age_millis* after its end; return the last state and every decision."""
     decisions = []
     for index, window in enumerate(windows):
@@ -81,6 +81,6 @@ def play(
     return state, decisions
 
 
-def steps(decisions: list[Decision]) -> list[str]:
+def steps(decisions: list[IncidentDecision]) -> list[str]:
     """Return the steps that did something."""
     return [decision.step.value for decision in decisions if decision.step.value != "nothing"]

@@ -14,7 +14,7 @@ from driftline.backtest.psi_history import PsiTracks, time_buckets
 from monitor.results import ColumnResult, Finding
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
-from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalAccuracyEvaluation
 from monitor.store.actions import IncidentAction
 from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from tests.models.credit import START, spec_text
@@ -80,7 +80,7 @@ def outcome(
     textbook: Sequence[RaisedIncident] | None = (),
     actions: Sequence[IncidentAction] = (),
     psi: Sequence[tuple[int, str, float, float | None]] = (),
-    accuracies: Sequence[FinalPerformance] = (),
+    accuracies: Sequence[FinalAccuracyEvaluation] = (),
     labelled: int = 0,
     correct: int = 0,
     versions: tuple[str, ...] = ("1",),

@@ -15,7 +15,7 @@ from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate
 from monitor.performance.verdict import PerformanceCounts
 from monitor.results import Finding
-from monitor.store.accuracy_evaluations import FinalPerformance
+from monitor.store.accuracy_evaluations import FinalAccuracyEvaluation
 from monitor.store.actions import IncidentAction
 from monitor.types import ActionKind, ActionState, IncidentKind, InconclusiveReason, Tier, Verdict
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
@@ -128,7 +128,7 @@ def test_nothing_raised_is_good_news_only_of_judged_windows() -> None:
 def test_accuracy_is_over_all_truths() -> None:
     """900 of 1,000 predictions came true: 0.9, whatever windows were mature; the chart shows the scale near an hour."""
     windows = [
-        FinalPerformance(
+        FinalAccuracyEvaluation(
             version="1", length=length, window_end=START + end * HOUR, accuracy=0.9, low=0.88, high=0.92,
             counts=PerformanceCounts(sampled=100, labelled=100, correct=90),
         )

@@ -44,7 +44,7 @@ from monitor.logs import configure_logging, log_uncaught
 
 configure_logging(role="ingest")
 log_uncaught()
-structlog.get_logger().warning("service.away")
+structlog.get_logger().warning("service.lost")
 logging.getLogger("asyncio").error("slow callback")
 print("the work went on")
 raise RuntimeError("nobody foresaw this")

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from driftline.health_server import observed
+from driftline.health_server import serve_health
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from tests.services.processes import free_port
@@ -24,7 +24,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 def test_healthz_says_why_not() -> None:
     """503 with the reason from the start and whenever the role says so, 200 as long as it is well, notices or not."""
     health = Health()
-    with observed(health, role="ingest", host="127.0.0.1", port=free_port()) as port:
+    with serve_health(health, role="ingest", host="127.0.0.1", port=free_port()) as port:
         assert get(port, "/healthz")[0] == 503
         health.report(True, "")
         status, body = get(port, "/healthz")
@@ -45,7 +45,7 @@ def test_healthz_says_why_not() -> None:
 
 def test_metrics_are_driftlines_and_without_labels_from_messages() -> None:
     """/metrics answers in Prometheus' format; another path is not found."""
-    with observed(Health(), role="maintain", host="127.0.0.1", port=free_port()) as port:
+    with serve_health(Health(), role="maintain", host="127.0.0.1", port=free_port()) as port:
         status, body = get(port, "/metrics")
         assert status == 200
         assert "# HELP driftline_healthy 1 while /healthz answers 200, else 0." in body
@@ -55,9 +55,9 @@ def test_metrics_are_driftlines_and_without_labels_from_messages() -> None:
 
 def test_a_taken_port_is_refused_with_what_to_do() -> None:
     """The second role on one port says which setting to change; port 0 serves nothing."""
-    with observed(Health(), role="ingest", host="127.0.0.1", port=free_port()) as port:
-        second = observed(Health(), role="alerter", host="127.0.0.1", port=port)
+    with serve_health(Health(), role="ingest", host="127.0.0.1", port=free_port()) as port:
+        second = serve_health(Health(), role="alerter", host="127.0.0.1", port=port)
         with pytest.raises(UnavailableError, match="DRIFTLINE_METRICS_PORT"), second:
             pass
-    with observed(Health(), role="ingest", host="127.0.0.1", port=0) as nothing:
+    with serve_health(Health(), role="ingest", host="127.0.0.1", port=0) as nothing:
         assert nothing == 0

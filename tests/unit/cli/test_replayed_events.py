@@ -8,7 +8,7 @@ import pytest
 
 from driftline.replay.events import (
     ReplayColumns,
-    Replayed,
+    ReplayTarget,
     event_times,
     in_event_time,
     prediction_records,
@@ -43,7 +43,9 @@ def test_events_come_in_order_of_time_and_truths_after_their_delay() -> None:
     ```
     """
     times = np.array([3, 1, 2], dtype=np.int64)
-    predictions = prediction_records(TABLE, times=times, columns=COLUMNS, replayed=Replayed(model=MODEL, version="7"))
+    predictions = prediction_records(
+        TABLE, times=times, columns=COLUMNS, replayed=ReplayTarget(model=MODEL, version="7")
+    )
     truths = truth_records(TABLE["id"].to_pylist(), TABLE["y"].to_pylist(), times=times, delay=10, model=MODEL)
     records = list(in_event_time(predictions, truths))
     assert [(record.at, record.role, record.key) for record in records] == [

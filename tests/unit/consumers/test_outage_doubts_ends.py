@@ -22,7 +22,7 @@ def test_what_was_sampled_before_an_outage_is_not_confirmed_by_an_end_of_before_
     state.flowing, state.end_offset = True, 0
     try:
         worker = IngestWorker(settings, engine, health=Health(), timings=Timings())
-        worker._claims.states[state.key] = state
+        worker._partitions.states[state.key] = state
         state.confirmation.sample(60_000, now=100)
         state.look_at_end(fetched_end=0, now=106)
         assert (state.at_end, state.confirmed_event_time) == (True, 60_000)

@@ -59,7 +59,7 @@ def test_a_refused_version_is_counted_as_other_from_then_on() -> None:
     """Another worker was faster: the batch is counted again; a minute later one version asks once more."""
     now = [0.0]
     places = VersionPlaces(seconds=lambda: now[0])
-    places.know({}, {1: 2})
+    places.set_placed({}, {1: 2})
     claims: dict[int, dict[str, int]] = {}
     assert places.counted_as(1, ["a", "b", "c"], newest=START, claims=claims) == ["a", "b", "other"]
     assert places.claimed({1: PlacedVersions(hours={"x": HOUR, "a": HOUR}, refused=frozenset({"b"}))})
@@ -76,7 +76,7 @@ def test_a_refused_version_is_counted_as_other_from_then_on() -> None:
 def test_a_placed_version_says_once_an_hour_that_it_lives() -> None:
     """Its newest hour is what keeps its place; within the hour it costs nothing, and no list is made."""
     places = VersionPlaces(seconds=lambda: 0.0)
-    places.know({1: PlacedVersions(hours={"a": HOUR})}, {1: 2})
+    places.set_placed({1: PlacedVersions(hours={"a": HOUR})}, {1: 2})
     claims: dict[int, dict[str, int]] = {}
     names = ["a"] * 100
     assert places.counted_as(1, names, newest=HOUR + 5, claims=claims) is names

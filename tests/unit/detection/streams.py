@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitor.detection import Prepared, prepare
-from monitor.reference.arrow_columns import Texts
+from monitor.detection import PreparedReference, prepare_reference
+from monitor.reference.arrow_columns import TextColumn
 from monitor.reference.cell_choice import categorical_cells, numeric_cells
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole, Slot
-from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
+from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec
 from monitor.stats.binning import decile_bins, rare_merge
 from monitor.types import Scale
@@ -20,11 +20,11 @@ Values = npt.NDArray[Any]
 Table = Mapping[str, Values | Sequence[Any]]
 
 
-def texts_of(values: Sequence[str]) -> Texts:
+def texts_of(values: Sequence[str]) -> TextColumn:
     """Return categorical values as the reference builder has them."""
     categories, codes = np.unique(np.array(values), return_inverse=True)
     none = np.zeros(len(values), dtype=np.bool_)
-    return Texts(tuple(categories.tolist()), codes.astype(np.intp), none, none)
+    return TextColumn(tuple(categories.tolist()), codes.astype(np.intp), none, none)
 
 
 def layout_of(table: Table) -> CellsLayout:
@@ -72,7 +72,9 @@ def _count_texts(column: ColumnCells, part: npt.NDArray[np.int64], values: Value
         part[place.get(value, slot) if value is not None else slot] += 1
 
 
-def profile_of(layout: CellsLayout, counts: npt.NDArray[np.int64], **movement: dict[int, Movement]) -> ReferenceProfile:
+def profile_of(
+    layout: CellsLayout, counts: npt.NDArray[np.int64], **movement: dict[int, ColumnMovement]
+) -> ReferenceProfile:
     """Return a profile with the PSI bins of its counts."""
     columns = []
     for column, span in zip(layout.columns, layout.spans, strict=True):
@@ -104,7 +106,7 @@ def spec_of(layout: CellsLayout, **parts: Any) -> ModelSpec:
     return ModelSpec.model_validate(given | parts)
 
 
-def prepared_of(table: Table, **parts: Any) -> Prepared:
+def prepared_of(table: Table, **parts: Any) -> PreparedReference:
     """Return the prepared reference of a table."""
     layout = layout_of(table)
-    return prepare(spec_of(layout, **parts), profile_of(layout, count(layout, table)))
+    return prepare_reference(spec_of(layout, **parts), profile_of(layout, count(layout, table)))

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from monitor.detection import Prepared, watches_panes
+from monitor.detection import PreparedReference, watches_panes
 from monitor.results import WindowResult
 from monitor.types import Scale, Tier
 from tests.models.decided import decide_window
@@ -14,13 +14,13 @@ SCALES = {"scales": [{"length": "10m", "step": "1m"}, {"length": "1h", "step": "
 COLUMNS = {"watched": {"kind": "numeric", "rule": "anytime"}, "plain": {"kind": "numeric"}}
 
 
-def prepared(**parts: object) -> Prepared:
+def prepared(**parts: object) -> PreparedReference:
     table = {name: np.random.default_rng(seed).normal(size=20_000) for seed, name in enumerate(("plain", "watched"))}
     return prepared_of(table, windows=SCALES, **{"columns": COLUMNS, **parts})
 
 
 def panes_of(
-    prepared: Prepared, seed: int, *, shift: float, panes: int = 10, events: int = 100
+    prepared: PreparedReference, seed: int, *, shift: float, panes: int = 10, events: int = 100
 ) -> list[npt.NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     return [
@@ -31,7 +31,7 @@ def panes_of(
     ]
 
 
-def judged(prepared: Prepared, panes: list[npt.NDArray[np.int64]], scale: Scale = TEN) -> WindowResult:
+def judged(prepared: PreparedReference, panes: list[npt.NDArray[np.int64]], scale: Scale = TEN) -> WindowResult:
     half = len(panes) // 2
     first, second = np.sum(panes[:half], axis=0), np.sum(panes[half:], axis=0)
     return decide_window(

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.detection import Prepared, conclude_window, examine_window, prepare
+from monitor.detection import PreparedReference, conclude_window, examine_window, prepare_reference
 from monitor.detection.drift_rule import psi_lower_bounds
-from monitor.detection.measurements import measure
+from monitor.detection.measurements import measure_window
 from monitor.reference.movement import column_movements
 from monitor.results import WindowResult
 from monitor.stats.psi_bounds import proven_lower_bound
@@ -21,23 +21,23 @@ GENERATOR_SEED = 70
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
+def prepared() -> PreparedReference:
     generator = np.random.default_rng(GENERATOR_SEED)
     return prepared_of({name: generator.normal(size=20_000) for name in ("age", "income", "prediction.score")})
 
 
-def half(prepared: Prepared, seed: int, *, events: int = 3000, **shifts: float) -> np.ndarray:
+def half(prepared: PreparedReference, seed: int, *, events: int = 3000, **shifts: float) -> np.ndarray:
     """Return counts of standard normals, some columns shifted by so many standard deviations."""
     generator = np.random.default_rng(seed)
     names = [column.name for column in prepared.layout.columns]
     return count(prepared.layout, {name: generator.normal(shifts.get(name, 0.0), size=events) for name in names})
 
 
-def decide(prepared: Prepared, first: np.ndarray, second: np.ndarray, **previous: Any) -> WindowResult:
+def decide(prepared: PreparedReference, first: np.ndarray, second: np.ndarray, **previous: Any) -> WindowResult:
     return decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=6000, **previous)
 
 
-def test_a_shift_of_seven_tenths_is_a_warning_with_its_column_first(prepared: Prepared) -> None:
+def test_a_shift_of_seven_tenths_is_a_warning_with_its_column_first(prepared: PreparedReference) -> None:
     """0.7 sigma (PSI 0.49) in both halves is proven and endures; the verdict is the finding's tier."""
     result = decide(prepared, half(prepared, 1, age=0.7), half(prepared, 2, age=0.7))
     assert result.verdict is Verdict.WARNING
@@ -54,7 +54,7 @@ def test_a_shift_of_seven_tenths_is_a_warning_with_its_column_first(prepared: Pr
     assert result.quality_calm is True
 
 
-def test_the_bound_is_that_of_the_statistic_at_the_shared_alpha(prepared: Prepared) -> None:
+def test_the_bound_is_that_of_the_statistic_at_the_shared_alpha(prepared: PreparedReference) -> None:
     """psi_low is the proven lower bound of the stored PSI and n, at alpha over tests, scales and segments."""
     result = decide(prepared, half(prepared, 1, age=0.7), half(prepared, 2, age=0.7))
     # Three numeric columns: PSI, D, missing, invalid and far of each.
@@ -65,7 +65,7 @@ def test_the_bound_is_that_of_the_statistic_at_the_shared_alpha(prepared: Prepar
     assert column.psi_low == pytest.approx(expected, rel=1e-12)
 
 
-def test_a_shift_of_one_half_alone_is_shown_and_not_endured(prepared: Prepared) -> None:
+def test_a_shift_of_one_half_alone_is_shown_and_not_endured(prepared: PreparedReference) -> None:
     """The whole window proves a shift that only its second half has: nothing follows.
 
     first half      second half
@@ -80,7 +80,7 @@ def test_a_shift_of_one_half_alone_is_shown_and_not_endured(prepared: Prepared) 
     assert result.of_kind(IncidentKind.DRIFT) == ()
 
 
-def test_alert_needs_the_window_before(prepared: Prepared) -> None:
+def test_alert_needs_the_window_before(prepared: PreparedReference) -> None:
     """One sigma everywhere is critical when the previous disjoint window shows it, else a warning.
 
     previous window              window
@@ -97,14 +97,14 @@ def test_alert_needs_the_window_before(prepared: Prepared) -> None:
     assert decide(prepared, first, second, previous=some, previous_events=6000).verdict is Verdict.ALERT
 
 
-def test_a_thin_previous_window_endures_nothing(prepared: Prepared) -> None:
+def test_a_thin_previous_window_endures_nothing(prepared: PreparedReference) -> None:
     """Under min_events the previous window is inconclusive, and inconclusive is not agreement."""
     first, second = half(prepared, 5, age=1.0), half(prepared, 6, age=1.0)
     thin = half(prepared, 7, events=199, age=1.0)
     assert decide(prepared, first, second, previous=thin, previous_events=199).verdict is Verdict.WARNING
 
 
-def test_the_previous_window_is_asked_for_only_where_it_can_matter(prepared: Prepared) -> None:
+def test_the_previous_window_is_asked_for_only_where_it_can_matter(prepared: PreparedReference) -> None:
     """A quiet window, a warning and a shift of one half need no second read; a proven alert does."""
 
     def needed(first: np.ndarray, second: np.ndarray) -> bool:
@@ -136,7 +136,7 @@ def test_a_distance_alone_is_a_warning_and_never_more() -> None:
     coarse = tuple(0 if edge < 4.0 else 1 for edge in layout.columns[0].edges)
     column = msgspec.structs.replace(profile.columns[0], bins=coarse)
     profile = msgspec.structs.replace(profile, columns=(column, profile.columns[1]))
-    prepared = prepare(spec_of(layout), profile)
+    prepared = prepare_reference(spec_of(layout), profile)
 
     def squeezed(seed: int, events: int) -> np.ndarray:
         local = np.random.default_rng(seed)
@@ -181,7 +181,7 @@ def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
     windows[:, cells] = live
     alarms = {}
     for name, known in (("calibrated", {"x": movement}), ("uncalibrated", {})):
-        prepared = prepare(spec_of(layout), profile_of(layout, counts, **known))
+        prepared = prepare_reference(spec_of(layout), profile_of(layout, counts, **known))
         results = decide_in_a_row(prepared, windows, events=2000)
         alarms[name] = sum(result.verdict is not Verdict.OK for result in results)
         phi = results[0].columns[0].phi
@@ -191,9 +191,9 @@ def test_a_stream_that_wanders_as_its_reference_did_stays_quiet() -> None:
     assert alarms["uncalibrated"] > 20
 
 
-def test_bounds_are_asked_for_only_past_the_warning_tier(prepared: Prepared) -> None:
+def test_bounds_are_asked_for_only_past_the_warning_tier(prepared: PreparedReference) -> None:
     """psi_low is not measured where PSI passed no tier."""
-    measured = measure(
+    measured = measure_window(
         prepared,
         scale=HOUR,
         first_half=half(prepared, 20, age=0.7),
@@ -203,7 +203,9 @@ def test_bounds_are_asked_for_only_past_the_warning_tier(prepared: Prepared) -> 
     assert np.isnan(psi_lower_bounds(prepared, measured)).tolist() == [False, True, True]
 
 
-def stationary_halves(prepared: Prepared, generator: np.random.Generator, *, events: int, windows: int) -> np.ndarray:
+def stationary_halves(
+    prepared: PreparedReference, generator: np.random.Generator, *, events: int, windows: int
+) -> np.ndarray:
     """Return counts of shape ``(2 * windows, layout.size)`` drawn from the reference's own shares."""
     drawn = np.zeros((2 * windows, prepared.layout.size), dtype=np.int64)
     for at, span in enumerate(prepared.layout.spans):
@@ -213,7 +215,7 @@ def stationary_halves(prepared: Prepared, generator: np.random.Generator, *, eve
     return drawn
 
 
-def decide_in_a_row(prepared: Prepared, halves: np.ndarray, *, events: int) -> list[WindowResult]:
+def decide_in_a_row(prepared: PreparedReference, halves: np.ndarray, *, events: int) -> list[WindowResult]:
     """Decide disjoint windows of two halves each, every one with the window before it."""
     results, previous = [], None
     for first, second in zip(halves[::2], halves[1::2], strict=True):

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import Prepared, WindowHours, prepare, season_hour
-from monitor.reference.arrow_columns import numbers
+from monitor.detection import PreparedReference, WindowHours, prepare_reference, season_hour
+from monitor.reference.arrow_columns import numeric_column
 from monitor.reference.build import build_profile
 from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription
@@ -63,7 +63,7 @@ def _profile(table: pa.Table, season: Season | None = Season.HOUR_OF_DAY):  # ty
     return build_profile(table, description=description, source="test")
 
 
-def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) -> WindowResult:
+def _judge(prepared: PreparedReference, spec: ModelSpec, table: pa.Table, *, scale: int) -> WindowResult:
     """Judge *table* as one window."""
     times = table["at"].cast(pa.int64()).to_numpy()
     middle = (int(times[0]) + int(times[-1]) + 1) // 2
@@ -72,7 +72,7 @@ def _judge(prepared: Prepared, spec: ModelSpec, table: pa.Table, *, scale: int) 
         part = table.filter(pa.array(chosen))
         sources = {"cycles": "cycles", "holds": "holds", "prediction.score": "score"}
         counts = [
-            counts_on_cells(column, numeric_places(column, numbers(part[sources[column.name]])))
+            counts_on_cells(column, numeric_places(column, numeric_column(part[sources[column.name]])))
             if column.name in sources
             else np.zeros(span.stop - span.start, dtype=np.int64)
             for column, span in zip(prepared.layout.columns, prepared.layout.spans, strict=True)
@@ -95,14 +95,14 @@ def test_only_the_column_that_follows_the_hour_is_compared_by_it(reference: pa.T
     """`auto` finds the cycle, and leaves a column without one to the whole, seven times larger, reference."""
     profile = _profile(reference)
     assert [column.seasonal for column in profile.columns] == [True, False, False, False]
-    prepared = prepare(_spec(), profile)
+    prepared = prepare_reference(_spec(), profile)
     assert prepared.seasonal is not None
     assert prepared.seasonal.columns.tolist() == [True, False, False, False]
-    assert prepare(_spec("none"), profile).seasonal is None
-    every = prepare(_spec("hour_of_day"), profile).seasonal
+    assert prepare_reference(_spec("none"), profile).seasonal is None
+    every = prepare_reference(_spec("hour_of_day"), profile).seasonal
     assert every is not None
     assert every.columns.tolist() == [True, True, True, False]  # the latency has no reference
-    assert prepare(_spec("hour_of_week"), profile).seasonal is None  # the profile has no such hours
+    assert prepare_reference(_spec("hour_of_week"), profile).seasonal is None  # the profile has no such hours
 
 
 def test_an_hour_that_looks_like_itself_has_not_moved(reference: pa.Table) -> None:
@@ -116,8 +116,8 @@ def test_an_hour_that_looks_like_itself_has_not_moved(reference: pa.Table) -> No
     at_height = START + (7 * 24 + 6) * HOUR_MILLIS - 30 * MINUTE_MILLIS
     table = _table(np.random.default_rng(2), start=at_height, minutes=60)
     profile = _profile(reference)
-    by_hour = _judge(prepare(_spec(), profile), _spec(), table, scale=60).columns[0]
-    whole = _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).columns[0]
+    by_hour = _judge(prepare_reference(_spec(), profile), _spec(), table, scale=60).columns[0]
+    whole = _judge(prepare_reference(_spec("none"), profile), _spec("none"), table, scale=60).columns[0]
     # 1200 events and 10 bins: sampling alone makes 9/1200 = 0.0075 on average
     assert by_hour.psi is not None
     assert by_hour.psi < 0.03
@@ -129,16 +129,16 @@ def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) ->
     """Half a sigma in 1,200 events proves the warning against the same hours; the cycle hides it from the whole."""
     profile = _profile(reference)
     table = _table(np.random.default_rng(3), start=START + (7 * 24 + 15) * HOUR_MILLIS, minutes=60, shift=0.6)
-    result = _judge(prepare(_spec(), profile), _spec(), table, scale=60)
+    result = _judge(prepare_reference(_spec(), profile), _spec(), table, scale=60)
     assert result.verdict in (Verdict.WARNING, Verdict.ALERT)
     assert [finding.column for finding in result.findings if finding.endured] == ["cycles"]
     assert "compared with the same hours of the reference" in result.findings[0].sentence
-    assert _judge(prepare(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
+    assert _judge(prepare_reference(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
 
 
 def test_hours_are_asked_for_where_they_matter(reference: pa.Table) -> None:
     """A caller that does not pass the hours of a window gets an error, not another comparison."""
-    prepared = prepare(_spec(), _profile(reference))
+    prepared = prepare_reference(_spec(), _profile(reference))
     counts = np.ones(prepared.layout.size, dtype=np.int64)
     with pytest.raises(ValueError, match="needs the hours"):
         decide_window(prepared, scale=_spec().scales[0], first_half=counts, second_half=counts, events=1000)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.detection.explanation import bin_label, cell_label
 from monitor.humanize import index_text, percent, span_words
 from monitor.reference.layout import ColumnCells, ColumnRole
-from monitor.reference.profile import Movement
+from monitor.reference.profile import ColumnMovement
 from monitor.spec.model import ColumnKind
 from monitor.types import Calibration
 from tests.models.decided import decide_window
@@ -76,8 +76,8 @@ def test_a_drift_sentence_holds_the_stored_numbers() -> None:
     reference = {"age": np.round(generator.normal(50.0, 10.0, 20_000))}
     layout = layout_of(reference)
     counts = count(layout, reference)
-    movement = {length: Movement(kappa=0.0003, nu=6.0, status=Calibration.MEASURED) for length in (30, 60)}
-    prepared = prepare(spec_of(layout), profile_of(layout, counts, age=movement))
+    movement = {length: ColumnMovement(kappa=0.0003, nu=6.0, status=Calibration.MEASURED) for length in (30, 60)}
+    prepared = prepare_reference(spec_of(layout), profile_of(layout, counts, age=movement))
     first, second = (count(layout, {"age": np.round(generator.normal(55.0, 10.0, 3006))}) for _ in range(2))
     result = decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=6012)
     (finding,), (column,) = result.findings, result.columns
@@ -106,7 +106,7 @@ def test_other_findings_are_named_after_the_first() -> None:
     generator = np.random.default_rng(96)
     reference = {name: generator.normal(size=20_000) for name in ("a", "b", "c")}
     layout = layout_of(reference)
-    prepared = prepare(spec_of(layout), profile_of(layout, count(layout, reference)))
+    prepared = prepare_reference(spec_of(layout), profile_of(layout, count(layout, reference)))
     counts = count(
         layout, {name: generator.normal(shift, size=3000) for name, shift in (("a", 0.7), ("b", 1.0), ("c", 0.0))}
     )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from monitor.detection import Prepared
+from monitor.detection import PreparedReference
 from monitor.results import Finding, WindowResult
 from monitor.types import IncidentKind, Tier, Verdict
 from tests.models.decided import decide_window
@@ -20,7 +20,7 @@ EVENTS = 1000
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
+def prepared() -> PreparedReference:
     generator = np.random.default_rng(80)
     return prepared_of(
         {
@@ -33,7 +33,11 @@ def prepared() -> Prepared:
 
 
 def half(
-    prepared: Prepared, seed: int, *, events: int = EVENTS, changes: Mapping[str, Change] = MappingProxyType({})
+    prepared: PreparedReference,
+    seed: int,
+    *,
+    events: int = EVENTS,
+    changes: Mapping[str, Change] = MappingProxyType({}),
 ) -> np.ndarray:
     generator = np.random.default_rng(seed)
     table = {
@@ -47,7 +51,10 @@ def half(
 
 
 def decide(
-    prepared: Prepared, first: Mapping[str, Change], second: Mapping[str, Change], *before: Mapping[str, Change]
+    prepared: PreparedReference,
+    first: Mapping[str, Change],
+    second: Mapping[str, Change],
+    *before: Mapping[str, Change],
 ) -> WindowResult:
     """Decide a window of two halves, and a previous window where a third change is given."""
     return decide_window(
@@ -83,7 +90,7 @@ def quality_findings(result: WindowResult) -> list[tuple[str, str, Tier, bool]]:
     ],
 )
 def test_a_broken_field_is_a_warning_and_an_alert_once_the_window_before_shows_it(
-    prepared: Prepared, column: str, statistic: str, change: Change
+    prepared: PreparedReference, column: str, statistic: str, change: Change
 ) -> None:
     """0 to 5 % missing or invalid, a new category of 2 %, another unit: data quality, and not drift besides."""
     broken = {column: change}
@@ -94,21 +101,21 @@ def test_a_broken_field_is_a_warning_and_an_alert_once_the_window_before_shows_i
     assert (after_same.verdict, after_same.quality_calm) == (Verdict.ALERT, False)
 
 
-def test_a_share_that_one_half_does_not_show_is_not_endured(prepared: Prepared) -> None:
+def test_a_share_that_one_half_does_not_show_is_not_endured(prepared: PreparedReference) -> None:
     """5 % missing over the whole window, all of it in the second half:  |  0 %  |  10 %  |."""
     result = decide(prepared, {}, {"amount": replaced(0.1, None)})
     assert quality_findings(result) == [("amount", "missing", Tier.WARNING, False)]
     assert (result.verdict, result.quality_calm) == (Verdict.OK, False)
 
 
-def test_a_share_within_its_tolerance_is_no_finding(prepared: Prepared) -> None:
+def test_a_share_within_its_tolerance_is_no_finding(prepared: PreparedReference) -> None:
     """1.2 % missing is over the tolerance of 1 % but not proven to be, and 0.5 % is not over it."""
     for share in (0.005, 0.012):
         result = decide(prepared, {"amount": replaced(share, None)}, {"amount": replaced(share, None)})
         assert (result.findings, result.quality_calm) == ((), True)
 
 
-def test_many_unseen_values_are_critical(prepared: Prepared) -> None:
+def test_many_unseen_values_are_critical(prepared: PreparedReference) -> None:
     """A fifth of the events with a category that the reference never had passes the second limit, 5 %."""
     new = {"city": replaced(0.2, "lyon")}
     result = decide(prepared, new, new, new)
@@ -116,7 +123,7 @@ def test_many_unseen_values_are_critical(prepared: Prepared) -> None:
     assert result.findings[0].threshold == 0.05
 
 
-def test_another_value_of_a_constant_column_is_unseen(prepared: Prepared) -> None:
+def test_another_value_of_a_constant_column_is_unseen(prepared: PreparedReference) -> None:
     """A column that is always 7 in the reference cannot drift: 2 % of eights are unseen values."""
     other = {"flag": replaced(0.02, 8.0)}
     result = decide(prepared, other, other)
@@ -124,7 +131,7 @@ def test_another_value_of_a_constant_column_is_unseen(prepared: Prepared) -> Non
     assert result.columns[2].unseen == pytest.approx(0.02)
 
 
-def test_a_missing_field_is_a_schema_finding(prepared: Prepared) -> None:
+def test_a_missing_field_is_a_schema_finding(prepared: PreparedReference) -> None:
     """Missing in all events needs no second window; and no incident calms down while a field is missing."""
     missing = {"amount": replaced(1.0, None)}
     result = decide(prepared, missing, missing)
@@ -134,7 +141,7 @@ def test_a_missing_field_is_a_schema_finding(prepared: Prepared) -> None:
     assert result.calm_below == (False, False, False)
 
 
-def test_a_constant_in_the_second_half_is_stuck(prepared: Prepared) -> None:
+def test_a_constant_in_the_second_half_is_stuck(prepared: PreparedReference) -> None:
     """One in-range value all through the second half:  |  as ever  |  20 20 20 20 ...  |  is a broken field."""
     stuck = {"amount": lambda values: np.full(len(values), 20.0)}
     result = decide(prepared, {}, stuck)
@@ -143,13 +150,13 @@ def test_a_constant_in_the_second_half_is_stuck(prepared: Prepared) -> None:
     assert quality_findings(decide(prepared, stuck, stuck, stuck)) == [("amount", "stuck", Tier.ALERT, True)]
 
 
-def test_a_frequent_value_is_not_stuck(prepared: Prepared) -> None:
+def test_a_frequent_value_is_not_stuck(prepared: PreparedReference) -> None:
     """Most of the reference is `berlin`: a second half of nothing else is drift of a category."""
     result = decide(prepared, {}, {"city": lambda values: np.full(len(values), "berlin")})
     assert [(finding.kind, finding.statistic) for finding in result.findings] == [(IncidentKind.DRIFT, "psi")]
 
 
-def test_the_rest_of_a_broken_field_is_not_reported_as_drift(prepared: Prepared) -> None:
+def test_the_rest_of_a_broken_field_is_not_reported_as_drift(prepared: PreparedReference) -> None:
     """A third missing and the rest doubled: the numbers stay, the drift finding gives way to the broken field."""
 
     def broken(values: np.ndarray) -> list[float | None]:
@@ -162,7 +169,7 @@ def test_the_rest_of_a_broken_field_is_not_reported_as_drift(prepared: Prepared)
     assert psi > 0.3
 
 
-def test_another_unit_is_not_drift_while_its_fault_has_yet_to_endure(prepared: Prepared) -> None:
+def test_another_unit_is_not_drift_while_its_fault_has_yet_to_endure(prepared: PreparedReference) -> None:
     """Another unit since the end of the first half: both halves show the drift, one the far values; drift waits.
 
     ::

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.detection import Prepared, prepare
+from monitor.detection import PreparedReference, prepare_reference
 from monitor.errors import BinMismatchError
 from monitor.reference.cell_choice import latency_cells
 from monitor.reference.layout import CellsLayout, ColumnRole
@@ -21,11 +21,11 @@ REFERENCE = {"a": np.random.default_rng(90).normal(size=20_000), "b": np.random.
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
+def prepared() -> PreparedReference:
     return prepared_of(REFERENCE)
 
 
-def window(prepared: Prepared, *, events: int, seed: int = 1, a: float = 0.0, b: float = 0.0) -> WindowResult:
+def window(prepared: PreparedReference, *, events: int, seed: int = 1, a: float = 0.0, b: float = 0.0) -> WindowResult:
     generator = np.random.default_rng(seed)
     first, second = (
         count(prepared.layout, {"a": generator.normal(a, size=size), "b": generator.normal(b, size=size)})
@@ -34,7 +34,7 @@ def window(prepared: Prepared, *, events: int, seed: int = 1, a: float = 0.0, b:
     return decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=events)
 
 
-def test_a_window_without_events_is_inconclusive(prepared: Prepared) -> None:
+def test_a_window_without_events_is_inconclusive(prepared: PreparedReference) -> None:
     """No events are no evidence of health."""
     result = window(prepared, events=0)
     assert (result.verdict, result.reason, result.columns) == (Verdict.INCONCLUSIVE, "no_events", ())
@@ -42,7 +42,7 @@ def test_a_window_without_events_is_inconclusive(prepared: Prepared) -> None:
     assert result.sentence == "no events in this 1 h window."
 
 
-def test_too_few_events_are_inconclusive_even_when_everything_moved(prepared: Prepared) -> None:
+def test_too_few_events_are_inconclusive_even_when_everything_moved(prepared: PreparedReference) -> None:
     """199 events, ten sigma away: shown with their number, never judged; one event more is judged."""
     result = window(prepared, events=199, a=10.0)
     assert (result.verdict, result.reason, result.findings) == (Verdict.INCONCLUSIVE, "too_few_events", ())
@@ -56,13 +56,13 @@ def test_a_reference_without_values_is_inconclusive() -> None:
     latency = latency_cells(name="latency_ms")
     assert latency.role is ColumnRole.LATENCY
     layout = CellsLayout(columns=(*layout_of(REFERENCE).columns, latency))
-    empty = prepare(
+    empty = prepare_reference(
         spec_of(layout), profile_of(layout_of(REFERENCE), np.ones(layout_of(REFERENCE).size, dtype=np.int64))
     )
     assert empty.monitored.tolist() == [True, True]
     profile = profile_of(layout_of(REFERENCE), count(layout_of(REFERENCE), REFERENCE))
     none = msgspec.structs.replace(profile, layout=layout, rows=0, counts_bytes=bytes(8 * layout.size))
-    prepared = prepare(spec_of(layout), none)
+    prepared = prepare_reference(spec_of(layout), none)
     assert prepared.monitored.tolist() == [True, True, False]
     generator = np.random.default_rng(92)
     counts = count(
@@ -74,7 +74,7 @@ def test_a_reference_without_values_is_inconclusive() -> None:
     assert result.columns[2].n == 600
 
 
-def test_nothing_moved_says_so_with_the_largest_index(prepared: Prepared) -> None:
+def test_nothing_moved_says_so_with_the_largest_index(prepared: PreparedReference) -> None:
     """A healthy window names the column that moved most, with the stored PSI, and is calm at every tier."""
     result = window(prepared, events=6012)
     largest = max(result.columns, key=lambda column: column.psi or 0.0)
@@ -88,12 +88,12 @@ def test_nothing_moved_says_so_with_the_largest_index(prepared: Prepared) -> Non
     ("shift", "calm"),
     [(0.2, (True, True, True)), (0.31, (False, True, True)), (0.42, (False, False, True)), (0.6, (False,) * 3)],
 )
-def test_calm_is_a_share_of_each_tier(prepared: Prepared, shift: float, calm: tuple[bool, ...]) -> None:
+def test_calm_is_a_share_of_each_tier(prepared: PreparedReference, shift: float, calm: tuple[bool, ...]) -> None:
     """PSI of about 0.04, 0.09, 0.17 and 0.35 against 0.7 of 0.1, 0.2 and 0.3."""
     assert window(prepared, events=20_000, a=shift).calm_below == calm
 
 
-def test_the_textbook_rule_decides_by_plain_thresholds(prepared: Prepared) -> None:
+def test_the_textbook_rule_decides_by_plain_thresholds(prepared: PreparedReference) -> None:
     """Under no change at 250 events the textbook cries wolf where the default rule says nothing."""
     textbook = prepared_of(REFERENCE, drift={"rule": "textbook"})
     plain = [window(textbook, events=250, seed=seed) for seed in range(60)]
@@ -130,14 +130,16 @@ def test_natural_movement_falls_back_from_the_half_to_the_whole() -> None:
     layout = layout_of(REFERENCE)
     measured = column_movements(starts=starts, block_minutes=60, bin_counts=blocks, lengths=(30, 60))
     assert measured[30].status == "uncalibrated"
-    movement = prepare(spec_of(layout), profile_of(layout, count(layout, REFERENCE), a=measured)).movements[60]
+    movement = prepare_reference(spec_of(layout), profile_of(layout, count(layout, REFERENCE), a=measured)).movements[
+        60
+    ]
     assert movement.kappa[0] == measured[60].kappa > 0.0
     assert movement.kappa_half[0] == movement.kappa[0]
     assert movement.calibrations == ("measured", "uncalibrated")
     assert (movement.kappa[1], movement.nu[1]) == (0.0, 9.0)
 
 
-def test_counts_of_another_layout_and_unknown_scales_are_refused(prepared: Prepared) -> None:
+def test_counts_of_another_layout_and_unknown_scales_are_refused(prepared: PreparedReference) -> None:
     """Counts that do not fit are an error of the caller, never a number."""
     counts = np.zeros(prepared.layout.size + 1, dtype=np.int64)
     with pytest.raises(BinMismatchError):
@@ -146,7 +148,7 @@ def test_counts_of_another_layout_and_unknown_scales_are_refused(prepared: Prepa
         decide_window(prepared, scale=Scale(20, 1), first_half=counts[1:], second_half=counts[1:], events=500)
 
 
-def test_narrow_counts_do_not_wrap_round(prepared: Prepared) -> None:
+def test_narrow_counts_do_not_wrap_round(prepared: PreparedReference) -> None:
     """Halves in one byte a count give the bytes of the decision on eight bytes a count; and it reads back."""
     wide = np.zeros(prepared.layout.size, dtype=np.int64)
     wide[prepared.layout.spans[0].start : prepared.layout.spans[0].start + 5] = 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.evaluate.marks import due_stretches, widened
+from monitor.evaluate.marks import due_spans, widened
 from monitor.evaluate.revisions import (
     WindowEvents,
     begins_to_be_judged,
@@ -13,7 +13,7 @@ from monitor.evaluate.revisions import (
     seconds_left,
 )
 from monitor.store.evaluations import LastRevision
-from monitor.store.revisions_due import DueStretch
+from monitor.store.revisions_due import DueSpan
 from monitor.store.scale_progress import Progress
 from monitor.store.series import CountedHours
 from monitor.types import Scale, Window
@@ -50,10 +50,10 @@ def last(events: int, previous: int, *, age: float = 0.0, conclusive: bool = Tru
 def test_a_pane_that_no_evaluated_window_reads_needs_nothing() -> None:
     """The windows that hold minute 100 end from 101 on; none of them was evaluated."""
     panes = {(SERIES, at(100))}
-    assert due_stretches(panes, UNKNOWN, scales=[TEN], progress={}) == []
-    assert due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 100)) == []
-    result = due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 101))
-    assert result == [DueStretch(SERIES, at(100), at(101))]
+    assert due_spans(panes, UNKNOWN, scales=[TEN], progress={}) == []
+    assert due_spans(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 100)) == []
+    result = due_spans(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 101))
+    assert result == [DueSpan(SERIES, at(100), at(101))]
 
 
 def test_windows_before_a_scale_began_are_not_due() -> None:
@@ -64,13 +64,13 @@ def test_windows_before_a_scale_began_are_not_due() -> None:
         minute 100 is read by ends 101 .. 120; the scale began after 120
     """
     panes = {(SERIES, at(100))}
-    assert due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 200, after=120)) == []
-    assert due_stretches(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 200, after=119)) != []
+    assert due_spans(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 200, after=120)) == []
+    assert due_spans(panes, UNKNOWN, scales=[TEN], progress=progress(TEN, 200, after=119)) != []
 
 
 def test_a_minute_is_read_by_its_windows_and_by_those_after_them() -> None:
     """As part of the window itself ten times, as part of the disjoint one before ten times more."""
-    due = [DueStretch(SERIES, at(100), at(101))]
+    due = [DueSpan(SERIES, at(100), at(101))]
     assert minutes(reading_ends(TEN, due, progress(TEN, 200)[10]).ends) == list(range(101, 121))
     assert minutes(reading_ends(TEN, due, progress(TEN, 110)[10]).ends) == list(range(101, 111))
     assert minutes(reading_ends(TEN, due, progress(TEN, 200, after=115)[10]).ends) == list(range(116, 121))
@@ -86,14 +86,14 @@ def test_an_earlier_beginning_makes_long_windows_due() -> None:
         00:10 (now)        10:00 (before)
           x                  x x x x       [10:00, 14:00) was the first one to be judged
     """
-    due = [DueStretch(SERIES, at(10), at(600))]
+    due = [DueSpan(SERIES, at(10), at(600))]
     result = reading_ends(LONG, due, progress(LONG, 2000)[240])
     assert minutes(result.ends) == list(range(20, 600 + 480, 20))
     assert {end // MINUTE_MILLIS for end in result.marked} == set(range(20, 481 + 20, 20)) - {500}
     assert begins_to_be_judged(Window(LONG, at(820)), due, since=0)
     assert begins_to_be_judged(Window(LONG, at(1060)), due, since=0)  # its previous window is
     assert not begins_to_be_judged(Window(LONG, at(1080)), due, since=0)
-    assert not begins_to_be_judged(Window(LONG, at(820)), [DueStretch(SERIES, at(10), at(11))], since=0)
+    assert not begins_to_be_judged(Window(LONG, at(820)), [DueSpan(SERIES, at(10), at(11))], since=0)
     assert minutes(reading_ends(TEN, due, progress(TEN, 2000)[10]).ends) == list(range(11, 31))
 
 
@@ -104,8 +104,8 @@ def test_hours_grow_and_an_earlier_beginning_is_detected() -> None:
     known = {SERIES: CountedHours(at(120), at(180))}
     assert widened(panes, known) == {SERIES: CountedHours(at(60), at(180))}
     assert widened({(SERIES, at(130))}, known) == {}
-    result = due_stretches(panes, known, scales=[TEN], progress=progress(TEN, 200))
-    assert result == [DueStretch(SERIES, at(70), at(120)), DueStretch(SERIES, at(130), at(131))]
+    result = due_spans(panes, known, scales=[TEN], progress=progress(TEN, 200))
+    assert result == [DueSpan(SERIES, at(70), at(120)), DueSpan(SERIES, at(130), at(131))]
 
 
 def test_a_window_changed_when_its_sums_did() -> None:

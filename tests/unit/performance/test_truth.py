@@ -2,8 +2,8 @@
 
 import pytest
 
+from monitor.performance.delayed_labels import AgeBucket, age_bucket, next_look_seconds
 from monitor.performance.error_detector import StepTruths, lasting_errors
-from monitor.performance.label_join import AgeBucket, age_bucket, next_look_seconds
 from monitor.performance.verdict import (
     REFERENCE_CONFIDENCE,
     ComparisonRules,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor.planning.advice_context import psi_of_shift
 from monitor.planning.column_comparison import comparisons_at
 from monitor.planning.power import detection_at_scale, first_detection
-from monitor.planning.situation import psi_of_shift
 from monitor.types import Scale, Tier
 from tests.unit.detection.streams import HOUR
 from tests.unit.planning.windows import EVEN, Column, drift_tier, mean_shift, psi_of

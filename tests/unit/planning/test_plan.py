@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
 from monitor.planning.column_comparison import reference_sizes
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
-from monitor.reference.profile import Movement, ReferenceProfile
+from monitor.reference.profile import ColumnMovement, ReferenceProfile
 from monitor.spec.model import ColumnKind
 from monitor.types import Calibration, Season, Verdict
 from monitor.units import MINUTE_MILLIS
@@ -30,7 +30,9 @@ def table(rows: int = 20_000, *, columns: int = 3) -> dict[str, np.ndarray]:
     return {name: generator.normal(size=rows) for name in names}
 
 
-def profile(rows: int = 20_000, *, days: float | None = None, **movement: dict[int, Movement]) -> ReferenceProfile:
+def profile(
+    rows: int = 20_000, *, days: float | None = None, **movement: dict[int, ColumnMovement]
+) -> ReferenceProfile:
     values = table(rows)
     layout = layout_of(values)
     result = profile_of(layout, count(layout, values), **movement)
@@ -94,8 +96,8 @@ def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
 def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
     """Kappa 0.01 hides a critical PSI at ten minutes whatever the traffic; at 24 h, where it is still, it does not."""
     moving = {
-        10: Movement(kappa=0.01, nu=3.0, status=Calibration.MEASURED),
-        1440: Movement(kappa=0.0, nu=9.0, status=Calibration.MEASURED),
+        10: ColumnMovement(kappa=0.01, nu=3.0, status=Calibration.MEASURED),
+        1440: ColumnMovement(kappa=0.0, nu=9.0, status=Calibration.MEASURED),
     }
     plan = planned(profile(c1=moving), events_per_minute=1000)
     ten, day = plan.scales
@@ -109,7 +111,7 @@ def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
 
 def test_a_scale_at_which_everything_moves_is_named() -> None:
     """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale gets advice."""
-    moving = {1440: Movement(kappa=0.02, nu=3.0, status=Calibration.MEASURED)}
+    moving = {1440: ColumnMovement(kappa=0.02, nu=3.0, status=Calibration.MEASURED)}
     every: dict[str, Any] = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
     plan = planned(profile(**every), events_per_minute=1000)
     assert "at 24h an OK says little" in about(plan, "windows.scales")
@@ -198,7 +200,7 @@ def test_a_column_that_follows_the_hour_is_compared_with_its_hours() -> None:
     )
     reference = build_profile(table, description=description, source="test")
     windows = {"scales": [{"length": "1h", "step": "5m"}, {"length": "24h", "step": "2h"}]}
-    prepared = prepare(spec_of(reference.layout, windows=windows), reference)
+    prepared = prepare_reference(spec_of(reference.layout, windows=windows), reference)
     hour, day = (reference_sizes(prepared, minutes)[:2] for minutes in (60, 1440))
     assert hour == pytest.approx([rows / 24, rows], rel=0.01)
     assert day == pytest.approx([rows, rows], rel=0.01)

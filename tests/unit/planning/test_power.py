@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.power import proving_probability, values_needed
 from monitor.types import Tier
 from tests.unit.detection.streams import HOUR
@@ -18,7 +18,7 @@ RUNS = 600
 TOLERANCE = 0.03
 
 
-def compared(column: Column) -> Comparison:
+def compared(column: Column) -> ColumnComparison:
     (comparison,) = comparisons_at(column.prepared(), HOUR)
     return comparison
 

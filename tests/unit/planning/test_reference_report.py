@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.planning import Traffic
 from monitor.planning.reference_report import ReferenceReport, few_rows, reference_report, rows_for_scales, too_few_rows
 from monitor.reference.build import build_profile
@@ -65,7 +65,7 @@ def report() -> ReferenceReport:
 def test_the_proven_psi_is_the_rules_threshold(report: ReferenceReport) -> None:
     """At 600 events, a quarter of them missing, the number is `tier_threshold` of 450 values."""
     profile = profile_of(20_000)
-    prepared = prepare(SPEC, profile)
+    prepared = prepare_reference(SPEC, profile)
     movement = profile.columns[0].movement[10]
     expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, nu=movement.nu, alpha=prepared.alpha)
     result = report.columns[0].scales["10m"]
@@ -98,7 +98,7 @@ def _spec(min_events: int) -> ModelSpec:
 def test_rows_that_are_needed_are_enough_and_one_less_is_not() -> None:
     """The threshold at the answer is at most the critical tier, and past it with a row less."""
     profile = profile_of(1000)
-    prepared = prepare(SPEC, profile)
+    prepared = prepare_reference(SPEC, profile)
     result = rows_for_scales(SPEC, profile)
     assert [str(value.scale) for value in result] == ["10m", "1h"]
     for value in result:

@@ -8,9 +8,9 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from monitor.arrays import Float64s, Int64s
-from monitor.detection import Prepared, prepare
+from monitor.detection import PreparedReference, prepare_reference
 from monitor.reference.layout import SLOTS, CellsLayout
-from monitor.reference.profile import Movement, ReferenceProfile
+from monitor.reference.profile import ColumnMovement, ReferenceProfile
 from monitor.results import Finding
 from monitor.spec.model import ModelSpec
 from monitor.types import Calibration, IncidentKind, Tier
@@ -46,20 +46,20 @@ class Column:
     def profile(self, reference: Int64s) -> ReferenceProfile:
         half = self.kappa if self.kappa_half is None else self.kappa_half
         movement = {
-            60: Movement(kappa=self.kappa, nu=BINS - 1.0, status=Calibration.MEASURED),
-            30: Movement(kappa=half, nu=BINS - 1.0, status=Calibration.MEASURED),
+            60: ColumnMovement(kappa=self.kappa, nu=BINS - 1.0, status=Calibration.MEASURED),
+            30: ColumnMovement(kappa=half, nu=BINS - 1.0, status=Calibration.MEASURED),
         }
         return profile_of(self.layout, with_slots(reference), c=movement)
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> PreparedReference:
         """Return it with a reference that is even to the last value."""
-        return prepare(self.spec(), self.profile(np.full(BINS, self.rows // BINS)))
+        return prepare_reference(self.spec(), self.profile(np.full(BINS, self.rows // BINS)))
 
-    def drawn(self, runs: int, *, generator: np.random.Generator) -> Iterator[Prepared]:
+    def drawn(self, runs: int, *, generator: np.random.Generator) -> Iterator[PreparedReference]:
         """Yield it with *runs* references, each drawn from the even shares."""
         spec = self.spec()
         for _ in range(runs):
-            yield prepare(spec, self.profile(generator.multinomial(self.rows, EVEN)))
+            yield prepare_reference(spec, self.profile(generator.multinomial(self.rows, EVEN)))
 
 
 def with_slots(cells: Int64s) -> Int64s:
@@ -95,7 +95,7 @@ def shares_with(shape: str, psi: float) -> Float64s:
 
 
 def drift_tier(
-    prepared: Prepared,
+    prepared: PreparedReference,
     *,
     first: Int64s,
     second: Int64s,

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, natural_kind, numbers, texts
+from monitor.reference.arrow_columns import UncountableColumn, epoch_millis, natural_kind, numeric_column, text_column
 from monitor.reference.cell_choice import categorical_cells
 from monitor.reference.counting import categorical_places, counts_on_cells
 from monitor.reference.layout import Slot
@@ -44,7 +44,7 @@ def test_the_kind_follows_the_arrow_type(kind: pa.DataType, expected: ColumnKind
 
 def test_null_is_missing_and_nan_is_invalid() -> None:
     """No value, a value that is no number, and a number are three different things."""
-    result = numbers(_column([1.5, None, float("nan"), float("inf"), -0.0]))
+    result = numeric_column(_column([1.5, None, float("nan"), float("inf"), -0.0]))
     assert result.missing.tolist() == [False, True, False, False, False]
     assert result.invalid.tolist() == [False, False, True, True, False]
     assert result.valid.tolist() == [1.5, 0.0]
@@ -52,14 +52,14 @@ def test_null_is_missing_and_nan_is_invalid() -> None:
 
 def test_decimals_and_integers_are_numbers() -> None:
     """Money in decimals and counts in integers are read as floats."""
-    assert numbers(_column([Decimal("1.25"), None])).valid.tolist() == [1.25]
-    assert numbers(_column([1, 2, None], pa.int32())).valid.tolist() == [1.0, 2.0]
+    assert numeric_column(_column([Decimal("1.25"), None])).valid.tolist() == [1.25]
+    assert numeric_column(_column([1, 2, None], pa.int32())).valid.tolist() == [1.0, 2.0]
 
 
 def test_text_is_not_a_number() -> None:
     """A text column asked for as numbers is refused by its type, not coerced."""
     with pytest.raises(UncountableColumn, match="expected numbers, found string"):
-        numbers(_column(["1", "2"]))
+        numeric_column(_column(["1", "2"]))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_categories_are_spelled_as_in_events(
     values: list[object], kind: pa.DataType, expected: tuple[str, ...]
 ) -> None:
     """Booleans in lower case, whole numbers without a point; the third row is missing or invalid."""
-    result = texts(_column(values, kind))
+    result = text_column(_column(values, kind))
     assert result.categories == expected
     assert result.codes.tolist() == [1, 0, -1, 1]
     assert (result.missing | result.invalid).tolist() == [False, False, True, False]
@@ -85,10 +85,10 @@ def test_categories_are_spelled_as_in_events(
 
 def test_categories_are_counted_like_a_counter() -> None:
     """Each category's cell holds its rows; missing ones are in their slot; another sample's new one is unseen."""
-    reference = texts(_column(["a", "b", None, "b"]))
+    reference = text_column(_column(["a", "b", None, "b"]))
     cells = categorical_cells(reference, name="x")
     assert counts_on_cells(cells, categorical_places(cells, reference)).tolist() == [1, 2, 1, 0, 0, 0, 0, 0, 0]
-    other = texts(_column(["c", "b", "c"]))
+    other = text_column(_column(["c", "b", "c"]))
     counts = counts_on_cells(cells, categorical_places(cells, other))
     assert counts[:2].tolist() == [0, 1]
     assert counts[2 + Slot.UNSEEN] == 2
@@ -96,12 +96,12 @@ def test_categories_are_counted_like_a_counter() -> None:
 
 def test_a_thousand_categories_are_the_limit() -> None:
     """1000 categories are counted, 1001 refused with what such a column usually is."""
-    assert categorical_cells(texts(_column([f"u{n}" for n in range(1000)])), name="x").cells == 1000
+    assert categorical_cells(text_column(_column([f"u{n}" for n in range(1000)])), name="x").cells == 1000
     with pytest.raises(UncountableColumn, match=r"at most 1000 categories, found 1001 \(an identifier or free text\?"):
-        categorical_cells(texts(_column([f"u{n}" for n in range(1001)])), name="x")
+        categorical_cells(text_column(_column([f"u{n}" for n in range(1001)])), name="x")
     mixed = _column(["oops", *(str(n) for n in range(1001))])
     with pytest.raises(UncountableColumn, match=r"mixed types\? 1001 of 1002 are numbers, but 'oops' is none"):
-        categorical_cells(texts(mixed), name="x")
+        categorical_cells(text_column(mixed), name="x")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_is_no_time_is_refused(values: list[object], kind: pa.DataType, sen
 def test_mixed_chunks_of_a_dictionary_are_one_column() -> None:
     """Chunks whose dictionaries differ, as in a Parquet file of several row groups, count together."""
     chunks = pa.chunked_array([pa.array(["b", "a"]).dictionary_encode(), pa.array(["c", "b"]).dictionary_encode()])
-    result = texts(chunks)
+    result = text_column(chunks)
     assert np.array(result.categories)[result.codes].tolist() == ["b", "a", "c", "b"]
 
 
@@ -166,8 +166,8 @@ def test_every_kind_of_text_is_sorted_as_python_sorts(kind: pa.DataType) -> None
     """By code point, whatever the writer's type; the error names what is no number among them."""
     values = ["b", "😀", None, "ä", "\uffff", "b", "10", ""]
     column = pa.chunked_array([pa.array(values, kind)])
-    result = texts(column)
+    result = text_column(column)
     assert result.categories == tuple(sorted({value for value in values if value is not None}))
     assert [None if code < 0 else result.categories[code] for code in result.codes] == values
     with pytest.raises(UncountableColumn, match="1 of 7 texts are numbers, but 'b' is none"):
-        numbers(column)
+        numeric_column(column)

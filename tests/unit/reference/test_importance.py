@@ -7,7 +7,7 @@ import pytest
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import read_importance
-from monitor.detection import prepare
+from monitor.detection import prepare_reference
 from monitor.errors import SpecError
 from monitor.spec.file import parse_spec
 from tests.models.credit import profile, spec_text
@@ -76,4 +76,4 @@ def test_the_references_importance_stands_in_for_the_specs() -> None:
     columns = {"amount": {"kind": "numeric", "importance": 0.6}, "age": {"kind": "numeric"}}
     spec = parse_spec(spec_text(columns={**columns, "country": {"kind": "categorical"}}), source="test")
     reference = msgspec.structs.replace(profile(), importance={"amount": 0.1, "age": 0.2})
-    assert prepare(spec, reference).importance == (0.6, 0.2, None, None, None)
+    assert prepare_reference(spec, reference).importance == (0.6, 0.2, None, None, None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import EmptySampleError
-from monitor.reference.arrow_columns import Numbers
+from monitor.reference.arrow_columns import NumericColumn
 from monitor.reference.cell_choice import interquartile_range, latency_cells, numeric_cells
 from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.layout import SLOTS, ColumnCells, Slot
@@ -17,9 +17,9 @@ from monitor.stats.binning import decile_bins
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def _numbers(values: np.ndarray) -> Numbers:
+def _numbers(values: np.ndarray) -> NumericColumn:
     missing = np.zeros(values.size, dtype=np.bool_)
-    return Numbers(values, missing, ~np.isfinite(values))
+    return NumericColumn(values, missing, ~np.isfinite(values))
 
 
 def _counts(cells: ColumnCells, values: np.ndarray) -> np.ndarray:

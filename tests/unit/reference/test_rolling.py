@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor.detection import prepare
-from monitor.reference.arrow_columns import epoch_millis, numbers, texts
+from monitor.detection import prepare_reference
+from monitor.reference.arrow_columns import epoch_millis, numeric_column, text_column
 from monitor.reference.build import build_profile
 from monitor.reference.counting import categorical_places, counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription, spec_of_profile
@@ -54,9 +54,9 @@ def counted(profile: ReferenceProfile, table: pa.Table) -> np.ndarray:
             latency[np.searchsorted(cells.edges, 5.0, side="right") - 1] = len(table)
             parts.append(latency)
         elif cells.kind is ColumnKind.NUMERIC:
-            parts.append(counts_on_cells(cells, numeric_places(cells, numbers(table[source]))))
+            parts.append(counts_on_cells(cells, numeric_places(cells, numeric_column(table[source]))))
         else:
-            parts.append(counts_on_cells(cells, categorical_places(cells, texts(table[source]))))
+            parts.append(counts_on_cells(cells, categorical_places(cells, text_column(table[source]))))
     return np.concatenate(parts)
 
 
@@ -109,7 +109,11 @@ def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile)
         quiet = spec.model_copy(update={"drift": spec.drift.model_copy(update={"seasonality": Seasonality.NONE})})
         scale = next(scale for scale in quiet.scales if scale.length == 1440)
         result = decide_window(
-            prepare(quiet, reference), scale=scale, first_half=halves[0], second_half=halves[1], events=len(window)
+            prepare_reference(quiet, reference),
+            scale=scale,
+            first_half=halves[0],
+            second_half=halves[1],
+            events=len(window),
         )
         results.append(result.columns[0].psi)
     assert results[0] is not None

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from psycopg import errors
 
 from monitor.errors import RefusedByDatabaseError, UnavailableError
-from monitor.store.outage import named, named_outage, outage_of, server_words
+from monitor.store.outage import driver_error_named, named_outage, outage_of, server_words
 
 ENGINE = sa.create_engine("postgresql+psycopg://someone:geheim@nowhere:5432/driftline")
 
@@ -62,7 +62,7 @@ def test_what_comes_again_is_refused(sqlstate: str) -> None:
     """Data, constraints, syntax, a statement too complex: not waited for, and the error carries code and words."""
     error = errors.lookup(sqlstate)("the server's words")
     assert outage_of(error) is None
-    result = named(wrapped(error), engine=ENGINE, doing="flushing counts")
+    result = driver_error_named(wrapped(error), engine=ENGINE, doing="flushing counts")
     assert isinstance(result, RefusedByDatabaseError)
     assert (result.sqlstate, result.words) == (sqlstate, "the server's words")
     assert "flushing counts" in str(result)

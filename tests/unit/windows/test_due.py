@@ -2,7 +2,7 @@
 
 from monitor.types import Scale
 from monitor.units import MINUTE_MILLIS
-from monitor.windows.sliding import Stretch, ends_covering, ends_with_events, first_end_with_events
+from monitor.windows.sliding import EventSpan, ends_covering, ends_with_events, first_end_with_events
 
 TEN = Scale(length=10, step=5)
 
@@ -11,8 +11,8 @@ def minutes(*values: int) -> list[int]:
     return [value * MINUTE_MILLIS for value in values]
 
 
-def pane(minute: int, span: int = 1) -> Stretch:
-    return Stretch(*minutes(minute, minute + span))
+def pane(minute: int, span: int = 1) -> EventSpan:
+    return EventSpan(*minutes(minute, minute + span))
 
 
 def test_the_first_end_lies_strictly_after_the_first_pane() -> None:

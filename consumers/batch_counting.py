@@ -1,19 +1,19 @@
-"""One batch into the pending counts: decode, decide, count; the same whether for the first or the second time."""
+"""Counts one batch of records: decode, decide what is admitted, add to the pending counts."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
-from consumers.admission import DeadLetterLimit, DecidingClock, decide, held_against, lateness_bounds
-from consumers.dead_letters import Bodies, Burials, bodies_of
+from consumers.admission import DeadLetterLimit, FutureCheckClock, decide_admission, future_baseline, lateness_bounds
+from consumers.dead_letters import DeadLetterCollector, MessageBodies, message_bodies
 from consumers.decode.deployments import DeploymentDecoder
 from consumers.decode.predictions import PredictionDecoder
 from consumers.decode.truths import Truth, TruthDecoder
+from consumers.decoded_batch import DecodedBatch
 from consumers.identities import digest_text, identity_hashes, prediction_digests, sampled
-from consumers.judged import Judged
 from consumers.partition_state import PartitionState
-from consumers.pending import Pending
+from consumers.pending_counts import PendingCounts
 from consumers.prediction_counts import PredictionCounter
 from consumers.records import RecordBatch
 from consumers.telemetry import Timings
@@ -27,110 +27,110 @@ from monitor.types import PartitionKey, TopicRole
 States = Mapping[PartitionKey, PartitionState]
 
 
-class Absorber:
-    """Everything that is counted under one configuration."""
+class BatchCounter:
+    """Counts batches of every topic role under one configuration; counting one a second time gives the same."""
 
     def __init__(
         self,
         configuration: Configuration,
         settings: Settings,
         timings: Timings,
-        clock: DecidingClock,
+        clock: FutureCheckClock,
         *,
-        burials: Burials,
+        dead_letters: DeadLetterCollector,
         places: VersionPlaces | None = None,
     ) -> None:
         self.generation = configuration.generation
         self._max_message_bytes = settings.max_message_bytes
         self._timings = timings
-        self._burials = burials
-        judge = _Judge(settings, timings, clock)
+        self._dead_letters = dead_letters
+        refusals = _SharedRefusals(settings, timings, clock)
         self._roles: dict[TopicRole, _Role] = {
-            TopicRole.PREDICTIONS: _Predictions(configuration, judge, PredictionCounter(places)),
-            TopicRole.TRUTHS: _Truths(configuration, judge),
-            TopicRole.DEPLOYMENTS: _Deployments(configuration, judge),
+            TopicRole.PREDICTIONS: _Predictions(configuration, refusals, PredictionCounter(places)),
+            TopicRole.TRUTHS: _Truths(configuration, refusals),
+            TopicRole.DEPLOYMENTS: _Deployments(configuration, refusals),
         }
 
-    def absorb(self, batch: RecordBatch, states: States, pending: Pending) -> None:
+    def count(self, batch: RecordBatch, states: States, pending: PendingCounts) -> None:
         """Count *batch* into *pending* and move *states*."""
-        bodies = bodies_of(batch, max_message_bytes=self._max_message_bytes)
-        judged = self._roles[batch.role].count(batch, bodies, states, pending)
+        bodies = message_bodies(batch, max_message_bytes=self._max_message_bytes)
+        decoded = self._roles[batch.role].count(batch, bodies, states, pending)
         for key, rows in batch.by_partition():
-            state, bad = states[key], ~judged.good[rows]
+            state, bad = states[key], ~decoded.good[rows]
             state.add(records=len(rows), dead=int(np.count_nonzero(bad)))
             state.advance(
                 offsets=batch.offsets[rows],
-                bad=bad & judged.unattributed[rows],
-                max_event_time=judged.newest(rows, state.now.max_event_time),
+                bad=bad & decoded.unattributed[rows],
+                max_event_time=decoded.newest(rows, state.now.max_event_time),
             )
-        self._burials.bury(judged, pending)
+        self._dead_letters.collect(decoded, pending)
         pending.raw.append(batch)
         pending.events += len(batch.records)
         pending.bytes += bodies.size
         self._timings.end("count")
 
 
-class _Judge:
-    """Refuses what no role counts: what is out of all time, and what comes after its model stopped in the partition."""
+class _SharedRefusals:
+    """Refusals that all roles share: times before 1973 or in the future, records after their model stopped."""
 
-    def __init__(self, settings: Settings, timings: Timings, clock: DecidingClock) -> None:
+    def __init__(self, settings: Settings, timings: Timings, clock: FutureCheckClock) -> None:
         self.bounds = lateness_bounds(settings)
         self._limit = DeadLetterLimit(share=settings.dead_letter_share, minimum=settings.dead_letter_minimum)
         self._timings = timings
         self._clock = clock
 
-    def judge(self, judged: Judged, states: States) -> Int64s:
-        """Refuse records of *judged*, which were decoded; return the moment (ms) each event time was held against."""
+    def apply(self, decoded: DecodedBatch, states: States) -> Int64s:
+        """Refuse records of *decoded*, which were decoded; return the moments (ms) of `future_baseline`."""
         self._timings.end("decode")
-        judged.refuse_ancient()
-        moments = held_against(judged.batch, judged.times, max_future=self.bounds.max_future, clock=self._clock)
-        judged.refuse_future(moments, max_future=self.bounds.max_future)
-        for key, rows in judged.batch.by_partition():
-            judged.refuse_stopped(rows, states[key], limit=self._limit, disorder=self.bounds.disorder)
+        decoded.refuse_ancient()
+        moments = future_baseline(decoded.batch, decoded.times, max_future=self.bounds.max_future, clock=self._clock)
+        decoded.refuse_future(moments, max_future=self.bounds.max_future)
+        for key, rows in decoded.batch.by_partition():
+            decoded.refuse_stopped(rows, states[key], limit=self._limit, disorder=self.bounds.disorder)
         return moments
 
 
 class _Role(Protocol):
     """What becomes of the records of one kind of topic."""
 
-    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+    def count(self, batch: RecordBatch, bodies: MessageBodies, states: States, pending: PendingCounts) -> DecodedBatch:
         """Count what is good of *batch* into *pending* and *states*; return what became of each record."""
 
 
 class _Predictions:
     """Counted once each, unless late, into panes and the ledger's sample."""
 
-    def __init__(self, configuration: Configuration, judge: _Judge, counter: PredictionCounter) -> None:
+    def __init__(self, configuration: Configuration, refusals: _SharedRefusals, counter: PredictionCounter) -> None:
         self._decoder = PredictionDecoder(configuration)
-        self._judge = judge
+        self._refusals = refusals
         self._counter = counter
 
-    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+    def count(self, batch: RecordBatch, bodies: MessageBodies, states: States, pending: PendingCounts) -> DecodedBatch:
         models, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
-        judged = Judged(batch, refused | bodies.refused)
+        decoded = DecodedBatch(batch, refused | bodies.refused)
         records = len(batch.records)
         hashes, extra = np.zeros(records, dtype=np.uint64), np.zeros(records, dtype=np.int64)
         digests = [prediction_digests(of_model.model.key, of_model.ids) for of_model in models]
         for of_model, their_digests in zip(models, digests, strict=True):
-            judged.well_formed(of_model.model, of_model.rows, of_model.times)
+            decoded.well_formed(of_model.model, of_model.rows, of_model.times)
             hashes[of_model.rows] = identity_hashes(their_digests, of_model.versions)
             if of_model.extra is not None:
                 extra[of_model.rows] = of_model.extra
-        moments = self._judge.judge(judged, states)
+        moments = self._refusals.apply(decoded, states)
         counted = np.zeros(records, dtype=np.bool_)
         for key, rows in batch.by_partition():
-            state, good = states[key], rows[judged.good[rows]]
-            decisions = decide(
+            state, good = states[key], rows[decoded.good[rows]]
+            decisions = decide_admission(
                 offsets=batch.offsets[good],
                 timestamps=moments[good],
-                times=judged.times[good],
+                times=decoded.times[good],
                 hashes=hashes[good],
                 seen=state.seen,
                 max_event_time=state.now.max_event_time,
-                bounds=self._judge.bounds,
+                bounds=self._refusals.bounds,
             )
             counted[good] = decisions.counted
-            judged.repeated[good] = decisions.duplicate
+            decoded.repeated[good] = decisions.duplicate
             state.add(
                 counted=int(np.count_nonzero(decisions.counted)),
                 duplicates=int(np.count_nonzero(decisions.duplicate)),
@@ -139,24 +139,24 @@ class _Predictions:
             )
         for of_model, their_digests in zip(models, digests, strict=True):
             self._counter.count(of_model, their_digests, counted[of_model.rows], batch, pending)
-        return judged
+        return decoded
 
 
 class _Truths:
     """Never late; those of sampled predictions go to the inbox, where they wait for the join."""
 
-    def __init__(self, configuration: Configuration, judge: _Judge) -> None:
+    def __init__(self, configuration: Configuration, refusals: _SharedRefusals) -> None:
         self._decoder = TruthDecoder(configuration)
-        self._judge = judge
+        self._refusals = refusals
 
-    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+    def count(self, batch: RecordBatch, bodies: MessageBodies, states: States, pending: PendingCounts) -> DecodedBatch:
         truths, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
-        judged = Judged(batch, refused | bodies.refused)
-        judged.one_by_one((truth.row, truth.model, truth.known_at) for truth in truths)
-        self._judge.judge(judged, states)
+        decoded = DecodedBatch(batch, refused | bodies.refused)
+        decoded.one_by_one((truth.row, truth.model, truth.known_at) for truth in truths)
+        self._refusals.apply(decoded, states)
         by_model: dict[int, list[Truth]] = {}
         for truth in truths:
-            if truth.row not in judged.refused:
+            if truth.row not in decoded.refused:
                 by_model.setdefault(truth.model.model_id, []).append(truth)
         inbox: dict[int, InboxRow] = {}
         for of_model in by_model.values():
@@ -177,23 +177,23 @@ class _Truths:
                         offset=int(batch.offsets[truth.row]),
                     )
         pending.truths += [inbox[row] for row in sorted(inbox)]
-        return judged
+        return decoded
 
 
 class _Deployments:
     """Never late; all are kept."""
 
-    def __init__(self, configuration: Configuration, judge: _Judge) -> None:
+    def __init__(self, configuration: Configuration, refusals: _SharedRefusals) -> None:
         self._decoder = DeploymentDecoder(configuration)
-        self._judge = judge
+        self._refusals = refusals
 
-    def count(self, batch: RecordBatch, bodies: Bodies, states: States, pending: Pending) -> Judged:
+    def count(self, batch: RecordBatch, bodies: MessageBodies, states: States, pending: PendingCounts) -> DecodedBatch:
         deployments, refused = self._decoder.decode(bodies.contents, bodies.namespaces)
-        judged = Judged(batch, refused | bodies.refused)
-        judged.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in deployments)
-        self._judge.judge(judged, states)
+        decoded = DecodedBatch(batch, refused | bodies.refused)
+        decoded.one_by_one((deployment.row, deployment.model, deployment.event_time) for deployment in deployments)
+        self._refusals.apply(decoded, states)
         for deployment in deployments:
-            if deployment.row in judged.refused:
+            if deployment.row in decoded.refused:
                 continue
             source = batch.partitions[int(batch.codes[deployment.row])]
             states[source].add(counted=1)
@@ -209,4 +209,4 @@ class _Deployments:
                     offset=int(batch.offsets[deployment.row]),
                 )
             )
-        return judged
+        return decoded

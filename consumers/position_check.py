@@ -1,12 +1,12 @@
-"""Every batch and every end of a partition goes on exactly at our position, or it is read from there again."""
+"""Checks that batches continue exactly at our positions; what does not is read again from there."""
 
 from collections.abc import Mapping, Sequence
 
 import structlog
 
-from consumers.assignment import Claims
+from consumers.assignment import AssignedPartitions
 from consumers.continuity import Hole, holes_before
-from consumers.kafka.second_reading import SecondReading
+from consumers.kafka.hole_check import HoleCheck
 from consumers.partition_state import PartitionState
 from consumers.records import RecordBatch
 from monitor.errors import UnavailableError
@@ -15,17 +15,17 @@ from monitor.types import PartitionKey
 log = structlog.get_logger()
 
 
-class Reading:
-    """What the client hands over, held against where we are; nothing is passed over that the broker has."""
+class PositionCheck:
+    """Compares what the client delivers with our positions; no record that the broker has is skipped."""
 
-    def __init__(self, claims: Claims, second_reading: SecondReading) -> None:
-        self._claims = claims
-        self._second_reading = second_reading
+    def __init__(self, partitions: AssignedPartitions, hole_check: HoleCheck) -> None:
+        self._partitions = partitions
+        self._hole_check = hole_check
         self._ends: dict[PartitionKey, int] = {}  # behind our positions, with a hole between
 
     def following(self, batch: RecordBatch) -> RecordBatch | None:
-        """Return the records of the partitions that we hold and that go on at our positions."""
-        states = self._claims.states
+        """Return the records of our partitions that continue at our positions."""
+        states = self._partitions.states
         out = [key for key in batch.partitions if key not in states or not states[key].flowing]
         held = batch.without(out) if out else batch
         if held is None:
@@ -44,7 +44,7 @@ class Reading:
         if holes:
             broken |= {key: holes[key][0].stop for key in self._unexplained(holes)}
         for key, received in broken.items():
-            self._claims.read_again(key, received=received)
+            self._partitions.read_again(key, received=received)
         return held.without(broken) if broken else held
 
     def end(self, key: PartitionKey, offset: int) -> None:
@@ -74,27 +74,27 @@ class Reading:
         refused = self._unexplained(holes)
         for key in holes:
             if key in refused:
-                self._claims.read_again(key, received=ends[key])
+                self._partitions.read_again(key, received=ends[key])
             else:
                 self.end(key, ends[key])
 
     def close(self) -> None:
-        """Let go of the broker."""
-        self._second_reading.close()
+        """Close the connection to the broker."""
+        self._hole_check.close()
 
     def _flowing(self, key: PartitionKey) -> PartitionState | None:
-        state = self._claims.states.get(key)
+        state = self._partitions.states.get(key)
         return state if state is not None and state.flowing else None
 
     def _unexplained(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> frozenset[PartitionKey]:
         """Return where the broker does not have nothing, too; the holes of the others are passed over, and counted."""
-        states = self._claims.states
+        states = self._partitions.states
         unknown = {key: states[key].unknown_holes(of_key) for key, of_key in holes.items()}
         asked = {key: of_key for key, of_key in unknown.items() if of_key}
         try:
-            refused = self._second_reading.refused(asked) if asked else frozenset()
+            refused = self._hole_check.refused(asked) if asked else frozenset()
         except UnavailableError as error:
-            log.warning("kafka.complained", complaint=str(error))
+            log.warning("kafka.error_reported", complaint=str(error))
             refused = frozenset(asked)
         for key in holes.keys() - refused:
             states[key].accept(holes[key])

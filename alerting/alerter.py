@@ -1,4 +1,4 @@
-"""What the alerter does in a loop, synchronously: advance models, expire and send; survives a lost database."""
+"""The alerter's work: advances models, expires and delivers outbox rows; survives a lost database."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 import structlog
 
-from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work, expire
-from alerting.model_turn import ModelEvaluator, advance_model
+from alerting.advance_model import ModelEvaluator, advance_model
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
@@ -23,7 +23,7 @@ TURN_SECONDS = 30.0  # besides the pause between sweeps or deliveries
 _TURN = "turn of "
 
 
-class Rounds:
+class Alerter:
     """One alerter's work; `advance` from one thread, `deliver` from another.
 
     Args:
@@ -38,7 +38,7 @@ class Rounds:
         engine: sa.Engine,
         settings: Settings,
         evaluator: ModelEvaluator,
-        delivery: Delivery,
+        delivery: DeliverySettings,
         stopping: Callable[[], bool],
         health: Health,
         notices: Callable[[], Sequence[str]] = tuple,
@@ -76,7 +76,7 @@ class Rounds:
         """Expire what is overdue and have every endpoint with work served, each in a thread of its own."""
         try:
             with named_outage(self._engine, "looking for deliveries"):
-                expire(self._delivery)
+                expire_overdue_effects(self._delivery)
                 due = endpoints_with_work(self._delivery)
         except UnavailableError as error:
             self._health.away(Service.POSTGRES, str(error), seen_by="deliveries")
@@ -130,7 +130,7 @@ class Rounds:
         except Exception as error:
             # One model's fault must not stop the watch over the others; its transaction was rolled back.
             if turn not in self._health.services_away:
-                log.exception("model.not_advanced", model=name)
+                log.exception("model.advance_failed", model=name)
             self._health.away(turn, f"model {name} is not advanced: {error!r}")
         else:
             self._health.back(turn)
@@ -162,6 +162,6 @@ class Rounds:
             if known is None or known.generation != read_generation(connection):
                 known = self._configuration = load_configuration(connection)
                 for unreadable in known.unreadable:
-                    log.error("spec.unreadable", model=str(unreadable.key), problem=unreadable.problem)
+                    log.error("spec.rejected", model=str(unreadable.key), problem=unreadable.problem)
         self._health.note([*(unreadable.problem for unreadable in known.unreadable), *self._notices()])
         return known.models

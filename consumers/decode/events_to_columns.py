@@ -1,4 +1,4 @@
-"""Events of one model, read into its structs, turned into columns."""
+"""From one model's decoded event structs to `Predictions` in columns."""
 
 from collections.abc import Sequence
 from operator import attrgetter, itemgetter

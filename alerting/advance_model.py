@@ -7,19 +7,25 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
-from alerting.actions.proposals import Granted, Proposals
+from alerting.actions.proposals import ActionProposals, GrantedAction
 from alerting.actions.rollback_targets import retired_versions, serving_period
 from alerting.incidents.observation import DECIDED_KINDS
-from alerting.incidents.state import Decision, IncidentState, Step, decode_state, encode_state
-from alerting.incidents.tracker import EndEvaluations, EndOutcome, IncidentTracker, rules_of, states_by_key
+from alerting.incidents.state import IncidentDecision, IncidentState, Step, decode_state, encode_state
+from alerting.incidents.tracker import (
+    IncidentTracker,
+    WindowEndEvaluations,
+    WindowEndOutcome,
+    incident_rules,
+    states_by_key,
+)
 from alerting.notifications.message import Notice, message, sentence_of
 from alerting.notifications.outbox_rows import (
     action_effect,
     action_endpoint,
     endpoints_of,
     message_action,
-    notifications,
-    unseen_to_name,
+    notification_effects,
+    unseen_values_to_list,
 )
 from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
@@ -50,28 +56,30 @@ log = structlog.get_logger()
 EVENT_TYPES = {ActionKind.RETRAINING: "model.retrain.requested", ActionKind.ROLLBACK: "model.rollback.requested"}
 
 
-class Batch(Protocol):
-    """What one turn judged, in order of window end; *more*: call again."""
+class EvaluationBatch(Protocol):
+    """The window ends that one call of the evaluator judged, in order; *more*: call again."""
 
     @property
-    def window_ends(self) -> Sequence[EndEvaluations]: ...
+    def window_ends(self) -> Sequence[WindowEndEvaluations]: ...
     @property
     def more(self) -> bool: ...
 
 
 class ModelEvaluator(Protocol):
-    """Judges and stores what is due of one model, which is locked; the caller commits."""
+    """Evaluates and stores the due windows of one model, which is locked; the caller commits."""
 
-    def evaluate_model(self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> Batch: ...
+    def evaluate_model(
+        self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int
+    ) -> EvaluationBatch: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceReport:
-    """What was done; *busy*: another alerter has the model; *decided*: each step, and its incident after it."""
+    """What one call did; *busy*: another alerter has the model; *decided*: each step, and its incident after it."""
 
     window_ends: int = 0
     evaluations: int = 0
-    decided: tuple[tuple[Decision, IncidentState], ...] = ()
+    decided: tuple[tuple[IncidentDecision, IncidentState], ...] = ()
     granted: int = 0
     effects: int = 0
     busy: bool = False
@@ -87,7 +95,7 @@ def advance_model(
     event_clock: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> AdvanceReport:
-    """Work batches of window ends until nothing is due, the model is another's, or *stopping* says so.
+    """Advance the model batch by batch until nothing is due, another alerter has it, or *stopping* is true.
 
     One transaction per batch. *now_millis* None reads the database's clock in each; *event_clock*: whatever is decided
     is decided when the batch's last window ended, as if history happened now.
@@ -103,7 +111,7 @@ def advance_model(
             judged = evaluator.evaluate_model(connection, applied, now_millis=now)
             if judged.window_ends:
                 now = judged.window_ends[-1].window_end if event_clock else now
-                total = _plus(total, _ModelTurn(connection, applied, locked, settings, now).work(judged.window_ends))
+                total = _plus(total, _ModelPass(connection, applied, locked, settings, now).work(judged.window_ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
         if not judged.more:
             return total
@@ -121,8 +129,8 @@ def _plus(first: AdvanceReport, second: AdvanceReport) -> AdvanceReport:
     )
 
 
-class _ModelTurn:
-    """One transaction's work on one locked model."""
+class _ModelPass:
+    """One transaction's pass over one locked model."""
 
     def __init__(
         self, connection: sa.Connection, applied: AppliedModel, locked: LockedModel, settings: Settings, now: int
@@ -134,9 +142,9 @@ class _ModelTurn:
         self._history: tuple[Deployment, ...] = deployments_history(connection, applied.model_id)
         states = states_by_key([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
         self._tracker = IncidentTracker(
-            model=applied.key, rules=rules_of(applied.spec), now_millis=now, states=dict(states)
+            model=applied.key, rules=incident_rules(applied.spec), now_millis=now, states=dict(states)
         )
-        self._proposals = Proposals(
+        self._proposals = ActionProposals(
             spec=applied.spec,
             model_id=applied.model_id,
             held=locked.held,
@@ -148,15 +156,17 @@ class _ModelTurn:
             earlier=list(granted_actions(connection, applied.model_id)),
         )
         self._transitions: list[TransitionRow] = []
-        self._decided: list[tuple[Decision, IncidentState]] = []
-        self._granted: list[Granted] = []
-        self._messages: list[tuple[int, list[Notice], list[Granted]]] = []
+        self._decided: list[tuple[IncidentDecision, IncidentState]] = []
+        self._granted: list[GrantedAction] = []
+        self._messages: list[tuple[int, list[Notice], list[GrantedAction]]] = []
 
-    def work(self, ends: Sequence[EndEvaluations]) -> AdvanceReport:
+    def work(self, ends: Sequence[WindowEndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
         for end in ends:
             retired = retired_versions(self._history, at=end.window_end)
-            self._gather(self._tracker.feed(end, retired=retired | self._tracker.others_silent(at=end.window_end)))
+            self._gather(
+                self._tracker.feed(end, retired=retired | self._tracker.silent_other_version(at=end.window_end))
+            )
         effects = self._write()
         self._count(ends)
         return AdvanceReport(
@@ -167,7 +177,7 @@ class _ModelTurn:
             effects=effects,
         )
 
-    def _count(self, ends: Sequence[EndEvaluations]) -> None:
+    def _count(self, ends: Sequence[WindowEndEvaluations]) -> None:
         """Move the metrics; a batch that is rolled back afterwards counts again, which a counter of work may."""
         model = str(self._applied.key)
         for evaluation in (evaluation for end in ends for evaluation in end.evaluations):
@@ -175,7 +185,7 @@ class _ModelTurn:
         for kind in DECIDED_KINDS:
             INCIDENTS_OPEN.labels(model, kind.value).set(self._tracker.open_count(kind))
 
-    def _gather(self, outcome: EndOutcome) -> None:
+    def _gather(self, outcome: WindowEndOutcome) -> None:
         for decision, state in outcome.steps:
             sentence = sentence_of(self._applied.key, decision, state.findings)
             self._transitions.append(_transition_row(decision, sentence))
@@ -197,7 +207,7 @@ class _ModelTurn:
                 decision=decision,
                 state=state,
                 changed=self._recent_change(decision),
-                unseen=unseen_to_name(self._connection, self._applied, decision, state),
+                unseen=unseen_values_to_list(self._connection, self._applied, decision, state),
             )
             for decision, state in outcome.steps
             if decision.notifies
@@ -206,7 +216,7 @@ class _ModelTurn:
         if notices or granted:
             self._messages.append((outcome.window_end, notices, granted))
 
-    def _recent_change(self, decision: Decision) -> Period | None:
+    def _recent_change(self, decision: IncidentDecision) -> Period | None:
         period = serving_period(self._history, decision.version)
         look_back = millis(self._spec.actions.rollback.look_back)
         return period if period is not None and decision.window_end - period.start <= look_back else None
@@ -227,7 +237,7 @@ class _ModelTurn:
         append_effects(self._connection, effects, now_millis=self._now)
         return len(effects)
 
-    def _requests(self, granted: Sequence[Granted], endpoints: dict[str, int]) -> list[Effect]:
+    def _requests(self, granted: Sequence[GrantedAction], endpoints: dict[str, int]) -> list[Effect]:
         effects = []
         for action in granted:
             row = action.row
@@ -256,7 +266,9 @@ class _ModelTurn:
                 *sorted(f"{notice.decision.incident_id} {notice.decision.step.value}" for notice in notices),
                 *sorted(action.row.id for action in granted),
             ]
-            effects += notifications(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)
+            effects += notification_effects(
+                body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now
+            )
         return effects
 
     def _incident_row(self, state: IncidentState) -> IncidentRow:
@@ -281,7 +293,7 @@ class _ModelTurn:
         return newest_conclusive_result(self._connection, key, length=length, first_end=first_end, last_end=last_end)
 
 
-def _transition_row(decision: Decision, sentence: str) -> TransitionRow:
+def _transition_row(decision: IncidentDecision, sentence: str) -> TransitionRow:
     assert decision.step is not Step.NOTHING
     return TransitionRow(
         incident_id=decision.incident_id,

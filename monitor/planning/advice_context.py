@@ -1,12 +1,12 @@
-"""What all advice looks at: spec, reference and traffic; and the PSI of a shift that is to be detected."""
+"""What all advice is based on: spec, reference and traffic; and the PSI of a shift to be detected."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from monitor.detection import Prepared
-from monitor.planning.column_comparison import Comparison, comparisons_at
+from monitor.detection import PreparedReference
+from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.results import FalseAlarms, ScalePlan, Traffic
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
@@ -37,12 +37,12 @@ def psi_of_shift(sigmas: float, *, share: float = 1.0) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """A spec, its reference, its traffic, and what is known of them."""
+class AdviceContext:
+    """A spec, its reference, its traffic, and the plan numbers derived from them."""
 
     spec: ModelSpec
     profile: ReferenceProfile
-    prepared: Prepared
+    prepared: PreparedReference
     traffic: Traffic
     scales: tuple[ScalePlan, ...]
     false_alarms: FalseAlarms
@@ -52,11 +52,11 @@ class Situation:
         """Scales that come to a verdict at this traffic."""
         return tuple(scale for scale in self.scales if scale.concludes)
 
-    def comparisons(self, plan: ScalePlan) -> tuple[Comparison, ...]:
+    def comparisons(self, plan: ScalePlan) -> tuple[ColumnComparison, ...]:
         """Return every judged column at the scale of *plan*."""
         scale = next(candidate for candidate in self.spec.scales if candidate.length == plan.length)
         return comparisons_at(self.prepared, scale)
 
-    def comparison(self, plan: ScalePlan, column: str) -> Comparison:
+    def comparison(self, plan: ScalePlan, column: str) -> ColumnComparison:
         """Return one judged column at the scale of *plan*."""
         return next(candidate for candidate in self.comparisons(plan) if candidate.column == column)

@@ -1,4 +1,4 @@
-"""What was counted since the last flush and is not in Postgres yet."""
+"""Pending counts: everything counted since the last flush that is not in Postgres yet."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from consumers.records import RecordBatch
 from consumers.unseen_values import UnseenKey, ValueTally
-from consumers.version_places import Claims
+from consumers.version_places import WantedVersions
 from monitor.arrays import UInt32s
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.flush import DeploymentRow, InboxRow
@@ -56,8 +56,8 @@ PaneKey = tuple[SeriesKey, int, int]
 
 
 @dataclass(slots=True, kw_only=True)
-class Pending:
-    """One unflushed batch: the raw records, to be counted again if need be, and what they came to."""
+class PendingCounts:
+    """What the next flush writes, and the raw records that it was counted from, to be counted again if need be."""
 
     raw: list[RecordBatch] = field(default_factory=list)
     events: int = 0
@@ -70,7 +70,7 @@ class Pending:
     kept_bytes: int = 0  # of the dead letters
     refused: dict[RefusedKey, RefusedTally] = field(default_factory=dict)
     discovered: "Counter[ModelKey]" = field(default_factory=Counter)
-    versions: Claims = field(default_factory=dict)
+    versions: WantedVersions = field(default_factory=dict)
     unseen: dict[UnseenKey, ValueTally] = field(default_factory=dict)
 
     def pane(self, key: PaneKey, size: int) -> OpenPane:

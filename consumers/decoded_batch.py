@@ -1,4 +1,4 @@
-"""The records of one batch while it is decided what becomes of each: refused with a reason, or fit to be counted."""
+"""A decoded batch and its refusals: which records count, and of which model and event time they are."""
 
 from collections.abc import Iterable
 
@@ -17,17 +17,17 @@ from monitor.types import DeadLetterReason, ModelKey
 from monitor.units import EARLIEST_MILLIS
 
 NOBODYS_FAULT = frozenset({DeadLetterReason.UNKNOWN_MODEL, DeadLetterReason.SPEC_UNREADABLE})
-"""Reasons that speak against no producer: what is missing here is a decision or a repair of the operator's."""
+"""Reasons that no producer is to blame for: the operator has to decide or to repair something."""
 
 
-class Judged:
-    """A batch, its refusals by row, and columns of shape ``(records,)``.
+class DecodedBatch:
+    """One batch after decoding: its refusals by row, and columns of shape ``(records,)``.
 
     Attributes:
         good: Well-formed and not refused.
         repeated: Good, and the same prediction again: it moves no event time.
         times: Event times (ms) of well-formed records.
-        model_ids: Of the applied model that a record is of, or speaks against; else `NO_MODEL`.
+        model_ids: Of the applied model that a record is of, or counts as bad for; else `NO_MODEL`.
         unattributed: Refused, and no model can be blamed for it: it names none, or cannot be read.
     """
 
@@ -63,7 +63,7 @@ class Judged:
         self.good[rows], self.times[rows], self.model_ids[rows] = True, times, models
 
     def refuse_ancient(self) -> None:
-        """Refuse event times before any calendar.
+        """Refuse event times before 1973.
 
         The first event of a partition is never late: without a bound its minute and week may lie before all others.
         """
@@ -75,7 +75,7 @@ class Judged:
         return largest_time(self.times[rows[self.good[rows] & ~self.repeated[rows]]], before)
 
     def refuse_future(self, moments: Int64s, *, max_future: int) -> None:
-        """Refuse event times over *max_future* (ms) ahead of *moments*, which they are held against."""
+        """Refuse event times over *max_future* (ms) ahead of *moments* (see `future_baseline`)."""
         for row in np.flatnonzero(self.good & (self.times > moments + max_future)).tolist():
             moment = int(moments[row])
             by_clock = moment != int(self.batch.timestamps[row])
@@ -88,7 +88,7 @@ class Judged:
             self._refuse(row, DeadLetterReason.FUTURE, sentence)
 
     def refuse_stopped(self, rows: Indices, state: PartitionState, *, limit: DeadLetterLimit, disorder: int) -> None:
-        """Take the records of one partition into its models' intakes; refuse those of models that stand still."""
+        """Take the records of one partition into its models' intakes; refuse those of models that are stopped."""
         bad = ~self.good[rows]
 
         def stop(index: int) -> IntakeStop:

@@ -1,4 +1,4 @@
-"""One batch of messages out of the Kafka client's queue, so that the bytes it holds are bounded by construction."""
+"""Fetches one batch from the Kafka client's queue with a bound on the bytes held."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -26,7 +26,7 @@ class Queue(Protocol[AnyMessage]):
 
 
 class UnreadBody(bytes):
-    """In the place of a body too large to be read: as long as that was, without its bytes."""
+    """Placeholder of a body too large to be read: its length without its bytes."""
 
     size: int
 
@@ -40,7 +40,7 @@ class UnreadBody(bytes):
         return self.size
 
 
-def gathered(
+def fetch_batch(
     queue: Queue[AnyMessage], count: int, *, timeout_seconds: float, max_message_bytes: int
 ) -> list[AnyMessage]:
     """Return up to *count* messages; fewer once *timeout_seconds* have passed, or bytes enough are held.

@@ -1,4 +1,4 @@
-"""What does not change from window to window: the reference as arrays, its widths, the family of tests."""
+"""A model's reference prepared for evaluation: its arrays, widths and family of tests, the same for all windows."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from monitor.detection.comparison import ComparisonOrder, Sample, comparison_ord
 from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_reference
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
-from monitor.reference.profile import ColumnReference, Movement, ReferenceProfile
+from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts
 from monitor.stats.wasserstein import relative_widths
@@ -38,7 +38,7 @@ class FamilyOfTests:
 
 
 def family_of(spec: ModelSpec, *, monitored: Mask, numeric: Mask, constant: Mask) -> FamilyOfTests:
-    """Return the family of *spec*; the masks have shape ``(columns,)``, as in `Prepared`."""
+    """Return the family of *spec*; the masks have shape ``(columns,)``, as in `PreparedReference`."""
     # Of each column PSI, missing and invalid; of numeric ones D and far; of all that can be unseen, unseen.
     return FamilyOfTests(
         tests=int((monitored * (3 + 2 * numeric + (~numeric | constant))).sum()),
@@ -85,7 +85,7 @@ class ScaleMovement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedReference:
     """A model's reference, ready to be compared with windows; arrays have one entry per column of the layout.
 
     Attributes:
@@ -144,7 +144,7 @@ class Prepared:
         return int(self.order.gather[compared]) - self.layout.spans[column].start
 
 
-def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
+def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedReference:
     """Return *profile* prepared for the rules of *spec*.
 
     Raises:
@@ -164,7 +164,7 @@ def prepare(spec: ModelSpec, profile: ReferenceProfile) -> Prepared:
     by_hour = np.zeros(len(references), dtype=np.bool_) if seasonal is None else seasonal.columns
     alpha = spec.drift.alpha / family.size
     wants_widths = FurtherStatistic.WASSERSTEIN in spec.drift.statistics
-    return Prepared(
+    return PreparedReference(
         layout=layout,
         bins=bins,
         order=order,
@@ -218,7 +218,7 @@ def _scale_movement(
     ]
     freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
     whole = [
-        movement.get(length, Movement(kappa=0.0, nu=float(freedom), status=Calibration.UNCALIBRATED))
+        movement.get(length, ColumnMovement(kappa=0.0, nu=float(freedom), status=Calibration.UNCALIBRATED))
         for movement, freedom in zip(movements, freedoms, strict=True)
     ]
     halves = [movement.get(length // 2) for movement in movements]

@@ -1,4 +1,4 @@
-"""Delayed labels: which truth is in force, what it adds to the performance panes, when it looks again; pure."""
+"""Delayed labels: which truth is in force, what it adds to performance panes, when it is next looked up; pure."""
 
 from bisect import bisect_left
 from collections.abc import Iterable

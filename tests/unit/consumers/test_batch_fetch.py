@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers.kafka import gather
-from consumers.kafka.gather import PAUSE_SECONDS, UnreadBody, gathered
+from consumers.kafka import batch_fetch
+from consumers.kafka.batch_fetch import PAUSE_SECONDS, UnreadBody, fetch_batch
 from tests.fakes.records import Bench
 
 LIMIT = 100  # of one message's body
@@ -70,26 +70,26 @@ class FakeClient:
         self.fill()
         return batch
 
-    def gathered(self, count: int = 5000) -> list[FakeMessage]:
-        return gathered(self, count, timeout_seconds=0.2, max_message_bytes=LIMIT)
+    def fetch(self, count: int = 5000) -> list[FakeMessage]:
+        return fetch_batch(self, count, timeout_seconds=0.2, max_message_bytes=LIMIT)
 
 
 @pytest.fixture(autouse=True)
 def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gather, "QUEUED_BYTES", ROOM)
+    monkeypatch.setattr(batch_fetch, "QUEUED_BYTES", ROOM)
 
 
 def client_of(monkeypatch: pytest.MonkeyPatch, log: Iterator[FakeMessage | None]) -> FakeClient:
     client = FakeClient(log)
-    monkeypatch.setattr(gather, "monotonic_seconds", lambda: client.seconds)
-    monkeypatch.setattr(gather, "sleep_seconds", client.sleep)
+    monkeypatch.setattr(batch_fetch, "monotonic_seconds", lambda: client.seconds)
+    monkeypatch.setattr(batch_fetch, "sleep_seconds", client.sleep)
     return client
 
 
 def test_bodies_too_large_are_let_go_of_before_more_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty times the queue's room in huge messages: none of their bytes is left, their lengths are."""
     client = client_of(monkeypatch, (FakeMessage(b"x" * 4000) for _ in range(4)))
-    messages = client.gathered()
+    messages = client.fetch()
     assert [len(message) for message in messages] == [4000] * 4
     assert [message.in_memory for message in messages] == [0] * 4
     assert client.peak == 0
@@ -99,7 +99,7 @@ def test_a_batch_holds_two_queues_at_most(monkeypatch: pytest.MonkeyPatch) -> No
     """A log that never ends, of bodies just small enough: gathering stops once a queue's worth is held."""
     client = client_of(monkeypatch, (FakeMessage(b"x" * 90) for _ in range(100_000)))
     for _ in range(20):
-        messages = client.gathered()
+        messages = client.fetch()
         assert ROOM <= sum(message.in_memory for message in messages) <= 2 * (ROOM + 90)
     assert client.sleeps == 0
 
@@ -125,8 +125,8 @@ def test_a_trickle_is_one_batch_each_time_out(monkeypatch: pytest.MonkeyPatch) -
         seconds[0] += pause
         asleep(pause)
 
-    monkeypatch.setattr(gather, "sleep_seconds", sleep)
-    batches = [len(client.gathered()) for _ in range(5)]
+    monkeypatch.setattr(batch_fetch, "sleep_seconds", sleep)
+    batches = [len(client.fetch()) for _ in range(5)]
     assert batches == [200] * 5
     assert client.calls <= 5 * (round(0.2 / PAUSE_SECONDS) + 2)
 
@@ -134,14 +134,14 @@ def test_a_trickle_is_one_batch_each_time_out(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_there_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many messages as were asked for are in the queue: they are handed over at once."""
     client = client_of(monkeypatch, (FakeMessage(b"x") for _ in range(1000)))
-    assert len(client.gathered(count=50)) == 50
+    assert len(client.fetch(count=50)) == 50
     assert (client.calls, client.sleeps) == (1, 0)
 
 
 def test_a_silent_topic_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing comes: the call takes as long as it may, and no longer."""
     client = client_of(monkeypatch, iter(()))
-    assert client.gathered() == []
+    assert client.fetch() == []
     assert client.seconds == pytest.approx(0.2)
 
 

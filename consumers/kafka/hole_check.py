@@ -1,4 +1,4 @@
-"""Holes in what the client handed over: whether the broker, read a second time, has nothing there either.
+"""Checks holes in the offsets that the client delivered by reading the broker a second time.
 
 Kafka's logs have holes by right: markers and aborted records of transactions, records that compaction removed. The
 client can also lose records (a fetch response thrown away). Only the broker knows which it is, and it is
@@ -31,7 +31,7 @@ _SMALL = {
 log = structlog.get_logger()
 
 
-class SecondReading:
+class HoleCheck:
     """Asks the broker what is in the holes; owns a client of its own, made when the first hole is seen."""
 
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
@@ -58,7 +58,7 @@ class SecondReading:
         return frozenset(first_inside)
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Close the connection to the broker."""
         if self._consumer is not None:
             self._consumer.close()
 
@@ -114,7 +114,7 @@ class SecondReading:
 def _pass(
     left: dict[PartitionKey, list[Hole]], inside: dict[PartitionKey, int], key: PartitionKey, offset: int
 ) -> None:
-    """The second reading of *key* came to *offset*: holes before it are explained, one around it is refused."""
+    """The second reading of *key* reached *offset*: holes before it are explained, one around it is refused."""
     holes = left.get(key)
     if holes is None:
         return
