@@ -108,7 +108,9 @@ def _require_columns(table: pa.Table, request: ProposalRequest) -> None:
         raise SpecError(request.source, tuple(f"column {name!r}: expected one of {known}" for name in absent))
 
 
-def _features(table: pa.Table, request: ProposalRequest, findings: _ProposalNotes) -> tuple[tuple[str, ColumnKind], ...]:
+def _features(
+    table: pa.Table, request: ProposalRequest, findings: _ProposalNotes
+) -> tuple[tuple[str, ColumnKind], ...]:
     own_columns = {*astuple(request.columns), request.identity}
     features = []
     for name in table.column_names:
