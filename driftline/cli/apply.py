@@ -1,12 +1,9 @@
 """`driftline apply`: checks a spec against its reference and stores both."""
 
-import json
-
 import typer
-from rich.console import Console
 
 from driftline.cli.options import SpecFile, opened_database, read_reference, read_spec_text
-from driftline.cli.output import AsJson
+from driftline.cli.output import AsJson, json_line
 from monitor.clock import iso_utc
 from monitor.humanize import span_text
 from monitor.reference.checks import uncalibrated_lengths
@@ -17,10 +14,7 @@ from monitor.spec.model import ModelSpec
 from monitor.store.configuration import ApplyOutcome, apply_spec, load_reference
 
 
-def apply(
-    spec: SpecFile,
-    as_json: AsJson = False,
-) -> None:
+def apply(spec: SpecFile, as_json: AsJson = False) -> None:
     """Check a model spec and its reference profile, and store both.
 
     New cells take effect at a pane start two minutes from now; a model's first ones count from the beginning of its
@@ -38,9 +32,9 @@ def apply(
         if applied.adopted_over is not None:
             profile = load_reference(connection, applied.reference_id)
     if as_json:
-        typer.echo(json.dumps(_document(parsed, profile, applied)))
+        typer.echo(json_line(_document(parsed, profile, applied)))
     else:
-        _print(Console(), parsed, profile, applied)
+        _print(parsed, profile, applied)
 
 
 def _effective(applied: ApplyOutcome) -> str:
@@ -64,31 +58,19 @@ def _document(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome)
     }
 
 
-def _print(console: Console, spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) -> None:
+def _print(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) -> None:
     columns = len(profile.layout.columns)
     cells = sum(column.cells for column in profile.layout.columns)
     if applied.changed:
-        console.print(f"Applied {spec.key}: spec version {applied.spec_version}.", highlight=False, markup=False)
+        typer.echo(f"Applied {spec.key}: spec version {applied.spec_version}.")
     else:
-        sentence = f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}."
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        typer.echo(f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}.")
     if applied.adopted_over is not None:
-        console.print(
+        typer.echo(
             f"Reference {applied.reference_id}, adopted since, stays in force instead of the profile of this spec; "
-            f"`driftline reference adopt {spec.key} {applied.adopted_over}` goes back to that.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
+            f"`driftline reference adopt {spec.key} {applied.adopted_over}` goes back to that."
         )
-    console.print(
-        f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    typer.echo(f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.")
     if lengths := uncalibrated_lengths(spec, profile):
         shown = ", ".join(span_text(length) for length in lengths)
-        console.print(
-            f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        typer.echo(f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.")

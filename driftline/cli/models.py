@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from typing import Annotated
 
+import sqlalchemy as sa
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
@@ -31,10 +32,7 @@ def remove(
     """
     with opened_database(load_settings()) as engine:
         with engine.connect() as connection:
-            model_id = model_named(connection, model)
-            if model_id is None:
-                known = ", ".join(model_names(connection)) or "none"
-                raise WrongUseError(f"{model}: expected an applied model, found only: {known}")
+            model_id = _applied_model(connection, model)
             parts = stored_parts(connection, model_id)
         if not yes:
             _show(model, parts, as_json=as_json)
@@ -104,10 +102,7 @@ def resume(model: ModelName, as_json: AsJson = False) -> None:
     `driftline dead-letters replay --reason model_stopped --model MODEL`.
     """
     with opened_database(load_settings()) as engine, engine.begin() as connection:
-        model_id = model_named(connection, model)
-        if model_id is None:
-            known = ", ".join(model_names(connection)) or "none"
-            raise WrongUseError(f"{model}: expected an applied model, found only: {known}")
+        model_id = _applied_model(connection, model)
         stopped = resume_model(connection, model_id)
         if not stopped:
             others = ", ".join(sorted({str(stop.model) for stop in stopped_models(connection)})) or "none"
@@ -121,6 +116,14 @@ def resume(model: ModelName, as_json: AsJson = False) -> None:
         "What became dead letters meanwhile: `driftline dead-letters replay --reason model_stopped"
         f" --model {stopped[0].model}`."
     )
+
+
+def _applied_model(connection: sa.Connection, name: str) -> int:
+    model_id = model_named(connection, name)
+    if model_id is None:
+        known = ", ".join(model_names(connection)) or "none"
+        raise WrongUseError(f"{name}: expected an applied model, found only: {known}")
+    return model_id
 
 
 def model_troubles(configuration: Configuration, stopped: tuple[StoppedModel, ...]) -> dict[str, list[str]]:
