@@ -56,7 +56,7 @@ log = structlog.get_logger()
 EVENT_TYPES = {ActionKind.RETRAINING: "model.retrain.requested", ActionKind.ROLLBACK: "model.rollback.requested"}
 
 
-class EvaluationBatch(Protocol):
+class EvaluatedBatch(Protocol):
     """The window ends that one call of the evaluator judged, in order; *more*: call again."""
 
     @property
@@ -70,7 +70,7 @@ class ModelEvaluator(Protocol):
 
     def evaluate_model(
         self, connection: sa.Connection, applied: AppliedModel, *, now_millis: int
-    ) -> EvaluationBatch: ...
+    ) -> EvaluatedBatch: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

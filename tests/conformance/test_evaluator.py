@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from alerting.advance_model import EvaluationBatch, ModelEvaluator
+from alerting.advance_model import EvaluatedBatch, ModelEvaluator
 from alerting.incidents.observation import DECIDED_KINDS
 from alerting.incidents.tracker import WindowEndEvaluations
 from monitor import evaluate
@@ -47,13 +47,13 @@ class Case:
     evaluator: ModelEvaluator
     applied: AppliedModel
 
-    def batch(self, connection: sa.Connection) -> EvaluationBatch:
+    def batch(self, connection: sa.Connection) -> EvaluatedBatch:
         assert lock_model(connection, self.applied.model_id)
         return self.evaluator.evaluate_model(connection, self.applied, now_millis=NOW)
 
-    def batches(self) -> list[EvaluationBatch]:
+    def batches(self) -> list[EvaluatedBatch]:
         """Judge everything that is due, a transaction per batch."""
-        batches: list[EvaluationBatch] = []
+        batches: list[EvaluatedBatch] = []
         while not batches or batches[-1].more:
             with self.engine.begin() as connection:
                 batches.append(self.batch(connection))
@@ -99,7 +99,7 @@ def case(request: pytest.FixtureRequest, engine: Engine) -> Case:
     return make(engine)
 
 
-def ends_of(batches: list[EvaluationBatch]) -> list[WindowEndEvaluations]:
+def ends_of(batches: list[EvaluatedBatch]) -> list[WindowEndEvaluations]:
     return [end for batch in batches for end in batch.window_ends]
 
 
