@@ -41,6 +41,7 @@ NAMES_WITHOUT_MEANING = {"each": "the noun of what is looped over", "found": "wh
 KEPT = (
     "tell_values",  # a key of specs
     'name="told"',  # a key of stored incidents
+    '"told":1',  # the same, in such an incident
     "(was `told`)",  # the changelog, to those who look for the old name
     "(was\n  `told`)",
     "(was `sight`)",

@@ -238,3 +238,21 @@ def test_the_state_survives_its_own_encoding() -> None:
     assert decode_state(encoded) == state
     assert encode_state(decode_state(encoded)) == encoded
     assert state.tier is Tier.CRITICAL
+
+
+STORED = (
+    '{"ends":{"10":120000,"60":60000},"first_end":60000,"holds":{"10":{"bad_end":120000,"calm":[0,0,1],'
+    '"calm_ends":[0,0,120000],"findings":[{"bound":0.25,"column":"age","endured":true,"kind":"drift",'
+    '"statistic":"psi","threshold":0.2,"tier":2,"value":0.5}],"moved":["age","income"],"tier":2}},'
+    '"id":"00000000-0000-5000-8000-000000000000","kind":"drift","last_end":120000,"opened_end":60000,'
+    '"resolved_end":null,"retired":false,"status":"open","tier":2,"told":1,"version":"1","worst":3}'
+)
+
+
+def test_an_incident_that_another_build_stored_is_read_and_written_as_it_is() -> None:
+    """An unknown key is ignored and its field takes the default: everybody would be notified again."""
+    state = decode_state(STORED)
+    assert state.notified is Tier.WARNING
+    assert state.window_ends == {10: 120_000, 60: 60_000}
+    assert state.findings[0].statistic is Statistic.PSI
+    assert encode_state(state) == STORED
