@@ -40,7 +40,7 @@ def show(
     """Show a reference: rows, span, cells and bins of each column, natural movement, and what each scale can prove.
 
     "0.49 ×3.1" at 10m means: in a window of ten minutes this column's PSI is proven to be drift from 0.49 on, and
-    that its natural movement is 3.1 times what chance would make it. `driftline plan` says what to change.
+    its natural movement is 3.1 times what chance alone makes. `driftline plan` says what to change.
     """
     given = given_reference(reference, spec=spec)
     report = reference_report(given.spec, given.profile, traffic=_traffic(given, events_per_minute))
