@@ -114,9 +114,9 @@ def history_of(
     wanted = [columns.timestamp, columns.identity, columns.version, *sources.values()]
     wanted += [segment.tag for segment in spec.segments]
     known = ", ".join(table.column_names)
-    for fromkey in dict.fromkeys(wanted):
-        if fromkey is not None and fromkey not in table.column_names:
-            problems.append(f"column {fromkey!r}: expected one of {known}; found none")
+    for name in dict.fromkeys(wanted):
+        if name is not None and name not in table.column_names:
+            problems.append(f"column {name!r}: expected one of {known}; found none")
     for role, option in ((ColumnRole.SCORE, "score"), (ColumnRole.LABEL, "label"), (ColumnRole.VALUE, "value")):
         if any(name.role is role for name in names) and getattr(columns, option) is None:
             problems.append(f"--{option}: expected the column with the prediction's {option}, found none")

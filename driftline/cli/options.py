@@ -121,12 +121,12 @@ def read_importance(given: list[str] | None, *, features: tuple[str, ...]) -> di
         WrongUseError: An option is neither COLUMN=NUMBER nor a file.
     """
     raw: dict[str, float] = {}
-    for given_name in given or ():
-        name, separator, number = given_name.rpartition("=")
-        if separator and not Path(given_name).is_file():
-            raw[name] = _number(number, f"--importance {given_name}")
+    for argument in given or ():
+        name, separator, number = argument.rpartition("=")
+        if separator and not Path(argument).is_file():
+            raw[name] = _number(number, f"--importance {argument}")
         else:
-            raw |= _read_file(Path(given_name))
+            raw |= _read_file(Path(argument))
     if problems := importance_problems(raw, features=features):
         raise SpecError("--importance", problems)
     return importance_shares(raw)

@@ -193,12 +193,13 @@ def _withdrawn(counts: PerformanceCounts) -> JudgedAccuracy:
 def _with_driving(
     connection: sa.Connection, series_id: int, scale: Scale, new: Sequence[NewAccuracyEvaluation]
 ) -> tuple[JudgedAccuracyWindow, ...]:
-    first_judged = [joined.window_end for joined in new if joined.revision == 0]
+    first_judged = [evaluation.window_end for evaluation in new if evaluation.revision == 0]
     newest = max(first_judged, default=None)
     if newest is not None:
         before = newest_mature_end(connection, series_id=series_id, length=scale.length)
         if before is not None and before > newest:
             newest = None
     return tuple(
-        JudgedAccuracyWindow(scale, joined, joined.revision == 0 and joined.window_end == newest) for joined in new
+        JudgedAccuracyWindow(scale, evaluation, evaluation.revision == 0 and evaluation.window_end == newest)
+        for evaluation in new
     )

@@ -146,22 +146,19 @@ def diff(
         ("column", "kind", "PSI", "by chance", "KS", "missing A", "missing B", "invalid A", "invalid B", "unseen B"),
         [
             (
-                decoded.name,
-                decoded.kind,
-                _number(decoded.psi, decoded),
-                _number(decoded.chance),
-                _number(decoded.ks, decoded),
-                *(
-                    f"{share:.2%}"
-                    for share in (decoded.a.missing, decoded.b.missing, decoded.a.invalid, decoded.b.invalid)
-                ),
-                f"{decoded.b.unseen:.2%}",
+                column.name,
+                column.kind,
+                _number(column.psi, column),
+                _number(column.chance),
+                _number(column.ks, column),
+                *(f"{share:.2%}" for share in (column.a.missing, column.b.missing, column.a.invalid, column.b.invalid)),
+                f"{column.b.unseen:.2%}",
             )
-            for decoded in difference.columns
+            for column in difference.columns
         ],
         empty="none is in both",
     )
-    if not all(decoded.exact for decoded in difference.columns):
+    if not all(column.exact for column in difference.columns):
         typer.echo("~ B's cells differ from A's: its values were taken as even inside each, a thousandth of the rows.")
     for side, names in (("A", difference.only_a), ("B", difference.only_b)):
         if names:
