@@ -167,11 +167,11 @@ def rounds_of(engine: Engine, sender: DeliverySettings) -> Alerter:
 SENDER = """
 import os, sys
 import sqlalchemy as sa
-from alerting.delivery.deliver import Delivery, deliver_to_endpoint, endpoints_with_work
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work
 from alerting.receivers.webhook import WebhookSettings
 engine = sa.create_engine(sys.argv[1])
 webhook = WebhookSettings(timeout_seconds=30.0, allow_private=True, environment=os.environ)
-sender = Delivery(engine=engine, owner="doomed", webhook=webhook, jitter=lambda: 0.0)
+sender = DeliverySettings(engine=engine, owner="doomed", webhook=webhook, jitter=lambda: 0.0)
 for endpoint in endpoints_with_work(sender):
     deliver_to_endpoint(sender, endpoint)
 """

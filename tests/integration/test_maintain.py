@@ -184,7 +184,7 @@ def test_rows_another_process_works_on_are_left_out(engine: Engine) -> None:
 
 KILLED = """
 import sys, sqlalchemy as sa
-from monitor.store.panes import Bucket, SeriesRange, buckets_to_merge, merge_bucket
+from monitor.store.panes import SeriesRange, buckets_to_merge, merge_bucket
 from monitor.units import MINUTE_MILLIS
 engine = sa.create_engine(sys.argv[1])
 with engine.begin() as connection:
