@@ -16,6 +16,7 @@ from consumers.decode.events_to_columns import predictions_of, whole_predictions
 from consumers.decode.fields import LONGEST_NAME
 from consumers.decode.lenient import lenient_event
 from consumers.decode.routing import UNREADABLE, ModelDirectory, json_object
+from monitor.arrays import Indices
 from monitor.errors import InvalidMessage
 from monitor.store.configuration import AppliedModel, Configuration
 from monitor.types import DEFAULT_NAMESPACE
@@ -198,7 +199,7 @@ class _ModelDecoder:
         if not self.shape.plain:
             parts, unusable = whole_predictions(parts, self.model.spec)
             self._refuse(unusable, wrong)
-        return predictions_of(self.model, self.shape, fields, parts, np.array(group.rows, dtype=np.intp), extra)
+        return predictions_of(self.model, self.shape, fields, parts, _indices(group.rows), extra)
 
     def _refuse(self, problems: Mapping[int, InvalidMessage], wrong: dict[int, RecordRefusal]) -> None:
         for index, problem in problems.items():
@@ -209,6 +210,12 @@ class _ModelDecoder:
         if self._next != (self.shape.extras, self.shape.plain):
             extras, plain = self._next
             self._use(extras, plain=plain)
+
+
+def _indices(rows: Sequence[int]) -> Indices:
+    if isinstance(rows, range):  # the common case, and numpy reads a range one int at a time
+        return np.arange(rows.start, rows.stop, dtype=np.intp)
+    return np.array(rows, dtype=np.intp)
 
 
 class _Group(NamedTuple):
