@@ -65,6 +65,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         tier: The tier that is proven.
         endured: Both halves (and, for alert and critical, the previous disjoint window) agree; only these count.
         value, bound, threshold: The statistic, its proven bound, and what the bound passed.
+        since: Epoch milliseconds from which on it is proven, where the proof knows that; it began there or later.
         sentence: For people, built from stored numbers.
     """
 
@@ -78,6 +79,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threshold: float
     role: str = "feature"
     importance: float | None = None
+    since: int | None = None
     sentence: str = ""
 
 
