@@ -8,6 +8,7 @@ from monitor.units import MINUTE_MILLIS
 
 ALL_SEGMENT = ""
 DEFAULT_NAMESPACE = "default"
+UTC = "UTC"  # the name of a time zone
 OTHER_VERSIONS = "other"  # the version under which those are counted that found no place of their own
 
 
@@ -166,7 +167,7 @@ class StartAt(StrEnum):
 
 
 class Season(StrEnum):
-    """A cycle that columns may follow, cut into hours (UTC)."""
+    """A cycle that columns may follow, cut into hours."""
 
     HOUR_OF_DAY = "hour_of_day"
     HOUR_OF_WEEK = "hour_of_week"

@@ -23,7 +23,7 @@ from monitor.spec.actions import ActionMode
 from monitor.spec.file import spec_of
 from monitor.spec.model import ColumnKind, ModelSpec, ScaleSpec, WindowSpec
 from monitor.spec.template import spec_template
-from monitor.types import ActionKind
+from monitor.types import UTC, ActionKind
 
 SCHEMA_FILE = "spec.schema.json"
 
@@ -131,6 +131,7 @@ def proposed_spec(proposal: SpecProposal, new: NewSpec) -> ModelSpec:
             "sample_rate": proposal.sample_rate,
             "segments": proposal.segments,
             "windows": {"scales": proposal.scales},
+            "drift": {"timezone": UTC if description.clock is None else description.clock.timezone},
             "alerting": {"receivers": [{"name": "log", "type": "log"}]},
             "actions": {kind.value: {"mode": ActionMode.DRY_RUN} for kind in ActionKind},
         },
@@ -184,6 +185,7 @@ def init(
     value: options.ValueColumn = None,
     truth: options.TruthColumn = None,
     timestamp: options.ReferenceTimes = None,
+    timezone: options.Timezone = UTC,
     identity: options.ReferenceIdentity = None,
     ignore: options.Ignored = None,
     categorical: options.Codes = None,
@@ -214,6 +216,7 @@ def init(
         source=str(reference),
         scales=read_scales(scales),
         columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),
+        timezone=timezone,
         task=task,
         identity=identity,
         ignored=(*listed(ignore), *([weights] if weights else [])),

@@ -54,6 +54,7 @@ Importance = Annotated[
 ]
 
 proposed = partial(typer.Option, rich_help_panel="The proposed spec")
+Timezone = Annotated[str, proposed(help="IANA time zone whose hours of the day columns follow, as Europe/Berlin.")]
 ProposedTask = Annotated[Task | None, proposed(help="What the model predicts; guessed when left out.")]
 Positive = Annotated[str | None, proposed(help="The label that counts as positive; 1, true, yes guessed.")]
 Ignored = Annotated[list[str] | None, proposed(help="Columns to leave out: a,b,c; may be repeated.")]

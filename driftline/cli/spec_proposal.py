@@ -16,7 +16,9 @@ from monitor.reference.description import (
     ReferenceDescription,
     TableColumns,
 )
-from monitor.spec.model import ColumnKind, ScaleSpec, SegmentSpec, Task
+from monitor.season_clock import SeasonClock
+from monitor.spec.model import ColumnKind, ScaleSpec, SegmentSpec, Task, known_zone
+from monitor.types import UTC, Season
 from monitor.units import DAY_MILLIS
 
 IDENTITY_NAMES = ("id", "prediction_id")
@@ -33,6 +35,7 @@ class ProposalRequest:
     source: str
     scales: tuple[ScaleSpec, ...]
     columns: TableColumns
+    timezone: str = UTC
     task: Task | None = None
     identity: str | None = None
     ignored: tuple[str, ...] = ()
@@ -76,6 +79,7 @@ def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
         findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
     task = request.task or _task(table, request, findings)
     positive, negative = _sides(table, request, task, findings)
+    _require_zone(request, findings)
     proposal = SpecProposal(
         description=ReferenceDescription(
             features=_features(table, request, findings),
@@ -85,6 +89,7 @@ def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
             truth=request.columns.truth,
             timestamp=request.columns.timestamp,
             lengths=tuple(scale.scale.length for scale in request.scales),
+            clock=SeasonClock(Season.HOUR_OF_DAY, request.timezone),
             positive=positive,
             negative=negative,
         ),
@@ -97,6 +102,13 @@ def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
     if findings.problems:
         raise SpecError(request.source, tuple(findings.problems))
     return proposal
+
+
+def _require_zone(request: ProposalRequest, findings: _ProposalNotes) -> None:
+    try:
+        known_zone(request.timezone)
+    except ValueError as error:
+        findings.problems.append(f"--timezone: {error}")
 
 
 def _require_columns(table: pa.Table, request: ProposalRequest) -> None:

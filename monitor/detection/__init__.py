@@ -5,7 +5,7 @@ that matters, `conclude_window`.
 """
 
 from monitor.detection.prepared_reference import PreparedReference, prepare_reference
-from monitor.detection.seasonal import WindowHours, season_hour
+from monitor.detection.seasonal import WindowHours
 from monitor.detection.window import (
     ExaminedWindow,
     conclude_window,
@@ -18,7 +18,6 @@ __all__ = [
     "PreparedReference",
     "prepare_reference",
     "WindowHours",
-    "season_hour",
     "ExaminedWindow",
     "examine_again",
     "examine_window",

@@ -8,10 +8,9 @@ import numpy as np
 from monitor.arrays import Float64s, Indices, Int64s, Mask
 from monitor.detection.comparison import ComparisonOrder, Sample
 from monitor.reference.profile import ColumnReference, ReferenceProfile
+from monitor.season_clock import SeasonClock
 from monitor.spec.model import DriftRule, DriftSpec, Seasonality
 from monitor.stats.natural_movement import mixture_shares, mixture_size
-from monitor.types import Season
-from monitor.units import HOUR_MILLIS
 
 Hours = Int64s
 """Events per hour of the season, shape ``(season.hours,)``."""
@@ -29,11 +28,6 @@ class WindowHours(NamedTuple):
         return self.first_half + self.second_half
 
 
-def season_hour(start_millis: int, season: Season) -> int:
-    """Return the hour of the season in which *start_millis* lies."""
-    return start_millis // HOUR_MILLIS % season.hours
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeasonalReference:
     """Hour profiles of the columns that are compared by the hour.
@@ -45,7 +39,7 @@ class SeasonalReference:
         events: Shape ``(hours, columns)``. What these shares are of.
     """
 
-    season: Season
+    clock: SeasonClock
     columns: Mask
     places: Indices
     shares: Float64s
@@ -98,4 +92,5 @@ def seasonal_reference(
     events = np.where(uncovered, reference.n, events)
     places = np.flatnonzero(np.repeat(columns, lengths))
     shares = counts[:, places] / np.repeat(events[:, columns], lengths[columns], axis=1)
-    return SeasonalReference(season=season, columns=columns, places=places, shares=shares, events=events)
+    clock = SeasonClock(season, profile.timezone)
+    return SeasonalReference(clock=clock, columns=columns, places=places, shares=shares, events=events)

@@ -13,12 +13,12 @@ from monitor.detection import (
     conclude_window,
     examine_again,
     examine_window,
-    season_hour,
     watches_panes,
 )
 from monitor.evaluate.pane_loading import StepSums, row_ids
 from monitor.results import WindowResult
-from monitor.types import InconclusiveReason, Scale, Season, Verdict, Window
+from monitor.season_clock import SeasonClock
+from monitor.types import InconclusiveReason, Scale, Verdict, Window
 from monitor.windows.blind import BlindSpan, is_blind
 from monitor.windows.count_cache import CountsCache, RowIds, total
 from monitor.windows.sliding import (
@@ -125,7 +125,7 @@ class _SeriesWindows:
         self._decision = decision
         self._since = since
         seasonal = decision.prepared.seasonal
-        self._hours = None if seasonal is None else StepHours(seasonal.season)
+        self._hours = None if seasonal is None else StepHours(seasonal.clock)
         self._loaded: dict[RowIds, AnyIntegers] = {}
 
     def load(self, windows: Sequence[WindowRows]) -> None:
@@ -213,8 +213,8 @@ class _SeriesWindows:
 class StepHours:
     """In which hours of the season the events of steps came, each step added up once."""
 
-    def __init__(self, season: Season) -> None:
-        self._season = season
+    def __init__(self, clock: SeasonClock) -> None:
+        self._clock = clock
         self._known: dict[RowIds, Int64s] = {}
 
     def of_window(self, window: WindowRows) -> WindowHours:
@@ -222,14 +222,14 @@ class StepHours:
         return WindowHours(*(self._sum(steps) for steps in (window.first_half, window.second_half, window.previous)))
 
     def _sum(self, steps: Sequence[tuple[PaneRow, ...]]) -> Int64s:
-        return total((self._of_step(step) for step in steps), size=self._season.hours)
+        return total((self._of_step(step) for step in steps), size=self._clock.season.hours)
 
     def _of_step(self, step: tuple[PaneRow, ...]) -> Int64s:
         ids = row_ids(step)
         if ids not in self._known:
-            hours = np.zeros(self._season.hours, dtype=np.int64)
+            hours = np.zeros(self._clock.season.hours, dtype=np.int64)
             for row in step:
-                hours[season_hour(row.start, self._season)] += row.events
+                hours[self._clock.hour(row.start)] += row.events
             self._known[ids] = hours
         return self._known[ids]
 

@@ -185,7 +185,7 @@ def _sums(
     by_hour: dict[int, list[PaneRow]],
     approved: Sequence[int],
 ) -> LiveSums:
-    sums = LiveSums(base.profile, starts=approved, season=spec.drift.seasonality.season, block_minutes=base.minutes)
+    sums = LiveSums(base.profile, starts=approved, clock=spec.drift.season_clock, block_minutes=base.minutes)
     size = base.profile.layout.size
     for at in approved:
         rows = by_hour[at]

@@ -93,7 +93,7 @@ def reference_sizes(prepared: PreparedReference, minutes: int) -> Float64s:
     seasonal = prepared.seasonal
     if seasonal is None:
         return sizes
-    hours = seasonal.season.hours
+    hours = seasonal.clock.season.hours
     cycles, rest = divmod(minutes, 60 * hours)
     in_hour = 60.0 * cycles + np.clip(rest - 60.0 * np.arange(hours), 0.0, 60.0)
     events = seasonal.events[:, seasonal.columns]

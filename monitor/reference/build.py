@@ -30,9 +30,10 @@ from monitor.reference.movement import TimeBlocks, column_movements, share_varia
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.rows import RowWeights
 from monitor.reference.season import SeasonHours, season_hours, with_season
+from monitor.season_clock import SeasonClock
 from monitor.spec.model import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
-from monitor.types import Season
+from monitor.types import UTC
 
 BINS_AT_MOST = 31  # 30 categories and the rare ones
 _TWO_HOURS = 120  # as if there were such a window: its halves are hours, so time blocks lie inside an hour
@@ -45,7 +46,7 @@ def column_reference(
     by_block: Int64s,
     blocks: TimeBlocks | None,
     lengths: tuple[int, ...],
-    season: Season | None,
+    clock: SeasonClock | None,
     iqr: float,
 ) -> ColumnReference:
     """Return the column's bins and its natural movement.
@@ -55,7 +56,7 @@ def column_reference(
         by_block: Shape ``(blocks, bins + SLOTS)``.
         blocks: None without time stamps; *by_block* then has no rows.
         lengths: Window lengths in minutes, halves included.
-        season: By whose hours movement is measured as well; None: there are no hour profiles.
+        clock: By whose hours movement is measured as well; None: there are no hour profiles.
     """
     groups = by_block.shape[1] - SLOTS
     shares = [groups + slot for slot in (Slot.MISSING, Slot.INVALID, Slot.UNSEEN)]
@@ -74,9 +75,9 @@ def column_reference(
         ),
         iqr=iqr,
     )
-    if season is None or blocks is None:
+    if clock is None or blocks is None:
         return reference
-    return with_season(reference, bin_counts=bin_counts, blocks=blocks, lengths=lengths, season=season)
+    return with_season(reference, bin_counts=bin_counts, blocks=blocks, lengths=lengths, clock=clock)
 
 
 def binned(cells: ColumnCells, counts: Int64s) -> Int64s:
@@ -160,7 +161,7 @@ def build_profile(
     hours = None
     if times is not None and blocks is not None:
         counts = len(description.counted) * QUANTILE_CELLS
-        hours = season_hours(times, season=description.season, block_minutes=blocks.minutes, counts=counts)
+        hours = season_hours(times, clock=description.clock, block_minutes=blocks.minutes, counts=counts)
     built = _build_columns(table, description, blocks=blocks, hours=hours, weights=weights, problems=problems)
     if problems:
         raise SpecError(source, tuple(problems))
@@ -174,7 +175,8 @@ def build_profile(
         columns=tuple(column.reference for column in built),
         block_minutes=blocks.minutes if blocks else 0,
         block_starts=blocks.starts if blocks else (),
-        season=None if hours is None else hours.season,
+        season=None if hours is None else hours.clock.season,
+        timezone=UTC if hours is None else hours.clock.timezone,
         hours_bytes=np.concatenate([column.hours for column in built], axis=1).astype("<u4").tobytes(),
         start=None if times is None else int(times.min()),
         end=None if times is None else int(times.max()),
@@ -196,7 +198,7 @@ def _times(table: pa.Table, description: ReferenceDescription, problems: list[st
 
 def _blocks(times: Int64s, description: ReferenceDescription) -> TimeBlocks:
     counts_per_block = (len(description.counted) + 1) * (BINS_AT_MOST + SLOTS)
-    lengths = description.lengths if description.season is None else (*description.lengths, _TWO_HOURS)
+    lengths = description.lengths if description.clock is None else (*description.lengths, _TWO_HOURS)
     return time_blocks(times, lengths=lengths, counts_per_block=counts_per_block)
 
 
@@ -254,7 +256,7 @@ def _build_column(
         by_block=by_block,
         blocks=blocks,
         lengths=lengths,
-        season=None if hours is None else hours.season,
+        clock=None if hours is None else hours.clock,
         iqr=iqr,
     )
     return _Built(cells, reference, counts, by_hour)
@@ -278,9 +280,8 @@ def _hour_counts(places: ColumnPlaces, cells: ColumnCells, hours: SeasonHours | 
     if hours is None:
         return np.zeros((0, cells.cells + SLOTS), dtype=np.int64)
     every_cell = np.arange(cells.cells)
-    return grouped_counts(places, every_cell, groups=cells.cells, row_of=hours.of_row, rows=hours.season.hours).astype(
-        np.uint32
-    )
+    rows = hours.clock.season.hours
+    return grouped_counts(places, every_cell, groups=cells.cells, row_of=hours.of_row, rows=rows).astype(np.uint32)
 
 
 def _latency(hours: SeasonHours | None) -> _Built:
@@ -289,5 +290,5 @@ def _latency(hours: SeasonHours | None) -> _Built:
         cells=cells,
         reference=ColumnReference(name=cells.name, bins=(0,) * cells.cells),
         counts=np.zeros(cells.cells + SLOTS, dtype=np.int64),
-        hours=np.zeros((hours.season.hours if hours else 0, cells.cells + SLOTS), dtype=np.uint32),
+        hours=np.zeros((hours.clock.season.hours if hours else 0, cells.cells + SLOTS), dtype=np.uint32),
     )

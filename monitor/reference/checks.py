@@ -7,7 +7,7 @@ from monitor.humanize import duration_words, span_text
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnCells, ColumnRole, ColumnSpan, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec.model import ColumnKind, ColumnRule, ModelSpec
+from monitor.spec.model import ColumnKind, ColumnRule, DriftRule, ModelSpec, Seasonality
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
@@ -45,7 +45,17 @@ def disagreements(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]
             problems.append(f"{PREDICTION_PREFIX}{role}: expected a {role} in the reference, found none; {AGAIN}")
         if not wanted and role in counted:
             problems.append(f"{PREDICTION_PREFIX}{role}: expected true as in the reference, found false")
-    return (*problems, *anytime_problems(spec, profile))
+    return (*problems, *_other_hours(spec, profile), *anytime_problems(spec, profile))
+
+
+def _other_hours(spec: ModelSpec, profile: ReferenceProfile) -> Iterator[str]:
+    drift = spec.drift
+    compared = drift.seasonality is not Seasonality.NONE and drift.rule is not DriftRule.TEXTBOOK
+    if profile.season is not None and compared and drift.timezone != profile.timezone:
+        yield (
+            f"drift.timezone: expected {profile.timezone}, in whose hours the reference was counted, found "
+            f"{drift.timezone}; build the reference again: `driftline reference build`, or `driftline init --timezone`"
+        )
 
 
 def anytime_problems(spec: ModelSpec, profile: ReferenceProfile) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from monitor.reference.layout import ColumnRole
 from monitor.reference.profile import ReferenceProfile
+from monitor.season_clock import HOURS_OF_DAY, SeasonClock
 from monitor.spec.model import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
-from monitor.types import Season
 
 PREDICTION_PREFIX = "prediction."
 LATENCY_COLUMN = "latency_ms"
@@ -31,7 +31,7 @@ class ReferenceDescription:
         truth: What turned out to be true.
         timestamp: Event times; None for a reference without time.
         lengths: Window lengths in minutes for which natural movement is wanted.
-        season: The cycle by whose hours the reference is kept as well, when its time covers the cycle often enough.
+        clock: The hours of a cycle by which the reference is kept as well, when its time covers that often enough.
         threshold: Score from which on *positive* is predicted when there is no label; *negative* below it.
     """
 
@@ -42,7 +42,7 @@ class ReferenceDescription:
     truth: str | None = None
     timestamp: str | None = None
     lengths: tuple[int, ...] = ()
-    season: Season | None = Season.HOUR_OF_DAY
+    clock: SeasonClock | None = HOURS_OF_DAY
     threshold: float = 0.5
     positive: str = "1"
     negative: str = "0"
@@ -114,7 +114,7 @@ def spec_description(
         threshold=spec.prediction.threshold,
         positive=spec.truth.positive,
         negative=spec.truth.negative,
-        season=spec.drift.seasonality.season,
+        clock=spec.drift.season_clock,
     )
     problems += [
         f"column {name!r}: expected one of {', '.join(known)}; found none"

@@ -9,9 +9,13 @@ import zstandard
 from monitor.arrays import Int64s, UInt32s
 from monitor.errors import SpecError
 from monitor.reference.layout import CellsLayout
-from monitor.types import Calibration, Season
+from monitor.types import UTC, Calibration, Season
 
 PROFILE_FORMAT = 1
+
+FIELDS_ADDED = ("timezone",)
+"""Fields of `ReferenceProfile` that came later: written only where they say something, so that a profile built before
+keeps its bytes, and with them its identity."""
 
 
 class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         blocks_bytes: Empty; profiles built before hold the blocks' counts here. Nothing reads them, but without them
             such a profile would have another digest, and count as another reference.
         season: The cycle by whose hours *hours_bytes* are kept; None: no hour profiles.
+        timezone: IANA name of the time zone of these hours.
         hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.
         importance: Share of the model's importance by feature, for those of which the spec says nothing.
@@ -83,6 +88,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     source: str = ""
     weighed_rows: int = 0
     importance: dict[str, float] = msgspec.field(default_factory=dict)
+    timezone: str = UTC
 
     @cached_property
     def counts(self) -> Int64s:
@@ -97,9 +103,17 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return np.frombuffer(self.hours_bytes, dtype="<u4").reshape(self.season.hours, -1)
 
 
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(ReferenceProfile)}
+
+
 def encode_profile(profile: ReferenceProfile) -> bytes:
     """Return the profile as compressed bytes; equal profiles give equal bytes."""
-    return zstandard.ZstdCompressor(level=6).compress(msgspec.msgpack.encode(profile))
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(profile).items()
+        if name not in FIELDS_ADDED or value != _DEFAULTS[name]
+    }
+    return zstandard.ZstdCompressor(level=6).compress(msgspec.msgpack.encode(fields))
 
 
 def empty_profile(layout: CellsLayout) -> ReferenceProfile:

@@ -12,9 +12,10 @@ from monitor.reference.layout import SLOTS, ColumnCells, ColumnRole
 from monitor.reference.movement import TimeBlocks, live_block_minutes
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.season import SeasonHours, season_hours
+from monitor.season_clock import SeasonClock
 from monitor.spec.model import ColumnKind
 from monitor.stats.binning import merge_small, rare_merge
-from monitor.types import Season
+from monitor.types import UTC
 from monitor.units import DAY_MINUTES, HOUR_MILLIS
 
 ROLLING_DAYS = 7
@@ -131,14 +132,14 @@ class LiveSums:
     """
 
     def __init__(
-        self, base: ReferenceProfile, *, starts: Sequence[int], season: Season | None, block_minutes: int
+        self, base: ReferenceProfile, *, starts: Sequence[int], clock: SeasonClock | None, block_minutes: int
     ) -> None:
         times = np.array(starts, dtype=np.int64)
         self.hours: SeasonHours | None = None
         if len(times):
-            self.hours = season_hours(times, season=season, block_minutes=block_minutes, counts=base.layout.size)
+            self.hours = season_hours(times, clock=clock, block_minutes=block_minutes, counts=base.layout.size)
         self.total: Int64s = np.zeros(base.layout.size, dtype=np.int64)
-        by_hour = 0 if self.hours is None else self.hours.season.hours
+        by_hour = 0 if self.hours is None else self.hours.clock.season.hours
         self.by_hour: Int64s = np.zeros((by_hour, base.layout.size), dtype=np.int64)
         self.events = 0
 
@@ -147,7 +148,7 @@ class LiveSums:
         self.total += counts.astype(np.int64)
         self.events += events
         if self.hours is not None:
-            self.by_hour[start // HOUR_MILLIS % self.hours.season.hours] += counts.astype(np.int64)
+            self.by_hour[self.hours.clock.hour(start)] += counts.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +201,7 @@ def rolling_profile(
                 by_block=by_block,
                 blocks=time_blocks,
                 lengths=every_length,
-                season=None if sums.hours is None else sums.hours.season,
+                clock=None if sums.hours is None else sums.hours.clock,
                 iqr=known[cells.name].iqr,
             )
         )
@@ -213,7 +214,8 @@ def rolling_profile(
         block_minutes=blocks.minutes if blocks.starts else 0,
         block_starts=blocks.starts,
         blocks_bytes=b"",
-        season=None if sums.hours is None else sums.hours.season,
+        season=None if sums.hours is None else sums.hours.clock.season,
+        timezone=UTC if sums.hours is None else sums.hours.clock.timezone,
         hours_bytes=by_hour.astype("<u4").tobytes(),
         start=start,
         end=stop - 1,

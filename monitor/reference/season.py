@@ -8,9 +8,10 @@ import numpy as np
 from monitor.arrays import AnyIntegers, Indices, Int64s
 from monitor.reference.movement import TimeBlocks, grouped_blocks, movements_by_length
 from monitor.reference.profile import ColumnMovement, ColumnReference
+from monitor.season_clock import SeasonClock
 from monitor.stats.natural_movement import HourlyBlocks, NaturalMovement, seasonal_movement
 from monitor.types import Calibration, Season
-from monitor.units import DAY_MILLIS, HOUR_MILLIS, HOUR_MINUTES
+from monitor.units import DAY_MILLIS, HOUR_MINUTES
 
 DAYS_AT_LEAST = {Season.HOUR_OF_DAY: 5, Season.HOUR_OF_WEEK: 14}
 HOUR_COUNTS_AT_MOST = 1 << 24  # 64 MiB of uint32: a profile must fit in memory, however wide it is
@@ -23,21 +24,21 @@ AGAINST_SAMPLING = 0.5
 class SeasonHours:
     """Each row's hour of the season, shape ``(rows,)``."""
 
-    season: Season
+    clock: SeasonClock
     of_row: Indices
 
 
-def season_hours(times: Int64s, *, season: Season | None, block_minutes: int, counts: int) -> SeasonHours | None:
+def season_hours(times: Int64s, *, clock: SeasonClock | None, block_minutes: int, counts: int) -> SeasonHours | None:
     """Return the hours of *times* (ms), None where hour profiles cannot be had or say nothing.
 
     They need 5 days of rows for the hours of the day, 14 for those of the week, time blocks that lie inside an hour,
     and room: *counts* numbers per hour.
     """
-    if season is None or HOUR_MINUTES % block_minutes or season.hours * counts > HOUR_COUNTS_AT_MOST:
+    if clock is None or HOUR_MINUTES % block_minutes or clock.season.hours * counts > HOUR_COUNTS_AT_MOST:
         return None
-    if len(np.unique(times // DAY_MILLIS)) < DAYS_AT_LEAST[season]:
+    if len(np.unique(times // DAY_MILLIS)) < DAYS_AT_LEAST[clock.season]:
         return None
-    return SeasonHours(season, (times // HOUR_MILLIS % season.hours).astype(np.intp))
+    return SeasonHours(clock, clock.hours(times))
 
 
 def with_season(
@@ -46,17 +47,17 @@ def with_season(
     bin_counts: AnyIntegers,
     blocks: TimeBlocks,
     lengths: tuple[int, ...],
-    season: Season,
+    clock: SeasonClock,
 ) -> ColumnReference:
     """Return *reference* with its movement against the mixture of hours, and whether it follows them.
 
     Args:
         bin_counts: Shape ``(blocks, B)``. The column's PSI bins per time block.
     """
-    hours = np.array(blocks.starts, dtype=np.int64) // HOUR_MILLIS % season.hours
+    hours = clock.hours(np.array(blocks.starts, dtype=np.int64))
 
     def measured(length: int) -> NaturalMovement | None:
-        return seasonal_movement(_hourly_blocks(bin_counts, hours, blocks, length=length), profiles=season.hours)
+        return seasonal_movement(_hourly_blocks(bin_counts, hours, blocks, length=length), profiles=clock.season.hours)
 
     seasonal = movements_by_length(lengths, bins=bin_counts.shape[1], measured=measured)
     events_per_minute = float(bin_counts.sum()) / (len(blocks.starts) * blocks.minutes)
@@ -88,7 +89,7 @@ def follows_season(
     return after < EXPLAINED * before and before - after > AGAINST_SAMPLING * sampling
 
 
-def _hourly_blocks(bin_counts: AnyIntegers, hours: Int64s, blocks: TimeBlocks, *, length: int) -> HourlyBlocks:
+def _hourly_blocks(bin_counts: AnyIntegers, hours: Indices, blocks: TimeBlocks, *, length: int) -> HourlyBlocks:
     events = bin_counts.sum(axis=1)
     grouped = grouped_blocks(events, starts=blocks.starts, block_minutes=blocks.minutes, length=length)
     of_block, of_hour = grouped.owners, hours[grouped.kept]

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from monitor.season_clock import SeasonClock
 from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
-from monitor.types import ModelKey, Scale, Season
+from monitor.types import UTC, ModelKey, Scale, Season
 from monitor.units import minutes
 
 
@@ -170,6 +172,22 @@ class Seasonality(StrEnum):
         return Season.HOUR_OF_WEEK if self is Seasonality.HOUR_OF_WEEK else Season.HOUR_OF_DAY
 
 
+def known_zone(name: str) -> str:
+    """Return *name* if it is that of a time zone.
+
+    Raises:
+        ValueError: It is not.
+    """
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"expected an IANA time zone such as Europe/Berlin or UTC, found {name!r}") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(known_zone)]
+
+
 class DriftSpec(Strict):
     """How drift is decided."""
 
@@ -181,6 +199,11 @@ class DriftSpec(Strict):
         description="auto: columns that follow the hour of the day are compared with the same hours of the reference; "
         "hour_of_day, hour_of_week: every column is; none: none is.",
     )
+    timezone: Zone = Field(
+        default=UTC,
+        description="IANA name of the time zone whose hours `seasonality` means, as Europe/Berlin: a daily rhythm goes "
+        "by the clock on the wall, also when that is put forward or back.",
+    )
     alpha: float = Field(
         default=0.001, gt=0, lt=0.5, description="Probability of a false alarm per evaluation, at a tier's boundary."
     )
@@ -190,6 +213,11 @@ class DriftSpec(Strict):
     statistics: tuple[FurtherStatistic, ...] = Field(
         default=(), description="Computed and stored next to PSI and KS, for people to see; never judged."
     )
+
+    @property
+    def season_clock(self) -> SeasonClock:
+        """The hours that a reference counts."""
+        return SeasonClock(self.seasonality.season, self.timezone)
 
     @field_validator("statistics")
     @classmethod

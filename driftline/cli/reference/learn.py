@@ -23,7 +23,7 @@ from monitor.reference.rows import UsableRows
 from monitor.settings import Settings, load_settings
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec, PredictionSpec
-from monitor.types import ModelKey
+from monitor.types import UTC, ModelKey
 
 
 def learn(
@@ -47,6 +47,7 @@ def learn(
     importance: options.Importance = None,
     task: options.ProposedTask = None,
     positive: options.Positive = None,
+    timezone: options.Timezone = UTC,
     ignore: options.Ignored = None,
     categorical: options.Codes = None,
     scales: options.Scales = None,
@@ -95,6 +96,7 @@ def learn(
             source=source,
             scales=read_scales(scales),
             columns=_columns(learnt.spec.prediction),
+            timezone=timezone,
             task=task,
             ignored=listed(ignore),
             categorical=listed(categorical),

@@ -3,14 +3,17 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
-from monitor.detection import PreparedReference, WindowHours, prepare_reference, season_hour
+from monitor.detection import PreparedReference, WindowHours, prepare_reference
 from monitor.reference.arrow_columns import numeric_column
 from monitor.reference.build import build_profile
+from monitor.reference.checks import disagreements
 from monitor.reference.counting import counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription
-from monitor.reference.profile import decode_profile, encode_profile
+from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
 from monitor.results import WindowResult
+from monitor.season_clock import HOURS_OF_DAY, SeasonClock
 from monitor.spec.model import ColumnKind, ColumnSpec, DriftSpec, ModelSpec, PredictionSpec, Task
 from monitor.types import Season, Verdict
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
@@ -52,13 +55,13 @@ def reference() -> pa.Table:
     return _table(np.random.default_rng(1), start=START, minutes=7 * 24 * 60)
 
 
-def _profile(table: pa.Table, season: Season | None = Season.HOUR_OF_DAY):  # type: ignore[no-untyped-def]
+def _profile(table: pa.Table, clock: SeasonClock | None = HOURS_OF_DAY) -> ReferenceProfile:
     description = ReferenceDescription(
         features=tuple((name, ColumnKind.NUMERIC) for name in NAMES),
         score="score",
         timestamp="at",
         lengths=tuple(scale.length for scale in _spec().scales),
-        season=season,
+        clock=clock,
     )
     return build_profile(table, description=description, source="test")
 
@@ -78,8 +81,8 @@ def _judge(prepared: PreparedReference, spec: ModelSpec, table: pa.Table, *, sca
             for column, span in zip(prepared.layout.columns, prepared.layout.spans, strict=True)
         ]
         halves.append(np.concatenate(counts))
-        of_row = [season_hour(int(time), Season.HOUR_OF_DAY) for time in times[chosen]]
-        hours.append(np.bincount(of_row, minlength=24))
+        clock = HOURS_OF_DAY if prepared.seasonal is None else prepared.seasonal.clock
+        hours.append(np.bincount(clock.hours(times[chosen]), minlength=24))
     chosen_scale = next(candidate for candidate in spec.scales if candidate.length == scale)
     return decide_window(
         prepared,
@@ -136,6 +139,48 @@ def test_a_shift_on_top_of_the_cycle_is_found_in_an_hour(reference: pa.Table) ->
     assert _judge(prepare_reference(_spec("none"), profile), _spec("none"), table, scale=60).verdict is Verdict.OK
 
 
+@pytest.mark.parametrize(("zone", "verdict"), [("UTC", Verdict.WARNING), ("Europe/Berlin", Verdict.OK)])
+def test_a_rhythm_of_people_goes_by_their_clock(zone: str, verdict: Verdict) -> None:
+    """The reference is of summer, the window of the week after the clocks went back: at eight people wake up at eight.
+
+    In hours of UTC everything comes an hour later than it did, which on the steep side of a day is a proven shift.
+    """
+
+    def table(start: str, minutes: int, *, ahead: int) -> pa.Table:
+        """The load rises from 20 to 180 between seven and nine of the local time, *ahead* hours before UTC."""
+        times = np.datetime64(start, "ms").astype(np.int64) + np.repeat(np.arange(minutes) * MINUTE_MILLIS, PER_MINUTE)
+        local = (times / HOUR_MILLIS + ahead) % 24
+        load = np.interp(local, [7, 9, 19, 23], [20, 180, 180, 20])
+        random = np.random.default_rng(5)
+        return pa.table(
+            {
+                "at": pa.array(times, pa.timestamp("ms", tz="UTC")),
+                "cycles": load + random.normal(0, 10, size=len(times)),
+                "holds": random.normal(size=len(times)),
+                "score": random.uniform(size=len(times)),
+            }
+        )
+
+    clock = SeasonClock(Season.HOUR_OF_DAY, zone)
+    profile = _profile(table("2026-10-10", 14 * 24 * 60, ahead=2), clock=clock)
+    assert profile.timezone == zone
+    spec = _spec()
+    # from 6 o'clock in UTC on, on the Monday after the last Sunday of October
+    result = _judge(prepare_reference(spec, profile), spec, table("2026-10-26T06:00", 60, ahead=1), scale=60)
+    assert result.verdict is verdict
+    by_clock = spec.model_copy(update={"drift": DriftSpec(timezone=zone)})
+    assert disagreements(by_clock, profile) == ()
+    elsewhere = spec.model_copy(update={"drift": DriftSpec(timezone="Asia/Tokyo")})
+    (problem,) = disagreements(elsewhere, profile)
+    assert problem.startswith(f"drift.timezone: expected {zone}, in whose hours the reference was counted, found Asia/")
+
+
+def test_an_unknown_time_zone_is_refused() -> None:
+    """A typing error is no zone of its own, and none that falls back to UTC."""
+    with pytest.raises(ValidationError, match="expected an IANA time zone such as Europe/Berlin or UTC, found 'Eu"):
+        DriftSpec(timezone="Europe/Berlinn")
+
+
 def test_hours_are_asked_for_where_they_matter(reference: pa.Table) -> None:
     """A caller that does not pass the hours of a window gets an error, not another comparison."""
     prepared = prepare_reference(_spec(), _profile(reference))
@@ -157,4 +202,4 @@ def test_hour_profiles_add_up_to_the_reference(reference: pa.Table) -> None:
     assert profile.hours is not None
     assert np.array_equal(profile.hours.sum(axis=0), profile.counts)
     assert decode_profile(encode_profile(profile), source="test") == profile
-    assert _profile(reference, season=None).season is None
+    assert _profile(reference, clock=None).season is None

@@ -13,8 +13,9 @@ from monitor.planning.column_comparison import reference_sizes
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ColumnMovement, ReferenceProfile
+from monitor.season_clock import HOURS_OF_DAY
 from monitor.spec.model import ColumnKind
-from monitor.types import Calibration, Season, Verdict
+from monitor.types import Calibration, Verdict
 from monitor.units import MINUTE_MILLIS
 from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
@@ -196,7 +197,7 @@ def test_a_column_that_follows_the_hour_is_compared_with_its_hours() -> None:
         score="score",
         timestamp="at",
         lengths=(60, 1440),
-        season=Season.HOUR_OF_DAY,
+        clock=HOURS_OF_DAY,
     )
     reference = build_profile(table, description=description, source="test")
     windows = {"scales": [{"length": "1h", "step": "5m"}, {"length": "24h", "step": "2h"}]}

@@ -196,3 +196,14 @@ def test_the_schema_line_appears_where_the_schema_is(tmp_path: Path) -> None:
     (tmp_path / "spec.schema.json").write_text("{}")
     _init(tmp_path, "--score", "score")
     assert (tmp_path / "m.yaml").read_text().startswith("# yaml-language-server: $schema=spec.schema.json\n")
+
+
+def test_hours_are_those_of_the_time_zone(tmp_path: Path) -> None:
+    """`--timezone` counts the reference's hours there and says so in the spec; a name that is no zone's is refused."""
+    columns = _table() | {"at": pa.array(START + np.arange(ROWS) * 6 * 60_000, pa.timestamp("ms", tz="UTC"))}
+    options = ("--score", "score", "--truth", "truth", "--timestamp", "at", "--timezone")
+    spec, profile = _init(tmp_path, *options, "Asia/Tokyo", columns=columns)
+    assert (spec.drift.timezone, profile.timezone) == ("Asia/Tokyo", "Asia/Tokyo")
+    assert disagreements(spec, profile) == ()
+    with pytest.raises(SpecError, match="found 'CEST'"):
+        _init(tmp_path, *options, "CEST", columns=columns)

@@ -13,6 +13,7 @@ from monitor.reference.description import ReferenceDescription, spec_of_profile
 from monitor.reference.layout import SLOTS, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
+from monitor.season_clock import HOURS_OF_DAY
 from monitor.spec.model import ColumnKind, Seasonality
 from monitor.types import Season
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
@@ -70,7 +71,7 @@ def rolled(base: ReferenceProfile, table: pa.Table) -> ReferenceProfile:
         return [(int(at), table.filter(pa.array(starts == at))) for at in np.unique(starts)]
 
     hours = pieces(HOUR_MILLIS)
-    sums = LiveSums(base, starts=[at for at, _ in hours], season=Season.HOUR_OF_DAY, block_minutes=minutes)
+    sums = LiveSums(base, starts=[at for at, _ in hours], clock=HOURS_OF_DAY, block_minutes=minutes)
     for at, part in hours:
         sums.add(at, counted(base, part), events=len(part))
     blocks = [(at, order.coarse(counted(base, part))) for at, part in pieces(minutes * MINUTE_MILLIS)]
