@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.performance.error_detector import StepTruths, lasting_errors
 from monitor.performance.verdict import REFERENCE_CONFIDENCE
-from monitor.spec.model import AccuracySpec
+from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.stats.proportions import wilson_interval
 
 STREAMS = 100
@@ -15,11 +15,9 @@ AFTER_STEPS = 40
 
 
 def allowed_errors(accuracy: float, *, reference_truths: int) -> float:
-    """Return the share of errors that is no finding yet with a reference of *accuracy*, by the default drop."""
-    drop = AccuracySpec().drop
-    assert drop is not None
+    """Return the share of errors that is no finding yet with a reference of *accuracy*, by the default warning."""
     low = wilson_interval(accuracy * reference_truths, reference_truths, confidence=REFERENCE_CONFIDENCE).low
-    return 1.0 - low + drop
+    return 1.0 - low + DropSpec().tiers[0][1]
 
 
 def truths_until_proven(before: float, after: float, *, allowed: float) -> float:

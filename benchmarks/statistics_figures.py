@@ -29,6 +29,7 @@ from monitor.planning.advice_context import BINS, psi_of_shift
 from monitor.planning.column_comparison import ColumnComparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
 from monitor.planning.results import Detected
+from monitor.spec.accuracy import DropSpec
 from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.types import Tier
 from monitor.units import duration_text
@@ -41,6 +42,7 @@ def defaults() -> str:
     """What a spec says when it says nothing, and what is fixed."""
     drift, windows = DriftSpec(), WindowSpec()
     tiers = ", ".join(f"{tier.word} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
+    drops = ", ".join(f"{tier.word} {drop:g}" for tier, drop in DropSpec().tiers)
     scales = ", ".join(f"{duration_text(scale.length)}/{duration_text(scale.step)}" for scale in windows.scales)
     return _table(
         ("", "Default", "Set by"),
@@ -48,6 +50,7 @@ def defaults() -> str:
             ("error probability, per model and evaluation time", f"{drift.alpha:g}", "`drift.alpha`"),
             ("PSI that must be proven", tiers, "`drift.tiers`"),
             ("KS distance that is a warning by itself", f"{drift.ks_warning:g}", "`drift.ks_warning`"),
+            ("accuracy proven to be lower than the reference's by", drops, "`accuracy.drop`"),
             ("an incident closes below this share of its tier", f"{drift.close_ratio:g}", "`drift.close_ratio`"),
             ("windows, as length/step", scales, "`windows.scales`"),
             ("fewer values of a column are inconclusive", f"{windows.min_events}", "`windows.min_events`"),
@@ -191,7 +194,7 @@ def accuracy() -> str:
         ("Accuracy before", "truths in the reference", *(f"down by {fall:g}" for fall in falls)),
         rows,
         note=f"Median truths after the change; windows of {WINDOW_STEPS} steps with {STEP_TRUTHS} truths each, the "
-        "default drop and confidence.",
+        "default warning and confidence.",
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from driftline.cli import options
 from driftline.cli.output import AsJson, print_json
-from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
+from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.spec_proposal import ProposalRequest, SpecProposal, propose
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
@@ -101,12 +101,13 @@ def write_new_spec(rows: UsableRows, request: ProposalRequest, new: NewSpec, *, 
                 "sample_rate": proposal.sample_rate,
                 "correct": profile.correct,
                 "labelled": profile.labelled,
+                "accuracy_lines": accuracy_lines(profile, spec),
                 "columns": column_lines(profile),
                 "notes": [remark.text for remark in said],
             }
         )
         return
-    print_profile(profile, lengths=proposal.description.lengths, remarks=said)
+    print_profile(profile, spec, remarks=said)
     typer.echo(f"Wrote {files.spec} and {files.profile}.")
     typer.echo(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
 

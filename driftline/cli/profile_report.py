@@ -1,6 +1,6 @@
 """Prints what a command that built a reference profile reports of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,12 @@ import typer
 
 from driftline.cli.output import print_table
 from monitor.humanize import span_text
+from monitor.performance.verdict import PerformanceCounts, drop_levels, floor_levels
 from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import ModelSpec, Task
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
@@ -51,8 +52,9 @@ def rows_text(profile: ReferenceProfile) -> str:
     return f"{profile.rows:,} rows"
 
 
-def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks: Sequence[Remark]) -> None:
-    """Print columns, accuracy and remarks of *profile*; *lengths*: the window lengths in minutes."""
+def print_profile(profile: ReferenceProfile, spec: ModelSpec, *, remarks: Sequence[Remark]) -> None:
+    """Print columns, accuracy and remarks of *profile*, and which accuracy *spec* makes a finding."""
+    lengths = [scale.length for scale in spec.scales]
     rows = []
     for column, span, reference in zip(profile.layout.columns, profile.layout.spans, profile.columns, strict=True):
         missing = profile.counts[span.slots + Slot.MISSING] / profile.rows
@@ -65,9 +67,29 @@ def print_profile(profile: ReferenceProfile, *, lengths: Sequence[int], remarks:
         empty="no columns",
     )
     if profile.labelled:
-        typer.echo(f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,}.")
+        typer.echo(
+            f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,} truths."
+        )
+    if lines := accuracy_lines(profile, spec):
+        typer.echo(f"Accuracy that is proven to lie under a line: {_lines_text(lines)}.")
     for remark in remarks:
         typer.echo(f"- {remark.text}")
+
+
+def accuracy_lines(profile: ReferenceProfile, spec: ModelSpec) -> dict[str, float]:
+    """Return by tier, lowest first, under which accuracy it is a finding; without the tiers that cannot be reached."""
+    if spec.task is Task.REGRESSION:
+        return {}
+    reference = PerformanceCounts(sampled=profile.rows, labelled=profile.labelled, correct=profile.correct)
+    lines: dict[str, float] = {}
+    for level in (*drop_levels(reference, spec.accuracy), *floor_levels(spec.accuracy)):
+        if level.accuracy > 0.0:
+            lines[level.tier.word] = max(round(level.accuracy, 4), lines.get(level.tier.word, 0.0))
+    return lines
+
+
+def _lines_text(lines: Mapping[str, float]) -> str:
+    return ", ".join(f"{accuracy:.3f} {tier}" for tier, accuracy in lines.items())
 
 
 def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[str, ...]) -> tuple[Remark, ...]:

@@ -20,8 +20,9 @@ from monitor.store.accuracy_evaluations import (
     truths_by_step,
 )
 from monitor.store.evaluations import sampled_of, step_sampled_of
-from monitor.types import Scale
-from monitor.windows.sliding import length_millis, step_millis
+from monitor.store.panes import series_began
+from monitor.types import Scale, Window
+from monitor.windows.sliding import is_filling, length_millis, step_millis
 
 
 class TruthSteps:
@@ -175,7 +176,13 @@ class _Windows:
             scale=self._scale,
             spec=spec.accuracy,
             measurable=spec.task is not Task.REGRESSION,
+            filling=is_filling(Window(self._scale, end), since=self._since),
         )
+
+    @cached_property
+    def _since(self) -> int:
+        """From when (ms) on the series is complete; 0 where retention has dropped its panes."""
+        return series_began(self._connection, [self._series_id]).get(self._series_id, 0)
 
     @cached_property
     def _immature(self) -> frozenset[int]:

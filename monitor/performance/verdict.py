@@ -1,12 +1,14 @@
-"""Labelled accuracy of one window: right or wrong, its interval, whether a floor or a drop is proven."""
+"""Labelled accuracy of one window: right or wrong, its interval, whether a floor or a tier of the drop is proven."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.clock import iso_utc
-from monitor.performance.error_detector import LastingErrors, StepTruths, lasting_errors
+from monitor.performance.error_detector import LastingErrors, StepTruths, proven_edges, proven_errors
 from monitor.results import Finding, WindowResult
-from monitor.spec.model import AccuracySpec, ModelSpec, Task
+from monitor.spec.accuracy import AccuracySpec
+from monitor.spec.model import ModelSpec, Task
 from monitor.stats.proportions import Interval, wilson_interval
 from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Tier, Verdict
 
@@ -76,6 +78,37 @@ def immature(counts: PerformanceCounts) -> WindowResult:
     return WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason=InconclusiveReason.IMMATURE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyLevel:
+    """What proves a tier: a share of errors over *allowed*, for the spec's *threshold* (a floor or a drop)."""
+
+    tier: Tier
+    threshold: float
+    allowed: float
+
+    @property
+    def accuracy(self) -> float:
+        """Under which accuracy the tier is proven; 0 or less: under none."""
+        return 1.0 - self.allowed
+
+
+def floor_levels(spec: AccuracySpec) -> tuple[AccuracyLevel, ...]:
+    """Return the level of the floor; none without a floor."""
+    if spec.floor is None:
+        return ()
+    return (AccuracyLevel(tier=Tier.CRITICAL, threshold=spec.floor, allowed=1.0 - spec.floor),)
+
+
+def drop_levels(reference: PerformanceCounts, spec: AccuracySpec) -> tuple[AccuracyLevel, ...]:
+    """Return the levels of the drop, lowest tier first, from the lower end of the reference's interval on."""
+    if spec.drop is None or reference.labelled == 0:
+        return ()
+    expected = _expected_low(reference)
+    return tuple(
+        AccuracyLevel(tier=tier, threshold=drop, allowed=1.0 - expected + drop) for tier, drop in spec.drop.tiers
+    )
+
+
 def judge_accuracy(
     counts: PerformanceCounts,
     *,
@@ -84,16 +117,18 @@ def judge_accuracy(
     scale: Scale,
     spec: AccuracySpec,
     measurable: bool = True,
+    filling: bool = False,
 ) -> JudgedAccuracy:
     """Return accuracy, interval and verdict of a mature window.
 
-    Critical: it is proven that accuracy has fallen under ``floor``. Warning: that it has fallen by more than ``drop``
-    from the reference's, taken at the lower end of its own interval. Both are asked of the latest *steps*, as
-    `monitor.performance.error_detector` does; the interval describes the window and decides nothing.
+    Critical: it is proven that accuracy has fallen under ``floor``. A tier of ``drop``: that it has fallen by more than
+    the tier allows from the reference's, taken at the lower end of its own interval. Both are asked of the latest
+    *steps*, as `monitor.performance.error_detector` does; the interval describes the window and decides nothing.
 
     Args:
         steps: Of the window, in order of time; without those whose truths are not in yet.
         measurable: False (regression): inconclusive, a number that is not measured is neither good nor bad.
+        filling: The series is younger than the window: inconclusive, with the accuracy of what is there.
     """
     if not measurable:
         result = WindowResult(
@@ -103,16 +138,7 @@ def judge_accuracy(
     interval = wilson_interval(counts.correct, counts.labelled, confidence=spec.confidence)
     accuracy = counts.correct / counts.labelled
     window = _Window(counts=counts, accuracy=accuracy, interval=interval, steps=steps, scale=scale)
-    possible = (_floor(window, spec), _drop(window, reference, spec))
-    findings = tuple(finding for finding in possible if finding is not None)
-    tier = max((finding.tier for finding in findings), default=Tier.NONE)
-    result = WindowResult(
-        verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
-        events=counts.labelled,
-        findings=findings,
-        calm_below=_calm_below(accuracy, tier, reference, spec),
-        sentence=findings[0].sentence if findings else f"Accuracy {window.numbers}, {scale} window, {window.truths}.",
-    )
+    result = _filling(window) if filling else _result(window, reference, spec)
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
 
 
@@ -133,8 +159,33 @@ class _Window:
         return f"{self.counts.labelled:,} truths of {self.counts.sampled:,} sampled predictions"
 
     @property
+    def sentence(self) -> str:
+        return f"Accuracy {self.numbers}, {self.scale} window, {self.truths}."
+
+    @property
     def whole(self) -> str:
         return f"the whole {self.scale} window {self.numbers}, {self.truths}"
+
+
+def _filling(window: _Window) -> WindowResult:
+    return WindowResult(
+        verdict=Verdict.INCONCLUSIVE,
+        events=window.counts.labelled,
+        reason=InconclusiveReason.FILLING,
+        sentence=f"Inconclusive: the series is younger than the window, which is filling. {window.sentence}",
+    )
+
+
+def _result(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> WindowResult:
+    findings = _findings(window, reference, spec)
+    tier = max((finding.tier for finding in findings), default=Tier.NONE)
+    return WindowResult(
+        verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
+        events=window.counts.labelled,
+        findings=findings,
+        calm_below=_calm_below(window.accuracy, tier, reference, spec),
+        sentence=findings[0].sentence if findings else window.sentence,
+    )
 
 
 def _calm_below(
@@ -142,47 +193,65 @@ def _calm_below(
 ) -> tuple[bool, bool, bool]:
     """Return for each tier whether the accuracy itself is back; that nothing is proven of few truths is no recovery."""
     above_floor = spec.floor is None or accuracy >= spec.floor
-    expected = reference.correct / reference.labelled if reference.labelled else accuracy
-    near_reference = spec.drop is None or expected - accuracy <= spec.drop
-    above = above_floor and tier < Tier.CRITICAL
-    return (above and near_reference and tier is Tier.NONE, above, above)
+    fallen = reference.correct / reference.labelled - accuracy if reference.labelled else 0.0
+    allowed = {} if spec.drop is None else dict(spec.drop.tiers)
+    warning, alert, critical = (
+        above_floor and tier < level and fallen <= allowed.get(level, math.inf)
+        for level in (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
+    )
+    # A tier that no drop can reach is as calm as the next one that is.
+    return (warning and alert and critical, alert and critical, critical)
 
 
-def _floor(window: _Window, spec: AccuracySpec) -> Finding | None:
-    if spec.floor is None:
-        return None
-    proven = lasting_errors(window.steps, allowed=1.0 - spec.floor, confidence=spec.confidence)
-    if proven is None:
-        return None
+def _findings(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> tuple[Finding, ...]:
+    """Return the broken floor, then the drop of the worst tier that is proven."""
+    floor, drops = floor_levels(spec), drop_levels(reference, spec)
+    proven = proven_edges(window.steps, allowed=[level.allowed for level in floor + drops], confidence=spec.confidence)
+    broken, dropped = sum(proven[: len(floor)]), sum(proven[len(floor) :])  # what proves a drop proves those below it
+    findings = []
+    if broken:
+        findings.append(_floor_finding(window, spec, floor[0]))
+    if dropped:
+        findings.append(_drop_finding(window, reference, spec, *drops[dropped - 1 : dropped + 1]))
+    return tuple(findings)
+
+
+def _expected_low(reference: PerformanceCounts) -> float:
+    return wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
+
+
+def _floor_finding(window: _Window, spec: AccuracySpec, level: AccuracyLevel) -> Finding:
+    proven = proven_errors(window.steps, allowed=level.allowed, confidence=spec.confidence)
     highest = 1.0 - proven.bound
     return _finding(
-        tier=Tier.CRITICAL,
-        value=proven.accuracy,
+        level,
+        proven,
         bound=highest,
-        threshold=spec.floor,
         sentence=(
             f"Accuracy {_since(proven)}: at most {highest:.3f} at {spec.confidence:.1%}, "
-            f"proven under the floor of {spec.floor:g}; {window.whole}."
+            f"proven under the floor of {level.threshold:g}; {window.whole}."
         ),
     )
 
 
-def _drop(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> Finding | None:
-    if spec.drop is None or reference.labelled == 0:
-        return None
-    expected = wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
-    proven = lasting_errors(window.steps, allowed=1.0 - expected + spec.drop, confidence=spec.confidence)
-    if proven is None:
-        return None
-    lowest = expected - (1.0 - proven.bound)
+def _drop_finding(
+    window: _Window,
+    reference: PerformanceCounts,
+    spec: AccuracySpec,
+    level: AccuracyLevel,
+    further: AccuracyLevel | None = None,
+) -> Finding:
+    """Return the finding of *level*, the worst that is proven; *further*: the next one, which is not."""
+    proven = proven_errors(window.steps, allowed=level.allowed, confidence=spec.confidence)
+    lowest = _expected_low(reference) - (1.0 - proven.bound)
+    not_proven = "" if further is None else f", {further.tier.word} {further.threshold:g} not"
     return _finding(
-        tier=Tier.WARNING,
-        value=proven.accuracy,
+        level,
+        proven,
         bound=lowest,
-        threshold=spec.drop,
         sentence=(
             f"Accuracy {_since(proven)}, reference {reference.correct / reference.labelled:.3f}: at least "
-            f"{lowest:.3f} lower at {spec.confidence:.1%}, more than the {spec.drop:g} allowed; "
+            f"{lowest:.3f} lower at {spec.confidence:.1%}: {level.tier.word} {level.threshold:g} proven{not_proven}; "
             f"{window.whole}."
         ),
     )
@@ -192,16 +261,17 @@ def _since(errors: LastingErrors) -> str:
     return f"{errors.accuracy:.3f} of {errors.labelled:,} truths since {iso_utc(errors.since)}"
 
 
-def _finding(*, tier: Tier, value: float, bound: float, threshold: float, sentence: str) -> Finding:
+def _finding(level: AccuracyLevel, proven: LastingErrors, *, bound: float, sentence: str) -> Finding:
     return Finding(
         kind=IncidentKind.PERFORMANCE,
         column="",
         statistic=Statistic.ACCURACY,
-        tier=tier,
+        tier=level.tier,
         endured=True,  # the proof counts its own steps, and a mature window is judged once
-        value=value,
+        value=proven.accuracy,
         bound=bound,
-        threshold=threshold,
+        threshold=level.threshold,
         role="performance",
+        since=proven.since,
         sentence=sentence,
     )

@@ -1,4 +1,4 @@
-"""The model spec a user writes in YAML: columns, windows, rule, performance; `monitor.spec.actions` has the rest."""
+"""The model spec a user writes in YAML: columns, windows, rule; its other parts are modules next to this one."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from monitor.season_clock import SeasonClock
+from monitor.spec.accuracy import AccuracySpec
 from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
 from monitor.types import UTC, ModelKey, Scale, Season
 from monitor.units import minutes
@@ -225,25 +226,6 @@ class DriftSpec(Strict):
         if len(set(statistics)) != len(statistics):
             raise ValueError(f"expected each statistic once, found {', '.join(statistics)}")
         return statistics
-
-
-class AccuracySpec(Strict):
-    """When labelled accuracy is a finding."""
-
-    floor: Share | None = Field(default=None, description="Accuracy proven under it is critical; null: none is.")
-    drop: Share | None = Field(
-        default=0.03, description="Accuracy proven this much under the reference's is a warning."
-    )
-    min_truths: int = Field(default=100, ge=10, description="Fewer truths in a window: inconclusive.")
-    maturity: Share = Field(
-        default=0.8, description="Labelled share of sampled predictions that judges a window or step."
-    )
-    confidence: float = Field(
-        default=0.999,
-        gt=0.5,
-        lt=1,
-        description="Of a proof, false at most once in 1/(1 - confidence) steps, and of the interval that is shown.",
-    )
 
 
 class SegmentSpec(Strict):

@@ -28,7 +28,7 @@ POSSIBLE = {
     (IncidentKind.DATA_QUALITY, Statistic.UNSEEN): {Tier.WARNING, Tier.ALERT, Tier.CRITICAL},
     (IncidentKind.DATA_QUALITY, Statistic.SCHEMA): {Tier.ALERT},
     (IncidentKind.DATA_QUALITY, Statistic.VERSIONS): {Tier.WARNING},
-    (IncidentKind.PERFORMANCE, Statistic.ACCURACY): {Tier.WARNING, Tier.CRITICAL},
+    (IncidentKind.PERFORMANCE, Statistic.ACCURACY): {Tier.WARNING, Tier.ALERT, Tier.CRITICAL},
 }
 """Which findings there are; a script can play no others, and tests/conformance holds the real evaluator to them."""
 USUAL = {

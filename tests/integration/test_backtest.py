@@ -229,7 +229,7 @@ def test_accuracy_falls_when_its_truths_are_known(database: BacktestDatabase, fo
     first = performance[0].steps[0]
     assert START + 11 * HOUR < first.known < START + 13 * HOUR
     assert first.end <= first.known
-    assert first.tier is Tier.WARNING
+    assert first.tier is Tier.CRITICAL
     assert "Accuracy" in first.sentence
     # 0.9 of the first half and 0.5 of the second came true, give or take four standard deviations.
     assert result.correct / result.labelled == pytest.approx(0.7, abs=4 * 0.003)

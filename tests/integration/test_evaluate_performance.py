@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from monitor.evaluate import EvaluationRules, Evaluator, StoredEvaluation
 from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane
-from monitor.types import EvaluationKind, Verdict
+from monitor.types import EvaluationKind, InconclusiveReason, Verdict
 from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_pane
@@ -190,7 +190,7 @@ def test_equal_sums_of_other_steps_are_judged_again(engine: Engine) -> None:
     last = [evaluation for evaluation in again if evaluation.window_end == START + 12 * MINUTE_MILLIS]
     # Steps of three minutes have sixty truths, sixteen of them wrong instead of twelve: nothing new is proven.
     assert [(evaluation.scale.length, evaluation.revision, evaluation.result.verdict) for evaluation in last] == [
-        (4, 1, Verdict.WARNING)
+        (4, 1, Verdict.CRITICAL)
     ]
     assert last_stored(engine)[4, 12] == before[4, 12]
     with engine.begin() as connection:
@@ -218,3 +218,29 @@ def test_the_newest_minute_is_not_judged_by_its_first_truths(engine: Engine) -> 
     assert {evaluation.result.verdict for evaluation in accuracy_evaluations(engine, counted, evaluator)} == {
         Verdict.OK
     }
+
+
+def test_a_window_that_began_before_its_series_proves_nothing(engine: Engine) -> None:
+    """Wrong from the first prediction on: the long scale waits for its first full window, the short one does not.
+
+    ::
+
+        minutes   0 ............ 60 ............ 120 ........... 180
+        errors    16 of 20 in each minute
+        10 m          critical from its first window on
+        2 h       shown from the first truths on, judged from here ^ on
+    """
+    scales = "windows: {min_events: 50, scales: [{length: 10m, step: 5m}, {length: 2h, step: 30m}]}\n"
+    accuracy = "accuracy: {min_truths: 20, maturity: 0.5}\n"
+    counted = apply_counted_model(engine, extra=scales + accuracy, correct=9_000, labelled=10_000)
+    write_predictions(engine, counted, 180)
+    write_truths(engine, counted, dict.fromkeys(range(180), (20, 4)), bucket=0)
+    judged = {
+        (evaluation.scale.length, (evaluation.window_end - START) // MINUTE_MILLIS): evaluation.result
+        for evaluation in accuracy_evaluations(engine, counted, Evaluator(RULES))
+    }
+    assert {result.verdict for (length, _), result in judged.items() if length == 10} == {Verdict.CRITICAL}
+    long = {end: (result.verdict, result.reason) for (length, end), result in judged.items() if length == 120}
+    filling = (Verdict.INCONCLUSIVE, InconclusiveReason.FILLING)
+    full = (Verdict.CRITICAL, InconclusiveReason.CONCLUSIVE)
+    assert long == {30: filling, 60: filling, 90: filling, 120: full, 150: full, 180: full}

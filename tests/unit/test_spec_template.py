@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.spec.actions import AlertingSpec
 from monitor.spec.file import parse_spec
-from monitor.spec.model import AccuracySpec, DriftSpec, FurtherStatistic, ModelSpec, WindowSpec
+from monitor.spec.model import DriftSpec, FurtherStatistic, ModelSpec, WindowSpec
 from monitor.spec.template import WIDTH, description_of, quoted, spec_template
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=200)
@@ -68,9 +69,14 @@ def test_a_spec_of_defaults_comes_back() -> None:
     days=st.integers(1, 400),
     statistics=st.sets(st.sampled_from(FurtherStatistic)),
     text=NAMES,
+    drop=st.one_of(
+        st.none(),
+        st.floats(0, 1).map(DropSpec.of_warning),
+        st.builds(DropSpec, warning=st.none() | st.just(0.01), alert=st.none() | st.just(0.02), critical=st.none()),
+    ),
 )
 def test_any_spec_comes_back(
-    names: list[str], alpha: float, days: int, statistics: set[FurtherStatistic], text: str
+    names: list[str], alpha: float, days: int, statistics: set[FurtherStatistic], text: str, drop: DropSpec | None
 ) -> None:
     """Whatever a user can name or set is read back as it was."""
     spec = ModelSpec.model_validate(
@@ -79,7 +85,7 @@ def test_any_spec_comes_back(
             "model": text,
             "columns": {name: {"kind": "categorical", "importance": 0.25, "monitor": False} for name in names},
             "drift": DriftSpec(alpha=alpha, statistics=tuple(sorted(statistics))),
-            "accuracy": AccuracySpec(drop=None),
+            "accuracy": AccuracySpec(drop=drop),
             "alerting": AlertingSpec(owner=text, freshness=timedelta(days=days)),
             "segments": [{"tag": text, "values": names}] if names else [],
             "windows": WindowSpec(min_events=days + 1),

@@ -192,7 +192,7 @@ def accuracy_part(outcome: BacktestOutcome, *, spec: ModelSpec, profile: Referen
         accuracy=outcome.correct / outcome.labelled if outcome.labelled else None,
         reference_accuracy=profile.correct / profile.labelled if profile.labelled else None,
         floor=spec.accuracy.floor,
-        drop=spec.accuracy.drop,
+        drop=None if spec.accuracy.drop is None else {tier.word: drop for tier, drop in spec.accuracy.drop.tiers},
         windows={str(scale): windows[scale.length] for scale in spec.scales},
         version=version,
         scale=span_text(length) if length else "",

@@ -26,6 +26,7 @@ class AccuracyPart(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         labelled, correct, accuracy: Over all predictions that met their truth.
         reference_accuracy: None where the reference has no truths.
+        drop: By the tiers that it can reach; None: a drop is no finding.
         windows: Mature windows by scale.
         scale, points: The scale that the chart shows, and its last windows by bucket.
     """
@@ -35,7 +36,7 @@ class AccuracyPart(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float | None
     reference_accuracy: float | None
     floor: float | None
-    drop: float | None
+    drop: dict[str, float] | None
     windows: dict[str, int]
     version: str
     scale: str

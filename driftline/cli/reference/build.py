@@ -10,7 +10,7 @@ import typer
 
 from driftline.cli import options
 from driftline.cli.output import AsJson, print_json
-from driftline.cli.profile_report import built_remarks, column_lines, print_profile, write_profile
+from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
@@ -135,12 +135,13 @@ def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: 
                 "end": profile.end,
                 "correct": profile.correct,
                 "labelled": profile.labelled,
+                "accuracy_lines": accuracy_lines(profile, spec),
                 "columns": column_lines(profile),
                 "remarks": [remark.text for remark in built.remarks],
             }
         )
         return
-    print_profile(profile, lengths=[scale.length for scale in spec.scales], remarks=built.remarks)
+    print_profile(profile, spec, remarks=built.remarks)
     typer.echo(f"Wrote {place}.")
     typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {spec.key} {place}`.")
 

@@ -12,7 +12,7 @@ from monitor.performance.verdict import (
     is_mature,
     judge_accuracy,
 )
-from monitor.spec.model import AccuracySpec
+from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.stats.proportions import wilson_interval
 from monitor.types import Scale, Tier, Verdict
 
@@ -119,43 +119,62 @@ def test_a_floor_is_critical_only_when_proven(correct: int) -> None:
 
 
 @pytest.mark.parametrize("correct", range(700, 901, 8))
-def test_a_drop_is_a_warning_only_when_proven(correct: int) -> None:
+def test_a_drop_is_a_finding_of_the_worst_tier_that_is_proven(correct: int) -> None:
     """What counts as the reference's accuracy is the lower end of its interval: it was measured on a sample too."""
-    spec = AccuracySpec(drop=0.03)
     counts, steps = window_of(correct)
-    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
+    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
     expected = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
-    proven = lasting_errors(steps, allowed=1.0 - expected + 0.03, confidence=spec.confidence)
-    assert [finding.tier for finding in judged.result.findings] == ([] if proven is None else [Tier.WARNING])
+    proven = {
+        tier: errors
+        for tier, drop in DropSpec().tiers
+        if (errors := lasting_errors(steps, allowed=1.0 - expected + drop, confidence=AccuracySpec().confidence))
+    }
+    assert [finding.tier for finding in judged.result.findings] == ([max(proven)] if proven else [])
     for finding in judged.result.findings:
-        assert finding.threshold == 0.03 < finding.bound < expected - finding.value
+        assert finding.threshold == dict(DropSpec().tiers)[finding.tier]
+        assert finding.threshold < finding.bound < expected - finding.value
+        assert finding.since == proven[finding.tier].since
 
 
 def test_some_floors_and_drops_of_these_are_proven() -> None:
-    """The two tests above see both answers."""
-    for correct, drop, floor in ((700, True, True), (760, True, False), (800, True, False), (900, False, False)):
-        counts, steps = window_of(correct)
-        spec = AccuracySpec(floor=0.8, drop=0.03)
-        judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
-        assert [finding.tier for finding in judged.result.findings] == [Tier.CRITICAL] * floor + [Tier.WARNING] * drop
+    """The tests above see no finding, and findings of the floor and of each tier."""
+    spec = AccuracySpec(floor=0.8)
+    tiers = {
+        correct: [
+            finding.tier
+            for finding in judge_accuracy(
+                window_of(correct)[0], steps=window_of(correct)[1], reference=REFERENCE, scale=HOUR, spec=spec
+            ).result.findings
+        ]
+        for correct in (700, 740, 764, 810, 900)
+    }
+    assert tiers == {
+        700: [Tier.CRITICAL, Tier.CRITICAL],
+        740: [Tier.CRITICAL, Tier.ALERT],
+        764: [Tier.ALERT],
+        810: [Tier.WARNING],
+        900: [],
+    }
 
 
 @pytest.mark.parametrize(
     ("labelled", "correct", "verdict", "calm"),
     [
         (2000, 1500, Verdict.CRITICAL, (False, False, False)),  # 0.75, proven under the floor
-        (100, 65, Verdict.WARNING, (False, False, False)),  # 0.65 of few truths: nothing is better
-        (100, 78, Verdict.OK, (False, False, False)),  # not even the drop is proven
-        (100, 84, Verdict.OK, (False, True, True)),  # above the floor, further under the reference than allowed
+        (100, 66, Verdict.ALERT, (False, False, False)),  # under the floor, and few truths prove the alert only
+        (100, 78, Verdict.OK, (False, False, False)),  # under the floor, and not even the warning is proven
+        (100, 82, Verdict.OK, (False, False, True)),  # 0.08 under the reference: as far as an alert
+        (100, 85, Verdict.OK, (False, True, True)),
         (100, 88, Verdict.OK, (True, True, True)),
         (20_000, 17_000, Verdict.WARNING, (False, True, True)),
+        (20_000, 16_400, Verdict.ALERT, (False, False, True)),
     ],
 )
 def test_calm_is_read_from_the_accuracy_itself(
     labelled: int, correct: int, verdict: Verdict, calm: tuple[bool, bool, bool]
 ) -> None:
     """Raised by the proven bound, cleared by the value: too few truths to prove a drop are no calm."""
-    spec = AccuracySpec(floor=0.8, drop=0.03)
+    spec = AccuracySpec(floor=0.8)
     counts = PerformanceCounts(sampled=labelled, labelled=labelled, correct=correct)
     steps = (StepTruths(start=START, labelled=labelled, correct=correct),)
     result = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec).result
@@ -171,9 +190,8 @@ def test_the_sentence_says_since_when() -> None:
     counts = PerformanceCounts(sampled=1300, labelled=1200, correct=9 * 90 + 3 * 60)
     judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
     assert judged.result.sentence == (
-        "Accuracy 0.600 of 300 truths since 2026-09-21T00:45:00Z, reference 0.900: at least 0.189 lower at 99.9%, more "
-        "than the 0.03 allowed; the whole 1h window 0.825 (0.786 to 0.858), 1,200 truths of 1,300 sampled "
-        "predictions."
+        "Accuracy 0.600 of 300 truths since 2026-09-21T00:45:00Z, reference 0.900: at least 0.189 lower at 99.9%: "
+        "critical 0.12 proven; the whole 1h window 0.825 (0.786 to 0.858), 1,200 truths of 1,300 sampled predictions."
     )
 
 

@@ -17,6 +17,7 @@ from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import read_spec
 from monitor.spec.model import ColumnKind, ModelSpec, Task
+from monitor.stats.proportions import wilson_interval
 
 ROWS = 4000
 START = 1_780_272_000_000
@@ -207,3 +208,21 @@ def test_hours_are_those_of_the_time_zone(tmp_path: Path) -> None:
     assert disagreements(spec, profile) == ()
     with pytest.raises(SpecError, match="found 'CEST'"):
         _init(tmp_path, *options, "CEST", columns=columns)
+
+
+def test_it_says_which_accuracy_will_be_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reference's accuracy, and the lines of each tier under the lower end of its interval; none without truths."""
+    pyarrow.parquet.write_table(pa.table(_table()), tmp_path / "past.parquet")
+    options = {"reference": tmp_path / "past.parquet", "score": "score", "ignore": ["at"], "output": tmp_path}
+    init(model="known", truth="truth", as_json=True, **options)  # type: ignore[arg-type]
+    document = json.loads(capsys.readouterr().out)
+    low = wilson_interval(document["correct"], document["labelled"], confidence=0.95).low
+    expected = {"warning": low - 0.03, "alert": low - 0.06, "critical": low - 0.12}
+    lines = document["accuracy_lines"]
+    assert lines == pytest.approx(expected, abs=1e-4)
+    init(model="known", truth="truth", force=True, **options)  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert f"Accuracy of the reference: {document['correct'] / document['labelled']:.4f} of 4,000 truths." in shown
+    assert f"proven to lie under a line: {lines['warning']:.3f} warning, {lines['alert']:.3f} alert" in shown
+    init(model="unknown", **options, as_json=True)  # type: ignore[arg-type]
+    assert json.loads(capsys.readouterr().out)["accuracy_lines"] == {}
