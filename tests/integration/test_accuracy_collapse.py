@@ -1,0 +1,140 @@
+"""What people and systems are notified of when the accuracy of a model collapses."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from alerting.advance_model import advance_model
+from monitor.evaluate import EvaluationRules, Evaluator
+from monitor.settings import Settings
+from monitor.store.schema import action, incident, outbox, performance_due, performance_pane, transition
+from monitor.types import Tier
+from monitor.units import MINUTE_MILLIS
+from monitor.windows.watermark import WatermarkRules
+from tests.models.alerted import action as requested
+from tests.models.alerted import webhook
+from tests.models.counted import START, CountedModel, apply_counted_model, set_watermark, write_panes
+
+BLOCK = 10  # minutes between two rounds
+SAMPLED = 50  # predictions with a truth a minute
+SPEC = f"""\
+windows: {{min_events: 50, scales: [{{length: 10m, step: 5m}}, {{length: 1h, step: 10m}}, {{length: 6h, step: 1h}}]}}
+alerting: {{freshness: 9999d, receivers: [{webhook("team", "https://example.org/team")}]}}
+actions: {{retraining: {requested("auto", "https://example.org/retrain")}}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """One step of the incident: the minute of its window's end, what happened, the tier."""
+
+    minute: int
+    step: str
+    tier: Tier
+
+
+@dataclass(slots=True)
+class Stream:
+    """A model whose predictions come ten minutes at a time, each with its truth."""
+
+    engine: Engine
+    counted: CountedModel
+    evaluator: Evaluator
+    random: np.random.Generator
+    minutes: int = 0
+
+    def play(self, accuracy: float, minutes: int) -> None:
+        """Let *minutes* pass with this *accuracy*, and judge after every ten of them."""
+        for _ in range(minutes // BLOCK):
+            starts = [START + (self.minutes + minute) * MINUTE_MILLIS for minute in range(BLOCK)]
+            with self.engine.begin() as connection:
+                vectors = [self.counted.counts(self.random, 100) for _ in starts]
+                write_panes(
+                    connection,
+                    self.counted,
+                    [(at, vector, SAMPLED) for at, vector in zip(starts, vectors, strict=True)],
+                )
+                keys = [{"series_id": self.counted.series_id, "minute": at} for at in starts]
+                panes = [
+                    {**key, "output": "", "age_bucket": 0, "labelled": SAMPLED, "correct": int(correct)}
+                    for key, correct in zip(keys, self.random.binomial(SAMPLED, accuracy, BLOCK), strict=True)
+                ]
+                connection.execute(sa.insert(performance_pane), panes)
+                connection.execute(sa.insert(performance_due), keys)
+                self.minutes += BLOCK
+                now = START + self.minutes * MINUTE_MILLIS
+                set_watermark(connection, now, now=now)
+            advance_model(self.engine, self.counted.applied, self.evaluator, Settings(), now_millis=now)
+
+    def steps(self) -> list[Notified]:
+        """Return every step of performance incidents, in order."""
+        query = (
+            sa.select(transition.c.window_end, transition.c.step, transition.c.tier)
+            .join(incident, incident.c.id == transition.c.incident_id)
+            .where(incident.c.kind == "performance")
+            .order_by(transition.c.id)
+        )
+        with self.engine.connect() as connection:
+            return [
+                Notified((end - START) // MINUTE_MILLIS, step, Tier(tier))
+                for end, step, tier in connection.execute(query)
+            ]
+
+    def messages(self) -> int:
+        """Return how many messages about incidents were to be sent."""
+        with self.engine.connect() as connection:
+            query = sa.select(sa.func.count()).where(outbox.c.kind == "notification")
+            return int(connection.execute(query).scalar_one())
+
+    def requests(self) -> Sequence[str]:
+        """Return the reasons of the actions that were granted."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(action.c.reason).where(action.c.state != "refused")).scalars().all()
+
+
+@pytest.fixture
+def stream(engine: Engine) -> Iterator[Stream]:
+    """A stream of a model with an accuracy of 0.98 in its reference."""
+    counted = apply_counted_model(engine, extra=SPEC, correct=19_600, labelled=20_000)
+    rules = EvaluationRules(watermark=WatermarkRules(), revision_seconds=0)
+    yield Stream(engine, counted, Evaluator(rules), np.random.default_rng(31))
+
+
+def test_a_collapse_pages_and_asks_for_a_retraining(stream: Stream) -> None:
+    """Accuracy 0.98 down to 0.009: critical within ten minutes, one message, one retraining request.
+
+    ::
+
+        minutes   0 ................ 120 .... 140
+        accuracy  0.98               0.009
+    """
+    stream.play(0.98, 120)
+    assert stream.steps() == []
+    stream.play(0.009, 20)
+    opened = stream.steps()[0]
+    assert (opened.step, opened.tier) == ("opened", Tier.CRITICAL)
+    assert opened.minute <= 130
+    assert stream.messages() == 1
+    assert stream.requests() == ["performance_critical"]
+
+
+def test_a_fall_by_steps_is_notified_tier_by_tier(stream: Stream) -> None:
+    """From 0.97 down by 0.02 an hour: warning, alert and critical, each notified, none skipped and none twice.
+
+    ::
+
+        hours     0      1      2      3  ...  9
+        accuracy  0.97   0.95   0.93   0.91    0.79
+    """
+    for hour in range(10):
+        stream.play(0.97 - 0.02 * hour, 60)
+    assert [(step.step, step.tier) for step in stream.steps()] == [
+        ("opened", Tier.WARNING),
+        ("escalated", Tier.ALERT),
+        ("escalated", Tier.CRITICAL),
+    ]
+    assert stream.messages() == 3
