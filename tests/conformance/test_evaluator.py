@@ -187,12 +187,9 @@ def test_a_result_agrees_with_itself(case: Case) -> None:
     assert seen >= {Verdict.INCONCLUSIVE, Verdict.OK, Verdict.WARNING, Verdict.CRITICAL}
 
 
-@pytest.mark.parametrize(
-    ("kind", "letters"),
-    [(IncidentKind.PERFORMANCE, "a"), (IncidentKind.PERFORMANCE, "?"), (IncidentKind.DATA_QUALITY, "c")],
-)
+@pytest.mark.parametrize(("kind", "letters"), [(IncidentKind.PERFORMANCE, "?"), (IncidentKind.DATA_QUALITY, "c")])
 def test_a_script_cannot_play_what_does_not_exist(engine: Engine, kind: IncidentKind, letters: str) -> None:
-    """Accuracy is never an alert, a window without truths is not returned, a missing share is never critical."""
+    """A window of an hour or less without truths enough is not returned, a missing share is never critical."""
     story = ScriptedEvaluator()
     with pytest.raises(AssertionError):
         story.play(apply_story(engine), letters, start=START, kind=kind)

@@ -1,6 +1,6 @@
 """What people and systems are notified of when the accuracy of a model collapses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,11 +97,11 @@ class Stream:
 
 
 @pytest.fixture
-def stream(engine: Engine) -> Iterator[Stream]:
+def stream(engine: Engine) -> Stream:
     """A stream of a model with an accuracy of 0.98 in its reference."""
     counted = apply_counted_model(engine, extra=SPEC, correct=19_600, labelled=20_000)
     rules = EvaluationRules(watermark=WatermarkRules(), revision_seconds=0)
-    yield Stream(engine, counted, Evaluator(rules), np.random.default_rng(31))
+    return Stream(engine, counted, Evaluator(rules), np.random.default_rng(31))
 
 
 def test_a_collapse_pages_and_asks_for_a_retraining(stream: Stream) -> None:
