@@ -8,7 +8,8 @@ import sqlalchemy as sa
 import structlog
 
 from alerting.actions.proposals import ActionProposals, GrantedAction
-from alerting.actions.rollback_targets import retired_versions, serving_period
+from alerting.actions.rollback_targets import serving_period
+from alerting.deployed_versions import DeployedVersions
 from alerting.incidents.observation import DECIDED_KINDS
 from alerting.incidents.state import IncidentDecision, IncidentState, Step, decode_state, encode_state
 from alerting.incidents.tracker import (
@@ -35,7 +36,6 @@ from monitor.settings import Settings
 from monitor.store.actions import granted_actions, insert_action
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
-from monitor.store.deployments import Deployment, deployments_history
 from monitor.store.endpoints import ensure_endpoints
 from monitor.store.evaluations import newest_conclusive_result
 from monitor.store.incidents import (
@@ -48,7 +48,7 @@ from monitor.store.incidents import (
     save_incidents,
 )
 from monitor.store.outbox import Effect, append_effects
-from monitor.types import ActionKind, ActionState, SeriesKey
+from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey
 from monitor.units import millis
 
 log = structlog.get_logger()
@@ -139,7 +139,8 @@ class _ModelPass:
         self._applied = applied
         self._spec = applied.spec
         self._now = now
-        self._history: tuple[Deployment, ...] = deployments_history(connection, applied.model_id)
+        self._deployed = DeployedVersions(connection, applied, now=now)
+        self._history = self._deployed.history
         states = states_by_key([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
         self._tracker = IncidentTracker(
             model=applied.key, rules=incident_rules(applied.spec), now_millis=now, states=dict(states)
@@ -162,11 +163,10 @@ class _ModelPass:
 
     def work(self, ends: Sequence[WindowEndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
-        for end in ends:
-            retired = retired_versions(self._history, at=end.window_end)
-            self._gather(
-                self._tracker.feed(end, retired=retired | self._tracker.silent_other_version(at=end.window_end))
-            )
+        replaced = self._deployed.replaced([end.window_end for end in ends])
+        for end, of_end in zip(ends, replaced, strict=True):
+            silent = self._tracker.silent_other_version(at=end.window_end)
+            self._gather(self._tracker.feed(end, replaced=of_end, retired=silent))
         effects = self._write()
         self._count(ends)
         return AdvanceReport(
@@ -182,7 +182,7 @@ class _ModelPass:
         model = str(self._applied.key)
         for evaluation in (evaluation for end in ends for evaluation in end.evaluations):
             WINDOWS_EVALUATED.labels(model, evaluation.result.verdict.value).inc()
-        for kind in DECIDED_KINDS:
+        for kind in (*DECIDED_KINDS, IncidentKind.DEPLOYMENT):
             INCIDENTS_OPEN.labels(model, kind.value).set(self._tracker.open_count(kind))
 
     def _gather(self, outcome: WindowEndOutcome) -> None:

@@ -55,6 +55,7 @@ class Statistic(StrEnum):
     SCHEMA = "schema"  # the field is missing in all events
     ACCURACY = "accuracy"
     VERSIONS = "versions"  # of the version `other`: there are too many
+    TRAFFIC = "traffic"  # events of a version that was replaced
 
 
 class InconclusiveReason(StrEnum):
@@ -94,6 +95,7 @@ class IncidentKind(StrEnum):
     PERFORMANCE = "performance"
     DATA_QUALITY = "data_quality"
     BLIND = "blind"
+    DEPLOYMENT = "deployment"  # events of a version that should have none any more
 
 
 class IncidentStatus(StrEnum):

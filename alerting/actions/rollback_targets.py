@@ -1,4 +1,4 @@
-"""Deployed versions: which serves, which are retired, and which one to roll back to; pure."""
+"""Deployed versions: which serves, and which one to roll back to; pure."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,6 @@ def serving_period(history: Sequence[DeploymentEvent], version: str) -> Period |
 def ever_deployed(history: Sequence[DeploymentEvent], version: str) -> bool:
     """Return whether the history knows of *version* at all."""
     return any(event.version == version for event in history)
-
-
-def retired_versions(history: Sequence[DeploymentEvent], *, at: int) -> frozenset[str]:
-    """Return the versions that were deployed and stand in no stage any more at *at* (ms)."""
-    past = [event for event in history if event.event_time <= at]
-    standing = {period.version for period in periods(past) if period.end is None}
-    return frozenset(event.version for event in past) - standing
 
 
 def rollback_targets(history: Sequence[DeploymentEvent], judged: Period, *, min_healthy: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 import structlog
 
+from alerting.actions.assumed_deployments import assume_rollback
 from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, AttemptOutcome, retry_delay_seconds
 from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
@@ -169,5 +170,7 @@ def _next(delivery: DeliverySettings, lease: Lease, attempt: Attempt, now: int) 
 def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, now: int) -> None:
     if moved := _ACTION_STATES.get(attempt.outcome):
         set_action_state(connection, action_id, moved)
+    if moved is ActionState.ACCEPTED:
+        assume_rollback(connection, action_id, now_millis=now)
     if attempt.outcome is AttemptOutcome.DEAD:
         notify_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CALM_LONG_ENOUGH = "calm_long_enough"
     SCALE_REMOVED = "scale_removed"  # the spec no longer has the scales that held it
     VERSION_RETIRED = "version_retired"
+    VERSION_SERVES = "version_serves"  # what was replaced serves again, by its deployment event
     NO_LONGER_HELD_BACK = "no_longer_held_back"
     NO_NEWS = "no_news"  # everyone who was notified of the last step knows this already, or nobody was of any
     STALE = "stale"

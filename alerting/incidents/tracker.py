@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from alerting.incidents.observation import DECIDED_KINDS, Evaluation, WindowObservation, observation_of
-from alerting.incidents.state import IncidentDecision, IncidentIdentity, IncidentState, Step
-from alerting.incidents.transition import IncidentRules, retire, transition
+from alerting.incidents.replaced import ReplacedVersions
+from alerting.incidents.state import IncidentDecision, IncidentIdentity, IncidentState, Reason, Step
+from alerting.incidents.transition import IncidentRules, end_by_deployment, transition
 from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS, millis
@@ -61,12 +62,21 @@ class IncidentTracker:
     states: dict[IncidentKey, IncidentState]
     changed: dict[str, IncidentState] = field(default_factory=dict)
 
-    def feed(self, end: WindowEndEvaluations, *, retired: frozenset[str] = frozenset()) -> WindowEndOutcome:
+    def feed(
+        self,
+        end: WindowEndEvaluations,
+        *,
+        replaced: ReplacedVersions | None = None,
+        retired: frozenset[str] = frozenset(),
+    ) -> WindowEndOutcome:
         """Move the incidents by one window end: data quality first, since a broken field inhibits drift.
 
-        Versions in *retired* serve no more: their incidents are closed, what late windows say of them moves nothing.
+        Versions in *retired*, and those of *replaced* that are, serve no more: their incidents are closed, what late
+        windows say of them moves nothing.
         """
-        steps = self._retire(retired, end.window_end)
+        replaced = replaced or ReplacedVersions()
+        retired |= replaced.retired
+        steps = self._retire(retired, end.window_end) + self._follow_traffic(replaced, end.window_end)
         candidates: dict[IncidentKey, ActionCandidate] = {}
         judged = sorted(
             (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in retired),
@@ -120,14 +130,40 @@ class IncidentTracker:
         return state if state is not None and state.is_open else None
 
     def _retire(self, retired: frozenset[str], window_end: int) -> list[tuple[IncidentDecision, IncidentState]]:
-        steps = []
-        for key, state in self.states.items():
-            # The truths of an older window may come after the version serves again.
-            if state.is_open and key.version in retired and window_end >= state.last_end:
-                closed, decision = retire(state, window_end=window_end, rules=self.rules, now_millis=self.now_millis)
-                self.states[key] = self.changed[closed.id] = closed
-                steps.append((decision, closed))
+        return [
+            self._end_by_deployment(key, Reason.VERSION_RETIRED, window_end)
+            for key, state in self.states.items()
+            if key.kind is not IncidentKind.DEPLOYMENT and key.version in retired and _ends_at(state, window_end)
+        ]
+
+    def _follow_traffic(
+        self, replaced: ReplacedVersions, window_end: int
+    ) -> list[tuple[IncidentDecision, IncidentState]]:
+        """Move the incidents of kind `deployment`; one whose version serves again by its deployment event is closed."""
+        steps = [
+            self._end_by_deployment(key, Reason.VERSION_SERVES, window_end)
+            for key, state in self.states.items()
+            if key.kind is IncidentKind.DEPLOYMENT
+            and key.version not in replaced.versions
+            and _ends_at(state, window_end)
+        ]
+        for version, facts in sorted(replaced.observations.items()):
+            if not facts.tier and self.open_of(version, IncidentKind.DEPLOYMENT) is None:
+                continue
+            key = IncidentKey(version, IncidentKind.DEPLOYMENT)
+            decision = self._step(key, facts)
+            if decision is not None and decision.step is not Step.NOTHING:
+                steps.append((decision, self.states[key]))
         return steps
+
+    def _end_by_deployment(
+        self, key: IncidentKey, reason: Reason, window_end: int
+    ) -> tuple[IncidentDecision, IncidentState]:
+        closed, decision = end_by_deployment(
+            self.states[key], reason, window_end=window_end, rules=self.rules, now_millis=self.now_millis
+        )
+        self.states[key] = self.changed[closed.id] = closed
+        return decision, closed
 
     def _step(self, key: IncidentKey, facts: WindowObservation) -> IncidentDecision | None:
         before = self.states.get(key)
@@ -143,6 +179,11 @@ class IncidentTracker:
             self.states[key] = after
             self.changed[after.id] = after
         return decision
+
+
+def _ends_at(state: IncidentState, window_end: int) -> bool:
+    """Return whether a deployment may close *state* at *window_end*, which may be an older one, of late truths."""
+    return state.is_open and window_end >= state.last_end
 
 
 def _breaks_a_field(state: IncidentState) -> bool:

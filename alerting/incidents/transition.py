@@ -88,10 +88,10 @@ def transition(
     return _with_notification(moved, before, step, reason, facts, fresh=fresh, inhibited=inhibited)
 
 
-def retire(
-    state: IncidentState, *, window_end: int, rules: IncidentRules, now_millis: int
+def end_by_deployment(
+    state: IncidentState, reason: Reason, *, window_end: int, rules: IncidentRules, now_millis: int
 ) -> tuple[IncidentState, IncidentDecision]:
-    """Close the open incident of a retired version, of which no window will ever be calm."""
+    """Close an open incident that no window closes: its version was retired, or serves again (`VERSION_SERVES`)."""
     facts = WindowObservation(end=window_end, length=0, step=0, tier=Tier.NONE, calm=None)
     closed = msgspec.structs.replace(
         state,
@@ -99,12 +99,10 @@ def retire(
         resolved_end=window_end,
         last_end=max(state.last_end, window_end),
         holds={},
-        retired=True,
+        retired=reason is Reason.VERSION_RETIRED,
     )
     fresh = is_fresh(facts, kind=state.kind, rules=rules, now_millis=now_millis)
-    return _with_notification(
-        closed, state.tier, Step.RESOLVED, Reason.VERSION_RETIRED, facts, fresh=fresh, inhibited=False
-    )
+    return _with_notification(closed, state.tier, Step.RESOLVED, reason, facts, fresh=fresh, inhibited=False)
 
 
 def _retired_end(state: IncidentState) -> int:

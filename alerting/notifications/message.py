@@ -186,6 +186,12 @@ def _cause(state: IncidentState, changed: Period | None) -> tuple[str, str]:
             "more versions are alive than the spec counts by themselves",
             "Send a release in `version`, not a request or a host; if they are releases, raise `versions` in the spec.",
         )
+    if state.kind is IncidentKind.DEPLOYMENT:
+        return (
+            "a switch that was not finished, or traffic that no deployment event describes",
+            f"Take version {state.version} out of service; where it is meant to serve, send a deployment event, with"
+            " `traffic` where several versions share production.",
+        )
     if state.kind is IncidentKind.DATA_QUALITY:
         return f"a field arrives broken: {columns}", "Ask the owner of the field upstream; do not retrain on it."
     if state.kind is IncidentKind.PERFORMANCE:

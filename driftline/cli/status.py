@@ -142,6 +142,27 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
     if accuracies:
         headings = ("model", "version", "scale", "until (UTC)", "truths", "accuracy", "interval")
         print_table("Accuracy, newest mature windows", headings, accuracies, empty="")
+    deployments = [
+        (
+            model.name,
+            d.version,
+            f"{d.stage.value} (assumed)" if d.assumed else d.stage.value,
+            _share(d.traffic),
+            moment(d.event_time),
+        )
+        for model in models
+        for d in model.deployments
+    ]
+    if deployments:
+        assumed = any(d.assumed for model in models for d in model.deployments)
+        note = "assumed: a rollback was accepted, and no deployment event has shown it yet" if assumed else ""
+        print_table(
+            "Deployments",
+            ("model", "version", "newest stage", "traffic", "since (UTC)"),
+            deployments,
+            notes=[note],
+            empty="",
+        )
     print_table(
         "Open incidents",
         ("id", "model", "version", "kind", "tier", "since (UTC)"),

@@ -114,6 +114,10 @@ class AlertingSpec(Strict):
     freshness: Duration | None = Field(
         default=None, description="Older windows neither page nor act; null: twice the step, at least 10m."
     )
+    switch_over: Duration = Field(
+        default=timedelta(minutes=10),
+        description="How long a replaced version may still get events; later ones open an incident (deployment).",
+    )
     tell_values: bool = Field(
         default=False, description="Messages name unseen values; values of features then leave Driftline."
     )

@@ -11,7 +11,8 @@ from monitor.errors import CorruptResultError
 from monitor.result_codec import decode_result, pack_result, unpack_result
 from monitor.results import WindowResult
 from monitor.store.schema import cells, evaluation, performance_evaluation, series
-from monitor.types import ALL_SEGMENT, SeriesKey, Verdict
+from monitor.types import ALL_SEGMENT, Scale, SeriesKey, Verdict
+from monitor.windows.sliding import length_millis
 
 # What a query selects, next to a join of `cells`, for `stored_result` to read.
 RESULT_COLUMNS = (evaluation.c.packed, evaluation.c.result, cells.c.column_names)
@@ -181,6 +182,35 @@ def _newest(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
     # Two of one revision: a spec or cells were applied between, and the later ones count.
     newest_first = (e.window_end, e.revision.desc(), e.spec_version.desc(), e.cells_id.desc())
     return sa.select(*columns).ext(distinct_on(e.window_end)).order_by(*newest_first)
+
+
+def window_events(
+    connection: sa.Connection, model_id: int, *, versions: Collection[str], scale: Scale, ends: Collection[int]
+) -> dict[tuple[str, int], int]:
+    """Return the events in windows of whole versions that end at one of *ends*, by version and end; none: not there.
+
+    Only versions that were counted since the first of these windows began are looked at, however many there ever were.
+    """
+    if not versions or not ends:
+        return {}
+    e = evaluation.c
+    query = (
+        sa.select(series.c.version, e.window_end, sa.func.max(e.events))
+        .join(series, series.c.id == e.series_id)
+        .where(
+            series.c.model_id == model_id,
+            series.c.version == sa.any_(sa.cast(sorted(versions), sa.ARRAY(sa.Text))),
+            series.c.segment_tag == ALL_SEGMENT,
+            series.c.segment_value == ALL_SEGMENT,
+            sa.or_(series.c.counted_until.is_(None), series.c.counted_until > min(ends) - length_millis(scale)),
+            e.length == scale.length,
+            e.window_end == sa.any_(sa.cast(sorted(ends), sa.ARRAY(sa.BigInteger))),
+            e.window_end.between(min(ends), max(ends)),  # so that only their weeks are looked at
+            e.events > 0,
+        )
+        .group_by(series.c.version, e.window_end)
+    )
+    return {(version, end): events for version, end, events in connection.execute(query)}
 
 
 def newest_conclusive_result(

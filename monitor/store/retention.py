@@ -127,7 +127,7 @@ _OF_INCIDENTS = (
 _DEPLOYMENTS = sa.text(
     """
     DELETE FROM deployment AS old USING deployment AS newer
-    WHERE newer.event_time >= :since AND newer.event_time < :before
+    WHERE newer.event_time >= :since AND newer.event_time < :before AND newer.assumed_since IS NULL
       AND old.model_id = newer.model_id AND old.version = newer.version AND old.stage = newer.stage
       AND (old.event_time, old.id) < (newer.event_time, newer.id)
     """

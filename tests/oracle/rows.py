@@ -42,10 +42,11 @@ def deployments_of_topic(bootstrap: str, topic: str) -> Counter[tuple[Place, str
 
 
 def deployments_in_database(engine: sa.Engine) -> Counter[tuple[Place, str, str, int]]:
-    """Return the same of the deployments' history."""
+    """Return the same of the deployments' history, without what is only assumed."""
     d = deployment.c
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(d.topic, d.partition, d.offset, d.version, d.stage, d.event_time))
+        query = sa.select(d.topic, d.partition, d.offset, d.version, d.stage, d.event_time)
+        rows = connection.execute(query.where(d.assumed_since.is_(None)))
         return Counter(((topic, partition, offset), *rest) for topic, partition, offset, *rest in rows)
 
 

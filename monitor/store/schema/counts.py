@@ -202,6 +202,9 @@ deployment = sa.Table(
     sa.Column("partition", sa.Integer, nullable=False),
     sa.Column("offset", sa.BigInteger, nullable=False),
     sa.Column("incarnation", sa.Integer, nullable=False, server_default="0"),
+    # Of a row that no event wrote but an accepted rollback: when it was asked for; see monitor.store.deployments.
+    sa.Column("assumed_since", sa.BigInteger, nullable=True),
+    sa.Column("contradicted_at", sa.BigInteger, nullable=True),  # by predictions of a window that ended then
     sa.UniqueConstraint("topic", "incarnation", "partition", "offset"),
     sa.Index(None, "model_id", "event_time"),
     sa.Index(None, "event_time"),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from monitor.store.accuracy_evaluations import OUTPUT
-from monitor.store.deployments import Deployment
+from monitor.store.deployments import Deployment, by_events_or_assumed
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
 from monitor.store.rows import value_of, values_of
 from monitor.store.scale_progress import Progress, read_progress
@@ -146,7 +146,7 @@ def _deployments(connection: sa.Connection, model_id: int) -> tuple[Deployment, 
     rows = connection.execute(
         sa.select(deployment)
         .ext(distinct_on(deployment.c.version))
-        .where(deployment.c.model_id == model_id)
+        .where(deployment.c.model_id == model_id, by_events_or_assumed(), deployment.c.contradicted_at.is_(None))
         .order_by(deployment.c.version, deployment.c.event_time.desc(), deployment.c.id.desc())
     )
     return values_of(Deployment, rows)

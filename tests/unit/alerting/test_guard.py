@@ -29,6 +29,8 @@ class Event:
     version: str
     event_time: int
     stage: Stage
+    traffic: float | None = None
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from alerting.incidents.state import IncidentState, Reason, Step, decode_state, encode_state, incident_id
-from alerting.incidents.transition import retire
+from alerting.incidents.transition import end_by_deployment
 from monitor.types import IncidentKind, IncidentStatus, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 from tests.unit.alerting.timeline import RULES, T0, WHO, facts, finding, line, play, steps
@@ -165,7 +165,7 @@ def opened(letters: str = "c", *, kind: IncidentKind = IncidentKind.DRIFT) -> In
 
 
 def closed_with_its_version() -> IncidentState:
-    state, _ = retire(opened(), window_end=AT, rules=RULES, now_millis=AT)
+    state, _ = end_by_deployment(opened(), Reason.VERSION_RETIRED, window_end=AT, rules=RULES, now_millis=AT)
     return state
 
 
