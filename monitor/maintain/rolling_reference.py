@@ -126,26 +126,25 @@ class _Serving:
 
 
 def _serving(connection: sa.Connection, model_id: int, *, start: int, stop: int) -> _Serving | None:
-    """Return the version in production at *stop*; without deployments the one with most events in the time."""
+    """Return the version in production at *stop*; of several, or without deployments, that with most events."""
     series_of = {version: series_id for series_id, version in whole_series(connection, model_id).items()}
-    history = [deployment for deployment in deployments_history(connection, model_id) if deployment.event_time < stop]
+    history = [
+        deployment
+        for deployment in deployments_history(connection, model_id)
+        if deployment.event_time < stop and deployment.contradicted_at is None
+    ]
     in_production = [period for period in periods(history) if period.stage is Stage.PRODUCTION]
-    current = next((period for period in in_production if period.end is None), None)
-    if current is not None:
-        if current.version not in series_of:
-            return None
-        intervals = tuple(
-            TimeRange(period.start, period.end) for period in in_production if period.version == current.version
-        )
-        return _Serving(current.version, series_of[current.version], intervals)
+    serving = {period.version for period in in_production if period.end is None}
     events = {
         version: sum(row.events for row in pane_rows(connection, series_id=series_id, start=start, stop=stop))
         for version, series_id in series_of.items()
+        if version in serving or not serving
     }
     busiest = max(events, key=lambda version: (events[version], version), default=None)
-    if busiest is None or not events[busiest]:
+    if busiest is None or not (serving or events[busiest]):
         return None
-    return _Serving(busiest, series_of[busiest], None)
+    intervals = tuple(TimeRange(period.start, period.end) for period in in_production if period.version == busiest)
+    return _Serving(busiest, series_of[busiest], intervals if serving else None)
 
 
 def _rows_by_hour(connection: sa.Connection, series_id: int, *, start: int, stop: int) -> dict[int, list[PaneRow]]:

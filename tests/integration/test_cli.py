@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 
 from monitor.result_codec import encode_result
 from monitor.results import WindowResult
+from monitor.store.deployments import Deployment, assume_deployments
+from monitor.store.flush import DeploymentRow, append_deployments
 from monitor.store.schema import (
     action,
     dead_letter,
@@ -23,7 +25,7 @@ from monitor.store.schema import (
     series,
     transition,
 )
-from monitor.types import Verdict
+from monitor.types import PartitionKey, Stage, Verdict
 from tests.models.credit import START, apply_credit_model
 from tests.services.command import document, run
 
@@ -140,6 +142,40 @@ def test_status_shows_verdict_watermark_partitions_and_incidents(
     assert shown.returncode == 0, shown.stderr
     for part in ("WARNING", "predictions[0]", "stopped: 10 of the last 50", "8b20baab", "12,000 malformed (350 kept)"):
         assert part in shown.stdout
+
+
+def test_status_shows_who_serves_and_what_is_assumed(drifted: Engine, database_url: str, tmp_path: Path) -> None:
+    """The newest stage of each version with its share; what follows from an accepted rollback is marked."""
+    with drifted.begin() as connection:
+        model_id = connection.scalar(sa.text("SELECT id FROM model"))
+        append_deployments(
+            connection,
+            [
+                DeploymentRow(
+                    model_id=model_id,
+                    version=version,
+                    event_time=START,
+                    stage=Stage.PRODUCTION,
+                    traffic=traffic,
+                    manifest=None,
+                    source=PartitionKey("deployments", 0),
+                    offset=offset,
+                )
+                for offset, (version, traffic) in enumerate((("3.2.0", None), ("3.1.0", 0.25)))
+            ],
+            {},
+        )
+        left = Deployment(version="3.2.0", stage=Stage.RETIRED, event_time=START + 60_000, assumed_since=START + 1)
+        assume_deployments(connection, model_id, [left], action_id="8b20baab")
+    shown = run(database_url, "status", directory=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    for part in ("retired (assumed)", "production", "0.2500", "assumed: a rollback was accepted"):
+        assert part in shown.stdout
+    (model,) = document(database_url, "status", directory=tmp_path)["models"]
+    assert {row["version"]: row["assumed_since"] for row in model["deployments"]} == {
+        "3.2.0": START + 1,
+        "3.1.0": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,14 @@ def open_incident(engine: Engine, model: ReferencedModel, *, first: int, until: 
         )  # fmt: skip
 
 
-def in_production(engine: Engine, model: ReferencedModel, version: str, *, since: int, offset: int = 0) -> None:
+def in_production(
+    engine: Engine, model: ReferencedModel, version: str, *, since: int, offset: int = 0, traffic: float | None = None
+) -> None:
     with engine.begin() as connection:
         connection.execute(
             sa.insert(deployment).values(
                 model_id=model.model_id, version=version, event_time=START + since * MINUTE_MILLIS, stage="production",
-                topic="deployments", partition=0, offset=offset,
+                topic="deployments", partition=0, offset=offset, traffic=traffic,
             )
         )  # fmt: skip
 
@@ -207,6 +209,16 @@ def test_it_is_of_the_version_in_production(engine: Engine, model: ReferencedMod
     assert (min(result.hours.approved), result.hours.not_serving) == (START + 11 * HOUR_MILLIS, 11)
     assert result.profile is not None
     assert result.profile.rows == 29 * 60 * EVENTS // 2
+
+
+def test_of_several_versions_in_production_it_is_of_the_busiest(engine: Engine, model: ReferencedModel) -> None:
+    """Version 2 shares production with version 1, and has most of it by now."""
+    write(engine, model, stream(range(40 * 60))[::2])
+    write(engine, model, stream(range(40 * 60), seed=2, mean=1.0), version="2")
+    in_production(engine, model, "1", since=0)
+    in_production(engine, model, "2", since=10 * 60, offset=1, traffic=0.66)
+    result = rolled(engine, model, 40 * 60)
+    assert (result.version, min(result.hours.approved)) == ("2", START + 10 * HOUR_MILLIS)
 
 
 def test_too_little_says_what_is_missing(engine: Engine, model: ReferencedModel) -> None:
