@@ -14,6 +14,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ColumnKind, ModelSpec
+from monitor.stats.movement_level import MovementLevel
 from monitor.types import Calibration
 
 COLUMNS, ROWS = 20, 20_000
@@ -65,5 +66,6 @@ def column(*, alpha: float = ONE_TEST, rows: int = ROWS, kappa: float = 0.0) -> 
         m_half=float(rows),
         kappa=kappa,
         kappa_half=kappa,
+        level=MovementLevel(kappa=kappa, nu=result.bins - 1.0),
         status=Calibration.MEASURED,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from scipy.special import ndtr
 
 from benchmarks.accuracy_figures import STEP_TRUTHS, WINDOW_STEPS, allowed_errors, truths_until_proven
+from benchmarks.movement_figures import Wander, passing
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from monitor.detection.drift_rule import tier_levels
 from monitor.detection.quality_rule import (
@@ -35,7 +36,7 @@ from monitor.types import Tier
 from monitor.units import duration_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
-_BLOCK = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- figures: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def defaults() -> str:
@@ -108,6 +109,38 @@ def movement() -> str:
         rows.append((f"{kappa:g}", *reached, f"{moving.threshold(DriftSpec().tiers.warning, MOST_VALUES):.2f}"))
     return _table(
         ("kappa", *(f"warning at true PSI {psi:g}" for psi in TRUE_PSI[1:]), "proven from, whatever the traffic"), rows
+    )
+
+
+def few_blocks() -> str:
+    """How often natural movement alone passes its level, and what the level is."""
+    cases = (
+        ("mean wanders, no memory", Wander()),
+        ("mean wanders, memory of 1 block", Wander(memory=1.0)),
+        ("mean wanders, memory of 2 blocks", Wander(memory=2.0)),
+        ("the same in 30 bins", Wander(memory=2.0, bins=30)),
+        ("half movement, half chance", Wander(movement=0.5)),
+        ("half and half, memory of 2 blocks", Wander(movement=0.5, memory=2.0)),
+        ("every bin by itself", Wander(directions=9)),
+        ("only chance", Wander(movement=0.0)),
+    )
+    rows = []
+    for name, wander in cases:
+        for blocks in (5, 7, 14, 28, 100):
+            results = [passing(wander, blocks=blocks, alpha=alpha) for alpha in (1e-4, 1e-5)]
+            rows.append(
+                (
+                    name,
+                    str(blocks),
+                    *(f"{_times(result.known)} → {_times(result.estimated)}" for result in results),
+                    f"{_times(results[1].known_multiple)} → {_times(results[1].multiple)}",
+                )
+            )
+    return _table(
+        ("Column", "blocks", "rate at 0.0001", "rate at 0.00001", "level at 0.00001, in mean block PSIs"),
+        rows,
+        note="Left of the arrow kappa and its degrees of freedom are used as if they were known, right of it as\n"
+        "estimates. Rates are in multiples of the nominal one.",
     )
 
 
@@ -203,6 +236,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "shifts": shifts,
     "traffic": traffic,
     "movement": movement,
+    "few blocks": few_blocks,
     "reference": rows_of_reference,
     "alpha": alpha,
     "alarms": alarms,
@@ -245,6 +279,12 @@ def _events(comparison: ColumnComparison, psi: float, level: Tier) -> str:
 def _two_digits(value: float) -> str:
     """Return *value* as it is remembered; the last digits of a bisection are nobody's business."""
     return f"{float(f'{value:.2g}'):,.4g}" if value < 100 else f"{int(float(f'{value:.2g}')):,}"
+
+
+def _times(value: float) -> str:
+    if value >= 100_000:
+        return "never passed"
+    return "under 0.1" if value < 0.1 else _two_digits(value)
 
 
 def _rate(value: float) -> str:

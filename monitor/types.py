@@ -77,7 +77,7 @@ class Calibration(StrEnum):
     """How well a column's natural movement is known at one window length."""
 
     MEASURED = "measured"
-    ESTIMATED = "estimated"  # taken from the next shorter length
+    ESTIMATED = "estimated"  # from few blocks, or of a shorter length
     UNCALIBRATED = "uncalibrated"
 
 

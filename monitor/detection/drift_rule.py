@@ -9,7 +9,8 @@ from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import Sample
 from monitor.detection.evidence import Evidence, TierLevel
 from monitor.detection.measurements import HalfWindow, MeasuredWindow, column_psi
-from monitor.detection.prepared_reference import PreparedReference, ScaleMovement
+from monitor.detection.prepared_reference import PreparedReference
+from monitor.detection.scale_movement import ScaleMovement
 from monitor.spec.model import TierSpec
 from monitor.stats.psi_bounds import (
     chance_level,
@@ -57,7 +58,7 @@ def _lower_bounds(
             n=current.n[passed],
             m=reference.n[passed],
             kappa=movement.kappa[passed],
-            nu=movement.nu[passed],
+            level=movement.levels(prepared.order.bins_per_column, n=current.n, m=reference.n, columns=passed),
             alpha=prepared.alpha,
         )
     return lows
@@ -133,11 +134,15 @@ def _half_excess(prepared: PreparedReference, measured: MeasuredWindow, half: Ha
 
 def _distance_evidence(prepared: PreparedReference, measured: MeasuredWindow, *, column: int) -> Evidence | None:
     distance, limit = float(measured.distances[column]), prepared.drift.ks_warning
+    levels = measured.movement.levels(
+        prepared.order.bins_per_column, n=measured.whole.n, m=measured.reference.n, columns=[column]
+    )
     low = distance_lower_bound(
         distance,
         n=int(measured.whole.n[column]),
         m=float(measured.reference.n[column]),
         kappa=float(measured.movement.kappa[column]),
+        level=float(levels[0]),
         alpha=prepared.alpha,
     )
     if low <= limit:

@@ -8,7 +8,8 @@ import numpy as np
 
 from monitor.arrays import Float64s, Mask
 from monitor.detection.comparison import INVALID, MISSING, UNSEEN, Sample
-from monitor.detection.prepared_reference import PreparedReference, ScaleMovement
+from monitor.detection.prepared_reference import PreparedReference
+from monitor.detection.scale_movement import ScaleMovement
 from monitor.detection.seasonal import Hours, WindowHours
 from monitor.results import ColumnResult, FurtherStatistics
 from monitor.spec.model import FurtherStatistic

@@ -7,14 +7,14 @@ import numpy as np
 from monitor.arrays import Float64s, Mask
 from monitor.detection.anytime_rule import AnytimeWatch, anytime_watch
 from monitor.detection.comparison import ComparisonOrder, Sample, comparison_order, sample_of
+from monitor.detection.scale_movement import ScaleMovement, scale_movement
 from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_reference
 from monitor.errors import BinMismatchError
 from monitor.reference.layout import CellsLayout, ColumnCells, ColumnRole
-from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
+from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ColumnKind, DriftSpec, FurtherStatistic, ModelSpec
 from monitor.stats.columnar import Counts
 from monitor.stats.wasserstein import relative_widths
-from monitor.types import Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +64,6 @@ def _bounds(column: ColumnCells) -> Float64s:
         return np.zeros(column.cells + 1)
     # What is below the minimum or above the maximum counts as if it were there.
     return np.array([column.edges[0], *column.edges, column.maximum, column.maximum])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleMovement:
-    """Natural movement of each column at one window length; shape ``(columns,)`` unless said.
-
-    Attributes:
-        kappa, nu: At the window's length.
-        kappa_half: At half of it; at the whole length where the half was not measured.
-        calibrations: Of the window's length.
-        share_variance: Shape ``(columns, 4)``: of the shares in the order of `SHARES`.
-    """
-
-    kappa: Float64s
-    nu: Float64s
-    kappa_half: Float64s
-    calibrations: tuple[Calibration, ...]
-    share_variance: Float64s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +160,15 @@ def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedRef
         seasonal=seasonal,
         anytime=anytime_watch(spec, layout, order=order, reference=reference, alpha=alpha),
         movements={
-            scale.length: _scale_movement(references, order, length=scale.length, by_hour=by_hour)
+            scale.length: scale_movement(
+                profile,
+                references,
+                bins=order.bins_per_column,
+                n=reference.n,
+                length=scale.length,
+                by_hour=by_hour,
+                alpha=alpha,
+            )
             for scale in spec.scales
         },
         drift=spec.drift,
@@ -207,33 +197,3 @@ def _importance(column: ColumnCells, spec: ModelSpec, profile: ReferenceProfile)
     if feature is None:
         return None
     return profile.importance.get(column.name) if feature.importance is None else feature.importance
-
-
-def _scale_movement(
-    references: tuple[ColumnReference, ...], order: ComparisonOrder, *, length: int, by_hour: Mask
-) -> ScaleMovement:
-    movements = [
-        reference.seasonal_movement if seasonal else reference.movement
-        for reference, seasonal in zip(references, by_hour.tolist(), strict=True)
-    ]
-    freedoms = np.maximum(order.bins_per_column - 1, 1).tolist()
-    whole = [
-        movement.get(length, ColumnMovement(kappa=0.0, nu=float(freedom), status=Calibration.UNCALIBRATED))
-        for movement, freedom in zip(movements, freedoms, strict=True)
-    ]
-    halves = [movement.get(length // 2) for movement in movements]
-    kappa_half = [
-        movement.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
-        for movement, half in zip(whole, halves, strict=True)
-    ]
-    return ScaleMovement(
-        kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),
-        nu=np.array([movement.nu for movement in whole], dtype=np.float64),
-        kappa_half=np.array(kappa_half, dtype=np.float64),
-        calibrations=tuple(movement.status for movement in whole),
-        share_variance=np.array(
-            # The reference's blocks do not keep far values, so these have no block variance.
-            [(*reference.share_variance.get(length, (0.0, 0.0, 0.0)), 0.0) for reference in references],
-            dtype=np.float64,
-        ),
-    )

@@ -53,7 +53,7 @@ def _p_value(prepared: PreparedReference, measured: MeasuredWindow, *, column: i
         n=float(measured.whole.n[column]),
         m=float(measured.reference.n[column]),
         kappa=float(measured.movement.kappa[column]),
-        nu=float(measured.movement.nu[column]),
+        level=measured.movement.level_of(column),
     )
 
 

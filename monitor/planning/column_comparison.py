@@ -6,6 +6,7 @@ import numpy as np
 
 from monitor.arrays import Float64s
 from monitor.detection import PreparedReference
+from monitor.stats.movement_level import MovementLevel
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold
 from monitor.types import Calibration, Scale
@@ -21,7 +22,8 @@ class ColumnComparison:
         m, m_half: Values of the reference that a window and half a window are compared with: all of them, or what
             the mixture of a window's own hours is worth.
         valid_share: Share of the reference's events that have a value, so that PSI sees them.
-        kappa, kappa_half, nu, status: Natural movement, as in `ScaleMovement`.
+        kappa, kappa_half, status: Natural movement, as in `ScaleMovement`.
+        level: What the PSI that it passes by chance is made of.
         alpha: Error probability of one test.
     """
 
@@ -34,7 +36,7 @@ class ColumnComparison:
     valid_share: float
     kappa: float
     kappa_half: float
-    nu: float
+    level: MovementLevel
     status: Calibration
     alpha: float
 
@@ -52,7 +54,7 @@ class ColumnComparison:
 
     def threshold(self, tier: float, n: float) -> float:
         """Return the PSI from which on a window of *n* values proves *tier*; infinite for a single bin."""
-        return tier_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, nu=self.nu, alpha=self.alpha)
+        return tier_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, level=self.level, alpha=self.alpha)
 
 
 def comparisons_at(prepared: PreparedReference, scale: Scale) -> tuple[ColumnComparison, ...]:
@@ -75,7 +77,7 @@ def comparisons_at(prepared: PreparedReference, scale: Scale) -> tuple[ColumnCom
             valid_share=float(reference.n[index] / reference.totals[index, 0]),
             kappa=float(movement.kappa[index]),
             kappa_half=float(movement.kappa_half[index]),
-            nu=float(movement.nu[index]),
+            level=movement.level_of(index),
             status=movement.calibrations[index],
             alpha=prepared.alpha,
         )

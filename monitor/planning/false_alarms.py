@@ -14,7 +14,7 @@ from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.results import FalseAlarms
 from monitor.stats.false_discovery import psi_p_value
 from monitor.stats.proportions import share_shift
-from monitor.stats.psi_bounds import distance_lower_bound
+from monitor.stats.psi_bounds import distance_level, distance_lower_bound
 from monitor.types import Scale
 from monitor.units import DAY_MINUTES
 
@@ -119,7 +119,7 @@ def no_change_probability(prepared: PreparedReference, comparison: ColumnCompari
     chance = 0.0
     if math.isfinite(threshold):
         chance = psi_p_value(
-            threshold, tier=0.0, bins=comparison.bins, n=n, m=comparison.m, kappa=kappa, nu=comparison.nu
+            threshold, tier=0.0, bins=comparison.bins, n=n, m=comparison.m, kappa=kappa, level=comparison.level
         )
     if prepared.numeric[comparison.index]:
         chance += _distance_probability(prepared, comparison, n=n)
@@ -131,7 +131,8 @@ def _distance_probability(prepared: PreparedReference, comparison: ColumnCompari
     proven_at_most = distance_lower_bound(1.0, n=n, m=comparison.m, kappa=kappa, alpha=comparison.alpha)
     if proven_at_most <= limit:
         return 0.0  # not even the largest distance there is proves anything
-    needed = limit + 1.0 - proven_at_most
+    level = comparison.level.psi(bins=comparison.bins, n=n, m=comparison.m, alpha=comparison.alpha)
+    needed = max(limit + 1.0 - proven_at_most, distance_level(level))
     return float(2.0 * math.exp(-2.0 * comparison.size(n) * needed**2))
 
 

@@ -20,6 +20,7 @@ from monitor.types import Scale, Tier
 RESOLUTION = 1 / 256
 
 POWER = 0.9
+NO_PSI = 50.0  # from there on: no two samples of a thousand million values are so far apart
 MOST_VALUES = 1 << 30
 
 TRUE_PSI = (0.15, 0.2, 0.3, 0.5)
@@ -220,9 +221,9 @@ def column_plan_of(prepared: PreparedReference, comparison: ColumnComparison, *,
         values=n,
         concludes=n >= prepared.min_events,
         kappa=comparison.kappa,
-        nu=comparison.nu,
+        nu=comparison.level.nu,
         status=comparison.status,
         overdispersion=1.0 + comparison.kappa / (1.0 / n + 1.0 / comparison.m),
-        proven_from=proven_from if math.isfinite(proven_from) else None,
+        proven_from=proven_from if proven_from < NO_PSI else None,
         blunt=proven_from > prepared.drift.tiers.critical,
     )

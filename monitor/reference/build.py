@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -26,7 +27,7 @@ from monitor.reference.cell_choice import (
 from monitor.reference.counting import ColumnPlaces, categorical_places, counts_on_cells, grouped_counts, numeric_places
 from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
-from monitor.reference.movement import TimeBlocks, column_movements, share_variances, time_blocks
+from monitor.reference.movement import TimeBlocks, column_movements, share_movements, time_blocks
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.rows import RowWeights
 from monitor.reference.season import SeasonHours, season_hours, with_season
@@ -66,13 +67,18 @@ def column_reference(
     bin_counts = binned(cells, by_block)
     starts = () if blocks is None else blocks.starts
     minutes = 0 if blocks is None else blocks.minutes
+    movement = column_movements(starts=starts, block_minutes=minutes, bin_counts=bin_counts, lengths=lengths)
+    of_shares = share_movements(
+        starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
+    )
     reference = ColumnReference(
         name=cells.name,
         bins=tuple(bins.tolist()),
-        movement=column_movements(starts=starts, block_minutes=minutes, bin_counts=bin_counts, lengths=lengths),
-        share_variance=share_variances(
-            starts=starts, block_minutes=minutes, slot_counts=by_block[:, shares], totals=totals, lengths=lengths
-        ),
+        movement={
+            length: msgspec.structs.replace(movement[length], share_blocks=of_shares[length].blocks)
+            for length in movement
+        },
+        share_variance={length: share.variances for length, share in of_shares.items()},
         iqr=iqr,
     )
     if clock is None or blocks is None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import chain, count
 from math import gcd
 
+import msgspec
 import numpy as np
 
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
 from monitor.reference.profile import ColumnMovement
+from monitor.stats.movement_level import independent_blocks
 from monitor.stats.natural_movement import NaturalMovement, natural_movement, natural_share_movement
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
@@ -16,7 +18,15 @@ from monitor.units import MINUTE_MILLIS
 MAXIMUM_BLOCKS = 50_000
 MAXIMUM_BLOCK_COUNTS = 1 << 26  # 256 MiB of uint32: a profile must fit in memory, however many columns it has
 
-ShareVariances = tuple[float, float, float]
+ByShare = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareMovement:
+    """Block variance of the missing, invalid and unseen share, and how many independent blocks it is worth."""
+
+    variances: ByShare
+    blocks: ByShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +123,27 @@ def movements_by_length(
         if natural is None:
             movements[length] = shorter
         else:
-            movements[length] = ColumnMovement(kappa=natural.kappa, nu=natural.nu, status=Calibration.MEASURED)
-            shorter = ColumnMovement(kappa=natural.kappa, nu=natural.nu, status=Calibration.ESTIMATED)
+            movements[length] = ColumnMovement(
+                kappa=natural.kappa,
+                nu=natural.nu,
+                status=Calibration.MEASURED,
+                blocks=natural.blocks,
+                autocorrelation=natural.autocorrelation,
+                sampling=natural.sampling,
+            )
+            shorter = msgspec.structs.replace(movements[length], status=Calibration.ESTIMATED)
     return movements
 
 
-def share_variances(
+def share_movements(
     *,
     starts: tuple[int, ...],
     block_minutes: int,
     slot_counts: AnyIntegers,
     totals: AnyIntegers,
     lengths: tuple[int, ...],
-) -> dict[int, ShareVariances]:
-    """Return the block variance of the missing, invalid and unseen share for each of *lengths*.
+) -> dict[int, ShareMovement]:
+    """Return the movement of the missing, invalid and unseen share for each of *lengths*.
 
     The same fall-backs as `movements_by_length`; 0.0 where nothing shorter was measured either.
 
@@ -135,16 +152,20 @@ def share_variances(
         slot_counts: Shape ``(blocks, 3)``. Missing, invalid and unseen values per block.
         totals: Shape ``(blocks,)``. All events per block.
     """
-    variances: dict[int, ShareVariances] = {}
-    shorter: ShareVariances = (0.0, 0.0, 0.0)
+    movements: dict[int, ShareMovement] = {}
+    shorter = [NaturalMovement(kappa=0.0, nu=1.0, blocks=0, autocorrelation=0.0, sampling=0.0)] * 3
     # The totals are a fourth column while blocks are put together, so that both leave out the same edges.
     table = np.column_stack([slot_counts, totals])
     for length in sorted(set(lengths)):
         blocks = disjoint_blocks(table, starts=starts, block_minutes=block_minutes, length=length, events_column=3)
         measured = [natural_share_movement(blocks[:, slot], blocks[:, 3]) for slot in range(3)]
-        missing, invalid, unseen = (shorter[slot] if value is None else value for slot, value in enumerate(measured))
-        shorter = variances[length] = (missing, invalid, unseen)
-    return variances
+        shorter = [known if natural is None else natural for known, natural in zip(shorter, measured, strict=True)]
+        missing, invalid, unseen = shorter
+        movements[length] = ShareMovement(
+            variances=(missing.kappa, invalid.kappa, unseen.kappa),
+            blocks=(independent_blocks(missing), independent_blocks(invalid), independent_blocks(unseen)),
+        )
+    return movements
 
 
 def disjoint_blocks(

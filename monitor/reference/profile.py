@@ -18,17 +18,25 @@ FIELDS_ADDED = ("timezone",)
 keeps its bytes, and with them its identity."""
 
 
-class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True):
+# Defaults are left out of the bytes: a profile that was built before a field keeps its digest, and stays itself.
+class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Natural movement of one column at one window length (statistics §3.2).
 
     Attributes:
         kappa: Variance added to the sampling variance.
         nu: Degrees of freedom of the blocks' PSI.
+        blocks: From how many time blocks; 0 where nothing was measured, or by a version that did not keep it.
+        autocorrelation, sampling: As in `NaturalMovement`.
+        share_blocks: How many independent blocks the variances of the missing, invalid and unseen share are worth.
     """
 
     kappa: float
     nu: float
     status: Calibration
+    blocks: int = 0
+    autocorrelation: float = 0.0
+    sampling: float = 0.0
+    share_blocks: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """Which of many columns to list as moved: p-values at the tier's edge, false discoveries bounded."""
 
 import numpy as np
-from scipy.special import chdtrc, chndtr
+from scipy.special import chndtr
 
 from monitor.arrays import Float64s, Mask
+from monitor.stats.movement_level import MovementLevel
 from monitor.stats.psi_bounds import effective_size
 
 
@@ -16,11 +17,12 @@ def psi_p_value(
     m: float,
     kappa: float = 0.0,
     nu: float | None = None,
+    level: MovementLevel | None = None,
 ) -> float:
     """Return the probability of a PSI at least this large when the true one is exactly *tier*.
 
     The larger of the two terms' tails, so that it is under alpha exactly where *psi* passes ``tier_threshold``
-    at alpha. Resolved down to 1e-16, below which it is 0; 1.0 for a single bin; NaN stays NaN.
+    at alpha, with the same arguments. Resolved down to 1e-16, below which it is 0; 1.0 for a single bin; NaN stays NaN.
 
     Raises:
         EmptySampleError: Either side has no events.
@@ -29,10 +31,9 @@ def psi_p_value(
     size, freedom = effective_size(n, m, kappa), bins - 1
     if freedom < 1:
         return 1.0
-    spread = float(freedom) if nu is None else nu
     boundary = 1.0 - float(chndtr(size * psi, freedom, size * tier))
-    movement = float(chdtrc(spread, size * psi * spread / freedom))
-    return max(boundary, movement)
+    known = MovementLevel(kappa=kappa, nu=float(freedom) if nu is None else nu) if level is None else level
+    return max(boundary, known.p_value(psi, bins=bins, n=n, m=m))
 
 
 def benjamini_hochberg(p_values: Float64s, *, q: float) -> Mask:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.arrays import AnyNumbers, Float64s, Indices, Int64s
+from monitor.arrays import Float64s, Indices, Int64s
 from monitor.errors import BinMismatchError
 from monitor.stats.columnar import Counts
 from monitor.stats.psi import population_stability_indexes
@@ -18,11 +18,15 @@ class NaturalMovement:
         kappa: Variance on the scale of 1/events that sampling does not explain; 0 for independent events.
         nu: Degrees of freedom of the movement, in (0, B − 1]; few when one direction makes most of it.
         blocks: Blocks that were usable.
+        autocorrelation: Between each of them and the next, of their signed differences from the reference.
+        sampling: Mean of 1/n_b + 1/(m − n_b): what of the blocks' PSI / (B − 1) is chance.
     """
 
     kappa: float
     nu: float
     blocks: int
+    autocorrelation: float
+    sampling: float
 
 
 def natural_movement(
@@ -57,23 +61,52 @@ def natural_movement(
     usable = (n >= max(minimum_events, 1)) & (m > 0)
     if usable.sum() < max(minimum_blocks, 2):
         return None
-    freedom = blocks.shape[1] - 1
-    whole_row = np.zeros(1, dtype=np.intp)
-    psi = population_stability_indexes(rest[usable], blocks[usable], pseudocount=pseudocount, starts=whole_row)[:, 0]
-    return movement_of_blocks(psi, n=n[usable], m=m[usable], freedom=freedom)
+    return movement_of_blocks(rest[usable], blocks[usable], m=m[usable], pseudocount=pseudocount)
 
 
-def movement_of_blocks(psi: Float64s, *, n: AnyNumbers, m: AnyNumbers, freedom: int) -> NaturalMovement:
+def movement_of_blocks(references: Counts, blocks: Counts, *, m: Counts, pseudocount: float = 0.5) -> NaturalMovement:
     """Return the movement that at least two usable blocks show; formula and sources as in `natural_movement`.
 
     Args:
-        psi, n, m: Shape ``(blocks,)``. Each block's PSI against its reference, and the events of both.
-        freedom: B - 1.
+        references, blocks: Shape ``(blocks, B)``. Each block in the order of time, and what it is compared with.
+        m: Shape ``(blocks,)``. Events that the references are worth.
     """
-    kappa = float(np.mean(psi / freedom - 1.0 / n - 1.0 / m))
+    freedom, n = blocks.shape[1] - 1, blocks.sum(axis=1)
+    psi = population_stability_indexes(references, blocks, pseudocount=pseudocount, starts=np.zeros(1, dtype=np.intp))
+    psi, sampling = psi[:, 0], float(np.mean(1.0 / n + 1.0 / m))
+    kappa = float(psi.mean()) / freedom - sampling
     mean, variance = float(psi.mean()), float(psi.var(ddof=1))
     nu = min(float(freedom), 2.0 * mean * mean / variance) if mean > 0.0 and variance > 0.0 else float(freedom)
-    return NaturalMovement(kappa=max(0.0, kappa), nu=nu, blocks=len(psi))
+    expected, observed = (_smoothed_shares(counts, pseudocount) for counts in (references, blocks))
+    return NaturalMovement(
+        kappa=max(0.0, kappa),
+        nu=nu,
+        blocks=len(psi),
+        # On this scale the squares of a block's differences add up to its PSI, but for terms of higher order.
+        autocorrelation=lag_one_autocorrelation((observed - expected) / np.sqrt((observed + expected) / 2.0)),
+        sampling=sampling,
+    )
+
+
+def _smoothed_shares(counts: Counts, pseudocount: float) -> Float64s:
+    smoothed = counts + pseudocount
+    shares: Float64s = smoothed / smoothed.sum(axis=1, keepdims=True)
+    return shares
+
+
+def lag_one_autocorrelation(differences: Float64s) -> float:
+    r"""Return how much of a block's difference from the reference its successor repeats; 0.0 where nothing differs.
+
+    .. math:: \rho = \sum_b d_b \cdot d_{b+1} / \sum_b d_b \cdot d_b
+
+    A block's successor is the next usable one, wherever the stretch between them has no events: what counts is how
+    many independent ones those that there are make up.
+
+    Args:
+        differences: Shape ``(blocks, directions)``, in the order of time.
+    """
+    squares = float(np.sum(differences * differences))
+    return float(np.sum(differences[1:] * differences[:-1])) / squares if squares > 0.0 else 0.0
 
 
 def natural_share_movement(
@@ -82,8 +115,8 @@ def natural_share_movement(
     *,
     minimum_events: int = 50,
     minimum_blocks: int = 5,
-) -> float | None:
-    r"""Return the same variance for one share (missing, invalid, …), None with too few usable blocks.
+) -> NaturalMovement | None:
+    r"""Return the movement of one share (missing, invalid, …), None with too few usable blocks.
 
     .. math:: \kappa = \max\left(0, \operatorname{mean}_b
               \left[ \frac{(p_b - p_{-b})^2}{p (1 - p)} - \frac{1}{n_b} - \frac{1}{m - n_b} \right] \right)
@@ -98,7 +131,7 @@ def natural_share_movement(
         minimum_blocks: As in `natural_movement`.
 
     Returns:
-        A variance in units of p(1 − p); 0.0 for a share of exactly 0 or 1.
+        With kappa in units of p(1 − p), 0.0 for a share of exactly 0 or 1; nu is 1: a share has one direction.
 
     Raises:
         BinMismatchError: The arrays are not one-dimensional and of one length.
@@ -109,12 +142,18 @@ def natural_share_movement(
     usable = (totals >= max(minimum_events, 1)) & (totals < events)
     if usable.sum() < max(minimum_blocks, 2):
         return None
-    share = successes / events
-    if share <= 0.0 or share >= 1.0:
-        return 0.0
+    share, rest = successes / events, events - totals[usable]
     k, n = counts[usable], totals[usable]
-    gap = k / n - (successes - k) / (events - n)
-    return max(0.0, float(np.mean(gap * gap / (share * (1.0 - share)) - 1.0 / n - 1.0 / (events - n))))
+    gaps = k / n - (successes - k) / rest
+    sampling = float(np.mean(1.0 / n + 1.0 / rest))
+    moved = float(np.mean(gaps * gaps)) / (share * (1.0 - share)) if 0.0 < share < 1.0 else 0.0
+    return NaturalMovement(
+        kappa=max(0.0, moved - sampling),
+        nu=1.0,
+        blocks=len(n),
+        autocorrelation=lag_one_autocorrelation(gaps[:, np.newaxis]),
+        sampling=sampling,
+    )
 
 
 def mixture_size(weights: Float64s, profile_events: Counts) -> Float64s:
@@ -194,6 +233,4 @@ def seasonal_movement(
         return None
     m = 1.0 / variance[usable]
     blocks = np.add.reduceat(hourly.counts, firsts, axis=0)[usable]
-    whole_row = np.zeros(1, dtype=np.intp)
-    psi = population_stability_indexes(mixed[usable] * m[:, np.newaxis], blocks, starts=whole_row)[:, 0]
-    return movement_of_blocks(psi, n=n[usable], m=m, freedom=hourly.counts.shape[1] - 1)
+    return movement_of_blocks(mixed[usable] * m[:, np.newaxis], blocks, m=m)

@@ -8,6 +8,7 @@ from scipy.special import chdtri, chndtr, chndtrinc, chndtrix, ndtri
 
 from monitor.arrays import Float64s
 from monitor.errors import EmptySampleError
+from monitor.stats.movement_level import MovementLevel
 
 _STEPS = 12
 _ROUNDING = 1e-15  # of a probability near 1, with some room
@@ -87,7 +88,15 @@ def chance_level(*, bins: int, n: float, m: float, kappa: float = 0.0) -> float:
 
 
 def tier_threshold(
-    tier: float, *, bins: int, n: float, m: float, kappa: float = 0.0, nu: float | None = None, alpha: float
+    tier: float,
+    *,
+    bins: int,
+    n: float,
+    m: float,
+    kappa: float = 0.0,
+    nu: float | None = None,
+    level: MovementLevel | None = None,
+    alpha: float,
 ) -> float:
     r"""Return the PSI above which the true PSI is proven to exceed *tier*.
 
@@ -104,6 +113,7 @@ def tier_threshold(
         m: Reference events.
         kappa: Natural movement at the window's length; 0 when uncalibrated.
         nu: Degrees of freedom of that movement; B − 1 (None) when uncalibrated.
+        level: What the second term is made of instead, where *kappa* and *nu* come from a number of blocks.
         alpha: Error probability of this one test.
 
     Raises:
@@ -120,7 +130,8 @@ def tier_threshold(
     if bins < 2:
         return math.inf
     boundary = float(chndtrix(1.0 - alpha, bins - 1, size * tier)) / size
-    return max(boundary, _movement_level(bins, size, nu, alpha))
+    known = MovementLevel(kappa=kappa, nu=bins - 1.0 if nu is None else nu) if level is None else level
+    return max(boundary, known.psi(bins=bins, n=n, m=m, alpha=alpha))
 
 
 def proven_lower_bound(
@@ -168,7 +179,8 @@ def proven_lower_bound(
     if bins < 2:
         return 0.0
     freedom = bins - 1
-    if psi <= max(float(chdtri(freedom, alpha)) / size, _movement_level(bins, size, nu, alpha)):
+    level = MovementLevel(kappa=kappa, nu=float(freedom) if nu is None else nu)
+    if psi <= max(float(chdtri(freedom, alpha)) / size, level.psi(bins=bins, n=n, m=m, alpha=alpha)):
         return 0.0
     proven = noncentrality(np.array([psi * size]), np.array([float(freedom)]), 1.0 - alpha)
     return float(proven[0]) / size
@@ -181,45 +193,57 @@ def proven_lower_bounds(
     n: npt.ArrayLike,
     m: npt.ArrayLike,
     kappa: npt.ArrayLike,
-    nu: npt.ArrayLike,
+    level: npt.ArrayLike,
     alpha: float,
 ) -> Float64s:
-    """Return `proven_lower_bound` of many columns in one call; NaN where *psi* is, or a column has no events."""
+    """Return `proven_lower_bound` of many columns in one call; NaN where *psi* is, or a column has no events.
+
+    Args:
+        level: PSI that natural movement passes with probability *alpha*, as of `MovementLevel.psi`.
+    """
     _require_probability(alpha)
     observed, freedom, size = np.broadcast_arrays(
         np.asarray(psi, dtype=np.float64), np.asarray(bins) - 1.0, _effective_sizes(n, m, kappa)
     )
     safe_freedom = np.maximum(freedom, 1.0)
-    movement = freedom / (size * np.asarray(nu)) * chdtri(nu, alpha)
-    passed = (freedom >= 1.0) & (observed > np.maximum(chdtri(safe_freedom, alpha) / size, movement))
+    passed = (freedom >= 1.0) & (observed > np.maximum(chdtri(safe_freedom, alpha) / size, np.asarray(level)))
     bounds = np.where(np.isnan(observed) | np.isnan(size), np.nan, 0.0)
     bounds[passed] = noncentrality((observed * size)[passed], freedom[passed], 1.0 - alpha) / size[passed]
     return bounds
 
 
-def distance_lower_bound(distance: float, *, n: float, m: float, kappa: float = 0.0, alpha: float) -> float:
+def distance_lower_bound(
+    distance: float, *, n: float, m: float, kappa: float = 0.0, level: float = 0.0, alpha: float
+) -> float:
     r"""Return the proven part of an observed KS distance, never below 0.
 
     .. math:: D_\mathrm{low} = D - c(\alpha) / \sqrt{N}, \quad c(\alpha) = \sqrt{\ln(2 / \alpha) / 2}
+
+    and 0 up to the distance that natural movement passes with probability *alpha*: no two distributions of a PSI of
+    *level* are further apart than :math:`\sqrt{level} / 2`.
+
+    Args:
+        level: As of `MovementLevel.psi`.
 
     Raises:
         EmptySampleError: Either side has no events.
         ValueError: *kappa* or *alpha* is out of its range.
 
     References:
-        Smirnov's tail; as a robust lower bound in Deequ (``linfRobust``).
+        Smirnov's tail; as a robust lower bound in Deequ (``linfRobust``). Pinsker (1964) for D and PSI.
     """
     _require_probability(alpha)
     size = effective_size(n, m, kappa)
+    if distance <= distance_level(level):
+        return 0.0
     low = distance - math.sqrt(math.log(2.0 / alpha) / 2.0 / size)
     # Written this way round, NaN (not measured) stays NaN.
     return 0.0 if low < 0.0 else low
 
 
-def _movement_level(bins: int, size: float, nu: float | None, alpha: float) -> float:
-    freedom = bins - 1.0
-    spread = freedom if nu is None else nu
-    return freedom / size / spread * float(chdtri(spread, alpha))
+def distance_level(level: float) -> float:
+    """Return the largest KS distance that two distributions of a PSI of *level* can have, by Pinsker's inequality."""
+    return math.sqrt(level) / 2.0
 
 
 def _effective_sizes(n: npt.ArrayLike, m: npt.ArrayLike, kappa: npt.ArrayLike) -> Float64s:

@@ -21,8 +21,9 @@ UNKNOWN_TRAFFIC = 100.0  # events a minute
 CALIBRATION_MARKS = {Calibration.MEASURED: "", Calibration.ESTIMATED: "~", Calibration.UNCALIBRATED: "?"}
 _LEGEND = (
     "At each scale: the PSI from which on a warning is proven in a window of so many events, and how much more the "
-    "column moves than chance makes it (×1: not at all). ~ estimated from a shorter scale, ? not calibrated, never: "
-    "one bin, few: fewer values than min_events. By the hour: compared with the same hours of the reference."
+    "column moves than chance makes it (×1: not at all). ~ estimated: from few blocks, or from a shorter scale, ? not "
+    "calibrated, never: one bin, or too few blocks of a column that wanders, few: fewer values than min_events. By the "
+    "hour: compared with the same hours of the reference."
 )
 
 

@@ -76,7 +76,8 @@ def test_a_drift_sentence_holds_the_stored_numbers() -> None:
     reference = {"age": np.round(generator.normal(50.0, 10.0, 20_000))}
     layout = layout_of(reference)
     counts = count(layout, reference)
-    movement = {length: ColumnMovement(kappa=0.0003, nu=6.0, status=Calibration.MEASURED) for length in (30, 60)}
+    known = ColumnMovement(kappa=0.0003, nu=6.0, status=Calibration.MEASURED, blocks=10_000, sampling=0.0004)
+    movement = {30: known, 60: known}
     prepared = prepare_reference(spec_of(layout), profile_of(layout, counts, age=movement))
     first, second = (count(layout, {"age": np.round(generator.normal(55.0, 10.0, 3006))}) for _ in range(2))
     result = decide_window(prepared, scale=HOUR, first_half=first, second_half=second, events=6012)

@@ -136,7 +136,7 @@ def test_natural_movement_falls_back_from_the_half_to_the_whole() -> None:
     assert movement.kappa[0] == measured[60].kappa > 0.0
     assert movement.kappa_half[0] == movement.kappa[0]
     assert movement.calibrations == ("measured", "uncalibrated")
-    assert (movement.kappa[1], movement.nu[1]) == (0.0, 9.0)
+    assert (movement.level_kappa[1], movement.level_nu[1], movement.level_blocks[1]) == (0.0, 9.0, np.inf)
 
 
 def test_counts_of_another_layout_and_unknown_scales_are_refused(prepared: PreparedReference) -> None:

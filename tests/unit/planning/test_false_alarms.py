@@ -12,6 +12,7 @@ from monitor.planning.false_alarms import (
     share_alarm_probability,
     textbook_probability,
 )
+from monitor.stats.movement_level import MovementLevel
 from monitor.stats.proportions import share_shift
 from monitor.stats.psi import population_stability_indexes
 from monitor.types import Scale
@@ -42,7 +43,7 @@ def test_a_quiet_model_sees_none_and_one_that_wanders_at_most_alpha() -> None:
     (comparison,) = comparisons_at(quiet.prepared(), HOUR)
     assert no_change_probability(quiet.prepared(), comparison, n=6000) < 1e-15
     (moving,) = comparisons_at(restless.prepared(), HOUR)
-    moving = replace(moving, nu=1.5)
+    moving = replace(moving, level=MovementLevel(kappa=0.02, nu=1.5))
     assert no_change_probability(restless.prepared(), moving, n=6000) == pytest.approx(1e-4, rel=1e-6)
 
 

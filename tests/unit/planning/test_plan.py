@@ -15,10 +15,11 @@ from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ColumnMovement, ReferenceProfile
 from monitor.season_clock import HOURS_OF_DAY
 from monitor.spec.model import ColumnKind
-from monitor.types import Calibration, Verdict
+from monitor.types import Verdict
 from monitor.units import MINUTE_MILLIS
 from tests.models.decided import decide_window
 from tests.unit.detection.streams import HOUR, count, layout_of, prepared_of, profile_of, spec_of
+from tests.unit.planning.windows import known_movement
 
 SCALES = {"windows": {"scales": [{"length": "10m", "step": "1m"}, {"length": "24h", "step": "2h"}]}}
 START = 1_780_272_000_000
@@ -97,8 +98,8 @@ def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
 def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
     """Kappa 0.01 hides a critical PSI at ten minutes whatever the traffic; at 24 h, where it is still, it does not."""
     moving = {
-        10: ColumnMovement(kappa=0.01, nu=3.0, status=Calibration.MEASURED),
-        1440: ColumnMovement(kappa=0.0, nu=9.0, status=Calibration.MEASURED),
+        10: known_movement(kappa=0.01, nu=3.0),
+        1440: known_movement(kappa=0.0, nu=9.0),
     }
     plan = planned(profile(c1=moving), events_per_minute=1000)
     ten, day = plan.scales
@@ -112,7 +113,7 @@ def test_a_column_that_moves_by_itself_is_named_with_its_number() -> None:
 
 def test_a_scale_at_which_everything_moves_is_named() -> None:
     """Where the typical column itself hides a critical PSI, no number of events is asked for: the scale gets advice."""
-    moving = {1440: ColumnMovement(kappa=0.02, nu=3.0, status=Calibration.MEASURED)}
+    moving = {1440: known_movement(kappa=0.02, nu=3.0)}
     every: dict[str, Any] = {"c0": moving, "c1": moving, "c2": moving, "prediction.score": moving}
     plan = planned(profile(**every), events_per_minute=1000)
     assert "at 24h an OK says little" in about(plan, "windows.scales")

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.power import proving_probability, values_needed
+from monitor.stats.movement_level import MovementLevel
 from monitor.types import Tier
 from tests.unit.detection.streams import HOUR
 from tests.unit.planning.windows import Column, drift_tier, shares_with
@@ -106,7 +107,7 @@ def test_what_can_never_be_proven_needs_no_number_of_events() -> None:
     assert values_needed(comparison, psi=0.1, level=Tier.WARNING, tier=0.1) is None
     few_rows = compared(Column(rows=300))
     assert values_needed(few_rows, psi=0.2, level=Tier.WARNING, tier=0.1) is None
-    moving = replace(comparison, kappa=0.01, nu=2.0)
+    moving = replace(comparison, kappa=0.01, level=MovementLevel(kappa=0.01, nu=2.0))
     assert values_needed(moving, psi=0.3, level=Tier.WARNING, tier=0.1) is None
     one_bin = replace(comparison, bins=1)
     assert values_needed(one_bin, psi=5.0, level=Tier.WARNING, tier=0.1) is None

@@ -66,8 +66,8 @@ def test_the_proven_psi_is_the_rules_threshold(report: ReferenceReport) -> None:
     """At 600 events, a quarter of them missing, the number is `tier_threshold` of 450 values."""
     profile = profile_of(20_000)
     prepared = prepare_reference(SPEC, profile)
-    movement = profile.columns[0].movement[10]
-    expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, nu=movement.nu, alpha=prepared.alpha)
+    movement, level = profile.columns[0].movement[10], prepared.movements[10].level_of(0)
+    expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, level=level, alpha=prepared.alpha)
     result = report.columns[0].scales["10m"]
     assert result.proven_from == pytest.approx(expected, rel=1e-12)
     assert (result.status, movement.status) == ("measured", "measured")

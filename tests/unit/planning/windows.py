@@ -46,8 +46,8 @@ class Column:
     def profile(self, reference: Int64s) -> ReferenceProfile:
         half = self.kappa if self.kappa_half is None else self.kappa_half
         movement = {
-            60: ColumnMovement(kappa=self.kappa, nu=BINS - 1.0, status=Calibration.MEASURED),
-            30: ColumnMovement(kappa=half, nu=BINS - 1.0, status=Calibration.MEASURED),
+            60: known_movement(kappa=self.kappa, nu=BINS - 1.0),
+            30: known_movement(kappa=half, nu=BINS - 1.0),
         }
         return profile_of(self.layout, with_slots(reference), c=movement)
 
@@ -60,6 +60,11 @@ class Column:
         spec = self.spec()
         for _ in range(runs):
             yield prepare_reference(spec, self.profile(generator.multinomial(self.rows, EVEN)))
+
+
+def known_movement(*, kappa: float, nu: float) -> ColumnMovement:
+    """Return a movement from so many blocks that nothing about it is uncertain."""
+    return ColumnMovement(kappa=kappa, nu=nu, status=Calibration.MEASURED, blocks=10**15, sampling=1e-9)
 
 
 def with_slots(cells: Int64s) -> Int64s:

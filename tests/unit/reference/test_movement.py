@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitor.reference.movement import column_movements, disjoint_blocks, share_variances
+from monitor.reference.movement import column_movements, disjoint_blocks, share_movements
 from monitor.stats.natural_movement import natural_movement, natural_share_movement
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
@@ -82,10 +82,13 @@ def test_share_variances_are_those_of_the_blocks() -> None:
     totals = np.full(40, 1000)
     missing = generator.binomial(1000, generator.beta(5.0, 95.0, 40))
     slots = np.column_stack([missing, np.zeros(40, dtype=np.int64), np.zeros(40, dtype=np.int64)])
-    result = share_variances(
+    result = share_movements(
         starts=starts_of(40, minutes=60), block_minutes=60, slot_counts=slots, totals=totals, lengths=(60, 1440)
     )
-    assert result[60] == (natural_share_movement(missing, totals), 0.0, 0.0)
+    natural = natural_share_movement(missing, totals)
+    assert natural is not None
+    assert result[60].variances == (natural.kappa, 0.0, 0.0)
     # Beta(5, 95) has a variance of p (1 - p) / 101.
-    assert result[60][0] == pytest.approx(1 / 101, rel=0.6)
+    assert result[60].variances[0] == pytest.approx(1 / 101, rel=0.6)
+    assert 15 < result[60].blocks[0] < 40
     assert result[1440] == result[60]

@@ -78,17 +78,20 @@ def test_a_wandering_share_shows_its_planted_variance() -> None:
     generator = np.random.default_rng(44)
     totals = generator.integers(500, 2000, 400)
     wandering = natural_share_movement(generator.binomial(totals, generator.beta(20.0, 180.0, 400)), totals)
-    assert wandering == pytest.approx(1.0 / 201.0, rel=0.25)
+    assert wandering is not None
+    assert wandering.kappa == pytest.approx(1.0 / 201.0, rel=0.25)
     steady = natural_share_movement(generator.binomial(totals, 0.1), totals)
     assert steady is not None
-    assert steady < 0.25 / 1000
+    assert steady.kappa < 0.25 / 1000
 
 
 def test_a_share_of_nothing_does_not_move_and_few_blocks_have_no_answer() -> None:
     """A share of 0 or 1 has no variance; under 5 usable blocks there is no answer."""
     totals = np.full(6, 100)
-    assert natural_share_movement(np.zeros(6, dtype=np.int64), totals) == 0.0
-    assert natural_share_movement(totals, totals) == 0.0
+    for counts in (np.zeros(6, dtype=np.int64), totals):
+        still = natural_share_movement(counts, totals)
+        assert still is not None
+        assert (still.kappa, still.autocorrelation, still.blocks) == (0.0, 0.0, 6)
     assert natural_share_movement(np.array([1, 2, 3, 4]), np.full(4, 100)) is None
 
 

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
 from monitor.errors import EmptySampleError
+from monitor.stats.movement_level import level_factors
 from monitor.stats.psi_bounds import (
     distance_lower_bound,
     effective_size,
@@ -84,13 +85,16 @@ def test_columns_at_once_equal_columns_alone() -> None:
         "n": np.array([500, 5000, 800, 0, 500, 500]),
         "m": np.full(6, 20_000),
         "kappa": np.array([0.0, 0.002, 1e-4, 0.0, 0.0, 0.0]),
-        "nu": np.array([9.0, 1.5, 20.0, 9.0, 1.0, 9.0]),
     }
+    nus = np.array([9.0, 1.5, 20.0, 9.0, 1.0, 9.0])
     psi = np.array([0.4, 0.3, 0.01, 0.4, 0.4, np.nan])
-    bounds = proven_lower_bounds(psi, alpha=1e-5, **columns)
+    size = 1.0 / (1.0 / np.maximum(columns["n"], 1) + 1.0 / columns["m"] + columns["kappa"])
+    levels = (columns["bins"] - 1) / size * level_factors(nus, np.inf, alpha=1e-5)
+    bounds = proven_lower_bounds(psi, level=levels, alpha=1e-5, **columns)
     for i in (0, 1, 2, 4, 5):
         alone = {name: values[i].item() for name, values in columns.items()}
-        assert bounds[i] == pytest.approx(proven_lower_bound(psi[i], alpha=1e-5, **alone), rel=1e-12, nan_ok=True)
+        expected = proven_lower_bound(psi[i], nu=nus[i].item(), alpha=1e-5, **alone)
+        assert bounds[i] == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert np.isnan(bounds[3])
     assert bounds[4] == 0.0
 

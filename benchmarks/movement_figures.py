@@ -1,0 +1,119 @@
+"""How often natural movement passes its level, by how few time blocks it was estimated from; simulated."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.special import chdtri, ndtr
+from scipy.stats import chi2
+
+from monitor.arrays import Float64s
+from monitor.stats.movement_level import MovementEstimates, credible_movement, level_factors
+
+RUNS = 2000
+BATCH = 500
+_QUIET_STEPS = np.concatenate([np.linspace(0.0, 0.99, 150)[:-1], 1.0 - np.geomspace(0.01, 1e-12, 100)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wander:
+    """A column whose bins sway in one direction, or all independently.
+
+    Attributes:
+        bins: B.
+        movement: Share of the mean block PSI that movement makes; the rest is sampling.
+        memory: Of the Ornstein-Uhlenbeck process that it follows, in blocks.
+        directions: In which it moves alike, up to B - 1.
+    """
+
+    bins: int = 10
+    movement: float = 1.0
+    memory: float = 0.0
+    directions: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """How many times its nominal rate a level is passed, and how many mean block PSIs it is in the median."""
+
+    known: float
+    estimated: float
+    known_multiple: float
+    multiple: float
+
+
+@cache
+def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
+    """Return the rates with which a far-off block passes the level of κ and ν taken as known, and as estimated.
+
+    Blocks are normal in each of B − 1 directions. Given a reference the chance of passing is exact, so that rates far
+    under one in a million take a few thousand references.
+    """
+    random = np.random.default_rng([blocks, round(10 * wander.memory), wander.bins, wander.directions])
+    freedom, rates, multiples = wander.bins - 1, [], []
+    # A direction's variance in a block: of sampling, and with movement. In units of the mean block PSI's.
+    sampling = 1.0 - wander.movement
+    moving = freedom * wander.movement / wander.directions
+    for _ in range(RUNS // BATCH):
+        contrasts = np.sqrt(sampling) * random.standard_normal((BATCH, blocks, freedom))
+        contrasts[:, :, : wander.directions] += np.sqrt(moving) * _wander(
+            random, shape=(BATCH, blocks, wander.directions), memory=wander.memory
+        )
+        centres = contrasts.mean(axis=1)
+        away = (contrasts - centres[:, np.newaxis]) * (blocks / (blocks - 1))
+        psi = np.sum(away * away, axis=2)
+        mean = psi.mean(axis=1)
+        by_chance = sampling * (1.0 + 1.0 / (blocks - 1))
+        kappa = np.maximum(mean / freedom - by_chance, 0.0)
+        estimates = MovementEstimates(
+            kappa=kappa,
+            nu=np.minimum(2.0 * mean * mean / psi.var(axis=1, ddof=1), freedom),
+            blocks=np.full(BATCH, float(blocks)),
+            autocorrelation=np.sum(away[:, 1:] * away[:, :-1], axis=(1, 2)) / psi.sum(axis=1),
+            sampling=np.full(BATCH, max(by_chance, 1e-12)),
+            freedom=np.full(BATCH, float(freedom)),
+        )
+        credible = credible_movement(estimates)
+        factors = [
+            chdtri(estimates.nu, alpha) / estimates.nu,
+            level_factors(credible.nu, credible.blocks, alpha=alpha),
+        ]
+        means = freedom * (estimates.sampling + kappa)
+        rates.append([_passing(wander, means * factor, centres, blocks=blocks) for factor in factors])
+        multiples.append(factors)
+    known, estimated = np.mean(np.concatenate(rates, axis=1), axis=1) / alpha
+    known_multiple, multiple = np.median(np.concatenate(multiples, axis=1), axis=1)
+    return Passing(
+        known=float(known),
+        estimated=float(estimated),
+        known_multiple=float(known_multiple),
+        multiple=float(multiple),
+    )
+
+
+def _wander(random: np.random.Generator, *, shape: tuple[int, int, int], memory: float) -> Float64s:
+    kept = float(np.exp(-1.0 / memory)) if memory else 0.0
+    steps = random.standard_normal(shape)
+    for block in range(1, shape[1]):
+        steps[:, block] = kept * steps[:, block - 1] + np.sqrt(1.0 - kept * kept) * steps[:, block]
+    return steps
+
+
+def _passing(wander: Wander, levels: Float64s, centres: Float64s, *, blocks: int) -> Float64s:
+    """Return for each reference how likely a block that remembers none of its passes the level.
+
+    Of one moving direction the reference's own centre counts; the other directions are summed over the quantiles of
+    their chi-squared. Of many directions the sum is chi-squared itself, their centres in its variance.
+    """
+    freedom = wander.bins - 1
+    sampling = (1.0 - wander.movement) * (1.0 + 1.0 / blocks)
+    largest = 1.0 - wander.movement + freedom * wander.movement / wander.directions
+    if wander.directions == freedom:
+        return np.asarray(chi2.sf(levels / (largest * (1.0 + 1.0 / blocks)), freedom))
+    quiet = (_QUIET_STEPS[1:] + _QUIET_STEPS[:-1]) / 2.0
+    rest = sampling * chi2.ppf(quiet, freedom - wander.directions)
+    left = levels[:, np.newaxis] - rest
+    root, centre = np.sqrt(np.maximum(left, 0.0) / largest), centres[:, :1] / np.sqrt(largest)
+    passes = np.where(left > 0.0, ndtr(centre - root) + ndtr(-centre - root), 1.0)
+    chances: Float64s = passes @ np.diff(_QUIET_STEPS)
+    return chances

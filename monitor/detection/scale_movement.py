@@ -1,0 +1,217 @@
+"""Natural movement of each column at one window length, as the rules use it; prepared once for all windows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtri
+
+from monitor.arrays import Float64s, Int64s, Mask
+from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
+from monitor.stats.columnar import Counts
+from monitor.stats.movement_level import MovementEstimates, MovementLevel, credible_movement, level_factors
+from monitor.types import Calibration
+from monitor.units import MINUTE_MILLIS
+
+FEWEST_BLOCKS = 5
+"""Without time blocks to count, as many as the least that a movement is measured from."""
+
+EARNED = 2.0
+"""A movement is `measured` while its uncertainty raises the level to at most so many times what it were if known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleMovement:
+    """Natural movement of each column at one window length; shape ``(columns,)`` unless said.
+
+    Attributes:
+        kappa: At the window's length.
+        kappa_half: At half of it; at the whole length where the half was not measured.
+        level_kappa, level_nu, level_blocks: As in `MovementLevel`: of this length, or of a shorter one that is better
+            known, for a column moves no more between longer windows than between shorter ones.
+        level_factors: F of these at the error probability of one test.
+        calibrations: Of the window's length; `estimated` until the level is within `EARNED` of its final value.
+        share_variance: Shape ``(columns, 4)``: of the shares in the order of `SHARES`, with what its uncertainty adds.
+    """
+
+    kappa: Float64s
+    kappa_half: Float64s
+    level_kappa: Float64s
+    level_nu: Float64s
+    level_blocks: Float64s
+    level_factors: Float64s
+    calibrations: tuple[Calibration, ...]
+    share_variance: Float64s
+
+    def levels(self, bins: Int64s, *, n: Counts, m: Counts, columns: Mask | list[int]) -> Float64s:
+        """Return the PSI that the movement of each of *columns* passes by chance; arrays are of all columns."""
+        sampling = 1.0 / n[columns] + 1.0 / m[columns]
+        levels: Float64s = (bins[columns] - 1) * (sampling + self.level_kappa[columns]) * self.level_factors[columns]
+        return levels
+
+    def level_of(self, column: int) -> MovementLevel:
+        """Return what the level of one column is made of."""
+        return MovementLevel(
+            kappa=float(self.level_kappa[column]),
+            nu=float(self.level_nu[column]),
+            blocks=float(self.level_blocks[column]),
+        )
+
+
+def scale_movement(
+    profile: ReferenceProfile,
+    references: tuple[ColumnReference, ...],
+    *,
+    bins: Int64s,
+    n: Counts,
+    length: int,
+    by_hour: Mask,
+    alpha: float,
+) -> ScaleMovement:
+    """Return the movement of every column at one scale.
+
+    Args:
+        bins, n: Shape ``(columns,)``. B of each column, and its values in the reference.
+        by_hour: Shape ``(columns,)``. Which columns are compared with the same hours.
+        alpha: Error probability of one test.
+    """
+    movements = [
+        reference.seasonal_movement if seasonal else reference.movement
+        for reference, seasonal in zip(references, by_hour.tolist(), strict=True)
+    ]
+    freedoms = np.maximum(bins - 1, 1).astype(np.float64)
+    whole = [
+        movement.get(length, ColumnMovement(kappa=0.0, nu=freedom, status=Calibration.UNCALIBRATED))
+        for movement, freedom in zip(movements, freedoms.tolist(), strict=True)
+    ]
+    halves = [movement.get(length // 2) for movement in movements]
+    kappa_half = [
+        movement.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
+        for movement, half in zip(whole, halves, strict=True)
+    ]
+    chosen = _levels(profile, movements, whole, freedoms=freedoms, n=n, length=length, alpha=alpha)
+    return ScaleMovement(
+        kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),
+        kappa_half=np.array(kappa_half, dtype=np.float64),
+        level_kappa=chosen.kappa,
+        level_nu=chosen.nu,
+        level_blocks=chosen.blocks,
+        level_factors=chosen.factors,
+        calibrations=tuple(
+            Calibration.ESTIMATED if movement.status is Calibration.MEASURED and not sure else movement.status
+            for movement, sure in zip(whole, chosen.earned.tolist(), strict=True)
+        ),
+        share_variance=np.array(
+            # The reference's blocks do not keep far values, so these have no block variance.
+            [(*_share_variances(profile, reference, length=length, alpha=alpha), 0.0) for reference in references],
+            dtype=np.float64,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Levels:
+    """The lowest level of each column, and whether its own length's is within `EARNED`; shape ``(columns,)``."""
+
+    kappa: Float64s
+    nu: Float64s
+    blocks: Float64s
+    factors: Float64s
+    earned: Mask
+
+
+def _levels(
+    profile: ReferenceProfile,
+    movements: list[dict[int, ColumnMovement]],
+    whole: list[ColumnMovement],
+    *,
+    freedoms: Float64s,
+    n: Counts,
+    length: int,
+    alpha: float,
+) -> _Levels:
+    """Return for each column the movement, of this length or a shorter one, whose level is the lowest.
+
+    Each of them holds its error probability by itself, so the lowest of them passes it at most as often as there are
+    ones near the lowest; with a few blocks of the window's own length there are none.
+    """
+    columns = len(whole)
+    lengths = [*sorted({minutes for movement in movements for minutes in movement if minutes < length}), length]
+    shape = (len(lengths), columns)
+    kappa, nu = np.zeros(shape), np.broadcast_to(freedoms, shape).copy()
+    blocks, autocorrelation, sampling = np.full(shape, np.inf), np.zeros(shape), np.ones(shape)
+    usable = np.zeros(shape, dtype=np.bool_)
+    for row, minutes in enumerate(lengths):
+        for column, movement in enumerate(movements):
+            at = whole[column] if minutes == length else movement.get(minutes)
+            if at is None or whole[column].status is Calibration.UNCALIBRATED:
+                continue
+            if at.status is Calibration.MEASURED or (minutes == length and not usable[:, column].any()):
+                estimated = _known_blocks(profile, at, minutes=minutes, values=int(n[column]))
+                kappa[row, column], nu[row, column] = at.kappa, at.nu
+                blocks[row, column], sampling[row, column] = estimated
+                autocorrelation[row, column], usable[row, column] = at.autocorrelation, True
+    of_windows = sampling * (np.array(lengths, dtype=np.float64) / length)[:, np.newaxis]
+    of_windows = np.where(usable[-1], sampling[-1], of_windows)
+    credible = credible_movement(
+        MovementEstimates(
+            kappa=kappa,
+            nu=nu,
+            blocks=blocks,
+            autocorrelation=autocorrelation,
+            sampling=sampling,
+            freedom=np.broadcast_to(freedoms, shape),
+        ),
+        sampling=of_windows,
+    )
+    factors = level_factors(credible.nu, credible.blocks, alpha=alpha)
+    levels = np.where(usable, (of_windows + kappa) * factors, np.inf)
+    # The last row is of the window's own length: it wins ties, and is that of an uncalibrated column.
+    rows = len(lengths) - 1 - np.argmin(levels[::-1], axis=0)
+    pick = (rows, np.arange(columns))
+    return _Levels(
+        kappa=kappa[pick],
+        nu=credible.nu[pick],
+        blocks=credible.blocks[pick],
+        factors=factors[pick],
+        earned=factors[-1] <= EARNED * chdtri(credible.nu[-1], alpha) / credible.nu[-1],
+    )
+
+
+def _known_blocks(
+    profile: ReferenceProfile, movement: ColumnMovement, *, minutes: int, values: int
+) -> tuple[float, float]:
+    """Return how many blocks a movement is from, and their sampling variance."""
+    if movement.blocks:
+        return float(movement.blocks), movement.sampling
+    blocks = _blocks_of(profile, minutes)
+    values = max(values, 1)
+    return blocks, blocks / values + 1.0 / values
+
+
+def _blocks_of(profile: ReferenceProfile, minutes: int) -> float:
+    """Return how many blocks of *minutes* the reference has, for profiles that do not say how many were used."""
+    starts = np.array(profile.block_starts, dtype=np.int64)
+    return float(max(len(np.unique(starts // (minutes * MINUTE_MILLIS))), FEWEST_BLOCKS))
+
+
+def _share_variances(
+    profile: ReferenceProfile, reference: ColumnReference, *, length: int, alpha: float
+) -> tuple[float, ...]:
+    """Return the variance of three shares, raised as the level of a PSI in one direction is by its few blocks.
+
+    That of a shorter length, which is no smaller, bounds it too.
+    """
+    own = reference.share_variance.get(length, (0.0, 0.0, 0.0))
+    if not any(own):
+        return own
+    lengths = [minutes for minutes in reference.share_variance if minutes <= length]
+    variances = np.array([reference.share_variance[minutes] for minutes in lengths])
+    known = [reference.movement[minutes].share_blocks if minutes in reference.movement else () for minutes in lengths]
+    blocks = np.array(
+        [
+            effective if any(effective) else (_blocks_of(profile, minutes) - 1.0,) * 3
+            for minutes, effective in zip(lengths, known, strict=True)
+        ]
+    )
+    raised = variances * level_factors(1.0, blocks, alpha=alpha) / chdtri(1.0, alpha)
+    return tuple(np.maximum(raised.min(axis=0), own).tolist())

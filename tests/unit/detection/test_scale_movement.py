@@ -1,0 +1,228 @@
+"""Levels of natural movement from few time blocks: how often they are passed, and what they do not depend on."""
+
+import msgspec
+import numpy as np
+import pytest
+from scipy.special import chdtri, ndtr, ndtri
+
+from monitor.arrays import Float64s, Int64s
+from monitor.detection.scale_movement import ScaleMovement, scale_movement
+from monitor.reference.layout import CellsLayout
+from monitor.reference.movement import column_movements
+from monitor.reference.profile import (
+    ColumnMovement,
+    ColumnReference,
+    ReferenceProfile,
+    decode_profile,
+    encode_profile,
+)
+from monitor.stats.natural_movement import natural_movement
+from monitor.types import Calibration
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
+from tests.unit.detection.streams import count, layout_of, profile_of
+
+DAY, HOUR = 1440, 60
+BINS = 10
+EDGES = ndtri(np.linspace(0.0, 1.0, BINS + 1))
+SHIFTS = np.linspace(0.0, 60.0, 60_001)
+SIGMAS = 0.05
+BUSY = 10**9
+
+
+def shares_at(means: Float64s) -> Float64s:
+    """Return the shares of ten even bins of unit normals with *means*, one more dimension than these."""
+    return np.diff(ndtr(EDGES - np.asarray(means)[..., np.newaxis]), axis=-1)
+
+
+def wandering_means(generator: np.random.Generator, *, blocks: int, memory: float, columns: int) -> Float64s:
+    """Return shape ``(columns, blocks)``: an Ornstein-Uhlenbeck process with a memory of so many blocks."""
+    kept = np.exp(-1.0 / memory) if memory else 0.0
+    means = generator.standard_normal((columns, blocks))
+    for block in range(1, blocks):
+        means[:, block] = kept * means[:, block - 1] + np.sqrt(1.0 - kept * kept) * means[:, block]
+    return SIGMAS * means
+
+
+def movement_of(counts: Int64s) -> ColumnMovement:
+    natural = natural_movement(counts)
+    assert natural is not None
+    return ColumnMovement(
+        kappa=natural.kappa,
+        nu=natural.nu,
+        status=Calibration.MEASURED,
+        blocks=natural.blocks,
+        autocorrelation=natural.autocorrelation,
+        sampling=natural.sampling,
+    )
+
+
+def at_a_day(movements: list[dict[int, ColumnMovement]], *, alpha: float, values: int = BUSY) -> ScaleMovement:
+    columns = tuple(ColumnReference(name=f"c{at}", bins=(), movement=movement) for at, movement in enumerate(movements))
+    profile = ReferenceProfile(layout=CellsLayout(columns=()), rows=0, counts_bytes=b"", columns=columns)
+    return scale_movement(
+        profile,
+        columns,
+        bins=np.full(len(columns), BINS),
+        n=np.full(len(columns), values),
+        length=DAY,
+        by_hour=np.zeros(len(columns), dtype=np.bool_),
+        alpha=alpha,
+    )
+
+
+@pytest.mark.parametrize("memory", [0, 1, 2])
+@pytest.mark.parametrize("blocks", [5, 7, 14, 28])
+def test_a_wandering_mean_passes_its_level_as_rarely_as_promised(blocks: int, memory: int) -> None:
+    """The chance that the next far-off day passes, averaged over two thousand references, is at most 1.5 alpha'.
+
+    It was 190 to 9,100 times alpha' at 1e-5 while kappa and nu were used as if they were known (5 to 14 blocks), and
+    60 to 280 times with 28. Given a reference the chance is exact: the day's mean is normal.
+    """
+    generator = np.random.default_rng(1000 * blocks + memory)
+    means = wandering_means(generator, blocks=blocks, memory=memory, columns=2000)
+    movements = [{DAY: movement_of(np.rint(shares * BUSY).astype(np.int64))} for shares in shares_at(means)]
+    # What a shift is in PSI, against a reference that has wandered off by its own mean.
+    psi = np.sum((shares_at(SHIFTS) - 0.1) * np.log(np.maximum(shares_at(SHIFTS), 1e-300) / 0.1), axis=1)
+    everything = np.ones(len(movements), dtype=np.bool_)
+    events = np.full(len(movements), BUSY)
+    for alpha in (1e-4, 1e-5):
+        level = at_a_day(movements, alpha=alpha).levels(
+            np.full(len(movements), BINS), n=events, m=blocks * events, columns=everything
+        )
+        shift, centre = np.interp(level, psi, SHIFTS), means.mean(axis=1)
+        passes = ndtr((centre - shift) / SIGMAS) + ndtr((-shift - centre) / SIGMAS)
+        assert float(passes.mean()) <= 1.5 * alpha
+
+
+def test_a_quiet_neighbour_lends_nothing() -> None:
+    """The level of the one column that wanders is the same alone as among nineteen that do not move at all."""
+    generator = np.random.default_rng(7)
+    wandering = movement_of(generator.multinomial(20_000, shares_at(generator.normal(0.0, 0.2, 14))))
+    quiet = [{DAY: movement_of(generator.multinomial(20_000, np.full(BINS, 0.1), 14))} for _ in range(19)]
+    alone = at_a_day([{DAY: wandering}], alpha=1e-5)
+    among = at_a_day([*quiet, {DAY: wandering}], alpha=1e-5)
+    assert among.level_factors[-1] == alone.level_factors[0]
+    assert among.level_nu[-1] == alone.level_nu[0] < 1.2
+    # The quiet ones keep most of their degrees of freedom, and with them their power.
+    assert np.median(among.level_factors[:-1]) < 20 < alone.level_factors[0]
+
+
+@pytest.mark.parametrize("sigmas", [0.0, 0.2])
+def test_long_references_keep_their_levels(sigmas: float) -> None:
+    """With a thousand blocks the level is within a tenth of that of a kappa and nu that are known."""
+    generator = np.random.default_rng(8)
+    movement = movement_of(generator.multinomial(20_000, shares_at(generator.normal(0.0, sigmas, 1000))))
+    result = at_a_day([{DAY: movement}], alpha=1e-5)
+    known = chdtri(movement.nu, 1e-5) / movement.nu
+    assert result.level_factors[0] == pytest.approx(known, rel=0.1)
+    assert result.calibrations == (Calibration.MEASURED,)
+
+
+def test_few_days_are_bounded_by_many_hours() -> None:
+    """Seven days whose hours move more, but are 168, take the level of the hours: it is far lower."""
+    generator = np.random.default_rng(9)
+    hours = shares_at(generator.normal(0.0, 0.2, 168))
+    counts = generator.multinomial(10_000, hours)
+    day, hour = movement_of(counts.reshape(7, 24, BINS).sum(axis=1)), movement_of(counts)
+    both = at_a_day([{HOUR: hour, DAY: day}], alpha=1e-5)
+    alone = at_a_day([{DAY: day}], alpha=1e-5)
+    events = {"n": np.array([240_000]), "m": np.array([1_680_000]), "columns": np.array([True])}
+    bins = np.array([BINS])
+    assert both.kappa[0] == day.kappa < hour.kappa == both.level_kappa[0]
+    assert both.levels(bins, **events)[0] < alone.levels(bins, **events)[0] / 3
+    assert both.calibrations == (Calibration.ESTIMATED,)
+
+
+def test_more_memory_is_fewer_blocks() -> None:
+    """Days that go on where the last one stopped are worth less than as many that do not."""
+    generator = np.random.default_rng(10)
+    fresh, slow = (
+        movement_of(
+            np.rint(BUSY * shares_at(wandering_means(generator, blocks=28, memory=memory, columns=1)[0])).astype(
+                np.int64
+            )
+        )
+        for memory in (0, 5)
+    )
+    result = at_a_day([{DAY: fresh}, {DAY: slow}], alpha=1e-5)
+    assert result.level_blocks[1] < result.level_blocks[0] <= 27
+    assert result.level_factors[1] > result.level_factors[0]
+
+
+def test_a_profile_from_before_keeps_its_digest_and_counts_its_blocks() -> None:
+    """Without the new fields the bytes are the same after reading, and blocks are those that time stamps make."""
+    reference = {"a": np.random.default_rng(11).normal(size=500)}
+    layout = layout_of(reference)
+    movement = ColumnMovement(kappa=0.002, nu=1.2, status=Calibration.MEASURED)
+    assert msgspec.to_builtins(movement) == {"kappa": 0.002, "nu": 1.2, "status": "measured"}
+    profile = msgspec.structs.replace(
+        profile_of(layout, count(layout, reference), a={DAY: movement}),
+        block_minutes=HOUR,
+        block_starts=tuple(range(0, 14 * DAY_MILLIS, HOUR_MILLIS)),
+    )
+    encoded = encode_profile(profile)
+    assert encode_profile(decode_profile(encoded, source="before")) == encoded
+
+    def factor(chosen: ReferenceProfile) -> float:
+        return float(
+            scale_movement(
+                chosen,
+                chosen.columns[:1],
+                bins=np.array([BINS]),
+                n=np.array([500]),
+                length=DAY,
+                by_hour=np.array([False]),
+                alpha=1e-5,
+            ).level_factors[0]
+        )
+
+    kept = ColumnMovement(kappa=0.002, nu=1.2, status=Calibration.MEASURED, blocks=14, sampling=14 / 500 + 1 / 500)
+    recorded = msgspec.structs.replace(
+        profile, columns=(msgspec.structs.replace(profile.columns[0], movement={DAY: kept}), *profile.columns[1:])
+    )
+    assert factor(profile) == factor(recorded)
+
+
+def test_shares_move_by_what_their_blocks_prove_and_no_less() -> None:
+    """Seven days raise a share's variance many times; 168 hours bound it; what does not move at all stays at 0."""
+    seven = ColumnMovement(
+        kappa=0.0, nu=9.0, status=Calibration.MEASURED, blocks=7, sampling=0.001, share_blocks=(5.0, 5.0, 5.0)
+    )
+    hours = msgspec.structs.replace(seven, blocks=168, share_blocks=(160.0, 160.0, 160.0))
+
+    def raised(lengths: dict[int, ColumnMovement], variances: dict[int, tuple[float, float, float]]) -> Float64s:
+        column = ColumnReference(name="c", bins=(), movement=lengths, share_variance=variances)
+        profile = ReferenceProfile(layout=CellsLayout(columns=()), rows=0, counts_bytes=b"", columns=(column,))
+        return scale_movement(
+            profile,
+            (column,),
+            bins=np.array([BINS]),
+            n=np.array([1000]),
+            length=DAY,
+            by_hour=np.array([False]),
+            alpha=1e-5,
+        ).share_variance[0]
+
+    days = raised({DAY: seven}, {DAY: (0.001, 0.0, 0.002)})
+    assert days[0] > 10 * 0.001
+    assert (days[1], days[2], days[3]) == (0.0, pytest.approx(2 * days[0]), 0.0)
+    both = raised({HOUR: hours, DAY: seven}, {HOUR: (0.002, 0.0, 0.1), DAY: (0.001, 0.0, 0.002)})
+    assert 0.002 < both[0] < 0.0025
+    assert both[2] == days[2]
+
+
+def test_lengths_without_blocks_keep_the_shorter_ones_uncertainty() -> None:
+    """Three days measure no day: kappa and its few blocks are those of twelve hours, and more uncertain ones."""
+    generator = np.random.default_rng(12)
+    counts = generator.multinomial(5000, shares_at(generator.normal(0.0, 0.1, 6)))
+    measured = column_movements(
+        starts=tuple(range(0, 6 * 12 * HOUR_MILLIS, 12 * HOUR_MILLIS)),
+        block_minutes=720,
+        bin_counts=counts,
+        lengths=(720, DAY),
+    )
+    assert (measured[DAY].status, measured[DAY].blocks, measured[DAY].kappa) == ("estimated", 6, measured[720].kappa)
+    result = at_a_day([measured], alpha=1e-5)
+    assert result.calibrations == (Calibration.ESTIMATED,)
+    assert result.level_blocks[0] < 6
+    assert result.level_factors[0] > 20
