@@ -16,12 +16,11 @@ from scipy.special import ndtr
 from benchmarks.accuracy_figures import STEP_TRUTHS, WINDOW_STEPS, allowed_errors, truths_until_proven
 from benchmarks.movement_figures import Wander, passing
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
+from benchmarks.share_levels import N, share_level_rows
 from monitor.detection.drift_rule import tier_levels
 from monitor.detection.quality_rule import (
     FAR_MINIMUM,
     HELD_SHARE,
-    MINIMUM,
-    RELATIVE,
     STUCK_SHARE,
     UNSEEN_CRITICAL,
     UNSEEN_WARNING,
@@ -32,6 +31,7 @@ from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_
 from monitor.planning.results import Detected
 from monitor.spec.accuracy import DropSpec
 from monitor.spec.model import DriftSpec, WindowSpec
+from monitor.stats.share_shift import MINIMUM, RELATIVE
 from monitor.types import Tier
 from monitor.units import duration_text
 
@@ -231,6 +231,16 @@ def accuracy() -> str:
     )
 
 
+@cache
+def share_levels() -> str:
+    """How often a share exactly at its tolerance is proven to be past it."""
+    return _table(
+        ("Share of the reference", "of rows", *(f"n = {n:,}" for n in N)),
+        share_level_rows(),
+        note="Multiples of alpha (0.00001 for one test), the larger of a rise and a fall.",
+    )
+
+
 FIGURES: dict[str, Callable[[], str]] = {
     "defaults": defaults,
     "shifts": shifts,
@@ -242,6 +252,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "alarms": alarms,
     "notice": detection_delays,
     "accuracy": accuracy,
+    "share_levels": share_levels,
 }
 
 

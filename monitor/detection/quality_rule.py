@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.arrays import Float64s, Mask
+from monitor.arrays import Float64s, Indices, Mask
 from monitor.detection.comparison import MISSING, SHARES, UNSEEN, Sample
 from monitor.detection.evidence import Evidence, TierLevel
 from monitor.detection.measurements import MeasuredWindow
 from monitor.detection.prepared_reference import PreparedReference
-from monitor.stats.proportions import ShareShift, half_share_exceeds, share_shift
+from monitor.stats.share_shift import MINIMUM, RELATIVE, half_share_exceeds, share_excess_lows
 from monitor.types import Statistic, Tier
 
-MINIMUM, RELATIVE = 0.01, 0.25
 FAR_MINIMUM = 0.05
 UNSEEN_WARNING, UNSEEN_CRITICAL = 0.001, 0.05
+# Of the shares in the order of SHARES; `share_tolerance` says what they mean.
+TOLERANCE_MINIMUM = (MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM)
+TOLERANCE_RELATIVE = (RELATIVE, RELATIVE, 0.0, RELATIVE)
 # Share of the reference up to which a column that is missing in a whole window is a removed field.
 OFTEN_MISSING = 0.5
 
@@ -27,12 +29,16 @@ def share_evidence(prepared: PreparedReference, measured: MeasuredWindow) -> tup
     reference_share, allowed = _shares_of(prepared.reference), tolerances(prepared)
     moved = np.abs(_shares_of(measured.whole) - reference_share) > allowed
     moved &= (measured.whole.totals >= prepared.min_events) & (prepared.reference.totals > 0) & judged_shares(prepared)
-    evidence = []
-    for column, kind in np.argwhere(moved).tolist():
-        piece = _share_evidence(prepared, measured, column=column, kind=kind, tolerance=float(allowed[column, kind]))
-        if piece is not None:
-            evidence.append(piece)
-    return tuple(evidence)
+    columns, kinds = np.nonzero(moved)
+    if not len(columns):
+        return ()
+    excess = _excess_lows(prepared, measured, measured.whole, columns=columns, kinds=kinds)
+    candidates = zip(columns.tolist(), kinds.tolist(), excess.tolist(), allowed[moved].tolist(), strict=True)
+    return tuple(
+        _share_evidence(prepared, measured, column=column, kind=kind, excess_low=excess_low, tolerance=tolerance)
+        for column, kind, excess_low, tolerance in candidates
+        if excess_low > tolerance
+    )
 
 
 def share_shown_before(
@@ -48,7 +54,10 @@ def share_shown_before(
     kind = SHARES.index(statistic)
     if previous.totals[column, kind] < prepared.min_events:
         return False
-    return _shift(prepared, measured, previous, column=column, kind=kind, tolerance=tolerance).proven
+    (excess_low,) = _excess_lows(
+        prepared, measured, previous, columns=np.array([column]), kinds=np.array([kind])
+    ).tolist()
+    return bool(excess_low > tolerance)
 
 
 def missing_throughout(sample: Sample, *, column: int) -> bool:
@@ -72,22 +81,28 @@ def judged_shares(prepared: PreparedReference) -> Mask:
 
 def tolerances(prepared: PreparedReference) -> Float64s:
     """Shape ``(columns, 4)``: by how much each share may differ, `share_tolerance` of all of them at once."""
-    minimum = np.array([MINIMUM, MINIMUM, UNSEEN_WARNING, FAR_MINIMUM])
-    relative = np.array([RELATIVE, RELATIVE, 0.0, RELATIVE])
-    allowed: Float64s = np.maximum(minimum, relative * _shares_of(prepared.reference))
+    allowed: Float64s = np.maximum(TOLERANCE_MINIMUM, TOLERANCE_RELATIVE * _shares_of(prepared.reference))
     return allowed
 
 
 def _share_evidence(
-    prepared: PreparedReference, measured: MeasuredWindow, *, column: int, kind: int, tolerance: float
-) -> Evidence | None:
-    shift = _shift(prepared, measured, measured.whole, column=column, kind=kind, tolerance=tolerance)
-    if not shift.proven:
-        return None
-    if kind == MISSING and shift.reference_share < OFTEN_MISSING and missing_throughout(measured.whole, column=column):
-        return _schema_evidence(measured, shift, column=column, tolerance=tolerance)
+    prepared: PreparedReference,
+    measured: MeasuredWindow,
+    *,
+    column: int,
+    kind: int,
+    excess_low: float,
+    tolerance: float,
+) -> Evidence:
+    share, reference_share = (
+        float(_shares_of(sample)[column, kind]) for sample in (measured.whole, prepared.reference)
+    )
+    if kind == MISSING and reference_share < OFTEN_MISSING and missing_throughout(measured.whole, column=column):
+        in_halves = all(missing_throughout(half.sample, column=column) for half in measured.halves)
+        level = TierLevel(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
+        return Evidence(column=column, statistic=Statistic.SCHEMA, value=share, bound=excess_low, levels=(level,))
     tiers = [(Tier.ALERT, tolerance, True), (Tier.WARNING, tolerance, False)]
-    if kind == UNSEEN and shift.excess_low > UNSEEN_CRITICAL:
+    if kind == UNSEEN and excess_low > UNSEEN_CRITICAL:
         tiers.insert(0, (Tier.CRITICAL, UNSEEN_CRITICAL, True))
     levels = tuple(
         TierLevel(
@@ -98,28 +113,26 @@ def _share_evidence(
         )
         for tier, threshold, needs_previous in tiers
     )
-    return Evidence(column=column, statistic=SHARES[kind], value=shift.share, bound=shift.excess_low, levels=levels)
+    return Evidence(column=column, statistic=SHARES[kind], value=share, bound=excess_low, levels=levels)
 
 
-def _schema_evidence(measured: MeasuredWindow, shift: ShareShift, *, column: int, tolerance: float) -> Evidence:
-    in_halves = all(missing_throughout(half.sample, column=column) for half in measured.halves)
-    level = TierLevel(tier=Tier.ALERT, threshold=tolerance, in_halves=in_halves, needs_previous=False)
-    return Evidence(
-        column=column, statistic=Statistic.SCHEMA, value=shift.share, bound=shift.excess_low, levels=(level,)
-    )
-
-
-def _shift(
-    prepared: PreparedReference, measured: MeasuredWindow, sample: Sample, *, column: int, kind: int, tolerance: float
-) -> ShareShift:
-    return share_shift(
-        int(prepared.reference.shares[column, kind]),
-        int(prepared.reference.totals[column, kind]),
-        int(sample.shares[column, kind]),
-        int(sample.totals[column, kind]),
-        tolerance=tolerance,
+def _excess_lows(
+    prepared: PreparedReference, measured: MeasuredWindow, sample: Sample, *, columns: Indices, kinds: Indices
+) -> Float64s:
+    """Return the proven difference of each share from the reference's, shape as of *columns* and *kinds*."""
+    reference = prepared.reference
+    known = reference.shares[columns, kinds]
+    # That the reference has no unseen value is what the word says, however few rows it has.
+    by_definition = (kinds == UNSEEN) & (known == 0)
+    return share_excess_lows(
+        known,
+        np.where(by_definition, np.inf, reference.totals[columns, kinds]),
+        sample.shares[columns, kinds],
+        sample.totals[columns, kinds],
+        minimum=np.array(TOLERANCE_MINIMUM)[kinds],
+        relative=np.array(TOLERANCE_RELATIVE)[kinds],
         alpha=prepared.alpha,
-        block_variance=float(measured.movement.share_variance[column, kind]),
+        block_variance=measured.movement.share_variance[columns, kinds],
     )
 
 

@@ -5,16 +5,16 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import betainc
 
 from monitor.detection import PreparedReference
-from monitor.detection.quality_rule import judged_shares, tolerances
+from monitor.detection.quality_rule import TOLERANCE_MINIMUM, TOLERANCE_RELATIVE, judged_shares
 from monitor.detection.textbook_rule import KS_P_VALUE
 from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.results import FalseAlarms
 from monitor.stats.false_discovery import psi_p_value
-from monitor.stats.proportions import share_shift
 from monitor.stats.psi_bounds import distance_level, distance_lower_bound
+from monitor.stats.share_shift import share_shift
 from monitor.types import Scale
 from monitor.units import DAY_MINUTES
 
@@ -27,7 +27,7 @@ def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: 
     Args:
         events: On average, at least 1.
     """
-    reference, allowed = prepared.reference, tolerances(prepared)
+    reference = prepared.reference
     variance = prepared.movements[scale.length].share_variance
     expected = 0.0
     for column, kind in np.argwhere(judged_shares(prepared) & (reference.totals > 0)).tolist():
@@ -36,7 +36,8 @@ def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: 
             reference_count=int(reference.shares[column, kind]),
             m=m,
             n=round(events * m / int(reference.totals[column, 0])),
-            tolerance=float(allowed[column, kind]),
+            minimum=TOLERANCE_MINIMUM[kind],
+            relative=TOLERANCE_RELATIVE[kind],
             alpha=prepared.alpha,
             block_variance=float(variance[column, kind]),
         )
@@ -44,18 +45,26 @@ def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: 
 
 
 def share_alarm_probability(
-    *, reference_count: int, m: int, n: int, tolerance: float, alpha: float, block_variance: float
+    *, reference_count: int, m: int, n: int, minimum: float, relative: float, alpha: float, block_variance: float
 ) -> float:
-    """Return how likely a share that is the reference's passes for one that moved by more than *tolerance*.
+    """Return how likely a share that is the reference's passes for one that moved by more than it may.
 
     The counts that pass are found by asking the test itself; their probability is binomial, of as many events as
     the comparison is worth.
     """
 
     def passes(count: int) -> bool:
-        return share_shift(
-            reference_count, m, count, n, tolerance=tolerance, alpha=alpha, block_variance=block_variance
-        ).proven
+        shift = share_shift(
+            reference_count,
+            m,
+            count,
+            n,
+            minimum=minimum,
+            relative=relative,
+            alpha=alpha,
+            block_variance=block_variance,
+        )
+        return shift.proven
 
     if n < 1:
         return 0.0
@@ -65,11 +74,16 @@ def share_alarm_probability(
     probability = 0.0
     if passes(n):
         fewest = bisect_left(range(n), True, lo=usual + 1, key=passes)  # that are too many
-        probability += float(binom.sf(np.ceil(fewest / n * worth) - 1, round(worth), share))
+        probability += _binomial_tail(fewest / n * worth, worth, share)
     if passes(0):
         most = bisect_left(range(usual), True, lo=1, key=lambda count: not passes(count)) - 1  # that are too few
-        probability += float(binom.cdf(np.floor(most / n * worth), round(worth), share))
+        probability += _binomial_tail((n - most) / n * worth, worth, 1.0 - share)
     return probability
+
+
+def _binomial_tail(count: float, n: float, share: float) -> float:
+    """Return P(X >= count) of a binomial variable; between whole numbers as the beta distribution continues it."""
+    return float(betainc(count, n - count + 1.0, share))
 
 
 def evaluations_a_month(scale: Scale) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 from monitor.arrays import Float64s, Mask
 from monitor.errors import BinMismatchError
 from monitor.stats.columnar import Counts, Starts, column_lengths
-from monitor.stats.proportions import share_tolerance, wilson_interval
+from monitor.stats.proportions import wilson_interval
+from monitor.stats.share_shift import share_tolerance
 
 ODDS_RATIOS = (1.25, 1.6, 2.5)
 

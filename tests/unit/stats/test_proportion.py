@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from monitor.errors import EmptySampleError
-from monitor.stats.proportions import newcombe_difference, newcombe_distance_bound, wilson_interval
+from monitor.stats.proportions import newcombe_difference, wilson_interval
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999999])
@@ -34,25 +34,6 @@ def test_newcombe_at_the_edge_equals_the_published_example() -> None:
     assert (result.low, result.high) == pytest.approx((0.6791, 1.0), abs=5e-5)
 
 
-@pytest.mark.parametrize(("first", "second"), [((56, 70), (48, 80)), ((48, 80), (56, 70))])
-def test_the_distance_bound_is_the_near_end_of_the_interval(first: tuple[int, int], second: tuple[int, int]) -> None:
-    """At alpha the bound of |p1 − p2| is the two-sided interval's near end at 1 − 2 alpha, either sign."""
-    result = newcombe_distance_bound(*first, *second, alpha=0.025)
-    assert result == pytest.approx(0.0524, abs=5e-5)
-
-
-def test_the_distance_bound_is_zero_while_the_interval_holds_zero() -> None:
-    """An interval on both sides of 0 proves no distance at all."""
-    assert newcombe_distance_bound(10, 100, 11, 100, alpha=0.01) == 0.0
-
-
-def test_fewer_independent_events_prove_less() -> None:
-    """The same shares from a tenth of the events give a smaller bound; counts need not be whole."""
-    assert newcombe_distance_bound(20.0, 100.0, 0, 1000, alpha=0.01) > newcombe_distance_bound(
-        2.05, 10.25, 0, 1000, alpha=0.01
-    )
-
-
 def test_nonsense_is_refused() -> None:
     """No observations, more successes than observations, or an impossible level are errors."""
     with pytest.raises(EmptySampleError):
@@ -61,5 +42,3 @@ def test_nonsense_is_refused() -> None:
         wilson_interval(3, 2)
     with pytest.raises(ValueError, match="confidence"):
         wilson_interval(1, 2, confidence=1.0)
-    with pytest.raises(ValueError, match="alpha"):
-        newcombe_distance_bound(1, 2, 1, 2, alpha=0.7)

@@ -1,10 +1,14 @@
-"""Share tests against their intervals, and against simulation at the edge of the tolerance."""
+"""Share tests against exact binomial sums at the edge of the tolerance, and against scipy's exact limits."""
+
+import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
+from benchmarks.share_levels import ShareAtTheEdge
 from monitor.errors import EmptySampleError
-from monitor.stats.proportions import half_share_exceeds, newcombe_difference, share_shift, share_tolerance
+from monitor.stats.share_shift import half_share_exceeds, share_excess_lows, share_shift, share_tolerance
 
 
 def test_the_tolerance_is_a_percent_or_a_quarter() -> None:
@@ -16,42 +20,86 @@ def test_the_tolerance_is_a_percent_or_a_quarter() -> None:
 
 def test_missing_from_none_to_five_percent_is_proven_within_a_thousand_events() -> None:
     """50 of 1,000 missing where the reference has none exceeds 1 % at α = 1e-5; 20 of 1,000 do not."""
-    tolerance = share_tolerance(0.0)
-    result = share_shift(0, 20_000, 50, 1000, tolerance=tolerance, alpha=1e-5)
-    assert (result.reference_share, result.share, result.proven) == (0.0, 0.05, True)
-    assert not share_shift(0, 20_000, 20, 1000, tolerance=tolerance, alpha=1e-5).proven
+    result = share_shift(0, 20_000, 50, 1000, alpha=1e-5)
+    assert (result.reference_share, result.share, result.tolerance, result.proven) == (0.0, 0.05, 0.01, True)
+    assert not share_shift(0, 20_000, 20, 1000, alpha=1e-5).proven
 
 
-@pytest.mark.parametrize(("reference_count", "current_count"), [(3000, 60), (3000, 600)])
-def test_the_excess_is_the_near_end_of_newcombes_interval(reference_count: int, current_count: int) -> None:
-    """At α the excess is the two-sided interval's near end at 1 − 2α, for a fall as for a rise."""
-    result = share_shift(reference_count, 10_000, current_count, 1000, tolerance=0.075, alpha=0.005)
-    interval = newcombe_difference(current_count, 1000, reference_count, 10_000, confidence=0.99)
-    assert result.excess_low == pytest.approx(max(interval.low, -interval.high), rel=1e-9)
-    assert result.proven
+def test_three_unseen_values_of_two_hundred_prove_nothing() -> None:
+    """At α = 1e-5 a thousandth takes six of 200, as scipy's exact limit says."""
+    for count in range(3, 9):
+        proven = share_shift(0, math.inf, count, 200, minimum=0.001, relative=0.0, alpha=1e-5).proven
+        assert proven == (binomtest(count, 200, 0.001, alternative="greater").pvalue < 1e-5)
+    assert share_shift(0, math.inf, 6, 200, minimum=0.001, relative=0.0, alpha=1e-5).proven
+
+
+@pytest.mark.parametrize(("known", "count"), [(3000, 60), (3000, 600), (0, 30), (10_000, 900), (40, 0)])
+def test_the_excess_combines_scipys_exact_limits(known: int, count: int) -> None:
+    """The margin is the root of both limits' squares; the reference's is wider by what the tolerance grows with it."""
+    m, n, alpha, relative = 10_000, 1000, 0.005, 0.25
+    share, reference_share, sign = count / n, known / m, 1 if count / n > known / m else -1
+    limits = [binomtest(*pair).proportion_ci(1 - 2 * alpha) for pair in ((count, n), (known, m))]
+    near, far = ((pair.low, pair.high)[::sign] for pair in limits)
+    widened = max(0.01, relative * far[1]) - max(0.01, relative * reference_share) if sign > 0 else 0.0
+    margin = math.hypot(share - near[0], abs(far[1] - reference_share) + widened)
+    result = share_shift(known, m, count, n, relative=relative, alpha=alpha)
+    assert result.excess_low == pytest.approx(max(abs(share - reference_share) - margin, 0.0), rel=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1e-5])
+@pytest.mark.parametrize("n", [200, 1000, 6000, 20_000])
+def test_at_the_edge_the_test_fires_at_most_as_often_as_promised(n: int, alpha: float) -> None:
+    """With both counts random the exact rate is under α for every reference; Newcombe's interval gave up to 1,085 α."""
+    cases = [
+        ShareAtTheEdge(reference_share=share, m=m, n=n, alpha=alpha, minimum=minimum)
+        for share in (0.0, 0.001, 0.01, 0.1, 0.5)
+        for m in (500, 2000, 20_000, 100_000)
+        for minimum in (0.01, 0.05)
+    ]
+    unseen = ShareAtTheEdge(
+        reference_share=0.0, m=2000, n=n, alpha=alpha, minimum=0.001, relative=0.0, by_definition=True
+    )
+    cases.append(unseen)
+    rates = {case: (case.rate_of_rises / alpha, case.rate_of_falls / alpha) for case in cases}
+    assert not {case: pair for case, pair in rates.items() if max(pair) > 1.0}
+    # Nor is it idle: where many events are tested on a sure reference, the rate is not far below.
+    if n >= 2000:
+        assert max(max(pair) for pair in rates.values()) > 0.5
 
 
 def test_a_share_that_wanders_counts_as_fewer_events() -> None:
     """Block variance 0.009 turns 1,000 events into 100; the shares shown stay the same."""
-    wandering = share_shift(0, 10_000, 50, 1000, tolerance=0.01, alpha=1e-3, block_variance=0.009)
-    independent = share_shift(0, 10_000, 5, 100, tolerance=0.01, alpha=1e-3)
+    wandering = share_shift(0, 10_000, 50, 1000, alpha=1e-3, block_variance=0.009)
+    independent = share_shift(0, 10_000, 5, 100, alpha=1e-3)
     assert wandering.excess_low == pytest.approx(independent.excess_low, rel=1e-12)
     assert wandering.share == independent.share
 
 
-@pytest.mark.parametrize("reference_share", [0.02, 0.3])
-def test_at_the_edge_of_the_tolerance_the_test_fires_about_as_often_as_promised(reference_share: float) -> None:
-    """With |p − p0| exactly δ, a test at α = 0.01 fires in under 3 % and over 0.3 % of windows."""
-    runs, m, n, alpha = 4000, 20_000, 2000, 0.01
-    generator = np.random.default_rng(50)
-    tolerance = share_tolerance(reference_share)
-    reference = generator.binomial(m, reference_share, runs).tolist()
-    current = generator.binomial(n, reference_share + tolerance, runs).tolist()
-    fired = [
-        share_shift(r, m, c, n, tolerance=tolerance, alpha=alpha).proven
-        for r, c in zip(reference, current, strict=True)
+def test_many_shares_at_once_are_each_alone() -> None:
+    """The array form is the scalar one, whatever stands next to a share."""
+    rng = np.random.default_rng(12)
+    m, n = rng.integers(500, 50_000, 40), rng.integers(200, 20_000, 40)
+    known, counts = rng.binomial(m, 0.02), rng.binomial(n, rng.uniform(0.0, 0.2, 40))
+    variance = rng.choice([0.0, 1e-4, 0.01], 40)
+    minimum, relative = rng.choice([0.01, 0.05], 40), rng.choice([0.0, 0.25], 40)
+    bounds = share_excess_lows(
+        known, m, counts, n, minimum=minimum, relative=relative, alpha=1e-4, block_variance=variance
+    )
+    alone = [
+        share_shift(
+            int(known[at]),
+            int(m[at]),
+            int(counts[at]),
+            int(n[at]),
+            minimum=float(minimum[at]),
+            relative=float(relative[at]),
+            alpha=1e-4,
+            block_variance=float(variance[at]),
+        ).excess_low
+        for at in range(40)
     ]
-    assert alpha / 3 < np.mean(fired) < alpha * 3
+    assert bounds.tolist() == alone
+    assert 10 < np.count_nonzero(bounds) < 40
 
 
 def test_a_half_agrees_by_its_share_alone() -> None:
@@ -61,11 +109,15 @@ def test_a_half_agrees_by_its_share_alone() -> None:
     assert not half_share_exceeds(100, 1000, 10, 100, tolerance=0.01)
 
 
-def test_empty_sides_and_negative_variance_are_refused() -> None:
-    """No events on either side give no share."""
+def test_nonsense_is_refused() -> None:
+    """No events on either side, more counts than events, a negative variance or an impossible level are errors."""
     with pytest.raises(EmptySampleError):
-        share_shift(0, 0, 1, 10, tolerance=0.01, alpha=1e-3)
+        share_shift(0, 0, 1, 10, alpha=1e-3)
     with pytest.raises(EmptySampleError):
         half_share_exceeds(0, 10, 0, 0, tolerance=0.01)
     with pytest.raises(ValueError, match="block_variance"):
-        share_shift(1, 10, 1, 10, tolerance=0.01, alpha=1e-3, block_variance=-1.0)
+        share_shift(1, 10, 1, 10, alpha=1e-3, block_variance=-1.0)
+    with pytest.raises(ValueError, match="counts between 0 and the events"):
+        share_shift(1, 10, 11, 10, alpha=1e-3)
+    with pytest.raises(ValueError, match="alpha"):
+        share_shift(1, 10, 1, 10, alpha=0.7)
