@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.detection.compare import Compared
+from benchmarks.detection.jobs import Job, PeerJob, PeersAloneJob, RealJob, job_name
+from benchmarks.detection.kept_answers import KeptAnswers
 from benchmarks.detection.measures import Run
 from benchmarks.detection.outcome import Outcome, write_outcome
 from benchmarks.detection.page import write_page
@@ -21,12 +23,13 @@ from benchmarks.detection.plan import (
     FULL,
     PUBLISHED_SEEDS,
     SHORT,
-    RealJob,
     own_jobs,
     peer_jobs,
+    timing_job,
 )
 from benchmarks.detection.real import REAL_SETS
-from benchmarks.detection.work import Answer, Job, job_name, work
+from benchmarks.detection.timing import Timing
+from benchmarks.detection.work import Answer, work
 
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".cache" / "detection"
@@ -43,9 +46,18 @@ def main() -> int:
         help="seeds that nothing was tuned on; writes benchmarks/results/ and docs/detection.md",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--resume", action="store_true", help="resume an interrupted run of the same code")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        default=KEPT,
+        metavar="DIRECTORY",
+        help="where each answer is kept and looked up by all that it depends on: an interrupted run resumes, and the "
+        "peers are not run again because Driftline changed; an empty directory measures everything "
+        "(default: .cache/detection)",
+    )
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
+    parser.add_argument("--peers-alone", action="store_true", help="the peers alone, for a later run to find")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -54,9 +66,13 @@ def main() -> int:
             parser.error("; ".join(["a page has every real set", *absent]))
         console.print(*(f"Left out, {sentence}" for sentence in absent), sep="\n", style="yellow")
     jobs = _jobs(short=arguments.short, published=arguments.published, peers=not arguments.without_peers)
+    if arguments.peers_alone:
+        jobs = [PeersAloneJob(job=job) for job in jobs if isinstance(job, PeerJob | RealJob)]
     if arguments.only:
         jobs = [job for job in jobs if arguments.only in job_name(job)]
-    answers = work(jobs, processes=arguments.processes, console=console, kept=KEPT, resume=arguments.resume)
+    answers = work(jobs, processes=arguments.processes, console=console, kept=KeptAnswers(arguments.kept))
+    if arguments.peers_alone:
+        return 0
     outcome = _outcome(answers, short=arguments.short, published=arguments.published)
     _show(outcome, console)
     if arguments.published and not (arguments.only or arguments.without_peers):
@@ -78,14 +94,11 @@ def _jobs(*, short: bool, published: bool, peers: bool) -> list[Job]:
     if published:
         size = replace(size, peer_streams=None)  # a page has every peer on every kind
     jobs: list[Job] = list(own_jobs(size, seeds))
-    if peers:
-        # First, because a peer's stream takes the longest.
-        jobs = [
-            *(RealJob(name=chosen.name) for chosen in REAL_SETS if (published or not short) and not chosen.missing),
-            *peer_jobs(size, seeds),
-            *jobs,
-        ]
-    return jobs
+    if not peers:
+        return jobs
+    real = (RealJob(name=chosen.name) for chosen in REAL_SETS if (published or not short) and not chosen.missing)
+    # First, because a peer's stream takes the longest.
+    return [*real, *peer_jobs(size, seeds), *jobs, timing_job(seeds)]
 
 
 def _outcome(answers: Sequence[Answer], *, short: bool, published: bool) -> Outcome:
@@ -99,6 +112,7 @@ def _outcome(answers: Sequence[Answer], *, short: bool, published: bool) -> Outc
         short=short,
         runs=runs,
         compared=[answer for answer in answers if isinstance(answer, Compared)],
+        timing=next((answer for answer in answers if isinstance(answer, Timing)), None),
     )
 
 
@@ -110,18 +124,16 @@ def _show(outcome: Outcome, console: Console) -> None:
         measured, limit = f"{target.measured:,.4g}", f"{target.limit:,g}"
         table.add_row(target.stream, target.measure, limit, measured, bound, str(target.runs), verdict)
     console.print(table)
-    for timed in outcome.compared:
-        if timed.own_cpu_seconds and timed.report_cpu_seconds:
-            console.print(_cpu_sentence(timed, own=timed.own_cpu_seconds))
+    if outcome.timing is not None:
+        console.print(_cpu_sentence(outcome.timing))
 
 
-def _cpu_sentence(timed: Compared, *, own: float) -> str:
-    evidently = sum(timed.report_cpu_seconds) / len(timed.report_cpu_seconds)
-    scipy = next(method.cpu_seconds or 0.0 for method in timed.methods if method.method == "scipy KS, Bonferroni")
+def _cpu_sentence(timed: Timing) -> str:
+    own, scipy = timed.own, timed.peers["scipy KS, Bonferroni"]
     return (
         f"CPU of one window of {timed.window_minutes} minutes: ours {own * 1e3:.1f} ms; Evidently's report "
-        f"{evidently * 1e3:,.0f} ms ({evidently / own:,.0f} times); scipy's KS of every column {scipy * 1e3:,.0f} ms "
-        f"({scipy / own:,.0f} times)"
+        f"{timed.report * 1e3:,.0f} ms ({timed.report / own:,.0f} times); scipy's KS of every column "
+        f"{scipy * 1e3:,.0f} ms ({scipy / own:,.0f} times)"
     )
 
 

@@ -5,6 +5,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message that people would have got about an incident.
+
+    Attributes:
+        at: When it could be sent (ms): the end of its window, of accuracy when its truths were known.
+        tier: Of the incident, 0 (nothing) to 3 (critical).
+        columns: That the incident is held by, the worst first.
+        resolved: It says that the incident is over.
+    """
+
+    at: int
+    tier: int
+    columns: tuple[str, ...] = ()
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """One incident, or for a rule without incidents one maximal run of alarming windows; times in ms.
 
@@ -14,6 +31,8 @@ class Episode:
         alerted: End of the window at which it first was an alert or worse; None: it stayed a warning.
         closed: End of the window that closed it; None: it was open at the end.
         columns: As named when it opened, the worst first.
+        reopened: How often it opened again after it was closed.
+        messages: In order of time.
         rollbacks, retrainings: Actions that were proposed.
         cause: What made it open, for people.
     """
@@ -23,6 +42,8 @@ class Episode:
     alerted: int | None = None
     closed: int | None = None
     columns: tuple[str, ...] = ()
+    reopened: int = 0
+    messages: tuple[Message, ...] = ()
     rollbacks: int = 0
     retrainings: int = 0
     cause: str = ""

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 from functools import cache
 
 from alerting.actions.guard import Refusal
-from benchmarks.detection.episodes import Alarm, Episode
+from alerting.incidents.state import Step
+from benchmarks.detection.episodes import Alarm, Episode, Message
 from benchmarks.detection.judged import Judged, Rules
 from benchmarks.detection.stream import IDENTITY, LABEL, MINUTE, SCORE, TIME, TRUTH, TRUTH_TIME, ChangeKind, Stream
 from driftline.backtest import (
@@ -103,6 +104,17 @@ def _episode(incident: RaisedIncident, outcome: BacktestOutcome) -> Episode:
         alerted=next((step.known for step in incident.steps if step.tier >= Tier.ALERT), None),
         closed=incident.resolved_end,
         columns=tuple(dict.fromkeys(finding.column for finding in opening.findings)),
+        reopened=sum(step.step is Step.REOPENED for step in incident.steps),
+        messages=tuple(
+            Message(
+                at=step.known,
+                tier=int(step.tier),
+                columns=tuple(dict.fromkeys(finding.column for finding in step.findings)),
+                resolved=step.step is Step.RESOLVED,
+            )
+            for step in incident.steps
+            if step.notified
+        ),
         rollbacks=sum(
             action.kind is ActionKind.ROLLBACK and (action.state is not ActionState.REFUSED or action.reason in wanted)
             for action in mine

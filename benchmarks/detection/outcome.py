@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.detection.compare import Compared
 from benchmarks.detection.measures import Run
 from benchmarks.detection.targets import Reached, detection, reached
+from benchmarks.detection.timing import Timing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Outcome:
         published: Its seeds are those that nothing was tuned on.
         runs: Driftline's, by the stream's name.
         compared: Streams judged by Driftline and every peer, the real sets too.
+        timing: CPU by method; None where it was not measured.
     """
 
     date: str
@@ -28,6 +30,7 @@ class Outcome:
     short: bool
     runs: Mapping[str, Sequence[Run]]
     compared: Sequence[Compared]
+    timing: Timing | None = None
 
     @property
     def reached(self) -> tuple[Reached, ...]:
@@ -45,6 +48,7 @@ def write_outcome(outcome: Outcome, path: Path) -> None:
         "detection": {name: asdict(result) for name, runs in outcome.runs.items() if (result := detection(runs))},
         "runs": {name: [asdict(run) for run in runs] for name, runs in outcome.runs.items()},
         "compared": [asdict(comparison) for comparison in outcome.compared],
+        "cpu": None if outcome.timing is None else asdict(outcome.timing),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_finite(document), indent=1) + "\n", encoding="utf-8")

@@ -18,17 +18,20 @@ from benchmarks.detection.outcome import Outcome
 from benchmarks.detection.plots import Bar, bar_chart
 from benchmarks.detection.real import REAL_SETS
 from benchmarks.detection.tables import (
+    closing_table,
     cpu_table,
     detection_table,
+    falls_table,
     number,
     peers_change_table,
     peers_quiet_table,
     percent,
     quiet_table,
     real_table,
+    second_table,
     targets_table,
 )
-from benchmarks.detection.targets import FAULTS, MOVING, QUIET
+from benchmarks.detection.targets import CLOSING, EVERY_QUIET, FALLS, FAULTS, SECOND
 
 PICTURED = (("shift 0.5", "delay-shift.svg"), ("shift 0.5 on wander 0.2", "delay-wander.svg"))
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -58,9 +61,14 @@ def page_text(outcome: Outcome) -> str:
         "size": "the short run" if outcome.short else "the full run",
         "summary": f"{len(outcome.reached) - len(missed)} of {len(outcome.reached)} targets are met.",
         "targets": targets_table(outcome),
-        "quiet": quiet_table({name: runs[name] for name in (*QUIET, *MOVING) if name in runs}),
+        "quiet": quiet_table(_chosen(runs, EVERY_QUIET)),
         "causes": "\n".join(_causes(runs)) or "No episode at all.",
-        "detection": detection_table(runs),
+        "detection": detection_table(
+            {name: repeated for name, repeated in runs.items() if name not in (*CLOSING, *SECOND)}
+        ),
+        "closing": closing_table(_chosen(runs, CLOSING)),
+        "second": second_table(_chosen(runs, SECOND)),
+        "falls": falls_table(_chosen(runs, FALLS)),
         "peers_quiet": peers_quiet_table(synthetic),
         "peers_steady": peers_change_table(synthetic, STEADY),
         "peers_moving": peers_change_table(synthetic, ON_MOVING),
@@ -71,13 +79,17 @@ def page_text(outcome: Outcome) -> str:
             if of_stream(synthetic, stream)
         ),
         "losses": "\n".join(_losses(synthetic)) or "- None on these streams.",
-        "cpu": cpu_table(synthetic),
+        "cpu": cpu_table(outcome.timing),
         "real": "\n\n".join(_real_sections(real)),
     }
     text = TEMPLATE.read_text(encoding="utf-8")
     for place, value in places.items():
         text = text.replace("{{" + place + "}}", value)
     return text
+
+
+def _chosen(runs: Mapping[str, Sequence[Run]], names: Sequence[str]) -> dict[str, Sequence[Run]]:
+    return {name: runs[name] for name in names if name in runs}
 
 
 def _parts(compared: Sequence[Compared]) -> tuple[list[Compared], list[Compared]]:
@@ -89,7 +101,7 @@ def _parts(compared: Sequence[Compared]) -> tuple[list[Compared], list[Compared]
 
 def _causes(runs: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     """Yield every false alarm of a quiet stream with what made it, so that nobody has to take a rate on trust."""
-    for stream in (*QUIET, *MOVING):
+    for stream in EVERY_QUIET:
         for run in runs.get(stream, ()):
             for alarm in run.false_alarms:
                 tier = "warning" if alarm.alerted is None else "alert"

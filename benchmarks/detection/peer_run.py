@@ -1,15 +1,20 @@
-"""Runs the peers on streams: writes the windows as files, starts `.cache/peers`, reads the alarms back."""
+"""Runs the peers on streams: windows go out as files, `.cache/peers` is started, alarms come back and are kept."""
 
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from benchmarks.detection.episodes import Alarm
+from benchmarks.detection.kept_answers import KeptAnswers
+from benchmarks.detection.source_digest import source_digest
 from benchmarks.detection.stream import TIME, Stream, times_of
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +84,52 @@ def run_peers(directory: Path, *, peers: Iterable[str] = ()) -> None:
     subprocess.run(command, env=environment, cwd=ROOT, check=True)
 
 
+def peer_answer(stream: Stream, *, length: int, kept: KeptAnswers) -> PeerAnswer:
+    """Return the alarms of every peer on *stream*, as kept where the peers judged these very files before.
+
+    What a peer says depends on the files that it reads, on the adapters and on the locked versions: not on Driftline.
+    """
+    with TemporaryDirectory(prefix="driftline-peers-") as root:
+        directory = Path(root) / "stream"
+        ends = write_stream(stream, directory, length=length, time_reports=False)
+        written = kept.answer("peers", peers_digest(), _files_digest(directory), make=lambda: _judged(directory))
+    return _answer(written, ends)
+
+
+def timed_peers(stream: Stream, *, length: int) -> PeerAnswer:
+    """Return what every peer says of *stream* and the CPU of it, whole Evidently reports too; nothing is kept."""
+    with TemporaryDirectory(prefix="driftline-peers-") as root:
+        directory = Path(root) / "stream"
+        ends = write_stream(stream, directory, length=length, time_reports=True)
+        return _answer(_judged(directory), ends)
+
+
+def peers_digest() -> str:
+    """Return a digest of the peers' adapters and of the versions in their lock."""
+    lock = "benchmarks/detection/peers.lock"
+    return source_digest("benchmarks.detection.peers.__main__", also=(lock,))
+
+
+def _files_digest(directory: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(directory.iterdir()):
+        digest.update(f"{path.name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _judged(directory: Path) -> dict[str, Any]:
+    run_peers(directory.parent)
+    written: dict[str, Any] = json.loads((directory / "alarms.json").read_text())
+    return written
+
+
 def read_alarms(directory: Path, ends: Sequence[int]) -> PeerAnswer:
     """Return what the peers wrote into a stream's *directory*, *ends* being those of `write_stream`."""
-    answer = json.loads((directory / "alarms.json").read_text())
+    return _answer(json.loads((directory / "alarms.json").read_text()), ends)
+
+
+def _answer(written: dict[str, Any], ends: Sequence[int]) -> PeerAnswer:
     judged = tuple(
         PeerAlarms(
             peer=conclusion["peer"],
@@ -90,6 +138,6 @@ def read_alarms(directory: Path, ends: Sequence[int]) -> PeerAnswer:
             ),
             cpu_seconds=conclusion["cpu_seconds"] / max(len(ends), 1),
         )
-        for conclusion in answer["judged"]
+        for conclusion in written["judged"]
     )
-    return PeerAnswer(judged=judged, report_cpu_seconds=tuple(answer["report_cpu_seconds"]))
+    return PeerAnswer(judged=judged, report_cpu_seconds=tuple(written["report_cpu_seconds"]))

@@ -3,11 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.detection.catalogue import change_recipes, over_again, quiet_recipes
+from benchmarks.detection.catalogue import (
+    burst_recipe,
+    change_recipes,
+    closing_recipes,
+    dependent_truth_recipes,
+    fall_recipes,
+    long_memory_recipes,
+    over_again,
+    quiet_recipes,
+    second_change_recipes,
+)
+from benchmarks.detection.jobs import OwnJob, PeerJob, TimingJob
 from benchmarks.detection.recipe import Recipe
 
-# The figures that are published come from seeds that nothing was ever tuned on.
-BUILDING_SEEDS, PUBLISHED_SEEDS = range(1, 100_000), range(500_000, 600_000)
+# The figures that are published come from seeds that nothing was ever tuned on. Those from 500,000 on were published
+# on 2026-11-25, and the rule has been changed since.
+BUILDING_SEEDS, PUBLISHED_SEEDS = range(1, 100_000), range(700_000, 800_000)
 CLOSING = ("shift 1", "missing 5 %")
 
 
@@ -22,7 +34,13 @@ class Size:
         change_references, currents: References of each kind of change, and what comes after each of them.
         error_currents: As *currents*, of changed error rates: their delay is some 400 truths and known to the minute,
             so that the median of a few says little.
-        closing: Changes that end are run too, for the time until an incident closes; no target is about it.
+        closing: Changes that end at full traffic are run too, for the time until an incident closes; no target is
+            about it.
+        closing_columns, closing_runs: Changes that end with few events a window: numbers of columns, and runs of each.
+        second_runs, burst_runs: Runs of second changes, of bursts of missing values.
+        memory_days, memory_references: Length of each quiet stream with a memory of hours, and how many of each.
+        fall_runs: Runs of each kind of falling accuracy.
+        truth_days, truth_references: Length of each quiet stream with truths, and how many of each.
         peer_seeds: Streams of each kind on which all peers are run.
         peer_streams: Which kinds; None: all of them.
     """
@@ -36,6 +54,15 @@ class Size:
     currents: int
     error_currents: int
     closing: bool
+    closing_columns: tuple[int, ...]
+    closing_runs: int
+    second_runs: int
+    burst_runs: int
+    memory_days: float
+    memory_references: int
+    fall_runs: int
+    truth_days: float
+    truth_references: int
     peer_seeds: int
     peer_streams: tuple[str, ...] | None = None
     peer_quiet_days: float = 0.5
@@ -53,6 +80,15 @@ FULL = Size(
     currents=10,
     error_currents=20,
     closing=True,
+    closing_columns=(20, 100, 200),
+    closing_runs=10,
+    second_runs=20,
+    burst_runs=20,
+    memory_days=20.0,
+    memory_references=5,
+    fall_runs=6,
+    truth_days=15.0,
+    truth_references=4,
     peer_seeds=1,
 )
 SHORT = Size(
@@ -65,34 +101,18 @@ SHORT = Size(
     currents=3,
     error_currents=7,
     closing=False,
+    closing_columns=(20,),
+    closing_runs=2,
+    second_runs=2,
+    burst_runs=3,
+    memory_days=4.0,
+    memory_references=1,
+    fall_runs=1,
+    truth_days=3.0,
+    truth_references=1,
     peer_seeds=1,
     peer_streams=("shift 1",),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnJob:
-    """One reference and the current parts that follow it, judged by Driftline."""
-
-    recipe: Recipe
-    reference_seed: int
-    current_seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerJob:
-    """One synthetic stream judged by Driftline and every peer; *time_reports*: it times whole Evidently reports too."""
-
-    recipe: Recipe
-    seed: int
-    time_reports: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealJob:
-    """One real set judged by Driftline and every peer."""
-
-    name: str
 
 
 def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
@@ -102,18 +122,46 @@ def own_jobs(size: Size, seeds: range) -> Iterator[OwnJob]:
     for recipe in closing:
         yield from _changing(recipe, size, seeds)
     for recipe in changes.values():
-        if recipe.truths:  # judged minute by minute
+        if recipe.truths is not None:  # judged minute by minute
             yield from _changing(recipe, size, seeds)
     for recipe in quiet_recipes(days=size.quiet_days, sparse_days=size.sparse_days):
-        for number in range(_times(recipe, size)):
-            yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=(seeds[number],))
+        yield from _own_references(recipe, _times(recipe, size), seeds)
+    yield from _further(size, seeds)
     for recipe in changes.values():
-        if not recipe.truths:
+        if recipe.truths is None:
             yield from _changing(recipe, size, seeds)
+
+
+def _further(size: Size, seeds: range) -> Iterator[OwnJob]:
+    """Yield what follows an incident: its closing, what comes while it is open; and what is quiet for long."""
+    for recipe in dependent_truth_recipes(days=size.truth_days):
+        yield from _own_references(recipe, size.truth_references, seeds)
+    for recipe in fall_recipes():
+        yield from _own_references(recipe, size.fall_runs, seeds)
+    for recipe in long_memory_recipes(days=size.memory_days):
+        yield from _own_references(recipe, size.memory_references, seeds)
+    for recipe in second_change_recipes():
+        yield from _in_two(recipe, size.second_runs, seeds)
+    for recipe in closing_recipes(columns=size.closing_columns):
+        yield from _in_two(recipe, size.closing_runs, seeds)
+    yield from _in_two(burst_recipe(), size.burst_runs, seeds)
+
+
+def _own_references(recipe: Recipe, count: int, seeds: range) -> Iterator[OwnJob]:
+    """Yield *count* streams, every one with a reference of its own."""
+    for number in range(count):
+        yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=(seeds[number],))
+
+
+def _in_two(recipe: Recipe, count: int, seeds: range) -> Iterator[OwnJob]:
+    """Yield *count* streams, at least two, after two references."""
+    half = count // 2
+    for number, currents in enumerate((seeds[:half], seeds[half:count])):
+        yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=tuple(currents))
 
 
 def _changing(recipe: Recipe, size: Size, seeds: range) -> Iterator[OwnJob]:
-    count = size.error_currents if recipe.truths else size.currents
+    count = size.currents if recipe.truths is None else size.error_currents
     for number in range(size.change_references):
         currents = tuple(seeds[number * count : (number + 1) * count])
         yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
@@ -129,8 +177,14 @@ def peer_jobs(size: Size, seeds: range) -> Iterator[PeerJob]:
     """Yield every synthetic stream on which the peers are run."""
     quiet = quiet_recipes(days=size.peer_quiet_days, sparse_days=size.peer_sparse_days)
     for recipe in (*quiet, *change_recipes()):
-        if recipe.truths or recipe.anytime or (size.peer_streams is not None and recipe.name not in size.peer_streams):
+        wanted = size.peer_streams is None or recipe.name in size.peer_streams
+        if recipe.truths is not None or recipe.anytime or not wanted:
             continue  # errors with stable inputs are not seen by methods that look at inputs; anytime is ours alone
         for number in range(size.peer_seeds):
-            timed = recipe.name == "shift 1" and number == 0
-            yield PeerJob(recipe=recipe, seed=seeds[-1 - number], time_reports=timed)
+            yield PeerJob(recipe=recipe, seed=seeds[-1 - number])
+
+
+def timing_job(seeds: range) -> TimingJob:
+    """Return the stream on which CPU is timed."""
+    recipe = next(recipe for recipe in change_recipes() if recipe.name == "shift 1")
+    return TimingJob(recipe=recipe, seed=seeds[-1])

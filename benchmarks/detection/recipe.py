@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.detection.columns import CATEGORY, DISTRIBUTIONS, draw_categories
-from benchmarks.detection.concept import truth_columns
+from benchmarks.detection.concept import Truths, truth_columns
 from benchmarks.detection.effects import changed_categories, changed_numbers, fits
 from benchmarks.detection.movement import Movement
 from benchmarks.detection.scoring import model_scores
@@ -23,6 +23,7 @@ class Happening:
     """A change to come: *after_hours* of the current part, for *lasting_hours* (None: to the end).
 
     It comes up to an hour later, by chance: at no fixed place of a window.
+    A second change's *after_hours* count from the end of the first one, or from its start where it never ends.
     """
 
     kind: ChangeKind
@@ -39,7 +40,8 @@ class Recipe:
         columns: Number of feature columns.
         distributions: Of the columns in turn; names of `DISTRIBUTIONS`, or `CATEGORY`.
         any_hour: The current part begins at an hour chosen by chance, up to a day after the reference's end.
-        truths: The stream has labels and truths.
+        second: A change of another column than that of *happening*.
+        truths: The stream has labels and truths; None: neither.
         scales: Length and step in minutes of its windows; empty: the default ones.
         anytime: Its features have the optional rule.
     """
@@ -50,10 +52,11 @@ class Recipe:
     traffic: Traffic = field(default_factory=Traffic)
     movement: Movement = field(default_factory=Movement)
     happening: Happening | None = None
+    second: Happening | None = None
     reference_days: float = 7.0
     current_days: float = 14 / 24
     any_hour: bool = False
-    truths: bool = False
+    truths: Truths | None = None
     scales: tuple[tuple[int, int], ...] = ()
     anytime: bool = False
 
@@ -79,10 +82,22 @@ def make_stream(recipe: Recipe, *, reference_seed: int, current_seed: int, refer
     random = _generator(recipe, "current", reference_seed, current_seed)
     later = int(random.integers(DAY // MINUTE)) * MINUTE if recipe.any_hour else 0
     current_start = reference_stop + later
-    change = _change(recipe, random, current_start)
+    first = _change(recipe, recipe.happening, random, current_start)
+    second = None
+    if first is not None and recipe.second is not None:
+        begun = first.start if first.stop is None else first.stop
+        second = _change(recipe, recipe.second, random, begun, other_than=first.columns)
     stop = current_start + round(recipe.current_days * DAY)
-    current = _table(recipe, random, start=current_start, stop=stop, change=change, arrives=True)
-    return Stream(name=recipe.name, seed=current_seed, reference=reference, current=current, change=change)
+    changes = tuple(change for change in (first, second) if change is not None)
+    return Stream(
+        name=recipe.name,
+        seed=current_seed,
+        reference=reference,
+        current=_table(recipe, random, start=current_start, stop=stop, changes=changes, arrives=True),
+        change=first,
+        second=second,
+        falls=() if recipe.truths is None else recipe.truths.falls(start=current_start, stop=stop),
+    )
 
 
 def _generator(recipe: Recipe, part: str, *seeds: int) -> np.random.Generator:
@@ -90,17 +105,27 @@ def _generator(recipe: Recipe, part: str, *seeds: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(f"{recipe.name}/{part}".encode()), *seeds])
 
 
-def _change(recipe: Recipe, random: np.random.Generator, current_start: int) -> Change | None:
-    planned = recipe.happening
+def _change(
+    recipe: Recipe,
+    planned: Happening | None,
+    random: np.random.Generator,
+    begun: int,
+    *,
+    other_than: tuple[str, ...] = (),
+) -> Change | None:
     if planned is None:
         return None
-    start = current_start + round((planned.after_hours + random.random()) * HOUR)
+    start = begun + round((planned.after_hours + random.random()) * HOUR)
     lasting = planned.lasting_hours
     stop = None if lasting is None else start + round(lasting * HOUR)
     change = Change(kind=planned.kind, columns=(), size=planned.size, start=start, stop=stop)
     if planned.kind is ChangeKind.ERRORS:
         return change
-    possible = [number for number in range(recipe.columns) if fits(change, recipe.distribution(number))]
+    possible = [
+        number
+        for number in range(recipe.columns)
+        if fits(change, recipe.distribution(number)) and column_name(number) not in other_than
+    ]
     name = column_name(int(random.choice(possible)))
     return Change(kind=planned.kind, columns=(name,), size=planned.size, start=start, stop=stop)
 
@@ -111,7 +136,7 @@ def _table(
     *,
     start: int,
     stop: int,
-    change: Change | None = None,
+    changes: tuple[Change, ...] = (),
     arrives: bool = False,
 ) -> pa.Table:
     minutes = (stop - start) // MINUTE
@@ -119,13 +144,14 @@ def _table(
     arrays: dict[str, pa.Array] = {TIME: time_column(times)}
     for number in range(recipe.columns):
         name = column_name(number)
-        mine = change if change is not None and name in change.columns else None
-        arrays[name] = _column(recipe, random, number=number, times=times, start=start, minutes=minutes, change=mine)
+        own = next((change for change in changes if name in change.columns), None)
+        arrays[name] = _column(recipe, random, number=number, times=times, start=start, minutes=minutes, change=own)
     made = [(recipe.distribution(number), arrays[column_name(number)]) for number in range(recipe.columns)]
     scores = model_scores(made)
     arrays[SCORE] = pa.array(scores)
-    if recipe.truths:
-        arrays |= truth_columns(random, times, scores, change=change, arrives=arrives)
+    if recipe.truths is not None:
+        first = changes[0] if changes else None
+        arrays |= truth_columns(random, times, scores, truths=recipe.truths, start=start, change=first, arrives=arrives)
     return pa.table(arrays)
 
 

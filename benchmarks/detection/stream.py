@@ -49,6 +49,27 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fall:
+    """A fall of the model's accuracy, in one step or in many, until *stop* (ms).
+
+    Attributes:
+        steps: When each lower accuracy began (ms), and the accuracy; in order of time.
+    """
+
+    steps: tuple[tuple[int, float], ...]
+    stop: int
+
+    @property
+    def start(self) -> int:
+        """When the first lower accuracy began (ms)."""
+        return self.steps[0][0]
+
+    def accuracy_at(self, moment: int) -> float:
+        """Return the accuracy of predictions at *moment* (ms), not before the start."""
+        return [accuracy for begun, accuracy in self.steps if begun <= moment][-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """One stream.
 
@@ -56,7 +77,9 @@ class Stream:
         reference, current: Column `at` (``timestamp[ms, UTC]``, in order of event), then the features, `score` where
             there is a model, and with truths `label` and `truth`; in *current* then also `id` and `truth_at`, when
             the truth arrived.
-        change: None: nothing that a monitor should find.
+        change: None: nothing that a monitor should find, but for *falls*.
+        second: A change of another column, after the first began.
+        falls: Of the accuracy, where that is what happens.
     """
 
     name: str
@@ -64,6 +87,15 @@ class Stream:
     reference: pa.Table
     current: pa.Table
     change: Change | None = None
+    second: Change | None = None
+    falls: tuple[Fall, ...] = ()
+
+    @property
+    def quiet_until(self) -> int | None:
+        """When the first thing happens that a monitor should find (ms); None: nothing does."""
+        if self.change is not None:
+            return self.change.start
+        return self.falls[0].start if self.falls else None
 
     @property
     def features(self) -> tuple[str, ...]:

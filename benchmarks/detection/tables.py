@@ -13,9 +13,10 @@ from benchmarks.detection.comparison import (
     runs_by,
     streams_of,
 )
-from benchmarks.detection.measures import Run, rate_of
+from benchmarks.detection.measures import Rate, Run, median, rate_of
 from benchmarks.detection.outcome import Outcome
-from benchmarks.detection.targets import detection
+from benchmarks.detection.targets import closing_hours, detection
+from benchmarks.detection.timing import Timing
 
 Row = Sequence[str]
 
@@ -43,6 +44,8 @@ def targets_table(outcome: Outcome) -> str:
     rows = []
     for target in outcome.reached:
         digits = 3 if "per 1000" in target.measure or "share" in target.measure else 0
+        if "per model and" in target.measure or "lengths" in target.measure or "hours" in target.measure:
+            digits = 2
         bound = "" if target.bound is None else number(target.bound, 3)
         limit, measured = f"{target.limit:,g}", number(target.measured, digits)
         rows.append((target.stream, target.measure, limit, measured, bound, "met" if target.met else "**missed**"))
@@ -50,27 +53,97 @@ def targets_table(outcome: Outcome) -> str:
 
 
 def quiet_table(runs: Mapping[str, Sequence[Run]]) -> str:
-    """Return false alarms of the streams in which nothing changes."""
+    """Return false alarms of the streams in which nothing changes, stream by stream and all together."""
+    streams = dict(runs)
+    if len(runs) > 1:
+        streams["**all of them**"] = [run for repeated in runs.values() for run in repeated]
     rows = []
-    for stream, repeated in runs.items():
+    for stream, repeated in streams.items():
         evaluations, days = sum(run.evaluations for run in repeated), sum(run.days for run in repeated)
-        alarms = sum(len(run.false_alarms) for run in repeated)
-        rate = rate_of(alarms, evaluations=evaluations, days=days)
+        alarms = rate_of(sum(len(run.false_alarms) for run in repeated), evaluations=evaluations, days=days)
+        alerts = rate_of(sum(run.false_alerts for run in repeated), evaluations=evaluations, days=days)
         rows.append(
             (
                 stream,
                 number(evaluations),
                 number(days, 1),
-                str(alarms),
-                str(sum(run.false_alerts for run in repeated)),
-                f"{rate.per_thousand:.3f} (≤ {rate.per_thousand_bound:.3f})",
-                f"{rate.per_day:.3f} (≤ {rate.per_day_bound:.3f})",
+                str(alarms.episodes),
+                str(alerts.episodes),
+                f"{alarms.per_thousand:.3f} (≤ {alarms.per_thousand_bound:.3f})",
+                f"{alarms.per_day:.3f} (≤ {alarms.per_day_bound:.3f})",
+                _per_year(alarms),
+                _per_year(alerts),
                 str(sum(run.retrainings for run in repeated)),
                 str(sum(run.rollbacks for run in repeated)),
             )
         )
     header = ("stream", "evaluations", "model-days", "episodes", "alerts", "per 1000 evaluations", "per model-day",
-              "retrainings", "rollbacks")  # fmt: skip
+              "warnings per model-year", "alerts per model-year", "retrainings", "rollbacks")  # fmt: skip
+    return markdown(header, rows)
+
+
+def _per_year(rate: Rate) -> str:
+    return f"{rate.per_year:.1f} (≤ {rate.per_year_bound:.1f})"
+
+
+def closing_table(runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return how long incidents of hourly windows stay open after their change is over."""
+    rows = []
+    for stream, repeated in runs.items():
+        measured, hours = detection(repeated), closing_hours(repeated)
+        if measured is None or not hours:
+            continue
+        returned = sum(run.change_result.returns > 0 for run in repeated if run.change_result is not None)
+        rows.append(
+            (
+                stream,
+                str(measured.runs),
+                percent(measured.recall),
+                number(median(hours), 1),
+                number(max(hours), 1),
+                percent(sum(value <= 24.0 for value in hours) / len(hours)),
+                str(returned),
+            )
+        )
+    header = ("stream", "runs", "found", "closed after (median, window lengths)", "slowest", "closed within 24 h",
+              "opened again")  # fmt: skip
+    return markdown(header, rows)
+
+
+def second_table(runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return whether and when people were notified of a second change."""
+    rows = []
+    for stream, repeated in runs.items():
+        delays = [run.second_result.notified_events for run in repeated if run.second_result is not None]
+        if delays:
+            share = sum(map(math.isfinite, delays)) / len(delays)
+            messages = str(round(median([float(run.messages) for run in repeated])))
+            rows.append((stream, str(len(delays)), percent(share), number(median(delays)), messages))
+    header = ("stream", "runs", "notified of the second", "median events to that", "messages in all (median)")
+    return markdown(header, rows)
+
+
+def falls_table(runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return what people were notified of while the accuracy fell, for each fall of a stream."""
+    rows = []
+    for stream, repeated in runs.items():
+        for place in range(len(repeated[0].fall_results)):
+            results = [run.fall_results[place] for run in repeated]
+            last = [result.last_accuracy for result in results if result.last_accuracy is not None]
+            rows.append(
+                (
+                    stream,
+                    str(place + 1),
+                    str(len(results)),
+                    percent(sum(result.notified for result in results) / len(results)),
+                    percent(sum(map(math.isfinite, (result.critical_hours for result in results))) / len(results)),
+                    number(median([result.critical_hours for result in results]), 1),
+                    f"{median(last):.3f}" if last else "",
+                    str(round(median([float(run.messages) for run in repeated]))),
+                )
+            )
+    header = ("stream", "fall", "runs", "notified", "as critical", "hours to that (median)",
+              "accuracy at the last message", "messages in all (median)")  # fmt: skip
     return markdown(header, rows)
 
 
@@ -143,21 +216,15 @@ def real_table(compared: Compared) -> str:
     return markdown(header, rows)
 
 
-def cpu_table(compared: Sequence[Compared]) -> str:
+def cpu_table(timed: Timing | None) -> str:
     """Return CPU per window and how many times ours that is."""
-    timed = [comparison for comparison in compared if comparison.own_cpu_seconds and comparison.report_cpu_seconds]
-    if not timed:
+    if timed is None:
         return "No stream was timed."
-    [stream] = timed
-    own = stream.own_cpu_seconds or math.nan
-    report = sum(stream.report_cpu_seconds) / len(stream.report_cpu_seconds)
-    lines = [("driftline, counting and judging", own), ("evidently, whole report", report)]
-    lines += [
-        (run.method, run.cpu_seconds)
-        for run in stream.methods
-        if run.cpu_seconds is not None and not is_ours(run.method)
+    lines = [("driftline, counting and judging", timed.own), ("evidently, whole report", timed.report)]
+    rows = [
+        (name, f"{1e3 * seconds:,.1f}", f"{seconds / timed.own:,.0f}")
+        for name, seconds in (*lines, *timed.peers.items())
     ]
-    rows = [(name, f"{1e3 * seconds:,.1f}", f"{seconds / own:,.0f}") for name, seconds in lines]
     return markdown(("method", "ms of CPU per window", "times ours"), rows)
 
 

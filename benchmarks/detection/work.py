@@ -1,66 +1,60 @@
 """Many jobs on several processes, their answers in the order of the jobs, each kept as soon as it is there."""
 
-import hashlib
 import logging
 import multiprocessing
 import multiprocessing.util
 import os
-import pickle
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from pathlib import Path
 
 import structlog
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.detection.compare import Compared, compared
+from benchmarks.detection.compare import Compared, compared, stream_of
+from benchmarks.detection.jobs import Job, OwnJob, PeersAloneJob, TimingJob, job_name
 from benchmarks.detection.judge import close_database
+from benchmarks.detection.kept_answers import KeptAnswers
 from benchmarks.detection.measures import Run
-from benchmarks.detection.plan import OwnJob, PeerJob, RealJob
-from benchmarks.detection.run import own_runs
+from benchmarks.detection.peer_run import peer_answer, peers_digest
+from benchmarks.detection.run import own_digest, own_runs
+from benchmarks.detection.source_digest import source_digest
+from benchmarks.detection.timing import Timing, timing
 
-Job = OwnJob | PeerJob | RealJob
-Answer = list[Run] | Compared
+Answer = list[Run] | Compared | Timing | None
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def job_name(job: Job) -> str:
-    """Return the name of the job's stream."""
-    return job.name if isinstance(job, RealJob) else job.recipe.name
+def work(jobs: Sequence[Job], *, processes: int, console: Console, kept: KeptAnswers) -> list[Answer]:
+    """Return what each job measured, in the order of *jobs*, however many processes worked.
 
-
-def work(jobs: Sequence[Job], *, processes: int, console: Console, kept: Path, resume: bool) -> list[Answer]:
-    """Return what each job found, in the order of *jobs*, however many processes worked.
-
-    Args:
-        kept: Directory for the answers, so that an interrupted run can be resumed.
-        resume: Take what is there from an earlier run; it must have been of the same code.
+    CPU is timed after everything else, one job after the other, since what runs next to it would be in its figures.
     """
-    if not resume:
-        shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True, exist_ok=True)
     for name in THREADS:
         os.environ.setdefault(name, "1")  # the processes are the parallelism; read when numpy is imported there
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    paths = [kept / f"{hashlib.sha256(repr(job).encode()).hexdigest()}.pickle" for job in jobs]
-    answers: dict[int, Answer] = {n: pickle.loads(path.read_bytes()) for n, path in enumerate(paths) if path.exists()}
-    with Progress(*columns, console=console) as progress, _pool(processes) as pool:
-        task = progress.add_task("streams", total=len(jobs), completed=len(answers))
-        todo = [number for number in range(len(jobs)) if number not in answers]
-        waiting: dict[Future[Answer], int] = {pool.submit(answer_of, jobs[number]): number for number in todo}
-        try:
-            for done in as_completed(waiting):
-                number = waiting[done]
-                answers[number] = done.result()
-                paths[number].write_bytes(pickle.dumps(answers[number]))
-                progress.update(task, advance=1, description=job_name(jobs[number]))
-                if not console.is_terminal:
-                    console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # what runs is waited for: each worker ends its Postgres at its end
-            raise
+    answers: dict[int, Answer] = {}
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("streams", total=len(jobs))
+        alone = [number for number, job in enumerate(jobs) if isinstance(job, TimingJob)]
+        others = [number for number in range(len(jobs)) if number not in alone]
+        for numbers, at_once in ((others, processes), (alone, 1)):
+            if not numbers:
+                continue
+            with _pool(at_once) as pool:
+                waiting: dict[Future[Answer], int] = {
+                    pool.submit(answer_of, jobs[number], kept): number for number in numbers
+                }
+                try:
+                    for done in as_completed(waiting):
+                        number = waiting[done]
+                        answers[number] = done.result()
+                        progress.update(task, advance=1, description=job_name(jobs[number]))
+                        if not console.is_terminal:
+                            console.print(f"{len(answers)} of {len(jobs)}: {job_name(jobs[number])}")
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)  # what runs is waited for: each worker ends its Postgres
+                    raise
     return [answers[number] for number in range(len(jobs))]
 
 
@@ -74,6 +68,17 @@ def _begin() -> None:
     multiprocessing.util.Finalize(None, close_database, exitpriority=1)
 
 
-def answer_of(job: Job) -> Answer:
-    """Return what *job* found."""
-    return own_runs(job) if isinstance(job, OwnJob) else compared(job)
+def answer_of(job: Job, kept: KeptAnswers) -> Answer:
+    """Return what *job* measured, as *kept* where it was measured before with the same sources."""
+    match job:
+        case OwnJob():
+            return own_runs(job, kept)
+        case PeersAloneJob():
+            chosen = stream_of(job.job)
+            peer_answer(chosen.stream, length=chosen.length, kept=kept)
+            return None
+        case TimingJob():
+            return kept.answer(own_digest(), peers_digest(), repr(job), make=lambda: timing(job))
+        case _:
+            sources = source_digest("benchmarks.detection.compare")
+            return kept.answer(own_digest(), sources, peers_digest(), repr(job), make=lambda: compared(job, kept))

@@ -1,0 +1,73 @@
+"""A digest of what a module's results depend on: its source, and every file of this repository that it imports."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import resolve_name
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def source_digest(module: str, *, also: tuple[str, ...] = ()) -> str:
+    """Return a digest of the sources behind *module*, hexadecimal.
+
+    Args:
+        module: Dotted name, of a file under the repository's root.
+        also: Patterns below the root of files that are read without being imported, such as migrations and locks.
+
+    Raises:
+        FileNotFoundError: There is no such module, or a pattern matches nothing.
+    """
+    paths = set(imported_files(module))
+    for pattern in also:
+        matching = [path for path in ROOT.glob(pattern) if path.is_file()]
+        if not matching:
+            raise FileNotFoundError(f"{pattern}: expected files under {ROOT}, found none")
+        paths.update(matching)
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def imported_files(module: str) -> frozenset[Path]:
+    """Return the file of *module* and of every module of this repository that it imports, directly or through others.
+
+    Imports inside functions count, and packages on the way to a module do; what is installed does not.
+    """
+    seen: set[Path] = set()
+    waiting = list(_files(module))
+    if not waiting:
+        raise FileNotFoundError(f"{module}: expected a module under {ROOT}, found none")
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            for name in _imports(path):
+                waiting.extend(_files(name))
+    return frozenset(seen)
+
+
+def _imports(path: Path) -> Iterator[str]:
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names)  # each may be a module of its own
+
+
+def _files(module: str) -> Iterator[Path]:
+    """Yield the file of *module* and the ``__init__.py`` of every package around it, where they exist."""
+    parts = module.split(".")
+    place = ROOT.joinpath(*parts)
+    candidates = [place.with_suffix(".py"), place / "__init__.py"]
+    if any(path.is_file() for path in candidates):
+        candidates += [ROOT.joinpath(*parts[:count], "__init__.py") for count in range(1, len(parts))]
+        yield from (path for path in candidates if path.is_file())
