@@ -32,7 +32,7 @@ from benchmarks.detection.timing import Timing
 from benchmarks.detection.work import Answer, work
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / ".cache" / "detection"
+KEPT = ROOT / ".cache" / "detection-answers"
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -53,7 +53,7 @@ def main() -> int:
         metavar="DIRECTORY",
         help="where each answer is kept and looked up by all that it depends on: an interrupted run resumes, and the "
         "peers are not run again because Driftline changed; an empty directory measures everything "
-        "(default: .cache/detection)",
+        "(default: .cache/detection-answers)",
     )
     parser.add_argument("--only", metavar="TEXT", help="only streams whose name holds TEXT")
     parser.add_argument("--without-peers", action="store_true", help="Driftline alone")
