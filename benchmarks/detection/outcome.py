@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.detection.compare import Compared
 from benchmarks.detection.measures import Run
-from benchmarks.detection.targets import Reached, detection, reached
+from benchmarks.detection.target_rows import detection
+from benchmarks.detection.targets import Reached, reached
 from benchmarks.detection.timing import Timing
 
 

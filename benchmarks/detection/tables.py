@@ -15,7 +15,7 @@ from benchmarks.detection.comparison import (
 )
 from benchmarks.detection.measures import Rate, Run, median, rate_of
 from benchmarks.detection.outcome import Outcome
-from benchmarks.detection.targets import closing_hours, detection
+from benchmarks.detection.target_rows import closing_hours, detection
 from benchmarks.detection.timing import Timing
 
 Row = Sequence[str]
@@ -140,10 +140,11 @@ def falls_table(runs: Mapping[str, Sequence[Run]]) -> str:
                     number(median([result.critical_hours for result in results]), 1),
                     f"{median(last):.3f}" if last else "",
                     str(round(median([float(run.messages) for run in repeated]))),
+                    str(sum(len(run.false_alarms) for run in repeated)),
                 )
             )
     header = ("stream", "fall", "runs", "notified", "as critical", "hours to that (median)",
-              "accuracy at the last message", "messages in all (median)")  # fmt: skip
+              "accuracy at the last message", "messages in all (median)", "false alarms before")  # fmt: skip
     return markdown(header, rows)
 
 

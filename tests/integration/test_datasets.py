@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.detection import __main__ as detection
-from benchmarks.detection.plan import RealJob
+from benchmarks.detection.jobs import RealJob
 from benchmarks.detection.real import REAL_SETS
 from tests.services import datasets as service
 from tests.services.datasets import CENSUS_ANALYSIS, CENSUS_REFERENCE, CENSUS_TRUTH, DATASETS, FILES, WHEEL

@@ -1,14 +1,23 @@
 """Episodes, bounds and delays on time lines small enough to check by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from benchmarks.detection.episodes import Alarm, Episode, runs_of
-from benchmarks.detection.measures import change_result_of, detection_of, false_alarms_of, rate_of, upper_bound
-from benchmarks.detection.stream import HOUR, Change, ChangeKind
+from benchmarks.detection.episodes import Alarm, Episode, Message, runs_of
+from benchmarks.detection.measures import (
+    change_result_of,
+    detection_of,
+    fall_result_of,
+    false_alarms_of,
+    rate_of,
+    second_result_of,
+    upper_bound,
+)
+from benchmarks.detection.stream import HOUR, Change, ChangeKind, Fall
 
 SHIFT = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR)
 ARRIVALS = np.arange(10 * HOUR, 20 * HOUR, HOUR // 100)  # 100 events an hour from the change on
@@ -57,7 +66,8 @@ def test_the_delay_is_counted_in_events_since_the_change() -> None:
     assert result.typed
     assert result.named_first
     assert result.episodes == 1
-    assert false_alarms_of(SHIFT, [before, drift(12)]) == (before,)
+    assert false_alarms_of(SHIFT.start, [before, drift(12)]) == (before,)
+    assert false_alarms_of(None, [before, drift(12)]) == (before, drift(12))
 
 
 def test_an_episode_of_another_kind_or_column_is_distinguished() -> None:
@@ -100,3 +110,69 @@ def test_thirty_thousand_quiet_evaluations_show_a_tenth_per_thousand() -> None:
     assert rate_of(0, evaluations=30_000, days=13).per_thousand_bound < 0.1
     assert rate_of(0, evaluations=29_000, days=13).per_thousand_bound > 0.1
     assert math.isinf(rate_of(0, evaluations=0, days=1).per_thousand_bound)
+
+
+def test_an_incident_that_opens_again_returned_and_is_held_until_its_last_close() -> None:
+    """
+    hour      10  11    12        14   15   16   17
+              change     over
+              open <--------------->   <--------->   (and once more inside, under the same id)
+    """
+    over = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR, stop=12 * HOUR)
+    first = replace(drift(11, closed=14), reopened=1)
+    result = change_result_of(over, [first, drift(15, closed=17)], arrivals=ARRIVALS)
+    assert (result.close_hours, result.held_hours, result.returns) == (5.0, 3.0, 2)
+    stays_open = change_result_of(over, [drift(11)], arrivals=ARRIVALS)
+    assert (stays_open.held_hours, stays_open.returns) == (math.inf, 0)
+    assert detection_of([result, stays_open]).ninetieth_held_hours == math.inf
+    assert change_result_of(SHIFT, [drift(11, closed=14)], arrivals=ARRIVALS).held_hours is None
+
+
+def test_people_are_notified_of_a_second_change_by_the_first_message_that_names_its_column() -> None:
+    """
+    hour      9           10        11            12            13
+              c03 (x)     change    c00           c00, c03      resolved, c03
+    """
+    messages = (
+        Message(at=9 * HOUR, tier=1, columns=("c03",)),
+        Message(at=11 * HOUR, tier=2, columns=("c00",)),
+        Message(at=12 * HOUR, tier=2, columns=("c00", "c03")),
+        Message(at=13 * HOUR, tier=0, columns=("c03",), resolved=True),
+    )
+    open_incident = replace(drift(8, column="c00"), messages=messages)
+    assert second_result_of(SHIFT, [open_incident], arrivals=ARRIVALS).notified_events == 200.0
+    others = replace(open_incident, messages=(messages[1], messages[3]))
+    assert math.isinf(second_result_of(SHIFT, [others], arrivals=ARRIVALS).notified_events)
+    quality = replace(open_incident, kind="data_quality")
+    assert math.isinf(second_result_of(SHIFT, [quality], arrivals=ARRIVALS).notified_events)
+
+
+def test_a_fall_is_notified_until_its_last_truths_are_known() -> None:
+    """
+    hour      10        12        14      15.5
+              0.8       0.6       over    last truths, and an hour
+    warning        11
+    critical                 13
+    """
+    fall = Fall(steps=((10 * HOUR, 0.8), (12 * HOUR, 0.6)), stop=14 * HOUR)
+    warning, critical = Message(at=11 * HOUR, tier=1), Message(at=13 * HOUR, tier=3)
+    late = Message(at=15 * HOUR + HOUR // 2 + 1, tier=3)
+    resolved = Message(at=13 * HOUR, tier=0, resolved=True)
+
+    def result(*messages: Message) -> tuple[bool, float, float | None]:
+        incident = Episode(kind="performance", opened=11 * HOUR, messages=messages)
+        measured = fall_result_of(fall, [incident, replace(drift(11), messages=(critical,))])
+        return measured.notified, measured.critical_hours, measured.last_accuracy
+
+    assert result(warning, critical) == (True, 3.0, 0.6)
+    assert result(warning) == (True, math.inf, 0.8)
+    assert result(late, resolved) == (False, math.inf, None)
+
+
+def test_a_year_and_a_month_are_their_days() -> None:
+    """Two episodes in a year of 365.25 days are two a year and 60 / 365.25 a month; the bounds likewise."""
+    rate = rate_of(2, evaluations=1000, days=365.25)
+    assert rate.per_year == pytest.approx(2.0)
+    assert rate.per_year_bound == pytest.approx(upper_bound(2, 1.0))
+    assert rate.per_month == pytest.approx(60 / 365.25)
+    assert rate.per_month_bound == pytest.approx(upper_bound(2, 1.0) * 30 / 365.25)

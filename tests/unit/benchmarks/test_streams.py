@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.detection.catalogue import change_recipes, over_again, quiet_recipes
+from benchmarks.detection.catalogue import (
+    burst_recipe,
+    change_recipes,
+    closing_recipes,
+    dependent_truth_recipes,
+    fall_recipes,
+    long_memory_recipes,
+    over_again,
+    quiet_recipes,
+    second_change_recipes,
+)
 from benchmarks.detection.columns import DISTRIBUTIONS
+from benchmarks.detection.concept import Truths
 from benchmarks.detection.movement import Movement
 from benchmarks.detection.recipe import START, Recipe, make_stream
 from benchmarks.detection.stream import DAY, HOUR, MINUTE, Stream, times_of
@@ -202,3 +213,112 @@ def test_ties_have_their_zeros(name: str, share: float) -> None:
 def test_heavy_tails_are_as_heavy_as_they_claim(name: str, exact: stats.rv_continuous) -> None:
     """Kolmogorov-Smirnov finds no difference from scipy's own distribution in 20,000 draws."""
     assert stats.kstest(DISTRIBUTIONS[name](np.random.default_rng(5), 20_000), exact.cdf).pvalue > 1e-3
+
+
+def test_a_closing_stream_has_just_so_many_events_in_each_hourly_window() -> None:
+    """200, 300 and 400 events in every hour from any minute on; 1 sigma for three hours, a day and more after it."""
+    for recipe in closing_recipes():
+        times = recipe.traffic.times(start=START, minutes=1440)
+        counts = np.bincount((times - START) // MINUTE, minlength=1440)
+        hours = np.convolve(counts, np.ones(60, dtype=int), mode="valid")
+        assert {f"{hours.min()} events", f"{hours.max()} events"} == {recipe.name.split(", ")[1]}
+    stream = make_stream(replace(closing_recipes(columns=(20,))[0], columns=2), reference_seed=1, current_seed=1)
+    assert stream.change is not None
+    assert stream.change.stop == stream.change.start + 3 * HOUR
+    assert times_of(stream.current)[-1] - stream.change.stop > 24 * HOUR
+
+
+@pytest.mark.parametrize("recipe", second_change_recipes(), ids=lambda recipe: recipe.name)
+def test_a_second_change_is_of_another_column_fifteen_hours_later(recipe: Recipe) -> None:
+    """
+    hours     0   2-3               +3 h              +15-16 h           end
+                  1 sigma (or: it lasts)     over             0.5 sigma of another column, to the end
+    """
+    stream = make_stream(replace(recipe, columns=3, reference_days=0.25), reference_seed=1, current_seed=2)
+    first, second = stream.change, stream.second
+    assert first is not None
+    assert second is not None
+    assert first.columns != second.columns
+    assert 15 * HOUR <= second.start - (first.stop or first.start) <= 16 * HOUR
+    times = times_of(stream.current)
+    assert times[-1] - second.start > 20 * HOUR
+    for change in (first, second):
+        values = stream.current[change.columns[0]].to_numpy()
+        during = (times >= change.start) & (times < (change.stop or times[-1] + 1))
+        assert values[during].mean() == pytest.approx(change.size, abs=4 / np.sqrt(during.sum()))
+        assert values[~during].mean() == pytest.approx(0.0, abs=4 / np.sqrt((~during).sum()))
+
+
+def test_a_burst_of_missing_values_lasts_45_minutes() -> None:
+    """Three in ten of 4,500 values are missing, before and after it none."""
+    stream = make_stream(replace(burst_recipe(), reference_days=0.25), reference_seed=1, current_seed=1)
+    assert stream.change is not None
+    times, column = times_of(stream.current), stream.current[stream.change.columns[0]]
+    missing = times[column.is_null().to_numpy()]
+    assert missing.size == pytest.approx(0.3 * 4500, abs=4 * np.sqrt(0.21 * 4500))
+    assert missing.min() >= stream.change.start
+    assert missing.max() < stream.change.start + 45 * MINUTE
+
+
+def test_a_long_memory_is_six_hours_or_a_day() -> None:
+    """The wander's correlation is 1/e at its memory, in each of the eight kinds; their references differ in length."""
+    recipes = long_memory_recipes(days=1.0)
+    assert [(recipe.movement.memory_minutes / 60, recipe.reference_days) for recipe in recipes] == [
+        (hours, days) for hours in (6.0, 24.0) for days in (5.0, 7.0, 14.0, 28.0)
+    ]
+    for recipe in (recipes[0], recipes[4]):
+        memory = int(recipe.movement.memory_minutes)
+        means = recipe.movement.means(np.random.default_rng(3), start=START, minutes=2000 * memory)
+        # 1,000 independent stretches: two standard errors are 4.5 % of the spread.
+        assert means.std() == pytest.approx(0.2, rel=0.045)
+        assert np.corrcoef(means[:-memory], means[memory:])[0, 1] == pytest.approx(np.exp(-1.0), abs=0.06)
+
+
+def test_accuracies_fall_as_their_names_say() -> None:
+    """Of each phase the share of right predictions is what it should be; rises are no falls, a stair is one."""
+    for recipe in fall_recipes():
+        stream = make_stream(replace(recipe, columns=1, reference_days=1.0), reference_seed=1, current_seed=1)
+        assert recipe.truths is not None
+        begun, rights = START + DAY, stream.current["label"].to_numpy() == stream.current["truth"].to_numpy()
+        times = times_of(stream.current)
+        for hours, accuracy in recipe.truths.phases:
+            here = (times >= begun) & (times < begun + hours * HOUR)
+            error = np.sqrt(accuracy * (1 - accuracy) / here.sum())
+            assert rights[here].mean() == pytest.approx(accuracy, abs=4 * error)
+            begun += round(hours * HOUR)
+        of_reference = stream.reference["label"].to_numpy() == stream.reference["truth"].to_numpy()
+        first = recipe.truths.phases[0][1]
+        assert of_reference.mean() == pytest.approx(first, abs=4 * np.sqrt(first * (1 - first) / of_reference.size))
+    falls = [recipe.truths.falls(start=0, stop=100 * HOUR) for recipe in fall_recipes() if recipe.truths is not None]
+    assert [[(fall.start // HOUR, fall.stop // HOUR, len(fall.steps)) for fall in of_kind] for of_kind in falls] == [
+        [(12, 100, 1)],
+        [(24, 36, 1), (84, 100, 1)],
+        [(12, 100, 20)],
+    ]
+    assert falls[2][0].accuracy_at(19 * HOUR) == pytest.approx(0.82)
+
+
+@pytest.mark.parametrize("recipe", dependent_truth_recipes(days=1.0), ids=lambda recipe: recipe.name)
+def test_errors_of_the_same_twenty_minutes_go_together(recipe: Recipe) -> None:
+    """The variance of a block's error rate is p(1-p)/n (1 + (n-1) rho); blocks are independent, the mean is 0.1."""
+    assert recipe.truths is not None
+    times = Traffic(per_minute=20.0).times(start=START, minutes=200 * 1440)
+    rates = recipe.truths.error_rates(np.random.default_rng(6), times, start=START, current=True)
+    wrong = np.random.default_rng(7).random(times.size) < rates
+    blocks = wrong.reshape(-1, 400).mean(axis=1)
+    expected = 0.09 / 400 * (1 + 399 * recipe.truths.correlation)
+    # 14,400 blocks; a beta's tail leaves the variance's own error under 2 %, of which this is three.
+    assert blocks.var() == pytest.approx(expected, rel=0.06)
+    assert blocks.mean() == pytest.approx(0.1, abs=4 * np.sqrt(expected / blocks.size))
+    assert np.corrcoef(blocks[:-1], blocks[1:])[0, 1] == pytest.approx(0.0, abs=4 / np.sqrt(blocks.size))
+
+
+def test_the_first_accuracy_is_the_references() -> None:
+    """A reference is not a phase on: however long it is, its errors are those of the first phase."""
+    truths = Truths(phases=((1.0, 0.9), (1.0, 0.2)))
+    times = START + np.arange(10) * HOUR
+    random = np.random.default_rng(1)
+    reference = truths.error_rates(random, times, start=START, current=False)
+    assert reference == pytest.approx(np.full(10, 0.1))
+    current = truths.error_rates(random, times, start=START, current=True)
+    assert current == pytest.approx(np.array([0.1, *([0.8] * 9)]))

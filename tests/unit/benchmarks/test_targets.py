@@ -11,12 +11,13 @@ import pytest
 from benchmarks.detection.compare import AS_SHIPPED, OURS, Compared, MethodRun
 from benchmarks.detection.comparison import change_sum, quiet_sum, streams_of
 from benchmarks.detection.episodes import Episode
-from benchmarks.detection.measures import ChangeResult, Run
+from benchmarks.detection.measures import ChangeResult, FallResult, Run, SecondResult
 from benchmarks.detection.outcome import Outcome, write_outcome
 from benchmarks.detection.page import page_text
 from benchmarks.detection.plan import BUILDING_SEEDS, FULL, PUBLISHED_SEEDS, SHORT, own_jobs, peer_jobs
 from benchmarks.detection.plots import Bar, bar_chart
-from benchmarks.detection.targets import TARGETS, reached
+from benchmarks.detection.targets import CLOSING, EVERY_QUIET, TARGETS, reached
+from benchmarks.detection.timing import Timing
 
 EPISODE = Episode(kind="drift", opened=1, columns=("c00",), cause="10m: c00 moved")
 QUIET = Run(
@@ -38,18 +39,16 @@ CHANGED = replace(QUIET, stream="shift 0.5", change_result=DETECTED)
 
 def method(name: str, **changes: Any) -> MethodRun:
     """Return one method's run of ten windows without an alarm."""
-    run = MethodRun(
-        method=name, windows=10, alarming=0, false_episodes=0, episodes=(), change_result=None, cpu_seconds=0.001
-    )
+    run = MethodRun(method=name, windows=10, alarming=0, false_episodes=0, episodes=(), change_result=None)
     return replace(run, **changes)
 
 
-def outcome(*runs: Run, compared: tuple[Compared, ...] = ()) -> Outcome:
+def outcome(*runs: Run, compared: tuple[Compared, ...] = (), timing: Timing | None = None) -> Outcome:
     """Return an outcome of *runs*."""
     by_stream: dict[str, list[Run]] = {}
     for run in runs:
         by_stream.setdefault(run.stream, []).append(run)
-    return Outcome(date="2026-01-01", published=True, short=False, runs=by_stream, compared=compared)
+    return Outcome(date="2026-01-01", published=True, short=False, runs=by_stream, compared=compared, timing=timing)
 
 
 def test_one_episode_in_thirty_thousand_is_within_a_tenth_per_thousand_and_four_are_not() -> None:
@@ -83,10 +82,68 @@ def test_a_change_found_late_or_not_at_all_is_missed() -> None:
 
 
 def test_every_target_has_its_stream_in_the_full_and_in_the_short_run() -> None:
-    """No row of the table can be met by not being run."""
-    for size in (FULL, SHORT):
-        streams = {job.recipe.name for job in own_jobs(size, BUILDING_SEEDS)}
-        assert {target.stream for target in TARGETS} <= streams
+    """No row of the table can be met by not being run; of a row about many streams the short run has some."""
+    full, short = ({job.recipe.name for job in own_jobs(size, BUILDING_SEEDS)} for size in (FULL, SHORT))
+    for target in TARGETS:
+        assert set(target.streams) <= full
+        assert set(target.streams) & short
+    assert set(EVERY_QUIET) <= short
+
+
+def test_the_year_of_all_quiet_streams_is_the_sum_of_their_days() -> None:
+    """One warning in 365.25 days of two streams is one a year; the stream that has it in half of them is above one."""
+    half = replace(QUIET, days=182.625)
+    other = replace(half, stream="heavy tails", false_alarms=(EPISODE,))
+    rows = {target.measure: target for target in reached({"no change": [half], "heavy tails": [other]})}
+    per_year = rows["false warnings per model and year"]
+    assert (per_year.measured, per_year.met) == (1.0, True)
+    assert per_year.bound == pytest.approx(4.744, abs=1e-3)
+    assert rows["false alerts per model and year"].measured == 0.0
+    above = rows["streams with more than 1 false warnings per model and year"]
+    assert (above.measured, above.met) == (1.0, False)
+
+
+def test_only_incidents_of_performance_count_against_quiet_truths() -> None:
+    """A drift incident in 30 days is none of performance; one of performance is one a month."""
+    stream = "dependent truths, correlation 0.05"
+    for kind, expected in (("drift", 0.0), ("performance", 1.0)):
+        run = replace(QUIET, stream=stream, days=30.0, false_alarms=(replace(EPISODE, kind=kind),))
+        [row] = [target for target in reached({stream: [run]}) if target.measure.startswith("false performance")]
+        assert row.measured == expected
+
+
+def test_closing_is_judged_by_its_slowest_kind_of_stream() -> None:
+    """Medians of 2 and 4 window lengths miss 3; one that never closed is one in four; one opened again."""
+    first, second = CLOSING[:2]
+    hours = {first: (1.0, 2.0), second: (4.0, math.inf)}
+    runs = {
+        name: [
+            replace(CHANGED, stream=name, change_result=replace(DETECTED, close_hours=close, returns=int(close == 1.0)))
+            for close in closes
+        ]
+        for name, closes in hours.items()
+    }
+    rows = {target.measure: target.measured for target in reached(runs)}
+    assert rows == {
+        "largest median of window lengths to close": 4.0,
+        "share not closed within 24 h": 0.25,
+        "share that opened again": 0.25,
+    }
+
+
+def test_a_second_change_and_a_fall_that_nobody_was_notified_of_are_missed() -> None:
+    """One of two second changes without a message is a half; a fall with a warning is notified and not critical."""
+    stream = "0.5 sigma after 1 sigma"
+    runs = [replace(CHANGED, stream=stream, second_result=SecondResult(notified_events=n)) for n in (500.0, math.inf)]
+    [row] = reached({stream: runs})
+    assert (row.measured, row.met) == (0.5, False)
+    stream = "accuracy to 0.009"
+    fall = FallResult(notified=True, critical_hours=math.inf, last_accuracy=0.009)
+    rows = reached({stream: [replace(QUIET, stream=stream, fall_results=(fall,))]})
+    assert [(row.measure, row.met) for row in rows] == [
+        ("share of falls without a message", True),
+        ("share of falls without a critical message", False),
+    ]
 
 
 def test_published_seeds_are_none_of_those_used_while_building() -> None:
@@ -106,8 +163,6 @@ def test_methods_are_summed_up_over_streams() -> None:
             seed=seed,
             window_minutes=60,
             methods=(method("evidently", alarming=alarming, false_episodes=1),),
-            own_cpu_seconds=None,
-            report_cpu_seconds=(),
         )
         for seed, alarming in ((1, 1), (2, 2))
     ]
@@ -127,8 +182,6 @@ def test_the_page_shows_what_was_missed_and_where_a_peer_is_sooner() -> None:
             seed=1,
             window_minutes=60,
             methods=(method(OURS), method(AS_SHIPPED), method("evidently", alarming=5, false_episodes=2)),
-            own_cpu_seconds=None,
-            report_cpu_seconds=(),
         ),
         *(
             Compared(
@@ -140,18 +193,18 @@ def test_the_page_shows_what_was_missed_and_where_a_peer_is_sooner() -> None:
                     method(AS_SHIPPED, change_result=DETECTED),
                     method("evidently", change_result=sooner),
                 ),
-                own_cpu_seconds=0.01 if stream == "shift 1" else None,
-                report_cpu_seconds=(2.0, 4.0) if stream == "shift 1" else (),
             )
             for stream in ("shift 0.5", "shift 1")
         ),
     )
-    text = page_text(outcome(replace(QUIET, false_alarms=(EPISODE,) * 9), CHANGED, compared=compared))
+    timing = Timing(stream="shift 1", window_minutes=60, own=0.01, reports=(2.0, 4.0), peers={"evidently": 0.1})
+    text = page_text(outcome(replace(QUIET, false_alarms=(EPISODE,) * 9), CHANGED, compared=compared, timing=timing))
     assert "{{" not in text
     assert "| no change | false-alarm episodes per 1000 evaluations | 0.1 | 0.300 | 0.524 | **missed** |" in text
     assert "- no change, seed 1: warning, drift: 10m: c00 moved" in text
     assert "- shift 0.5: ours 100 % after 1,000; evidently 100 % after 500 (flags 50 % of quiet windows)." in text
     assert "| evidently, whole report | 3,000.0 | 300 |" in text
+    assert "| evidently | 100.0 | 10 |" in text
 
 
 def test_infinite_delays_are_null_in_the_results(tmp_path: Path) -> None:
