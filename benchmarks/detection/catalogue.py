@@ -128,7 +128,7 @@ def fall_recipes() -> tuple[Recipe, ...]:
 
 
 def dependent_truth_recipes(*, days: float) -> tuple[Recipe, ...]:
-    """Return the quiet kinds with truths: independent ones, and those whose errors of 20 minutes go together."""
+    """Return the quiet kinds with truths: independent ones, and those whose errors of five minutes go together."""
     return tuple(
         Recipe(
             name="independent truths" if correlation == 0.0 else f"dependent truths, correlation {correlation:g}",

@@ -36,7 +36,7 @@ class Truths:
 
     phases: tuple[tuple[float, float], ...] = ((0.0, 0.9),)
     correlation: float = 0.0
-    block_minutes: int = 20
+    block_minutes: int = 5
 
     def falls(self, *, start: int, stop: int) -> tuple[Fall, ...]:
         """Return each run of phases that are lower than the one before them; *start*, *stop* (ms) of the stream."""

@@ -299,15 +299,15 @@ def test_accuracies_fall_as_their_names_say() -> None:
 
 
 @pytest.mark.parametrize("recipe", dependent_truth_recipes(days=1.0), ids=lambda recipe: recipe.name)
-def test_errors_of_the_same_twenty_minutes_go_together(recipe: Recipe) -> None:
+def test_errors_of_the_same_five_minutes_go_together(recipe: Recipe) -> None:
     """The variance of a block's error rate is p(1-p)/n (1 + (n-1) rho); blocks are independent, the mean is 0.1."""
     assert recipe.truths is not None
     times = Traffic(per_minute=20.0).times(start=START, minutes=200 * 1440)
     rates = recipe.truths.error_rates(np.random.default_rng(6), times, start=START, current=True)
     wrong = np.random.default_rng(7).random(times.size) < rates
-    blocks = wrong.reshape(-1, 400).mean(axis=1)
-    expected = 0.09 / 400 * (1 + 399 * recipe.truths.correlation)
-    # 14,400 blocks; a beta's tail leaves the variance's own error under 2 %, of which this is three.
+    blocks = wrong.reshape(-1, 100).mean(axis=1)
+    expected = 0.09 / 100 * (1 + 99 * recipe.truths.correlation)
+    # 57,600 blocks; a beta's tail leaves the variance's own error under 2 %, of which this is three.
     assert blocks.var() == pytest.approx(expected, rel=0.06)
     assert blocks.mean() == pytest.approx(0.1, abs=4 * np.sqrt(expected / blocks.size))
     assert np.corrcoef(blocks[:-1], blocks[1:])[0, 1] == pytest.approx(0.0, abs=4 / np.sqrt(blocks.size))
