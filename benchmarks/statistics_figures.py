@@ -28,7 +28,7 @@ from monitor.detection.quality_rule import (
 from monitor.planning.advice_context import BINS, psi_of_shift
 from monitor.planning.column_comparison import ColumnComparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
-from monitor.planning.results import Detected
+from monitor.planning.results import MONTHS_A_YEAR, Detected
 from monitor.spec.accuracy import DropSpec
 from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.stats.share_shift import MINIMUM, RELATIVE
@@ -196,12 +196,19 @@ def alarms() -> str:
             (
                 f"{pace:g} events a minute",
                 f"{alarms.evaluations:,}",
-                _rate(alarms.no_change),
+                _rate(alarms.no_change * MONTHS_A_YEAR),
                 f"at most {_two_digits(alarms.at_the_boundary)}",
                 f"{_two_digits(alarms.textbook)} ({100 * alarms.textbook / alarms.evaluations:.0f} %)",
             )
         )
-    return _table(("", "windows a month", "nothing changes", "all at the tier", "textbook rule, nothing changes"), rows)
+    headings = (
+        "",
+        "windows a month",
+        "of them false in a year, nothing changes",
+        "in a month, all at the tier",
+        "textbook rule in a month, nothing changes",
+    )
+    return _table(headings, rows)
 
 
 def detection_delays() -> str:

@@ -10,7 +10,7 @@ from driftline.cli.options import SpecFile, read_reference, read_spec_text
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
-from monitor.planning.results import Detected, EventsNeeded, Plan, ScalePlan
+from monitor.planning.results import MONTHS_A_YEAR, Detected, EventsNeeded, Plan, ScalePlan
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import DriftRule
@@ -39,16 +39,20 @@ def print_plan(plan: Plan) -> None:
 def _print_false_alarms(plan: Plan) -> None:
     alarms = plan.false_alarms
     print_table(
-        f"False alarms: windows in 30 days, of {alarms.evaluations:,} of one version",
-        ("when", "expected"),
+        f"False alarms: windows of one version, of {alarms.evaluations:,} that are judged in 30 days",
+        ("when", "in 30 days", "in a year"),
         [
-            ("nothing changes, the columns move as in the reference", rate(alarms.no_change)),
-            ("every test of every column sits exactly at its tier", f"at most {rate(alarms.at_the_boundary)}"),
-            ("textbook rule, nothing changes or moves at all", rate(alarms.textbook)),
+            _expected("nothing changes, the columns move as in the reference", alarms.no_change),
+            _expected("every test of every column sits exactly at its tier", alarms.at_the_boundary, "at most "),
+            _expected("textbook rule, nothing changes or moves at all", alarms.textbook),
         ],
         notes=(_unmeasured(plan), _what_alpha_means(plan)),
         empty="no scale concludes, so none",
     )
+
+
+def _expected(when: str, in_month: float, bound: str = "") -> tuple[str, str, str]:
+    return (when, f"{bound}{rate(in_month)}", f"{bound}{rate(in_month * MONTHS_A_YEAR)}")
 
 
 def _unmeasured(plan: Plan) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from monitor.planning.advice_context import AdviceContext
 from monitor.planning.power import events_needed
-from monitor.planning.results import Advice, ScalePlan
+from monitor.planning.results import MONTHS_A_YEAR, Advice, ScalePlan
 from monitor.reference.checks import BLOCKS_NEEDED
 from monitor.types import Calibration, Tier
 from monitor.units import DAY_MINUTES, MINUTE_MILLIS
@@ -14,7 +14,8 @@ from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 PSI = 0.3
 EVENTS_FACTOR = 1.1  # under a tenth more events are not worth a sentence
 COLUMNS_ENOUGH = 20
-FALSE_ALARMS_ACCEPTED = 1.0
+FALSE_WARNINGS_A_YEAR = 1.0
+"""What the default settings are made for: one false warning a model and year where nothing changes."""
 ROWS_FACTOR, ROWS_GAIN = 1.5, 0.02  # of the PSI past the tier, with ten times the rows
 
 
@@ -69,14 +70,14 @@ def _change(situation: AdviceContext, *, fewer_tests: float) -> tuple[int, int] 
 
 def high_alpha(situation: AdviceContext) -> Iterator[Advice]:
     """Yield advice about an alpha that lets too much through."""
-    expected = situation.false_alarms.no_change
-    if expected <= FALSE_ALARMS_ACCEPTED:
+    expected = MONTHS_A_YEAR * situation.false_alarms.no_change
+    if expected <= FALSE_WARNINGS_A_YEAR:
         return
-    lower = situation.spec.drift.alpha * FALSE_ALARMS_ACCEPTED / expected
+    lower = situation.spec.drift.alpha * FALSE_WARNINGS_A_YEAR / expected
     yield Advice(
         about="drift.alpha",
-        problem=f"{expected:.1f} false warnings a month are expected even where nothing changes: some columns wander",
-        remedy=f"alpha {lower:.1g} makes them about {FALSE_ALARMS_ACCEPTED:g} and takes somewhat more events",
+        problem=f"{expected:.1f} false warnings a year are expected even where nothing changes: some columns wander",
+        remedy=f"alpha {lower:.1g} makes it about {FALSE_WARNINGS_A_YEAR:g} and takes somewhat more events",
     )
 
 

@@ -33,6 +33,10 @@ def reference_traffic(profile: ReferenceProfile) -> Traffic | None:
     )
 
 
+MONTHS_A_YEAR = 365 / 30
+"""Months are 30 days here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalseAlarms:
     """Windows of one version in 30 days that raise something although they should not.
