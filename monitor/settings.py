@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     delivery_seconds: float = Field(default=1.0, gt=0)
     delivery_timeout_seconds: float = Field(default=10.0, gt=0)
     actions_enabled: bool = Field(default=True, description="The global kill switch: false holds every action.")
+    actions_per_hour: int = Field(default=3, ge=1, description="Actions of all models together that are sent an hour.")
+    common_cause_models: int = Field(
+        default=3,
+        ge=2,
+        description="So many models of a namespace that become bad within ten minutes hold every action: one cause.",
+    )
     allow_private_targets: bool = Field(default=True, description="false: webhooks to private addresses are refused.")
     maintain_seconds: float = Field(default=1.0, gt=0)
     pane_retention_days: int = Field(default=90, ge=1)

@@ -117,8 +117,12 @@ class ActionState(StrEnum):
 
     REFUSED = "refused"
     DRY_RUN = "dry_run"
+    AWAITING_APPROVAL = "awaiting_approval"  # people decide, until it expires
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"  # while it waited, one on better evidence took its place
     DISPATCHING = "dispatching"
-    ACCEPTED = "accepted"
+    ACCEPTED = "accepted"  # by the receiver; what came of it is not known yet
+    SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNKNOWN = "unknown"  # sent, and no answer came in time
     EXPIRED = "expired"

@@ -1,7 +1,7 @@
 """Delayed labels: which truth is in force, what it adds to performance panes, when it is next looked up; pure."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain, count
@@ -53,6 +53,20 @@ def age_bucket(*, event_time: int, known_at: int) -> AgeBucket:
     A truth known before its prediction was made counts as youngest.
     """
     return AgeBucket(bisect_left(_LIMITS, known_at - event_time))
+
+
+def age_of_share(labelled: Mapping[int, int], share: float) -> int:
+    """Return the age (ms) at which the youngest *share* of the truths were known, from counts by `AgeBucket`.
+
+    The upper limit of the bucket, so never too short; of those past the last limit, twice that. 0 without any.
+    """
+    wanted = share * sum(labelled.values())
+    known = 0
+    for bucket in sorted(labelled):
+        known += labelled[bucket]
+        if known >= wanted:
+            return _LIMITS[bucket] if bucket < AgeBucket.OLDER else 2 * _LIMITS[-1]
+    return 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

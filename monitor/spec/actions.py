@@ -57,37 +57,57 @@ class ActionMode(StrEnum):
 
     OFF = "off"
     DRY_RUN = "dry_run"
+    APPROVE = "approve"
     AUTO = "auto"
+
+    @property
+    def sends(self) -> bool:
+        """Whether requests go out in the end."""
+        return self in (ActionMode.APPROVE, ActionMode.AUTO)
 
 
 class ActionSpec(Strict):
     """What retraining and rollback share."""
 
     mode: ActionMode = Field(
-        default=ActionMode.DRY_RUN, description="off, dry_run (recorded, not sent) or auto (needs url, secret_env)."
+        default=ActionMode.DRY_RUN,
+        description="off, dry_run (recorded, not sent), approve (sent once a person approves it) or auto; the last two "
+        "need url and secret_env.",
     )
     url: str | None = Field(default=None, description="Receives the signed request.")
     secret_env: SecretVariable = None
     cooldown: Duration = Field(default=timedelta(hours=24), description="Least time between two requests.")
     deadline: Deadline = timedelta(minutes=30)
+    approve_within: Duration = Field(
+        default=timedelta(hours=4), description="What waits for approval expires after this."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.mode is ActionMode.AUTO and not (self.url and self.secret_env):
-            raise ValueError("mode auto needs url and secret_env")
+        if self.mode.sends and not (self.url and self.secret_env):
+            raise ValueError(f"mode {self.mode} needs url and secret_env")
         return self
 
 
 class RetrainingSpec(ActionSpec):
     """A signed request to retrain, on a drift or performance incident of tier alert."""
 
+    max_per_month: int = Field(default=3, ge=1, description="Requests of one model in 30 days, at most.")
+
 
 class RollbackSpec(ActionSpec):
     """A signed request to serve the last healthy version again."""
 
     deadline: Deadline = timedelta(minutes=5)
-    keys: Literal[1, 2] = Field(default=2, description="1: critical alone rolls back; 2: the evidence must agree.")
+    keys: Literal[1, 2] = Field(
+        default=2,
+        description="1: critical alone rolls back; 2: something changed with the version, and labelled quality is "
+        "proven worse than the target's; less waits for approval.",
+    )
     min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
+    max_target_age: Duration = Field(default=timedelta(days=30), description="How long ago it may last have served.")
+    allow_schema_change: bool = Field(default=False, description="A target may have counted other columns.")
+    max_per_day: int = Field(default=1, ge=1, description="Rollbacks of one model in 24 hours, at most.")
     look_back: Duration = Field(default=timedelta(days=7), description="A version change this recent can be the cause.")
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from monitor.season_clock import SeasonClock
 from monitor.spec.accuracy import AccuracySpec
-from monitor.spec.actions import ActionMode, ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
+from monitor.spec.actions import ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
 from monitor.types import UTC, ModelKey, Scale, Season
 from monitor.units import minutes
 
@@ -287,8 +287,9 @@ class ModelSpec(Strict):
         names = [receiver.name for receiver in self.alerting.receivers]
         if len(set(names)) != len(names):
             raise ValueError(f"alerting.receivers: expected distinct names, found {names}")
-        if self.actions.rollback.mode is ActionMode.AUTO and not (self.alerting.owner and self.alerting.runbook):
-            raise ValueError("actions.rollback.mode auto needs alerting.owner and alerting.runbook")
+        rollback = self.actions.rollback.mode
+        if rollback.sends and not (self.alerting.owner and self.alerting.runbook):
+            raise ValueError(f"actions.rollback.mode {rollback} needs alerting.owner and alerting.runbook")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Actions: retrainings and rollbacks that were asked for, and those that were refused with their reason."""
+"""Actions: retrainings and rollbacks that were asked for or refused with their reason, and every state they had."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,8 +9,18 @@ from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
 from monitor.store.rows import value_of
-from monitor.store.schema import action
-from monitor.types import ActionKind, ActionState
+from monitor.store.schema import action, action_step, incident, model
+from monitor.types import ActionKind, ActionState, IncidentStatus, Tier
+
+_SENT = (
+    ActionState.DISPATCHING,
+    ActionState.ACCEPTED,
+    ActionState.SUCCEEDED,
+    ActionState.FAILED,
+    ActionState.UNKNOWN,
+    ActionState.EXPIRED,
+)
+_BUDGET_LOCK = 7_246_871  # of the hourly budget of all models, held until the transaction ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,30 +39,56 @@ class IncidentAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRow(IncidentAction):
-    """An action as stored; *decided_at* is wall-clock milliseconds, *request* the JSON that is or would be sent."""
+    """An action as stored; *decided_at* and *expires_at* are wall-clock milliseconds.
+
+    Attributes:
+        request: The JSON that is or would be sent.
+        expires_at: Until when people may approve it, where they must.
+    """
 
     model_id: int
     attempt: int
     request: str
     decided_at: int
+    expires_at: int | None = None
 
 
-def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
-    """Insert the action unless its id is known; return whether it is new."""
-    stored = {"request": json.loads(row.request), "decided_at": to_datetime(row.decided_at)}
+def insert_action(connection: sa.Connection, row: ActionRow, *, why: str = "") -> bool:
+    """Insert the action and its first step unless its id is known; return whether it is new."""
+    stored = {
+        "request": json.loads(row.request),
+        "decided_at": to_datetime(row.decided_at),
+        "expires_at": None if row.expires_at is None else to_datetime(row.expires_at),
+    }
     statement = insert(action).values(asdict(row) | stored)
-    inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id))
-    return inserted.scalar() is not None
+    inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id)).scalar()
+    if inserted is not None:
+        _append_step(connection, row.id, row.state, who=None, why=why)
+    return inserted is not None
 
 
-def set_action_state(connection: sa.Connection, action_id: str, state: ActionState) -> None:
-    """Move one action to *state*."""
-    connection.execute(sa.update(action).where(action.c.id == action_id).values(state=state.value))
+def set_action_state(
+    connection: sa.Connection, action_id: str, state: ActionState, *, who: str | None = None, why: str = ""
+) -> None:
+    """Move one action to *state*; *who* did it (None: Driftline), and *why*."""
+    statement = sa.update(action).where(action.c.id == action_id, action.c.state != state.value)
+    if connection.execute(statement.values(state=state.value)).rowcount:
+        _append_step(connection, action_id, state, who=who, why=why)
 
 
-def action_by_id(connection: sa.Connection, action_id: str) -> ActionRow:
-    """Return one action, which must exist."""
-    return _row(connection.execute(sa.select(action).where(action.c.id == action_id)).one())
+def _append_step(connection: sa.Connection, action_id: str, state: ActionState, *, who: str | None, why: str) -> None:
+    connection.execute(sa.insert(action_step).values(action_id=action_id, state=state.value, who=who, why=why))
+
+
+def replace_request(connection: sa.Connection, action_id: str, request: str) -> None:
+    """Store what is really sent, where that differs from what was put to people: its deadline."""
+    connection.execute(sa.update(action).where(action.c.id == action_id).values(request=json.loads(request)))
+
+
+def action_by_id(connection: sa.Connection, action_id: str, *, lock: bool = False) -> ActionRow:
+    """Return one action, which must exist; *lock*: nobody else moves it until the transaction ends."""
+    query = sa.select(action).where(action.c.id == action_id)
+    return action_of_row(connection.execute(query.with_for_update(key_share=True) if lock else query).one())
 
 
 def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow, ...]:
@@ -62,10 +98,55 @@ def granted_actions(connection: sa.Connection, model_id: int) -> tuple[ActionRow
         .where(action.c.model_id == model_id, action.c.state != ActionState.REFUSED.value)
         .order_by(action.c.decided_at, action.c.id)
     )
-    return tuple(_row(row) for row in rows)
+    return tuple(action_of_row(row) for row in rows)
 
 
-def _row(row: sa.Row[*tuple[Any, ...]]) -> ActionRow:
+def expired_approvals(connection: sa.Connection, *, now_millis: int) -> tuple[str, ...]:
+    """Return ids of actions that nobody approved in time; each is locked, and no one else's."""
+    rows = connection.execute(
+        sa.select(action.c.id)
+        .where(action.c.state == ActionState.AWAITING_APPROVAL.value, action.c.expires_at < to_datetime(now_millis))
+        .order_by(action.c.id)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return tuple(rows.scalars())
+
+
+def sent_actions_since(connection: sa.Connection, *, since: int) -> int:
+    """Return how many actions of all models were sent since then (wall-clock ms); others wait until we commit."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_BUDGET_LOCK)))
+    query = (
+        sa.select(sa.func.count())
+        .select_from(action)
+        .where(action.c.decided_at >= to_datetime(since), action.c.state.in_([state.value for state in _SENT]))
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def other_models_bad(
+    connection: sa.Connection, namespace: str, *, except_model: int, first_end: int, last_end: int
+) -> int:
+    """Return how many other models of a namespace have an open incident of tier alert that began in that time (ms)."""
+    query = (
+        sa.select(sa.func.count(sa.distinct(incident.c.model_id)))
+        .join(model, model.c.id == incident.c.model_id)
+        .where(
+            model.c.namespace == namespace,
+            model.c.id != except_model,
+            incident.c.status == IncidentStatus.OPEN.value,
+            incident.c.tier >= Tier.ALERT,
+            incident.c.first_end.between(first_end, last_end),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def action_of_row(row: sa.Row[*tuple[Any, ...]]) -> ActionRow:
+    """Return the action that a row of its table holds."""
     return value_of(
-        ActionRow, row, request=json.dumps(row.request, sort_keys=True), decided_at=to_millis(row.decided_at)
+        ActionRow,
+        row,
+        request=json.dumps(row.request, sort_keys=True),
+        decided_at=to_millis(row.decided_at),
+        expires_at=None if row.expires_at is None else to_millis(row.expires_at),
     )

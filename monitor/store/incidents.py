@@ -59,15 +59,15 @@ class LockedModel:
     held: bool
 
 
-def lock_model(connection: sa.Connection, model_id: int) -> LockedModel | None:
-    """Lock the model's row until the transaction ends; None when another alerter has it.
+def lock_model(connection: sa.Connection, model_id: int, *, wait: bool = False) -> LockedModel | None:
+    """Lock the model's row until the transaction ends; None when another alerter has it, unless to *wait* for it.
 
     FOR NO KEY UPDATE: ingest may still insert rows that refer to the model, two alerters still exclude each other.
     """
     row = connection.execute(
         sa.select(model.c.id, model.c.held)
         .where(model.c.id == model_id)
-        .with_for_update(key_share=True, skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=not wait)
     ).one_or_none()
     return None if row is None else LockedModel(row.id, row.held)
 
@@ -81,6 +81,11 @@ def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[Incident
         .order_by(incident.c.version, incident.c.kind, incident.c.first_end.desc())
     )
     return values_of(IncidentRow, rows)
+
+
+def incident_first_end(connection: sa.Connection, incident_id: str) -> int:
+    """Return the end (ms) of an incident's first window; it must exist."""
+    return int(connection.execute(sa.select(incident.c.first_end).where(incident.c.id == incident_id)).scalar_one())
 
 
 def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, now_millis: int) -> None:

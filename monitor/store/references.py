@@ -142,3 +142,26 @@ def _row(row: sa.Row[tuple[object, ...]]) -> ReferenceRow:
 
 def _profile(row: sa.Row[tuple[object, ...]]) -> ReferenceProfile:
     return decode_profile(row.profile, source=f"reference {row.id} in the database")
+
+
+def reference_adopted_at(connection: sa.Connection, model_id: int) -> int | None:
+    """Return when people last put another reference in force (ms); None: never. A rolling one nobody decided on."""
+    versions = (
+        sa.select(
+            spec.c.version,
+            spec.c.applied_at,
+            spec.c.reference_id,
+            sa.func.lag(spec.c.reference_id).over(order_by=spec.c.version).label("before"),
+        )
+        .where(spec.c.model_id == model_id)
+        .subquery()
+    )
+    query = (
+        sa.select(versions.c.applied_at)
+        .join(reference, reference.c.id == versions.c.reference_id)
+        .where(versions.c.before != versions.c.reference_id, reference.c.base_id.is_(None))
+        .order_by(versions.c.version.desc())
+        .limit(1)
+    )
+    adopted = connection.execute(query).scalar()
+    return None if adopted is None else to_millis(adopted)

@@ -6,7 +6,9 @@ import sqlalchemy as sa
 
 from monitor.evaluate import EvaluationBatch, StoredEvaluation
 from monitor.evaluate.results import by_end
+from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
 from monitor.results import Finding, WindowResult
+from monitor.store.accuracy_evaluations import NewAccuracyEvaluation, insert_performances
 from monitor.store.configuration import AppliedModel
 from monitor.store.evaluations import NewEvaluation, insert_evaluations
 from monitor.store.scale_progress import Progress, read_progress, write_progress
@@ -89,6 +91,8 @@ class ScriptedEvaluator:
         judged = [_evaluation(window, findings) for window, findings in mine.items() if window[0] in now]
         inputs = [evaluation for evaluation in judged if evaluation.kind is EvaluationKind.INPUTS]
         insert_evaluations(connection, [_stored(applied, ids[row.series], row) for row in inputs])
+        accuracy = [evaluation for evaluation in judged if evaluation.kind is EvaluationKind.PERFORMANCE]
+        insert_performances(connection, [_stored_accuracy(applied, ids[row.series], row) for row in accuracy])
         if now:
             moved = Progress(length=SCALE.length, evaluated_until=now[-1], final_until=-1)
             write_progress(connection, applied.model_id, [moved])
@@ -151,6 +155,20 @@ def _result(kind: EvaluationKind, findings: tuple[Finding, ...]) -> WindowResult
         findings=findings,
         calm_below=(moved < Tier.WARNING, moved < Tier.ALERT, moved < Tier.CRITICAL),
         quality_calm=None if kind is EvaluationKind.PERFORMANCE else not broken,
+    )
+
+
+def _stored_accuracy(applied: AppliedModel, series_id: int, evaluation: StoredEvaluation) -> NewAccuracyEvaluation:
+    correct = 950 if evaluation.result.verdict is Verdict.OK else 600
+    return NewAccuracyEvaluation(
+        series_id=series_id,
+        length=evaluation.scale.length,
+        window_end=evaluation.window_end,
+        spec_version=applied.spec_version,
+        revision=evaluation.revision,
+        counts=PerformanceCounts(sampled=1000, labelled=1000, correct=correct),
+        mature=True,
+        judged=JudgedAccuracy(accuracy=correct / 1000, interval=None, result=evaluation.result),
     )
 
 

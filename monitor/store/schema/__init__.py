@@ -17,6 +17,7 @@ from monitor.store.schema.counts import (
 )
 from monitor.store.schema.decisions import (
     action,
+    action_step,
     endpoint,
     evaluated_until,
     evaluation,
@@ -75,6 +76,7 @@ __all__ = [
     "incident",
     "transition",
     "action",
+    "action_step",
     "endpoint",
     "outbox",
 ]

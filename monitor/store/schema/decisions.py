@@ -129,7 +129,7 @@ action = sa.Table(  # proposed retrainings and rollbacks, refused ones with thei
     sa.Column("model_id", sa.ForeignKey("model.id"), nullable=False),
     sa.Column("incident_id", sa.ForeignKey("incident.id"), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),  # retraining, rollback
-    sa.Column("state", sa.Text, nullable=False),  # refused, dry_run, dispatching, accepted, failed, unknown, expired
+    sa.Column("state", sa.Text, nullable=False),  # of ActionState; the newest of its steps
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("from_version", sa.Text, nullable=False),
     sa.Column("to_version", sa.Text, nullable=True),
@@ -137,8 +137,21 @@ action = sa.Table(  # proposed retrainings and rollbacks, refused ones with thei
     sa.Column("attempt", sa.Integer, nullable=False),
     json_column("request"),
     wall("decided_at"),
+    wall("expires_at", nullable=True),  # of one that waits for approval
     sa.Index(None, "model_id", "kind"),
     sa.Index(None, "incident_id"),
+)
+
+action_step = sa.Table(  # every state of an action; append-only
+    "action_step",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("action_id", sa.ForeignKey("action.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=True),  # a person; null: Driftline
+    sa.Column("why", sa.Text, nullable=False),
+    wall("at"),
+    sa.Index(None, "action_id"),
 )
 
 endpoint = sa.Table(
