@@ -7,7 +7,9 @@ from typing import Protocol
 import sqlalchemy as sa
 import structlog
 
+from alerting.actions.archive import model_facts
 from alerting.actions.proposals import ActionProposals, GrantedAction
+from alerting.actions.reasons import WANTS_SOMEONE, Refusal
 from alerting.actions.rollback_targets import serving_period
 from alerting.deployed_versions import DeployedVersions
 from alerting.incidents.observation import DECIDED_KINDS
@@ -19,8 +21,9 @@ from alerting.incidents.tracker import (
     incident_rules,
     states_by_key,
 )
-from alerting.notifications.message import Notice, message, sentence_of
+from alerting.notifications.message import REFUSED, Notice, action_outcome, message, sentence_of
 from alerting.notifications.outbox_rows import (
+    EVENT_TYPES,
     action_effect,
     action_endpoint,
     endpoints_of,
@@ -31,13 +34,16 @@ from alerting.notifications.outbox_rows import (
 from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
 from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
-from monitor.results import WindowResult
 from monitor.settings import Settings
-from monitor.store.actions import granted_actions, insert_action
+from monitor.store.actions import (
+    ActionRow,
+    granted_actions,
+    insert_action,
+    set_action_state,
+)
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import ensure_endpoints
-from monitor.store.evaluations import newest_conclusive_result
 from monitor.store.incidents import (
     IncidentRow,
     LockedModel,
@@ -48,12 +54,10 @@ from monitor.store.incidents import (
     save_incidents,
 )
 from monitor.store.outbox import Effect, append_effects
-from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey
+from monitor.types import ActionState, IncidentKind
 from monitor.units import millis
 
 log = structlog.get_logger()
-
-EVENT_TYPES = {ActionKind.RETRAINING: "model.retrain.requested", ActionKind.ROLLBACK: "model.rollback.requested"}
 
 
 class EvaluatedBatch(Protocol):
@@ -146,14 +150,11 @@ class _ModelPass:
             model=applied.key, rules=incident_rules(applied.spec), now_millis=now, states=dict(states)
         )
         self._proposals = ActionProposals(
-            spec=applied.spec,
+            facts=model_facts(
+                connection, applied, held=locked.held, settings=settings, now_millis=now, history=self._history
+            ),
             model_id=applied.model_id,
-            held=locked.held,
-            actions_enabled=settings.actions_enabled,
-            now_millis=now,
             tracker=self._tracker,
-            history=self._history,
-            newest_result=self._newest_result,
             earlier=list(granted_actions(connection, applied.model_id)),
         )
         self._transitions: list[TransitionRow] = []
@@ -225,17 +226,26 @@ class _ModelPass:
         rows = [self._incident_row(state) for state in self._tracker.changed.values()]
         save_incidents(self._connection, rows, now_millis=self._now)
         append_transitions(self._connection, self._transitions)
-        for refused in self._proposals.refused.values():
-            if insert_action(self._connection, refused):
-                ACTIONS.labels(refused.kind.value, refused.state.value).inc()
-                log.info("action.refused", model=str(self._applied.key), kind=refused.kind.value, reason=refused.reason)
-        fresh = [action for action in self._granted if insert_action(self._connection, action.row)]
-        if not self._messages:
+        refused = [row for row in self._proposals.refused.values() if insert_action(self._connection, row)]
+        for row in refused:
+            ACTIONS.labels(row.kind.value, row.state.value).inc()
+            log.info("action.refused", model=str(self._applied.key), kind=row.kind.value, reason=row.reason)
+        fresh = [action for action in self._granted if self._insert(action)]
+        wanting = [row for row in refused if Refusal(row.reason) in WANTS_SOMEONE]
+        if not self._messages and not wanting:
             return 0
         endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec))
         effects = [*self._requests(fresh, endpoints), *self._notifications(endpoints)]
+        effects += [effect for row in wanting for effect in self._refusal_effects(row, endpoints)]
         append_effects(self._connection, effects, now_millis=self._now)
         return len(effects)
+
+    def _insert(self, action: GrantedAction) -> bool:
+        if not insert_action(self._connection, action.row):
+            return False
+        for waiting in action.supersedes:
+            set_action_state(self._connection, waiting, ActionState.SUPERSEDED, why=f"by {action.row.id}")
+        return True
 
     def _requests(self, granted: Sequence[GrantedAction], endpoints: dict[str, int]) -> list[Effect]:
         effects = []
@@ -259,7 +269,7 @@ class _ModelPass:
                 window_end=window_end,
                 now_millis=self._now,
                 notices=notices,
-                actions=[message_action(action.row) for action in granted],
+                actions=[message_action(action.row, model=self._applied.key) for action in granted],
             )
             subject = [
                 str(window_end),
@@ -270,6 +280,18 @@ class _ModelPass:
                 body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now
             )
         return effects
+
+    def _refusal_effects(self, row: ActionRow, endpoints: dict[str, int]) -> list[Effect]:
+        body = action_outcome(
+            model=self._applied.key,
+            alerting=self._spec.alerting,
+            action=message_action(row, model=self._applied.key),
+            event_type=REFUSED,
+            window_end=row.window_end,
+            now_millis=self._now,
+        )
+        subject = ("refused", row.id)
+        return notification_effects(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)
 
     def _incident_row(self, state: IncidentState) -> IncidentRow:
         findings = state.findings
@@ -287,10 +309,6 @@ class _ModelPass:
             resolved_end=state.resolved_end,
             sentence=sentence,
         )
-
-    def _newest_result(self, version: str, length: int, first_end: int, last_end: int) -> WindowResult | None:
-        key = SeriesKey(self._applied.model_id, version)
-        return newest_conclusive_result(self._connection, key, length=length, first_end=first_end, last_end=last_end)
 
 
 def _transition_row(decision: IncidentDecision, sentence: str) -> TransitionRow:

@@ -1,9 +1,12 @@
 """Proposes the actions of open incidents to the guard; keeps the rows of those granted and refused."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from alerting.actions.guard import GuardAnswer, Proposal, Refusal, RollbackEvidence, guard_answers
+from alerting.actions.circumstances import Circumstances, ModelFacts
+from alerting.actions.evidence import GuardAnswer
+from alerting.actions.guard import guard_answers
+from alerting.actions.reasons import Refusal
 from alerting.actions.requests import (
     RequestHead,
     action_id,
@@ -12,28 +15,26 @@ from alerting.actions.requests import (
     retraining_request,
     rollback_request,
 )
-from alerting.actions.rollback_targets import rollback_targets, serving_period
-from alerting.incidents.state import IncidentState
+from alerting.actions.rollback import refusal_before_evidence
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
-from monitor.deployments import DeploymentEvent
-from monitor.results import WindowResult
 from monitor.spec.actions import ActionMode
-from monitor.spec.model import ModelSpec
 from monitor.store.actions import ActionRow
-from monitor.types import ActionKind, ActionState, IncidentKind, Tier
-from monitor.units import MINUTE_MILLIS, millis
-
-NewestResult = Callable[[str, int, int, int], WindowResult | None]
-"""(version, window length in minutes, first end, last end) -> its newest conclusive result among these ends."""
+from monitor.types import ActionKind, ActionState, Tier
+from monitor.units import millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantedAction:
-    """A granted action: to be stored and, unless it is a dry run, sent."""
+    """A granted action: to be stored and, unless it is a dry run or waits for approval, sent.
+
+    Attributes:
+        supersedes: Ids of actions that waited for approval on weaker grounds.
+    """
 
     row: ActionRow
     body: bytes
     not_after: int
+    supersedes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,106 +44,71 @@ class ActionProposals:
     Attributes:
         earlier: Actions of the model that were not refused; granted ones are added.
         refused: Refusals to be written, by id.
+        sent: How many of the granted ones are sent without anybody's approval.
     """
 
-    spec: ModelSpec
+    facts: ModelFacts
     model_id: int
-    held: bool
-    actions_enabled: bool
-    now_millis: int
     tracker: IncidentTracker
-    history: Sequence[DeploymentEvent]
-    newest_result: NewestResult
     earlier: list[ActionRow]
     refused: dict[str, ActionRow] = field(default_factory=dict)
+    sent: int = 0
 
     def ask(self, candidate: ActionCandidate) -> list[GrantedAction]:
         """Ask for what the incident's tier allows; return what was granted, keep what was refused."""
         if candidate.state.tier < Tier.ALERT:
             return []
-        proposal, evidence = self._proposal(candidate), self._evidence(candidate)
+        actions = self.facts.spec.actions
+        if all(actions.of(kind).mode is ActionMode.OFF for kind in ActionKind):
+            answers: Sequence[GuardAnswer] = _all_off(candidate)
+        else:
+            answers = self._answers(candidate)
         granted = []
-        for answer in guard_answers(proposal, evidence, self.history, actions=self.spec.actions):
+        for answer in answers:
             if answer.refusal is None:
                 granted.append(self._grant(candidate, answer))
             else:
                 self._refuse(candidate, answer.kind, answer.refusal)
-        self.earlier += [action.row for action in granted]
+        for action in granted:
+            self._supersede(action)
         return granted
 
-    def _proposal(self, candidate: ActionCandidate) -> Proposal:
-        return Proposal(
-            kind=candidate.state.kind,
-            tier=candidate.state.tier,
-            version=candidate.state.version,
-            window_end=candidate.facts.end,
-            fresh=candidate.fresh,
-            now_millis=self.now_millis,
-            actions_enabled=self.actions_enabled,
-            held=self.held,
-            data_quality_open=self.tracker.quality_open(at=candidate.facts.end),
-            earlier=self.earlier,
-        )
+    def _answers(self, candidate: ActionCandidate) -> tuple[GuardAnswer, ...]:
+        circumstances = Circumstances(facts=self.facts, tracker=self.tracker, earlier=tuple(self.earlier))
+        state, at = candidate.state, candidate.facts.end
+        situation, proposal = circumstances.situation(began=state.first_end, at=at), circumstances.proposal(candidate)
+        actions = self.facts.spec.actions
+        # What the windows show is read from the database, so only where it can matter.
+        with_windows = refusal_before_evidence(situation, proposal, rules=actions.rollback) is None
+        evidence = circumstances.evidence(state.version, at=at, with_windows=with_windows)
+        answers = guard_answers(situation, proposal, evidence, actions=actions)
+        # The budget of all models is counted under a lock of all models: only where something would be sent.
+        if any(self._sends(answer) for answer in answers) and self.facts.actions_left() <= self.sent:
+            answers = guard_answers(replace(situation, hour_spent=True), proposal, evidence, actions=actions)
+        self.sent += sum(self._sends(answer) for answer in answers)
+        return answers
 
-    def _evidence(self, candidate: ActionCandidate) -> RollbackEvidence:
-        version = candidate.state.version
-        drift = self.tracker.open_of(version, IncidentKind.DRIFT)
-        performance = self.tracker.open_of(version, IncidentKind.PERFORMANCE)
-        return RollbackEvidence(
-            drift=() if drift is None else drift.findings,
-            performance_tier=Tier.NONE if performance is None else performance.tier,
-            flagged=self._flagged(),
-            clear=frozenset() if drift is None else self._clear(drift, window_end=candidate.facts.end),
-        )
-
-    def _flagged(self) -> frozenset[str]:
-        # A version that was retired while it was bad is still bad.
-        suspects = [state for state in self.tracker.states.values() if state.is_open or state.retired]
-        bad = {
-            suspect.version
-            for suspect in suspects
-            if suspect.kind is IncidentKind.PERFORMANCE or suspect.tier >= Tier.CRITICAL
-        }
-        back = {
-            action.from_version
-            for action in self.earlier
-            if action.kind is ActionKind.ROLLBACK and action.state is not ActionState.DRY_RUN
-        }
-        return frozenset(bad | back)
-
-    def _clear(self, drift: IncidentState, *, window_end: int) -> frozenset[str]:
-        """Return the targets whose newest window, since right before the judged version began, shows no shift."""
-        judged = serving_period(self.history, drift.version)
-        if judged is None:
-            return frozenset()
-        columns = {finding.column for finding in drift.findings if finding.tier >= Tier.CRITICAL}
-        lengths = [length for length, hold in drift.holds.items() if hold.tier >= Tier.CRITICAL]
-        targets = rollback_targets(self.history, judged, min_healthy=millis(self.spec.actions.rollback.min_healthy))
-        clear = set()
-        for target in targets:
-            results = [
-                self.newest_result(target, length, judged.start - length * MINUTE_MILLIS, window_end)
-                for length in lengths
-            ]
-            conclusive = [result for result in results if result is not None]
-            if conclusive and not any(_shows(result, columns) for result in conclusive):
-                clear.add(target)
-        return frozenset(clear)
+    def _sends(self, answer: GuardAnswer) -> bool:
+        mode = self.facts.spec.actions.of(answer.kind).mode
+        return answer.refusal is None and not answer.needs_approval and mode.sends
 
     def _grant(self, candidate: ActionCandidate, answer: GuardAnswer) -> GrantedAction:
         state, kind = candidate.state, answer.kind
-        rules = self.spec.actions.of(kind)
+        rules, now = self.facts.spec.actions.of(kind), self.facts.now_millis
         attempt = 1 + sum(action.incident_id == state.id and action.kind is kind for action in self.earlier)
+        dry_run = rules.mode is ActionMode.DRY_RUN
+        waits = answer.needs_approval and not dry_run
+        expires_at = now + millis(rules.approve_within) if waits else None
         head = RequestHead(
             action_id=action_id(state.id, kind, attempt),
-            model=self.spec.key,
+            model=self.facts.spec.key,
             state=state,
             facts=candidate.facts,
-            not_after=self.now_millis + millis(rules.deadline),
-            dry_run=rules.mode is ActionMode.DRY_RUN,
+            not_after=now + millis(rules.deadline) if expires_at is None else expires_at,
+            dry_run=dry_run,
         )
         if answer.to_version is None:
-            body = encode_request(retraining_request(head, scales=self.spec.scales))
+            body = encode_request(retraining_request(head, scales=self.facts.spec.scales))
         else:
             body = encode_request(rollback_request(head, to_version=answer.to_version))
         row = ActionRow(
@@ -150,16 +116,29 @@ class ActionProposals:
             model_id=self.model_id,
             incident_id=state.id,
             kind=kind,
-            state=ActionState.DRY_RUN if head.dry_run else ActionState.DISPATCHING,
-            reason=f"{state.kind.value}_{state.tier.word}",
+            state=_state(dry_run=dry_run, waits=waits),
+            reason=f"{state.kind.value}_{state.tier.word}" if answer.ground is None else answer.ground.value,
             from_version=state.version,
             to_version=answer.to_version,
             window_end=candidate.facts.end,
             attempt=attempt,
             request=body.decode(),
-            decided_at=self.now_millis,
+            decided_at=now,
+            expires_at=expires_at,
         )
-        return GrantedAction(row=row, body=body, not_after=head.not_after)
+        waiting = [
+            action.id
+            for action in self.earlier
+            if action.kind is kind and action.state is ActionState.AWAITING_APPROVAL
+        ]
+        return GrantedAction(row=row, body=body, not_after=head.not_after, supersedes=tuple(waiting))
+
+    def _supersede(self, granted: GrantedAction) -> None:
+        self.earlier = [
+            replace(action, state=ActionState.SUPERSEDED) if action.id in granted.supersedes else action
+            for action in self.earlier
+        ]
+        self.earlier.append(granted.row)
 
     def _refuse(self, candidate: ActionCandidate, kind: ActionKind, refusal: Refusal) -> None:
         identifier = refused_action_id(candidate.state.id, kind, refusal)
@@ -175,10 +154,18 @@ class ActionProposals:
             window_end=candidate.facts.end,
             attempt=0,
             request="{}",
-            decided_at=self.now_millis,
+            decided_at=self.facts.now_millis,
         )
         self.refused.setdefault(identifier, row)
 
 
-def _shows(result: WindowResult, columns: set[str]) -> bool:
-    return any(finding.column in columns for finding in result.of_kind(IncidentKind.DRIFT))
+def _state(*, dry_run: bool, waits: bool) -> ActionState:
+    if dry_run:
+        return ActionState.DRY_RUN
+    return ActionState.AWAITING_APPROVAL if waits else ActionState.DISPATCHING
+
+
+def _all_off(candidate: ActionCandidate) -> tuple[GuardAnswer, ...]:
+    """Return the answers of a spec that turns every action off, for which nothing has to be read."""
+    kinds = [ActionKind.ROLLBACK] if candidate.state.tier >= Tier.CRITICAL else []
+    return tuple(GuardAnswer(kind=kind, refusal=Refusal.MODE_OFF) for kind in (*kinds, ActionKind.RETRAINING))

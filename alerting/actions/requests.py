@@ -6,12 +6,12 @@ from uuid import uuid5
 
 import msgspec
 
-from alerting.actions.guard import Refusal
+from alerting.actions.reasons import Refusal
 from alerting.incidents.observation import WindowObservation
 from alerting.incidents.state import NAMESPACE, IncidentState
 from alerting.notifications.message import ModelName
 from monitor.clock import iso_utc
-from monitor.types import ModelKey, Scale
+from monitor.types import ActionKind, ModelKey, Scale
 from monitor.units import MINUTE_MILLIS
 
 
@@ -144,3 +144,12 @@ def rollback_request(head: RequestHead, *, to_version: str) -> RollbackRequest:
 def encode_request(request: Request) -> bytes:
     """Return the exact bytes that are signed and sent."""
     return msgspec.json.encode(request)
+
+
+def request_with_deadline(stored: str, *, kind: ActionKind, not_after: int) -> Request:
+    """Return a stored request with another deadline (ms): that of its sending, not of its approval."""
+    if kind is ActionKind.RETRAINING:
+        retraining = msgspec.json.decode(stored, type=RetrainingRequest)
+        return msgspec.structs.replace(retraining, not_after=iso_utc(not_after))
+    rollback = msgspec.json.decode(stored, type=RollbackRequest)
+    return msgspec.structs.replace(rollback, not_after=iso_utc(not_after))

@@ -8,6 +8,7 @@ import structlog
 
 from alerting.actions.assumed_deployments import assume_rollback
 from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, AttemptOutcome, retry_delay_seconds
+from alerting.notifications.message import EXPIRED, FAILED, UNANSWERED
 from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
 from alerting.receivers.webhook import WebhookSettings, post_webhook
@@ -15,7 +16,7 @@ from monitor.clock import monotonic_seconds
 from monitor.failpoint import reach
 from monitor.metrics import DELIVERIES, DELIVERY_SECONDS
 from monitor.spec.actions import ReceiverType
-from monitor.store.actions import set_action_state
+from monitor.store.actions import action_by_id, expired_approvals, set_action_state
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import note_failure, note_success
 from monitor.store.outbox import Lease, close_lease, due_endpoints, expire_overdue, take_lease
@@ -57,7 +58,10 @@ class DeliverySettings:
 
 
 def expire_overdue_effects(delivery: DeliverySettings) -> int:
-    """Close rows past their deadline, notify people of each action that was not sent; return how many."""
+    """Close rows past their deadline and approvals that nobody gave; notify people of each action; return how many.
+
+    An action that was sent without an answer may have been done: it stays unknown, and people are asked to look.
+    """
     with delivery.engine.begin() as connection:
         now = delivery.now(connection)
         expired = expire_overdue(connection, now_millis=now)
@@ -65,9 +69,17 @@ def expire_overdue_effects(delivery: DeliverySettings) -> int:
             log.warning("delivery.expired", id=effect.id, type=effect.event_type)
             DELIVERIES.labels(effect.kind.value, "expired").inc()
             if effect.action_id is not None:
-                set_action_state(connection, effect.action_id, ActionState.EXPIRED)
-                notify_of_failed_action(connection, effect.action_id, event_type="model.action.expired", now_millis=now)
-    return len(expired)
+                unanswered = action_by_id(connection, effect.action_id).state is ActionState.UNKNOWN
+                if not unanswered:
+                    set_action_state(connection, effect.action_id, ActionState.EXPIRED, why="not delivered in time")
+                event_type = UNANSWERED if unanswered else EXPIRED
+                notify_of_failed_action(connection, effect.action_id, event_type=event_type, now_millis=now)
+        unapproved = expired_approvals(connection, now_millis=now)
+        for action_id in unapproved:
+            log.warning("approval.expired", id=action_id)
+            set_action_state(connection, action_id, ActionState.EXPIRED, why="not approved in time")
+            notify_of_failed_action(connection, action_id, event_type=EXPIRED, now_millis=now)
+    return len(expired) + len(unapproved)
 
 
 def endpoints_with_work(delivery: DeliverySettings) -> tuple[int, ...]:
@@ -173,4 +185,4 @@ def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, no
     if moved is ActionState.ACCEPTED:
         assume_rollback(connection, action_id, now_millis=now)
     if attempt.outcome is AttemptOutcome.DEAD:
-        notify_of_failed_action(connection, action_id, event_type="model.action.failed", now_millis=now)
+        notify_of_failed_action(connection, action_id, event_type=FAILED, now_millis=now)

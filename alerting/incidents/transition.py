@@ -47,10 +47,14 @@ class IncidentRules:
     truth_delay: int
     lengths: frozenset[int] | None = None
 
+    def freshness_of(self, step: int) -> int:
+        """Return how old (ms) a window of a scale that steps by *step* minutes may be to notify or act."""
+        return self.freshness if self.freshness is not None else max(2 * step, 10) * MINUTE_MILLIS
+
 
 def is_fresh(facts: WindowObservation, *, kind: IncidentKind, rules: IncidentRules, now_millis: int) -> bool:
     """Return whether a window is new enough to notify people and to ask for actions."""
-    allowed = rules.freshness if rules.freshness is not None else max(2 * facts.step, 10) * MINUTE_MILLIS
+    allowed = rules.freshness_of(facts.step)
     if kind is IncidentKind.PERFORMANCE:
         allowed += rules.truth_delay
     return now_millis - facts.end <= allowed

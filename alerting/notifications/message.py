@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from alerting.actions.guard import PREDICTION_ROLES
+from alerting.actions.evidence import PREDICTION_ROLES
 from alerting.incidents.state import IncidentDecision, IncidentState, Reason, Step
 from monitor.clock import iso_utc
 from monitor.deployments import Period
@@ -13,10 +13,22 @@ from monitor.detection.explanation import values_label
 from monitor.results import Finding
 from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import IncidentKind, ModelKey, Statistic, Tier
+from monitor.types import ActionState, IncidentKind, ModelKey, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
 FINDINGS_SHOWN = 5
+
+EXPIRED, FAILED, UNANSWERED, REFUSED = (
+    f"model.action.{word}" for word in ("expired", "failed", "unanswered", "refused")
+)
+_BY_HAND = "Nothing more is sent; please act by hand."
+_WANTED = {
+    EXPIRED: _BY_HAND,
+    FAILED: _BY_HAND,
+    UNANSWERED: "It was sent and may have been done. Look there, then run `driftline actions ID result succeeded`, or "
+    "`failed`: until it is known, no other one is asked for.",
+    REFUSED: "Nothing is done by itself; please decide.",
+}
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +75,10 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
-    """One action in a message: what Driftline requested from another system, or would have requested."""
+    """One action in a message: what Driftline requested from another system, would have, or wants someone to decide.
+
+    *explanation*: why, and what is wanted from whom.
+    """
 
     id: str
     kind: str
@@ -71,6 +86,7 @@ class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     from_version: str
     to_version: str | None
+    explanation: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,8 +235,9 @@ def message(
     ordered = sorted(notices, key=lambda notice: (-notice.severity, notice.state.kind, notice.state.version))
     incidents = tuple(message_incident(model, notice) for notice in ordered)
     severity = max((notice.severity for notice in ordered), default=Tier.NONE)
-    event = f"model.incident.{ordered[0].decision.step.value}" if ordered else "model.action.requested"
-    sentences = [incident.sentence for incident in incidents] or [_action_sentence(model, action) for action in actions]
+    event = f"model.incident.{ordered[0].decision.step.value}" if ordered else _action_event(actions)
+    spoken = [action for action in actions if not incidents or action.state == ActionState.AWAITING_APPROVAL]
+    sentences = [incident.sentence for incident in incidents] + [_action_sentence(model, action) for action in spoken]
     return Message(
         type=event,
         timestamp=iso_utc(now_millis),
@@ -235,22 +252,28 @@ def message(
     )
 
 
+def _action_event(actions: Sequence[MessageAction]) -> str:
+    waits = all(action.state == ActionState.AWAITING_APPROVAL for action in actions)
+    return "model.action.awaiting_approval" if waits else "model.action.requested"
+
+
 def _action_sentence(model: ModelKey, action: MessageAction) -> str:
     to = f" to {action.to_version}" if action.to_version else ""
-    return f"{model} {action.from_version}: {action.kind}{to}, {action.state}: {action.reason}."
+    state = action.state.replace("_", " ")
+    return f"{model} {action.from_version}: {action.kind}{to}, {state}: {action.explanation or action.reason}."
 
 
 def action_outcome(
     *, model: ModelKey, alerting: AlertingSpec, action: MessageAction, event_type: str, window_end: int, now_millis: int
 ) -> Message:
-    """Return the message that an action was not carried out and a human is needed."""
+    """Return the message that an action was not carried out, or may not have been, and a human is needed."""
     return Message(
         type=event_type,
         timestamp=iso_utc(now_millis),
         model=ModelName(namespace=model.namespace, name=model.name),
         tier=Tier.CRITICAL.word,
         window_end=iso_utc(window_end),
-        sentence=f"{_action_sentence(model, action)} Nothing more is sent; please act by hand.",
+        sentence=f"{_action_sentence(model, action)} {_WANTED[event_type]}",
         incidents=(),
         actions=(action,),
         owner=alerting.owner,

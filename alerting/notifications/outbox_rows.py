@@ -5,6 +5,7 @@ from uuid import uuid5
 
 import sqlalchemy as sa
 
+from alerting.actions.explanation import explanation
 from alerting.actions.proposals import GrantedAction
 from alerting.incidents.state import NAMESPACE, IncidentDecision, IncidentState
 from alerting.notifications.message import Message, MessageAction, action_outcome, encode_message
@@ -16,10 +17,11 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
 from monitor.store.outbox import Effect, append_effects
 from monitor.store.unseen_values import unseen_values
-from monitor.types import ActionKind, EffectKind, Statistic, Tier
+from monitor.types import ActionKind, EffectKind, ModelKey, Statistic, Tier
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 
 NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
+EVENT_TYPES = {ActionKind.RETRAINING: "model.retrain.requested", ActionKind.ROLLBACK: "model.rollback.requested"}
 
 
 def unseen_values_to_list(
@@ -62,9 +64,10 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     )
 
 
-def message_action(row: ActionRow) -> MessageAction:
+def message_action(row: ActionRow, *, model: ModelKey) -> MessageAction:
     """Return the action as a message shows it."""
     return MessageAction(
+        explanation=explanation(row, model=model),
         id=row.id,
         kind=row.kind.value,
         state=row.state.value,
@@ -133,7 +136,7 @@ def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_
     body = action_outcome(
         model=applied.key,
         alerting=applied.spec.alerting,
-        action=message_action(row),
+        action=message_action(row, model=applied.key),
         event_type=event_type,
         window_end=row.window_end,
         now_millis=now_millis,

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from functools import cache
 
-from alerting.actions.guard import Refusal
+from alerting.actions.reasons import Refusal
 from alerting.incidents.state import Step
 from benchmarks.detection.episodes import Alarm, Episode, Message
 from benchmarks.detection.judged import Judged, Rules

@@ -74,4 +74,4 @@ def _apply(engine: sa.Engine, spec: ModelSpec, profile: ReferenceProfile, *, wit
 
 def _unsent(action: ActionSpec) -> ActionSpec:
     # Nobody answers here: what was sent would run for ever and hold back whatever is asked for next.
-    return action.model_copy(update={"mode": ActionMode.DRY_RUN}) if action.mode is ActionMode.AUTO else action
+    return action.model_copy(update={"mode": ActionMode.DRY_RUN}) if action.mode.sends else action

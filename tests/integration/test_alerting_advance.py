@@ -17,7 +17,7 @@ from monitor.store.configuration import AppliedModel
 from monitor.store.engine import make_engine
 from monitor.store.incidents import newest_incidents
 from monitor.store.series import ensure_series
-from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage, Statistic
+from monitor.types import ActionKind, IncidentKind, SeriesKey, Stage, Statistic
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, webhook
@@ -176,68 +176,6 @@ def test_a_broken_field_is_data_quality_and_stops_every_action(engine: Engine) -
     ]
     (sent,) = outbox_of(engine)
     assert [incident["kind"] for incident in sent.body["incidents"]] == ["data_quality"]
-
-
-def canary_story(engine: Engine, mode: str) -> tuple[AppliedModel, ScriptedEvaluator]:
-    """v1 healthy in production, v2 a canary whose score shifts and then whose accuracy falls under its gate."""
-    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], rollback=action(mode, HOOK), alerting=WIDE)
-    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
-    story = ScriptedEvaluator()
-    return applied, story
-
-
-@pytest.mark.parametrize("mode", ["auto", "dry_run"])
-def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: str) -> None:
-    """First refused for want of the second key, then asked for once; a dry run writes the same and sends nothing."""
-    applied, story = canary_story(engine, mode)
-    #  score     c c c c c
-    #  accuracy      c c c
-    story.play(applied, "ccccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "  ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
-    advance(engine, applied, story, now=T0 + HOUR)
-    with engine.connect() as connection:
-        (row,) = granted_actions(connection, applied.model_id)
-    assert (row.kind, row.from_version, row.to_version) == (ActionKind.ROLLBACK, "2", "1")
-    assert row.state is (ActionState.DISPATCHING if mode == "auto" else ActionState.DRY_RUN)
-    assert ("rollback", "second_key_missing") in refusals(engine, applied)
-    assert ("rollback", "promotion_already_rolled_back") in refusals(engine, applied)
-    requests = [delivery for delivery in outbox_of(engine) if delivery.endpoint == "credit/actions/rollback"]
-    assert len(requests) == (1 if mode == "auto" else 0)
-    request = body_of(row.request.encode())
-    assert request["type"] == "model.rollback.requested"
-    assert (request["from_version"], request["to_version"], request["dry_run"]) == ("2", "1", mode == "dry_run")
-
-
-@pytest.mark.parametrize(("production", "rolled_back"), [("...", True), ("ccc", False), ("???", False)])
-def test_the_second_key_may_be_the_version_in_production(engine: Engine, production: str, rolled_back: bool) -> None:
-    """Without truths, production not showing the shift at the same time is the second key; its silence is not."""
-    applied, story = canary_story(engine, "auto")
-    story.play(applied, production, start=T0, version="1", column="score", role="score")
-    story.play(applied, "ccc", start=T0, version="2", column="score", role="score")
-    advance(engine, applied, story, now=T0 + HOUR)
-    with engine.connect() as connection:
-        granted = granted_actions(connection, applied.model_id)
-    assert bool(granted) is rolled_back
-
-
-def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: Engine) -> None:
-    """Version 1 is under its floor, version 2 takes over as the cure and is bad too: nowhere to go back to.
-
-    ::
-
-        version 1  c c | replaced: its incident is closed, not cured
-        version 2      | c c c
-    """
-    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
-    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 + 2 * STEP, Stage.PRODUCTION))
-    story = ScriptedEvaluator()
-    story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE)
-    story.play(applied, "   ccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "   ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
-    advance(engine, applied, story, now=T0 + HOUR)
-    with engine.connect() as connection:
-        assert granted_actions(connection, applied.model_id) == ()
-    assert ("rollback", "target_flagged") in refusals(engine, applied)
 
 
 def test_late_truths_of_a_replaced_version_are_notified_once(engine: Engine) -> None:

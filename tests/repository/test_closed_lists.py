@@ -11,10 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from alerting.actions.guard import Refusal
-from alerting.advance_model import EVENT_TYPES
+from alerting.actions.reasons import GROUNDS, REFUSALS, Ground, Refusal
+from alerting.notifications.outbox_rows import EVENT_TYPES
 from driftline.backtest.report.counts import LETTERS
-from driftline.backtest.report.incidents import REFUSALS
 from driftline.backtest.report.schema import ActionOutcome
 from driftline.backtest.report.wording import INCONCLUSIVE, OUTCOMES, RULE_NAMES
 from driftline.cli.backtest_text import STYLES
@@ -33,6 +32,7 @@ SOMETHING_ELSE = {
     ("consumers/decode/events_to_columns.py", "label"): "a field of a prediction's JSON",
     ("consumers/decode/events_to_columns.py", "score"): "a field of a prediction's JSON",
     ("consumers/decode/events_to_columns.py", "value"): "a field of a prediction's JSON",
+    ("driftline/cli/evaluations.py", "result"): "a field of `ShownEvaluation`",
     ("driftline/backtest/run.py", "retraining"): "a field of `ActionsSpec`",
     ("driftline/backtest/run.py", "rollback"): "a field of `ActionsSpec`",
     ("monitor/result_codec.py", "invalid"): "a field of `ColumnResult`",
@@ -156,6 +156,7 @@ def test_the_product_compares_no_bare_word_of_a_closed_list() -> None:
         }),
         (INCONCLUSIVE, set(InconclusiveReason) - {InconclusiveReason.CONCLUSIVE}),
         (REFUSALS, set(Refusal)),
+        (GROUNDS, set(Ground)),
         (OUTCOMES, set(ActionOutcome)),
         (RULE_NAMES, set(DriftRule)),
         (LETTERS, set(Verdict)),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alerting.actions.guard import Refusal
+from alerting.actions.reasons import ground_words, refusal_words
 from alerting.incidents.state import Step
 from driftline.backtest.outcome import BacktestOutcome, RaisedIncident, RaisedStep
 from driftline.backtest.report.schema import ActionOutcome, ActionPart, IncidentPart, StepPart
@@ -12,28 +12,6 @@ from monitor.humanize import span_text
 from monitor.store.actions import IncidentAction
 from monitor.types import ActionState, Tier
 from monitor.units import HOUR_MILLIS
-
-REFUSALS = {
-    Refusal.MODE_OFF: "the spec turns this action off",
-    Refusal.ACTIONS_DISABLED: "the global switch holds every action",
-    Refusal.MODEL_HELD: "the model's switch holds its actions",
-    Refusal.DATA_QUALITY_INCIDENT: "a broken field is repaired upstream, not by a new or an older model",
-    Refusal.DATA_QUALITY_OPEN: "a field is broken at the same time: first that",
-    Refusal.KIND_NEVER_ACTS: "incidents of this kind never act",
-    Refusal.TIER_BELOW_ALERT: "asked from tier alert on",
-    Refusal.TIER_BELOW_CRITICAL: "asked from tier critical on",
-    Refusal.STALE: "the window is too old to act on",
-    Refusal.ALREADY_RUNNING: "one is under way already",
-    Refusal.COOLDOWN: "the last one is not long enough ago",
-    Refusal.INPUT_DRIFT_ONLY: "only inputs moved: the older version would see the same ones",
-    Refusal.NO_VERSION_CHANGE: "no version changed lately that could be the cause (a backtest knows no deployments)",
-    Refusal.SUPERSEDED: "the version does not serve any more",
-    Refusal.PROMOTION_ALREADY_ROLLED_BACK: "this promotion was rolled back already",
-    Refusal.NO_KNOWN_TARGET: "no healthy version is known to go back to",
-    Refusal.TARGET_FLAGGED: "the version to go back to has an incident of its own",
-    Refusal.FIRST_KEY_MISSING: "neither the prediction nor important inputs are proven to have moved critically",
-    Refusal.SECOND_KEY_MISSING: "a second piece of evidence is missing: truths, or the older version at the same time",
-}
 
 _BEGINS = frozenset({Step.OPENED, Step.REOPENED})
 _WORSE = _BEGINS | {Step.ESCALATED, Step.ANNOUNCED}
@@ -165,7 +143,4 @@ def _action_part(action: IncidentAction) -> ActionPart:
 
 def explained_action(reason: str, *, refused: bool) -> str:
     """Return why an action was refused, or for what it was asked."""
-    if refused:
-        return REFUSALS[Refusal(reason)]
-    kind, _, tier = reason.rpartition("_")
-    return f"{kind.replace('_', ' ')} incident at tier {tier}"
+    return refusal_words(reason) if refused else ground_words(reason)

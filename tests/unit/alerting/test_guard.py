@@ -1,4 +1,4 @@
-"""Each rail blocks an action and says why; without the rail's cause the same action runs."""
+"""Each rail of a rollback blocks it and says why; without the rail's cause the same rollback is asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,19 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from alerting.actions.guard import (
+from alerting.actions.evidence import (
+    Comparison,
+    Decisions,
     GuardAnswer,
     Proposal,
-    Refusal,
     RollbackEvidence,
-    guard_answers,
-    retraining_refusal,
-    rollback_decision,
+    Sighting,
+    Situation,
+    TargetEvidence,
 )
+from alerting.actions.guard import guard_answers
+from alerting.actions.reasons import Ground, Refusal
+from alerting.actions.rollback import RollbackGrant, rollback_decision
 from monitor.spec.actions import ActionMode, ActionsSpec, RetrainingSpec, RollbackSpec
 from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
 from monitor.units import MINUTE_MILLIS
-from tests.unit.alerting.timeline import T0, finding
+from tests.unit.alerting.timeline import T0
 
 HOUR = 60 * MINUTE_MILLIS
 DAY = 24 * HOUR
@@ -35,16 +39,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Earlier:
-    kind: ActionKind
+    kind: ActionKind = ActionKind.ROLLBACK
     state: ActionState = ActionState.ACCEPTED
+    reason: str = Ground.QUALITY_WORSE
     from_version: str = "2"
     window_end: int = T0
     decided_at: int = T0
-
-
-def one_of_each(**values: object) -> tuple[Earlier, ...]:
-    """A retraining and a rollback from before; each holds back its own kind only."""
-    return tuple(replace(Earlier(kind=kind), **values) for kind in ActionKind)  # type: ignore[arg-type]
+    incident_id: str = "an earlier one"
 
 
 # v1 in production for ten days, v2 a canary for two hours:   1 ────────────────────────►
@@ -54,232 +55,257 @@ CANARY = (Event("1", T0 - 10 * DAY, Stage.PRODUCTION), Event("2", T0 - 2 * HOUR,
 #                                                                              2 ── T0
 PROMOTED = (Event("1", T0 - 10 * DAY, Stage.PRODUCTION), Event("2", T0 - 2 * HOUR, Stage.PRODUCTION))
 
+SITUATION = Situation(now_millis=T0 + 60_000, actions_enabled=True, held=False, data_quality_open=False, history=CANARY)
 PROPOSAL = Proposal(
+    incident_id="this one",
     kind=IncidentKind.DRIFT,
     tier=Tier.CRITICAL,
     version="2",
+    opened_end=T0 - HOUR,
     window_end=T0,
     fresh=True,
-    now_millis=T0 + 60_000,
-    actions_enabled=True,
-    held=False,
-    data_quality_open=False,
 )
-SCORE = finding(Tier.CRITICAL, column="score", role="score")
-EVIDENCE = RollbackEvidence(drift=(SCORE,), performance_tier=Tier.CRITICAL)
+NOW = Sighting(end=T0, allowed_age=10 * MINUTE_MILLIS)
+OLD = Sighting(end=T0 - 11 * MINUTE_MILLIS, allowed_age=10 * MINUTE_MILLIS)
+STABLE = TargetEvidence(
+    version="1",
+    serves=True,
+    served_until=SITUATION.now_millis,
+    seen=NOW,
+    shows_it=False,
+    quality=Comparison.BETTER,
+)
+EVIDENCE = RollbackEvidence(seen=NOW, shift=NOW, worse=NOW, decisions=Decisions.CHANGED, targets=(STABLE,))
 ENDPOINT = {"url": "https://example.org/hook", "secret_env": "SECRET"}
 RETRAINING = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
 ROLLBACK = RollbackSpec(mode=ActionMode.AUTO, **ENDPOINT)
-
-Change = Callable[[Proposal], Proposal]
-
-
-def changed(**values: object) -> Change:
-    return lambda proposal: replace(proposal, **values)  # type: ignore[arg-type]
+ONE_KEY = RollbackSpec(mode=ActionMode.AUTO, keys=1, **ENDPOINT)
+PROVEN = RollbackGrant(to_version="1", ground=Ground.QUALITY_WORSE, needs_approval=False)
 
 
-COMMON: list[tuple[Change, Refusal]] = [
-    (changed(actions_enabled=False), Refusal.ACTIONS_DISABLED),
-    (changed(held=True), Refusal.MODEL_HELD),
-    (changed(kind=IncidentKind.DATA_QUALITY), Refusal.DATA_QUALITY_INCIDENT),
-    (changed(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),
-    (changed(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
-    (changed(fresh=False), Refusal.STALE),
-    (changed(earlier=one_of_each(state=ActionState.DISPATCHING, from_version="0")), Refusal.ALREADY_RUNNING),
-    (changed(earlier=one_of_each(from_version="0", decided_at=T0 - DAY + 120_000)), Refusal.COOLDOWN),
-    (changed(earlier=one_of_each(state=ActionState.FAILED, from_version="0")), Refusal.COOLDOWN),
+@dataclass(frozen=True)
+class Case:
+    """One rollback that is proposed; everything but what a test changes speaks for it."""
+
+    situation: Situation = SITUATION
+    proposal: Proposal = PROPOSAL
+    evidence: RollbackEvidence = EVIDENCE
+    rules: RollbackSpec = ROLLBACK
+
+    def decide(self) -> Refusal | RollbackGrant:
+        return rollback_decision(self.situation, self.proposal, self.evidence, rules=self.rules)
+
+
+Change = Callable[[Case], Case]
+
+
+def situation(**values: object) -> Change:
+    return lambda case: replace(case, situation=replace(case.situation, **values))  # type: ignore[arg-type]
+
+
+def proposal(**values: object) -> Change:
+    return lambda case: replace(case, proposal=replace(case.proposal, **values))  # type: ignore[arg-type]
+
+
+def evidence(**values: object) -> Change:
+    return lambda case: replace(case, evidence=replace(case.evidence, **values))  # type: ignore[arg-type]
+
+
+def target(**values: object) -> Change:
+    return evidence(targets=(replace(STABLE, **values),))  # type: ignore[arg-type]
+
+
+def rules(**values: object) -> Change:
+    return lambda case: replace(case, rules=case.rules.model_copy(update=values))
+
+
+def earlier(**values: object) -> Change:
+    return situation(earlier=(replace(Earlier(), **values),))  # type: ignore[arg-type]
+
+
+def test_nothing_in_the_way_it_is_rolled_back() -> None:
+    """The case that every row below is one step away from, for a canary and for a version in production."""
+    assert Case().decide() == PROVEN
+    assert situation(history=PROMOTED)(Case()).decide() == PROVEN
+
+
+REFUSED: list[tuple[str, Change, Refusal]] = [
+    ("off", rules(mode=ActionMode.OFF), Refusal.MODE_OFF),
+    ("global switch", situation(actions_enabled=False), Refusal.ACTIONS_DISABLED),
+    ("the model's switch", situation(held=True), Refusal.MODEL_HELD),
+    ("a data-quality incident", proposal(kind=IncidentKind.DATA_QUALITY), Refusal.DATA_QUALITY_INCIDENT),
+    ("a field is broken", situation(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
+    ("blind", proposal(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),
+    ("an alert", proposal(tier=Tier.ALERT), Refusal.TIER_BELOW_CRITICAL),
+    ("no history", situation(history=()), Refusal.NO_VERSION_CHANGE),
+    ("serving for long", situation(history=(Event("2", T0 - 10 * DAY, Stage.PRODUCTION),)), Refusal.NO_VERSION_CHANGE),
+    ("the first version", situation(history=(Event("2", T0 - HOUR, Stage.PRODUCTION),)), Refusal.NO_VERSION_CHANGE),
+    ("past the look-back", rules(look_back=timedelta(hours=1)), Refusal.NO_VERSION_CHANGE),
+    ("replaced", situation(history=(*PROMOTED, Event("3", T0 - HOUR, Stage.PRODUCTION))), Refusal.SUPERSEDED),
+    ("canary ended", situation(history=(*CANARY, Event("2", T0 - HOUR, Stage.RETIRED))), Refusal.SUPERSEDED),
+    ("rolled back before", earlier(decided_at=T0 - 3 * DAY), Refusal.PROMOTION_ALREADY_ROLLED_BACK),
+    ("perhaps rolled back", earlier(state=ActionState.UNKNOWN), Refusal.PROMOTION_ALREADY_ROLLED_BACK),
+    ("rejected before", earlier(state=ActionState.REJECTED), Refusal.ALREADY_ANSWERED),
+    ("many models bad at once", situation(common_cause=True), Refusal.COMMON_CAUSE),
+    # Each key by its own window: neither is older than its own freshness, whatever an incident still holds.
+    ("inputs alone", evidence(shift=None, worse=None, inputs=NOW), Refusal.INPUT_DRIFT_ONLY),
+    ("unimportant inputs", evidence(shift=None, worse=None, inputs_critical=True), Refusal.INPUT_DRIFT_ONLY),
+    ("nothing shown now", evidence(shift=None, worse=None), Refusal.NO_KEY),
+    ("both keys old", evidence(shift=OLD, worse=OLD), Refusal.STALE),
+    ("no window of now", evidence(seen=OLD), Refusal.VERSION_SILENT),
+    ("never a window", evidence(seen=None), Refusal.VERSION_SILENT),
+    ("quality is fine", evidence(worse=None, fine=NOW), Refusal.QUALITY_IS_FINE),
+    ("old proof, fine since", evidence(worse=OLD, fine=NOW), Refusal.QUALITY_IS_FINE),
+    ("no target", evidence(targets=()), Refusal.NO_KNOWN_TARGET),
+    ("target rolled back before", target(blocked=True), Refusal.TARGET_BLOCKED),
+    ("target drifts too", target(shows_it=True), Refusal.COMMON_CAUSE),
+    ("target is bad too", target(flagged=True), Refusal.COMMON_CAUSE),
+    ("target was bad", target(flagged=True, serves=False), Refusal.TARGET_FLAGGED),
+    ("target served two years ago", target(serves=False, served_until=T0 - 730 * DAY), Refusal.TARGET_TOO_OLD),
+    ("target reads other columns", target(same_schema=False), Refusal.TARGET_SCHEMA),
+    ("target blind", target(seen=None), Refusal.TARGET_BLIND),
+    ("target silent", target(seen=OLD), Refusal.TARGET_BLIND),
+    ("target no better", target(quality=Comparison.NOT_BETTER), Refusal.TARGET_NOT_BETTER),
+    (
+        "the world moved since the target served",
+        evidence(inputs_moved=True, targets=(replace(STABLE, serves=False, served_until=T0 - 2 * HOUR, seen=OLD),)),
+        Refusal.INPUTS_MOVED,
+    ),
+    ("cooldown", earlier(from_version="0", state=ActionState.FAILED), Refusal.COOLDOWN),
+    ("cooldown, almost over", earlier(from_version="0", decided_at=T0 - DAY + 120_000), Refusal.COOLDOWN),
+    ("under way", earlier(from_version="0", state=ActionState.DISPATCHING), Refusal.ALREADY_RUNNING),
+    (
+        "the last one unanswered",
+        earlier(from_version="0", state=ActionState.UNKNOWN, decided_at=T0 - 2 * DAY),
+        Refusal.RESULT_UNKNOWN,
+    ),
+    (
+        "the last one accepted, and its version serves on",
+        earlier(from_version="1", state=ActionState.ACCEPTED, decided_at=T0 - 2 * DAY),
+        Refusal.RESULT_UNKNOWN,
+    ),
+    ("all models' budget", situation(hour_spent=True), Refusal.HOURLY_BUDGET_SPENT),
 ]
 
 
-def test_nothing_in_the_way_both_actions_run() -> None:
-    """The case that every rail below is one step away from."""
-    assert retraining_refusal(PROPOSAL, rules=RETRAINING) is None
-    assert rollback_decision(PROPOSAL, EVIDENCE, CANARY, rules=ROLLBACK) == "1"
-    assert rollback_decision(PROPOSAL, EVIDENCE, PROMOTED, rules=ROLLBACK) == "1"
+@pytest.mark.parametrize(("change", "refusal"), [pytest.param(*row[1:], id=row[0]) for row in REFUSED])
+def test_every_rail_blocks_and_says_why(change: Change, refusal: Refusal) -> None:
+    """The table of rails, in their order."""
+    assert change(Case()).decide() is refusal
 
 
-@pytest.mark.parametrize(("change", "refusal"), COMMON, ids=lambda part: getattr(part, "value", ""))
-def test_rails_that_both_actions_share(change: Change, refusal: Refusal) -> None:
-    """Blocked, and for this reason."""
-    assert retraining_refusal(change(PROPOSAL), rules=RETRAINING) is refusal
-    assert rollback_decision(change(PROPOSAL), EVIDENCE, CANARY, rules=ROLLBACK) is refusal
+def test_the_days_budget_is_one() -> None:
+    """With a cooldown of an hour a second rollback within the day is still refused."""
+    short = rules(cooldown=timedelta(hours=1))(Case())
+    spent = earlier(from_version="0", decided_at=T0 - 3 * HOUR, state=ActionState.SUCCEEDED)(short)
+    assert spent.decide() is Refusal.BUDGET_SPENT
+    assert rules(max_per_day=2)(spent).decide() == PROVEN
 
 
-def test_mode_off_blocks() -> None:
-    """Off is off."""
-    assert retraining_refusal(PROPOSAL, rules=RetrainingSpec(mode=ActionMode.OFF)) is Refusal.MODE_OFF
-    off = RollbackSpec(mode=ActionMode.OFF)
-    assert rollback_decision(PROPOSAL, EVIDENCE, CANARY, rules=off) is Refusal.MODE_OFF
+GRANTED: list[tuple[str, Change, Ground, bool]] = [
+    ("labels prove it", evidence(), Ground.QUALITY_WORSE, False),
+    ("important inputs of the canary alone", evidence(shift=None, inputs=NOW), Ground.QUALITY_WORSE, False),
+    # A recalibrated canary: the very same labels, the score pushed away from 0.5. It was rolled back with keys: 2.
+    ("recalibrated", evidence(worse=None, decisions=Decisions.SAME), Ground.RECALIBRATED, True),
+    ("decisions changed, no labels yet", evidence(worse=None), Ground.SHIFT_WITHOUT_LABELS, True),
+    ("proof of quality too old", evidence(worse=OLD), Ground.SHIFT_WITHOUT_LABELS, True),
+    ("quality without a shift", evidence(shift=None), Ground.QUALITY_WITHOUT_SHIFT, True),
+    ("shift too old", evidence(shift=OLD), Ground.QUALITY_WITHOUT_SHIFT, True),
+    ("the target has no labels", target(quality=Comparison.NO_LABELS), Ground.QUALITY_NOT_COMPARED, True),
+    ("older schema, allowed", lambda case: rules(allow_schema_change=True)(target(same_schema=False)(case)),
+     Ground.QUALITY_WORSE, False),
+    ("fine and worse: the proof is newer", evidence(fine=NOW), Ground.QUALITY_WORSE, False),
+    ("a rehearsal holds back rehearsals only", earlier(state=ActionState.DRY_RUN), Ground.QUALITY_WORSE, False),
+    ("the last one was never delivered", earlier(state=ActionState.EXPIRED, decided_at=T0 - DAY),
+     Ground.QUALITY_WORSE, False),
+    ("rejected on weaker grounds", earlier(state=ActionState.REJECTED, reason=Ground.RECALIBRATED),
+     Ground.QUALITY_WORSE, False),
+    ("one on weaker grounds waits", earlier(state=ActionState.AWAITING_APPROVAL, reason=Ground.RECALIBRATED),
+     Ground.QUALITY_WORSE, False),
+]  # fmt: skip
 
 
-def test_tiers_block() -> None:
-    """A retraining from alert on, a rollback only when critical."""
-    warning, alert = replace(PROPOSAL, tier=Tier.WARNING), replace(PROPOSAL, tier=Tier.ALERT)
-    assert retraining_refusal(warning, rules=RETRAINING) is Refusal.TIER_BELOW_ALERT
-    assert retraining_refusal(alert, rules=RETRAINING) is None
-    assert rollback_decision(alert, EVIDENCE, CANARY, rules=ROLLBACK) is Refusal.TIER_BELOW_CRITICAL
-
-
-def test_the_guard_answers_for_what_the_tier_asks() -> None:
-    """Nothing below alert; a retraining from alert on; when critical the rollback too, and first."""
-    actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
-    retraining, rollback = (
-        GuardAnswer(kind=ActionKind.RETRAINING),
-        GuardAnswer(kind=ActionKind.ROLLBACK, to_version="1"),
-    )
-    given = [
-        guard_answers(replace(PROPOSAL, tier=tier), EVIDENCE, CANARY, actions=actions)
-        for tier in (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
-    ]
-    assert given == [(), (retraining,), (rollback, retraining)]
-
-
-def test_one_action_does_not_hold_back_the_other() -> None:
-    """A rollback that is under way, and its cooldown, say nothing against a retraining; nor the other way round."""
-    actions = ActionsSpec(retraining=RETRAINING, rollback=ROLLBACK)
-    for running in ActionKind:
-        earlier = (Earlier(kind=running, state=ActionState.DISPATCHING, from_version="0"),)
-        given = guard_answers(replace(PROPOSAL, earlier=earlier), EVIDENCE, CANARY, actions=actions)
-        assert {answer.kind for answer in given if answer.refusal is None} == set(ActionKind) - {running}
-        assert {answer.refusal for answer in given if answer.kind is running} == {Refusal.ALREADY_RUNNING}
-
-
-def test_the_cooldown_ends() -> None:
-    """Exactly after the cooldown the next one may run."""
-    earlier = one_of_each(from_version="0", decided_at=PROPOSAL.now_millis - DAY)
-    assert retraining_refusal(replace(PROPOSAL, earlier=earlier), rules=RETRAINING) is None
-
-
-def test_a_dry_run_holds_back_dry_runs_only() -> None:
-    """The first real action does not wait for the cooldown of a rehearsal."""
-    asked = replace(PROPOSAL, earlier=one_of_each(state=ActionState.DRY_RUN, from_version="0"))
-    assert retraining_refusal(asked, rules=RETRAINING) is None
-    assert retraining_refusal(asked, rules=RetrainingSpec(mode=ActionMode.DRY_RUN)) is Refusal.COOLDOWN
-
-
-INPUT = finding(Tier.CRITICAL, column="income", importance=0.2)
-OTHER = finding(Tier.CRITICAL, column="age", importance=0.2)
-LIGHT = finding(Tier.CRITICAL, column="age", importance=0.05)
-ONE_KEY = RollbackSpec(mode=ActionMode.AUTO, keys=1, **ENDPOINT)
-PRODUCTION_SINCE_BEFORE = (Event("2", T0 - 10 * DAY, Stage.PRODUCTION),)
+@pytest.mark.parametrize(("change", "ground", "needs_approval"), [pytest.param(*row[1:], id=row[0]) for row in GRANTED])
+def test_what_the_evidence_is_enough_for(change: Change, ground: Ground, needs_approval: bool) -> None:
+    """Only labelled quality that is proven worse, with something that came with the version, needs no person."""
+    expected = RollbackGrant(to_version="1", ground=ground, needs_approval=needs_approval)
+    assert change(Case()).decide() == expected
 
 
 @pytest.mark.parametrize(
-    ("evidence", "history", "rules", "expected"),
+    "change",
     [
-        pytest.param(RollbackEvidence(drift=(INPUT, OTHER)), CANARY, ROLLBACK, Refusal.INPUT_DRIFT_ONLY, id="inputs"),
-        pytest.param(
-            RollbackEvidence(drift=(INPUT, OTHER), clear=frozenset({"1"})),
-            CANARY,
-            ROLLBACK,
-            Refusal.INPUT_DRIFT_ONLY,
-            id="inputs, other version clear",
-        ),
-        pytest.param(
-            RollbackEvidence(drift=(INPUT, OTHER), performance_tier=Tier.CRITICAL),
-            CANARY,
-            ROLLBACK,
-            "1",
-            id="important inputs and labelled performance",
-        ),
-        pytest.param(
-            RollbackEvidence(drift=(INPUT, LIGHT), performance_tier=Tier.CRITICAL),
-            CANARY,
-            ROLLBACK,
-            Refusal.FIRST_KEY_MISSING,
-            id="unimportant inputs",
-        ),
-        pytest.param(
-            RollbackEvidence(performance_tier=Tier.CRITICAL),
-            CANARY,
-            ROLLBACK,
-            Refusal.FIRST_KEY_MISSING,
-            id="key 2 alone",
-        ),
-        pytest.param(RollbackEvidence(drift=(SCORE,)), CANARY, ROLLBACK, Refusal.SECOND_KEY_MISSING, id="key 1 alone"),
-        pytest.param(
-            RollbackEvidence(drift=(SCORE,), performance_tier=Tier.ALERT),
-            CANARY,
-            ROLLBACK,
-            Refusal.SECOND_KEY_MISSING,
-            id="performance not critical",
-        ),
-        pytest.param(
-            RollbackEvidence(drift=(SCORE,), clear=frozenset({"1"})), CANARY, ROLLBACK, "1", id="other version clear"
-        ),
-        pytest.param(RollbackEvidence(drift=(SCORE,)), CANARY, ONE_KEY, "1", id="keys 1: prediction"),
-        pytest.param(RollbackEvidence(performance_tier=Tier.CRITICAL), CANARY, ONE_KEY, "1", id="keys 1: performance"),
-        pytest.param(RollbackEvidence(drift=(INPUT, OTHER)), CANARY, ONE_KEY, "1", id="keys 1: important inputs"),
-        pytest.param(
-            RollbackEvidence(drift=(INPUT, LIGHT)), CANARY, ONE_KEY, Refusal.INPUT_DRIFT_ONLY, id="keys 1: light inputs"
-        ),
-        pytest.param(EVIDENCE, (), ROLLBACK, Refusal.NO_VERSION_CHANGE, id="no history"),
-        pytest.param(EVIDENCE, PRODUCTION_SINCE_BEFORE, ROLLBACK, Refusal.NO_VERSION_CHANGE, id="too long ago"),
-        pytest.param(
-            EVIDENCE,
-            (Event("2", T0 - HOUR, Stage.PRODUCTION),),
-            ROLLBACK,
-            Refusal.NO_VERSION_CHANGE,
-            id="first version",
-        ),
-        pytest.param(
-            EVIDENCE,
-            (*PROMOTED, Event("3", T0 - HOUR, Stage.PRODUCTION)),
-            ROLLBACK,
-            Refusal.SUPERSEDED,
-            id="another serves",
-        ),
-        pytest.param(
-            EVIDENCE, (*CANARY, Event("2", T0 - HOUR, Stage.RETIRED)), ROLLBACK, Refusal.SUPERSEDED, id="canary ended"
-        ),
-        pytest.param(
-            EVIDENCE,
-            (Event("1", T0 - 2 * HOUR - MINUTE_MILLIS, Stage.PRODUCTION), Event("2", T0 - 2 * HOUR, Stage.CANARY)),
-            ROLLBACK,
-            Refusal.NO_KNOWN_TARGET,
-            id="target too young",
-        ),
-        pytest.param(
-            EVIDENCE,
-            (*PROMOTED, Event("1", PROMOTED[-1].event_time + 60_000, Stage.RETIRED)),
-            ROLLBACK,
-            Refusal.NO_KNOWN_TARGET,
-            id="target retired",
-        ),
-        pytest.param(
-            replace(EVIDENCE, flagged=frozenset({"1"})),
-            CANARY,
-            ROLLBACK,
-            Refusal.TARGET_FLAGGED,
-            id="both versions bad",
-        ),
-        pytest.param(
-            replace(EVIDENCE, flagged=frozenset({"1"})),
-            (Event("0", T0 - 20 * DAY, Stage.PRODUCTION), *PROMOTED),
-            ROLLBACK,
-            "0",
-            id="the one before the flagged one",
-        ),
+        pytest.param(evidence(worse=None), id="prediction"),
+        pytest.param(evidence(shift=None), id="performance"),
+        pytest.param(evidence(shift=None, worse=None, inputs=NOW), id="important inputs"),
     ],
 )
-def test_rollback_needs_its_evidence(
-    evidence: RollbackEvidence, history: tuple[Event, ...], rules: RollbackSpec, expected: Refusal | str
-) -> None:
-    """The table of evidence: what rolls back, what never does, and why."""
-    assert rollback_decision(PROPOSAL, evidence, history, rules=rules) == expected
+def test_one_key_is_critical_alone(change: Change) -> None:
+    """For those who chose `keys: 1`; every other rail still stands."""
+    case = replace(change(Case()), rules=ONE_KEY)
+    assert case.decide() == RollbackGrant(to_version="1", ground=Ground.CRITICAL_ALONE, needs_approval=False)
+    assert target(shows_it=True)(case).decide() is Refusal.COMMON_CAUSE
+    assert evidence(worse=None, fine=NOW, shift=NOW)(case).decide() is Refusal.QUALITY_IS_FINE
 
 
-def test_one_rollback_per_promotion() -> None:
-    """A second one is refused even past the cooldown; a later promotion of the same version is judged on its own."""
-    past = Earlier(kind=ActionKind.ROLLBACK, window_end=T0 - HOUR, decided_at=T0 - 3 * DAY)
-    asked = replace(PROPOSAL, earlier=(past,))
-    refused = rollback_decision(asked, EVIDENCE, CANARY, rules=ROLLBACK)
-    assert refused is Refusal.PROMOTION_ALREADY_ROLLED_BACK
-    before = replace(PROPOSAL, earlier=(replace(past, window_end=T0 - 3 * HOUR),))
-    assert rollback_decision(before, EVIDENCE, CANARY, rules=ROLLBACK) == "1"
+@pytest.mark.parametrize("state", [ActionState.REJECTED, ActionState.EXPIRED])
+def test_people_are_asked_once_on_the_same_grounds(state: ActionState) -> None:
+    """What was rejected, or nobody approved in time, is not put to them again for this promotion."""
+    label_free = evidence(worse=None)(Case())
+    answered = earlier(state=state, reason=Ground.SHIFT_WITHOUT_LABELS, decided_at=T0 - 3 * DAY)(label_free)
+    assert answered.decide() is Refusal.ALREADY_ANSWERED
+    waiting = earlier(state=ActionState.AWAITING_APPROVAL, reason=Ground.SHIFT_WITHOUT_LABELS)(label_free)
+    assert waiting.decide() is Refusal.AWAITING_APPROVAL
 
 
-def test_the_look_back_bounds_the_version_change() -> None:
-    """A change older than look_back is not the cause."""
-    short = RollbackSpec(mode=ActionMode.AUTO, look_back=timedelta(hours=1), **ENDPOINT)
-    assert rollback_decision(PROPOSAL, EVIDENCE, CANARY, rules=short) is Refusal.NO_VERSION_CHANGE
+def test_a_dry_run_goes_the_way_of_the_real_thing() -> None:
+    """A rehearsal of what would wait is followed by one of what would be sent, and that by none."""
+    dry = rules(mode=ActionMode.DRY_RUN)(Case())
+    waited = earlier(state=ActionState.DRY_RUN, reason=Ground.RECALIBRATED)
+    assert waited(dry).decide() == PROVEN
+    assert waited(evidence(worse=None)(dry)).decide() is Refusal.ALREADY_ANSWERED
+    sent = earlier(state=ActionState.DRY_RUN)(dry)
+    assert sent.decide() is Refusal.PROMOTION_ALREADY_ROLLED_BACK
+
+
+def test_the_one_before_the_flagged_one() -> None:
+    """A target that was bad when it was replaced is passed over; both bad at the same time stops everything."""
+    before = replace(STABLE, version="0", serves=False, served_until=T0 - 10 * DAY, seen=OLD)
+    flagged = replace(STABLE, serves=False, served_until=T0 - 2 * HOUR, flagged=True)
+    assert evidence(targets=(flagged, before))(Case()).decide() == replace(PROVEN, to_version="0")
+    both_bad = replace(STABLE, flagged=True)
+    assert evidence(targets=(both_bad, before))(Case()).decide() is Refusal.COMMON_CAUSE
+
+
+def test_a_later_promotion_is_judged_on_its_own() -> None:
+    """The rollback of an earlier promotion of the same version says nothing against this one."""
+    case = earlier(window_end=T0 - 3 * HOUR, decided_at=T0 - 3 * DAY, state=ActionState.SUCCEEDED)(Case())
+    assert case.decide() == PROVEN
+
+
+def answers(
+    *, tier: Tier = Tier.CRITICAL, shown: RollbackEvidence = EVIDENCE, mode: ActionMode = ActionMode.AUTO
+) -> tuple[GuardAnswer, ...]:
+    """Return what the guard answers with both actions in the same mode."""
+    chosen = {"mode": mode}
+    actions = ActionsSpec(retraining=RETRAINING.model_copy(update=chosen), rollback=ROLLBACK.model_copy(update=chosen))
+    return guard_answers(SITUATION, replace(PROPOSAL, tier=tier), shown, actions=actions)
+
+
+def test_the_guard_answers_for_what_the_tier_asks() -> None:
+    """Nothing below alert; a retraining from alert on; when critical the rollback, and then nothing is retrained."""
+    rollback = GuardAnswer(kind=ActionKind.ROLLBACK, to_version="1", ground=Ground.QUALITY_WORSE)
+    retraining = GuardAnswer(kind=ActionKind.RETRAINING)
+    cured = GuardAnswer(kind=ActionKind.RETRAINING, refusal=Refusal.ROLLBACK_IS_THE_CURE)
+    assert answers(tier=Tier.WARNING) == ()
+    assert answers(tier=Tier.ALERT) == (retraining,)
+    assert answers() == (rollback, cured)
+
+
+def test_in_mode_approve_people_decide_everything() -> None:
+    """Also what would be sent at once in mode auto."""
+    rollback = GuardAnswer(kind=ActionKind.ROLLBACK, to_version="1", ground=Ground.QUALITY_WORSE, needs_approval=True)
+    assert answers(mode=ActionMode.APPROVE)[0] == rollback
+    assert answers(tier=Tier.ALERT, mode=ActionMode.APPROVE) == (
+        GuardAnswer(kind=ActionKind.RETRAINING, needs_approval=True),
+    )

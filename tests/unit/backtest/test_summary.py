@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerting.actions.guard import Refusal
+from alerting.actions.reasons import REFUSALS, Refusal
 from driftline.backtest.outcome import BacktestOutcome, TextbookVerdict
 from driftline.backtest.report.build import report_of
-from driftline.backtest.report.incidents import REFUSALS, explained_action
+from driftline.backtest.report.incidents import explained_action
 from driftline.backtest.report.schema import BacktestReport, encode_report
 from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate

@@ -1,0 +1,100 @@
+"""What the guard looks at, read from Postgres: a model's facts, and the windows of its versions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from alerting.actions.circumstances import ModelFacts
+from alerting.actions.sightings import ConclusiveWindow
+from monitor.deployments import DeploymentEvent
+from monitor.performance.delayed_labels import age_of_share
+from monitor.reference.layout import CellsLayout
+from monitor.settings import Settings
+from monitor.spec.accuracy import AccuracySpec
+from monitor.spec.model import ColumnKind
+from monitor.store.actions import other_models_bad, sent_actions_since
+from monitor.store.conclusive_windows import (
+    StoredAccuracyWindow,
+    newest_conclusive_window,
+    newest_mature_window,
+    truths_by_age,
+)
+from monitor.store.configuration import AppliedModel
+from monitor.store.references import reference_adopted_at
+from monitor.types import EvaluationKind, SeriesKey
+from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredWindows:
+    """Conclusive windows of one model, inside the caller's transaction."""
+
+    connection: sa.Connection
+    model_id: int
+    accuracy: AccuracySpec
+
+    def newest(
+        self, version: str, kind: EvaluationKind, *, length: int, first_end: int, last_end: int
+    ) -> ConclusiveWindow | None:
+        """Return the newest one of *length* minutes that ends in ``[first_end, last_end]`` (ms)."""
+        key = SeriesKey(self.model_id, version)
+        if kind is EvaluationKind.INPUTS:
+            window = newest_conclusive_window(
+                self.connection, key, length=length, first_end=first_end, last_end=last_end
+            )
+            return None if window is None else ConclusiveWindow(length=length, end=window.end, result=window.result)
+        mature = newest_mature_window(self.connection, key, length=length, first_end=first_end, last_end=last_end)
+        if mature is None:
+            return None
+        return ConclusiveWindow(
+            length=length,
+            end=mature.end,
+            result=mature.result,
+            labelled=mature.labelled,
+            correct=mature.correct,
+            truths_after=self._truths_after(mature, length=length),
+        )
+
+    def _truths_after(self, window: StoredAccuracyWindow, *, length: int) -> int:
+        """Return when its truths were there, by those of its last hour: the panes of a long window are many."""
+        span = min(length * MINUTE_MILLIS, HOUR_MILLIS)
+        ages = truths_by_age(self.connection, series_id=window.series_id, start=window.end - span, stop=window.end)
+        needed = max(self.accuracy.maturity * window.sampled, self.accuracy.min_truths)
+        return age_of_share(ages, min(1.0, needed / max(window.labelled, 1)))
+
+
+def model_facts(
+    connection: sa.Connection,
+    applied: AppliedModel,
+    *,
+    held: bool,
+    settings: Settings,
+    now_millis: int,
+    history: Sequence[DeploymentEvent],
+) -> ModelFacts:
+    """Return what is so for a model that this transaction has locked."""
+
+    def models_bad(first_end: int, last_end: int) -> int:
+        others = other_models_bad(
+            connection, applied.key.namespace, except_model=applied.model_id, first_end=first_end, last_end=last_end
+        )
+        return others + 1
+
+    return ModelFacts(
+        spec=applied.spec,
+        held=held,
+        actions_enabled=settings.actions_enabled,
+        now_millis=now_millis,
+        history=history,
+        archive=StoredWindows(connection=connection, model_id=applied.model_id, accuracy=applied.spec.accuracy),
+        schema_at=lambda moment: _columns_of(applied.cells_at(moment).layout),
+        adopted_at=reference_adopted_at(connection, applied.model_id),
+        models_bad=models_bad,
+        common_cause_models=settings.common_cause_models,
+        actions_left=lambda: settings.actions_per_hour - sent_actions_since(connection, since=now_millis - HOUR_MILLIS),
+    )
+
+
+def _columns_of(layout: CellsLayout) -> frozenset[tuple[str, ColumnKind]]:
+    return frozenset((column.name, column.kind) for column in layout.columns)

@@ -1,0 +1,104 @@
+"""Whether a retraining may be asked for: not where a rollback cures, once an incident, then ever more rarely; pure."""
+
+from alerting.actions.evidence import PastAction, Proposal, Situation
+from alerting.actions.rails import budget_refusal, counted, switched_off, wrong_kind
+from alerting.actions.reasons import Refusal
+from monitor.deployments import periods
+from monitor.spec.actions import RetrainingSpec
+from monitor.types import ActionKind, ActionState, Stage, Tier
+from monitor.units import DAY_MILLIS, millis
+
+MONTH_MILLIS = 30 * DAY_MILLIS
+STANDS_FOR_LONG_MILLIS = 14 * DAY_MILLIS
+"""An incident that is open so long although a retraining was asked for is perhaps the new normal."""
+GROWTH = 7
+"""How much longer than the last the next distance between two requests of one incident is."""
+
+_OVER = frozenset(
+    {
+        ActionState.FAILED,
+        ActionState.EXPIRED,
+        ActionState.REJECTED,
+        ActionState.SUCCEEDED,
+        ActionState.SUPERSEDED,
+    }
+)
+_RESULT_NEVER_COMES = frozenset({ActionState.ACCEPTED, ActionState.DRY_RUN})
+_PENDING = {
+    ActionState.DISPATCHING: Refusal.ALREADY_RUNNING,
+    ActionState.AWAITING_APPROVAL: Refusal.AWAITING_APPROVAL,
+}
+
+
+def retraining_refusal(
+    situation: Situation,
+    proposal: Proposal,
+    *,
+    rules: RetrainingSpec,
+    version_bound: bool = False,
+    rollback_asked: bool = False,
+) -> Refusal | None:
+    """Return why no retraining may be requested, None when it may.
+
+    Args:
+        version_bound: The shift came with the version while the inputs are stable: retraining on it cures nothing.
+        rollback_asked: A rollback of the version was granted just now.
+    """
+    if refusal := switched_off(situation, rules.mode) or wrong_kind(situation, proposal):
+        return refusal
+    if proposal.tier < Tier.ALERT:
+        return Refusal.TIER_BELOW_ALERT
+    if situation.common_cause:
+        return Refusal.COMMON_CAUSE
+    if not proposal.fresh:
+        return Refusal.STALE
+    if rollback_asked or _rollback_cures(situation, proposal, version_bound=version_bound):
+        return Refusal.ROLLBACK_IS_THE_CURE
+    earlier = counted(situation.earlier, ActionKind.RETRAINING, rules.mode)
+    own = sum(action.incident_id == proposal.incident_id for action in earlier)
+    if own and proposal.window_end - proposal.opened_end >= STANDS_FOR_LONG_MILLIS:
+        return Refusal.ADOPT_REFERENCE
+    if refusal := next((_PENDING[action.state] for action in earlier if action.state in _PENDING), None):
+        return refusal
+    distance = _distance(own, cooldown=millis(rules.cooldown))
+    if refusal := budget_refusal(
+        earlier, situation, span=MONTH_MILLIS, most=rules.max_per_month, distance=max(distance, millis(rules.cooldown))
+    ):
+        return refusal
+    return None if all(_result_known(action, situation) for action in earlier) else Refusal.RESULT_UNKNOWN
+
+
+def _distance(own: int, *, cooldown: int) -> int:
+    """Return the least time (ms) after the last of *own* requests of this incident: 24 h, then 7 d, then 30 d."""
+    return min(cooldown * GROWTH ** (own - 1), MONTH_MILLIS) if own else 0
+
+
+def _rollback_cures(situation: Situation, proposal: Proposal, *, version_bound: bool) -> bool:
+    """Return whether going back is, or may be, the cure; what a person has rejected is not."""
+    of_version = [
+        action
+        for action in situation.earlier
+        if action.kind is ActionKind.ROLLBACK and action.from_version == proposal.version
+    ]
+    if any(action.state in (ActionState.DISPATCHING, ActionState.AWAITING_APPROVAL) for action in of_version):
+        return True
+    return version_bound and not any(action.state is ActionState.REJECTED for action in of_version)
+
+
+def _result_known(action: PastAction, situation: Situation) -> bool:
+    """Return whether it is known what came of a request, or whether that no longer matters."""
+    if action.state in _OVER:
+        return True
+    if situation.adopted_at is not None and situation.adopted_at > action.decided_at:
+        return True
+    if _new_version_since(situation, action.decided_at):
+        return True
+    return action.state in _RESULT_NEVER_COMES and action.incident_id not in situation.open_incidents
+
+
+def _new_version_since(situation: Situation, moment: int) -> bool:
+    first_served: dict[str, int] = {}
+    for period in periods(situation.history):
+        if period.stage in (Stage.CANARY, Stage.PRODUCTION):
+            first_served.setdefault(period.version, period.start)
+    return any(start > moment for start in first_served.values())

@@ -1,0 +1,267 @@
+"""What stored windows show of the judged version and of those before it: the guard's evidence, gathered; pure.
+
+Each question is put to the newest conclusive window of each scale, so that a later window that does not show
+something any more removes it, whatever an incident still holds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from alerting.actions.evidence import (
+    PREDICTION_ROLES,
+    Comparison,
+    Decisions,
+    RollbackEvidence,
+    Sighting,
+    TargetEvidence,
+)
+from alerting.incidents.transition import IncidentRules
+from monitor.deployments import Period
+from monitor.reference.description import PREDICTION_PREFIX
+from monitor.reference.layout import ColumnRole
+from monitor.results import Finding, WindowResult
+from monitor.spec.model import ModelSpec
+from monitor.stats.proportions import newcombe_difference
+from monitor.types import EvaluationKind, IncidentKind, Tier
+from monitor.units import DAY_MILLIS, MINUTE_MILLIS
+
+LABEL_COLUMN = f"{PREDICTION_PREFIX}{ColumnRole.LABEL}"
+IMPORTANT_INPUTS = 2
+IMPORTANT_SHARE = 0.3
+LAST_WINDOWS_MILLIS = 30 * DAY_MILLIS
+"""How far before a version's replacement its newest windows are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusiveWindow:
+    """One conclusive window of one version.
+
+    Attributes:
+        end: In epoch milliseconds; *length* in minutes.
+        labelled, correct: Of a window whose accuracy was judged.
+        truths_after: How long (ms) after a prediction its truth was known, for as many as made the window mature.
+    """
+
+    length: int
+    end: int
+    result: WindowResult
+    labelled: int = 0
+    correct: int = 0
+    truths_after: int = 0
+
+    def findings(self, kind: IncidentKind, *, from_tier: Tier) -> list[Finding]:
+        """Return the endured findings of *kind* from *from_tier* on."""
+        return [finding for finding in self.result.of_kind(kind) if finding.tier >= from_tier]
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing was found, and everything is past the closing threshold of every tier."""
+        return not any(finding.endured for finding in self.result.findings) and self.result.calm_below == (
+            True,
+            True,
+            True,
+        )
+
+
+class WindowArchive(Protocol):
+    """Conclusive windows of one model, of whole versions."""
+
+    def newest(
+        self, version: str, kind: EvaluationKind, *, length: int, first_end: int, last_end: int
+    ) -> ConclusiveWindow | None:
+        """Return the newest one of *length* minutes that ends in ``[first_end, last_end]`` (ms)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastService:
+    """What is known of a version besides its windows: see `TargetEvidence`."""
+
+    serves: bool
+    served_until: int
+    bad: bool
+    blocked: bool
+    same_schema: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnesses:
+    """Where the guard's evidence comes from: a model's rules, its windows, and the moment of asking (ms)."""
+
+    spec: ModelSpec
+    rules: IncidentRules
+    archive: WindowArchive
+    now_millis: int
+
+    def rollback_evidence(
+        self,
+        judged: Period,
+        *,
+        drift_since: int | None,
+        quality_open: bool,
+        targets: Mapping[str, PastService],
+        version_bound: bool,
+    ) -> RollbackEvidence:
+        """Return what the windows show of *judged* and of *targets*, which are in order of preference.
+
+        Args:
+            drift_since: When (ms) the version's critical drift incident began; None: none is open.
+            quality_open: The version's performance incident is open and critical.
+        """
+        inputs = self._windows(judged.version, EvaluationKind.INPUTS, first_end=judged.start)
+        quality = self._windows(judged.version, EvaluationKind.PERFORMANCE, first_end=judged.start)
+        drifting = [] if drift_since is None else _unrefuted(inputs, IncidentKind.DRIFT)
+        shifts = [window for window in drifting if _prediction_shift(window)]
+        of_inputs = [window for window in drifting if _important_inputs(window)]
+        worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
+        shown = shifts or of_inputs
+        drift = self.spec.drift
+        return RollbackEvidence(
+            seen=self._newest(inputs),
+            shift=self._newest(shifts),
+            inputs=self._newest(of_inputs),
+            inputs_critical=any(_input_findings(window, from_tier=Tier.CRITICAL) for window in drifting),
+            worse=self._newest(worse),
+            fine=self._newest(() if worse else _fine(quality, since=drift_since)),
+            decisions=_decisions(shifts, calm_psi=drift.close_ratio * drift.tiers.warning),
+            inputs_moved=any(_input_findings(window, from_tier=Tier.ALERT) for window in inputs),
+            version_bound=version_bound,
+            targets=tuple(
+                self._target(version, service, judged, shown=shown, worse=worse) for version, service in targets.items()
+            ),
+        )
+
+    def allowed_age(self, window: ConclusiveWindow) -> int:
+        """Return how old (ms) *window* may be to be acted on: its step's freshness, and what its truths needed."""
+        step = next((scale.step for scale in self.spec.scales if scale.length == window.length), 0)
+        return self.rules.freshness_of(step) + window.truths_after
+
+    def _target(
+        self,
+        version: str,
+        service: PastService,
+        judged: Period,
+        *,
+        shown: Sequence[ConclusiveWindow],
+        worse: Sequence[ConclusiveWindow],
+    ) -> TargetEvidence:
+        first_end = judged.start if service.serves else service.served_until - LAST_WINDOWS_MILLIS
+        windows = self._windows(version, EvaluationKind.INPUTS, first_end=first_end, last_end=service.served_until)
+        columns = {
+            finding.column
+            for window in shown
+            for finding in window.findings(IncidentKind.DRIFT, from_tier=Tier.CRITICAL)
+        }
+        shows = any(
+            finding.column in columns for window in windows for finding in window.result.of_kind(IncidentKind.DRIFT)
+        )
+        return TargetEvidence(
+            version=version,
+            serves=service.serves,
+            served_until=service.served_until,
+            seen=self._newest(windows),
+            shows_it=shows,
+            flagged=service.bad,
+            blocked=service.blocked,
+            same_schema=service.same_schema,
+            quality=self._comparison(version, service, worse),
+        )
+
+    def _comparison(self, version: str, service: PastService, worse: Sequence[ConclusiveWindow]) -> Comparison:
+        """Compare labels: of the same windows where both serve, else of the target's last ones."""
+        compared = Comparison.NO_LABELS
+        for window in worse:
+            span = window.length * MINUTE_MILLIS
+            first, last = (
+                (window.end - span // 2, window.end)
+                if service.serves
+                else (service.served_until - LAST_WINDOWS_MILLIS, service.served_until)
+            )
+            target = self.archive.newest(
+                version, EvaluationKind.PERFORMANCE, length=window.length, first_end=first, last_end=last
+            )
+            if target is None:
+                continue
+            if target.findings(IncidentKind.PERFORMANCE, from_tier=Tier.WARNING):
+                return Comparison.NOT_BETTER
+            difference = newcombe_difference(
+                target.correct,
+                target.labelled,
+                window.correct,
+                window.labelled,
+                confidence=self.spec.accuracy.confidence,
+            )
+            if difference.low > 0.0:
+                return Comparison.BETTER
+            compared = Comparison.NOT_BETTER
+        return compared
+
+    def _windows(
+        self, version: str, kind: EvaluationKind, *, first_end: int, last_end: int | None = None
+    ) -> list[ConclusiveWindow]:
+        last = self.now_millis if last_end is None else last_end
+        windows = (
+            self.archive.newest(version, kind, length=scale.length, first_end=first_end, last_end=last)
+            for scale in self.spec.scales
+        )
+        return [window for window in windows if window is not None]
+
+    def _newest(self, windows: Iterable[ConclusiveWindow]) -> Sighting | None:
+        """Return the sighting of the windows that stays fresh the longest."""
+        sightings = [Sighting(end=window.end, allowed_age=self.allowed_age(window)) for window in windows]
+        return max(sightings, key=lambda sighting: sighting.end + sighting.allowed_age, default=None)
+
+
+def _unrefuted(windows: Sequence[ConclusiveWindow], kind: IncidentKind) -> list[ConclusiveWindow]:
+    """Return the windows with a critical finding of *kind* that no later window of a shorter scale refutes.
+
+    A long window shows what is over for as long as it is in it.
+    """
+    return [
+        window
+        for window in windows
+        if window.findings(kind, from_tier=Tier.CRITICAL)
+        and not any(other.calm and other.length < window.length and other.end >= window.end for other in windows)
+    ]
+
+
+def _prediction_shift(window: ConclusiveWindow) -> bool:
+    return any(
+        finding.role in PREDICTION_ROLES for finding in window.findings(IncidentKind.DRIFT, from_tier=Tier.CRITICAL)
+    )
+
+
+def _input_findings(window: ConclusiveWindow, *, from_tier: Tier) -> list[Finding]:
+    findings = window.findings(IncidentKind.DRIFT, from_tier=from_tier)
+    return [finding for finding in findings if finding.role not in PREDICTION_ROLES]
+
+
+def _important_inputs(window: ConclusiveWindow) -> bool:
+    shifted = {
+        finding.column: finding.importance or 0.0 for finding in _input_findings(window, from_tier=Tier.CRITICAL)
+    }
+    return len(shifted) >= IMPORTANT_INPUTS and sum(shifted.values()) >= IMPORTANT_SHARE
+
+
+def _fine(quality: Sequence[ConclusiveWindow], *, since: int | None) -> list[ConclusiveWindow]:
+    """Return the newest mature window, if it is calm and at least half of it lies in the time of the shift."""
+    if since is None or not quality:
+        return []
+    newest = max(quality, key=lambda window: (window.end, window.length))
+    covers = newest.end - newest.length * MINUTE_MILLIS // 2 >= since
+    return [newest] if newest.calm and covers else []
+
+
+def _decisions(shifts: Sequence[ConclusiveWindow], *, calm_psi: float) -> Decisions:
+    """Return whether the predicted labels changed in the windows in which the prediction did."""
+    answers = {_decisions_of(window, calm_psi=calm_psi) for window in shifts}
+    return next((answer for answer in (Decisions.CHANGED, Decisions.SAME) if answer in answers), Decisions.UNKNOWN)
+
+
+def _decisions_of(window: ConclusiveWindow, *, calm_psi: float) -> Decisions:
+    if any(finding.role == ColumnRole.LABEL for finding in window.result.of_kind(IncidentKind.DRIFT)):
+        return Decisions.CHANGED
+    label = next((column for column in window.result.columns if column.name == LABEL_COLUMN), None)
+    if label is None or label.inconclusive or label.psi is None:
+        return Decisions.UNKNOWN
+    return Decisions.SAME if label.psi < calm_psi else Decisions.CHANGED

@@ -1,0 +1,173 @@
+"""Each rail of a retraining request; how often one standing incident may ask, and when it asks something else."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from alerting.actions.evidence import Proposal, Situation
+from alerting.actions.reasons import Refusal
+from alerting.actions.retraining import retraining_refusal
+from monitor.spec.actions import ActionMode, RetrainingSpec
+from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
+from tests.unit.alerting.test_guard import CANARY, DAY, ENDPOINT, HOUR, Event
+from tests.unit.alerting.timeline import T0
+
+RULES = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
+SITUATION = Situation(
+    now_millis=T0 + 60_000,
+    actions_enabled=True,
+    held=False,
+    data_quality_open=False,
+    open_incidents=frozenset({"this one"}),
+)
+PROPOSAL = Proposal(
+    incident_id="this one",
+    kind=IncidentKind.DRIFT,
+    tier=Tier.ALERT,
+    version="1",
+    opened_end=T0 - HOUR,
+    window_end=T0,
+    fresh=True,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A retraining that was asked for eight days ago, unless a test says otherwise."""
+
+    state: ActionState = ActionState.SUCCEEDED
+    incident_id: str = "this one"
+    decided_at: int = T0 - 8 * DAY
+    kind: ActionKind = ActionKind.RETRAINING
+    reason: str = "drift_alert"
+    from_version: str = "1"
+    window_end: int = T0 - 8 * DAY
+
+
+def refusal(situation: Situation = SITUATION, proposal: Proposal = PROPOSAL, **more: bool) -> Refusal | None:
+    return retraining_refusal(situation, proposal, rules=RULES, **more)
+
+
+def after(*requests: Request, **values: object) -> Situation:
+    return replace(SITUATION, earlier=requests, **values)  # type: ignore[arg-type]
+
+
+def test_nothing_in_the_way_it_is_asked_for() -> None:
+    """The case that every row below is one step away from."""
+    assert refusal() is None
+
+
+@pytest.mark.parametrize(
+    ("situation", "proposal", "expected"),
+    [
+        pytest.param({"actions_enabled": False}, {}, Refusal.ACTIONS_DISABLED, id="global switch"),
+        pytest.param({"held": True}, {}, Refusal.MODEL_HELD, id="the model's switch"),
+        pytest.param({}, {"kind": IncidentKind.DATA_QUALITY}, Refusal.DATA_QUALITY_INCIDENT, id="data quality"),
+        pytest.param({}, {"kind": IncidentKind.BLIND}, Refusal.KIND_NEVER_ACTS, id="blind"),
+        pytest.param({"data_quality_open": True}, {}, Refusal.DATA_QUALITY_OPEN, id="a field is broken"),
+        pytest.param({}, {"tier": Tier.WARNING}, Refusal.TIER_BELOW_ALERT, id="a warning"),
+        pytest.param({"common_cause": True}, {}, Refusal.COMMON_CAUSE, id="many models"),
+        pytest.param({}, {"fresh": False}, Refusal.STALE, id="stale"),
+        pytest.param({"hour_spent": True}, {}, Refusal.HOURLY_BUDGET_SPENT, id="all models' budget"),
+    ],
+)
+def test_rails(situation: dict[str, object], proposal: dict[str, object], expected: Refusal) -> None:
+    """Blocked, and for this reason."""
+    blocked = replace(SITUATION, **situation), replace(PROPOSAL, **proposal)  # type: ignore[arg-type]
+    assert refusal(*blocked) is expected
+
+
+def test_mode_off_blocks() -> None:
+    """Off is off."""
+    off = RetrainingSpec(mode=ActionMode.OFF)
+    assert retraining_refusal(SITUATION, PROPOSAL, rules=off) is Refusal.MODE_OFF
+
+
+def test_never_where_the_rollback_is_the_cure() -> None:
+    """A bad canary was rolled back and asked for a retraining in the same window; a rejected rollback cures nothing."""
+    assert refusal(rollback_asked=True) is Refusal.ROLLBACK_IS_THE_CURE
+    assert refusal(version_bound=True) is Refusal.ROLLBACK_IS_THE_CURE
+    rollback = Request(kind=ActionKind.ROLLBACK, state=ActionState.AWAITING_APPROVAL)
+    assert refusal(after(rollback)) is Refusal.ROLLBACK_IS_THE_CURE
+    assert refusal(after(replace(rollback, from_version="0"))) is None
+    rejected = replace(rollback, state=ActionState.REJECTED)
+    assert refusal(after(rejected), version_bound=True) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (ActionState.DISPATCHING, Refusal.ALREADY_RUNNING),
+        (ActionState.AWAITING_APPROVAL, Refusal.AWAITING_APPROVAL),
+        (ActionState.UNKNOWN, Refusal.RESULT_UNKNOWN),
+        (ActionState.ACCEPTED, Refusal.RESULT_UNKNOWN),
+        (ActionState.SUCCEEDED, None),
+        (ActionState.FAILED, None),
+        (ActionState.EXPIRED, None),
+        (ActionState.REJECTED, None),
+    ],
+)
+def test_one_request_until_its_result_is_known(state: ActionState, expected: Refusal | None) -> None:
+    """Eight days later: what was accepted or never answered still runs, as far as anybody knows."""
+    assert refusal(after(Request(state=state))) is expected
+
+
+@pytest.mark.parametrize("state", [ActionState.ACCEPTED, ActionState.UNKNOWN])
+def test_what_shows_the_result(state: ActionState) -> None:
+    """A new version that serves since, or a reference that people adopted since; not one from before."""
+    unjudged = after(Request(state=state))
+    new, old = Event("2", T0 - DAY, Stage.CANARY), Event("1", T0 - 20 * DAY, Stage.PRODUCTION)
+    assert refusal(replace(unjudged, history=(old,))) is Refusal.RESULT_UNKNOWN
+    assert refusal(replace(unjudged, history=(old, new))) is None
+    assert refusal(replace(unjudged, adopted_at=T0 - 20 * DAY)) is Refusal.RESULT_UNKNOWN
+    assert refusal(replace(unjudged, adopted_at=T0 - DAY)) is None
+
+
+def test_an_incident_that_is_over_needs_no_result() -> None:
+    """What was accepted for it holds back no other incident; what was never answered does."""
+    of_another = Request(state=ActionState.ACCEPTED, incident_id="over")
+    assert refusal(after(of_another)) is None
+    still_open = frozenset({"this one", "over"})
+    assert refusal(after(of_another, open_incidents=still_open)) is Refusal.RESULT_UNKNOWN
+    assert refusal(after(replace(of_another, state=ActionState.UNKNOWN))) is Refusal.RESULT_UNKNOWN
+
+
+def test_the_distance_grows() -> None:
+    """After the first request a day, after the second a week."""
+    asked = replace(PROPOSAL, opened_end=T0 - 10 * DAY)
+    first = Request(decided_at=T0 - DAY)
+    assert refusal(after(replace(first, decided_at=T0 - DAY + HOUR)), asked) is Refusal.COOLDOWN
+    assert refusal(after(first), asked) is None
+    second = after(replace(first, decided_at=T0 - 9 * DAY), replace(first, decided_at=T0 - 6 * DAY))
+    assert refusal(second, asked) is Refusal.COOLDOWN
+    assert refusal(after(Request(decided_at=T0 - 9 * DAY), Request(decided_at=T0 - 7 * DAY)), asked) is None
+
+
+def test_a_month_has_three() -> None:
+    """Whatever incidents ask: three in thirty days."""
+    others = [Request(incident_id=f"over {day}", decided_at=T0 - day * DAY) for day in (29, 20, 10)]
+    assert refusal(after(*others)) is Refusal.BUDGET_SPENT
+    assert refusal(after(*others[1:])) is None
+
+
+def test_what_stands_for_long_is_perhaps_the_new_normal() -> None:
+    """Two weeks after it opened, and having asked: adopt the new state instead, whatever became of the request."""
+    long = replace(PROPOSAL, opened_end=T0 - 14 * DAY)
+    assert refusal(after(Request()), long) is Refusal.ADOPT_REFERENCE
+    assert refusal(after(Request(state=ActionState.ACCEPTED)), long) is Refusal.ADOPT_REFERENCE
+    assert refusal(SITUATION, long) is None, "it has not asked yet"
+
+
+def test_a_dry_run_holds_back_dry_runs_only() -> None:
+    """The first real request does not wait for a rehearsal, whose result never comes."""
+    rehearsed = after(Request(state=ActionState.DRY_RUN))
+    dry = RetrainingSpec(mode=ActionMode.DRY_RUN)
+    assert refusal(rehearsed) is None
+    assert retraining_refusal(rehearsed, PROPOSAL, rules=dry) is Refusal.RESULT_UNKNOWN
+
+
+def test_versions_before_do_not_count_as_new() -> None:
+    """A version that served before the request and serves again is no answer to it."""
+    unjudged = after(Request(state=ActionState.ACCEPTED), history=CANARY)
+    again = (*CANARY, Event("1", T0 - HOUR, Stage.PRODUCTION))
+    assert refusal(replace(unjudged, history=again[:1] + again[2:])) is Refusal.RESULT_UNKNOWN
