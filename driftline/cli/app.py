@@ -57,6 +57,7 @@ _ENTRIES = {
     "maintain": _Entry("roles", "maintain", _RUN),
     "status": _Entry("status", "status", _LOOK),
     "incidents": _Entry("incidents", "incidents", _LOOK),
+    "actions": _Entry("actions", "actions", _LOOK),
     "evaluations": _Entry("evaluations", "evaluations", _LOOK),
     "models": _Entry("models", "app", _LOOK),
     "partitions": _Entry("partitions", "app", _LOOK),
