@@ -99,6 +99,7 @@ class Circumstances:
             opened_end=state.opened_end,
             window_end=candidate.facts.end,
             fresh=self._is_fresh(candidate),
+            inputs_alone=self._inputs_alone(state.version),
         )
 
     def evidence(self, version: str, *, at: int, with_windows: bool) -> RollbackEvidence:
@@ -151,6 +152,13 @@ class Circumstances:
             return False  # withdrawn since
         seen = Sighting(end=window.end, allowed_age=self._witnesses.allowed_age(stored))
         return seen.fresh_at(self.facts.now_millis)
+
+    def _inputs_alone(self, version: str) -> bool:
+        drift = self._open(version, IncidentKind.DRIFT, from_tier=Tier.CRITICAL)
+        findings = () if drift is None else drift.findings
+        return self._open(version, IncidentKind.PERFORMANCE, from_tier=Tier.CRITICAL) is None and not any(
+            finding.tier >= Tier.CRITICAL and finding.role in PREDICTION_ROLES for finding in findings
+        )
 
     def _open(self, version: str, kind: IncidentKind, *, from_tier: Tier) -> IncidentState | None:
         state = self.tracker.open_of(version, kind)

@@ -67,6 +67,7 @@ class Proposal:
         kind, tier, version: Of the incident that asks.
         opened_end: End of the window that opened it.
         window_end: End of the window that made it ask; *fresh* says whether that is new enough.
+        inputs_alone: Of the version's open incidents only inputs are critical, neither prediction nor quality.
     """
 
     incident_id: str
@@ -76,6 +77,7 @@ class Proposal:
     opened_end: int
     window_end: int
     fresh: bool
+    inputs_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

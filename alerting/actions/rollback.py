@@ -48,6 +48,8 @@ def refusal_before_evidence(situation: Situation, proposal: Proposal, *, rules: 
         return refusal
     if proposal.tier < Tier.CRITICAL:
         return Refusal.TIER_BELOW_CRITICAL
+    if proposal.inputs_alone and rules.keys == 2:
+        return Refusal.INPUT_DRIFT_ONLY  # before what needs deployments: a backtest, which has none, shows it too
     judged = serving_period(situation.history, proposal.version)
     if judged is None:
         return Refusal.SUPERSEDED if ever_deployed(situation.history, proposal.version) else Refusal.NO_VERSION_CHANGE
