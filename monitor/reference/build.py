@@ -6,16 +6,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from monitor.arrays import Indices, Int64s, Objects
+from monitor.arrays import Indices, Int64s
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import (
     NumericColumn,
-    TextColumn,
     UncountableColumn,
     epoch_millis,
     natural_kind,
-    numeric_column,
-    text_column,
 )
 from monitor.reference.cell_choice import (
     QUANTILE_CELLS,
@@ -31,6 +28,7 @@ from monitor.reference.movement import TimeBlocks, column_movements, share_movem
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.rows import RowWeights
 from monitor.reference.season import SeasonHours, season_hours, with_season
+from monitor.reference.truths import truth_rows
 from monitor.season_clock import SeasonClock
 from monitor.spec.model import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
@@ -101,35 +99,6 @@ def binned(cells: ColumnCells, counts: Int64s) -> Int64s:
     return bins
 
 
-def agreeing_rows(
-    table: pa.Table, *, description: ReferenceDescription, weights: RowWeights | None = None
-) -> tuple[int, int]:
-    """Return how many rows have both a prediction and a truth, and in how many of them the two agree.
-
-    The prediction is the label; without one, `positive` from the threshold of the score on, else `negative`.
-    Regressions have no such count, nor have references without truths: (0, 0). Weighed rows count by their weight.
-    """
-    if description.truth is None or not (description.label or description.score):
-        return 0, 0
-    truths = _spelled(text_column(table[description.truth]))
-    if description.label is not None:
-        predicted = _spelled(text_column(table[description.label]))
-    else:
-        scores = numeric_column(table[description.score])
-        predicted = np.full(scores.values.size, description.negative, dtype=object)
-        # Where a score is missing the comparison is False either way; the next line removes it.
-        predicted[scores.values >= description.threshold] = description.positive
-        predicted[scores.missing | scores.invalid] = None
-    labelled = (truths != None) & (predicted != None)  # noqa: E711  # elementwise, on arrays of objects
-    counted = np.ones(len(table)) if weights is None else weights.values
-    return round(float(counted[labelled].sum())), round(float(counted[labelled & (truths == predicted)].sum()))
-
-
-def _spelled(column: TextColumn) -> Objects:
-    """Return shape ``(rows,)``: each row's text, None where it has none."""
-    return np.array([*column.categories, None], dtype=object)[column.codes]
-
-
 @dataclass(frozen=True, slots=True)
 class _Built:
     """One finished column: *counts* on the cells, of all rows and of each hour."""
@@ -172,7 +141,8 @@ def build_profile(
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(hours))
-    labelled, correct = agreeing_rows(table, description=description, weights=weights)
+    truths = truth_rows(table, description=description)
+    labelled, correct = (0, 0) if truths is None else truths.counts(weights)
     return ReferenceProfile(
         layout=CellsLayout(columns=tuple(column.cells for column in built)),
         rows=table.num_rows if weights is None else weights.effective_rows,
@@ -188,6 +158,7 @@ def build_profile(
         end=None if times is None else int(times.max()),
         correct=correct,
         labelled=labelled,
+        truth_blocks=None if truths is None or blocks is None else truths.by_block(blocks, weights),
         source=source,
     )
 

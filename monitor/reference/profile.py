@@ -13,7 +13,7 @@ from monitor.types import UTC, Calibration, Season
 
 PROFILE_FORMAT = 1
 
-FIELDS_ADDED = ("timezone",)
+FIELDS_ADDED = ("timezone", "truth_blocks")
 """Fields of `ReferenceProfile` that came later: written only where they say something, so that a profile built before
 keeps its bytes, and with them its identity."""
 
@@ -62,6 +62,39 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
     seasonal_movement: dict[int, ColumnMovement] = msgspec.field(default_factory=dict)
 
 
+class TruthBlocks(msgspec.Struct, frozen=True, kw_only=True):
+    """Labelled and correct predictions by block of time, *minutes* long; blocks without truths are left out.
+
+    Attributes:
+        starts_bytes: int64 little-endian epoch milliseconds.
+        counts_bytes: uint32 little-endian labelled and correct ones, shape ``(blocks, 2)``.
+    """
+
+    minutes: int
+    starts_bytes: bytes
+    counts_bytes: bytes
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Epoch milliseconds, strictly increasing."""
+        return tuple(np.frombuffer(self.starts_bytes, dtype="<i8").tolist())
+
+    @property
+    def counts(self) -> Int64s:
+        """Labelled and correct, shape ``(blocks, 2)``."""
+        return np.frombuffer(self.counts_bytes, dtype="<u4").reshape(-1, 2).astype(np.int64)
+
+
+def truth_blocks(counts: Int64s, *, starts: tuple[int, ...], minutes: int) -> TruthBlocks:
+    """Return the blocks of *counts* (labelled, correct), shape ``(blocks, 2)``, that have any."""
+    held = np.flatnonzero(counts[:, 0])
+    return TruthBlocks(
+        minutes=minutes,
+        starts_bytes=np.array(starts, dtype="<i8")[held].tobytes(),
+        counts_bytes=counts[held].astype("<u4").tobytes(),
+    )
+
+
 class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that is known of the reference sample.
 
@@ -76,6 +109,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         timezone: IANA name of the time zone of these hours.
         hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.
+        truth_blocks: Both by block of time; None without truths or time stamps.
         importance: Share of the model's importance by feature, for those of which the spec says nothing.
     """
 
@@ -97,6 +131,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     weighed_rows: int = 0
     importance: dict[str, float] = msgspec.field(default_factory=dict)
     timezone: str = UTC
+    truth_blocks: TruthBlocks | None = None
 
     @cached_property
     def counts(self) -> Int64s:

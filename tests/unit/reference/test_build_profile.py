@@ -1,12 +1,14 @@
 """Profiles of whole tables: real data against brute force, and what cannot be counted."""
 
 from collections import Counter
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import zstandard
 
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import natural_kind
@@ -14,6 +16,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
+from monitor.reference.rows import scaled_weights
 from monitor.spec.model import ColumnKind
 from tests.services.datasets import CENSUS_REFERENCE
 
@@ -102,6 +105,50 @@ def test_a_profile_of_before_keeps_its_bytes(profile: ReferenceProfile) -> None:
     before = encode_profile(msgspec.structs.replace(profile, blocks_bytes=bytes(range(256))))
     assert encode_profile(decode_profile(before, source="before")) == before
     assert profile.blocks_bytes == b""
+
+
+def test_truths_are_counted_by_block(census: pa.Table, profile: ReferenceProfile) -> None:
+    """By numpy, for each five minutes that have rows."""
+    agreeing = census["prediction"].to_numpy() == census["employed"].to_numpy()
+    blocks = (census["at"].to_numpy() - START) // (5 * 60_000)
+    assert profile.truth_blocks is not None
+    assert profile.truth_blocks.minutes == 5
+    assert profile.truth_blocks.starts == profile.block_starts
+    expected = np.stack([np.bincount(blocks), np.bincount(blocks[agreeing], minlength=blocks.max() + 1)], axis=1)
+    assert profile.truth_blocks.counts.tolist() == expected.tolist()
+
+
+HOUR = 3_600_000
+FEW = pa.table(
+    {
+        "at": [START, START, START + HOUR, START + 2 * HOUR],
+        "label": ["1", "0", "1", "1"],
+        "truth": ["1", "1", None, "1"],
+    }
+)
+OF_FEW = ReferenceDescription(features=(), label="label", truth="truth", timestamp="at", lengths=(120,))
+
+
+def test_blocks_without_truths_are_left_out_and_weights_count_by_block() -> None:
+    """Three hours: one right of two, none with a truth, one right; weights are those within the hour."""
+    truths = build_profile(FEW, description=OF_FEW, source="s").truth_blocks
+    assert truths is not None
+    assert (truths.minutes, truths.starts) == (60, (START, START + 2 * HOUR))
+    assert truths.counts.tolist() == [[2, 1], [1, 1]]
+    weights = scaled_weights(np.array([1.0, 1.0, 9.0, 5.0]))
+    weighed = build_profile(FEW, description=OF_FEW, source="s", weights=weights)
+    assert weighed.truth_blocks == truths
+    untimed = replace(OF_FEW, timestamp=None)
+    assert build_profile(FEW, description=untimed, source="s").truth_blocks is None
+
+
+def test_a_profile_without_blocks_of_truths_is_written_as_before_there_were_any() -> None:
+    """No key of that name in its bytes, so its identity stays; with them they come back."""
+    profile = build_profile(FEW, description=OF_FEW, source="s")
+    without = encode_profile(msgspec.structs.replace(profile, truth_blocks=None))
+    assert "truth_blocks" not in msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(without))
+    assert decode_profile(without, source="before").truth_blocks is None
+    assert decode_profile(encode_profile(profile), source="now").truth_blocks == profile.truth_blocks
 
 
 def test_movement_is_known_for_every_window_and_half(profile: ReferenceProfile) -> None:

@@ -11,7 +11,7 @@ from monitor.reference.build import build_profile
 from monitor.reference.counting import categorical_places, counts_on_cells, numeric_places
 from monitor.reference.description import ReferenceDescription, spec_of_profile
 from monitor.reference.layout import SLOTS, Slot
-from monitor.reference.profile import ReferenceProfile
+from monitor.reference.profile import ReferenceProfile, truth_blocks
 from monitor.reference.rolling import CoarseOrder, LiveBlocks, LiveSums, block_minutes_of, rolling_profile
 from monitor.season_clock import HOURS_OF_DAY
 from monitor.spec.model import ColumnKind, Seasonality
@@ -95,6 +95,14 @@ def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
     assert base.columns[0].seasonal
     for name in ("layout", "rows", "counts_bytes", "columns", "block_minutes", "block_starts", "season", "hours_bytes"):
         assert getattr(result, name) == getattr(base, name), name
+
+
+def test_its_accuracy_and_how_that_moves_are_the_bases(base: ReferenceProfile) -> None:
+    """Live time has no truths that are read here; the blocks of the base's keep their own times."""
+    truths = truth_blocks(np.array([[100, 90]]), starts=(base.block_starts[0],), minutes=5)
+    known = msgspec.structs.replace(base, labelled=100, correct=90, truth_blocks=truths)
+    result = rolled(known, table_of(6, seed=2, every=40_000))
+    assert (result.labelled, result.correct, result.truth_blocks) == (100, 90, truths)
 
 
 def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile) -> None:
