@@ -13,7 +13,13 @@ from pathlib import Path
 
 from scipy.special import ndtr
 
-from benchmarks.accuracy_figures import STEP_TRUTHS, WINDOW_STEPS, allowed_errors, truths_until_proven
+from benchmarks.accuracy_figures import (
+    STEP_TRUTHS,
+    WINDOW_STEPS,
+    dependence_note,
+    dependence_rows,
+    truths_until_proven,
+)
 from benchmarks.movement_figures import Wander, passing
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from benchmarks.share_levels import N, share_level_rows
@@ -29,7 +35,7 @@ from monitor.planning.advice_context import BINS, psi_of_shift
 from monitor.planning.column_comparison import ColumnComparison
 from monitor.planning.power import LEVELS, MOST_VALUES, POWER, TRUE_PSI, values_needed
 from monitor.planning.results import MONTHS_A_YEAR, Detected
-from monitor.spec.accuracy import DropSpec
+from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.spec.model import DriftSpec, WindowSpec
 from monitor.stats.share_shift import MINIMUM, RELATIVE
 from monitor.types import Tier
@@ -52,6 +58,11 @@ def defaults() -> str:
             ("PSI that must be proven", tiers, "`drift.tiers`"),
             ("KS distance that is a warning by itself", f"{drift.ks_warning:g}", "`drift.ks_warning`"),
             ("accuracy proven to be lower than the reference's by", drops, "`accuracy.drop`"),
+            (
+                "false warnings of accuracy a model and year, at most",
+                f"{AccuracySpec().false_alarms_per_year:g}",
+                "`accuracy.false_alarms_per_year`",
+            ),
             ("an incident closes below this share of its tier", f"{drift.close_ratio:g}", "`drift.close_ratio`"),
             ("windows, as length/step", scales, "`windows.scales`"),
             ("fewer values of a column are inconclusive", f"{windows.min_events}", "`windows.min_events`"),
@@ -226,8 +237,7 @@ def accuracy() -> str:
     falls = (0.1, 0.15, 0.2, 0.3)
     rows = []
     for before, truths in ((0.9, 1000), (0.9, 10_000), (0.9, 1_000_000), (0.7, 10_000)):
-        allowed = allowed_errors(before, reference_truths=truths)
-        waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, allowed=allowed) for fall in falls)
+        waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, reference_truths=truths) for fall in falls)
         proven = ("not in these windows" if wait == math.inf else f"{wait:,.0f}" for wait in waits)
         rows.append((f"{before:g}", f"{truths:,}", *proven))
     return _table(
@@ -248,6 +258,16 @@ def share_levels() -> str:
     )
 
 
+@cache
+def dependent_truths() -> str:
+    """How rarely a fall is proven that is none, when truths depend on each other."""
+    return _table(
+        ("Truths", "usual errors", "counted", "at the line, all counted", "at the line", "nothing changed"),
+        dependence_rows(),
+        note=dependence_note(),
+    )
+
+
 FIGURES: dict[str, Callable[[], str]] = {
     "defaults": defaults,
     "shifts": shifts,
@@ -260,6 +280,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "notice": detection_delays,
     "accuracy": accuracy,
     "share_levels": share_levels,
+    "dependent": dependent_truths,
 }
 
 

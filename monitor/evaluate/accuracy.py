@@ -9,6 +9,7 @@ from itertools import accumulate
 import sqlalchemy as sa
 
 from monitor.performance.error_detector import StepTruths
+from monitor.performance.error_movement import ErrorMovement
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
 from monitor.result_codec import encode_result
 from monitor.spec.model import ModelSpec, Task
@@ -78,6 +79,7 @@ class PerformanceRules:
     spec: ModelSpec
     spec_version: int
     reference: PerformanceCounts
+    movement: ErrorMovement | None
     revision_seconds: float
 
 
@@ -175,6 +177,8 @@ class _Windows:
             reference=self._rules.reference,
             scale=self._scale,
             spec=spec.accuracy,
+            movement=self._rules.movement,
+            family=spec.scales,
             measurable=spec.task is not Task.REGRESSION,
             filling=is_filling(Window(self._scale, end), since=self._since),
         )

@@ -16,6 +16,7 @@ from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEva
 from monitor.evaluate.revise import revise
 from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
+from monitor.performance.error_movement import error_movement
 from monitor.performance.verdict import PerformanceCounts
 from monitor.reference.profile import empty_profile
 from monitor.spec.model import DriftRule, ModelSpec, Seasonality
@@ -139,6 +140,7 @@ class Evaluator:
                 spec=applied.spec,
                 spec_version=applied.spec_version,
                 reference=PerformanceCounts(sampled=profile.rows, labelled=profile.labelled, correct=profile.correct),
+                movement=error_movement(profile.truth_blocks, applied.spec.scales),
                 revision_seconds=self._rules.revision_seconds,
             ),
         )

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.clock import iso_utc
-from monitor.performance.error_detector import LastingErrors, StepTruths, proven_edges, proven_errors
+from monitor.performance.error_detector import LastingErrors, ProofRules, StepTruths, proven_edges, proven_errors
+from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_worth
+from monitor.performance.false_warnings import chance_of_a_look
 from monitor.results import Finding, WindowResult
 from monitor.spec.accuracy import AccuracySpec
 from monitor.spec.model import ModelSpec, Task
@@ -14,6 +16,8 @@ from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Ti
 
 REFERENCE_CONFIDENCE = 0.95
 """Of the interval around the reference's accuracy: it is measured once, and the allowed drop comes on top."""
+
+_ALL_COUNT = 0.95  # of the truths at least: not worth a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,8 @@ def judge_accuracy(
     reference: PerformanceCounts,
     scale: Scale,
     spec: AccuracySpec,
+    movement: ErrorMovement | None = None,
+    family: Sequence[Scale] = (),
     measurable: bool = True,
     filling: bool = False,
 ) -> JudgedAccuracy:
@@ -127,6 +133,8 @@ def judge_accuracy(
 
     Args:
         steps: Of the window, in order of time; without those whose truths are not in yet.
+        movement: Of the error rate in the reference; None: not known, so that a correlation is assumed.
+        family: All scales that share the promise of `false_alarms_per_year`; empty: *scale* alone.
         measurable: False (regression): inconclusive, a number that is not measured is neither good nor bad.
         filling: The series is younger than the window: inconclusive, with the accuracy of what is there.
     """
@@ -137,7 +145,15 @@ def judge_accuracy(
         return JudgedAccuracy(accuracy=None, interval=None, result=result)
     interval = wilson_interval(counts.correct, counts.labelled, confidence=spec.confidence)
     accuracy = counts.correct / counts.labelled
-    window = _Window(counts=counts, accuracy=accuracy, interval=interval, steps=steps, scale=scale)
+    window = _Window(
+        counts=counts,
+        accuracy=accuracy,
+        interval=interval,
+        steps=steps,
+        scale=scale,
+        movement=movement,
+        chance=chance_of_a_look(spec, family or (scale,)),
+    )
     result = _filling(window) if filling else _result(window, reference, spec)
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
 
@@ -149,6 +165,15 @@ class _Window:
     interval: Interval
     steps: Sequence[StepTruths]
     scale: Scale
+    movement: ErrorMovement | None
+    chance: float
+
+    @property
+    def worth(self) -> float:
+        """Part of its truths that counts."""
+        if self.movement is None:
+            return assumed_worth(self.counts.labelled, scale=self.scale)
+        return self.movement.worth(self.counts.labelled, length=self.scale.length)
 
     @property
     def numbers(self) -> str:
@@ -164,7 +189,13 @@ class _Window:
 
     @property
     def whole(self) -> str:
-        return f"the whole {self.scale} window {self.numbers}, {self.truths}"
+        why = (
+            f"as if correlated by {ASSUMED_CORRELATION:g}, for the reference does not show how errors move"
+            if self.movement is None
+            else "for the error rate naturally moves"
+        )
+        counted = "" if self.worth > _ALL_COUNT else f", of which {self.worth:.0%} count, {why}"
+        return f"the whole {self.scale} window {self.numbers}, {self.truths}{counted}"
 
 
 def _filling(window: _Window) -> WindowResult:
@@ -205,14 +236,20 @@ def _calm_below(
 
 def _findings(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> tuple[Finding, ...]:
     """Return the broken floor, then the drop of the worst tier that is proven."""
+    rules = ProofRules(
+        confidence=spec.confidence,
+        usual=1.0 - _expected_low(reference) if reference.labelled else None,
+        chance=window.chance,
+        worth=window.worth,
+    )
     floor, drops = floor_levels(spec), drop_levels(reference, spec)
-    proven = proven_edges(window.steps, allowed=[level.allowed for level in floor + drops], confidence=spec.confidence)
+    proven = proven_edges(window.steps, allowed=[level.allowed for level in floor + drops], rules=rules)
     broken, dropped = sum(proven[: len(floor)]), sum(proven[len(floor) :])  # what proves a drop proves those below it
     findings = []
     if broken:
-        findings.append(_floor_finding(window, spec, floor[0]))
+        findings.append(_floor_finding(window, rules, floor[0]))
     if dropped:
-        findings.append(_drop_finding(window, reference, spec, *drops[dropped - 1 : dropped + 1]))
+        findings.append(_drop_finding(window, reference, rules, *drops[dropped - 1 : dropped + 1]))
     return tuple(findings)
 
 
@@ -220,15 +257,15 @@ def _expected_low(reference: PerformanceCounts) -> float:
     return wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
 
 
-def _floor_finding(window: _Window, spec: AccuracySpec, level: AccuracyLevel) -> Finding:
-    proven = proven_errors(window.steps, allowed=level.allowed, confidence=spec.confidence)
+def _floor_finding(window: _Window, rules: ProofRules, level: AccuracyLevel) -> Finding:
+    proven = proven_errors(window.steps, allowed=level.allowed, rules=rules)
     highest = 1.0 - proven.bound
     return _finding(
         level,
         proven,
         bound=highest,
         sentence=(
-            f"Accuracy {_since(proven)}: at most {highest:.3f} at {spec.confidence:.1%}, "
+            f"Accuracy {_since(proven)}: at most {highest:.3f} at {rules.confidence:.1%}, "
             f"proven under the floor of {level.threshold:g}; {window.whole}."
         ),
     )
@@ -237,12 +274,12 @@ def _floor_finding(window: _Window, spec: AccuracySpec, level: AccuracyLevel) ->
 def _drop_finding(
     window: _Window,
     reference: PerformanceCounts,
-    spec: AccuracySpec,
+    rules: ProofRules,
     level: AccuracyLevel,
     further: AccuracyLevel | None = None,
 ) -> Finding:
     """Return the finding of *level*, the worst that is proven; *further*: the next one, which is not."""
-    proven = proven_errors(window.steps, allowed=level.allowed, confidence=spec.confidence)
+    proven = proven_errors(window.steps, allowed=level.allowed, rules=rules)
     lowest = _expected_low(reference) - (1.0 - proven.bound)
     not_proven = "" if further is None else f", {further.tier.word} {further.threshold:g} not"
     return _finding(
@@ -251,7 +288,7 @@ def _drop_finding(
         bound=lowest,
         sentence=(
             f"Accuracy {_since(proven)}, reference {reference.correct / reference.labelled:.3f}: at least "
-            f"{lowest:.3f} lower at {spec.confidence:.1%}: {level.tier.word} {level.threshold:g} proven{not_proven}; "
+            f"{lowest:.3f} lower at {rules.confidence:.1%}: {level.tier.word} {level.threshold:g} proven{not_proven}; "
             f"{window.whole}."
         ),
     )

@@ -65,5 +65,12 @@ class AccuracySpec(Strict):
         default=0.999,
         gt=0.5,
         lt=1,
-        description="Of a proof, false at most once in 1/(1 - confidence) steps, and of the interval that is shown.",
+        description="Of a proof while accuracy stands exactly at the line: false at most once in 1/(1 - confidence) "
+        "steps; and of the interval that is shown.",
+    )
+    false_alarms_per_year: float = Field(
+        default=1.0,
+        gt=0,
+        description="Of a model while its accuracy is what it was in the reference: so many false warnings a year at "
+        "most, over all scales, floor and drop, and two versions that serve at once.",
     )

@@ -68,13 +68,11 @@ def e_detector(
     *,
     starts: Starts,
     odds_ratios: Sequence[float] = ODDS_RATIOS,
-    weights: Sequence[float] | None = None,
 ) -> EDetector:
     """Return the detector for columns whose bins begin at *starts*.
 
     Args:
         odds_ratios: How many times the odds of the band's edge the alternatives have, each over 1.
-        weights: What each of them counts for, over 0; by default all count the same.
 
     Raises:
         BinMismatchError: *starts* does not fit the band.
@@ -86,9 +84,8 @@ def e_detector(
     possible = (edges > 0.0) & (edges < 1.0)
     # With odds g times those of e, r/e is g/(1 − e + e g) and (1 − r)/(1 − e) the same without g.
     outside = np.where(possible, -np.log1p(edges * (ratios - 1.0)), 0.0)
-    counted = np.tile(np.ones(len(odds_ratios)) if weights is None else np.asarray(weights, dtype=float), 2)
-    alternatives = np.add.reduceat(counted @ possible, starts)
-    shares = counted[:, np.newaxis] / np.repeat(np.where(alternatives > 0, alternatives, 1.0), lengths)
+    alternatives = np.add.reduceat(possible.sum(axis=0), starts)
+    shares = 1.0 / np.repeat(np.maximum(alternatives, 1), lengths)
     return EDetector(
         inside=np.where(possible, np.log(ratios), 0.0),
         outside=outside,

@@ -9,9 +9,11 @@ from monitor.errors import BinMismatchError
 CONFIDENCE = 0.9
 """Of the bound: one-sided, for what a movement that is taken for smaller than it is costs only some of the promise."""
 
+MINIMUM_EVENTS, MINIMUM_BLOCKS = 50, 5
+
 
 def share_movement_bound(
-    counts: Int64s, totals: Int64s, *, minimum_events: int = 50, minimum_blocks: int = 5
+    counts: Int64s, totals: Int64s, *, minimum_events: int = MINIMUM_EVENTS, minimum_blocks: int = MINIMUM_BLOCKS
 ) -> float | None:
     r"""Return what the variance of a share between blocks is at most, beyond that of sampling.
 

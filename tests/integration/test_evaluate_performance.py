@@ -190,7 +190,7 @@ def test_equal_sums_of_other_steps_are_judged_again(engine: Engine) -> None:
     last = [evaluation for evaluation in again if evaluation.window_end == START + 12 * MINUTE_MILLIS]
     # Steps of three minutes have sixty truths, sixteen of them wrong instead of twelve: nothing new is proven.
     assert [(evaluation.scale.length, evaluation.revision, evaluation.result.verdict) for evaluation in last] == [
-        (4, 1, Verdict.CRITICAL)
+        (4, 1, Verdict.ALERT)
     ]
     assert last_stored(engine)[4, 12] == before[4, 12]
     with engine.begin() as connection:

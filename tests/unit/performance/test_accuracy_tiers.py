@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from monitor.performance.error_detector import StepTruths, lasting_errors, proven_edges
+from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors, proven_edges
+from monitor.performance.error_movement import ErrorMovement
 from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, judge_accuracy
 from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.types import InconclusiveReason, Scale, Tier, Verdict
@@ -14,6 +15,7 @@ from monitor.types import InconclusiveReason, Scale, Tier, Verdict
 HOUR = Scale(length=60, step=5)
 STEP = 5 * 60_000
 REFERENCE = PerformanceCounts(sampled=20_000, labelled=20_000, correct=17_200)
+INDEPENDENT = ErrorMovement({5: 0.0})
 
 
 def judged(accuracies: list[float], *, seed: int, spec: AccuracySpec | None = None) -> JudgedAccuracy:
@@ -25,7 +27,9 @@ def judged(accuracies: list[float], *, seed: int, spec: AccuracySpec | None = No
     )[-12:]
     labelled = sum(step.labelled for step in steps)
     counts = PerformanceCounts(sampled=labelled, labelled=labelled, correct=sum(step.correct for step in steps))
-    return judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec or AccuracySpec())
+    return judge_accuracy(
+        counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec or AccuracySpec(), movement=INDEPENDENT
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -48,7 +52,9 @@ def test_a_fall_is_a_finding_of_its_own_size(accuracy: float, tier: Tier) -> Non
     """0.06, 0.09 and 0.16 lower, with truths enough to prove it: one tier each, and none above what is true."""
     steps = tuple(StepTruths(start=place * STEP, labelled=5000, correct=round(5000 * accuracy)) for place in range(12))
     counts = PerformanceCounts(sampled=60_000, labelled=60_000, correct=round(60_000 * accuracy))
-    result = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec()).result
+    result = judge_accuracy(
+        counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec(), movement=INDEPENDENT
+    ).result
     assert [finding.tier for finding in result.findings] == [tier]
 
 
@@ -114,8 +120,8 @@ def test_one_pass_says_what_single_passes_do(errors: list[int], allowed: list[fl
     """All tiers at once are as each alone; and what proves a larger share proves every smaller one."""
     steps = [StepTruths(start=place, labelled=50, correct=50 - error) for place, error in enumerate(errors)]
     ascending = sorted(allowed)
-    proven = proven_edges(steps, allowed=ascending, confidence=0.999)
-    single = [lasting_errors(steps, allowed=edge, confidence=0.999) for edge in ascending]
+    proven = proven_edges(steps, allowed=ascending, rules=ProofRules(confidence=0.999))
+    single = [lasting_errors(steps, allowed=edge, rules=ProofRules(confidence=0.999)) for edge in ascending]
     assert proven == tuple(result is not None for result in single)
     assert list(proven) == sorted(proven, reverse=True)
     bounds = [result.bound for result in single if result is not None]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.performance.error_detector import StepTruths, lasting_errors
+from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors
 
 MINUTE = 60_000
 ALLOWED = 0.13  # 0.10 in the reference and a drop of 0.03
-CONFIDENCE = 0.999
+RULES = ProofRules(confidence=0.999)
 WINDOW = 10
 
 
@@ -27,7 +27,7 @@ def first_alarm(errors: Sequence[int], *, allowed: float = ALLOWED) -> int | Non
     """Return after how many steps the window that ends there is the first to prove a rise, as the stream judges it."""
     steps = steps_of(errors)
     for stop in range(1, len(steps) + 1):
-        if lasting_errors(steps[max(stop - WINDOW, 0) : stop], allowed=allowed, confidence=CONFIDENCE) is not None:
+        if lasting_errors(steps[max(stop - WINDOW, 0) : stop], allowed=allowed, rules=RULES) is not None:
             return stop
     return None
 
@@ -74,8 +74,8 @@ def test_errors_as_ever_never_alarm() -> None:
 def test_a_small_rise_is_proven_with_enough_truths() -> None:
     """0.30 allowed and 0.32 seen: 100 steps of 1,000 truths prove it, one step does not."""
     rising = steps_of([320] * 100, labelled=1000)
-    assert lasting_errors(rising[:1], allowed=0.3, confidence=CONFIDENCE) is None
-    result = lasting_errors(rising, allowed=0.3, confidence=CONFIDENCE)
+    assert lasting_errors(rising[:1], allowed=0.3, rules=RULES) is None
+    result = lasting_errors(rising, allowed=0.3, rules=RULES)
     assert result is not None
     assert 0.3 < result.bound < 0.32
 
@@ -83,13 +83,13 @@ def test_a_small_rise_is_proven_with_enough_truths() -> None:
 def test_what_is_over_is_not_reported() -> None:
     """An outage of ten steps inside the window, then three hours as ever: the latest predictions are right again."""
     outage = [10] * 5 + [60] * 10
-    assert lasting_errors(steps_of(outage), allowed=ALLOWED, confidence=CONFIDENCE) is not None
-    assert lasting_errors(steps_of(outage + [10] * 180), allowed=ALLOWED, confidence=CONFIDENCE) is None
+    assert lasting_errors(steps_of(outage), allowed=ALLOWED, rules=RULES) is not None
+    assert lasting_errors(steps_of(outage + [10] * 180), allowed=ALLOWED, rules=RULES) is None
 
 
 def test_it_says_since_when() -> None:
     """Twenty good steps and five bad ones: reported are the five, their truths and their errors."""
-    result = lasting_errors(steps_of([10] * 20 + [40] * 5), allowed=ALLOWED, confidence=CONFIDENCE)
+    result = lasting_errors(steps_of([10] * 20 + [40] * 5), allowed=ALLOWED, rules=RULES)
     assert result is not None
     assert (result.since, result.labelled, result.errors, result.accuracy) == (20 * MINUTE, 500, 200, 0.6)
     assert ALLOWED < result.bound < 0.4
@@ -98,13 +98,13 @@ def test_it_says_since_when() -> None:
 @pytest.mark.parametrize("allowed", [1.0, 1.5])
 def test_where_every_error_is_allowed_nothing_is_proven(allowed: float) -> None:
     """A drop larger than the reference's accuracy can never be seen."""
-    assert lasting_errors(steps_of([100] * 10), allowed=allowed, confidence=CONFIDENCE) is None
+    assert lasting_errors(steps_of([100] * 10), allowed=allowed, rules=RULES) is None
 
 
 def test_a_floor_of_one_forgives_a_single_error() -> None:
     """Nothing wrong is allowed: one in a million is no proof of anything, one in a hundred is."""
-    assert lasting_errors(steps_of([1], 1_000_000), allowed=0.0, confidence=CONFIDENCE) is None
-    assert lasting_errors(steps_of([1] * 10), allowed=0.0, confidence=CONFIDENCE) is not None
+    assert lasting_errors(steps_of([1], 1_000_000), allowed=0.0, rules=RULES) is None
+    assert lasting_errors(steps_of([1] * 10), allowed=0.0, rules=RULES) is not None
 
 
 @given(
@@ -115,10 +115,10 @@ def test_a_floor_of_one_forgives_a_single_error() -> None:
 def test_a_proof_stands_on_what_was_counted(errors: list[int], allowed: float, empty: int) -> None:
     """The bound lies between what is allowed and what was seen; the sums are the steps'; an empty step is nothing."""
     steps = steps_of(errors, labelled=50)
-    result = lasting_errors(steps, allowed=allowed, confidence=CONFIDENCE)
+    result = lasting_errors(steps, allowed=allowed, rules=RULES)
     nothing = StepTruths(start=-MINUTE, labelled=0, correct=0)
     with_empty = [*steps[:empty], nothing, *steps[empty:]]
-    again = lasting_errors(with_empty, allowed=allowed, confidence=CONFIDENCE)
+    again = lasting_errors(with_empty, allowed=allowed, rules=RULES)
     if result is None:
         assert again is None
         return

@@ -1,12 +1,17 @@
 """Ages, labels, the probing schedule and the verdict on accuracy."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from monitor.performance.delayed_labels import AgeBucket, age_bucket, next_look_seconds
-from monitor.performance.error_detector import StepTruths, lasting_errors
+from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors
+from monitor.performance.error_movement import ErrorMovement
+from monitor.performance.false_warnings import chance_of_a_look
 from monitor.performance.verdict import (
     REFERENCE_CONFIDENCE,
     ComparisonRules,
+    JudgedAccuracy,
     PerformanceCounts,
     is_correct,
     is_mature,
@@ -19,8 +24,20 @@ from monitor.types import Scale, Tier, Verdict
 RULES = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=False)
 HOUR = Scale(length=60, step=5)
 REFERENCE = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
+INDEPENDENT = ErrorMovement({5: 0.0})
+EXPECTED = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
 MINUTE = 60_000
 START = 1_789_948_800_000  # 2026-09-21T00:00:00Z
+
+
+def judged_hour(counts: PerformanceCounts, steps: Sequence[StepTruths], spec: AccuracySpec) -> JudgedAccuracy:
+    """Judge an hour of truths that do not depend on each other."""
+    return judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec, movement=INDEPENDENT)
+
+
+def rules_of(spec: AccuracySpec) -> ProofRules:
+    """Return what the proofs of `judged_hour` must hold."""
+    return ProofRules(confidence=spec.confidence, usual=1.0 - EXPECTED, chance=chance_of_a_look(spec, [HOUR]))
 
 
 def window_of(correct: int) -> tuple[PerformanceCounts, tuple[StepTruths, ...]]:
@@ -108,8 +125,8 @@ def test_a_floor_is_critical_only_when_proven(correct: int) -> None:
     """The window's accuracy being under the floor is not enough; the sentence and the numbers are the proof's."""
     spec = AccuracySpec(floor=0.8, drop=None)
     counts, steps = window_of(correct)
-    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec)
-    proven = lasting_errors(steps, allowed=1.0 - 0.8, confidence=spec.confidence)
+    judged = judged_hour(counts, steps, spec)
+    proven = lasting_errors(steps, allowed=1.0 - 0.8, rules=rules_of(spec))
     assert judged.interval == wilson_interval(correct, 1000, confidence=spec.confidence)
     assert judged.result.verdict is (Verdict.OK if proven is None else Verdict.CRITICAL)
     for finding in judged.result.findings:
@@ -122,17 +139,16 @@ def test_a_floor_is_critical_only_when_proven(correct: int) -> None:
 def test_a_drop_is_a_finding_of_the_worst_tier_that_is_proven(correct: int) -> None:
     """What counts as the reference's accuracy is the lower end of its interval: it was measured on a sample too."""
     counts, steps = window_of(correct)
-    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
-    expected = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
+    judged = judged_hour(counts, steps, AccuracySpec())
     proven = {
         tier: errors
         for tier, drop in DropSpec().tiers
-        if (errors := lasting_errors(steps, allowed=1.0 - expected + drop, confidence=AccuracySpec().confidence))
+        if (errors := lasting_errors(steps, allowed=1.0 - EXPECTED + drop, rules=rules_of(AccuracySpec())))
     }
     assert [finding.tier for finding in judged.result.findings] == ([max(proven)] if proven else [])
     for finding in judged.result.findings:
         assert finding.threshold == dict(DropSpec().tiers)[finding.tier]
-        assert finding.threshold < finding.bound < expected - finding.value
+        assert finding.threshold < finding.bound < EXPECTED - finding.value
         assert finding.since == proven[finding.tier].since
 
 
@@ -140,12 +156,7 @@ def test_some_floors_and_drops_of_these_are_proven() -> None:
     """The tests above see no finding, and findings of the floor and of each tier."""
     spec = AccuracySpec(floor=0.8)
     tiers = {
-        correct: [
-            finding.tier
-            for finding in judge_accuracy(
-                window_of(correct)[0], steps=window_of(correct)[1], reference=REFERENCE, scale=HOUR, spec=spec
-            ).result.findings
-        ]
+        correct: [finding.tier for finding in judged_hour(*window_of(correct), spec).result.findings]
         for correct in (700, 740, 764, 810, 900)
     }
     assert tiers == {
@@ -177,7 +188,7 @@ def test_calm_is_read_from_the_accuracy_itself(
     spec = AccuracySpec(floor=0.8)
     counts = PerformanceCounts(sampled=labelled, labelled=labelled, correct=correct)
     steps = (StepTruths(start=START, labelled=labelled, correct=correct),)
-    result = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=spec).result
+    result = judged_hour(counts, steps, spec).result
     assert (result.verdict, result.calm_below) == (verdict, calm)
 
 
@@ -188,7 +199,7 @@ def test_the_sentence_says_since_when() -> None:
         for place in range(12)
     )
     counts = PerformanceCounts(sampled=1300, labelled=1200, correct=9 * 90 + 3 * 60)
-    judged = judge_accuracy(counts, steps=steps, reference=REFERENCE, scale=HOUR, spec=AccuracySpec())
+    judged = judged_hour(counts, steps, AccuracySpec())
     assert judged.result.sentence == (
         "Accuracy 0.600 of 300 truths since 2026-09-21T00:45:00Z, reference 0.900: at least 0.189 lower at 99.9%: "
         "critical 0.12 proven; the whole 1h window 0.825 (0.786 to 0.858), 1,200 truths of 1,300 sampled predictions."
