@@ -142,7 +142,7 @@ def natural_share_movement(
     usable = (totals >= max(minimum_events, 1)) & (totals < events)
     if usable.sum() < max(minimum_blocks, 2):
         return None
-    share, rest = successes / events, events - totals[usable]
+    share, rest = float(successes / events), events - totals[usable]
     k, n = counts[usable], totals[usable]
     gaps = k / n - (successes - k) / rest
     sampling = float(np.mean(1.0 / n + 1.0 / rest))

@@ -111,7 +111,7 @@ def test_an_orderly_switch_opens_nothing(engine: Engine) -> None:
 
 def test_a_deployment_dated_in_the_future_blocks_no_rollback(engine: Engine) -> None:
     """Tomorrow's promotion of version 3 does not take version 1 out of production today."""
-    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
+    applied = apply_story(engine, rollback=action("auto", HOOK, ", keys: 1"), alerting=WIDE)
     deploy(
         engine,
         applied,
@@ -119,16 +119,18 @@ def test_a_deployment_dated_in_the_future_blocks_no_rollback(engine: Engine) -> 
         ("2", T0 - HOUR_MILLIS, Stage.CANARY),
         ("3", T0 + DAY_MILLIS, Stage.PRODUCTION),
     )
-    story = bad_canary(applied)
+    story = bad_release(applied)
     advance(engine, applied, story, now=T0 + HOUR_MILLIS)
     with engine.connect() as connection:
         (row,) = granted_actions(connection, applied.model_id)
     assert (row.from_version, row.to_version) == ("2", "1")
 
 
-def bad_canary(applied: AppliedModel) -> ScriptedEvaluator:
+def bad_release(applied: AppliedModel, *, stage: Stage = Stage.CANARY) -> ScriptedEvaluator:
+    """Version 2 is critical in every way; version 1 is well, at the same time or until it was replaced."""
     story = ScriptedEvaluator()
-    story.play(applied, "...", start=T0 - 2 * HOUR_MILLIS, column="score", role="score")
+    well_from = T0 if stage is Stage.CANARY else T0 - HOUR_MILLIS - 2 * STEP
+    story.play(applied, "...", start=well_from, column="score", role="score")
     story.play(applied, "ccc", start=T0, version="2", column="score", role="score")
     story.play(applied, "ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
     return story
@@ -154,9 +156,9 @@ def deliver_all(engine: Engine) -> None:
 
 def rolled_back(engine: Engine, hook: Receiver, *, stage: Stage = Stage.CANARY) -> tuple[AppliedModel, int]:
     """Return a model whose version 2 was rolled back to 1, accepted just now, and the end of a window after that."""
-    applied = apply_story(engine, rollback=action("auto", hook.url), alerting=WIDE)
+    applied = apply_story(engine, rollback=action("auto", hook.url, ", keys: 1, max_target_age: 9999d"), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION), ("2", T0 - HOUR_MILLIS, stage))
-    advance_model(engine, applied, bad_canary(applied), Settings())
+    advance_model(engine, applied, bad_release(applied, stage=stage), Settings())
     with engine.connect() as connection:
         after = (database_now_millis(connection) // STEP + 1) * STEP
     deliver_all(engine)
