@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from alerting.actions.circumstances import ModelFacts
+from alerting.actions.comparisons import DecisionCounts, added, decision_counts
 from alerting.actions.sightings import ConclusiveWindow
 from monitor.deployments import DeploymentEvent
 from monitor.performance.delayed_labels import age_of_share
@@ -21,9 +22,12 @@ from monitor.store.conclusive_windows import (
     truths_by_age,
 )
 from monitor.store.configuration import AppliedModel
+from monitor.store.panes import version_panes
 from monitor.store.references import reference_adopted_at
 from monitor.types import EvaluationKind, SeriesKey
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
+from monitor.windows.count_cache import total
+from monitor.windows.pane_codec import decode_counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +92,29 @@ def model_facts(
         now_millis=now_millis,
         history=history,
         archive=StoredWindows(connection=connection, model_id=applied.model_id, accuracy=applied.spec.accuracy),
+        decisions=lambda version, start, stop: _decisions_of(connection, applied, version, start, stop),
         schema_at=lambda moment: _columns_of(applied.cells_at(moment).layout),
         adopted_at=reference_adopted_at(connection, applied.model_id),
         models_bad=models_bad,
         common_cause_models=settings.common_cause_models,
         actions_left=lambda: settings.actions_per_hour - sent_actions_since(connection, since=now_millis - HOUR_MILLIS),
     )
+
+
+def _decisions_of(
+    connection: sa.Connection, applied: AppliedModel, version: str, start: int, stop: int
+) -> DecisionCounts | None:
+    layouts = {cells.cells_id: cells.layout for cells in applied.cells}
+    encoded: dict[int, list[bytes]] = {}
+    for cells_id, counts in version_panes(connection, SeriesKey(applied.model_id, version), start=start, stop=stop):
+        if cells_id in layouts:
+            encoded.setdefault(cells_id, []).append(counts)
+    decisions: DecisionCounts | None = None
+    for cells_id, panes in encoded.items():
+        layout = layouts[cells_id]
+        counted = total((decode_counts(counts, size=layout.size) for counts in panes), size=layout.size)
+        decisions = added(decisions, decision_counts(layout, counted, threshold=applied.spec.prediction.threshold))
+    return decisions
 
 
 def _columns_of(layout: CellsLayout) -> frozenset[tuple[str, ColumnKind]]:

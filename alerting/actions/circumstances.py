@@ -17,7 +17,7 @@ from alerting.actions.evidence import (
 from alerting.actions.rails import AT_WORK
 from alerting.actions.rollback import came_lately
 from alerting.actions.rollback_targets import rollback_targets, serving_period
-from alerting.actions.sightings import PastService, WindowArchive, Witnesses
+from alerting.actions.sightings import DecisionSource, PastService, WindowArchive, Witnesses, no_decisions
 from alerting.incidents.state import IncidentState
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
 from monitor.deployments import DeploymentEvent, Period, history_until, periods
@@ -39,6 +39,7 @@ class ModelFacts:
     Attributes:
         held, actions_enabled: The kill switches.
         history: Every deployment; those after *now_millis* are left out here.
+        decisions: What a version decided in a time, where that is counted.
         schema_at: Something that is equal where the same columns were counted at both times (ms).
         adopted_at: When people put another reference in force (ms).
         models_bad: How many models, this one too, have an incident of tier alert that began between these times (ms).
@@ -52,6 +53,7 @@ class ModelFacts:
     now_millis: int
     history: Sequence[DeploymentEvent]
     archive: WindowArchive
+    decisions: DecisionSource = no_decisions
     schema_at: Callable[[int], Hashable] = lambda _: None
     adopted_at: int | None = None
     models_bad: Callable[[int, int], int] = _none_bad
@@ -134,6 +136,7 @@ class Circumstances:
             rules=self.tracker.rules,
             archive=self.facts.archive,
             now_millis=self.facts.now_millis,
+            decisions=self.facts.decisions,
         )
 
     def _is_fresh(self, candidate: ActionCandidate) -> bool:

@@ -48,13 +48,11 @@ def refusal_before_evidence(situation: Situation, proposal: Proposal, *, rules: 
         return refusal
     if proposal.tier < Tier.CRITICAL:
         return Refusal.TIER_BELOW_CRITICAL
-    if proposal.inputs_alone and rules.keys == 2:
-        return Refusal.INPUT_DRIFT_ONLY  # before what needs deployments: a backtest, which has none, shows it too
+    if refusal := _no_change_of_version(situation, proposal, rules=rules):
+        # What is so of any history says more: a backtest has none.
+        return Refusal.INPUT_DRIFT_ONLY if proposal.inputs_alone and rules.keys == 2 else refusal
     judged = serving_period(situation.history, proposal.version)
-    if judged is None:
-        return Refusal.SUPERSEDED if ever_deployed(situation.history, proposal.version) else Refusal.NO_VERSION_CHANGE
-    if not came_lately(situation.history, judged, at=proposal.window_end, look_back=millis(rules.look_back)):
-        return Refusal.NO_VERSION_CHANGE
+    assert judged is not None, "just asked"
     of_promotion = _of_promotion(situation, judged, rules)
     if any(action.state in AT_WORK for action in of_promotion) or any(
         action.state is ActionState.DRY_RUN and action.reason in LABELLED_GROUNDS for action in of_promotion
@@ -84,6 +82,14 @@ def rollback_decision(
         return ground
     grant = RollbackGrant(to_version=target.version, ground=ground, needs_approval=ground not in LABELLED_GROUNDS)
     return _asked_before(situation, proposal, grant, rules=rules) or grant
+
+
+def _no_change_of_version(situation: Situation, proposal: Proposal, *, rules: RollbackSpec) -> Refusal | None:
+    judged = serving_period(situation.history, proposal.version)
+    if judged is None:
+        return Refusal.SUPERSEDED if ever_deployed(situation.history, proposal.version) else Refusal.NO_VERSION_CHANGE
+    lately = came_lately(situation.history, judged, at=proposal.window_end, look_back=millis(rules.look_back))
+    return None if lately else Refusal.NO_VERSION_CHANGE
 
 
 def came_lately(history: Sequence[DeploymentEvent], judged: Period, *, at: int, look_back: int) -> bool:

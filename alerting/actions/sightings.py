@@ -4,10 +4,11 @@ Each question is put to the newest conclusive window of each scale, so that a la
 something any more removes it, whatever an incident still holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from alerting.actions.comparisons import DecisionCounts, LabelledCounts, compared_decisions, proven_worse
 from alerting.actions.evidence import (
     PREDICTION_ROLES,
     Comparison,
@@ -24,7 +25,7 @@ from monitor.results import Finding, WindowResult
 from monitor.spec.model import ModelSpec
 from monitor.stats.proportions import newcombe_difference
 from monitor.types import EvaluationKind, IncidentKind, Tier
-from monitor.units import DAY_MILLIS, MINUTE_MILLIS
+from monitor.units import DAY_MILLIS, DAY_MINUTES, MINUTE_MILLIS, millis
 
 LABEL_COLUMN = f"{PREDICTION_PREFIX}{ColumnRole.LABEL}"
 IMPORTANT_INPUTS = 2
@@ -73,6 +74,14 @@ class WindowArchive(Protocol):
         """Return the newest one of *length* minutes that ends in ``[first_end, last_end]`` (ms)."""
 
 
+DecisionSource = Callable[[str, int, int], DecisionCounts | None]
+"""(version, start, stop) in ms -> the decisions that it made in that time, None where they are not counted."""
+
+
+def no_decisions(version: str, start: int, stop: int) -> DecisionCounts | None:
+    """Return that nothing is known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastService:
     """What is known of a version besides its windows: see `TargetEvidence`."""
@@ -92,6 +101,7 @@ class Witnesses:
     rules: IncidentRules
     archive: WindowArchive
     now_millis: int
+    decisions: DecisionSource = no_decisions
 
     def rollback_evidence(
         self,
@@ -113,9 +123,11 @@ class Witnesses:
         drifting = [] if drift_since is None else _unrefuted(inputs, IncidentKind.DRIFT)
         shifts = [window for window in drifting if _prediction_shift(window)]
         of_inputs = [window for window in drifting if _important_inputs(window)]
-        worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
         shown = shifts or of_inputs
-        drift = self.spec.drift
+        worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
+        serving = [version for version, service in targets.items() if service.serves]
+        if shown and not worse:
+            worse = [window for window in quality if any(self._worse_than(window, version) for version in serving)]
         return RollbackEvidence(
             seen=self._newest(inputs),
             shift=self._newest(shifts),
@@ -123,7 +135,7 @@ class Witnesses:
             inputs_critical=any(_input_findings(window, from_tier=Tier.CRITICAL) for window in drifting),
             worse=self._newest(worse),
             fine=self._newest(() if worse else _fine(quality, since=drift_since)),
-            decisions=_decisions(shifts, calm_psi=drift.close_ratio * drift.tiers.warning),
+            decisions=Decisions.UNKNOWN if worse else self._decisions(judged.version, shifts, serving),
             inputs_moved=any(_input_findings(window, from_tier=Tier.ALERT) for window in inputs),
             version_bound=version_bound,
             targets=tuple(
@@ -167,18 +179,60 @@ class Witnesses:
             quality=self._comparison(version, service, worse),
         )
 
+    def _worse_than(self, window: ConclusiveWindow, version: str) -> bool:
+        """Return whether *window* is proven less accurate than that of *version*, which serves at the same time.
+
+        The level of `accuracy.confidence` is that of all the windows in which a version may be rolled back together.
+        """
+        target = self._at_the_same_time(version, window)
+        if target is None or target.findings(IncidentKind.PERFORMANCE, from_tier=Tier.WARNING):
+            return False
+        look_back = millis(self.spec.actions.rollback.look_back)
+        looks = sum(look_back // (scale.step * MINUTE_MILLIS) + 1 for scale in self.spec.scales)
+        alpha = (1.0 - self.spec.accuracy.confidence) / looks
+        return proven_worse(
+            LabelledCounts(window.labelled, window.correct),
+            LabelledCounts(target.labelled, target.correct),
+            alpha=alpha,
+        )
+
+    def _at_the_same_time(self, version: str, window: ConclusiveWindow) -> ConclusiveWindow | None:
+        half = window.length * MINUTE_MILLIS // 2
+        return self.archive.newest(
+            version,
+            EvaluationKind.PERFORMANCE,
+            length=window.length,
+            first_end=window.end - half,
+            last_end=window.end,
+        )
+
+    def _decisions(self, version: str, shifts: Sequence[ConclusiveWindow], serving: Sequence[str]) -> Decisions:
+        """Return whether *version* decides as before: as the version that serves at the same time, if one does."""
+        windows = [window for window in shifts if window.length <= DAY_MINUTES]
+        if serving and windows:
+            longest = max(windows, key=lambda window: window.length)
+            start = longest.end - longest.length * MINUTE_MILLIS
+            counts = [self.decisions(name, start, longest.end) for name in (version, serving[0])]
+            judged, stable = counts
+            if judged is not None and stable is not None:
+                return compared_decisions(judged, stable)
+        drift = self.spec.drift
+        return _decisions(shifts, calm_psi=drift.close_ratio * drift.tiers.warning)
+
     def _comparison(self, version: str, service: PastService, worse: Sequence[ConclusiveWindow]) -> Comparison:
         """Compare labels: of the same windows where both serve, else of the target's last ones."""
         compared = Comparison.NO_LABELS
         for window in worse:
-            span = window.length * MINUTE_MILLIS
-            first, last = (
-                (window.end - span // 2, window.end)
+            target = (
+                self._at_the_same_time(version, window)
                 if service.serves
-                else (service.served_until - LAST_WINDOWS_MILLIS, service.served_until)
-            )
-            target = self.archive.newest(
-                version, EvaluationKind.PERFORMANCE, length=window.length, first_end=first, last_end=last
+                else self.archive.newest(
+                    version,
+                    EvaluationKind.PERFORMANCE,
+                    length=window.length,
+                    first_end=service.served_until - LAST_WINDOWS_MILLIS,
+                    last_end=service.served_until,
+                )
             )
             if target is None:
                 continue
@@ -253,7 +307,7 @@ def _fine(quality: Sequence[ConclusiveWindow], *, since: int | None) -> list[Con
 
 
 def _decisions(shifts: Sequence[ConclusiveWindow], *, calm_psi: float) -> Decisions:
-    """Return whether the predicted labels changed in the windows in which the prediction did."""
+    """Return whether the predicted labels differ from the reference's in the windows in which the prediction does."""
     answers = {_decisions_of(window, calm_psi=calm_psi) for window in shifts}
     return next((answer for answer in (Decisions.CHANGED, Decisions.SAME) if answer in answers), Decisions.UNKNOWN)
 

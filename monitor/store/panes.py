@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from monitor.arrays import AnyIntegers
 from monitor.failpoint import reach
-from monitor.store.schema import pane
+from monitor.store.schema import pane, series
+from monitor.types import SeriesKey
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.count_cache import total
 from monitor.windows.pane_codec import decode_counts, encode_counts
@@ -67,6 +68,25 @@ def pane_counts(connection: sa.Connection, row_ids: Sequence[int]) -> dict[int, 
     """Return the encoded counts of the rows that still exist; a compaction may have replaced some."""
     query = sa.text("SELECT id, counts FROM pane WHERE id = ANY(:ids)")
     return {row.id: row.counts for row in connection.execute(query, {"ids": list(row_ids)})}
+
+
+def version_panes(connection: sa.Connection, key: SeriesKey, *, start: int, stop: int) -> tuple[tuple[int, bytes], ...]:
+    """Return cells id and encoded counts of the rows of *key* that lie wholly in ``[start, stop)`` (ms)."""
+    query = (
+        sa.select(pane.c.cells_id, pane.c.start, pane.c.span, pane.c.counts)
+        .join(series, series.c.id == pane.c.series_id)
+        .where(
+            series.c.model_id == key.model_id,
+            series.c.version == key.version,
+            series.c.segment_tag == key.segment_tag,
+            series.c.segment_value == key.segment_value,
+            pane.c.start >= start,
+            pane.c.start < stop,
+        )
+        .order_by(pane.c.start, pane.c.id)
+    )
+    rows = connection.execute(query)
+    return tuple((row.cells_id, row.counts) for row in rows if row.start + row.span * MINUTE_MILLIS <= stop)
 
 
 @dataclass(frozen=True, slots=True)

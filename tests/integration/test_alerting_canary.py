@@ -1,13 +1,21 @@
 """A canary next to the version in production, on a real Postgres: rolled back, put to a person, or left alone."""
 
+import numpy as np
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alerting.actions.reasons import Ground
 from monitor.clock import iso_utc
+from monitor.reference.layout import SLOTS
+from monitor.settings import Settings
+from monitor.store import schema
 from monitor.store.actions import granted_actions
 from monitor.store.configuration import AppliedModel
-from monitor.types import ActionKind, ActionState, IncidentKind, Stage
+from monitor.store.series import ensure_series
+from monitor.types import ActionKind, ActionState, IncidentKind, SeriesKey, Stage
+from monitor.units import MINUTE_MILLIS
+from monitor.windows.pane_codec import encode_counts
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.integration.test_alerting_advance import (
     DAY,
@@ -41,10 +49,13 @@ def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: s
                    accuracy      c c c                 accuracy      . . .
     """
     applied, story = canary_story(engine, mode)
-    story.play(applied, ".....", start=T0, version="1", column="score", role="score")
-    story.play(applied, "  ...", start=T0, version="1", kind=IncidentKind.PERFORMANCE)
-    story.play(applied, "ccccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "  ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
+    story.play(applied, "..", start=T0, version="1", column="score", role="score")
+    story.play(applied, "cc", start=T0, version="2", column="score", role="score")
+    advance(engine, applied, story, now=T0 + HOUR)
+    labels = T0 + 2 * STEP
+    for version, letters in (("1", "..."), ("2", "ccc")):
+        story.play(applied, letters, start=labels, version=version, column="score", role="score")
+        story.play(applied, letters, start=labels, version=version, kind=IncidentKind.PERFORMANCE)
     advance(engine, applied, story, now=T0 + HOUR)
     with engine.connect() as connection:
         row, waited = sorted(granted_actions(connection, applied.model_id), key=lambda granted: granted.reason)
@@ -87,6 +98,86 @@ def test_without_labels_a_person_decides(engine: Engine, production: str, expect
     assert shown["state"] == "awaiting_approval"
     assert f"hold 2: give it no more traffic; until {iso_utc(T0 + 5 * HOUR)} approve with" in message["sentence"]
     assert f"`driftline actions {waiting.id[:8]} approve`" in shown["explanation"]
+
+
+def count_scores(engine: Engine, applied: AppliedModel, version: str, quarters: list[int]) -> None:
+    """Store two minutes of scores, by quarters of 0 to 1, in the window that ends at `T0`."""
+    key = SeriesKey(applied.model_id, version)
+    counts = np.array([0] * (2 + SLOTS) + quarters + [0] * SLOTS)
+    with engine.begin() as connection:
+        series_id = ensure_series(connection, {key})[key]
+        for minute in (T0 - 3 * MINUTE_MILLIS, T0 - 2 * MINUTE_MILLIS):
+            connection.execute(
+                sa.insert(schema.pane).values(
+                    series_id=series_id,
+                    cells_id=applied.cells[-1].cells_id,
+                    start=minute,
+                    span=1,
+                    events=int(counts.sum()),
+                    sampled=0,
+                    counts=encode_counts(counts),
+                )
+            )
+
+
+@pytest.mark.parametrize(
+    ("quarters", "ground"),
+    [([3500, 0, 0, 1500], Ground.RECALIBRATED), ([1000, 1000, 1500, 1500], Ground.SHIFT_WITHOUT_LABELS)],
+)
+def test_a_score_alone_is_compared_by_what_reaches_the_threshold(
+    engine: Engine, quarters: list[int], ground: Ground
+) -> None:
+    """Panes of both versions in the same ten minutes: 30 % over 0.5 in production; pushed away from 0.5, or others."""
+    applied, story = canary_story(engine, "auto")
+    count_scores(engine, applied, "1", [1500, 2000, 1000, 500])
+    count_scores(engine, applied, "2", quarters)
+    story.play(applied, "..", start=T0, version="1", column="score", role="score")
+    story.play(applied, "cc", start=T0, version="2", column="score", role="score")
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        (waiting,) = granted_actions(connection, applied.model_id)
+    assert (waiting.state, waiting.reason) == (ActionState.AWAITING_APPROVAL, ground)
+
+
+def bad_canary(engine: Engine, model: str, *, start: int, settings: Settings) -> AppliedModel:
+    """Advance a model of its own whose canary is proven worse from *start* on; return it."""
+    applied = apply_story(engine, model=model, rollback=action("auto", HOOK), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
+    story = ScriptedEvaluator()
+    for version, letters in (("1", "..."), ("2", "ccc")):
+        story.play(applied, letters, start=start, version=version, column="score", role="score")
+        story.play(applied, letters, start=start, version=version, kind=IncidentKind.PERFORMANCE)
+    advance(engine, applied, story, now=start + 3 * STEP, settings=settings)
+    return applied
+
+
+def sent_and_refused(engine: Engine, applied: AppliedModel) -> tuple[int, set[tuple[str, str]]]:
+    with engine.connect() as connection:
+        granted = granted_actions(connection, applied.model_id)
+    sent = sum(granted_action.state is ActionState.DISPATCHING for granted_action in granted)
+    return sent, set(refusals(engine, applied))
+
+
+def test_two_models_bad_within_ten_minutes_have_a_common_cause(engine: Engine) -> None:
+    """The second is not rolled back, nor retrained; a third, three quarters of an hour later, stands alone again."""
+    settings = Settings(common_cause_models=2, actions_per_hour=9)
+    first = bad_canary(engine, "credit", start=T0, settings=settings)
+    second = bad_canary(engine, "fraud", start=T0 + 2 * STEP, settings=settings)
+    third = bad_canary(engine, "churn", start=T0 + 9 * STEP, settings=settings)
+    assert sent_and_refused(engine, first)[0] == 1, "when it was decided no other was bad"
+    assert sent_and_refused(engine, second) == (0, {("rollback", "common_cause"), ("retraining", "mode_off")})
+    assert sent_and_refused(engine, third)[0] == 1
+
+
+def test_the_models_share_one_hourly_budget(engine: Engine) -> None:
+    """One action an hour: the second model's waits for the hour to pass."""
+    settings = Settings(actions_per_hour=1)
+    first = bad_canary(engine, "credit", start=T0, settings=settings)
+    second = bad_canary(engine, "fraud", start=T0 + 9 * STEP, settings=settings)
+    third = bad_canary(engine, "churn", start=T0 + 18 * STEP, settings=settings)
+    assert sent_and_refused(engine, first)[0] == 1
+    assert sent_and_refused(engine, second) == (0, {("rollback", "hourly_budget_spent"), ("retraining", "mode_off")})
+    assert sent_and_refused(engine, third)[0] == 1
 
 
 def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: Engine) -> None:

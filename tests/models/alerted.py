@@ -69,13 +69,24 @@ def apply_story(
                 points=(False, False),
                 maximum=2.0,
             ),
+            ColumnCells(
+                name="prediction.score",
+                kind=ColumnKind.NUMERIC,
+                role=ColumnRole.SCORE,
+                edges=(0.0, 0.25, 0.5, 0.75),
+                points=(False,) * 4,
+                maximum=1.0,
+            ),
         )
     )
     profile = ReferenceProfile(
         layout=layout,
         rows=100,
-        counts_bytes=np.array([50, 50] + [0] * SLOTS, dtype="<i8").tobytes(),
-        columns=(ColumnReference(name="income", bins=(0, 1)),),
+        counts_bytes=np.array([50, 50] + [0] * SLOTS + [25] * 4 + [0] * SLOTS, dtype="<i8").tobytes(),
+        columns=(
+            ColumnReference(name="income", bins=(0, 1)),
+            ColumnReference(name="prediction.score", bins=(0, 1, 2, 3)),
+        ),
     )
     with engine.begin() as connection:
         return insert_model(connection, text, profile)
@@ -92,7 +103,7 @@ def deploy(engine: sa.Engine, applied: AppliedModel, *events: tuple[str, int, St
                     event_time=event_time,
                     stage=stage.value,
                     topic="deployments",
-                    partition=0,
+                    partition=applied.model_id,
                     offset=offset,
                 )
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from alerting.actions.circumstances import ModelFacts
 from alerting.actions.proposals import ActionProposals
-from alerting.actions.sightings import ConclusiveWindow
+from alerting.actions.sightings import ConclusiveWindow, DecisionSource, no_decisions
 from alerting.incidents.tracker import IncidentTracker, incident_rules
 from monitor.results import Finding, WindowResult
 from monitor.spec.file import parse_spec
@@ -120,6 +120,7 @@ class GuardedModel:
         self.spec = parse_spec(SPEC.format(scales=scales, rollback=rollback), source="spec")
         self.history = list(history)
         self.archive = MemoryArchive()
+        self.decisions: DecisionSource = no_decisions
         self.actions: list[ActionRow] = []
         self.refusals: list[tuple[ActionKind, str]] = []
         self.tracker = IncidentTracker(model=self.spec.key, rules=incident_rules(self.spec), now_millis=0, states={})
@@ -152,6 +153,7 @@ class GuardedModel:
             now_millis=now,
             history=sorted(self.history, key=lambda event: event.event_time),
             archive=self.archive,
+            decisions=self.decisions,
         )
         return ActionProposals(facts=facts, model_id=1, tracker=self.tracker, earlier=list(self.actions))
 

@@ -137,7 +137,11 @@ REFUSED: list[tuple[str, Change, Refusal]] = [
     ("a field is broken", situation(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
     ("blind", proposal(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),
     ("an alert", proposal(tier=Tier.ALERT), Refusal.TIER_BELOW_CRITICAL),
-    ("only inputs, of incidents", proposal(inputs_alone=True), Refusal.INPUT_DRIFT_ONLY),
+    (
+        "only inputs, of incidents",
+        lambda case: situation(history=())(proposal(inputs_alone=True)(case)),
+        Refusal.INPUT_DRIFT_ONLY,
+    ),
     ("no history", situation(history=()), Refusal.NO_VERSION_CHANGE),
     ("serving for long", situation(history=(Event("2", T0 - 10 * DAY, Stage.PRODUCTION),)), Refusal.NO_VERSION_CHANGE),
     ("the first version", situation(history=(Event("2", T0 - HOUR, Stage.PRODUCTION),)), Refusal.NO_VERSION_CHANGE),

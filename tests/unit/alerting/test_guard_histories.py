@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from alerting.actions.comparisons import CountRange, DecisionCounts
 from monitor.types import ActionKind, ActionState, Scale, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.guarded import Event, GuardedModel, Line
@@ -41,6 +42,64 @@ def test_a_recalibrated_canary_is_put_to_a_person() -> None:
     model.play(score("1", "..."), score("2", "ccc"), start=T0)
     assert model.of(ROLLBACK) == [("awaiting_approval", "shift_without_labels")]
     assert model.of(RETRAINING) == []
+
+
+@pytest.mark.parametrize(
+    ("positive", "reason"),
+    [
+        pytest.param(3010, "recalibrated", id="recalibrated: as often over the threshold"),
+        pytest.param(4000, "shift_without_labels", id="other decisions"),
+        pytest.param(None, "shift_without_labels", id="not counted"),
+    ],
+)
+def test_decisions_are_compared_at_the_same_time(positive: int | None, reason: str) -> None:
+    """Of a score alone, by the share that reaches the threshold: 3,000 of 10,000 in the stable version."""
+    asked: list[tuple[str, int, int]] = []
+
+    def decisions(version: str, start: int, stop: int) -> DecisionCounts | None:
+        asked.append((version, start, stop))
+        count = 3000 if version == "1" else positive
+        return None if count is None else DecisionCounts(10_000, {"positive": CountRange(count, count)})
+
+    model = GuardedModel(STABLE, CANARY)
+    model.decisions = decisions
+    model.play(score("1", "."), score("2", "c"), start=T0)
+    assert model.of(ROLLBACK) == [("awaiting_approval", reason)]
+    window = (T0 - 10 * MINUTE_MILLIS, T0)
+    assert asked == [("2", *window), ("1", *window)]
+
+
+@pytest.mark.parametrize(
+    ("correct", "sent"),
+    [
+        pytest.param(800, True, id="0.80 against 0.95"),
+        pytest.param(900, False, id="0.90 against 0.95: not proven over all looks"),
+        pytest.param(949, False, id="as good"),
+        pytest.param(990, False, id="better"),
+    ],
+)
+def test_labels_that_are_worse_than_the_stable_versions_are_the_second_key(correct: int, sent: bool) -> None:
+    """No incident of performance is open: against the reference the canary is not critical."""
+    model = GuardedModel(STABLE, CANARY)
+    model.play(score("1", "..."), labels("1", "...", correct=950),
+               score("2", "ccc"), labels("2", "~~~", correct=correct), start=T0)  # fmt: skip
+    assert [action.reason for action in model.sent(ROLLBACK)] == (["quality_worse"] if sent else [])
+
+
+def test_labels_that_are_worse_alone_are_one_key() -> None:
+    """Nothing shows that something came with the version: no incident asks."""
+    model = GuardedModel(STABLE, CANARY)
+    model.play(score("1", "..."), labels("1", "...", correct=950),
+               score("2", "..."), labels("2", "~~~", correct=700), start=T0)  # fmt: skip
+    assert model.of(ROLLBACK) == []
+
+
+def test_a_canary_whose_inputs_and_labels_are_worse_than_the_stable_versions() -> None:
+    """Only its own inputs broke: both see the same requests, so going back cures it."""
+    model = GuardedModel(STABLE, CANARY)
+    model.play(score("1", "..."), labels("1", "...", correct=950), Line("2", "ccc", column="income"),
+               Line("2", "ccc", column="age"), labels("2", "~~~", correct=700), start=T0)  # fmt: skip
+    assert [action.reason for action in model.sent(ROLLBACK)] == ["quality_worse"]
 
 
 def test_fine_labels_veto() -> None:
