@@ -187,8 +187,9 @@ def _asked_before(
     states = {action.state for action in earlier}
     if ActionState.DISPATCHING in states:
         return Refusal.ALREADY_RUNNING
-    # What waits for a person gives way to proof that needs none; nothing else does.
-    if ActionState.AWAITING_APPROVAL in states and grant.needs_approval:
+    # What waits for a person gives way to proof, once: in mode approve that waits too.
+    waiting = [action for action in earlier if action.state is ActionState.AWAITING_APPROVAL]
+    if any(grant.needs_approval or action.reason in LABELLED_GROUNDS for action in waiting):
         return Refusal.AWAITING_APPROVAL
     if refusal := budget_refusal(
         earlier, situation, span=DAY_MILLIS, most=rules.max_per_day, distance=millis(rules.cooldown)

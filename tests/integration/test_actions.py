@@ -49,12 +49,17 @@ def command(database_url: str, tmp_path: Path) -> Command:
 
 
 class Waiting:
-    """A canary whose score shifted: a rollback that waits for approval, decided now."""
+    """A canary whose score shifted: a rollback that waits for approval, decided now.
 
-    def __init__(self, engine: Engine, *, url: str = HOOK, receivers: tuple[str, ...] = (), extra: str = "") -> None:
+    In mode *approve* labels prove it too.
+    """
+
+    def __init__(
+        self, engine: Engine, *, url: str = HOOK, receivers: tuple[str, ...] = (), extra: str = "", mode: str = "auto"
+    ) -> None:
         self.engine = engine
         self.applied: AppliedModel = apply_story(
-            engine, receivers=receivers, rollback=action("auto", url, extra), alerting="freshness: 9999d"
+            engine, receivers=receivers, rollback=action(mode, url, extra), alerting="freshness: 9999d"
         )
         with engine.connect() as connection:
             now = database_now_millis(connection)
@@ -68,6 +73,9 @@ class Waiting:
         self.story = ScriptedEvaluator()
         self.story.play(self.applied, "..", start=self.start, version="1", column="score", role="score")
         self.story.play(self.applied, "cc", start=self.start, version="2", column="score", role="score")
+        if mode == "approve":
+            self.story.play(self.applied, "..", start=self.start, version="1", kind=IncidentKind.PERFORMANCE)
+            self.story.play(self.applied, "cc", start=self.start, version="2", kind=IncidentKind.PERFORMANCE)
         self.advance()
 
     def advance(self) -> None:
@@ -112,6 +120,21 @@ def test_an_approved_action_is_sent_with_who_and_why(engine: Engine, command: Co
     assert "expected one that waits for approval, found one that is accepted" in again.stderr
     shown = command.document("actions", short, "result", "succeeded", "--why", "1 serves", *WHO)
     assert steps(shown)[2:] == [("accepted", None, ""), ("succeeded", "ada", "1 serves")]
+
+
+def test_in_mode_approve_proof_waits_too(engine: Engine, command: Command) -> None:
+    """What would be sent at once in mode auto is delivered, signed, only once a person approves it."""
+    with receiver(SECRET) as hook:
+        waiting = Waiting(engine, url=hook.url, mode="approve")
+        assert (waiting.action.state, waiting.action.reason) == (ActionState.AWAITING_APPROVAL, "quality_worse")
+        deliver_all(delivery(engine))
+        assert hook.requests == []
+        command.run("actions", waiting.action.id, "approve", *WHO)
+        deliver_all(delivery(engine))
+        (request,) = hook.requests
+        assert (request.content["type"], request.content["to_version"]) == ("model.rollback.requested", "1")
+        assert hook.identifiers == {waiting.action.id}
+    assert waiting.action.state is ActionState.ACCEPTED
 
 
 def test_a_rejected_action_is_never_sent_nor_asked_for_again(engine: Engine, command: Command) -> None:

@@ -178,6 +178,7 @@ REFUSED: list[tuple[str, Change, Refusal]] = [
     ),
     ("cooldown", earlier(from_version="0", state=ActionState.FAILED), Refusal.COOLDOWN),
     ("cooldown, almost over", earlier(from_version="0", decided_at=T0 - DAY + 120_000), Refusal.COOLDOWN),
+    ("proof waits already, in mode approve", earlier(state=ActionState.AWAITING_APPROVAL), Refusal.AWAITING_APPROVAL),
     ("under way", earlier(from_version="0", state=ActionState.DISPATCHING), Refusal.ALREADY_RUNNING),
     (
         "the last one unanswered",
