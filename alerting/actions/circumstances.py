@@ -61,6 +61,10 @@ class ModelFacts:
     actions_left: Callable[[], int] = lambda: 1
 
 
+def _is_in_traffic(period: Period, version: str) -> bool:
+    return period.version == version and period.stage in (Stage.CANARY, Stage.PRODUCTION)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """A model's facts next to its incidents and earlier actions, as they are when one incident asks."""
@@ -180,11 +184,19 @@ class Circumstances:
             serves=serves,
             served_until=served_until,
             bad=self._is_bad(version),
-            blocked=any(
-                action.kind is ActionKind.ROLLBACK and action.from_version == version and action.state in AT_WORK
-                for action in self.earlier
-            ),
+            blocked=self._is_blocked(version),
             same_schema=self.facts.schema_at(served_until) == self.facts.schema_at(now),
+        )
+
+    def _is_blocked(self, version: str) -> bool:
+        """Return whether *version* was rolled back and nobody has put it into traffic since, which unblocks it."""
+        entered = max((period.start for period in periods(self.history) if _is_in_traffic(period, version)), default=-1)
+        return any(
+            action.kind is ActionKind.ROLLBACK
+            and action.from_version == version
+            and action.state in AT_WORK
+            and action.decided_at >= entered
+            for action in self.earlier
         )
 
     def _is_bad(self, version: str) -> bool:

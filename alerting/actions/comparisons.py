@@ -44,6 +44,11 @@ class LabelledCounts:
     labelled: int
     correct: int
 
+    def reduced(self, worth: float) -> "LabelledCounts":
+        """Return as many independent ones as they are *worth*, a part of 1, rounded down; the share stays."""
+        labelled = int(self.labelled * worth)
+        return LabelledCounts(labelled, round(self.correct * labelled / self.labelled) if labelled else 0)
+
 
 def decision_counts(layout: CellsLayout, counts: AnyIntegers, *, threshold: float) -> DecisionCounts | None:
     """Return the decisions in a vector of *counts*: of the label, without one of the score; None without either."""

@@ -64,7 +64,7 @@ REFUSALS = {
     Refusal.VERSION_SILENT: "the version has no conclusive window of now, so it may not serve",
     Refusal.QUALITY_IS_FINE: "labelled quality of the same time is mature and fine: the shift costs nothing",
     Refusal.NO_KNOWN_TARGET: "no healthy version is known to go back to",
-    Refusal.TARGET_BLOCKED: "the version to go back to was itself rolled back",
+    Refusal.TARGET_BLOCKED: "the version to go back to was itself rolled back, and not deployed again since",
     Refusal.TARGET_FLAGGED: "the version to go back to was bad when it was replaced",
     Refusal.TARGET_TOO_OLD: "the version to go back to last served too long ago (`rollback.max_target_age`)",
     Refusal.TARGET_SCHEMA: "the version to go back to counted other columns (`rollback.allow_schema_change`)",

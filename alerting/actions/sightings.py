@@ -19,6 +19,7 @@ from alerting.actions.evidence import (
 )
 from alerting.incidents.transition import IncidentRules
 from monitor.deployments import Period
+from monitor.performance.error_movement import assumed_worth
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnRole
 from monitor.results import Finding, WindowResult
@@ -190,11 +191,13 @@ class Witnesses:
         look_back = millis(self.spec.actions.rollback.look_back)
         looks = sum(look_back // (scale.step * MINUTE_MILLIS) + 1 for scale in self.spec.scales)
         alpha = (1.0 - self.spec.accuracy.confidence) / looks
-        return proven_worse(
-            LabelledCounts(window.labelled, window.correct),
-            LabelledCounts(target.labelled, target.correct),
-            alpha=alpha,
-        )
+        return proven_worse(self._independent(window), self._independent(target), alpha=alpha)
+
+    def _independent(self, window: ConclusiveWindow) -> LabelledCounts:
+        """Return what the window's truths are worth, which depend on each other within a step."""
+        counts = LabelledCounts(window.labelled, window.correct)
+        scale = next((scale for scale in self.spec.scales if scale.length == window.length), None)
+        return counts if scale is None else counts.reduced(assumed_worth(window.labelled, scale=scale))
 
     def _at_the_same_time(self, version: str, window: ConclusiveWindow) -> ConclusiveWindow | None:
         half = window.length * MINUTE_MILLIS // 2
@@ -238,12 +241,10 @@ class Witnesses:
                 continue
             if target.findings(IncidentKind.PERFORMANCE, from_tier=Tier.WARNING):
                 return Comparison.NOT_BETTER
+            here, there = self._independent(window), self._independent(target)
+            confidence = self.spec.accuracy.confidence
             difference = newcombe_difference(
-                target.correct,
-                target.labelled,
-                window.correct,
-                window.labelled,
-                confidence=self.spec.accuracy.confidence,
+                there.correct, there.labelled, here.correct, here.labelled, confidence=confidence
             )
             if difference.low > 0.0:
                 return Comparison.BETTER

@@ -143,3 +143,9 @@ def test_worse_by_less_than_the_margin_is_not_worse() -> None:
     assert not proven_worse(LabelledCounts(many, 895_000), LabelledCounts(many, 900_000), alpha=1e-6)
     assert proven_worse(LabelledCounts(many, 885_000), LabelledCounts(many, 900_000), alpha=1e-6)
     assert not proven_worse(LabelledCounts(0, 0), LabelledCounts(many, 900_000), alpha=1e-6)
+
+
+def test_truths_that_depend_on_each_other_are_fewer() -> None:
+    """The share stays, the number shrinks; none is left of next to none."""
+    assert LabelledCounts(1000, 800).reduced(0.25) == LabelledCounts(250, 200)
+    assert LabelledCounts(3, 2).reduced(0.25) == LabelledCounts(0, 0)

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from alerting.actions.comparisons import CountRange, DecisionCounts
+from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, Scale, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from tests.models.guarded import Event, GuardedModel, Line
@@ -251,3 +252,51 @@ def test_what_came_with_the_version_is_not_retrained_on(
     model.play(score("1", stable), Line("2", canary, column=column), start=T0)
     refused = model.refused(RETRAINING)
     assert (expected in refused) if expected else len(model.sent(RETRAINING)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rolled_back", "refusal"),
+    [
+        pytest.param(T0 - 19 * DAY_MILLIS, None, id="before a person put it into production again"),
+        pytest.param(T0 - 5 * DAY_MILLIS, "target_blocked", id="since it last entered production"),
+    ],
+)
+def test_a_new_deployment_unblocks_what_was_rolled_back(rolled_back: int, refusal: str | None) -> None:
+    """Version 2 was rolled back; it is no target until somebody deploys it again, which is that person's decision.
+
+    ::
+
+        1 ─────────┤    1 ─────┤
+                   2 ───┤      2 ──────────►
+                                         3 ── T0
+    """
+    model = GuardedModel(
+        Event("1", T0 - 30 * DAY_MILLIS, Stage.PRODUCTION),
+        Event("2", T0 - 20 * DAY_MILLIS, Stage.PRODUCTION),
+        Event("1", T0 - 19 * DAY_MILLIS + 1, Stage.PRODUCTION),
+        Event("2", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION),
+        Event("3", T0 - HOUR_MILLIS, Stage.CANARY),
+    )
+    model.actions = [earlier_rollback("2", at=rolled_back)]
+    model.play(score("2", "..."), labels("2", "...", correct=950),
+               score("3", "ccc"), labels("3", "ccc", correct=700), start=T0)  # fmt: skip
+    assert [action.to_version for action in model.sent(ROLLBACK)] == ([] if refusal else ["2"])
+    assert refusal is None or refusal in model.refused(ROLLBACK)
+
+
+def earlier_rollback(version: str, *, at: int) -> ActionRow:
+    """Return a rollback of *version* that was carried out."""
+    return ActionRow(
+        id="earlier",
+        incident_id="earlier",
+        kind=ROLLBACK,
+        state=ActionState.SUCCEEDED,
+        reason="quality_worse",
+        from_version=version,
+        to_version="1",
+        window_end=at,
+        model_id=1,
+        attempt=1,
+        request="{}",
+        decided_at=at,
+    )
