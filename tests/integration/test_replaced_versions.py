@@ -111,7 +111,7 @@ def test_an_orderly_switch_opens_nothing(engine: Engine) -> None:
 
 def test_a_deployment_dated_in_the_future_blocks_no_rollback(engine: Engine) -> None:
     """Tomorrow's promotion of version 3 does not take version 1 out of production today."""
-    applied = apply_story(engine, rollback=action("auto", HOOK, ", keys: 1"), alerting=WIDE)
+    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
     deploy(
         engine,
         applied,
@@ -119,20 +119,20 @@ def test_a_deployment_dated_in_the_future_blocks_no_rollback(engine: Engine) -> 
         ("2", T0 - HOUR_MILLIS, Stage.CANARY),
         ("3", T0 + DAY_MILLIS, Stage.PRODUCTION),
     )
-    story = bad_release(applied)
+    story = bad_version(applied)
     advance(engine, applied, story, now=T0 + HOUR_MILLIS)
     with engine.connect() as connection:
         (row,) = granted_actions(connection, applied.model_id)
     assert (row.from_version, row.to_version) == ("2", "1")
 
 
-def bad_release(applied: AppliedModel, *, stage: Stage = Stage.CANARY) -> ScriptedEvaluator:
-    """Version 2 is critical in every way; version 1 is well, at the same time or until it was replaced."""
+def bad_version(applied: AppliedModel, *, stage: Stage = Stage.CANARY) -> ScriptedEvaluator:
+    """Version 2 is proven worse than version 1: at the same time if it is a canary, else than it was before."""
     story = ScriptedEvaluator()
-    well_from = T0 if stage is Stage.CANARY else T0 - HOUR_MILLIS - 2 * STEP
-    story.play(applied, "...", start=well_from, column="score", role="score")
-    story.play(applied, "ccc", start=T0, version="2", column="score", role="score")
-    story.play(applied, "ccc", start=T0, version="2", kind=IncidentKind.PERFORMANCE)
+    at_once = stage is Stage.CANARY
+    for version, letters, start in (("1", "...", T0 if at_once else T0 - 2 * HOUR_MILLIS), ("2", "ccc", T0)):
+        story.play(applied, letters, start=start, version=version, column="score", role="score")
+        story.play(applied, letters, start=start, version=version, kind=IncidentKind.PERFORMANCE)
     return story
 
 
@@ -156,9 +156,9 @@ def deliver_all(engine: Engine) -> None:
 
 def rolled_back(engine: Engine, hook: Receiver, *, stage: Stage = Stage.CANARY) -> tuple[AppliedModel, int]:
     """Return a model whose version 2 was rolled back to 1, accepted just now, and the end of a window after that."""
-    applied = apply_story(engine, rollback=action("auto", hook.url, ", keys: 1, max_target_age: 9999d"), alerting=WIDE)
+    applied = apply_story(engine, rollback=action("auto", hook.url, ", max_target_age: 9999d"), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION), ("2", T0 - HOUR_MILLIS, stage))
-    advance_model(engine, applied, bad_release(applied, stage=stage), Settings())
+    advance_model(engine, applied, bad_version(applied, stage=stage), Settings())
     with engine.connect() as connection:
         after = (database_now_millis(connection) // STEP + 1) * STEP
     deliver_all(engine)
