@@ -128,7 +128,7 @@ class Witnesses:
         worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
         serving = [version for version, service in targets.items() if service.serves]
         if shown and not worse:
-            worse = [window for window in quality if any(self._worse_than(window, version) for version in serving)]
+            worse = [window for window in quality if serving and self._worse_than(window, serving[0])]
         return RollbackEvidence(
             seen=self._newest(inputs),
             shift=self._newest(shifts),
