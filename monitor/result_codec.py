@@ -22,8 +22,15 @@ from monitor.number_codec import (
     unpack_integers,
     unpack_numbers,
 )
-from monitor.results import ColumnResult, Finding, FurtherStatistics, WindowResult, nothing_moved_sentence
-from monitor.types import Calibration, InconclusiveReason, Verdict
+from monitor.results import (
+    ColumnResult,
+    Finding,
+    FurtherStatistics,
+    RestlessColumn,
+    WindowResult,
+    nothing_moved_sentence,
+)
+from monitor.types import Calibration, InconclusiveReason, Tier, Verdict
 
 _PLAIN, _COMPRESSED = b"\x00", b"\x01"
 _WORTH_COMPRESSING = 256  # below, zstd's own header costs more than it saves
@@ -60,6 +67,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     in_full: dict[int, ColumnResult]
     findings: tuple[Finding, ...]
     moved: tuple[str, ...]
+    restless: dict[int, int] | None = None  # a column's tier and four times its size; programs before did not write it
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -93,6 +101,9 @@ def pack_result(result: WindowResult, names: Sequence[str]) -> bytes:
         in_full=in_full,
         findings=result.findings,
         moved=result.moved,
+        restless=None
+        if result.restless is None
+        else {own.index(restless.column): restless.tier + 4 * restless.size for restless in result.restless},
     )
     encoded = _ENCODER.encode(packed)
     if len(encoded) > _WORTH_COMPRESSING and (result.findings or in_full):
@@ -141,6 +152,9 @@ def _unpacked(packed: _Packed, names: Sequence[str]) -> WindowResult:
         findings=packed.findings,
         moved=packed.moved,
         calm_below=_calm_of(packed.calm),
+        restless=None
+        if packed.restless is None
+        else tuple(RestlessColumn(names[at], Tier(code & 3), Tier(code >> 2)) for at, code in packed.restless.items()),
         quality_calm=None if packed.quality == 0 else packed.quality == 2,
         reason=packed.reason,
         sentence=packed.sentence if isinstance(packed.sentence, str) else "",

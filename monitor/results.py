@@ -83,6 +83,19 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sentence: str = ""
 
 
+class RestlessColumn(msgspec.Struct, frozen=True, array_like=True):
+    """A column that holds an incident of drift open: what `monitor.detection.closing` says of it.
+
+    Attributes:
+        tier: The highest tier that it is not calm below; NONE: its natural movement explains its size.
+        size: The same of its size alone, never lower: a shorter window may be as large by chance and show no recovery.
+    """
+
+    column: str
+    tier: Tier
+    size: Tier
+
+
 class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     """The decision about one series and window.
 
@@ -91,6 +104,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         events: Events counted in the window.
         calm_below: For each tier that drift (or, of a performance window, performance) can hold open: True when every
             column's PSI and D, or the accuracy itself, is past the closing threshold; None when inconclusive.
+        restless: Columns that are not; None when inconclusive, of accuracy, and where the program before wrote it.
         moved: Columns to list once drift is found, most certain first: see `monitor.detection.verdict`.
         quality_calm: No share finding at all, endured or not; None when inconclusive.
     """
@@ -101,6 +115,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     moved: tuple[str, ...] = ()
     calm_below: tuple[bool, bool, bool] | None = None
+    restless: tuple[RestlessColumn, ...] | None = None
     quality_calm: bool | None = None
     reason: InconclusiveReason = InconclusiveReason.CONCLUSIVE
     sentence: str = ""

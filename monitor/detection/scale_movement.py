@@ -44,9 +44,17 @@ class ScaleMovement:
 
     def levels(self, bins: Int64s, *, n: Counts, m: Counts, columns: Mask | list[int]) -> Float64s:
         """Return the PSI that the movement of each of *columns* passes by chance; arrays are of all columns."""
+        return self._mean(bins, n, m, columns) * self.level_factors[columns]
+
+    def quiet_levels(self, bins: Int64s, *, n: Counts, m: Counts, columns: list[int], alpha: float) -> Float64s:
+        """Return the PSI that each of *columns* passes by chance with probability *alpha*; arrays as above."""
+        factors = level_factors(self.level_nu[columns], self.level_blocks[columns], alpha=alpha)
+        return self._mean(bins, n, m, columns) * factors
+
+    def _mean(self, bins: Int64s, n: Counts, m: Counts, columns: Mask | list[int]) -> Float64s:
         sampling = 1.0 / n[columns] + 1.0 / m[columns]
-        levels: Float64s = (bins[columns] - 1) * (sampling + self.level_kappa[columns]) * self.level_factors[columns]
-        return levels
+        means: Float64s = (bins[columns] - 1) * (sampling + self.level_kappa[columns])
+        return means
 
     def level_of(self, column: int) -> MovementLevel:
         """Return what the level of one column is made of."""

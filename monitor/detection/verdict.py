@@ -1,4 +1,4 @@
-"""The verdict of a window: the worst that endured, closing thresholds, which columns changed."""
+"""The verdict of a window: the worst that endured, which columns changed."""
 
 import numpy as np
 
@@ -78,35 +78,6 @@ def by_weight(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
                 finding.statistic,
             ),
         )
-    )
-
-
-def calm_below(
-    prepared: PreparedReference, measured: MeasuredWindow, findings: tuple[Finding, ...]
-) -> tuple[bool, bool, bool] | None:
-    """Return for warning, alert and critical whether every monitored column is under the closing threshold.
-
-    None where no monitored column could be judged. A column that cannot be judged because its field is broken is
-    not calm: bad data closes no incident.
-    """
-    judged = prepared.monitored & measured.conclusive
-    if not judged.any():
-        return None
-    broken = {finding.column for finding in findings if finding.kind is IncidentKind.DATA_QUALITY}
-    names = [column.name for column in prepared.layout.columns]
-    if any(name in broken and not conclusive for name, conclusive in zip(names, measured.conclusive, strict=True)):
-        return (False, False, False)
-    ratio, tiers = prepared.drift.close_ratio, prepared.drift.tiers
-    psi = float(measured.psi[judged].max())
-    distances = measured.distances[judged & prepared.numeric]
-    drift = max((finding.tier for finding in findings if finding.kind is IncidentKind.DRIFT), default=Tier.NONE)
-    return (
-        psi < ratio * tiers.warning
-        and bool(np.all(distances < ratio * prepared.drift.ks_warning))
-        # The textbook rule's p-value makes findings of distances that are calm by size.
-        and drift is Tier.NONE,
-        psi < ratio * tiers.alert,
-        psi < ratio * tiers.critical,
     )
 
 

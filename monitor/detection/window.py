@@ -10,6 +10,7 @@ import numpy as np
 
 from monitor.arrays import Float64s
 from monitor.detection.anytime_rule import PaneCounts, anytime_evidence, with_anytime
+from monitor.detection.closing import calm_below, restless_columns
 from monitor.detection.drift_rule import PreviousWindow, drift_evidence, psi_lower_bounds
 from monitor.detection.evidence import Evidence, EvidenceOutcome, TierLevel, evidence_outcome
 from monitor.detection.explanation import finding_sentence, inconclusive_sentence, window_sentence
@@ -18,7 +19,7 @@ from monitor.detection.prepared_reference import PreparedReference
 from monitor.detection.quality_rule import share_evidence, share_shown_before, stuck_evidence
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_evidence
-from monitor.detection.verdict import by_weight, calm_below, moved_columns, reason_of, worst_verdict
+from monitor.detection.verdict import by_weight, moved_columns, reason_of, worst_verdict
 from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.spec.model import DriftRule
 from monitor.stats.columnar import Counts
@@ -139,13 +140,15 @@ def conclude_window(
         return _inconclusive(prepared, examined, reason, findings=findings)
     drifts = any(finding.kind is IncidentKind.DRIFT and finding.endured for finding in findings)
     by_evidence = drifts and prepared.drift.rule is DriftRule.DEFAULT
+    restless = restless_columns(prepared, measured, findings)
     return WindowResult(
         verdict=worst_verdict(findings),
         events=examined.events,
         columns=examined.columns,
         findings=findings,
         moved=moved_columns(prepared, measured, psi_low=examined.psi_low) if by_evidence else (),
-        calm_below=calm_below(prepared, measured, findings),
+        calm_below=calm_below(restless),
+        restless=restless,
         quality_calm=not any(finding.kind is IncidentKind.DATA_QUALITY for finding in findings),
         sentence=window_sentence(prepared, measured, findings),
     )

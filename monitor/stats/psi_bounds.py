@@ -1,6 +1,7 @@
 """What an observed population stability index, or distance, proves about the true one."""
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,8 @@ from scipy.special import chdtri, chndtr, chndtrinc, chndtrix, ndtri
 from monitor.arrays import Float64s
 from monitor.errors import EmptySampleError
 from monitor.stats.movement_level import MovementLevel
+
+Level = TypeVar("Level", float, Float64s)
 
 _STEPS = 12
 _ROUNDING = 1e-15  # of a probability near 1, with some room
@@ -241,9 +244,10 @@ def distance_lower_bound(
     return 0.0 if low < 0.0 else low
 
 
-def distance_level(level: float) -> float:
+def distance_level(level: Level) -> Level:
     """Return the largest KS distance that two distributions of a PSI of *level* can have, by Pinsker's inequality."""
-    return math.sqrt(level) / 2.0
+    distance: Level = level**0.5 / 2.0
+    return distance
 
 
 def _effective_sizes(n: npt.ArrayLike, m: npt.ArrayLike, kappa: npt.ArrayLike) -> Float64s:

@@ -18,7 +18,7 @@ from monitor.result_codec import encode_result
 from monitor.store.configuration import AppliedModel
 from monitor.store.incidents import lock_model
 from monitor.store.schema import performance_due, performance_pane
-from monitor.types import EvaluationKind, IncidentKind, Verdict
+from monitor.types import EvaluationKind, IncidentKind, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import POSSIBLE, ScriptedEvaluator
 from tests.models.alerted import apply_story
@@ -181,9 +181,16 @@ def test_a_result_agrees_with_itself(case: Case) -> None:
         assert result.quality_calm is (None if evaluation.kind is EvaluationKind.PERFORMANCE else not of_quality)
         assert result.calm_below is not None
         assert list(result.calm_below) == sorted(result.calm_below), "calm below a tier is calm below every higher one"
+        held = {column.column: column.tier for column in result.restless or ()}
         for finding in result.findings:
             if finding.endured and finding.kind is not IncidentKind.DATA_QUALITY:
                 assert not result.calm_below[finding.tier - 1]
+            if finding.kind is IncidentKind.DRIFT and result.restless is not None:
+                assert held[finding.column] >= finding.tier
+        if result.restless is not None:
+            assert all(column.tier <= column.size for column in result.restless)
+            highest = max(held.values(), default=Tier.NONE)
+            assert result.calm_below == (highest < Tier.WARNING, highest < Tier.ALERT, highest < Tier.CRITICAL)
     assert seen >= {Verdict.INCONCLUSIVE, Verdict.OK, Verdict.WARNING, Verdict.CRITICAL}
 
 

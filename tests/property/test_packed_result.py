@@ -1,6 +1,7 @@
 """A result survives its few bytes: findings and shares to the letter, numbers to six digits, proven ones in full."""
 
 import math
+from operator import attrgetter
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from monitor.results import (
     ColumnResult,
     Finding,
     FurtherStatistics,
+    RestlessColumn,
     WindowResult,
     nothing_moved_sentence,
 )
@@ -22,6 +24,7 @@ from monitor.types import Calibration, IncidentKind, InconclusiveReason, Statist
 NUMBERS = st.none() | st.just(0.0) | st.floats(min_value=-1e300, max_value=1e300, allow_nan=False)
 INTEGERS = st.integers(min_value=-(2**62), max_value=2**62)
 NAMES = st.text(min_size=1, max_size=8)
+COLUMN = attrgetter("column")
 
 
 @st.composite
@@ -31,6 +34,7 @@ def results(draw: st.DrawFn) -> WindowResult:
     names = draw(st.lists(NAMES, max_size=6, unique=True))
     columns = tuple(draw(column(name, events)) for name in names)
     findings = tuple(draw(finding(name)) for name in names if draw(st.booleans()) and draw(st.booleans()))
+    held = (st.sampled_from(names), st.sampled_from(Tier), st.sampled_from(Tier)) if names else ()
     calm = st.none() | st.tuples(st.booleans(), st.booleans(), st.booleans())
     calm_windows = [nothing_moved_sentence(first.name, psi=first.psi or 0.0, events=events) for first in columns[:1]]
     sentence = st.text(max_size=20) | st.sampled_from([*calm_windows, ""])
@@ -41,6 +45,9 @@ def results(draw: st.DrawFn) -> WindowResult:
         findings=findings,
         moved=tuple(names[:1]),
         calm_below=draw(calm),
+        restless=draw(st.none() | st.lists(st.builds(RestlessColumn, *held), max_size=6, unique_by=COLUMN).map(tuple))
+        if names
+        else None,
         quality_calm=draw(st.none() | st.booleans()),
         reason=draw(st.sampled_from(InconclusiveReason)),
         sentence=draw(sentence),
@@ -168,3 +175,33 @@ def test_columns_of_other_cells_are_refused() -> None:
     packed = pack_result(WindowResult(verdict=Verdict.OK, events=1, columns=columns), ("a", "b"))
     with pytest.raises(CorruptResultError, match="2 columns, but the cells have 1"):
         unpack_result(packed, ("a",))
+
+
+OF_BEFORE = (
+    "009c01cd03e80702a0ab63697479206d6f7665642e9ec4040401f6a0000000000000c40b150360e4e4000000506f02c4040101"
+    "0002d2ffe79600c40401010002d2ffd6cd2000c40710010050c3000002c0809091a463697479"
+)
+"""What the program before wrote: two columns, one of them above the closing threshold of a warning."""
+
+
+def test_what_the_program_before_stored_is_read() -> None:
+    """It did not keep which columns are restless: that is None, not that none is."""
+    result = unpack_result(bytes.fromhex(OF_BEFORE), ("age", "city"))
+    assert (result.verdict, result.calm_below, result.restless) == (Verdict.WARNING, (False, True, True), None)
+    assert [(column.name, column.psi) for column in result.columns] == [("age", 0.0123456), ("city", 0.5)]
+
+
+def test_the_program_before_reads_what_is_stored() -> None:
+    """It reads the first twelve fields, as many as it knows, and no other."""
+    columns = (ColumnResult(name="age", n=10, psi=0.5), ColumnResult(name="city", n=10, psi=0.01))
+    restless = (RestlessColumn("age", Tier.ALERT, Tier.CRITICAL),)
+    stored = pack_result(
+        WindowResult(
+            verdict=Verdict.OK, events=10, columns=columns, calm_below=(False, False, True), restless=restless
+        ),
+        ("age", "city"),
+    )
+    *known, added = msgspec.msgpack.decode(stored[1:], strict=False)
+    assert len(known) == len(msgspec.msgpack.decode(bytes.fromhex(OF_BEFORE)[1:], strict=False))
+    assert added == {0: 14}
+    assert unpack_result(stored, ("age", "city")).restless == restless
