@@ -7,6 +7,7 @@ import msgspec
 
 from monitor.results import Finding, WindowResult
 from monitor.types import EvaluationKind, IncidentKind, Scale, SeriesKey, Statistic, Tier, Verdict
+from monitor.units import MINUTE_MILLIS
 
 FINDINGS_KEPT = 20
 OF_VALUES = frozenset({Statistic.PSI, Statistic.KS, Statistic.ANYTIME, Statistic.FAR, Statistic.STUCK})
@@ -43,9 +44,10 @@ class WindowObservation(msgspec.Struct, frozen=True, kw_only=True):
         length, step: Of the scale, in minutes.
         tier: Worst endured finding of the kind; NONE when there is none.
         calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
-        findings: The endured findings of the kind, worst first, at most `FINDINGS_KEPT`.
+        findings: The endured findings of the kind, worst first.
         moved: Of drift: every column to list, most certain first; see `monitor.detection.verdict`.
         unjudged: Columns with too few values here: the window says nothing about theirs.
+        restless: By column the tiers that it is not calm below, as in `RestlessColumn`; None: *calm* is of all columns.
     """
 
     end: int
@@ -56,14 +58,31 @@ class WindowObservation(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     moved: tuple[str, ...] = ()
     unjudged: frozenset[str] = frozenset()
+    restless: dict[str, tuple[Tier, Tier]] | None = None
 
     @property
     def conclusive(self) -> bool:
         return self.calm is not None or self.tier > Tier.NONE
 
-    def leaves_open(self, findings: Sequence[Finding]) -> bool:
-        """Return whether the window cannot say if one of *findings*, of an earlier window, is over."""
-        return any(finding.statistic in OF_VALUES and finding.column in self.unjudged for finding in findings)
+    @property
+    def start(self) -> int:
+        """Window start in epoch milliseconds."""
+        return self.end - self.length * MINUTE_MILLIS
+
+    def start_of(self, finding: Finding) -> int:
+        """Return from where on (ms) the data is that shows *finding*, one of this window's."""
+        return self.start if finding.since is None else max(finding.since, self.start)
+
+    def says_nothing_of(self, column: str) -> bool:
+        """Return whether too few values of *column* came; a broken field is restless, however few."""
+        return column in self.unjudged and not (self.restless and column in self.restless)
+
+    def restless_tiers(self, column: str) -> tuple[Tier, Tier]:
+        """Return the highest tier that *column* is not calm below, and the same by size alone."""
+        if self.restless is not None and column:
+            return self.restless.get(column, (Tier.NONE, Tier.NONE))
+        above = Tier(sum(not calm for calm in self.calm or ()))  # calm below a tier is calm below every higher one
+        return above, above
 
 
 def worst_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -86,10 +105,20 @@ def observation_of(kind: IncidentKind, evaluation: Evaluation) -> WindowObservat
         step=evaluation.scale.step,
         tier=max((finding.tier for finding in findings), default=Tier.NONE),
         calm=_calm(kind, evaluation.kind, result),
-        findings=findings[:FINDINGS_KEPT],
+        findings=findings,
         moved=result.moved[:FINDINGS_KEPT] if kind is IncidentKind.DRIFT else (),
         unjudged=frozenset(column.name for column in result.columns if column.inconclusive),
+        restless=_restless(kind, result),
     )
+
+
+def _restless(kind: IncidentKind, result: WindowResult) -> dict[str, tuple[Tier, Tier]] | None:
+    if kind is IncidentKind.DATA_QUALITY:
+        # Of a share there is only proven or not; what is proven and did not endure is not calm.
+        return {finding.column: (Tier.CRITICAL, Tier.CRITICAL) for finding in result.findings if finding.kind is kind}
+    if kind is IncidentKind.DRIFT and result.restless is not None:
+        return {column.column: (column.tier, column.size) for column in result.restless}
+    return None
 
 
 def _calm(kind: IncidentKind, judged: EvaluationKind, result: WindowResult) -> tuple[bool, bool, bool] | None:

@@ -1,12 +1,15 @@
 """State of an incident: its steps and their reasons, its id, its stored form."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
 
 import msgspec
 
+from alerting.incidents.holds import ScaleHold
 from alerting.incidents.observation import worst_first
+from alerting.incidents.recoveries import Recoveries
 from monitor.results import Finding
 from monitor.types import IncidentKind, IncidentStatus, ModelKey, Tier
 
@@ -23,6 +26,8 @@ class Step(StrEnum):
     CALMED = "calmed"
     RESOLVED = "resolved"
     ANNOUNCED = "announced"  # nothing moved, but what was held back may be notified now
+    JOINED = "joined"  # columns that nobody was notified of are found too
+    WORSENED = "worsened"  # twice as bad as what people were notified of, at the same tier
 
 
 class Reason(StrEnum):
@@ -40,28 +45,11 @@ class Reason(StrEnum):
     VERSION_RETIRED = "version_retired"
     VERSION_SERVES = "version_serves"  # what was replaced serves again, by its deployment event
     NO_LONGER_HELD_BACK = "no_longer_held_back"
+    COLUMN_JOINED = "column_joined"
+    TWICE_AS_BAD = "twice_as_bad"
     NO_NEWS = "no_news"  # everyone who was notified of the last step knows this already, or nobody was of any
     STALE = "stale"
     INHIBITED_BY_DATA_QUALITY = "inhibited_by_data_quality"
-
-
-class ScaleHold(msgspec.Struct, frozen=True, kw_only=True):
-    """What one scale still shows of the incident; it stays open while any scale shows a finding.
-
-    Attributes:
-        tier: Tier it holds; NONE once it has let go.
-        bad_end: End of its last window with a finding.
-        calm: For each tier, consecutive disjoint conclusive windows below its closing threshold.
-        calm_ends: For each tier, end of the last window counted in `calm`.
-        findings: Of the window at `bad_end`, worst first; *moved* besides, as in `WindowFacts`.
-    """
-
-    tier: Tier
-    bad_end: int
-    calm: tuple[int, int, int] = (0, 0, 0)
-    calm_ends: tuple[int, int, int] = (0, 0, 0)
-    findings: tuple[Finding, ...] = ()
-    moved: tuple[str, ...] = ()
 
 
 class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +60,10 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
         window_ends: Last seen conclusive window end per scale length in minutes.
         holds: Per scale length in minutes.
         notified: Highest tier that people were notified of since it last opened.
+        notified_columns: Columns that held it or were listed when they were; None: the program before wrote it.
+        notified_end: Window end of the last step that they were notified of, 0 where that is not known.
+        notified_severity: As from `severity`, at that step.
+        recovered: Columns that a scale saw recover, for the longer scales whose windows still hold the bad time.
         retired: Closed because its version served no more, not because anything got better.
     """
 
@@ -89,6 +81,10 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     retired: bool = False
     window_ends: dict[int, int] = msgspec.field(default_factory=dict, name="ends")
     holds: dict[int, ScaleHold] = msgspec.field(default_factory=dict)
+    notified_columns: tuple[str, ...] | None = None
+    notified_end: int = 0
+    notified_severity: float = 0.0
+    recovered: Recoveries = msgspec.field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -98,6 +94,18 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     def moved(self) -> tuple[str, ...]:
         """Columns that moved in the newest window of each scale that still holds it, most certain first."""
         return tuple(dict.fromkeys(name for hold in self.holds.values() if hold.tier for name in hold.moved))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that hold it at any scale."""
+        return frozenset(name for length, hold in self.holds.items() for name in hold.columns_held(length))
+
+    @property
+    def known_columns(self) -> frozenset[str]:
+        """Columns that people were notified of: of what the program before wrote, all of them."""
+        if self.notified_columns is not None:
+            return frozenset(self.notified_columns)
+        return self.columns.union(self.moved) if self.notified else frozenset()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -119,7 +127,11 @@ class IncidentIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentDecision:
-    """How one window changed the incident, and whether people are notified of it."""
+    """How one window changed the incident, and whether people are notified of it.
+
+    Attributes:
+        joined: Of `JOINED`: the columns that people are notified of for the first time.
+    """
 
     step: Step
     reason: Reason
@@ -132,6 +144,22 @@ class IncidentDecision:
     tier: Tier
     notifies: bool
     fresh: bool
+    joined: tuple[str, ...] = ()
+
+
+def severity(findings: Iterable[Finding]) -> float:
+    """Return how bad performance is proven to be: by how much accuracy fell, or the share of errors over a floor.
+
+    0.0 of anything else, whose tiers say how bad it is.
+    """
+    return max((_severity(finding) for finding in findings), default=0.0)
+
+
+def _severity(finding: Finding) -> float:
+    if finding.kind is not IncidentKind.PERFORMANCE:
+        return 0.0
+    # What is proven under a floor lies below its threshold, a drop above it.
+    return 1.0 - finding.bound if finding.bound < finding.threshold else finding.bound
 
 
 def incident_id(identity: IncidentIdentity, *, first_end: int) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 from alerting.incidents.observation import DECIDED_KINDS, Evaluation, WindowObservation, observation_of
 from alerting.incidents.replaced import ReplacedVersions
 from alerting.incidents.state import IncidentDecision, IncidentIdentity, IncidentState, Reason, Step
-from alerting.incidents.transition import IncidentRules, end_by_deployment, transition
+from alerting.incidents.transition import IncidentRules, end_by_deployment, transition, unrecovered
 from monitor.spec.model import ModelSpec
 from monitor.types import ALL_SEGMENT, OTHER_VERSIONS, IncidentKind, ModelKey, Statistic
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS, millis
@@ -85,7 +85,7 @@ class IncidentTracker:
         for kind in DECIDED_KINDS:
             for evaluation in judged:
                 key = IncidentKey(evaluation.series.version, kind)
-                facts = observation_of(kind, evaluation)
+                facts = unrecovered(observation_of(kind, evaluation), self.states.get(key))
                 decision = self._step(key, facts)
                 if decision is None:
                     continue

@@ -17,6 +17,7 @@ from monitor.types import ActionState, IncidentKind, ModelKey, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
 FINDINGS_SHOWN = 5
+JOINED_NAMED = 10
 
 EXPIRED, FAILED, UNANSWERED, REFUSED = (
     f"model.action.{word}" for word in ("expired", "failed", "unanswered", "refused")
@@ -55,7 +56,7 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in a message: what, how bad, since when, since which version, probable cause, what to do.
 
     Attributes:
-        what: The worst findings.
+        what: The worst findings; first those of columns that joined, where they did.
         also_moved: Other columns that moved, most certain first; at most one in twenty falsely.
     """
 
@@ -125,15 +126,24 @@ class Notice:
 
 
 def sentence_of(model: ModelKey, decision: IncidentDecision, findings: Sequence[Finding]) -> str:
-    """Return one line: the step, and the worst finding's own sentence."""
+    """Return one line: the step, and the sentence of the worst finding or, of columns that joined, theirs."""
     subject = f"{model} {decision.version}"
     if decision.step is Step.RESOLVED:
         retired = decision.reason is Reason.VERSION_RETIRED
         end = "closed, not cured: this version serves no more" if retired else "resolved"
         return f"{subject}: {decision.kind.value} incident {end}."
-    worst = findings[0] if findings else None
+    worst = next(iter(_joined_first(findings, decision)), None)
     sentence = "" if worst is None else worst.sentence or _plain(worst)
-    return f"{subject}: {decision.kind.value} {decision.tier.word} ({decision.step.value}). {sentence}".rstrip()
+    step = decision.step.value
+    if decision.joined:
+        more = len(decision.joined) - JOINED_NAMED
+        step += f": {', '.join(decision.joined[:JOINED_NAMED])}" + (f" and {more} more" if more > 0 else "")
+    return f"{subject}: {decision.kind.value} {decision.tier.word} ({step}). {sentence}".rstrip()
+
+
+def _joined_first(findings: Sequence[Finding], decision: IncidentDecision) -> list[Finding]:
+    """Return *findings* with those first that people are notified of for the first time."""
+    return sorted(findings, key=lambda finding: finding.column not in decision.joined)
 
 
 def _plain(finding: Finding) -> str:
@@ -146,7 +156,7 @@ def _plain(finding: Finding) -> str:
 def message_incident(model: ModelKey, notice: Notice) -> MessageIncident:
     """Return one incident's part of a message."""
     decision, state, changed = notice.decision, notice.state, notice.changed
-    findings = state.findings
+    findings = _joined_first(state.findings, decision)
     length = decision.length * MINUTE_MILLIS
     cause, step = ("", "Nothing to do.") if decision.step is Step.RESOLVED else _cause(state, changed)
     named = [_values_named(finding, notice.unseen) for finding in findings]

@@ -28,6 +28,8 @@ _STYLES = {
     Step.OPENED: "bold yellow",
     Step.ESCALATED: "bold red",
     Step.REOPENED: "bold yellow",
+    Step.JOINED: "bold yellow",
+    Step.WORSENED: "bold red",
     Step.RESOLVED: "green",
 }
 

@@ -42,6 +42,7 @@ KEPT = (
     "tell_values",  # a key of specs
     'name="told"',  # a key of stored incidents
     '"told":1',  # the same, in such an incident
+    '"told": 2',
     "(was `told`)",  # the changelog, to those who look for the old name
     "(was\n  `told`)",
     "(was `sight`)",

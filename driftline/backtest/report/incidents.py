@@ -14,7 +14,7 @@ from monitor.types import ActionState, Tier
 from monitor.units import HOUR_MILLIS
 
 _BEGINS = frozenset({Step.OPENED, Step.REOPENED})
-_WORSE = _BEGINS | {Step.ESCALATED, Step.ANNOUNCED}
+_WORSE = _BEGINS | {Step.ESCALATED, Step.ANNOUNCED, Step.JOINED, Step.WORSENED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerting.incidents.holds import ScaleHold
 from alerting.incidents.observation import WindowObservation
 from alerting.incidents.rewind import rewound
-from alerting.incidents.state import IncidentIdentity, IncidentState, Reason, ScaleHold, Step
+from alerting.incidents.state import IncidentIdentity, IncidentState, Reason, Step
 from alerting.incidents.transition import IncidentRules, transition
 from monitor.types import IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import MINUTE_MILLIS
