@@ -20,6 +20,7 @@ from benchmarks.accuracy_figures import (
     dependence_rows,
     truths_until_proven,
 )
+from benchmarks.closing_figures import COLUMNS, windows_until_closed
 from benchmarks.movement_figures import Wander, passing
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from benchmarks.share_levels import N, share_level_rows
@@ -42,6 +43,7 @@ from monitor.types import Tier
 from monitor.units import duration_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
+CHANGED = (1, 20, 100, 200)
 _BLOCK = re.compile(r"(<!-- figures: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -268,6 +270,24 @@ def dependent_truths() -> str:
     )
 
 
+def closing() -> str:
+    """How long an incident stays open after its change has ended."""
+    return _table(
+        ("Events a window", "Natural movement", *(f"{changed} changed" for changed in CHANGED)),
+        [
+            (
+                f"{events:,}",
+                "none" if overdispersion == 1.0 else f"×{overdispersion:g}",
+                *(f"{windows_until_closed(events, overdispersion, changed):.1f}" for changed in CHANGED),
+            )
+            for events in (200, 300, 400, 6000)
+            for overdispersion in (1.0, 3.0, 30.0)
+        ],
+        note=f"Median from the end of the change, in lengths of the window that held the incident; of {COLUMNS} columns"
+        " so many moved by one standard deviation. How many others there are changes nothing.",
+    )
+
+
 FIGURES: dict[str, Callable[[], str]] = {
     "defaults": defaults,
     "shifts": shifts,
@@ -281,6 +301,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "share_levels": share_levels,
     "dependent": dependent_truths,
+    "closing": closing,
 }
 
 
