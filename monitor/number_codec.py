@@ -1,6 +1,8 @@
 """Columns of numbers in few bits: integers above their lowest, floats to six significant digits.
 
-Rounding is arithmetic that IEEE 754 fixes, so every machine stores the same bytes.
+Rounding is arithmetic that IEEE 754 fixes, so every machine stores the same bytes: logarithms and sums of arrays differ
+in their last bits from one processor or library to the next, the digits that are kept do not. `ten_digits` is for the
+few numbers that somebody may act on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,11 @@ _POWERS = np.array([float(f"1e{power}") for power in range(309)])
 def can_be_packed(number: float | None) -> bool:
     """Return whether six digits and a decade can say *number*: not NaN, infinite or next to the limits of floats."""
     return number is None or number == 0 or _SMALLEST < abs(number) < _GREATEST
+
+
+def ten_digits(number: float) -> float:
+    """Return *number* to ten significant digits, as it is stored where something was proven."""
+    return float(f"{number:.10g}")
 
 
 def six_digits(number: float) -> float:

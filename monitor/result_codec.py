@@ -1,12 +1,12 @@
 """The bytes in which a window's result is stored: about 12 bytes a column instead of 190 as JSON.
 
 Numbers of a column that passed no tier are kept to six significant digits, which is what makes them small; where
-something was proven they are kept in full. Names of columns are not repeated in every row: the cells that the window
+something was proven they are kept to ten. Names of columns are not repeated in every row: the cells that the window
 was counted on have them. `encode_result` gives the canonical text of what is stored, so two results are stored alike
 exactly when their texts are equal.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -19,6 +19,7 @@ from monitor.number_codec import (
     pack_integers,
     pack_numbers,
     six_digits,
+    ten_digits,
     unpack_integers,
     unpack_numbers,
 )
@@ -83,7 +84,7 @@ def pack_result(result: WindowResult, names: Sequence[str]) -> bytes:
     own = tuple(column.name for column in columns)
     proven = {finding.column for finding in result.findings}
     in_full = {
-        at: column
+        at: _to_ten_digits(column)
         for at, column in enumerate(columns)
         if column.psi_low is not None or column.name in proven or not _fits(column, result.events)
     }
@@ -166,6 +167,21 @@ def _unpacked(packed: _Packed, names: Sequence[str]) -> WindowResult:
     return result
 
 
+def _to_ten_digits(column: ColumnResult) -> ColumnResult:
+    return msgspec.structs.replace(
+        column,
+        **_rounded(column, (*_NUMBERS, "psi_low")),
+        further=None
+        if column.further is None
+        else msgspec.structs.replace(column.further, **_rounded(column.further, _FURTHER)),
+    )
+
+
+def _rounded(numbers: ColumnResult | FurtherStatistics, names: Sequence[str]) -> dict[str, float | None]:
+    values = zip(names, attrgetter(*names)(numbers), strict=True)
+    return {name: None if value is None else ten_digits(value) for name, value in values}
+
+
 def _calm_code(calm: tuple[bool, bool, bool] | None) -> int:
     return 0 if calm is None else 1 + calm[0] + 2 * calm[1] + 4 * calm[2]
 
@@ -174,14 +190,14 @@ def _calm_of(code: int) -> tuple[bool, bool, bool] | None:
     return None if code == 0 else (bool(code - 1 & 1), bool(code - 1 & 2), bool(code - 1 & 4))
 
 
-def _sentence_code(result: WindowResult, in_full: Collection[int]) -> int | str:
+def _sentence_code(result: WindowResult, in_full: Mapping[int, ColumnResult]) -> int | str:
     """Return the column that the sentence of a calm window names, where it is that sentence to the letter."""
     if not result.sentence.startswith("nothing moved"):
         return result.sentence
     for at, column in enumerate(result.columns):
         if f"(`{column.name}`)" in result.sentence and column.psi is not None:
-            psi = column.psi if at in in_full else six_digits(column.psi)
-            if nothing_moved_sentence(column.name, psi=psi, events=result.events) == result.sentence:
+            psi = in_full[at].psi if at in in_full else six_digits(column.psi)
+            if nothing_moved_sentence(column.name, psi=psi or 0.0, events=result.events) == result.sentence:
                 return at
     return result.sentence
 

@@ -20,6 +20,7 @@ from monitor.detection.quality_rule import share_evidence, share_shown_before, s
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_evidence
 from monitor.detection.verdict import by_weight, moved_columns, reason_of, worst_verdict
+from monitor.number_codec import ten_digits
 from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.spec.model import DriftRule
 from monitor.stats.columnar import Counts
@@ -227,8 +228,8 @@ def _finding(prepared: PreparedReference, measured: MeasuredWindow, settled: Evi
         statistic=evidence.statistic,
         tier=settled.level.tier,
         endured=settled.endured,
-        value=evidence.value,
-        bound=evidence.bound,
+        value=ten_digits(evidence.value),
+        bound=ten_digits(evidence.bound),
         threshold=settled.level.threshold,
         role=column.role.value,
         importance=prepared.importance[evidence.column],
