@@ -19,7 +19,7 @@ from alerting.actions.evidence import (
 )
 from alerting.incidents.transition import IncidentRules
 from monitor.deployments import Period
-from monitor.performance.error_movement import assumed_worth
+from monitor.performance.error_movement import assumed_excess, counted
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnRole
 from monitor.results import Finding, WindowResult
@@ -197,7 +197,7 @@ class Witnesses:
         """Return what the window's truths are worth, which depend on each other within a step."""
         counts = LabelledCounts(window.labelled, window.correct)
         scale = next((scale for scale in self.spec.scales if scale.length == window.length), None)
-        return counts if scale is None else counts.reduced(assumed_worth(window.labelled, scale=scale))
+        return counts if scale is None else counts.reduced(counted(assumed_excess(window.labelled, scale=scale)))
 
     def _at_the_same_time(self, version: str, window: ConclusiveWindow) -> ConclusiveWindow | None:
         half = window.length * MINUTE_MILLIS // 2

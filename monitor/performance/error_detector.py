@@ -55,13 +55,13 @@ class ProofRules:
         confidence: While errors stand exactly at the edge, it is false once in ``1 / (1 - confidence)`` steps at most.
         usual: Share of errors while nothing has changed, at most; None: not known, so it may be the edge.
         chance: Of a false proof at one look, while errors are as usual.
-        worth: Part of the truths that counts where they depend on each other, in (0, 1].
+        excess: By how much the variance of a step's errors exceeds that of independent truths, relative to it.
     """
 
     confidence: float
     usual: float | None = None
     chance: float = 1.0
-    worth: float = 1.0
+    excess: float = 0.0
 
 
 def lasting_errors(steps: Sequence[StepTruths], *, allowed: float, rules: ProofRules) -> LastingErrors | None:
@@ -82,8 +82,8 @@ def proven_edges(steps: Sequence[StepTruths], *, allowed: Sequence[float], rules
     tested = [edge for edge in edges if edge < 1.0 and _least_likely_start(steps, edge) is not None]
     if not tested:
         return (False,) * len(edges)
-    counts = _counts(steps, rules)
-    passed = (log_evidence(counts, np.array(tested)) >= _needed(rules)).tolist()
+    counts = _counts(steps)
+    passed = (log_evidence(counts, np.array(tested), excess=rules.excess) >= _needed(rules)).tolist()
     proven = {
         edge for edge, passes in zip(tested, passed, strict=True) if passes and _is_surprising(counts, edge, rules)
     }
@@ -96,31 +96,30 @@ def proven_errors(steps: Sequence[StepTruths], *, allowed: float, rules: ProofRu
     since = _least_likely_start(steps, edge) or 0
     labelled = sum(step.labelled for step in steps[since:])
     errors = labelled - sum(step.correct for step in steps[since:])
-    counts = _counts(steps, rules)
-    bound = _highest_proven(counts, edge, errors / labelled, needed=_needed(rules))
+    bound = _highest_proven(_counts(steps), edge, errors / labelled, rules)
     return LastingErrors(since=steps[since].start, labelled=labelled, errors=errors, bound=bound)
 
 
-def _counts(steps: Sequence[StepTruths], rules: ProofRules) -> Float64s:
-    """Return what errors and labelled ones of the steps that have any are worth, shape ``(2, steps)``."""
+def _counts(steps: Sequence[StepTruths]) -> Float64s:
+    """Return errors and labelled ones of the steps that have any, shape ``(2, steps)``."""
     counts = [(step.labelled - step.correct, step.labelled) for step in steps if step.labelled]
-    return rules.worth * np.array(counts, dtype=np.float64).T
+    return np.array(counts, dtype=np.float64).T
 
 
 def _is_surprising(counts: Float64s, edge: float, rules: ProofRules) -> bool:
     usual = edge if rules.usual is None else min(max(rules.usual, LEAST_ALLOWED), edge)
-    return bool(log_surprise(counts, np.array(usual)) >= -log(rules.chance))
+    return bool(log_surprise(counts, np.array(usual), excess=rules.excess) >= -log(rules.chance))
 
 
 def _needed(rules: ProofRules) -> float:
     return -log(1.0 - rules.confidence)
 
 
-def _highest_proven(counts: Float64s, proven: float, unproven: float, *, needed: float) -> float:
+def _highest_proven(counts: Float64s, proven: float, unproven: float, rules: ProofRules) -> float:
     """Return the highest edge between the two that the evidence passes; the evidence falls as the edge rises."""
     for _ in range(_REFINEMENTS):
         edges = np.linspace(proven, unproven, _EDGES_AT_ONCE + 2)
-        passed = int(np.sum(log_evidence(counts, edges[1:-1]) >= needed))
+        passed = int(np.sum(log_evidence(counts, edges[1:-1], excess=rules.excess) >= _needed(rules)))
         proven, unproven = float(edges[passed]), float(edges[passed + 1])
     return proven
 

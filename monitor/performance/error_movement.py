@@ -1,4 +1,4 @@
-"""The natural movement of the error rate between the reference's blocks, and what a window's truths are worth by it."""
+"""The natural movement of the error rate between the reference's blocks, and the variance that it adds to a window."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -21,10 +21,12 @@ class ErrorMovement:
 
     kappa: Mapping[int, float]
 
-    def worth(self, labelled: int, *, length: int) -> float:
-        r"""Return what part of *labelled* truths of *length* minutes counts, in (0, 1].
+    def excess(self, labelled: int, *, length: int) -> float:
+        r"""Return by how much the variance of the errors of a window exceeds that of sampling, relative to it.
 
-        .. math:: f = \min_l \frac{1}{1 + n_l \kappa_l}
+        Of *labelled* truths in *length* minutes:
+
+        .. math:: x = \max_l n_l \kappa_l
 
         with *l* the lengths up to the window's, and :math:`n_l` the truths in one of them: truths that depend on each
         other within a step, or a rate that wanders over many, show at one of these lengths.
@@ -32,13 +34,18 @@ class ErrorMovement:
         fitting = [minutes for minutes in self.kappa if minutes <= length] or [min(self.kappa)]
         # Longer than any measured length: its variance is that of the longest at most, for it averages over several.
         variances = [(minutes, self.kappa[minutes]) for minutes in fitting] + [(length, self.kappa[max(fitting)])]
-        return min(1.0 / (1.0 + labelled * minutes / length * kappa) for minutes, kappa in variances)
+        return max(labelled * minutes / length * kappa for minutes, kappa in variances)
 
 
-def assumed_worth(labelled: int, *, scale: Scale) -> float:
-    """Return what part of a window's truths counts where nothing is known of how they depend on each other."""
+def counted(excess: float) -> float:
+    """Return what part of truths counts whose errors vary by *excess* more than independent ones, for people."""
+    return 1.0 / (1.0 + excess)
+
+
+def assumed_excess(labelled: int, *, scale: Scale) -> float:
+    """Return the excess of a window's variance where nothing is known of how its truths depend on each other."""
     of_step = labelled * scale.step / scale.length
-    return 1.0 / (1.0 + max(of_step - 1.0, 0.0) * ASSUMED_CORRELATION)
+    return max(of_step - 1.0, 0.0) * ASSUMED_CORRELATION
 
 
 def error_movement(truths: TruthBlocks | None, scales: Iterable[Scale]) -> ErrorMovement | None:

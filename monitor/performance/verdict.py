@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from monitor.clock import iso_utc
 from monitor.performance.error_detector import LastingErrors, ProofRules, StepTruths, proven_edges, proven_errors
-from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_worth
+from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_excess, counted
 from monitor.performance.false_warnings import chance_of_a_look
 from monitor.results import Finding, WindowResult
 from monitor.spec.accuracy import AccuracySpec
@@ -169,11 +169,11 @@ class _Window:
     chance: float
 
     @property
-    def worth(self) -> float:
-        """Part of its truths that counts."""
+    def excess(self) -> float:
+        """By how much the variance of its errors exceeds that of independent ones."""
         if self.movement is None:
-            return assumed_worth(self.counts.labelled, scale=self.scale)
-        return self.movement.worth(self.counts.labelled, length=self.scale.length)
+            return assumed_excess(self.counts.labelled, scale=self.scale)
+        return self.movement.excess(self.counts.labelled, length=self.scale.length)
 
     @property
     def numbers(self) -> str:
@@ -194,8 +194,9 @@ class _Window:
             if self.movement is None
             else "for the error rate naturally moves"
         )
-        counted = "" if self.worth > _ALL_COUNT else f", of which {self.worth:.0%} count, {why}"
-        return f"the whole {self.scale} window {self.numbers}, {self.truths}{counted}"
+        part = counted(self.excess)
+        fewer = "" if part > _ALL_COUNT else f", of which {part:.0%} count, {why}"
+        return f"the whole {self.scale} window {self.numbers}, {self.truths}{fewer}"
 
 
 def _filling(window: _Window) -> WindowResult:
@@ -240,7 +241,7 @@ def _findings(window: _Window, reference: PerformanceCounts, spec: AccuracySpec)
         confidence=spec.confidence,
         usual=1.0 - _expected_low(reference) if reference.labelled else None,
         chance=window.chance,
-        worth=window.worth,
+        excess=window.excess,
     )
     floor, drops = floor_levels(spec), drop_levels(reference, spec)
     proven = proven_edges(window.steps, allowed=[level.allowed for level in floor + drops], rules=rules)

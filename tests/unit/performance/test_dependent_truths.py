@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logsumexp
+from scipy.stats import betabinom
 
 from monitor.arrays import Int64s
 from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors
-from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_worth, error_movement
+from monitor.performance.error_evidence import LOG_ODDS, USUAL_LOG_ODDS, worth
+from monitor.performance.error_movement import (
+    ASSUMED_CORRELATION,
+    ErrorMovement,
+    assumed_excess,
+    counted,
+    error_movement,
+)
 from monitor.performance.false_warnings import chance_of_a_look, expected_false_warnings_a_year, looks_a_year
 from monitor.performance.verdict import PerformanceCounts, judge_accuracy
 from monitor.reference.profile import truth_blocks
@@ -32,8 +41,8 @@ def errors_of(share: float, *, correlation: float, memory: float, steps: int, se
     """
     random = np.random.default_rng(seed)
     if memory == 0:
-        worth = 1.0 / correlation - 1.0
-        return random.binomial(TRUTHS, random.beta(share * worth, (1.0 - share) * worth, steps))
+        evens = 1.0 / correlation - 1.0
+        return random.binomial(TRUTHS, random.beta(share * evens, (1.0 - share) * evens, steps))
     kept = np.exp(-1.0 / memory)
     noise = random.standard_normal(steps)
     for place in range(1, steps):
@@ -76,20 +85,36 @@ def test_at_the_line_a_false_alarm_stays_rarer_than_promised(correlation: float,
     With these seeds none, and were all truths counted 219, 639, 236, 208.
     """
     errors = errors_of(ALLOWED, correlation=correlation, memory=memory, steps=12_000, seed=42).tolist()
-    worth = movement_of_a_week(correlation=correlation, memory=memory).worth(WINDOW * TRUTHS, length=10)
+    excess = movement_of_a_week(correlation=correlation, memory=memory).excess(WINDOW * TRUTHS, length=10)
     chance = chance_of_a_look(AccuracySpec(), SCALES)
-    rules = {part: ProofRules(confidence=0.999, usual=USUAL, chance=chance, worth=part) for part in (worth, 1.0)}
-    assert alarms(errors, rules[worth]) <= 12
-    assert alarms(errors, rules[1.0]) > 60
+    fewer, full = (ProofRules(confidence=0.999, usual=USUAL, chance=chance, excess=more) for more in (excess, 0.0))
+    assert alarms(errors, fewer) <= 12
+    assert alarms(errors, full) > 60
 
 
 @pytest.mark.parametrize(("correlation", "memory"), [(0.02, 0), (0.05, 0), (0.01, 5), (0.02, 1440)])
 def test_while_nothing_changes_there_is_no_alarm(correlation: float, memory: float) -> None:
     """Errors are as in the reference, and as dependent: none in 20,000 looks."""
     errors = errors_of(USUAL, correlation=correlation, memory=memory, steps=20_000, seed=43).tolist()
-    worth = movement_of_a_week(correlation=correlation, memory=memory).worth(WINDOW * TRUTHS, length=10)
+    excess = movement_of_a_week(correlation=correlation, memory=memory).excess(WINDOW * TRUTHS, length=10)
     chance = chance_of_a_look(AccuracySpec(), SCALES)
-    assert alarms(errors, ProofRules(confidence=0.999, usual=USUAL, chance=chance, worth=worth)) == 0
+    assert alarms(errors, ProofRules(confidence=0.999, usual=USUAL, chance=chance, excess=excess)) == 0
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.005, 0.02, 0.1, 0.3, 0.5])
+@pytest.mark.parametrize("truths", [20, 200, 2000])
+@pytest.mark.parametrize("correlation", [0.001, 0.005, 0.02, 0.05, 0.2])
+def test_evidence_of_beta_binomial_errors_has_a_mean_of_one_at_most(
+    share: float, truths: int, correlation: float
+) -> None:
+    """The exact sum over all counts of one step, of every change; by its variance alone it was over 1e30."""
+    errors = np.arange(truths + 1)
+    evens = 1.0 / correlation - 1.0
+    probabilities = betabinom.logpmf(errors, truths, share * evens, (1.0 - share) * evens)
+    for log_odds in (*LOG_ODDS, *USUAL_LOG_ODDS):
+        counted_part = float(worth(np.array([log_odds]), truths * correlation)[0])
+        ratios = errors * log_odds - truths * np.log1p(share * np.expm1(log_odds))
+        assert logsumexp(probabilities + counted_part * ratios) <= 1e-6
 
 
 def test_independent_truths_count_nearly_fully() -> None:
@@ -101,28 +126,30 @@ def test_independent_truths_count_nearly_fully() -> None:
         truth_blocks(np.stack([labelled, labelled - rates], axis=1), starts=starts, minutes=5), SCALES
     )
     assert movement is not None
-    assert movement.worth(1000, length=10) > 0.9
+    assert counted(movement.excess(1000, length=10)) > 0.9
 
 
 def test_a_rate_that_wanders_costs_long_windows_most() -> None:
     """With a memory of a day, what a window's truths are worth hardly grows with its length."""
     movement = movement_of_a_week(correlation=0.02, memory=1440)
-    worth = {length: 100 * length * movement.worth(100 * length, length=length) for length in (10, 60, 240)}
-    assert worth[240] < 1.5 * worth[60] < 2.5 * worth[10]
+    effective = {
+        length: 100 * length * counted(movement.excess(100 * length, length=length)) for length in (10, 60, 240)
+    }
+    assert effective[240] < 1.5 * effective[60] < 2.5 * effective[10]
 
 
 def test_a_length_that_is_not_measured_uses_the_nearest_shorter() -> None:
     """Its variance is at most as large; and without a shorter one, the shortest there is."""
     movement = ErrorMovement({60: 0.01})
-    assert movement.worth(100, length=120) == pytest.approx(1.0 / (1.0 + 100 * 0.01))
-    assert movement.worth(100, length=30) == pytest.approx(1.0 / (1.0 + 200 * 0.01))
+    assert movement.excess(100, length=120) == pytest.approx(100 * 0.01)
+    assert movement.excess(100, length=30) == pytest.approx(200 * 0.01)
 
 
 def test_without_blocks_a_correlation_is_assumed_and_said() -> None:
     """No times in the reference: 200 truths a step are worth 100, and the message says why."""
     scale = Scale(length=60, step=5)
-    assert assumed_worth(12 * 201, scale=scale) == pytest.approx(1.0 / (1.0 + 200 * ASSUMED_CORRELATION))
-    assert assumed_worth(12, scale=scale) == 1.0
+    assert assumed_excess(12 * 201, scale=scale) == pytest.approx(200 * ASSUMED_CORRELATION)
+    assert assumed_excess(12, scale=scale) == 0.0
     steps = tuple(StepTruths(start=place, labelled=201, correct=50) for place in range(12))
     counts = PerformanceCounts(sampled=2412, labelled=2412, correct=600)
     reference = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
@@ -151,15 +178,15 @@ def test_the_chances_of_a_years_looks_add_up_to_the_promise(floor: float | None)
 
 @given(
     errors=st.lists(st.integers(0, 60), min_size=1, max_size=12),
-    worth=st.tuples(st.floats(0.05, 1.0), st.floats(0.05, 1.0)),
+    excess=st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 20.0)),
     chance=st.tuples(st.floats(1e-8, 1.0), st.floats(1e-8, 1.0)),
 )
 def test_more_doubt_never_proves_more(
-    errors: list[int], worth: tuple[float, float], chance: tuple[float, float]
+    errors: list[int], excess: tuple[float, float], chance: tuple[float, float]
 ) -> None:
     """What is proven with truths that count less, or at a smaller chance, is proven with more."""
     steps = [StepTruths(start=place, labelled=100, correct=100 - error) for place, error in enumerate(errors)]
-    strict = ProofRules(confidence=0.999, usual=USUAL, chance=min(chance), worth=min(worth))
-    lenient = ProofRules(confidence=0.999, usual=USUAL, chance=max(chance), worth=max(worth))
+    strict = ProofRules(confidence=0.999, usual=USUAL, chance=min(chance), excess=max(excess))
+    lenient = ProofRules(confidence=0.999, usual=USUAL, chance=max(chance), excess=min(excess))
     if lasting_errors(steps, allowed=ALLOWED, rules=strict) is not None:
         assert lasting_errors(steps, allowed=ALLOWED, rules=lenient) is not None
