@@ -43,6 +43,14 @@ def _print_false_alarms(plan: Plan) -> None:
         ("when", "in 30 days", "in a year"),
         [
             _expected("nothing changes, the columns move as in the reference", alarms.no_change),
+            *(
+                (
+                    _expected("accuracy is what it was", alarms.accuracy, "at most "),
+                    _expected("together: drift, shares and accuracy", alarms.quiet, "at most "),
+                )
+                if alarms.accuracy
+                else ()
+            ),
             _expected("every test of every column sits exactly at its tier", alarms.at_the_boundary, "at most "),
             _expected("textbook rule, nothing changes or moves at all", alarms.textbook),
         ],

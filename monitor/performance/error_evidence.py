@@ -16,8 +16,8 @@ Truths that depend on each other are counted as fewer: a step's errors have the 
 .. math:: f_g = \frac{1}{1 + c_g x}, \qquad c_g = \frac{(g - 1)^2}{2 (g \ln g - g + 1)}
 
 For a change of no size *c* is 1, which is what the variance asks for; the further a change, the more its evidence is of
-the tail, and an error rate that wanders has a longer one than its variance shows. With this *c*, the smallest that suits
-rare errors (their rate is all but gamma-distributed), the mean of :math:`E^f` is 1 at most for beta-binomial errors.
+the tail, and an error rate that wanders has a longer one than its variance shows. With this *c*, the smallest for rare
+errors (their rate is all but gamma-distributed), the mean of :math:`E^f` is 1 at most for beta-binomial errors.
 
 References:
     Shin, Ramdas & Rinaldo (2024), e-detectors; Pollak & Siegmund (1991); Ville (1939).

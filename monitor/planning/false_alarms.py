@@ -11,7 +11,7 @@ from monitor.detection import PreparedReference
 from monitor.detection.quality_rule import TOLERANCE_MINIMUM, TOLERANCE_RELATIVE, judged_shares
 from monitor.detection.textbook_rule import KS_P_VALUE
 from monitor.planning.column_comparison import ColumnComparison, comparisons_at
-from monitor.planning.results import FalseAlarms
+from monitor.planning.results import MONTHS_A_YEAR, FalseAlarms
 from monitor.stats.false_discovery import psi_p_value
 from monitor.stats.psi_bounds import distance_level, distance_lower_bound
 from monitor.stats.share_shift import share_shift
@@ -91,11 +91,14 @@ def evaluations_a_month(scale: Scale) -> int:
     return MONTH_MINUTES // scale.step
 
 
-def false_alarms(prepared: PreparedReference, *, scales: Sequence[Scale], events_per_minute: float) -> FalseAlarms:
+def false_alarms(
+    prepared: PreparedReference, *, scales: Sequence[Scale], events_per_minute: float, accuracy_a_year: float
+) -> FalseAlarms:
     """Return the false alarms of one version's whole series; segments are shown but raise no incident.
 
     Args:
         scales: Those that conclude at this traffic; the others raise nothing.
+        accuracy_a_year: False warnings of accuracy that the spec allows.
     """
     family = prepared.family
     at_one_scale = prepared.drift.alpha / family.scales / family.segments
@@ -119,6 +122,7 @@ def false_alarms(prepared: PreparedReference, *, scales: Sequence[Scale], events
         at_the_boundary=sum(evaluations_a_month(scale) * at_one_scale for scale in scales),
         at_the_boundary_disjoint=sum(MONTH_MINUTES / scale.length * at_one_scale for scale in scales),
         no_change=by_chance,
+        accuracy=accuracy_a_year / MONTHS_A_YEAR,
         textbook=textbook,
     )
 

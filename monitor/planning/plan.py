@@ -3,6 +3,7 @@
 from monitor.detection import PreparedReference, prepare_reference
 from monitor.detection.drift_rule import tier_levels
 from monitor.errors import SpecError
+from monitor.performance.false_warnings import expected_false_warnings_a_year
 from monitor.planning.advice import advice_of
 from monitor.planning.advice_context import AdviceContext, psi_of_shift
 from monitor.planning.column_comparison import ColumnComparison, comparisons_at
@@ -10,7 +11,7 @@ from monitor.planning.false_alarms import false_alarms
 from monitor.planning.power import LEVELS, by_proof, first_detection, scale_plan_of, typical_of
 from monitor.planning.results import Detected, Plan, ShiftPlan, Traffic
 from monitor.reference.profile import ReferenceProfile
-from monitor.spec.model import ModelSpec
+from monitor.spec.model import ModelSpec, Task
 
 SIGMAS = (0.3, 0.5, 0.7, 1.0)
 
@@ -31,7 +32,9 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
     pace = traffic.events_per_minute
     scales = tuple(scale_plan_of(prepared, scale, events_per_minute=pace) for scale in spec.scales)
     concluding = [scale for scale, plan in zip(spec.scales, scales, strict=True) if plan.concludes]
-    alarms = false_alarms(prepared, scales=concluding, events_per_minute=pace)
+    alarms = false_alarms(
+        prepared, scales=concluding, events_per_minute=pace, accuracy_a_year=_false_accuracy_a_year(spec, profile)
+    )
     typical, worst = [], []
     for scale in concluding:
         ranked = by_proof(prepared, comparisons_at(prepared, scale), events=scale.length * pace)
@@ -63,6 +66,14 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
         ),
         advice=advice_of(situation),
     )
+
+
+def _false_accuracy_a_year(spec: ModelSpec, profile: ReferenceProfile) -> float:
+    """Return how many false warnings of accuracy one version may have; without a reference's truths nothing drops."""
+    if spec.task is Task.REGRESSION:
+        return 0.0
+    accuracy = spec.accuracy if profile.labelled else spec.accuracy.model_copy(update={"drop": None})
+    return expected_false_warnings_a_year(accuracy, spec.scales)
 
 
 def _detected(

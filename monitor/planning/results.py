@@ -47,6 +47,7 @@ class FalseAlarms:
             alpha speaks of.
         at_the_boundary_disjoint: The same if only windows without overlap were looked at.
         no_change: Expected where nothing changes but what the reference itself shows.
+        accuracy: False warnings of accuracy, at most, while it is what it was.
         textbook: Windows in which the textbook rule alarms where nothing changes at all, for comparison.
     """
 
@@ -54,7 +55,13 @@ class FalseAlarms:
     at_the_boundary: float
     at_the_boundary_disjoint: float
     no_change: float
+    accuracy: float
     textbook: float
+
+    @property
+    def quiet(self) -> float:
+        """Of drift, shares and accuracy together, while nothing changes."""
+        return self.no_change + self.accuracy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ def test_at_the_boundary_alpha_is_counted_per_evaluation_time() -> None:
         windows={"scales": [{"length": length, "step": step} for length, step in scales]},
     )
     all_scales = [Scale(10, 1), Scale(30, 3), Scale(60, 5), Scale(240, 20), Scale(1440, 120), Scale(10080, 720)]
-    result = false_alarms(prepared, scales=all_scales, events_per_minute=100)
+    result = false_alarms(prepared, scales=all_scales, events_per_minute=100, accuracy_a_year=0.5)
     # 30 days of 1,440 minutes: 43,200 / 1 + / 3 + / 5 + / 20 + / 120 + / 720
     assert result.evaluations == 43_200 + 14_400 + 8_640 + 2_160 + 360 + 60
     assert result.at_the_boundary == pytest.approx(0.001 / 6 * 68_820)

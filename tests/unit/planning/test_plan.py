@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from driftline.cli.plan import print_plan
 from monitor.detection import prepare_reference
 from monitor.errors import SpecError
 from monitor.planning import Plan, Traffic, plan_of, reference_traffic
 from monitor.planning.column_comparison import reference_sizes
+from monitor.planning.results import MONTHS_A_YEAR
 from monitor.reference.build import build_profile
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.profile import ColumnMovement, ReferenceProfile
@@ -83,6 +86,21 @@ def test_a_spec_of_which_nothing_concludes_says_so() -> None:
     assert "every window will be inconclusive" in about(plan, "windows.scales")
     assert plan.false_alarms.evaluations == 0
     assert all(column.minutes is None for shift in plan.shifts for column in (*shift.typical, *shift.worst))
+
+
+def test_the_years_figure_has_accuracy_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """One version may have half of the year's warning; none where nothing can be a finding of accuracy."""
+    labelled = msgspec.structs.replace(profile(), correct=900, labelled=1000)
+    alarms = planned(labelled, events_per_minute=100).false_alarms
+    assert alarms.accuracy * MONTHS_A_YEAR == pytest.approx(0.5)
+    assert alarms.quiet == alarms.no_change + alarms.accuracy
+    print_plan(planned(labelled, events_per_minute=100))
+    assert "together: drift, shares and accuracy" in capsys.readouterr().out
+    assert planned(profile(), events_per_minute=100).false_alarms.accuracy == 0.0
+    print_plan(planned(profile(), events_per_minute=100))
+    assert "together" not in capsys.readouterr().out
+    floor = {"accuracy": {"floor": 0.8}}
+    assert planned(profile(), events_per_minute=100, **floor).false_alarms.accuracy > 0.0
 
 
 def test_a_short_window_whose_ok_says_little_asks_for_more_events() -> None:
