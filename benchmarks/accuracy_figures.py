@@ -11,8 +11,8 @@ from monitor.arrays import Int64s
 from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors
 from monitor.performance.error_evidence import log_evidence, log_surprise
 from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, counted, error_movement
+from monitor.performance.expected_accuracy import REFERENCE_CONFIDENCE
 from monitor.performance.false_warnings import chance_of_a_look, looks_a_year
-from monitor.performance.verdict import REFERENCE_CONFIDENCE
 from monitor.reference.profile import truth_blocks
 from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.spec.model import WindowSpec

@@ -9,7 +9,6 @@ from alerting.actions.circumstances import ModelFacts
 from alerting.actions.comparisons import DecisionCounts, added, decision_counts
 from alerting.actions.sightings import ConclusiveWindow
 from monitor.deployments import DeploymentEvent
-from monitor.performance.delayed_labels import age_of_share
 from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
 from monitor.spec.accuracy import AccuracySpec
@@ -24,6 +23,7 @@ from monitor.store.conclusive_windows import (
 from monitor.store.configuration import AppliedModel
 from monitor.store.panes import version_panes
 from monitor.store.references import reference_adopted_at
+from monitor.truth_age import age_of_share
 from monitor.types import EvaluationKind, SeriesKey
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 from monitor.windows.count_cache import total

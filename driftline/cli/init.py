@@ -185,6 +185,7 @@ def init(
     label: options.LabelColumn = None,
     value: options.ValueColumn = None,
     truth: options.TruthColumn = None,
+    truth_time: options.TruthTimes = None,
     timestamp: options.ReferenceTimes = None,
     timezone: options.Timezone = UTC,
     identity: options.ReferenceIdentity = None,
@@ -216,7 +217,9 @@ def init(
     request = ProposalRequest(
         source=str(reference),
         scales=read_scales(scales),
-        columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),
+        columns=TableColumns(
+            score=score, label=label, value=value, truth=truth, truth_time=truth_time, timestamp=timestamp
+        ),
         timezone=timezone,
         task=task,
         identity=identity,

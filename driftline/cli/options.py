@@ -40,6 +40,13 @@ ScoreColumn = Annotated[str | None, typer.Option(help="Column with the predicted
 LabelColumn = Annotated[str | None, typer.Option(help="Column with the predicted label.")]
 ValueColumn = Annotated[str | None, typer.Option(help="Column with the predicted number (regression).")]
 TruthColumn = Annotated[str | None, typer.Option(help="Column with what turned out to be true.")]
+TruthTimes = Annotated[
+    str | None,
+    typer.Option(
+        "--truth-time",
+        help="Column with when the truth was known: young windows are compared with truths as young.",
+    ),
+]
 ReferenceTimes = Annotated[
     str | None, typer.Option(help="Column with the event times; without it no natural movement of columns is known.")
 ]

@@ -8,12 +8,13 @@ import typer
 
 from driftline.cli.output import print_table
 from monitor.humanize import span_text
-from monitor.performance.verdict import PerformanceCounts, drop_levels, floor_levels
+from monitor.performance.expected_accuracy import drop_levels, floor_levels, reference_accuracy
 from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.spec.model import ModelSpec, Task
+from monitor.truth_age import AgeBucket, age_words
 from monitor.types import Calibration
 from monitor.units import MINUTE_MILLIS
 
@@ -70,19 +71,31 @@ def print_profile(profile: ReferenceProfile, spec: ModelSpec, *, remarks: Sequen
         typer.echo(
             f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,} truths."
         )
+        typer.echo(_ages_text(profile))
     if lines := accuracy_lines(profile, spec):
         typer.echo(f"Accuracy that is proven to lie under a line: {_lines_text(lines)}.")
     for remark in remarks:
         typer.echo(f"- {remark.text}")
 
 
+def _ages_text(profile: ReferenceProfile) -> str:
+    """Return with what windows of young truths are compared."""
+    if not profile.truth_ages:
+        return "Windows are compared with all of them, however young their own truths; --truth-time knows better."
+    ages = ", ".join(
+        f"{correct / labelled:.3f} {age_words(AgeBucket(age))} ({labelled:,})"
+        for age, labelled, correct in profile.truth_ages
+    )
+    return f"Accuracy by the age of the truth, with which windows of such truths are compared: {ages}."
+
+
 def accuracy_lines(profile: ReferenceProfile, spec: ModelSpec) -> dict[str, float]:
     """Return by tier, lowest first, under which accuracy it is a finding; without the tiers that cannot be reached."""
     if spec.task is Task.REGRESSION:
         return {}
-    reference = PerformanceCounts(sampled=profile.rows, labelled=profile.labelled, correct=profile.correct)
+    expected = reference_accuracy(profile).expected({})
     lines: dict[str, float] = {}
-    for level in (*drop_levels(reference, spec.accuracy), *floor_levels(spec.accuracy)):
+    for level in (*drop_levels(expected, spec.accuracy), *floor_levels(spec.accuracy)):
         if level.accuracy > 0.0:
             lines[level.tier.word] = max(round(level.accuracy, 4), lines.get(level.tier.word, 0.0))
     return lines

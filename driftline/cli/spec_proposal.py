@@ -73,7 +73,7 @@ def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
         SpecError: Columns that are not there, or guesses that cannot be made; all of them at once.
     """
     _require_columns(table, request)
-    findings = _ProposalNotes()
+    findings = _ProposalNotes(problems=list(request.columns.problems))
     if not (request.columns.score or request.columns.label or request.columns.value):
         known = ", ".join(table.column_names)
         findings.problems.append(f"expected --score, --label or --value to name the prediction among {known}")
@@ -87,6 +87,7 @@ def propose(table: pa.Table, request: ProposalRequest) -> SpecProposal:
             label=request.columns.label,
             value=request.columns.value,
             truth=request.columns.truth,
+            truth_time=request.columns.truth_time,
             timestamp=request.columns.timestamp,
             lengths=tuple(scale.scale.length for scale in request.scales),
             clock=SeasonClock(Season.HOUR_OF_DAY, request.timezone),

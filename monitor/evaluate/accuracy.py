@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.error_movement import ErrorMovement
-from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, immature, is_mature, judge_accuracy
+from monitor.performance.expected_accuracy import PerformanceCounts, ReferenceAccuracy
+from monitor.performance.verdict import JudgedAccuracy, immature, is_mature, judge_accuracy
 from monitor.result_codec import encode_result
 from monitor.spec.model import ModelSpec, Task
 from monitor.store.accuracy_evaluations import (
@@ -78,7 +79,7 @@ class PerformanceRules:
     model_id: int
     spec: ModelSpec
     spec_version: int
-    reference: PerformanceCounts
+    reference: ReferenceAccuracy
     movement: ErrorMovement | None
     revision_seconds: float
 
@@ -119,7 +120,14 @@ def judge_windows(
     if not ends:
         return JudgedAccuracySeries((), frozenset())
     start, stop = min(ends) - length_millis(scale), max(ends)
-    truths = truths_by_step(connection, series_id=series_id, start=start, stop=stop, step=step_millis(scale))
+    truths = truths_by_step(
+        connection,
+        series_id=series_id,
+        start=start,
+        stop=stop,
+        step=step_millis(scale),
+        by_age=bool(rules.reference.ages),
+    )
     stored = last_performances(connection, series_id=series_id, length=scale.length, ends=ends)
     if not truths and not stored:
         return JudgedAccuracySeries((), frozenset())

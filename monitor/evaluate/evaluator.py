@@ -17,7 +17,7 @@ from monitor.evaluate.revise import revise
 from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.error_movement import error_movement
-from monitor.performance.verdict import PerformanceCounts
+from monitor.performance.expected_accuracy import reference_accuracy
 from monitor.reference.profile import empty_profile
 from monitor.spec.model import DriftRule, ModelSpec, Seasonality
 from monitor.store.configuration import AppliedModel, load_reference
@@ -139,7 +139,7 @@ class Evaluator:
                 model_id=applied.model_id,
                 spec=applied.spec,
                 spec_version=applied.spec_version,
-                reference=PerformanceCounts(sampled=profile.rows, labelled=profile.labelled, correct=profile.correct),
+                reference=reference_accuracy(profile),
                 movement=error_movement(profile.truth_blocks, applied.spec.scales),
                 revision_seconds=self._rules.revision_seconds,
             ),

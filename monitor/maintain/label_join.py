@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from monitor.performance.correctness import ComparisonRules, comparison_rules
 from monitor.performance.delayed_labels import TruthKey, contribution, in_force, next_look_seconds, pane_changes
-from monitor.performance.verdict import ComparisonRules, comparison_rules
 from monitor.store.configuration import Configuration
 from monitor.store.truths import (
     JoinProgress,

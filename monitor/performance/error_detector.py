@@ -15,21 +15,25 @@ from math import log
 import numpy as np
 
 from monitor.arrays import Float64s
-from monitor.performance.error_evidence import log_evidence, log_surprise
-
-LEAST_ALLOWED = 1e-4
-"""One error in ten thousand is always allowed: a floor of 1 is not proven broken by one wrong truth."""
+from monitor.performance.error_evidence import LEAST_ALLOWED, MOST_ALLOWED, log_evidence, log_surprise
 
 _EDGES_AT_ONCE, _REFINEMENTS = 15, 3  # the bound to a four-thousandth of its range; three digits are shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTruths:
-    """Truths of the predictions of one step of a scale, from *start* (ms), over all their ages."""
+    """Truths of the predictions of one step of a scale, from *start* (ms), over all their ages.
+
+    Attributes:
+        ages: Labelled ones by `AgeBucket`, where that was asked for.
+        shift: By how much the share of errors expected of truths of their age lies over that of the whole window.
+    """
 
     start: int
     labelled: int
     correct: int
+    ages: tuple[tuple[int, int], ...] = ()
+    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +86,9 @@ def proven_edges(steps: Sequence[StepTruths], *, allowed: Sequence[float], rules
     tested = [edge for edge in edges if edge < 1.0 and _least_likely_start(steps, edge) is not None]
     if not tested:
         return (False,) * len(edges)
-    counts = _counts(steps)
-    passed = (log_evidence(counts, np.array(tested), excess=rules.excess) >= _needed(rules)).tolist()
+    passed = (_evidence(steps, np.array(tested), rules) >= _needed(rules)).tolist()
     proven = {
-        edge for edge, passes in zip(tested, passed, strict=True) if passes and _is_surprising(counts, edge, rules)
+        edge for edge, passes in zip(tested, passed, strict=True) if passes and _is_surprising(steps, edge, rules)
     }
     return tuple(edge in proven for edge in edges)
 
@@ -96,42 +99,51 @@ def proven_errors(steps: Sequence[StepTruths], *, allowed: float, rules: ProofRu
     since = _least_likely_start(steps, edge) or 0
     labelled = sum(step.labelled for step in steps[since:])
     errors = labelled - sum(step.correct for step in steps[since:])
-    bound = _highest_proven(_counts(steps), edge, errors / labelled, rules)
+    shifted = sum(step.shift * step.labelled for step in steps[since:])
+    bound = _highest_proven(steps, edge, (errors - shifted) / labelled, rules)
     return LastingErrors(since=steps[since].start, labelled=labelled, errors=errors, bound=bound)
 
 
-def _counts(steps: Sequence[StepTruths]) -> Float64s:
-    """Return errors and labelled ones of the steps that have any, shape ``(2, steps)``."""
-    counts = [(step.labelled - step.correct, step.labelled) for step in steps if step.labelled]
-    return np.array(counts, dtype=np.float64).T
+def _counts(steps: Sequence[StepTruths]) -> tuple[Float64s, Float64s]:
+    """Return errors and labelled ones of the steps that have any, shape ``(2, steps)``, and the steps' shifts."""
+    counts = [(step.labelled - step.correct, step.labelled, step.shift) for step in steps if step.labelled]
+    values = np.array(counts, dtype=np.float64).T
+    return values[:2], values[2]
 
 
-def _is_surprising(counts: Float64s, edge: float, rules: ProofRules) -> bool:
+def _evidence(steps: Sequence[StepTruths], edges: Float64s, rules: ProofRules) -> Float64s:
+    counts, shifts = _counts(steps)
+    return log_evidence(counts, edges, excess=rules.excess, shifts=shifts)
+
+
+def _is_surprising(steps: Sequence[StepTruths], edge: float, rules: ProofRules) -> bool:
     usual = edge if rules.usual is None else min(max(rules.usual, LEAST_ALLOWED), edge)
-    return bool(log_surprise(counts, np.array(usual), excess=rules.excess) >= -log(rules.chance))
+    counts, shifts = _counts(steps)
+    return bool(log_surprise(counts, np.array(usual), excess=rules.excess, shifts=shifts) >= -log(rules.chance))
 
 
 def _needed(rules: ProofRules) -> float:
     return -log(1.0 - rules.confidence)
 
 
-def _highest_proven(counts: Float64s, proven: float, unproven: float, rules: ProofRules) -> float:
+def _highest_proven(steps: Sequence[StepTruths], proven: float, unproven: float, rules: ProofRules) -> float:
     """Return the highest edge between the two that the evidence passes; the evidence falls as the edge rises."""
     for _ in range(_REFINEMENTS):
         edges = np.linspace(proven, unproven, _EDGES_AT_ONCE + 2)
-        passed = int(np.sum(log_evidence(counts, edges[1:-1], excess=rules.excess) >= _needed(rules)))
+        passed = int(np.sum(_evidence(steps, edges[1:-1], rules) >= _needed(rules)))
         proven, unproven = float(edges[passed]), float(edges[passed + 1])
     return proven
 
 
 def _least_likely_start(steps: Sequence[StepTruths], edge: float) -> int | None:
     """Return where the steps begin whose errors are the least likely at *edge*; None if they never are more."""
-    start, most, labelled, errors = None, 0.0, 0, 0
+    start, most, labelled, errors, allowed = None, 0.0, 0, 0, 0.0
     for place in range(len(steps) - 1, -1, -1):
         labelled += steps[place].labelled
         errors += steps[place].labelled - steps[place].correct
-        if errors > edge * labelled:
-            surprise = _divergence(errors / labelled, edge) * labelled
+        allowed += min(max(edge + steps[place].shift, LEAST_ALLOWED), max(edge, MOST_ALLOWED)) * steps[place].labelled
+        if errors > allowed:
+            surprise = _divergence(errors / labelled, allowed / labelled) * labelled
             if surprise > most:
                 start, most = place, surprise
     return start

@@ -33,30 +33,37 @@ LOG_ODDS = np.array((0.0625, 0.125, 0.25, 0.5, 1.0))
 WEIGHTS = np.array((1.0, 1.0, 1.0, 4.0, 1.0)) / 8.0
 """Half of the evidence is for the change that is worth being quick for: errors up from 0.13 to 0.2, or 0.3 to 0.4."""
 
+LEAST_ALLOWED, MOST_ALLOWED = 1e-4, 1.0 - 1e-4
+"""One error in ten thousand is always allowed: a floor of 1 is not proven broken by one wrong truth."""
+
 USUAL_LOG_ODDS = np.array((0.125, 0.25, 0.5, 1.0, 2.0))
 """By how much they may lie over the usual ones: further, for a line lies between."""
 
 
-def log_evidence(counts: Float64s, edges: Float64s, *, excess: float = 0.0) -> Float64s:
+NO_SHIFTS = np.zeros(1)
+
+
+def log_evidence(counts: Float64s, edges: Float64s, *, excess: float = 0.0, shifts: Float64s = NO_SHIFTS) -> Float64s:
     """Return the logarithm of the sum over all beginnings, shape ``(...)``.
 
     Args:
         counts: Shape ``(2, ..., steps)``. Errors and truths of each step.
         edges: Shape ``(...)``, over 0 and under 1.
         excess: By how much the variance of a step's errors exceeds that of independent truths, relative to it.
+        shifts: Shape ``(steps,)`` or ``(1,)``. By how much each step's edge lies over *edges*.
     """
-    begun = _log_ratios(counts, edges, LOG_ODDS, excess)
+    begun = _log_ratios(counts, _shares(edges, shifts), LOG_ODDS, excess)
     evidence: Float64s = np.logaddexp.reduce(np.logaddexp.reduce(begun, axis=-1) + np.log(WEIGHTS), axis=-1)
     return evidence
 
 
-def log_surprise(counts: Float64s, usual: Float64s, *, excess: float = 0.0) -> Float64s:
+def log_surprise(counts: Float64s, usual: Float64s, *, excess: float = 0.0, shifts: Float64s = NO_SHIFTS) -> Float64s:
     """Return the logarithm of the largest evidence over all beginnings that errors are more than *usual*.
 
     Args:
-        counts, usual, excess: As *counts*, *edges* and *excess* of `log_evidence`.
+        counts, usual, excess, shifts: As *counts*, *edges*, *excess* and *shifts* of `log_evidence`.
     """
-    begun = np.logaddexp.reduce(_log_ratios(counts, usual, USUAL_LOG_ODDS, excess), axis=-2)
+    begun = np.logaddexp.reduce(_log_ratios(counts, _shares(usual, shifts), USUAL_LOG_ODDS, excess), axis=-2)
     surprise: Float64s = np.max(begun, axis=-1) - np.log(len(USUAL_LOG_ODDS))
     return surprise
 
@@ -68,11 +75,16 @@ def worth(log_odds: Float64s, excess: float) -> Float64s:
     return 1.0 / (1.0 + tails * excess)
 
 
+def _shares(edges: Float64s, shifts: Float64s) -> Float64s:
+    whole = edges[..., np.newaxis]
+    return np.clip(whole + shifts, np.minimum(whole, LEAST_ALLOWED), np.maximum(whole, MOST_ALLOWED))
+
+
 def _log_ratios(counts: Float64s, shares: Float64s, log_odds: Float64s, excess: float) -> Float64s:
     """Return the log likelihood ratios of all steps from each beginning on, latest first; ``(..., odds, steps)``."""
-    outside = -np.log1p(shares[..., np.newaxis] * np.expm1(log_odds))
+    outside = -np.log1p(shares[..., np.newaxis, :] * np.expm1(log_odds)[:, np.newaxis])
     errors, truths = counts[..., np.newaxis, :]
-    of_steps = errors * log_odds[:, np.newaxis] + truths * outside[..., np.newaxis]
+    of_steps = errors * log_odds[:, np.newaxis] + truths * outside
     of_steps *= worth(log_odds, excess)[:, np.newaxis]
     begun: Float64s = np.cumsum(of_steps[..., ::-1], axis=-1)
     return begun

@@ -7,60 +7,22 @@ from dataclasses import dataclass
 from monitor.clock import iso_utc
 from monitor.performance.error_detector import LastingErrors, ProofRules, StepTruths, proven_edges, proven_errors
 from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_excess, counted
+from monitor.performance.expected_accuracy import (
+    AccuracyLevel,
+    ExpectedAccuracy,
+    PerformanceCounts,
+    ReferenceAccuracy,
+    drop_levels,
+    floor_levels,
+    labelled_by_age,
+)
 from monitor.performance.false_warnings import chance_of_a_look
 from monitor.results import Finding, WindowResult
 from monitor.spec.accuracy import AccuracySpec
-from monitor.spec.model import ModelSpec, Task
 from monitor.stats.proportions import Interval, wilson_interval
 from monitor.types import IncidentKind, InconclusiveReason, Scale, Statistic, Tier, Verdict
 
-REFERENCE_CONFIDENCE = 0.95
-"""Of the interval around the reference's accuracy: it is measured once, and the allowed drop comes on top."""
-
 _ALL_COUNT = 0.95  # of the truths at least: not worth a word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonRules:
-    """How a model's predictions become labels; *regression*: nothing is right or wrong."""
-
-    threshold: float
-    positive: str
-    negative: str
-    regression: bool
-
-
-def comparison_rules(spec: ModelSpec) -> ComparisonRules:
-    """Return the rules that *spec* spells."""
-    return ComparisonRules(
-        threshold=spec.prediction.threshold,
-        positive=spec.truth.positive,
-        negative=spec.truth.negative,
-        regression=spec.task is Task.REGRESSION,
-    )
-
-
-def predicted_label(*, label: str | None, score: float | None, rules: ComparisonRules) -> str | None:
-    """Return the label that was sent, else the one the score stands for; None without either."""
-    if label is not None:
-        return label
-    if score is None:
-        return None
-    return rules.positive if score >= rules.threshold else rules.negative
-
-
-def is_correct(*, label: str | None, score: float | None, truth: str, rules: ComparisonRules) -> bool:
-    """Return whether the prediction agrees with *truth*; always False for a regression, whose metrics come later."""
-    return not rules.regression and predicted_label(label=label, score=score, rules=rules) == truth
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerformanceCounts:
-    """What is known of one window's predictions: in the ledger, of them with a truth, of them right."""
-
-    sampled: int
-    labelled: int
-    correct: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,42 +44,11 @@ def immature(counts: PerformanceCounts) -> WindowResult:
     return WindowResult(verdict=Verdict.INCONCLUSIVE, events=counts.labelled, reason=InconclusiveReason.IMMATURE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccuracyLevel:
-    """What proves a tier: a share of errors over *allowed*, for the spec's *threshold* (a floor or a drop)."""
-
-    tier: Tier
-    threshold: float
-    allowed: float
-
-    @property
-    def accuracy(self) -> float:
-        """Under which accuracy the tier is proven; 0 or less: under none."""
-        return 1.0 - self.allowed
-
-
-def floor_levels(spec: AccuracySpec) -> tuple[AccuracyLevel, ...]:
-    """Return the level of the floor; none without a floor."""
-    if spec.floor is None:
-        return ()
-    return (AccuracyLevel(tier=Tier.CRITICAL, threshold=spec.floor, allowed=1.0 - spec.floor),)
-
-
-def drop_levels(reference: PerformanceCounts, spec: AccuracySpec) -> tuple[AccuracyLevel, ...]:
-    """Return the levels of the drop, lowest tier first, from the lower end of the reference's interval on."""
-    if spec.drop is None or reference.labelled == 0:
-        return ()
-    expected = _expected_low(reference)
-    return tuple(
-        AccuracyLevel(tier=tier, threshold=drop, allowed=1.0 - expected + drop) for tier, drop in spec.drop.tiers
-    )
-
-
 def judge_accuracy(
     counts: PerformanceCounts,
     *,
     steps: Sequence[StepTruths],
-    reference: PerformanceCounts,
+    reference: ReferenceAccuracy,
     scale: Scale,
     spec: AccuracySpec,
     movement: ErrorMovement | None = None,
@@ -133,6 +64,7 @@ def judge_accuracy(
 
     Args:
         steps: Of the window, in order of time; without those whose truths are not in yet.
+        reference: What is expected, of truths of the ages that *steps* have.
         movement: Of the error rate in the reference; None: not known, so that a correlation is assumed.
         family: All scales that share the promise of `false_alarms_per_year`; empty: *scale* alone.
         measurable: False (regression): inconclusive, a number that is not measured is neither good nor bad.
@@ -149,12 +81,13 @@ def judge_accuracy(
         counts=counts,
         accuracy=accuracy,
         interval=interval,
-        steps=steps,
+        steps=reference.aged(steps),
+        expected=reference.expected(labelled_by_age(steps)),
         scale=scale,
         movement=movement,
         chance=chance_of_a_look(spec, family or (scale,)),
     )
-    result = _filling(window) if filling else _result(window, reference, spec)
+    result = _filling(window) if filling else _result(window, spec)
     return JudgedAccuracy(accuracy=accuracy, interval=interval, result=result)
 
 
@@ -164,6 +97,7 @@ class _Window:
     accuracy: float
     interval: Interval
     steps: Sequence[StepTruths]
+    expected: ExpectedAccuracy | None
     scale: Scale
     movement: ErrorMovement | None
     chance: float
@@ -208,24 +142,22 @@ def _filling(window: _Window) -> WindowResult:
     )
 
 
-def _result(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> WindowResult:
-    findings = _findings(window, reference, spec)
+def _result(window: _Window, spec: AccuracySpec) -> WindowResult:
+    findings = _findings(window, spec)
     tier = max((finding.tier for finding in findings), default=Tier.NONE)
     return WindowResult(
         verdict=Verdict.OK if tier is Tier.NONE else Verdict(tier.name),
         events=window.counts.labelled,
         findings=findings,
-        calm_below=_calm_below(window.accuracy, tier, reference, spec),
+        calm_below=_calm_below(window, tier, spec),
         sentence=findings[0].sentence if findings else window.sentence,
     )
 
 
-def _calm_below(
-    accuracy: float, tier: Tier, reference: PerformanceCounts, spec: AccuracySpec
-) -> tuple[bool, bool, bool]:
+def _calm_below(window: _Window, tier: Tier, spec: AccuracySpec) -> tuple[bool, bool, bool]:
     """Return for each tier whether the accuracy itself is back; that nothing is proven of few truths is no recovery."""
-    above_floor = spec.floor is None or accuracy >= spec.floor
-    fallen = reference.correct / reference.labelled - accuracy if reference.labelled else 0.0
+    above_floor = spec.floor is None or window.accuracy >= spec.floor
+    fallen = 0.0 if window.expected is None else window.expected.accuracy - window.accuracy
     allowed = {} if spec.drop is None else dict(spec.drop.tiers)
     warning, alert, critical = (
         above_floor and tier < level and fallen <= allowed.get(level, math.inf)
@@ -235,27 +167,23 @@ def _calm_below(
     return (warning and alert and critical, alert and critical, critical)
 
 
-def _findings(window: _Window, reference: PerformanceCounts, spec: AccuracySpec) -> tuple[Finding, ...]:
+def _findings(window: _Window, spec: AccuracySpec) -> tuple[Finding, ...]:
     """Return the broken floor, then the drop of the worst tier that is proven."""
     rules = ProofRules(
         confidence=spec.confidence,
-        usual=1.0 - _expected_low(reference) if reference.labelled else None,
+        usual=None if window.expected is None else 1.0 - window.expected.low,
         chance=window.chance,
         excess=window.excess,
     )
-    floor, drops = floor_levels(spec), drop_levels(reference, spec)
+    floor, drops = floor_levels(spec), drop_levels(window.expected, spec)
     proven = proven_edges(window.steps, allowed=[level.allowed for level in floor + drops], rules=rules)
     broken, dropped = sum(proven[: len(floor)]), sum(proven[len(floor) :])  # what proves a drop proves those below it
     findings = []
     if broken:
         findings.append(_floor_finding(window, rules, floor[0]))
-    if dropped:
-        findings.append(_drop_finding(window, reference, rules, *drops[dropped - 1 : dropped + 1]))
+    if dropped and window.expected is not None:
+        findings.append(_drop_finding(window, window.expected, rules, *drops[dropped - 1 : dropped + 1]))
     return tuple(findings)
-
-
-def _expected_low(reference: PerformanceCounts) -> float:
-    return wilson_interval(reference.correct, reference.labelled, confidence=REFERENCE_CONFIDENCE).low
 
 
 def _floor_finding(window: _Window, rules: ProofRules, level: AccuracyLevel) -> Finding:
@@ -274,21 +202,22 @@ def _floor_finding(window: _Window, rules: ProofRules, level: AccuracyLevel) -> 
 
 def _drop_finding(
     window: _Window,
-    reference: PerformanceCounts,
+    expected: ExpectedAccuracy,
     rules: ProofRules,
     level: AccuracyLevel,
     further: AccuracyLevel | None = None,
 ) -> Finding:
     """Return the finding of *level*, the worst that is proven; *further*: the next one, which is not."""
     proven = proven_errors(window.steps, allowed=level.allowed, rules=rules)
-    lowest = _expected_low(reference) - (1.0 - proven.bound)
+    lowest = expected.low - (1.0 - proven.bound)
+    aged = " for truths as old" if expected.at_age else ""
     not_proven = "" if further is None else f", {further.tier.word} {further.threshold:g} not"
     return _finding(
         level,
         proven,
         bound=lowest,
         sentence=(
-            f"Accuracy {_since(proven)}, reference {reference.correct / reference.labelled:.3f}: at least "
+            f"Accuracy {_since(proven)}, reference {expected.accuracy:.3f}{aged}: at least "
             f"{lowest:.3f} lower at {rules.confidence:.1%}: {level.tier.word} {level.threshold:g} proven{not_proven}; "
             f"{window.whole}."
         ),

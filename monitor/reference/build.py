@@ -28,7 +28,7 @@ from monitor.reference.movement import TimeBlocks, column_movements, share_movem
 from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.reference.rows import RowWeights
 from monitor.reference.season import SeasonHours, season_hours, with_season
-from monitor.reference.truths import truth_rows
+from monitor.reference.truths import KnownTimes, known_times, truth_rows
 from monitor.season_clock import SeasonClock
 from monitor.spec.model import ColumnKind
 from monitor.stats.binning import decile_bins, rare_merge
@@ -132,6 +132,7 @@ def build_profile(
         raise SpecError(source, tuple(f"column {name!r}: expected one of {known}; found none" for name in absent))
     problems: list[str] = []
     times = _times(table, description, problems)
+    known_at = _known_times(table, description, problems)
     blocks = None if times is None else _blocks(times, description)
     hours = None
     if times is not None and blocks is not None:
@@ -159,8 +160,21 @@ def build_profile(
         correct=correct,
         labelled=labelled,
         truth_blocks=None if truths is None or blocks is None else truths.by_block(blocks, weights),
+        truth_ages=()
+        if truths is None or times is None or known_at is None
+        else truths.by_age(times, known_at, weights),
         source=source,
     )
+
+
+def _known_times(table: pa.Table, description: ReferenceDescription, problems: list[str]) -> KnownTimes | None:
+    if description.truth_time is None:
+        return None
+    try:
+        return known_times(table[description.truth_time])
+    except UncountableColumn as error:
+        problems.append(f"column {description.truth_time!r}: {error}")
+        return None
 
 
 def _times(table: pa.Table, description: ReferenceDescription, problems: list[str]) -> Int64s | None:

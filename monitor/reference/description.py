@@ -29,6 +29,7 @@ class ReferenceDescription:
         features: Name and kind of each feature, in the order in which they are counted.
         score, label, value: Columns of the model's prediction.
         truth: What turned out to be true.
+        truth_time: When that was known; missing where it is not.
         timestamp: Event times; None for a reference without time.
         lengths: Window lengths in minutes for which natural movement is wanted.
         clock: The hours of a cycle by which the reference is kept as well, when its time covers that often enough.
@@ -40,6 +41,7 @@ class ReferenceDescription:
     label: str | None = None
     value: str | None = None
     truth: str | None = None
+    truth_time: str | None = None
     timestamp: str | None = None
     lengths: tuple[int, ...] = ()
     clock: SeasonClock | None = HOURS_OF_DAY
@@ -66,7 +68,7 @@ class ReferenceDescription:
     @property
     def sources(self) -> tuple[str, ...]:
         """Every column of the table that is read."""
-        others = (self.truth, self.timestamp)
+        others = (self.truth, self.truth_time, self.timestamp)
         return tuple(
             dict.fromkeys([*(column.source for column in self.counted), *(name for name in others if name is not None)])
         )
@@ -80,7 +82,18 @@ class TableColumns:
     label: str | None = None
     value: str | None = None
     truth: str | None = None
+    truth_time: str | None = None
     timestamp: str | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What cannot be meant."""
+        if self.truth_time is None or (self.truth is not None and self.timestamp is not None):
+            return ()
+        lacking = " and ".join(
+            option for option, column in (("--truth", self.truth), ("--timestamp", self.timestamp)) if column is None
+        )
+        return (f"--truth-time {self.truth_time}: expected {lacking} as well: the age of a truth is counted from both",)
 
 
 def spec_description(
@@ -91,7 +104,7 @@ def spec_description(
     Features have the names of the spec. A part of the prediction that the spec counts and *columns* does not name is
     in the column ``prediction.score`` or ``score`` (label, value).
     """
-    problems: list[str] = []
+    problems = list(columns.problems)
 
     def part(name: str, *, counted: bool, said: str | None) -> str | None:
         if not counted:
@@ -109,6 +122,7 @@ def spec_description(
         label=part("label", counted=spec.prediction.label, said=columns.label),
         value=part("value", counted=spec.prediction.value, said=columns.value),
         truth=columns.truth,
+        truth_time=columns.truth_time,
         timestamp=columns.timestamp,
         lengths=tuple(scale.length for scale in spec.scales),
         threshold=spec.prediction.threshold,

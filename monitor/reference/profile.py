@@ -13,7 +13,7 @@ from monitor.types import UTC, Calibration, Season
 
 PROFILE_FORMAT = 1
 
-FIELDS_ADDED = ("timezone", "truth_blocks")
+FIELDS_ADDED = ("timezone", "truth_blocks", "truth_ages")
 """Fields of `ReferenceProfile` that came later: written only where they say something, so that a profile built before
 keeps its bytes, and with them its identity."""
 
@@ -110,6 +110,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         hours_bytes: uint32 counts of each hour of the season, shape ``(hours, layout.size)``.
         correct, labelled: Reference predictions that agree with their truth, of those that have one.
         truth_blocks: Both by block of time; None without truths or time stamps.
+        truth_ages: `AgeBucket`, labelled and correct predictions; empty where it is not known when truths came.
         importance: Share of the model's importance by feature, for those of which the spec says nothing.
     """
 
@@ -132,6 +133,7 @@ class ReferenceProfile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     importance: dict[str, float] = msgspec.field(default_factory=dict)
     timezone: str = UTC
     truth_blocks: TruthBlocks | None = None
+    truth_ages: tuple[tuple[int, int, int], ...] = ()
 
     @cached_property
     def counts(self) -> Int64s:

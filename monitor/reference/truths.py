@@ -5,12 +5,21 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from monitor.arrays import Mask, Objects
-from monitor.reference.arrow_columns import TextColumn, numeric_column, text_column
+from monitor.arrays import Int64s, Mask, Objects
+from monitor.reference.arrow_columns import TextColumn, epoch_millis, numeric_column, text_column
 from monitor.reference.description import ReferenceDescription
 from monitor.reference.movement import TimeBlocks
 from monitor.reference.profile import TruthBlocks, truth_blocks
 from monitor.reference.rows import RowWeights
+from monitor.truth_age import AgeBucket, age_buckets
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTimes:
+    """When the truths of rows were known (epoch ms), and of which rows that is known; both shape ``(rows,)``."""
+
+    times: Int64s
+    rows: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,32 @@ class TruthRows:
         return truth_blocks(
             np.rint(np.stack(sums, axis=1)).astype(np.int64), starts=blocks.starts, minutes=blocks.minutes
         )
+
+    def by_age(
+        self, event_times: Int64s, known: KnownTimes, weights: RowWeights | None
+    ) -> tuple[tuple[int, int, int], ...]:
+        """Return age, labelled and correct of the rows whose truth has a time; ages without any are left out."""
+        rows = known.rows & self.labelled
+        ages = np.full(len(rows), -1)
+        ages[rows] = age_buckets(event_times=event_times[rows], known_at=known.times[rows])
+        counted = np.ones(len(rows)) if weights is None else weights.values
+        labelled, correct = (
+            np.rint(np.bincount(ages[chosen], weights=counted[chosen], minlength=len(AgeBucket))).astype(int).tolist()
+            for chosen in (rows, rows & self.correct)
+        )
+        return tuple((age, labelled[age], correct[age]) for age in AgeBucket if labelled[age])
+
+
+def known_times(column: pa.ChunkedArray) -> KnownTimes:
+    """Return the times in a column of which rows may have none.
+
+    Raises:
+        UncountableColumn: As `epoch_millis`, of those that have one.
+    """
+    rows = np.asarray(column.is_valid().to_numpy(), dtype=np.bool_)
+    times = np.zeros(len(column), dtype=np.int64)
+    times[rows] = epoch_millis(column.drop_null())
+    return KnownTimes(times, rows)
 
 
 def truth_rows(table: pa.Table, *, description: ReferenceDescription) -> TruthRows | None:

@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from monitor.performance.error_detector import StepTruths
-from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
+from monitor.performance.expected_accuracy import PerformanceCounts
+from monitor.performance.verdict import JudgedAccuracy
 from monitor.result_codec import encode_result, pack_result
 from monitor.store.evaluations import ACCURACY_COLUMNS, stored_result
 from monitor.store.schema import performance_due, performance_evaluation, performance_pane, performance_sum, series
@@ -54,22 +58,26 @@ def close_due_minutes(connection: sa.Connection, minutes: Sequence[DueMinute]) -
 
 
 def truths_by_step(
-    connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int
+    connection: sa.Connection, *, series_id: int, start: int, stop: int, step: int, by_age: bool = False
 ) -> tuple[StepTruths, ...]:
     """Return the sums of each *step* (ms) in ``[start, stop)``, whole steps, that has any, ascending.
 
     Longer steps are read from the longest sums that they are made of: a week of minutes are 121,000 panes.
+
+    Args:
+        by_age: With `StepTruths.ages`, which only the panes know.
     """
-    span = next((span for span in SUMMED_SPANS if step % (span * MINUTE_MILLIS) == 0), None)
+    span = None if by_age else next((span for span in SUMMED_SPANS if step % (span * MINUTE_MILLIS) == 0), None)
     source: sa.Table = performance_pane if span is None else performance_sum
     moment = source.c.minute if span is None else source.c.start
     of_span = () if span is None else (source.c.span == span,)
     at = (moment - moment % step).label("at")
+    keys = [at, performance_pane.c.age_bucket] if by_age else [at]
     query = (
         sa.select(
-            at,
-            sa.cast(sa.func.sum(source.c.labelled), sa.BigInteger),
-            sa.cast(sa.func.sum(source.c.correct), sa.BigInteger),
+            sa.cast(sa.func.sum(source.c.labelled), sa.BigInteger).label("labelled"),
+            sa.cast(sa.func.sum(source.c.correct), sa.BigInteger).label("correct"),
+            *keys,
         )
         .where(
             source.c.series_id == series_id,
@@ -78,12 +86,19 @@ def truths_by_step(
             moment >= start,
             moment < stop,
         )
-        .group_by(at)
-        .order_by(at)
+        .group_by(*keys)
+        .order_by(*keys)
     )
-    return tuple(
-        StepTruths(start=start, labelled=labelled, correct=correct)
-        for start, labelled, correct in connection.execute(query)
+    steps = groupby(connection.execute(query), key=attrgetter("at"))
+    return tuple(_step_truths(at, list(rows), by_age=by_age) for at, rows in steps)
+
+
+def _step_truths(at: int, rows: Sequence[sa.Row[Any]], *, by_age: bool) -> StepTruths:
+    return StepTruths(
+        start=at,
+        labelled=sum(row.labelled for row in rows),
+        correct=sum(row.correct for row in rows),
+        ages=tuple((row.age_bucket, row.labelled) for row in rows) if by_age else (),
     )
 
 

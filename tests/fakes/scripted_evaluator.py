@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from monitor.evaluate import EvaluationBatch, StoredEvaluation
 from monitor.evaluate.results import by_end
-from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts
+from monitor.performance.expected_accuracy import PerformanceCounts
+from monitor.performance.verdict import JudgedAccuracy
 from monitor.results import Finding, WindowResult
 from monitor.store.accuracy_evaluations import NewAccuracyEvaluation, insert_performances
 from monitor.store.configuration import AppliedModel

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from monitor.maintain import join_truths
 from monitor.maintain.label_join import join_rules
-from monitor.performance.delayed_labels import age_bucket
 from monitor.settings import Settings
 from monitor.store.configuration import load_configuration
 from monitor.store.schema import performance_pane, series
+from monitor.truth_age import age_bucket
 from tests.models.credit import START, encoded, prediction_event
 from tests.services.ingest import ingesting, records
 from tests.services.kafka import KafkaBroker

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from consumers import assignment as claims
 from monitor.maintain import JoinRules, join_truths
-from monitor.performance.verdict import ComparisonRules
+from monitor.performance.correctness import ComparisonRules
 from monitor.store.offsets import list_offsets
 from monitor.store.partition_repairs import ResumeAt, paused_partitions, resume_partition
 from monitor.store.schema import dead_letter, deployment, pane, series, truth

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from monitor.performance.delayed_labels import PaneChange, PerformancePaneKey
+from monitor.performance.expected_accuracy import labelled_by_age
 from monitor.store.accuracy_evaluations import truths_by_step
 from monitor.store.schema import performance_pane, performance_sum
 from monitor.store.truths import change_panes
@@ -44,6 +45,29 @@ def test_every_step_has_the_sums_of_its_minutes(engine: Engine, step_minutes: in
         ).all()
         result = truths_by_step(connection, series_id=series_id, start=START + step, stop=stop - step, step=step)
     assert [(value.start, value.labelled, value.correct) for value in result] == [tuple(row) for row in expected]
+
+
+@pytest.mark.parametrize("step_minutes", [1, 20, 120])
+def test_steps_by_age_have_the_same_sums(engine: Engine, step_minutes: int) -> None:
+    """Asked for by age, each step reads the same truths, and how many there are of each age."""
+    series_id = apply_counted_model(engine).series_id
+    step, stop = step_minutes * MINUTE_MILLIS, START + WEEK_MINUTES * MINUTE_MILLIS
+    with engine.begin() as connection:
+        change_panes(connection, changes(np.random.default_rng(4), series_id, 3000))
+        whole, aged = (
+            truths_by_step(connection, series_id=series_id, start=START, stop=stop, step=step, by_age=by_age)
+            for by_age in (False, True)
+        )
+        of_ages = connection.execute(
+            sa.select(performance_pane.c.age_bucket, sa.func.sum(performance_pane.c.labelled))
+            .group_by(performance_pane.c.age_bucket)
+            .order_by(performance_pane.c.age_bucket)
+        ).all()
+    assert [(value.start, value.labelled, value.correct) for value in aged] == [
+        (value.start, value.labelled, value.correct) for value in whole
+    ]
+    assert all(sum(number for _, number in value.ages) == value.labelled for value in aged)
+    assert sorted(labelled_by_age(aged).items()) == [tuple(row) for row in of_ages]
 
 
 def test_a_week_is_read_from_its_hours(engine: Engine) -> None:

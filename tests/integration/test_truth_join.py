@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from monitor.maintain import JoinRules, join_batches, join_truths
-from monitor.performance.delayed_labels import age_bucket
-from monitor.performance.verdict import ComparisonRules
+from monitor.performance.correctness import ComparisonRules
 from monitor.store.schema import (
     joined,
     performance_due,
@@ -20,6 +19,7 @@ from monitor.store.schema import (
     truth,
     truth_inbox,
 )
+from monitor.truth_age import age_bucket
 from tests.models.counted import START, CountedModel, apply_counted_model
 
 HORIZON = 3_600_000

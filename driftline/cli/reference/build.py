@@ -30,6 +30,7 @@ def build(
     label: Annotated[str | None, typer.Option(help="Column with the label; default prediction.label.")] = None,
     value: Annotated[str | None, typer.Option(help="Column with the number; default prediction.value.")] = None,
     truth: options.TruthColumn = None,
+    truth_time: options.TruthTimes = None,
     timestamp: options.ReferenceTimes = None,
     identity: options.ReferenceIdentity = None,
     weights: options.Weights = None,
@@ -51,7 +52,9 @@ def build(
     built = reference_of(
         read_table(table),
         spec=parsed,
-        columns=TableColumns(score=score, label=label, value=value, truth=truth, timestamp=timestamp),
+        columns=TableColumns(
+            score=score, label=label, value=value, truth=truth, truth_time=truth_time, timestamp=timestamp
+        ),
         identity=identity,
         weights=weights,
         importance=importance,

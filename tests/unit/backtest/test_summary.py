@@ -13,7 +13,7 @@ from driftline.backtest.report.incidents import explained_action
 from driftline.backtest.report.schema import BacktestReport, encode_report
 from driftline.backtest.report.wording import headline, subline
 from monitor.humanize import duration, duration_words, percent_cell, rate
-from monitor.performance.verdict import PerformanceCounts
+from monitor.performance.expected_accuracy import PerformanceCounts
 from monitor.results import Finding
 from monitor.store.accuracy_evaluations import FinalAccuracyEvaluation
 from monitor.store.actions import IncidentAction

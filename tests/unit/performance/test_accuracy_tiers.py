@@ -8,13 +8,14 @@ from pydantic import ValidationError
 
 from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors, proven_edges
 from monitor.performance.error_movement import ErrorMovement
-from monitor.performance.verdict import JudgedAccuracy, PerformanceCounts, judge_accuracy
+from monitor.performance.expected_accuracy import PerformanceCounts, ReferenceAccuracy
+from monitor.performance.verdict import JudgedAccuracy, judge_accuracy
 from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.types import InconclusiveReason, Scale, Tier, Verdict
 
 HOUR = Scale(length=60, step=5)
 STEP = 5 * 60_000
-REFERENCE = PerformanceCounts(sampled=20_000, labelled=20_000, correct=17_200)
+REFERENCE = ReferenceAccuracy(whole=PerformanceCounts(sampled=20_000, labelled=20_000, correct=17_200))
 INDEPENDENT = ErrorMovement({5: 0.0})
 
 

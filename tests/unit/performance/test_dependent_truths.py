@@ -19,8 +19,9 @@ from monitor.performance.error_movement import (
     counted,
     error_movement,
 )
+from monitor.performance.expected_accuracy import PerformanceCounts, ReferenceAccuracy
 from monitor.performance.false_warnings import chance_of_a_look, expected_false_warnings_a_year, looks_a_year
-from monitor.performance.verdict import PerformanceCounts, judge_accuracy
+from monitor.performance.verdict import judge_accuracy
 from monitor.reference.profile import truth_blocks
 from monitor.spec.accuracy import AccuracySpec
 from monitor.spec.model import WindowSpec
@@ -152,7 +153,7 @@ def test_without_blocks_a_correlation_is_assumed_and_said() -> None:
     assert assumed_excess(12, scale=scale) == 0.0
     steps = tuple(StepTruths(start=place, labelled=201, correct=50) for place in range(12))
     counts = PerformanceCounts(sampled=2412, labelled=2412, correct=600)
-    reference = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
+    reference = ReferenceAccuracy(whole=PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000))
     sentence = judge_accuracy(
         counts, steps=steps, reference=reference, scale=scale, spec=AccuracySpec()
     ).result.sentence

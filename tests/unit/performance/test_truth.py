@@ -4,26 +4,21 @@ from collections.abc import Sequence
 
 import pytest
 
-from monitor.performance.delayed_labels import AgeBucket, age_bucket, next_look_seconds
+from monitor.performance.correctness import ComparisonRules, is_correct
+from monitor.performance.delayed_labels import next_look_seconds
 from monitor.performance.error_detector import ProofRules, StepTruths, lasting_errors
 from monitor.performance.error_movement import ErrorMovement
+from monitor.performance.expected_accuracy import REFERENCE_CONFIDENCE, PerformanceCounts, ReferenceAccuracy
 from monitor.performance.false_warnings import chance_of_a_look
-from monitor.performance.verdict import (
-    REFERENCE_CONFIDENCE,
-    ComparisonRules,
-    JudgedAccuracy,
-    PerformanceCounts,
-    is_correct,
-    is_mature,
-    judge_accuracy,
-)
+from monitor.performance.verdict import JudgedAccuracy, is_mature, judge_accuracy
 from monitor.spec.accuracy import AccuracySpec, DropSpec
 from monitor.stats.proportions import wilson_interval
+from monitor.truth_age import AgeBucket, age_bucket
 from monitor.types import Scale, Tier, Verdict
 
 RULES = ComparisonRules(threshold=0.5, positive="1", negative="0", regression=False)
 HOUR = Scale(length=60, step=5)
-REFERENCE = PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000)
+REFERENCE = ReferenceAccuracy(whole=PerformanceCounts(sampled=10_000, labelled=10_000, correct=9_000))
 INDEPENDENT = ErrorMovement({5: 0.0})
 EXPECTED = wilson_interval(9_000, 10_000, confidence=REFERENCE_CONFIDENCE).low
 MINUTE = 60_000
@@ -208,7 +203,7 @@ def test_the_sentence_says_since_when() -> None:
 
 def test_without_a_reference_accuracy_nothing_has_dropped() -> None:
     """A reference without truths cannot prove a drop; the number is reported all the same."""
-    nothing = PerformanceCounts(sampled=10_000, labelled=0, correct=0)
+    nothing = ReferenceAccuracy(whole=PerformanceCounts(sampled=10_000, labelled=0, correct=0))
     counts = PerformanceCounts(sampled=1000, labelled=1000, correct=100)
     judged = judge_accuracy(counts, steps=window_of(100)[1], reference=nothing, scale=HOUR, spec=AccuracySpec())
     assert (judged.result.verdict, judged.accuracy) == (Verdict.OK, 0.1)

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.errors import SpecError
 from monitor.reference.arrow_columns import natural_kind
@@ -18,6 +20,7 @@ from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
 from monitor.reference.rows import scaled_weights
 from monitor.spec.model import ColumnKind
+from monitor.truth_age import AgeBucket, age_bucket, age_buckets
 from tests.services.datasets import CENSUS_REFERENCE
 
 START = 1_780_272_000_000
@@ -140,6 +143,34 @@ def test_blocks_without_truths_are_left_out_and_weights_count_by_block() -> None
     assert weighed.truth_blocks == truths
     untimed = replace(OF_FEW, timestamp=None)
     assert build_profile(FEW, description=untimed, source="s").truth_blocks is None
+
+
+def test_truths_are_counted_by_their_age() -> None:
+    """A minute old and right, two days old and wrong, one whose time is not known; weighed, as the whole is."""
+    known = pa.array([START + 60_000, START + 48 * HOUR, START + 2 * HOUR, None], pa.int64())
+    table, described = FEW.append_column("known", known), replace(OF_FEW, truth_time="known")
+    profile = build_profile(table, description=described, source="s")
+    assert profile.truth_ages == ((AgeBucket.M1, 1, 1), (AgeBucket.D3, 1, 0))
+    assert (profile.labelled, profile.correct) == (3, 2)
+    assert decode_profile(encode_profile(profile), source="s").truth_ages == profile.truth_ages
+    weights = scaled_weights(np.array([2.0, 2.0, 1.0, 1.0]))
+    weighed = build_profile(table, description=described, source="s", weights=weights)
+    assert weighed.truth_ages == ((AgeBucket.M1, 1, 1), (AgeBucket.D3, 1, 0))
+    without = encode_profile(build_profile(FEW, description=OF_FEW, source="s"))
+    assert "truth_ages" not in msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(without))
+    with pytest.raises(SpecError, match="column 'known': expected epoch milliseconds, found 7"):
+        build_profile(FEW.append_column("known", pa.array([7] * 4)), description=described, source="s")
+
+
+@given(
+    times=st.lists(st.tuples(st.integers(0, 10**12), st.integers(-(10**6), 10**11)), min_size=1),
+)
+def test_buckets_of_many_ages_are_those_of_one(times: list[tuple[int, int]]) -> None:
+    """The vectorised buckets are `age_bucket`'s, at the limits too."""
+    times += [(0, limit + more) for limit in (60_000, 3_600_000, 90 * 24 * HOUR) for more in (-1, 0, 1)]
+    made, late = np.array(times).T
+    buckets = age_buckets(event_times=made, known_at=made + late)
+    assert buckets.tolist() == [age_bucket(event_time=at, known_at=at + age) for at, age in times]
 
 
 def test_a_profile_without_blocks_of_truths_is_written_as_before_there_were_any() -> None:

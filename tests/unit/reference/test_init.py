@@ -12,12 +12,14 @@ import typer
 from typer.testing import CliRunner
 
 from driftline.cli.init import init
+from driftline.cli.profile_report import print_profile
 from monitor.errors import SpecError
 from monitor.reference.checks import disagreements, uncalibrated_lengths
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import read_spec
 from monitor.spec.model import ColumnKind, ModelSpec, Task
 from monitor.stats.proportions import wilson_interval
+from monitor.truth_age import AgeBucket
 
 ROWS = 4000
 START = 1_780_272_000_000
@@ -210,6 +212,23 @@ def test_hours_are_those_of_the_time_zone(tmp_path: Path) -> None:
         _init(tmp_path, *options, "CEST", columns=columns)
 
 
+def test_truths_with_times_are_counted_by_age(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The time is no feature; the accuracy of each age is printed. It takes the truth and the event's time as well."""
+    late = np.where(np.arange(ROWS) % 2, 3 * 60_000, 3 * 24 * 3_600_000)
+    known = pa.array(START + np.arange(ROWS) * 60_000 + late, pa.timestamp("ms", tz="UTC"))
+    columns = {**_table(), "known": known}
+    options = ("--score", "score", "--truth", "truth", "--truth-time", "known")
+    spec, profile = _init(tmp_path, *options, "--timestamp", "at", columns=columns)
+    assert "known" not in spec.columns
+    ages = {AgeBucket(age): labelled for age, labelled, _ in profile.truth_ages}
+    assert ages == {AgeBucket.M5: ROWS // 2, AgeBucket.D3: ROWS // 2}
+    assert sum(correct for *_, correct in profile.truth_ages) == profile.correct
+    print_profile(profile, spec, remarks=())
+    assert " up to 5m (2,000), " in capsys.readouterr().out
+    with pytest.raises(SpecError, match="--truth-time known: expected --timestamp as well"):
+        _init(tmp_path, *options, columns=columns)
+
+
 def test_it_says_which_accuracy_will_be_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The reference's accuracy, and the lines of each tier under the lower end of its interval; none without truths."""
     pyarrow.parquet.write_table(pa.table(_table()), tmp_path / "past.parquet")
@@ -224,5 +243,6 @@ def test_it_says_which_accuracy_will_be_a_finding(tmp_path: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert f"Accuracy of the reference: {document['correct'] / document['labelled']:.4f} of 4,000 truths." in shown
     assert f"proven to lie under a line: {lines['warning']:.3f} warning, {lines['alert']:.3f} alert" in shown
+    assert "compared with all of them, however young" in shown
     init(model="unknown", **options, as_json=True)  # type: ignore[arg-type]
     assert json.loads(capsys.readouterr().out)["accuracy_lines"] == {}
