@@ -138,3 +138,42 @@ def test_a_fall_by_steps_is_notified_tier_by_tier(stream: Stream) -> None:
         ("escalated", Tier.CRITICAL),
     ]
     assert stream.messages() == 3
+
+
+def test_a_second_collapse_is_notified(stream: Stream) -> None:
+    """Back for eight hours after the first collapse, then the second: one more incident, one more message.
+
+    ::
+
+        hours     0 ... 2      2.5    10.5    11
+        accuracy  0.98  0.01   0.99   0.015
+    """
+    stream.play(0.98, 120)
+    stream.play(0.01, 30)
+    stream.play(0.99, 480)
+    assert [step.step for step in stream.steps()] == ["opened", "resolved"]
+    messages = stream.messages()
+    stream.play(0.015, 30)
+    *_, second = stream.steps()
+    assert (second.step, second.tier) == ("opened", Tier.CRITICAL)
+    assert second.minute <= 640
+    assert stream.messages() == messages + 1
+
+
+def test_a_marked_worsening_of_what_is_critical_is_notified(stream: Stream) -> None:
+    """Down to 0.8, and an hour later to 0.4: critical already, and now three times as bad as people know.
+
+    ::
+
+        hours     0      2      3
+        accuracy  0.98   0.80   0.4
+    """
+    stream.play(0.98, 120)
+    stream.play(0.80, 60)
+    messages = stream.messages()
+    assert stream.steps()[-1].tier is Tier.CRITICAL
+    stream.play(0.4, 60)
+    news = [step for step in stream.steps() if step.minute > 180]
+    assert news[0].step == "worsened"
+    assert news[0].minute <= 200
+    assert stream.messages() == messages + len(news)
