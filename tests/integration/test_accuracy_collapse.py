@@ -12,6 +12,7 @@ from alerting.advance_model import advance_model
 from monitor.evaluate import EvaluationRules, Evaluator
 from monitor.settings import Settings
 from monitor.store.schema import action, incident, outbox, performance_due, performance_pane, transition
+from monitor.truth_age import AgeBucket
 from monitor.types import Tier
 from monitor.units import MINUTE_MILLIS
 from monitor.windows.watermark import WatermarkRules
@@ -47,8 +48,8 @@ class Stream:
     random: np.random.Generator
     minutes: int = 0
 
-    def play(self, accuracy: float, minutes: int) -> None:
-        """Let *minutes* pass with this *accuracy*, and judge after every ten of them."""
+    def play(self, accuracy: float, minutes: int, *, age: AgeBucket = AgeBucket.M1) -> None:
+        """Let *minutes* pass with this *accuracy* of truths of this *age*, and judge after every ten of them."""
         for _ in range(minutes // BLOCK):
             starts = [START + (self.minutes + minute) * MINUTE_MILLIS for minute in range(BLOCK)]
             with self.engine.begin() as connection:
@@ -60,7 +61,7 @@ class Stream:
                 )
                 keys = [{"series_id": self.counted.series_id, "minute": at} for at in starts]
                 panes = [
-                    {**key, "output": "", "age_bucket": 0, "labelled": SAMPLED, "correct": int(correct)}
+                    {**key, "output": "", "age_bucket": age, "labelled": SAMPLED, "correct": int(correct)}
                     for key, correct in zip(keys, self.random.binomial(SAMPLED, accuracy, BLOCK), strict=True)
                 ]
                 connection.execute(sa.insert(performance_pane), panes)
@@ -96,12 +97,17 @@ class Stream:
             return connection.execute(sa.select(action.c.reason).where(action.c.state != "refused")).scalars().all()
 
 
-@pytest.fixture
-def stream(engine: Engine) -> Stream:
-    """A stream of a model with an accuracy of 0.98 in its reference."""
-    counted = apply_counted_model(engine, extra=SPEC, correct=19_600, labelled=20_000)
+def stream_of(engine: Engine, *, ages: tuple[tuple[int, int, int], ...] = ()) -> Stream:
+    """Return the stream of a model with an accuracy of 0.98 in its reference, whose truths have these *ages*."""
+    counted = apply_counted_model(engine, extra=SPEC, correct=19_600, labelled=20_000, truth_ages=ages)
     rules = EvaluationRules(watermark=WatermarkRules(), revision_seconds=0)
     return Stream(engine, counted, Evaluator(rules), np.random.default_rng(31))
+
+
+@pytest.fixture
+def stream(engine: Engine) -> Stream:
+    """A stream whose reference does not know when its truths came."""
+    return stream_of(engine)
 
 
 def test_a_collapse_pages_and_asks_for_a_retraining(stream: Stream) -> None:
@@ -177,3 +183,20 @@ def test_a_marked_worsening_of_what_is_critical_is_notified(stream: Stream) -> N
     assert news[0].step == "worsened"
     assert news[0].minute <= 200
     assert stream.messages() == messages + len(news)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["ages known", "full age"])
+def test_early_truths_are_compared_with_early_ones(engine: Engine, known: bool) -> None:
+    """Of truths known within four hours 0.9 are right, in the reference as well: an incident only at full age.
+
+    ::
+
+        minutes   0 ....................... 120 .... 180
+        accuracy  0.9, as in the reference   0.5: a fall at this age too
+    """
+    ages = ((int(AgeBucket.H4), 2_000, 1_800), (int(AgeBucket.D30), 18_000, 17_800))
+    stream = stream_of(engine, ages=ages if known else ())
+    stream.play(0.9, 120, age=AgeBucket.H4)
+    assert (stream.steps() == []) is known
+    stream.play(0.5, 60, age=AgeBucket.H4)
+    assert stream.steps()[-1].tier is Tier.CRITICAL

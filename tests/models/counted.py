@@ -62,6 +62,7 @@ def apply_counted_model(
     extra: str = "",
     correct: int = 0,
     labelled: int = 0,
+    truth_ages: tuple[tuple[int, int, int], ...] = (),
 ) -> CountedModel:
     """Apply a model whose reference is uniform over its cells."""
     layout = CellsLayout(
@@ -90,6 +91,7 @@ def apply_counted_model(
         ),
         correct=correct,
         labelled=labelled,
+        truth_ages=truth_ages,
     )
     text = spec_text(columns=columns, extra=extra)
     with engine.begin() as connection:
