@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.clock import iso_utc
+from monitor.number_codec import ten_digits
 from monitor.performance.error_detector import LastingErrors, ProofRules, StepTruths, proven_edges, proven_errors
 from monitor.performance.error_movement import ASSUMED_CORRELATION, ErrorMovement, assumed_excess, counted
 from monitor.performance.expected_accuracy import (
@@ -235,8 +236,8 @@ def _finding(level: AccuracyLevel, proven: LastingErrors, *, bound: float, sente
         statistic=Statistic.ACCURACY,
         tier=level.tier,
         endured=True,  # the proof counts its own steps, and a mature window is judged once
-        value=proven.accuracy,
-        bound=bound,
+        value=ten_digits(proven.accuracy),
+        bound=ten_digits(bound),
         threshold=level.threshold,
         role="performance",
         since=proven.since,

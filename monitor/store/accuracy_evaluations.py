@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
+from monitor.number_codec import ten_digits
 from monitor.performance.error_detector import StepTruths
 from monitor.performance.expected_accuracy import PerformanceCounts
 from monitor.performance.verdict import JudgedAccuracy
@@ -188,8 +189,8 @@ def insert_performances(connection: sa.Connection, evaluations: Iterable[NewAccu
             "correct": row.counts.correct,
             "mature": row.mature,
             "accuracy": row.judged.accuracy,
-            "low": row.judged.interval.low if row.judged.interval else None,
-            "high": row.judged.interval.high if row.judged.interval else None,
+            "low": ten_digits(row.judged.interval.low) if row.judged.interval else None,
+            "high": ten_digits(row.judged.interval.high) if row.judged.interval else None,
             "verdict": row.judged.result.verdict.value,
             "packed": pack_result(row.judged.result, ()),
         }

@@ -126,7 +126,7 @@ def test_a_floor_is_critical_only_when_proven(correct: int) -> None:
     assert judged.result.verdict is (Verdict.OK if proven is None else Verdict.CRITICAL)
     for finding in judged.result.findings:
         assert proven is not None
-        assert (finding.value, finding.bound) == (proven.accuracy, 1.0 - proven.bound)
+        assert (finding.value, finding.bound) == pytest.approx((proven.accuracy, 1.0 - proven.bound), rel=1e-9)
         assert finding.value < finding.bound < finding.threshold == 0.8
 
 
