@@ -102,6 +102,15 @@ def replaced_versions(history: Sequence[DeploymentEvent]) -> dict[str, Replaceme
     return replaced
 
 
+def deployed_since(history: Sequence[DeploymentEvent]) -> dict[str, int]:
+    """Return for each version that an event has put to work the time (ms) of the first such event."""
+    since: dict[str, int] = {}
+    for event in history:
+        if event.stage is not Stage.RETIRED and not event.assumed:
+            since.setdefault(event.version, event.event_time)
+    return since
+
+
 def _changes(history: Sequence[DeploymentEvent]) -> Iterator[_Change]:
     standing: dict[str, Stage] = {}
     for event in history:

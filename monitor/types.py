@@ -68,6 +68,7 @@ class InconclusiveReason(StrEnum):
     NEW_CELLS = "new_cells"
     FILLING = "filling"
     BLIND = "blind"  # records of the model are missing
+    WARMING_UP = "warming_up"  # a new version whose own prediction is being learnt
     COMPACTED = "compacted"
     IMMATURE = "immature"  # truths are missing
     NOT_MEASURED = "not_measured"

@@ -37,6 +37,7 @@ def demo_spec(proposed: str, *, url: str) -> str:
 
     document = parse_spec(proposed, source="the demo's spec").model_dump(mode="json")
     document["accuracy"]["floor"] = 0.7
+    document["prediction"]["warm_up"] = "0s"
     document["alerting"] |= {
         "owner": "risk-team",
         "runbook": "https://example.org/runbooks/credit",
@@ -48,8 +49,9 @@ def demo_spec(proposed: str, *, url: str) -> str:
         "Only for the demo: its events lie years in the past and pass a thousand times as fast as they happened. With"
         " the default nothing would be sent of windows that old, which is right everywhere else."
     )
+    warm_up = "Only for the demo: its canary lives for less than three days, and its score is to be seen at once."
     spec = spec_of(document, source="the demo's spec")
-    return spec_template(spec, remarks={("alerting", "freshness"): freshness})
+    return spec_template(spec, remarks={("alerting", "freshness"): freshness, ("prediction", "warm_up"): warm_up})
 
 
 def run_to_end(*arguments: str, directory: Path) -> None:

@@ -4,6 +4,7 @@
 that matters, `conclude_window`.
 """
 
+from monitor.detection.own_prediction import OwnPrediction
 from monitor.detection.prepared_reference import PreparedReference, prepare_reference
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.window import (
@@ -15,6 +16,7 @@ from monitor.detection.window import (
 )
 
 __all__ = [
+    "OwnPrediction",
     "PreparedReference",
     "prepare_reference",
     "WindowHours",

@@ -119,6 +119,8 @@ def inconclusive_sentence(reason: InconclusiveReason, *, events: int, min_events
         return f"no events in this {span_words(minutes)} window."
     if reason is InconclusiveReason.TOO_FEW_EVENTS:
         return f"too few events: {events:,} in this {span_words(minutes)} window, at least {min_events:,} needed."
+    if reason is InconclusiveReason.WARMING_UP:
+        return f"warming up: what this version predicts is still being learnt ({events:,} events)."
     return f"nothing to compare with: the reference has no values ({events:,} events)."
 
 
@@ -149,6 +151,8 @@ def _window_and_movement(prepared: PreparedReference, measured: MeasuredWindow, 
     window = f"{span_words(measured.scale.length)} window, {int(measured.whole.n[column]):,} events"
     if prepared.drift.rule is DriftRule.TEXTBOOK:
         return window
+    if prepared.own[column]:
+        window = f"{window}, compared with this version's own reference"
     calibration = measured.movement.calibrations[column]
     if calibration is Calibration.UNCALIBRATED:
         return f"{window}, this column's natural movement is uncalibrated"

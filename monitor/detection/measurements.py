@@ -194,6 +194,9 @@ def column_results(
     ks, bounds = measured.distances.tolist(), measured.distance_bounds.tolist()
     conclusive, numeric = measured.conclusive.tolist(), prepared.numeric.tolist()
     calibrations = measured.movement.calibrations
+    # A column that warms up and has too few values says so; with enough, its numbers are shown with the reason.
+    enough = (whole.n >= prepared.min_events) & (measured.reference.n > 0)
+    warming = (prepared.warming & ~measured.conclusive & enough).tolist()
     further = further_statistics(prepared, reference=measured.reference, current=whole)
     return tuple(
         ColumnResult(
@@ -209,8 +212,9 @@ def column_results(
             invalid=shares[at][1],
             unseen=shares[at][2],
             further=further[at],
+            inconclusive=InconclusiveReason.WARMING_UP if warming[at] else InconclusiveReason.CONCLUSIVE,
         )
-        if conclusive[at]
+        if conclusive[at] or warming[at]
         else _unjudged(prepared, at, n=n[at], shares=shares[at])
         for at, column in enumerate(prepared.layout.columns)
     )

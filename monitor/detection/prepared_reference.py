@@ -7,6 +7,7 @@ import numpy as np
 from monitor.arrays import Float64s, Mask
 from monitor.detection.anytime_rule import AnytimeWatch, anytime_watch
 from monitor.detection.comparison import ComparisonOrder, Sample, comparison_order, sample_of
+from monitor.detection.own_prediction import OwnPrediction, with_own_prediction, without_season
 from monitor.detection.scale_movement import ScaleMovement, scale_movement
 from monitor.detection.seasonal import Hours, SeasonalReference, seasonal_reference
 from monitor.errors import BinMismatchError
@@ -82,6 +83,8 @@ class PreparedReference:
         anytime: The columns of `rule: anytime`; None when there is none.
         movements: By window length in minutes, one for each scale of the spec.
         widths: Shape ``(compared,)``, as from `cell_widths`; None unless the Wasserstein distance is asked for.
+        own: Compared with the version's own traffic, not with the model's reference: columns of the prediction.
+        warming: Shown, not judged for drift, while the version's own traffic is being learnt.
     """
 
     layout: CellsLayout
@@ -100,6 +103,8 @@ class PreparedReference:
     drift: DriftSpec
     min_events: int
     widths: Float64s | None
+    own: Mask
+    warming: Mask
 
     def sample(self, counts: Counts) -> Sample:
         """Return the counts of one span of time, in the order of comparison.
@@ -126,8 +131,14 @@ class PreparedReference:
         return int(self.order.gather[compared]) - self.layout.spans[column].start
 
 
-def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedReference:
+def prepare_reference(
+    spec: ModelSpec, profile: ReferenceProfile, *, own: OwnPrediction | None = None, warming: bool = False
+) -> PreparedReference:
     """Return *profile* prepared for the rules of *spec*.
+
+    Args:
+        own: What the prediction of one version is compared with instead.
+        warming: Of a version whose own prediction is not known yet.
 
     Raises:
         BinMismatchError: The profile's bins do not fit its cells.
@@ -141,7 +152,16 @@ def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedRef
     constant = np.array([column.points == (True,) for column in layout.columns], dtype=np.bool_)
     monitored = np.array([_is_monitored(column, spec) for column in layout.columns], dtype=np.bool_)
     family = family_of(spec, monitored=monitored, numeric=numeric, constant=constant)
-    reference = sample_of(profile.counts, order=order, constant=constant)
+    of_model = reference = sample_of(profile.counts, order=order, constant=constant)
+    prediction = np.array([column.role.of_prediction for column in layout.columns], dtype=np.bool_)
+    is_own = np.zeros_like(prediction)
+    if own is not None:
+        sample = sample_of(own.counts, order=order, constant=constant)
+        is_own = prediction & (sample.n > 0)
+        reference = with_own_prediction(
+            of_model, sample, columns=is_own, references=references, minutes=own.minutes, order=order
+        )
+        references = without_season(references, is_own)
     seasonal = seasonal_reference(profile, references, drift=spec.drift, reference=reference, order=order)
     by_hour = np.zeros(len(references), dtype=np.bool_) if seasonal is None else seasonal.columns
     alpha = spec.drift.alpha / family.size
@@ -164,7 +184,7 @@ def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedRef
                 profile,
                 references,
                 bins=order.bins_per_column,
-                n=reference.n,
+                n=of_model.n,
                 length=scale.length,
                 by_hour=by_hour,
                 alpha=alpha,
@@ -174,6 +194,8 @@ def prepare_reference(spec: ModelSpec, profile: ReferenceProfile) -> PreparedRef
         drift=spec.drift,
         min_events=spec.windows.min_events,
         widths=cell_widths(layout, order, reference.cells) if wants_widths else None,
+        own=is_own,
+        warming=prediction & warming,
     )
 
 

@@ -85,5 +85,7 @@ def reason_of(prepared: PreparedReference, measured: MeasuredWindow) -> Inconclu
     """Return why no monitored column of a window could be judged, `CONCLUSIVE` when one could."""
     if (prepared.monitored & measured.conclusive).any():
         return InconclusiveReason.CONCLUSIVE
+    if (prepared.warming & (measured.whole.n >= prepared.min_events) & (prepared.reference.n > 0)).any():
+        return InconclusiveReason.WARMING_UP
     with_reference = prepared.monitored & (prepared.reference.n > 0)
     return InconclusiveReason.TOO_FEW_EVENTS if with_reference.any() else InconclusiveReason.NO_REFERENCE

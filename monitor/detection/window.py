@@ -4,7 +4,8 @@ The previous disjoint window costs another read, so a caller loads it only where
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from monitor.detection.quality_rule import share_evidence, share_shown_before, s
 from monitor.detection.seasonal import WindowHours
 from monitor.detection.textbook_rule import textbook_evidence
 from monitor.detection.verdict import by_weight, moved_columns, reason_of, worst_verdict
+from monitor.detection.warm_up import in_warm_up
 from monitor.number_codec import ten_digits
 from monitor.results import ColumnResult, Finding, WindowResult
 from monitor.spec.model import DriftRule
@@ -107,6 +109,12 @@ def _examined(prepared: PreparedReference, measured: MeasuredWindow, panes: Sequ
         if prepared.anytime is not None and watches_panes(prepared, measured.scale):
             evidence = with_anytime(evidence, anytime_evidence(prepared.anytime, panes))
     evidence = tuple(stuck_evidence(prepared, measured, piece) or piece for piece in evidence)
+    if prepared.warming.any():
+        evidence = tuple(piece for piece in map(partial(in_warm_up, prepared), evidence) if piece is not None)
+        hidden = prepared.warming.copy()
+        hidden[[piece.column for piece in evidence if piece.kind is IncidentKind.DRIFT]] = False
+        psi_low = np.where(hidden, np.nan, psi_low)
+        measured = replace(measured, conclusive=measured.conclusive & ~hidden)
     return ExaminedWindow(
         scale=measured.scale,
         events=measured.events,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import msgspec
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from monitor.evaluate.pane_loading import PaneRowsReplaced
 from monitor.evaluate.results import EvaluationRules, StoredEvaluation
 from monitor.evaluate.revisions import may_drive
 from monitor.evaluate.schedule import DueBatch, ProgressOf, SeriesWindows, advanced, next_batch
+from monitor.evaluate.version_decisions import VersionDecisions
 from monitor.evaluate.window import EvaluatedWindow, ModelDecision, evaluate_windows
 from monitor.results import Finding
 from monitor.store.configuration import AppliedModel
@@ -101,6 +103,7 @@ class ModelWindows:
     rules: EvaluationRules
     cache: CountsCache
     decision: ModelDecision
+    versions: VersionDecisions
     watermark: int
     progress: ProgressOf
     series: dict[int, CountedSeries] = field(default_factory=dict)
@@ -145,15 +148,17 @@ class ModelWindows:
         Raises:
             PaneRowsReplaced: A compaction came between; list the rows again.
         """
-        evaluated = evaluate_windows(
-            self.connection, self.cache, self.decision, rows=windows.rows, ends=windows.window_ends, since=since
+        key = self.series[windows.series_id].key
+        evaluated = chain.from_iterable(
+            evaluate_windows(self.connection, self.cache, decision, rows=windows.rows, ends=ends, since=since)
+            for decision, ends in self.versions.of(key.version, windows.window_ends)
         )
-        of_others = self.series[windows.series_id].key == SeriesKey(self.applied.model_id, OTHER_VERSIONS)
+        of_others = key == SeriesKey(self.applied.model_id, OTHER_VERSIONS)
         for window in evaluated:
             if of_others:
                 window = with_too_many_versions(window, cap=self.applied.spec.versions)
-            key = WindowKey(windows.series_id, window.scale.length, window.end)
-            yield JudgedInputWindow(windows.series_id, window, stored.get(key))
+            window_key = WindowKey(windows.series_id, window.scale.length, window.end)
+            yield JudgedInputWindow(windows.series_id, window, stored.get(window_key))
 
     def _judge(self, batch: DueBatch) -> list[StoredEvaluation]:
         since = series_began(self.connection, [windows.series_id for windows in batch.windows])

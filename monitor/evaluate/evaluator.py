@@ -6,7 +6,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 import structlog
 
-from monitor.detection import prepare_reference
+from monitor.detection import OwnPrediction, prepare_reference
 from monitor.errors import SpecError
 from monitor.evaluate.accuracy import PerformanceRules
 from monitor.evaluate.accuracy_due import judge_performance
@@ -14,6 +14,7 @@ from monitor.evaluate.batch import ModelWindows
 from monitor.evaluate.marks import take_marks
 from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEvaluation, by_end
 from monitor.evaluate.revise import revise
+from monitor.evaluate.version_decisions import PreparedVersions, VersionsReader
 from monitor.evaluate.window import ModelDecision
 from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.error_movement import error_movement
@@ -41,6 +42,7 @@ class _ModelRules:
     spec_version: int
     reference_id: int
     decision: ModelDecision
+    versions: PreparedVersions
     performance: PerformanceRules
 
 
@@ -78,12 +80,24 @@ class Evaluator:
             return EvaluationBatch(window_ends=(), more=False, watermark=watermark)
         WATERMARK_AGE_SECONDS.set((now_millis - watermark.value) / 1000)
         prepared = self._model_rules(connection, applied)
+        decision = replace(prepared.decision, blind=blind_spans(connection, applied.model_id))
+        finality = rules.watermark.finality
+        versions = VersionsReader(
+            connection=connection,
+            applied=applied,
+            cache=self._cache,
+            of_model=decision,
+            kept=prepared.versions,
+            final_before=watermark.value - finality,
+            finality=finality,
+        ).read()
         windows = ModelWindows(
             connection=connection,
             applied=applied,
             rules=rules,
             cache=self._cache,
-            decision=replace(prepared.decision, blind=blind_spans(connection, applied.model_id)),
+            decision=decision,
+            versions=versions,
             watermark=watermark.value,
             progress=progress,
         )
@@ -122,19 +136,27 @@ class Evaluator:
         except SpecError as error:
             profile, problem = empty_profile(applied.cells[-1].layout), f"{error.source}: {'; '.join(error.problems)}."
             self._note_problem(applied, problem)
+        decision = ModelDecision(
+            prepared=prepare_reference(applied.spec, profile),
+            cells_id=applied.cells_of(profile.layout).cells_id,
+            size=profile.layout.size,
+            cells_order=tuple(cell.cells_id for cell in applied.cells),
+            spec_version=applied.spec_version,
+            reference_id=applied.reference_id,
+            problem=problem,
+            textbook=prepare_reference(_textbook(applied.spec), profile) if self._rules.with_textbook else None,
+        )
+
+        def of_version(own: OwnPrediction | None) -> ModelDecision:
+            specs = applied.spec, _textbook(applied.spec)
+            by_rule = [prepare_reference(spec, profile, own=own, warming=own is None) for spec in specs]
+            return replace(decision, prepared=by_rule[0], textbook=None if decision.textbook is None else by_rule[1])
+
         prepared = _ModelRules(
             spec_version=applied.spec_version,
             reference_id=applied.reference_id,
-            decision=ModelDecision(
-                prepared=prepare_reference(applied.spec, profile),
-                cells_id=applied.cells_of(profile.layout).cells_id,
-                size=profile.layout.size,
-                cells_order=tuple(cell.cells_id for cell in applied.cells),
-                spec_version=applied.spec_version,
-                reference_id=applied.reference_id,
-                problem=problem,
-                textbook=prepare_reference(_textbook(applied.spec), profile) if self._rules.with_textbook else None,
-            ),
+            decision=decision,
+            versions=PreparedVersions(prepare=of_version, layout=profile.layout),
             performance=PerformanceRules(
                 model_id=applied.model_id,
                 spec=applied.spec,

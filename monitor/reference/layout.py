@@ -49,6 +49,11 @@ class ColumnRole(StrEnum):
     VALUE = "value"
     LATENCY = "latency"
 
+    @property
+    def of_prediction(self) -> bool:
+        """Whether the model made it."""
+        return self in (ColumnRole.SCORE, ColumnRole.LABEL, ColumnRole.VALUE)
+
 
 class ColumnCells(msgspec.Struct, frozen=True, kw_only=True):
     """Cells of one column.

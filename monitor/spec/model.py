@@ -66,6 +66,11 @@ class PredictionSpec(Strict):
     threshold: Share = Field(
         default=0.5, description="Score from which on the label is positive, when no label is sent."
     )
+    warm_up: Duration = Field(
+        default=timedelta(hours=24),
+        description="How much of a new version's own traffic its prediction's reference is learnt from, when it was "
+        "deployed next to or after another. 0h: every version is compared with the model's reference.",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -12,6 +12,7 @@ INCONCLUSIVE = {
     InconclusiveReason.NO_EVENTS: "no events",
     InconclusiveReason.NO_REFERENCE: "no reference",
     InconclusiveReason.NEW_CELLS: "new cells, filling",
+    InconclusiveReason.WARMING_UP: "new version, warming up",
     InconclusiveReason.BLIND: "records missing",
     InconclusiveReason.COMPACTED: "compacted history",
     InconclusiveReason.IMMATURE: "truths missing",

@@ -28,7 +28,17 @@ from monitor.store.schema.decisions import (
     scale_progress,
     transition,
 )
-from monitor.store.schema.models import cells, configuration, live_block, model, model_version, reference, series, spec
+from monitor.store.schema.models import (
+    cells,
+    configuration,
+    live_block,
+    model,
+    model_version,
+    reference,
+    series,
+    spec,
+    version_reference,
+)
 from monitor.store.schema.truths import (
     joined,
     performance_due,
@@ -79,4 +89,5 @@ __all__ = [
     "action_step",
     "endpoint",
     "outbox",
+    "version_reference",
 ]

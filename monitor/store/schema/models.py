@@ -71,6 +71,22 @@ model_version = sa.Table(  # versions with a place of their own; without events 
     sa.Column("newest_hour", sa.BigInteger, nullable=False),  # start of the hour of its newest events, about
 )
 
+version_reference = sa.Table(  # what the prediction of one version is compared with
+    "version_reference",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),  # of_model: it is the first one, and has none of its own
+    # The frozen one that was in force; another one that people adopt later speaks for the version too.
+    sa.Column("reference_id", sa.ForeignKey("reference.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("cells_id", sa.ForeignKey("cells.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("used_from", sa.BigInteger, nullable=False),  # windows that end then (ms) or later are compared with it
+    sa.Column("minutes", sa.Integer, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("counts", sa.LargeBinary, nullable=True),  # as of panes; null: `of_model`
+    wall("created_at"),
+)
+
 series = sa.Table(
     "series",
     metadata,

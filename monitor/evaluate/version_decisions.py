@@ -1,0 +1,238 @@
+"""By which reference the windows of each version are judged: decided once a version, learnt in its warm-up."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import sqlalchemy as sa
+import structlog
+
+from monitor.arrays import Int64s
+from monitor.deployments import deployed_since
+from monitor.detection import OwnPrediction
+from monitor.evaluate.pane_loading import PaneRowsReplaced, StepSums, row_ids
+from monitor.evaluate.warm_up import (
+    EVENTS_TO_LEARN,
+    LearningRules,
+    LearntStretch,
+    is_new,
+    learn_stretch,
+    scale_of_hours,
+)
+from monitor.evaluate.window import ModelDecision
+from monitor.reference.layout import CellsLayout
+from monitor.store.configuration import AppliedModel
+from monitor.store.deployments import deployments_history
+from monitor.store.panes import pane_rows, series_began
+from monitor.store.references import base_of
+from monitor.store.series import whole_series
+from monitor.store.version_references import (
+    PredictionSource,
+    VersionReference,
+    decide_version,
+    version_counts,
+    version_references,
+)
+from monitor.types import OTHER_VERSIONS, Scale
+from monitor.units import HOUR_MILLIS, millis
+from monitor.windows.count_cache import CountsCache
+
+log = structlog.get_logger()
+
+TRIES = 5
+Ends = tuple[tuple[Scale, tuple[int, ...]], ...]
+Prepare = Callable[[OwnPrediction | None], ModelDecision]
+"""Prepares the model's reference for one version: with its own prediction, or None: while it warms up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDecisions:
+    """By which decision windows are judged, by version; versions that are not named go by *of_model*.
+
+    Attributes:
+        warming_since: Windows that end after this (ms) are of a warm-up, until *own* says otherwise.
+        own: The end (ms) of the first window that is compared with the version's own prediction.
+    """
+
+    of_model: ModelDecision
+    warming_since: Mapping[str, int] = field(default_factory=dict)
+    own: Mapping[str, tuple[int, ModelDecision]] = field(default_factory=dict)
+    warming: ModelDecision | None = None
+
+    def of(self, version: str, ends: Ends) -> Iterator[tuple[ModelDecision, Ends]]:
+        """Yield the decisions for windows of *version*, each with those of *ends* that it is for."""
+        since = self.warming_since.get(version)
+        own_from, own = self.own.get(version, (None, None))
+        if since is None and own is None:
+            yield self.of_model, ends
+            return
+        by_decision: list[tuple[ModelDecision | None, Callable[[int], bool]]] = [
+            (own, lambda end: own_from is not None and end >= own_from),
+            (self.warming, lambda end: (own_from is None or end < own_from) and since is not None and end > since),
+            (self.of_model, lambda end: (own_from is None or end < own_from) and (since is None or end <= since)),
+        ]
+        for decision, belongs in by_decision:
+            chosen = tuple((scale, tuple(end for end in of_scale if belongs(end))) for scale, of_scale in ends)
+            if decision is not None and any(of_scale for _, of_scale in chosen):
+                yield decision, tuple((scale, of_scale) for scale, of_scale in chosen if of_scale)
+
+
+@dataclass(kw_only=True)
+class PreparedVersions:
+    """What is kept between two calls for one model under one spec and reference: prepared references of versions."""
+
+    prepare: Prepare
+    layout: CellsLayout
+    base_id: int | None = None
+    tried: dict[str, int] = field(default_factory=dict)
+    decisions: dict[tuple[str, VersionReference] | None, ModelDecision] = field(default_factory=dict)
+    most: int = 16
+
+    def decision(
+        self, key: tuple[str, VersionReference] | None, own: Callable[[], OwnPrediction | None]
+    ) -> ModelDecision:
+        """Return the prepared decision of *key*, None for the warm-up."""
+        if key not in self.decisions:
+            if len(self.decisions) >= self.most:
+                self.decisions.clear()
+            self.decisions[key] = self.prepare(own())
+        return self.decisions[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsReader:
+    """Reads, and at the end of a warm-up writes, what is decided of one model's versions."""
+
+    connection: sa.Connection
+    applied: AppliedModel
+    cache: CountsCache
+    of_model: ModelDecision
+    kept: PreparedVersions
+    final_before: int
+    finality: int
+
+    def read(self) -> VersionDecisions:
+        """Return by which decisions the versions of the model are judged; learn those whose warm-up is over.
+
+        Raises:
+            PaneRowsReplaced: Compactions overtook each of several readings.
+        """
+        if self.of_model.problem:
+            return VersionDecisions(of_model=self.of_model)
+        prediction = self.applied.spec.prediction
+        decided = version_references(self.connection, self.applied.model_id)
+        warming: dict[str, int] = {}
+        if prediction.warm_up:
+            deployed = deployed_since(deployments_history(self.connection, self.applied.model_id))
+            warming = self._warming(deployed, decided)
+        own = {
+            version: (row.used_from, self._own_decision(row))
+            for version, row in decided.items()
+            if row.source is PredictionSource.ADOPTED or (row.source is PredictionSource.LEARNT and prediction.warm_up)
+            if row.reference_id == self._base_id and row.cells_id == self.of_model.cells_id
+        }
+        return VersionDecisions(
+            of_model=self.of_model,
+            warming_since=warming,
+            own=own,
+            warming=self._with_facts(self.kept.decision(None, lambda: None)) if warming else None,
+        )
+
+    @property
+    def _base_id(self) -> int:
+        if self.kept.base_id is None:
+            self.kept.base_id = base_of(self.connection, self.applied.reference_id)
+        return self.kept.base_id
+
+    def _warming(self, deployed: Mapping[str, int], decided: dict[str, VersionReference]) -> dict[str, int]:
+        """Return since when each new version warms up; add to *decided* those of which something is decided now."""
+        since = {
+            version: deployed[version]
+            for version, row in decided.items()
+            if row.source is PredictionSource.LEARNT and row.reference_id == self._base_id and version in deployed
+        }
+        undecided = deployed.keys() - decided.keys() - {OTHER_VERSIONS}
+        if not undecided:
+            return since
+        series = {
+            version: series_id for series_id, version in whole_series(self.connection, self.applied.model_id).items()
+        }
+        starts = series_began(self.connection, sorted(series.values()))
+        began = {version: starts[series_id] for version, series_id in series.items() if series_id in starts}
+        length = millis(self.applied.spec.prediction.warm_up)
+        for version in sorted(undecided & began.keys()):
+            if not is_new(version, deployed=deployed, began=began, warm_up=length):
+                self._decide(decided, self._described(version, PredictionSource.OF_MODEL), None)
+                continue
+            since[version] = deployed[version]
+            stretch = self._learn(version, series[version], start=max(deployed[version], began[version]))
+            if stretch is not None:
+                row = replace(
+                    self._described(version, PredictionSource.LEARNT),
+                    used_from=stretch.stop + self.finality,
+                    minutes=stretch.minutes,
+                    events=stretch.events,
+                )
+                self._decide(decided, row, stretch.counts)
+                log.info("prediction.learnt", model=str(self.applied.key), version=version, events=stretch.events)
+        return since
+
+    def _described(self, version: str, source: PredictionSource) -> VersionReference:
+        return VersionReference(
+            version=version, source=source, reference_id=self._base_id, cells_id=self.of_model.cells_id
+        )
+
+    def _decide(self, decided: dict[str, VersionReference], row: VersionReference, counts: Int64s | None) -> None:
+        decide_version(self.connection, self.applied.model_id, row, counts=counts, replace=False)
+        decided[row.version] = row
+
+    def _learn(self, version: str, series_id: int, *, start: int) -> LearntStretch | None:
+        spec = self.applied.spec
+        first = -(-start // HOUR_MILLIS) * HOUR_MILLIS
+        stop = self.final_before // HOUR_MILLIS * HOUR_MILLIS
+        length = millis(spec.prediction.warm_up)
+        if stop - first < length or self.kept.tried.get(version) == stop:
+            return None
+        rules = LearningRules(length=length, events=EVENTS_TO_LEARN * spec.windows.min_events)
+        sums = StepSums(self.connection, self.cache, size=self.of_model.size)
+        for _ in range(TRIES):
+            rows = [
+                row
+                for row in pane_rows(self.connection, series_id=series_id, start=first, stop=stop)
+                if row.start >= first and row.cells_id == self.of_model.cells_id
+            ]
+            try:
+                learnt = learn_stretch(
+                    self.of_model.prepared,
+                    rows,
+                    counts_of=lambda chunk: sums.load([chunk])[row_ids(chunk)],
+                    rules=rules,
+                    scale=scale_of_hours(spec.scales),
+                    blind=self.of_model.blind,
+                )
+            except PaneRowsReplaced:
+                continue
+            if learnt is None:
+                self.kept.tried[version] = stop
+                return None
+            return replace(learnt, counts=self._of_prediction(learnt.counts))
+        raise PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")
+
+    def _of_prediction(self, counts: Int64s) -> Int64s:
+        kept = np.zeros_like(counts)
+        layout = self.kept.layout
+        for column, span in zip(layout.columns, layout.spans, strict=True):
+            if column.role.of_prediction:
+                kept[span.start : span.stop] = counts[span.start : span.stop]
+        return kept
+
+    def _own_decision(self, row: VersionReference) -> ModelDecision:
+        def own() -> OwnPrediction:
+            counts = version_counts(self.connection, self.applied.model_id, row.version, size=self.of_model.size)
+            assert counts is not None, "only the first version has none"
+            return OwnPrediction(counts=counts.astype(np.int64), minutes=row.minutes)
+
+        return self._with_facts(self.kept.decision((row.version, row), own))
+
+    def _with_facts(self, decision: ModelDecision) -> ModelDecision:
+        return replace(decision, blind=self.of_model.blind)
