@@ -6,7 +6,8 @@ Count two samples on the same bins, then ask how far apart the counts are. The r
 Column                       Count it by                               Ask
 ===========================  ========================================  ============================================
 a number                     `decile_counts`                           `population_stability_index`, then
-                                                                       `proven_lower_bound`: is it more than chance?
+                                                                       `proven_stability_index`: is it more than
+                                                                       chance? (`proven_lower_bound`: of an index alone)
 a number, in raw values      `value_counts`                            `kolmogorov_smirnov`, `wasserstein_distance`;
                                                                        `two_sample_ks_p_value`
 a category                   `category_counts`                         `total_variation_distance`,
@@ -27,6 +28,7 @@ from monitor.stats.kolmogorov_smirnov import kolmogorov_smirnov, two_sample_ks_p
 from monitor.stats.proportions import newcombe_difference, wilson_interval
 from monitor.stats.psi import population_stability_index
 from monitor.stats.psi_bounds import proven_lower_bound
+from monitor.stats.psi_variance import proven_stability_index
 from monitor.stats.raw_samples import category_counts, decile_counts, value_counts
 from monitor.stats.wasserstein import wasserstein_distance
 
@@ -35,6 +37,7 @@ __all__ = [
     "category_counts",
     "value_counts",
     "population_stability_index",
+    "proven_stability_index",
     "proven_lower_bound",
     "kolmogorov_smirnov",
     "two_sample_ks_p_value",

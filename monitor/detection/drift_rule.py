@@ -17,6 +17,7 @@ from monitor.stats.psi_bounds import (
     distance_lower_bound,
     proven_lower_bounds,
 )
+from monitor.stats.psi_variance import variance_lower_bounds
 from monitor.types import Statistic, Tier
 
 
@@ -28,7 +29,8 @@ def tier_levels(tiers: TierSpec) -> tuple[tuple[Tier, float], ...]:
 def psi_lower_bounds(prepared: PreparedReference, measured: MeasuredWindow) -> Float64s:
     """Return the proven bound of each column whose PSI passed the warning tier, NaN of the others.
 
-    The non-central chi-squared distribution has its price, so it is asked only where it can matter.
+    It is the smaller of two: by the index alone, and by its variance too, without which a bin that empties would pass
+    for more than it is. Both have their price, so they are asked only where they can matter.
     """
     return _lower_bounds(
         prepared,
@@ -61,6 +63,14 @@ def _lower_bounds(
             level=movement.levels(prepared.order.bins_per_column, n=current.n, m=reference.n, columns=passed),
             alpha=prepared.alpha,
         )
+        by_variance = variance_lower_bounds(
+            reference.bins,
+            current.bins,
+            starts=prepared.order.columns_of_bins,
+            kappa=movement.kappa,
+            alpha=prepared.alpha,
+        )
+        lows = np.minimum(lows, by_variance)
     return lows
 
 

@@ -120,7 +120,7 @@ def _blunt(situation: AdviceContext) -> Iterator[Advice]:
 def _hidden_by_movement(situation: AdviceContext, plan: ScalePlan, column: ColumnPlan) -> bool:
     """Return whether not even endless traffic would prove a warning before PSI passed the critical tier."""
     tiers = situation.prepared.drift.tiers
-    return situation.comparison(plan, column.column).threshold(tiers.warning, MOST_VALUES) > tiers.critical
+    return situation.comparison(plan, column.column).threshold_of_shift(tiers.warning, MOST_VALUES) > tiers.critical
 
 
 def _where_better(situation: AdviceContext, name: str, *, by_nature: bool) -> str:

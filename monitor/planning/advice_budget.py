@@ -138,8 +138,10 @@ def reference_rows(situation: AdviceContext) -> Iterator[Advice]:
     for plan in situation.concluding:
         comparison = situation.comparison(plan, plan.typical)
         n = comparison.values(plan.events)
-        now = comparison.threshold(tier, n)
-        with_more = replace(comparison, m=10.0 * comparison.m, m_half=10.0 * comparison.m_half).threshold(tier, n)
+        now = comparison.threshold_of_shift(tier, n)
+        with_more = replace(comparison, m=10.0 * comparison.m, m_half=10.0 * comparison.m_half).threshold_of_shift(
+            tier, n
+        )
         gain = now - with_more
         if math.isfinite(now) and now - tier > ROWS_FACTOR * (with_more - tier) and gain > ROWS_GAIN:
             few.append((plan, now, with_more))

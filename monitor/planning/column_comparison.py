@@ -9,6 +9,7 @@ from monitor.detection import PreparedReference
 from monitor.stats.movement_level import MovementLevel
 from monitor.stats.natural_movement import mixture_size
 from monitor.stats.psi_bounds import effective_size, tier_threshold
+from monitor.stats.psi_variance import shift_threshold
 from monitor.types import Calibration, Scale
 
 
@@ -55,6 +56,11 @@ class ColumnComparison:
     def threshold(self, tier: float, n: float) -> float:
         """Return the PSI from which on a window of *n* values proves *tier*; infinite for a single bin."""
         return tier_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, level=self.level, alpha=self.alpha)
+
+    def threshold_of_shift(self, tier: float, n: float) -> float:
+        """Return the PSI from which on a shift of the mean is proven to pass *tier*, by both bounds."""
+        by_variance = shift_threshold(tier, bins=self.bins, n=n, m=self.m, kappa=self.kappa, alpha=self.alpha)
+        return max(self.threshold(tier, n), by_variance)
 
 
 def comparisons_at(prepared: PreparedReference, scale: Scale) -> tuple[ColumnComparison, ...]:

@@ -95,10 +95,10 @@ def proving_probability(comparison: ColumnComparison, *, psi: float, tier: float
 
     ψ' is what half a count in every bin leaves of ψ where the reference's bins are equal. Simulated for shifts of
     the mean and of the spread and for one bin that grows, the power is within 0.02 of this; a bin that nearly vanishes
-    is the exception: it takes up to 1.75 times the events (at alpha of 1e-5 and PSI up to 0.5).
+    is the exception: there the index varies more, and it takes more events.
     """
     size = comparison.size(n)
-    threshold = comparison.threshold(tier, n)
+    threshold = comparison.threshold_of_shift(tier, n)
     if math.isinf(threshold):
         return 0.0
     return _upper_tail(size * threshold, bins=comparison.bins, noncentrality=size * _shrunk(psi, comparison, n))
@@ -179,7 +179,12 @@ def by_proof(
 
     def order(comparison: ColumnComparison) -> tuple[bool, bool, float, str]:
         n = comparison.values(events)
-        return (comparison.bins < 2, n < prepared.min_events, -comparison.threshold(tier, n), comparison.column)
+        return (
+            comparison.bins < 2,
+            n < prepared.min_events,
+            -comparison.threshold_of_shift(tier, n),
+            comparison.column,
+        )
 
     return tuple(sorted(comparisons, key=order))
 
@@ -214,7 +219,7 @@ def _needed(prepared: PreparedReference, comparison: ColumnComparison) -> tuple[
 def column_plan_of(prepared: PreparedReference, comparison: ColumnComparison, *, events: float) -> ColumnPlan:
     """Return what one column shows at one scale in a window of *events*."""
     n = comparison.values(events)
-    proven_from = comparison.threshold(prepared.drift.tiers.warning, n)
+    proven_from = comparison.threshold_of_shift(prepared.drift.tiers.warning, n)
     return ColumnPlan(
         column=comparison.column,
         bins=comparison.bins,

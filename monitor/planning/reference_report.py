@@ -13,6 +13,7 @@ from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ReferenceProfile
 from monitor.spec.model import ModelSpec
 from monitor.stats.psi_bounds import tier_threshold
+from monitor.stats.psi_variance import shift_threshold
 from monitor.types import Scale
 
 BINS = 10  # deciles: what most numeric columns are compared in
@@ -45,7 +46,9 @@ def rows_for_scales(spec: ModelSpec, profile: ReferenceProfile) -> tuple[RowsFor
     prepared, traffic, tiers = prepare_reference(spec, profile), reference_traffic(profile), spec.drift.tiers
 
     def proven_from(rows: int, n: float) -> float:
-        return tier_threshold(tiers.warning, bins=BINS, n=n, m=rows, alpha=prepared.alpha)
+        by_index = tier_threshold(tiers.warning, bins=BINS, n=n, m=rows, alpha=prepared.alpha)
+        by_variance = shift_threshold(tiers.warning, bins=BINS, n=n, m=rows, kappa=0.0, alpha=prepared.alpha)
+        return max(by_index, by_variance)
 
     def needed(n: float) -> int | None:
         if proven_from(MOST_ROWS, n) > tiers.critical:

@@ -33,7 +33,7 @@ def test_the_prose_has_no_figures_of_its_own() -> None:
 
 def test_a_page_that_says_something_else_is_detected() -> None:
     """One digit changed in a figure, and the page is not what the command writes; an unknown block is an error."""
-    changed = PAGE.replace("8,900", "8,901", 1)
+    changed = PAGE.replace("9,200", "9,201", 1)
     assert changed != PAGE
     assert with_figures(changed) == PAGE
     with pytest.raises(KeyError):

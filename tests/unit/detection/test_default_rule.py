@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from monitor.detection import PreparedReference, conclude_window, examine_window, prepare_reference
-from monitor.detection.drift_rule import psi_lower_bounds
+from monitor.detection.drift_rule import PreviousWindow, psi_lower_bounds
 from monitor.detection.measurements import measure_window
 from monitor.reference.movement import column_movements
 from monitor.results import WindowResult
 from monitor.stats.psi_bounds import proven_lower_bound
+from monitor.stats.psi_variance import proven_stability_index
 from monitor.types import IncidentKind, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
 from tests.models.decided import decide_window
@@ -61,8 +62,22 @@ def test_the_bound_is_that_of_the_statistic_at_the_shared_alpha(prepared: Prepar
     assert prepared.alpha == pytest.approx(0.001 / 15)
     column = result.columns[0]
     assert column.psi is not None
-    expected = proven_lower_bound(column.psi, bins=10, n=column.n, m=20_000, alpha=0.001 / 15)
+    current = prepared.sample(half(prepared, 1, age=0.7) + half(prepared, 2, age=0.7)).bins[:10]
+    expected = proven_stability_index(prepared.reference.bins[:10], current, alpha=0.001 / 15)
     assert column.psi_low == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_bin_that_empties_is_proven_by_its_few_events() -> None:
+    """A value of 5 % falls to 0.5 %: the index alone would prove the warning tier in this window and the one before."""
+    values = np.repeat([0.0, 1.0], [1000, 19_000])
+    prepared = prepared_of({"x": values})
+    window = count(prepared.layout, {"x": np.repeat([0.0, 1.0], [7, 1493])})
+    measured = measure_window(prepared, scale=HOUR, first_half=window, second_half=window, events=3000)
+    alone = proven_lower_bound(float(measured.psi[0]), bins=2, n=3000, m=20_000, alpha=prepared.alpha)
+    assert alone > 0.05
+    before = PreviousWindow(prepared=prepared, measured=measured, sample=measured.whole)
+    for lows in (psi_lower_bounds(prepared, measured), before.psi_low):
+        assert 0.0 < lows[0] < alone
 
 
 def test_a_shift_of_one_half_alone_is_shown_and_not_endured(prepared: PreparedReference) -> None:

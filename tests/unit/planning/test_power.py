@@ -120,9 +120,9 @@ def test_more_events_never_make_a_proof_less_likely() -> None:
     assert np.all(np.diff(chances) >= -1e-9)
 
 
-def test_at_the_tier_a_proof_is_as_likely_as_alpha_says() -> None:
-    """With the true PSI at the tier the planned probability is alpha', as the threshold was made to be."""
+def test_at_the_tier_a_proof_is_nearly_as_likely_as_alpha_says() -> None:
+    """With the true PSI at the tier the planned probability is a little under alpha', for two bounds have to hold."""
     comparison = compared(Column(alpha=1e-3))
     # Half a count a bin leaves a little less than the PSI: under 2 % of the noncentrality at 100,000 events.
     result = proving_probability(comparison, psi=0.1, tier=0.1, n=100_000)
-    assert result == pytest.approx(1e-3, rel=0.05)
+    assert 0.88e-3 < result < 1e-3

@@ -1,5 +1,7 @@
 """What a reference lets each column see: the rule's own thresholds, and the remarks on unusual ones."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,6 +15,7 @@ from monitor.reference.profile import ReferenceProfile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.stats.psi_bounds import tier_threshold
+from monitor.stats.psi_variance import shift_threshold
 
 START = 1_780_272_000_000
 SPEC = parse_spec(
@@ -62,12 +65,14 @@ def report() -> ReferenceReport:
     return reference_report(SPEC, profile_of(20_000), traffic=Traffic(events_per_minute=60.0, source="test"))
 
 
-def test_the_proven_psi_is_the_rules_threshold(report: ReferenceReport) -> None:
-    """At 600 events, a quarter of them missing, the number is `tier_threshold` of 450 values."""
+def test_the_proven_psi_is_the_larger_of_both_thresholds(report: ReferenceReport) -> None:
+    """At 600 events, a quarter of them missing, the number is that of 450 values, by `shift_threshold` the larger."""
     profile = profile_of(20_000)
     prepared = prepare_reference(SPEC, profile)
     movement, level = profile.columns[0].movement[10], prepared.movements[10].level_of(0)
-    expected = tier_threshold(0.1, bins=10, n=450, m=15_000, kappa=movement.kappa, level=level, alpha=prepared.alpha)
+    of_values: dict[str, Any] = {"bins": 10, "n": 450, "m": 15_000, "kappa": movement.kappa, "alpha": prepared.alpha}
+    expected = shift_threshold(0.1, **of_values)
+    assert expected > tier_threshold(0.1, level=level, **of_values)
     result = report.columns[0].scales["10m"]
     assert result.proven_from == pytest.approx(expected, rel=1e-12)
     assert (result.status, movement.status) == ("measured", "measured")
@@ -106,7 +111,10 @@ def test_rows_that_are_needed_are_enough_and_one_less_is_not() -> None:
         assert value.events == pytest.approx(60 * value.scale.length, rel=0.01)
 
         def proven_from(rows: int, n: float = value.events or 0.0) -> float:
-            return tier_threshold(0.1, bins=10, n=n, m=rows, alpha=prepared.alpha)
+            return max(
+                tier_threshold(0.1, bins=10, n=n, m=rows, alpha=prepared.alpha),
+                shift_threshold(0.1, bins=10, n=n, m=rows, kappa=0.0, alpha=prepared.alpha),
+            )
 
         assert proven_from(value.needed) <= 0.3 < proven_from(value.needed - 1)
 

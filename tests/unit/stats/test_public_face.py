@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
+from scipy.optimize import approx_fprime, brentq
 from scipy.spatial.distance import cityblock, jensenshannon
 from scipy.stats import (
     binomtest,
@@ -22,6 +22,7 @@ from scipy.stats import (
     ks_2samp,
     kstwobign,
     ncx2,
+    norm,
     wasserstein_distance,
 )
 
@@ -101,6 +102,22 @@ def test_an_example_that_is_wrong_fails() -> None:
     assert doctest.DocTestRunner(verbose=False).run(wrong, out=lambda _: None).failed == 1
 
 
+def root_bound() -> float:
+    """Return the bound by the variance of a bin of 5 % that empties, its gradient by finite differences."""
+    p, q = np.array([1000.5, 19_000.5]) / 20_001, np.array([0.5, 1000.5]) / 1001
+
+    def index(shares: np.ndarray) -> float:
+        return float(((shares[2:] - shares[:2]) * np.log(shares[2:] / shares[:2])).sum())
+
+    slopes = approx_fprime(np.concatenate([p, q]), index, 1e-9)
+    variances = [float(share @ slope**2 - (share @ slope) ** 2) for share, slope in ((p, slopes[:2]), (q, slopes[2:]))]
+    sampling = 1 / 1000 + 1 / 20_000
+    excess = index(np.concatenate([p, q])) - sampling
+    z = float(norm.isf(0.001)) * (1.0 + 0.5 * np.sqrt(sampling))
+    root = np.sqrt(excess) - z * np.sqrt(variances[1] / 1000 + variances[0] / 20_000) / (2.0 * np.sqrt(excess))
+    return float(root**2)
+
+
 # (name, what an independent computation gives for the inputs of its examples, in the order shown)
 PEERS: list[tuple[str, Callable[[], list[float]]]] = [
     (
@@ -116,6 +133,7 @@ PEERS: list[tuple[str, Callable[[], list[float]]]] = [
             0.0,
         ],
     ),
+    ("proven_stability_index", lambda: [root_bound(), 0.1445]),  # 0.1445: as of proven_lower_bound, tested there
     ("kolmogorov_smirnov", lambda: [ks_2samp(range(1, 101), range(6, 106)).statistic, 0.0]),
     ("two_sample_ks_p_value", lambda: [kstwobign.sf(0.1 * np.sqrt(500 * 1000 / 1500))]),
     (
