@@ -203,7 +203,7 @@ _WINDOWS = (
     """
     INSERT INTO deployment (model_id, version, event_time, stage, topic, partition, "offset")
     SELECT :model_id, version, :begin + number * 3600000, stage, 'deployments', 0, :model_id * 10000 + number
-    FROM (SELECT row_number() OVER (ORDER BY series.id, stage) AS number, version, stage
+    FROM (SELECT row_number() OVER (ORDER BY version = '1', series.id, stage) AS number, version, stage
           FROM series, unnest(ARRAY['canary', 'production']) AS stage WHERE series.model_id = :model_id) AS event
     """,
     """

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
 from monitor.store.rows import value_of
-from monitor.store.schema import action, action_step, incident, model
-from monitor.types import ActionKind, ActionState, IncidentStatus, Tier
+from monitor.store.schema import IS_OPEN, action, action_step, incident, model
+from monitor.types import ActionKind, ActionState, Tier
 
 _SENT = (
     ActionState.DISPATCHING,
@@ -133,7 +133,7 @@ def other_models_bad(
         .where(
             model.c.namespace == namespace,
             model.c.id != except_model,
-            incident.c.status == IncidentStatus.OPEN.value,
+            IS_OPEN,
             incident.c.tier >= Tier.ALERT,
             incident.c.first_end.between(first_end, last_end),
         )

@@ -16,6 +16,7 @@ from monitor.store.schema.counts import (
     unseen_value,
 )
 from monitor.store.schema.decisions import (
+    IS_OPEN,
     action,
     action_step,
     endpoint,
@@ -50,6 +51,7 @@ from monitor.store.schema.truths import (
 )
 
 __all__ = [
+    "IS_OPEN",
     "metadata",
     "configuration",
     "model",

@@ -105,8 +105,12 @@ incident = sa.Table(
     wall("opened_at"),
     wall("changed_at"),
     sa.Index(None, "model_id", "version", "kind"),
+    sa.Index("ix_incident_open", "model_id", postgresql_where=sa.text(f"status = '{IncidentStatus.OPEN}'")),
     sa.Index("ix_incident_resolved", "changed_at", postgresql_where=sa.text(f"status = '{IncidentStatus.RESOLVED}'")),
 )
+
+IS_OPEN = incident.c.status == sa.literal(IncidentStatus.OPEN.value, literal_execute=True)
+"""Written into the statement, so that Postgres knows that the index of open ones holds all it asks for."""
 
 transition = sa.Table(  # every step of an incident with its reason; append-only
     "transition",

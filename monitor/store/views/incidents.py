@@ -9,7 +9,7 @@ from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.actions import IncidentAction
 from monitor.store.incidents import IncidentStep
 from monitor.store.rows import value_of, values_of
-from monitor.store.schema import action, endpoint, incident, model, outbox, transition
+from monitor.store.schema import IS_OPEN, action, endpoint, incident, model, outbox, transition
 from monitor.store.unseen_values import unseen_values
 from monitor.types import DeliveryState, IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import HOUR_MILLIS
@@ -75,7 +75,7 @@ def list_heads(connection: sa.Connection, *, open_only: bool, limit: int) -> tup
     """Return incidents, the newest change first."""
     query = _heads().order_by(incident.c.changed_at.desc(), incident.c.id).limit(limit)
     if open_only:
-        query = query.where(incident.c.status == IncidentStatus.OPEN.value)
+        query = query.where(IS_OPEN)
     return tuple(_head(row) for row in connection.execute(query))
 
 

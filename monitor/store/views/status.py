@@ -13,6 +13,7 @@ from monitor.store.evaluations import RESULT_COLUMNS, stored_result
 from monitor.store.rows import value_of, values_of
 from monitor.store.scale_progress import Progress, read_progress
 from monitor.store.schema import (
+    IS_OPEN,
     cells,
     deployment,
     evaluation,
@@ -22,7 +23,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
+from monitor.types import ALL_SEGMENT, IncidentKind, Tier, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +156,7 @@ def _deployments(connection: sa.Connection, model_id: int) -> tuple[Deployment, 
 def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
     rows = connection.execute(
         sa.select(incident)
-        .where(incident.c.model_id == model_id, incident.c.status == IncidentStatus.OPEN.value)
+        .where(incident.c.model_id == model_id, IS_OPEN)
         .order_by(incident.c.tier.desc(), incident.c.first_end)
     )
     return values_of(OpenIncident, rows)
