@@ -21,7 +21,7 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 HAMMER_ARGS ?=
 
-.PHONY: help setup demo test lint format types contracts compose check bench bench-join hammer bench-detection bench-space bench-statements stack lock peers-lock clean
+.PHONY: help setup demo test lint format types contracts compose check bench bench-join hammer bench-detection bench-releases bench-space bench-statements stack lock peers-lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ $(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
 	@# the lock is complete but for two that nothing here loads: a browser for pictures, and NVIDIA's library
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
+
+bench-releases: $(READY) ## ten thousand generated release histories through incidents and guard (3 minutes)
+	@$(BIN)/python -m benchmarks.releases $(BENCH_ARGS)
 
 bench-space: $(READY) ## bytes of a model's day in every table that grows
 	@$(BIN)/python -m benchmarks.space $(BENCH_ARGS)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
 from alerting.actions.circumstances import ModelFacts
 from alerting.actions.comparisons import DecisionCounts, added, decision_counts
-from alerting.actions.sightings import ConclusiveWindow
+from alerting.actions.windows import ConclusiveWindow
 from monitor.deployments import DeploymentEvent
+from monitor.errors import SpecError
+from monitor.performance.error_movement import ErrorMovement, error_movement
 from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
 from monitor.spec.accuracy import AccuracySpec
@@ -16,11 +19,11 @@ from monitor.spec.model import ColumnKind
 from monitor.store.actions import other_models_bad, sent_actions_since
 from monitor.store.conclusive_windows import (
     StoredAccuracyWindow,
+    mature_window,
     newest_conclusive_window,
-    newest_mature_window,
     truths_by_age,
 )
-from monitor.store.configuration import AppliedModel
+from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.panes import version_panes
 from monitor.store.references import reference_adopted_at
 from monitor.truth_age import age_of_share
@@ -48,9 +51,16 @@ class StoredWindows:
                 self.connection, key, length=length, first_end=first_end, last_end=last_end
             )
             return None if window is None else ConclusiveWindow(length=length, end=window.end, result=window.result)
-        mature = newest_mature_window(self.connection, key, length=length, first_end=first_end, last_end=last_end)
-        if mature is None:
-            return None
+        mature = mature_window(self.connection, key, length=length, first_end=first_end, last_end=last_end)
+        return None if mature is None else self._of_accuracy(mature, length=length)
+
+    def oldest_mature(self, version: str, *, length: int, first_end: int, last_end: int) -> ConclusiveWindow | None:
+        """Return the oldest one of accuracy that ends in ``[first_end, last_end]`` (ms)."""
+        key = SeriesKey(self.model_id, version)
+        mature = mature_window(self.connection, key, length=length, first_end=first_end, last_end=last_end, oldest=True)
+        return None if mature is None else self._of_accuracy(mature, length=length)
+
+    def _of_accuracy(self, mature: StoredAccuracyWindow, *, length: int) -> ConclusiveWindow:
         return ConclusiveWindow(
             length=length,
             end=mature.end,
@@ -93,6 +103,7 @@ def model_facts(
         history=history,
         archive=StoredWindows(connection=connection, model_id=applied.model_id, accuracy=applied.spec.accuracy),
         decisions=lambda version, start, stop: _decisions_of(connection, applied, version, start, stop),
+        error_movement=cache(lambda: _error_movement(connection, applied)),
         schema_at=lambda moment: _columns_of(applied.cells_at(moment).layout),
         adopted_at=reference_adopted_at(connection, applied.model_id),
         models_bad=models_bad,
@@ -115,6 +126,14 @@ def _decisions_of(
         counted = total((decode_counts(counts, size=layout.size) for counts in panes), size=layout.size)
         decisions = added(decisions, decision_counts(layout, counted, threshold=applied.spec.prediction.threshold))
     return decisions
+
+
+def _error_movement(connection: sa.Connection, applied: AppliedModel) -> ErrorMovement | None:
+    try:
+        truths = load_reference(connection, applied.reference_id).truth_blocks
+    except SpecError:
+        return None  # a damaged reference shows nothing; the evaluator reports it
+    return error_movement(truths, applied.spec.scales)
 
 
 def _columns_of(layout: CellsLayout) -> frozenset[tuple[str, ColumnKind]]:

@@ -14,10 +14,12 @@ from alerting.actions.evidence import (
     Sighting,
     Situation,
 )
+from alerting.actions.label_evidence import MovementSource, no_movement
 from alerting.actions.rails import AT_WORK
 from alerting.actions.rollback import came_lately
 from alerting.actions.rollback_targets import rollback_targets, serving_period
-from alerting.actions.sightings import DecisionSource, PastService, WindowArchive, Witnesses, no_decisions
+from alerting.actions.sightings import DecisionSource, PastService, Witnesses, no_decisions
+from alerting.actions.windows import WindowArchive
 from alerting.incidents.state import IncidentState
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
 from monitor.deployments import DeploymentEvent, Period, history_until, periods
@@ -40,6 +42,7 @@ class ModelFacts:
         held, actions_enabled: The kill switches.
         history: Every deployment; those after *now_millis* are left out here.
         decisions: What a version decided in a time, where that is counted.
+        error_movement: How the error rate moves by nature in the reference in force; None where it does not show that.
         schema_at: Something that is equal where the same columns were counted at both times (ms).
         adopted_at: When people put another reference in force (ms).
         models_bad: How many models, this one too, have an incident of tier alert that began between these times (ms).
@@ -54,6 +57,7 @@ class ModelFacts:
     history: Sequence[DeploymentEvent]
     archive: WindowArchive
     decisions: DecisionSource = no_decisions
+    error_movement: MovementSource = no_movement
     schema_at: Callable[[int], Hashable] = lambda _: None
     adopted_at: int | None = None
     models_bad: Callable[[int, int], int] = _none_bad
@@ -141,6 +145,7 @@ class Circumstances:
             archive=self.facts.archive,
             now_millis=self.facts.now_millis,
             decisions=self.facts.decisions,
+            error_movement=self.facts.error_movement,
         )
 
     def _is_fresh(self, candidate: ActionCandidate) -> bool:
@@ -216,7 +221,9 @@ class Circumstances:
         if any(service.serves and service.bad for service in services.values()):
             return False
         drift = self._open(judged.version, IncidentKind.DRIFT, from_tier=Tier.ALERT)
-        findings = () if drift is None else [finding for finding in drift.findings if finding.tier >= Tier.ALERT]
+        shown = () if drift is None else drift.findings
+        # A window that shows less does not calm the incident at once: then its lesser findings are what it holds.
+        findings = [finding for finding in shown if finding.tier >= Tier.ALERT] or shown
         if any(finding.role not in PREDICTION_ROLES for finding in findings):
             return False
         worse = self._open(judged.version, IncidentKind.PERFORMANCE, from_tier=Tier.ALERT)

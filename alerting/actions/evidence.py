@@ -121,6 +121,7 @@ class TargetEvidence:
         blocked: It was rolled back before.
         same_schema: It read the columns that are counted now.
         quality: Its labels against the judged version's.
+        was_falling: Where it does not serve: its labels were getting worse when it was replaced.
     """
 
     version: str
@@ -132,6 +133,7 @@ class TargetEvidence:
     blocked: bool = False
     same_schema: bool = True
     quality: Comparison = Comparison.NO_LABELS
+    was_falling: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,8 @@ class RollbackEvidence:
         worse: Labelled quality proven critical (key 2).
         fine: Mature labelled quality of the time of the shift, and nothing wrong with it.
         inputs_moved: Features drift at tier alert at least.
+        world_may_have_changed: Of worse quality where no target serves: inputs drift at any tier, or it was not seen
+            from the version's first windows on.
         version_bound: Prediction or quality changed with this version while its inputs are stable.
     """
 
@@ -160,6 +164,7 @@ class RollbackEvidence:
     fine: Sighting | None = None
     decisions: Decisions = Decisions.UNKNOWN
     inputs_moved: bool = False
+    world_may_have_changed: bool = False
     version_bound: bool = False
     targets: Sequence[TargetEvidence] = ()
 

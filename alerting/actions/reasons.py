@@ -98,6 +98,7 @@ class Ground(StrEnum):
     RECALIBRATED = "recalibrated"
     QUALITY_WITHOUT_SHIFT = "quality_without_shift"
     QUALITY_NOT_COMPARED = "quality_not_compared"
+    WORLD_MAY_HAVE_CHANGED = "world_may_have_changed"
 
 
 GROUNDS = {
@@ -109,6 +110,9 @@ GROUNDS = {
     "says that it is worse",
     Ground.QUALITY_WITHOUT_SHIFT: "its labelled quality is proven worse, and no shift shows what came with the version",
     Ground.QUALITY_NOT_COMPARED: "its labelled quality is proven worse; the version before has no labels to compare",
+    Ground.WORLD_MAY_HAVE_CHANGED: "its labelled quality is proven worse than the version before had; that does not "
+    "serve at the same time, and might do no better now: inputs drift, or quality fell before the switch "
+    "or was not worse from its start on",
 }
 
 LABELLED_GROUNDS = frozenset({Ground.QUALITY_WORSE, Ground.CRITICAL_ALONE})

@@ -3,7 +3,7 @@
 from alerting.actions.evidence import PastAction, Proposal, Situation
 from alerting.actions.rails import budget_refusal, counted, switched_off, wrong_kind
 from alerting.actions.reasons import Refusal
-from monitor.deployments import periods
+from monitor.deployments import periods, replaced_versions
 from monitor.spec.actions import RetrainingSpec
 from monitor.types import ActionKind, ActionState, Stage, Tier
 from monitor.units import DAY_MILLIS, millis
@@ -52,6 +52,8 @@ def retraining_refusal(
         return Refusal.COMMON_CAUSE
     if not proposal.fresh:
         return Refusal.STALE
+    if proposal.version in replaced_versions(situation.history):
+        return Refusal.SUPERSEDED
     if rollback_asked or _rollback_cures(situation, proposal, version_bound=version_bound):
         return Refusal.ROLLBACK_IS_THE_CURE
     earlier = counted(situation.earlier, ActionKind.RETRAINING, rules.mode)

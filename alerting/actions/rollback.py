@@ -163,6 +163,9 @@ def _ground(
     if not keys.worse:
         return Ground.RECALIBRATED if evidence.decisions is Decisions.SAME else Ground.SHIFT_WITHOUT_LABELS
     compared = target.quality is Comparison.BETTER
+    changed = evidence.world_may_have_changed or target.was_falling
+    if keys.shift and compared and changed and not target.serves:
+        return Ground.WORLD_MAY_HAVE_CHANGED
     if keys.shift:
         return Ground.QUALITY_WORSE if compared else Ground.QUALITY_NOT_COMPARED
     return Ground.QUALITY_WITHOUT_SHIFT if compared else Refusal.TARGET_NOT_BETTER

@@ -6,74 +6,29 @@ something any more removes it, whatever an incident still holds.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from alerting.actions.comparisons import DecisionCounts, LabelledCounts, compared_decisions, proven_worse
+from alerting.actions.comparisons import DecisionCounts, compared_decisions
 from alerting.actions.evidence import (
     PREDICTION_ROLES,
-    Comparison,
     Decisions,
     RollbackEvidence,
     Sighting,
     TargetEvidence,
 )
+from alerting.actions.label_evidence import LAST_WINDOWS_MILLIS, LabelEvidence, MovementSource, no_movement
+from alerting.actions.windows import ConclusiveWindow, WindowArchive
 from alerting.incidents.transition import IncidentRules
 from monitor.deployments import Period
-from monitor.performance.error_movement import assumed_excess, counted
 from monitor.reference.description import PREDICTION_PREFIX
 from monitor.reference.layout import ColumnRole
-from monitor.results import Finding, WindowResult
+from monitor.results import Finding
 from monitor.spec.model import ModelSpec
-from monitor.stats.proportions import newcombe_difference
 from monitor.types import EvaluationKind, IncidentKind, Tier
-from monitor.units import DAY_MILLIS, DAY_MINUTES, MINUTE_MILLIS, millis
+from monitor.units import DAY_MINUTES, MINUTE_MILLIS
 
 LABEL_COLUMN = f"{PREDICTION_PREFIX}{ColumnRole.LABEL}"
 IMPORTANT_INPUTS = 2
 IMPORTANT_SHARE = 0.3
-LAST_WINDOWS_MILLIS = 30 * DAY_MILLIS
-"""How far before a version's replacement its newest windows are looked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConclusiveWindow:
-    """One conclusive window of one version.
-
-    Attributes:
-        end: In epoch milliseconds; *length* in minutes.
-        labelled, correct: Of a window whose accuracy was judged.
-        truths_after: How long (ms) after a prediction its truth was known, for as many as made the window mature.
-    """
-
-    length: int
-    end: int
-    result: WindowResult
-    labelled: int = 0
-    correct: int = 0
-    truths_after: int = 0
-
-    def findings(self, kind: IncidentKind, *, from_tier: Tier) -> list[Finding]:
-        """Return the endured findings of *kind* from *from_tier* on."""
-        return [finding for finding in self.result.of_kind(kind) if finding.tier >= from_tier]
-
-    @property
-    def calm(self) -> bool:
-        """Whether nothing was found, and everything is past the closing threshold of every tier."""
-        return not any(finding.endured for finding in self.result.findings) and self.result.calm_below == (
-            True,
-            True,
-            True,
-        )
-
-
-class WindowArchive(Protocol):
-    """Conclusive windows of one model, of whole versions."""
-
-    def newest(
-        self, version: str, kind: EvaluationKind, *, length: int, first_end: int, last_end: int
-    ) -> ConclusiveWindow | None:
-        """Return the newest one of *length* minutes that ends in ``[first_end, last_end]`` (ms)."""
-
 
 DecisionSource = Callable[[str, int, int], DecisionCounts | None]
 """(version, start, stop) in ms -> the decisions that it made in that time, None where they are not counted."""
@@ -103,6 +58,7 @@ class Witnesses:
     archive: WindowArchive
     now_millis: int
     decisions: DecisionSource = no_decisions
+    error_movement: MovementSource = no_movement
 
     def rollback_evidence(
         self,
@@ -121,6 +77,7 @@ class Witnesses:
         """
         inputs = self._windows(judged.version, EvaluationKind.INPUTS, first_end=judged.start)
         quality = self._windows(judged.version, EvaluationKind.PERFORMANCE, first_end=judged.start)
+        labels = self._labels(judged)
         drifting = [] if drift_since is None else _unrefuted(inputs, IncidentKind.DRIFT)
         shifts = [window for window in drifting if _prediction_shift(window)]
         of_inputs = [window for window in drifting if _important_inputs(window)]
@@ -128,7 +85,7 @@ class Witnesses:
         worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
         serving = [version for version, service in targets.items() if service.serves]
         if shown and not worse:
-            worse = [window for window in quality if serving and self._worse_than(window, serving[0])]
+            worse = labels.worse_than(serving[0], quality) if serving else []
         return RollbackEvidence(
             seen=self._newest(inputs),
             shift=self._newest(shifts),
@@ -138,6 +95,9 @@ class Witnesses:
             fine=self._newest(() if worse else _fine(quality, since=drift_since)),
             decisions=Decisions.UNKNOWN if worse else self._decisions(judged.version, shifts, serving),
             inputs_moved=any(_input_findings(window, from_tier=Tier.ALERT) for window in inputs),
+            world_may_have_changed=bool(worse)
+            and not serving
+            and (any(_input_findings(window, from_tier=Tier.WARNING) for window in inputs) or labels.fell_later(worse)),
             version_bound=version_bound,
             targets=tuple(
                 self._target(version, service, judged, shown=shown, worse=worse) for version, service in targets.items()
@@ -168,6 +128,7 @@ class Witnesses:
         shows = any(
             finding.column in columns for window in windows for finding in window.result.of_kind(IncidentKind.DRIFT)
         )
+        labels = self._labels(judged)
         return TargetEvidence(
             version=version,
             serves=service.serves,
@@ -177,36 +138,19 @@ class Witnesses:
             flagged=service.bad,
             blocked=service.blocked,
             same_schema=service.same_schema,
-            quality=self._comparison(version, service, worse),
+            quality=labels.comparison(version, worse, serves=service.serves, served_until=service.served_until),
+            was_falling=bool(worse)
+            and not service.serves
+            and labels.was_falling(version, served_until=service.served_until),
         )
 
-    def _worse_than(self, window: ConclusiveWindow, version: str) -> bool:
-        """Return whether *window* is proven less accurate than that of *version*, which serves at the same time.
-
-        The level of `accuracy.confidence` is that of all the windows in which a version may be rolled back together.
-        """
-        target = self._at_the_same_time(version, window)
-        if target is None or target.findings(IncidentKind.PERFORMANCE, from_tier=Tier.WARNING):
-            return False
-        look_back = millis(self.spec.actions.rollback.look_back)
-        looks = sum(look_back // (scale.step * MINUTE_MILLIS) + 1 for scale in self.spec.scales)
-        alpha = (1.0 - self.spec.accuracy.confidence) / looks
-        return proven_worse(self._independent(window), self._independent(target), alpha=alpha)
-
-    def _independent(self, window: ConclusiveWindow) -> LabelledCounts:
-        """Return what the window's truths are worth, which depend on each other within a step."""
-        counts = LabelledCounts(window.labelled, window.correct)
-        scale = next((scale for scale in self.spec.scales if scale.length == window.length), None)
-        return counts if scale is None else counts.reduced(counted(assumed_excess(window.labelled, scale=scale)))
-
-    def _at_the_same_time(self, version: str, window: ConclusiveWindow) -> ConclusiveWindow | None:
-        half = window.length * MINUTE_MILLIS // 2
-        return self.archive.newest(
-            version,
-            EvaluationKind.PERFORMANCE,
-            length=window.length,
-            first_end=window.end - half,
-            last_end=window.end,
+    def _labels(self, judged: Period) -> LabelEvidence:
+        return LabelEvidence(
+            spec=self.spec,
+            archive=self.archive,
+            judged=judged,
+            now_millis=self.now_millis,
+            error_movement=self.error_movement,
         )
 
     def _decisions(self, version: str, shifts: Sequence[ConclusiveWindow], serving: Sequence[str]) -> Decisions:
@@ -221,35 +165,6 @@ class Witnesses:
                 return compared_decisions(judged, stable)
         drift = self.spec.drift
         return _decisions(shifts, calm_psi=drift.close_ratio * drift.tiers.warning)
-
-    def _comparison(self, version: str, service: PastService, worse: Sequence[ConclusiveWindow]) -> Comparison:
-        """Compare labels: of the same windows where both serve, else of the target's last ones."""
-        compared = Comparison.NO_LABELS
-        for window in worse:
-            target = (
-                self._at_the_same_time(version, window)
-                if service.serves
-                else self.archive.newest(
-                    version,
-                    EvaluationKind.PERFORMANCE,
-                    length=window.length,
-                    first_end=service.served_until - LAST_WINDOWS_MILLIS,
-                    last_end=service.served_until,
-                )
-            )
-            if target is None:
-                continue
-            if target.findings(IncidentKind.PERFORMANCE, from_tier=Tier.WARNING):
-                return Comparison.NOT_BETTER
-            here, there = self._independent(window), self._independent(target)
-            confidence = self.spec.accuracy.confidence
-            difference = newcombe_difference(
-                there.correct, there.labelled, here.correct, here.labelled, confidence=confidence
-            )
-            if difference.low > 0.0:
-                return Comparison.BETTER
-            compared = Comparison.NOT_BETTER
-        return compared
 
     def _windows(
         self, version: str, kind: EvaluationKind, *, first_end: int, last_end: int | None = None

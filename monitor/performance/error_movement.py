@@ -42,10 +42,10 @@ def counted(excess: float) -> float:
     return 1.0 / (1.0 + excess)
 
 
-def assumed_excess(labelled: int, *, scale: Scale) -> float:
+def assumed_excess(labelled: int, *, scale: Scale, correlation: float = ASSUMED_CORRELATION) -> float:
     """Return the excess of a window's variance where nothing is known of how its truths depend on each other."""
     of_step = labelled * scale.step / scale.length
-    return max(of_step - 1.0, 0.0) * ASSUMED_CORRELATION
+    return max(of_step - 1.0, 0.0) * correlation
 
 
 def error_movement(truths: TruthBlocks | None, scales: Iterable[Scale]) -> ErrorMovement | None:

@@ -57,10 +57,14 @@ def newest_conclusive_window(
     return StoredWindow(end=row.window_end, result=stored_result(row.packed, row.result, row.column_names))
 
 
-def newest_mature_window(
-    connection: sa.Connection, key: SeriesKey, *, length: int, first_end: int, last_end: int
+def mature_window(
+    connection: sa.Connection, key: SeriesKey, *, length: int, first_end: int, last_end: int, oldest: bool = False
 ) -> StoredAccuracyWindow | None:
-    """Return the newest mature window of *key* that ends in ``[first_end, last_end]``, with the truths known by now."""
+    """Return the newest mature window of *key* that ends in ``[first_end, last_end]``, with the truths known by now.
+
+    Args:
+        oldest: The oldest one instead.
+    """
     p = performance_evaluation.c
     row = connection.execute(
         sa.select(p.series_id, p.window_end, p.sampled, p.labelled, p.correct, *ACCURACY_COLUMNS)
@@ -73,7 +77,7 @@ def newest_mature_window(
             p.mature,
             p.verdict != Verdict.INCONCLUSIVE.value,
         )
-        .order_by(p.window_end.desc(), p.revision.desc(), p.spec_version.desc())
+        .order_by(p.window_end if oldest else p.window_end.desc(), p.revision.desc(), p.spec_version.desc())
         .limit(1)
     ).one_or_none()
     if row is None:

@@ -237,3 +237,17 @@ def test_accepted_twice_it_is_assumed_once(engine: Engine, hook: Receiver) -> No
         (row,) = granted_actions(connection, applied.model_id)
         assume_rollback(connection, row.id, now_millis=after)
     assert history_of(engine, applied) == before
+
+
+def test_what_fell_after_a_full_switch_waits_for_a_person(engine: Engine) -> None:
+    """Its first windows, which are read from the database, were fine: the version before might do no better now."""
+    applied = apply_story(engine, rollback=action("auto", HOOK, ", max_target_age: 9999d"), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION), ("2", T0 - HOUR_MILLIS, Stage.PRODUCTION))
+    story = ScriptedEvaluator()
+    for version, letters, start in (("1", "...", T0 - 2 * HOUR_MILLIS), ("2", "..." + "c" * 6, T0)):
+        story.play(applied, letters, start=start, version=version, column="score", role="score")
+        story.play(applied, letters, start=start, version=version, kind=IncidentKind.PERFORMANCE)
+    advance_model(engine, applied, story, Settings())
+    with engine.connect() as connection:
+        rows = granted_actions(connection, applied.model_id)
+    assert [(row.state, row.reason) for row in rows] == [(ActionState.AWAITING_APPROVAL, "world_may_have_changed")]

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from alerting.actions.circumstances import ModelFacts
 from alerting.actions.proposals import ActionProposals
-from alerting.actions.sightings import ConclusiveWindow, DecisionSource, no_decisions
+from alerting.actions.sightings import DecisionSource, no_decisions
+from alerting.actions.windows import ConclusiveWindow
 from alerting.incidents.tracker import IncidentTracker, incident_rules
+from monitor.performance.error_movement import ErrorMovement
 from monitor.results import Finding, WindowResult
 from monitor.spec.file import parse_spec
 from monitor.store.actions import ActionRow
@@ -112,6 +114,12 @@ class MemoryArchive:
             default=None,
         )
 
+    def oldest_mature(self, version: str, *, length: int, first_end: int, last_end: int) -> ConclusiveWindow | None:
+        """Return the oldest one of accuracy that ends in ``[first_end, last_end]`` (ms)."""
+        known = self.windows.get((version, EvaluationKind.PERFORMANCE, length), ())
+        fitting = (window for window in known if first_end <= window.end <= last_end)
+        return min(fitting, key=lambda window: window.end, default=None)
+
 
 class GuardedModel:
     """Incidents and actions of one model; its windows are worked end by end, as the alerter does."""
@@ -121,6 +129,7 @@ class GuardedModel:
         self.history = list(history)
         self.archive = MemoryArchive()
         self.decisions: DecisionSource = no_decisions
+        self.movement: ErrorMovement | None = ErrorMovement({5: 0.005, 10: 0.0025})
         self.actions: list[ActionRow] = []
         self.refusals: list[tuple[ActionKind, str]] = []
         self.tracker = IncidentTracker(model=self.spec.key, rules=incident_rules(self.spec), now_millis=0, states={})
@@ -154,8 +163,13 @@ class GuardedModel:
             history=sorted(self.history, key=lambda event: event.event_time),
             archive=self.archive,
             decisions=self.decisions,
+            error_movement=lambda: self.movement,
         )
         return ActionProposals(facts=facts, model_id=1, tracker=self.tracker, earlier=list(self.actions))
+
+    def add(self, *events: Event) -> None:
+        """Add what people, or an accepted rollback, change about who serves."""
+        self.history += events
 
     def settle(self, state: ActionState) -> None:
         """Say what came of the newest action."""

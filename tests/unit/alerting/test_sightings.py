@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 
 from alerting.actions.evidence import Comparison, Decisions, RollbackEvidence, Sighting, TargetEvidence
-from alerting.actions.sightings import LABEL_COLUMN, ConclusiveWindow, PastService, Witnesses
+from alerting.actions.sightings import LABEL_COLUMN, PastService, Witnesses
+from alerting.actions.windows import ConclusiveWindow
 from alerting.incidents.tracker import incident_rules
 from monitor.deployments import Period
 from monitor.results import ColumnResult, WindowResult

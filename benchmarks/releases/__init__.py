@@ -1,0 +1,1 @@
+"""Ten thousand generated release histories through incidents and guard, without a database."""
