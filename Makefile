@@ -111,7 +111,7 @@ $(PEERS)/.ready: benchmarks/detection/peers.lock | $(READY)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-bench-releases: $(READY) ## ten thousand generated release histories through incidents and guard (3 minutes)
+bench-releases: $(READY) ## ten thousand generated release histories through incidents and guard (4 minutes on one core)
 	@$(BIN)/python -m benchmarks.releases $(BENCH_ARGS)
 
 bench-space: $(READY) ## bytes of a model's day in every table that grows
