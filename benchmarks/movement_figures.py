@@ -73,7 +73,7 @@ def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
             sampling=np.full(BATCH, max(by_chance, 1e-12)),
             freedom=np.full(BATCH, float(freedom)),
         )
-        credible = credible_movement(estimates)
+        credible = credible_movement(estimates, alpha=alpha)
         factors = [
             chdtri(estimates.nu, alpha) / estimates.nu,
             level_factors(credible.nu, credible.blocks, alpha=alpha),

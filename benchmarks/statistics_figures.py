@@ -45,6 +45,7 @@ from monitor.units import duration_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 CHANGED = (1, 20, 100, 200)
+DAYS, HOURS = (5, 7, 14, 28, 100), (28, 168, 672)
 _BLOCK = re.compile(r"(<!-- figures: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -137,12 +138,15 @@ def few_blocks() -> str:
         ("the same in 30 bins", Wander(memory=2.0, bins=30)),
         ("half movement, half chance", Wander(movement=0.5)),
         ("half and half, memory of 2 blocks", Wander(movement=0.5, memory=2.0)),
+        ("a third movement, memory of 6 blocks", Wander(movement=0.3, memory=6.0)),
+        ("half and half, memory of 6 blocks", Wander(movement=0.5, memory=6.0)),
+        ("half and half, memory of 24 blocks", Wander(movement=0.5, memory=24.0)),
         ("every bin by itself", Wander(directions=9)),
         ("only chance", Wander(movement=0.0)),
     )
     rows = []
     for name, wander in cases:
-        for blocks in (5, 7, 14, 28, 100):
+        for blocks in HOURS if wander.memory > 2.0 else DAYS:
             results = [passing(wander, blocks=blocks, alpha=alpha) for alpha in (1e-4, 1e-5)]
             rows.append(
                 (

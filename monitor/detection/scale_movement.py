@@ -169,6 +169,7 @@ def _levels(
             sampling=sampling,
             freedom=np.broadcast_to(freedoms, shape),
         ),
+        alpha=alpha,
         sampling=of_windows,
     )
     factors = level_factors(credible.nu, credible.blocks, alpha=alpha)

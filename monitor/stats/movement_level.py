@@ -1,6 +1,7 @@
 """The level that a column's natural movement passes by chance, where kappa comes from few time blocks."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,9 @@ WELL_MEASURED = 100.0
 _MEAN_MARGIN = 1.0
 _AUTOCORRELATION_MARGIN = 1.5
 _NU_MARGIN = 3.0
-_MOVEMENT_AT_LEAST = 0.8
+_MARGIN_HIDDEN = 0.8
+_STEPS = 60
+TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,10 @@ class MovementEstimates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredibleMovement:
-    """Degrees of freedom that such estimates allow, and how many independent blocks they are worth; arrays."""
+    """Degrees of freedom that such estimates allow, and how many independent blocks they are worth; arrays.
+
+    Their F has the quantile that was asked for; at another probability it is as close as chi-squared is to the sum.
+    """
 
     nu: Float64s
     blocks: Float64s
@@ -74,66 +80,95 @@ class MovementLevel:
         return (bins - 1) * (1.0 / n + 1.0 / m + self.kappa)
 
 
-def credible_movement(estimates: MovementEstimates, *, sampling: Float64s | None = None) -> CredibleMovement:
+def credible_movement(
+    estimates: MovementEstimates, *, alpha: float, sampling: Float64s | None = None
+) -> CredibleMovement:
     r"""Return the degrees of freedom and the effective blocks with which the level of a mean block PSI holds.
+
+    A window's PSI is sampling, in B − 1 directions, and movement, in few of them. In units of its mean:
 
     **Movement's share.** Blocks that move little by chance must not pass for ones that do not move: with
     :math:`c = 1 + 1/\sqrt k` the mean block PSI may be *c* times what was seen, of which movement then makes
 
     .. math:: f = 1 - s / (c (s + \kappa))
 
-    (*s* the sampling variance, which is known). **Degrees of freedom.** Sampling has B − 1 of them and movement may
-    have a single one, whose variance then is :math:`b = 1 - f + (B - 1) f`. Where two moments agree, chi-squared has
-    too light a tail for such a sum, where three do too heavy a one; the geometric mean is close to the exact quantiles:
+    (*s* the sampling variance, which is known). **Directions.** The variance of the blocks' PSI is
+    :math:`2 (B - 1)^2 / \nu`; sampling explains its own part, and the rest says in how many directions they move:
 
-    .. math:: \nu = \sqrt{\frac{(B - 1)^2}{v_2} \frac{v_2^3}{v_3^2}} = (B - 1) \frac{v_2}{v_3}, \quad
-              v_j = (B - 2) (1 - f)^j + b^j
+    .. math:: \frac{1}{\nu} = \frac{1 - \hat f^2}{B - 1} + \frac{\hat f^2}{\nu_m}
 
-    Blocks that show more than that are believed to :math:`1 - 3/\sqrt{k'}` of it, ones that show less than one from a
-    hundred effective blocks on. **Effective blocks.** With ρ the autocorrelation of the blocks, raised by its bias, by
-    one and a half standard errors and by what sampling hides of it,
+    of which ν is believed to :math:`1 - 3/\sqrt{k'}`, and no fewer than one direction until a hundred effective blocks
+    show so. **Effective blocks.** Of the autocorrelation sampling has none, so that the movement's is
 
-    .. math:: k' = (k - 1) \frac{1 - \rho}{1 + \rho}, \quad
-              \rho = \frac{\hat\rho + (1 + 3 \hat\rho) / k + 1.5 \sqrt{(1 - \hat\rho^2) / (k \nu)}}
-                         {\max(\kappa / (s + \kappa), 0.8)}
+    .. math:: k' = (k - 1) \frac{1 - \rho}{1 + \rho}, \quad \rho = \frac{\hat\rho}{f} +
+              \frac{(1 + 3 \hat\rho) / k + 1.5 \sqrt{(1 - \hat\rho^2) / (k \nu)}}{\max(f, 0.8)}
+
+    with its bias and one and a half standard errors. **Level.** A direction that moves has the variance
+    :math:`b = 1 - f + f (B - 1) / \nu_m`. It is known like :math:`k_b = k' b^2 / (b - 1 + f)^2` blocks, for sampling is
+    known, and far off it makes the whole: the other directions add a constant,
+
+    .. math:: b \nu_m F^{-1}(1 - \alpha; \nu_m, \nu_m k_b) - b (B - 1 - \nu_m) \ln(1 - (1 - f) / b)
+
+    or :math:`b (B - 1) F^{-1}(1 - \alpha; B - 1, \nu_m k_b)` if that is lower: as if all directions moved so.
 
     Nothing is pooled over columns: one that wanders among many quiet ones would borrow their quiet. The constants are
     round ones that keep the level in the simulations of docs/statistics.md.
 
     Args:
+        alpha: Error probability of one test.
         sampling: Sampling variance of the windows that will be judged; None: as of the blocks.
 
     References:
-        Satterthwaite (1946), Imhof (1961) for the sum; Bartlett (1946), Marriott & Pope (1954) for ρ's error and bias.
+        Satterthwaite (1946), Zolotarev (1961) for the far tail of such a sum; Bartlett (1946), Marriott & Pope (1954)
+        for ρ's error and bias.
     """
-    blocks, freedom = estimates.blocks, estimates.freedom
+    freedom = estimates.freedom
     mean = estimates.sampling + estimates.kappa
-    credible_kappa = mean * (1.0 + _MEAN_MARGIN / np.sqrt(blocks)) - estimates.sampling
-    nu_of_blocks = _fewest_degrees(credible_kappa / (estimates.sampling + credible_kappa), freedom)
-    effective = _effective_blocks(blocks, estimates.autocorrelation, nu=nu_of_blocks, movement=estimates.kappa / mean)
+    credible_kappa = mean * (1.0 + _MEAN_MARGIN / np.sqrt(estimates.blocks)) - estimates.sampling
+    effective = _effective_blocks(
+        estimates.blocks,
+        estimates.autocorrelation,
+        movement=credible_kappa / (estimates.sampling + credible_kappa),
+        freedom=freedom,
+    )
+    directions = _directions(estimates.nu, estimates.kappa / mean, effective, freedom)
     judged = estimates.sampling if sampling is None else sampling
-    fewest = _fewest_degrees(credible_kappa / (judged + credible_kappa), freedom)
-    shown = estimates.nu * (1.0 - _NU_MARGIN / np.sqrt(effective))
-    nu = np.clip(np.maximum(fewest, shown), 1.0, freedom)
-    below_one = (effective >= WELL_MEASURED) & (estimates.nu < 1.0)
-    return CredibleMovement(nu=np.where(below_one, estimates.nu, nu), blocks=effective)
+    movement = credible_kappa / (judged + credible_kappa)
+    levels = _mixture_levels(movement, directions, effective, estimates.blocks, freedom=freedom, alpha=alpha)
+    known = _mixture_levels(movement, directions, np.full_like(effective, np.inf), np.inf, freedom=freedom, alpha=alpha)
+    nu = _root(lambda nu: chdtrc(nu, known * nu), alpha, lowest=1e-2, highest=freedom)
+    blocks = _root(lambda blocks: fdtrc(nu, nu * blocks, levels), alpha, lowest=1e-3, highest=KNOWN)
+    return CredibleMovement(
+        nu=np.where(movement > 0.0, nu, freedom), blocks=np.where(estimates.blocks < KNOWN, blocks, estimates.blocks)
+    )
 
 
 def independent_blocks(movement: NaturalMovement) -> float:
-    """Return how many independent blocks a movement in one direction is worth; 0.0 where there were none."""
+    """Return how many independent blocks the variance of one direction is worth; 0.0 where there were none."""
     if movement.blocks == 0:
         return 0.0
-    mean = movement.sampling + movement.kappa
-    effective = _effective_blocks(
-        np.array([float(movement.blocks)]),
-        np.array([movement.autocorrelation]),
-        nu=np.ones(1),
-        movement=np.array([movement.kappa / mean]),
-    )
-    return float(effective[0])
+    blocks, one = np.array([float(movement.blocks)]), np.ones(1)
+    mean = (movement.sampling + movement.kappa) * (1.0 + _MEAN_MARGIN / np.sqrt(blocks))
+    share = 1.0 - movement.sampling / mean
+    effective = _effective_blocks(blocks, np.array([movement.autocorrelation]), movement=share, freedom=one)
+    return float(_blocks_of_direction(effective, blocks, moving=share, variance=one)[0])
+
+
+def _effective_blocks(
+    blocks: Float64s, autocorrelation: Float64s, *, movement: Float64s, freedom: Float64s
+) -> Float64s:
+    """Return k', of the movement alone."""
+    seen = np.clip(autocorrelation, 0.0, 1.0)
+    deviation = np.sqrt((1.0 - seen**2) / (blocks * _fewest_degrees(movement, freedom)))
+    margin = (1.0 + 3.0 * seen) / blocks + _AUTOCORRELATION_MARGIN * deviation
+    rho = autocorrelation / np.maximum(movement, TINY) + margin / np.maximum(movement, _MARGIN_HIDDEN)
+    rho = np.clip(rho, 0.0, 1.0)
+    effective: Float64s = np.maximum((blocks - 1.0) * (1.0 - rho) / (1.0 + rho), FEWEST_BLOCKS)
+    return effective
 
 
 def _fewest_degrees(movement: Float64s, freedom: Float64s) -> Float64s:
+    """Return the degrees of freedom of sampling and a movement in one direction, by two and by three moments."""
     sampling = 1.0 - movement
     largest = sampling + freedom * movement
     squares = (freedom - 1.0) * sampling**2 + largest**2
@@ -142,13 +177,50 @@ def _fewest_degrees(movement: Float64s, freedom: Float64s) -> Float64s:
     return degrees
 
 
-def _effective_blocks(blocks: Float64s, autocorrelation: Float64s, *, nu: Float64s, movement: Float64s) -> Float64s:
-    seen = np.clip(autocorrelation, 0.0, 1.0)
-    raised = autocorrelation + (1.0 + 3.0 * seen) / blocks
-    raised = raised + _AUTOCORRELATION_MARGIN * np.sqrt((1.0 - seen**2) / (blocks * nu))
-    rho = np.clip(raised / np.maximum(movement, _MOVEMENT_AT_LEAST), 0.0, 1.0)
-    effective: Float64s = np.maximum((blocks - 1.0) * (1.0 - rho) / (1.0 + rho), FEWEST_BLOCKS)
-    return effective
+def _directions(nu: Float64s, movement: Float64s, effective: Float64s, freedom: Float64s) -> Float64s:
+    believed = nu * np.maximum(1.0 - _NU_MARGIN / np.sqrt(effective), TINY)
+    of_movement = np.maximum(1.0 / believed - (1.0 - movement**2) / freedom, TINY)
+    directions = np.clip(movement**2 / of_movement, 1.0, freedom)
+    return np.where((effective >= WELL_MEASURED) & (nu < 1.0), nu, directions)
+
+
+def _mixture_levels(
+    movement: Float64s,
+    directions: Float64s,
+    effective: Float64s,
+    blocks: npt.ArrayLike,
+    *,
+    freedom: Float64s,
+    alpha: float,
+) -> Float64s:
+    """Return how many times its mean the sum of sampling and movement is passed with probability *alpha*."""
+    sampling, moving = 1.0 - movement, movement * freedom / directions
+    variance = sampling + moving
+    known = _blocks_of_direction(effective, blocks, moving=moving, variance=variance)
+    others = -variance * (freedom - directions) * np.log1p(-np.minimum(sampling / variance, 1.0 - TINY))
+    few = variance * directions * level_factors(directions, known, alpha=alpha) + others
+    all_alike = variance * freedom * level_factors(freedom, known * directions / freedom, alpha=alpha)
+    levels: Float64s = np.minimum(few, all_alike) / freedom
+    return levels
+
+
+def _blocks_of_direction(
+    effective: Float64s, blocks: npt.ArrayLike, *, moving: Float64s, variance: Float64s
+) -> Float64s:
+    known: Float64s = np.minimum(effective * (variance / np.maximum(moving, TINY)) ** 2, blocks)
+    return known
+
+
+def _root(falling: Callable[[Float64s], Float64s], wanted: float, *, lowest: float, highest: npt.ArrayLike) -> Float64s:
+    """Return where a falling function of positive numbers has the wanted value; the limit where it has none."""
+    low, high = np.broadcast_arrays(*(np.log(limit) for limit in (lowest, highest)))
+    low, high = np.broadcast_arrays(low, high + np.zeros_like(falling(np.exp(high))))
+    for _ in range(_STEPS):
+        middle = (low + high) / 2.0
+        above = falling(np.exp(middle)) > wanted
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    root: Float64s = np.exp(high)
+    return root
 
 
 def level_factors(nu: npt.ArrayLike, blocks: npt.ArrayLike, *, alpha: float) -> Float64s:
