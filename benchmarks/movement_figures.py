@@ -32,6 +32,24 @@ class Wander:
     directions: int = 1
 
 
+WANDERS = (
+    ("mean wanders, no memory", Wander()),
+    ("mean wanders, memory of 1 block", Wander(memory=1.0)),
+    ("mean wanders, memory of 2 blocks", Wander(memory=2.0)),
+    ("the same in 30 bins", Wander(memory=2.0, bins=30)),
+    ("half movement, half chance", Wander(movement=0.5)),
+    ("half and half, memory of 2 blocks", Wander(movement=0.5, memory=2.0)),
+    ("a third movement, memory of 6 blocks", Wander(movement=0.3, memory=6.0)),
+    ("half and half, memory of 6 blocks", Wander(movement=0.5, memory=6.0)),
+    ("half and half, memory of 24 blocks", Wander(movement=0.5, memory=24.0)),
+    ("every bin by itself", Wander(directions=9)),
+    ("only chance", Wander(movement=0.0)),
+)
+DAYS, HOURS = (5, 7, 14, 28, 100), (28, 168, 672)
+DAYS_OF_MEMORY = 2.0
+"""Blocks of a day remember no longer than so many; what does is shown of hours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passing:
     """How many times its nominal rate a level is passed, and how many mean block PSIs it is in the median."""
@@ -89,6 +107,27 @@ def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
         known_multiple=float(known_multiple),
         multiple=float(multiple),
     )
+
+
+def passing_when_known(wander: Wander, *, alpha: float) -> float:
+    """Return how many times its nominal rate the level of sampling and a known movement is passed; exact."""
+    freedom, directions, share = float(wander.bins - 1), float(wander.directions), wander.movement
+    credible = credible_movement(
+        MovementEstimates(
+            kappa=np.array([share]),
+            nu=1.0 / np.array([(1.0 - share**2) / freedom + share**2 / directions]),
+            blocks=np.array([1e12]),
+            autocorrelation=np.zeros(1),
+            sampling=np.array([1.0 - share]),
+            freedom=np.array([freedom]),
+        ),
+        alpha=alpha,
+    )
+    level = freedom * level_factors(credible.nu, credible.blocks, alpha=alpha)
+    quiet = (_QUIET_STEPS[1:] + _QUIET_STEPS[:-1]) / 2.0
+    left = level - (1.0 - share) * chi2.ppf(quiet, freedom - directions)
+    chances = chi2.sf(left / (1.0 - share + freedom * share / directions), directions)
+    return float(chances @ np.diff(_QUIET_STEPS)) / alpha
 
 
 def _wander(random: np.random.Generator, *, shape: tuple[int, int, int], memory: float) -> Float64s:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from scipy.special import ndtr
@@ -21,7 +22,7 @@ from benchmarks.accuracy_figures import (
     truths_until_proven,
 )
 from benchmarks.closing_figures import COLUMNS, windows_until_closed
-from benchmarks.movement_figures import Wander, passing
+from benchmarks.movement_figures import DAYS, DAYS_OF_MEMORY, HOURS, WANDERS, Wander, passing, passing_when_known
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from benchmarks.psi_levels import psi_level_rows
 from benchmarks.share_levels import N, share_level_rows
@@ -45,7 +46,6 @@ from monitor.units import duration_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 CHANGED = (1, 20, 100, 200)
-DAYS, HOURS = (5, 7, 14, 28, 100), (28, 168, 672)
 _BLOCK = re.compile(r"(<!-- figures: ([^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -131,22 +131,9 @@ def movement() -> str:
 
 def few_blocks() -> str:
     """How often natural movement alone passes its level, and what the level is."""
-    cases = (
-        ("mean wanders, no memory", Wander()),
-        ("mean wanders, memory of 1 block", Wander(memory=1.0)),
-        ("mean wanders, memory of 2 blocks", Wander(memory=2.0)),
-        ("the same in 30 bins", Wander(memory=2.0, bins=30)),
-        ("half movement, half chance", Wander(movement=0.5)),
-        ("half and half, memory of 2 blocks", Wander(movement=0.5, memory=2.0)),
-        ("a third movement, memory of 6 blocks", Wander(movement=0.3, memory=6.0)),
-        ("half and half, memory of 6 blocks", Wander(movement=0.5, memory=6.0)),
-        ("half and half, memory of 24 blocks", Wander(movement=0.5, memory=24.0)),
-        ("every bin by itself", Wander(directions=9)),
-        ("only chance", Wander(movement=0.0)),
-    )
     rows = []
-    for name, wander in cases:
-        for blocks in HOURS if wander.memory > 2.0 else DAYS:
+    for name, wander in WANDERS:
+        for blocks in HOURS if wander.memory > DAYS_OF_MEMORY else DAYS:
             results = [passing(wander, blocks=blocks, alpha=alpha) for alpha in (1e-4, 1e-5)]
             rows.append(
                 (
@@ -162,6 +149,17 @@ def few_blocks() -> str:
         note="Left of the arrow kappa and its degrees of freedom are used as if they were known, right of it as\n"
         "estimates. Rates are in multiples of the nominal one.",
     )
+
+
+def known_movement() -> str:
+    """How often sampling and a movement that is known pass their level."""
+    header = ("10 bins, 0.0001", "10 bins, 0.000001", "30 bins, 0.0001", "30 bins, 0.000001")
+    rows = []
+    for share, directions in product((0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8), (1, 4)):
+        wanders = [Wander(bins=bins, movement=share, directions=directions) for bins in (10, 30)]
+        rates = [_two_digits(passing_when_known(wander, alpha=alpha)) for wander in wanders for alpha in (1e-4, 1e-6)]
+        rows.append((_percent(share), str(directions), *rates))
+    return _table(("Movement", "directions", *header), rows)
 
 
 def rows_of_reference() -> str:
@@ -312,6 +310,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "traffic": traffic,
     "movement": movement,
     "few blocks": few_blocks,
+    "known movement": known_movement,
     "reference": rows_of_reference,
     "alpha": alpha,
     "alarms": alarms,

@@ -69,33 +69,6 @@ def test_a_distance_proves_nothing_that_movement_reaches() -> None:
     assert np.isnan(distance_lower_bound(np.nan, n=10**6, m=10**6, level=0.238, alpha=1e-5))
 
 
-@pytest.mark.parametrize("alpha", [1e-4, 1e-5, 1e-6, 1e-7])
-@pytest.mark.parametrize("movement", [0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 0.9])
-@pytest.mark.parametrize(("bins", "directions"), [(3, 1), (10, 1), (10, 2), (10, 4), (30, 1)])
-def test_the_level_of_sampling_and_movement_is_that_of_their_sum(
-    bins: int, directions: int, movement: float, alpha: float
-) -> None:
-    """Known ones: summed over the sampling of the other directions the level is passed with about its probability."""
-    freedom = bins - 1
-    result = credible_movement(
-        MovementEstimates(
-            kappa=np.array([movement]),
-            nu=1.0 / np.array([(1.0 - movement**2) / freedom + movement**2 / directions]),
-            blocks=np.array([1e12]),
-            autocorrelation=np.array([0.0]),
-            sampling=np.array([1.0 - movement]),
-            freedom=np.array([float(freedom)]),
-        ),
-        alpha=alpha,
-    )
-    level = freedom * float(level_factors(result.nu, result.blocks, alpha=alpha)[0])
-    steps = np.concatenate([np.linspace(0.0, 0.99, 400)[:-1], 1.0 - np.geomspace(0.01, 1e-14, 600)])
-    quiet = (1.0 - movement) * chi2.ppf((steps[1:] + steps[:-1]) / 2.0, freedom - directions)
-    moving = 1.0 - movement + freedom * movement / directions
-    probability = float(chi2.sf((level - quiet) / moving, directions) @ np.diff(steps))
-    assert 0.35 * alpha < probability < 1.35 * alpha
-
-
 def test_what_nothing_was_estimated_of_keeps_its_numbers() -> None:
     """Infinitely many blocks without kappa, as of an uncalibrated column: all degrees of freedom, known."""
     result = believed(blocks=np.inf)
