@@ -20,6 +20,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.schema import (
     cells,
     configuration,
+    deployment,
     input_offset,
     metadata,
     model,
@@ -34,7 +35,7 @@ from tests.oracle.stored import FinalEvaluation, final_evaluations
 from tests.services.databases import fresh_database
 from tests.services.postgres import PostgresServer
 
-KEPT = (configuration, model, spec, cells, reference, series, input_offset)
+KEPT = (configuration, model, spec, cells, reference, series, input_offset, deployment)  # who is new warms up
 WindowKey = tuple[str, str, str, str, int, int]
 """Model, version, segment tag and value, length (minutes), end (ms)."""
 
