@@ -16,7 +16,7 @@ from benchmarks.detection.outcome import Outcome, write_outcome
 from benchmarks.detection.page import page_text
 from benchmarks.detection.plan import BUILDING_SEEDS, FULL, PUBLISHED_SEEDS, SHORT, own_jobs, peer_jobs
 from benchmarks.detection.plots import Bar, bar_chart
-from benchmarks.detection.targets import CLOSING, EVERY_QUIET, TARGETS, reached
+from benchmarks.detection.targets import CLOSING, EVERY_QUIET, TARGETS, Reached, reached
 from benchmarks.detection.timing import Timing
 
 EPISODE = Episode(kind="drift", opened=1, columns=("c00",), cause="10m: c00 moved")
@@ -231,3 +231,13 @@ def test_bars_are_as_long_as_their_values() -> None:
     [line] = [element for element in svg.iter() if element.tag.endswith("line")]
     assert float(line.get("x1", "nan")) == pytest.approx(float(drawn[0].get("x", "nan")) + 0.75 * widths[0], abs=0.1)
     assert float(background.get("height", "nan")) > 0
+
+
+def test_only_a_median_can_be_near_its_target() -> None:
+    """Three streams of a kind do not say whether it is reached; a rate of false alarms is never near enough."""
+    median = Reached(
+        stream="shift 1", measure="median events to warning", limit=1000, measured=1240, bound=None, runs=3
+    )
+    assert (median.met, median.is_near) == (False, True)
+    assert not replace(median, measured=1260.0).is_near
+    assert not replace(median, measure="share not found").is_near
