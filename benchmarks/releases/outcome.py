@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from alerting.actions.reasons import LABELLED_GROUNDS
-from benchmarks.releases.play import Asked, Played
+from benchmarks.releases.played import Asked, Played
 from benchmarks.releases.release import JUDGED, STABLE, Kind, Mode, Release
 from monitor.types import ActionKind, ActionState, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS

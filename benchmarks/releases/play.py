@@ -2,8 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,33 +10,17 @@ from alerting.actions.approvals import approval_refusal
 from alerting.actions.assumed_deployments import assumed_deployments
 from alerting.actions.circumstances import Circumstances, ModelFacts
 from alerting.actions.proposals import ActionProposals
-from alerting.actions.windows import ConclusiveWindow
 from alerting.incidents.replaced import ReplacedVersions, contradicted, replaced_at
 from alerting.incidents.tracker import IncidentTracker, incident_rules
-from benchmarks.releases.release import Event, Mode, Release
+from benchmarks.releases.archive import MemoryArchive
+from benchmarks.releases.played import Asked, Played
+from benchmarks.releases.release import Event, Release
+from benchmarks.releases.rules import movement_of, spec_of
 from benchmarks.releases.windows import Judged, Windows
 from monitor.deployments import history_until, replaced_versions
-from monitor.performance.error_movement import ErrorMovement
-from monitor.spec.file import parse_spec
-from monitor.spec.model import ModelSpec
 from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, EvaluationKind, Stage
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS, millis
-
-SPEC = """\
-model: credit
-task: binary_classification
-reference: credit.profile
-columns: {{income: {{kind: numeric, importance: 0.5}}, age: {{kind: numeric, importance: 0.3}}}}
-prediction: {{score: true, label: true}}
-windows: {{scales: {scales}}}
-alerting: {{owner: team, runbook: https://example.org/runbook}}
-actions:
-  retraining: {{mode: auto, url: https://example.org/hook, secret_env: SECRET}}
-  rollback: {{mode: {mode}, keys: {keys}, url: https://example.org/hook, secret_env: SECRET}}
-"""
-SCALES = "[{length: 1h, step: 30m}, {length: 8h, step: 2h}]"
-LONG_SCALES = "[{length: 1d, step: 12h}, {length: 7d, step: 12h}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,86 +31,9 @@ class JudgedEnd:
     evaluations: Sequence[Judged]
 
 
-@dataclass(slots=True)
-class MemoryArchive:
-    """Conclusive windows in memory."""
-
-    windows: dict[tuple[str, EvaluationKind, int], list[ConclusiveWindow]] = field(default_factory=dict)
-
-    def add(self, judged: Judged) -> None:
-        """Add the window, if it is conclusive."""
-        if judged.window is not None:
-            key = judged.series.version, judged.kind, judged.scale.length
-            self.windows.setdefault(key, []).append(judged.window)
-
-    def newest(
-        self, version: str, kind: EvaluationKind, *, length: int, first_end: int, last_end: int
-    ) -> ConclusiveWindow | None:
-        """Return the newest one of *length* minutes that ends in ``[first_end, last_end]`` (ms)."""
-        for window in reversed(self.windows.get((version, kind, length), ())):
-            if window.end <= last_end:
-                return window if window.end >= first_end else None
-        return None
-
-    def oldest_mature(self, version: str, *, length: int, first_end: int, last_end: int) -> ConclusiveWindow | None:
-        """Return the oldest one of accuracy that ends in ``[first_end, last_end]`` (ms)."""
-        known = self.windows.get((version, EvaluationKind.PERFORMANCE, length), ())
-        fitting = (window for window in known if first_end <= window.end <= last_end)
-        return min(fitting, key=lambda window: window.end, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An action that was granted.
-
-    Attributes:
-        at: When (ms).
-        worse_by: By how much the version that is rolled back is truly less accurate than the one to go back to.
-    """
-
-    row: ActionRow
-    at: int
-    worse_by: float = 0.0
-    approved: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Played:
-    """What came of a release.
-
-    Attributes:
-        asked: What was granted, at once or to wait for a person.
-        approved: What a person then sent.
-        refused: (kind, incident, reason) of what was refused.
-        rejected_at: When (ms) people rejected something.
-    """
-
-    release: Release
-    incidents: set[str] = field(default_factory=set)
-    asked: list[Asked] = field(default_factory=list)
-    approved: list[Asked] = field(default_factory=list)
-    refused: set[tuple[ActionKind, str, str]] = field(default_factory=set)
-    rejected_at: list[int] = field(default_factory=list)
-
-
-@cache
-def spec_of(mode: Mode, *, long: bool) -> ModelSpec:
-    """Return the spec that a release runs under."""
-    word = {Mode.APPROVE: "approve", Mode.DRY_RUN: "dry_run"}.get(mode, "auto")
-    keys = 1 if mode is Mode.ONE_KEY else 2
-    return parse_spec(SPEC.format(scales=LONG_SCALES if long else SCALES, mode=word, keys=keys), source="spec")
-
-
 def play(release: Release) -> Played:
     """Return what came of *release*."""
     return _Player(release).play()
-
-
-def _movement(release: Release) -> ErrorMovement | None:
-    """Return what the reference shows: a rate that moves from step to step, and less over more of them."""
-    if release.measured_correlation is None:
-        return None
-    return ErrorMovement({release.step * 2**double: release.measured_correlation / 2**double for double in range(6)})
 
 
 class _Player:
@@ -138,7 +44,7 @@ class _Player:
         self.spec = spec_of(release.mode, long=release.step > 60)
         self.random = np.random.default_rng([release.seed, 1])
         self.windows = Windows(release, self.spec)
-        self.movement = _movement(release)
+        self.movement = movement_of(release)
         self.archive = MemoryArchive()
         self.tracker = IncidentTracker(model=self.spec.key, rules=incident_rules(self.spec), now_millis=0, states={})
         self.events = list(release.events)

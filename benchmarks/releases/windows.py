@@ -13,29 +13,21 @@ import numpy as np
 from alerting.actions.comparisons import CountRange, DecisionCounts
 from alerting.actions.sightings import LABEL_COLUMN
 from alerting.actions.windows import ConclusiveWindow
+from benchmarks.releases.findings import broken_finding, drift_finding, less_accurate
+from benchmarks.releases.measures import endured_tiers, measured_psi, proven_tiers, sums, tier_above, wilson_high
 from benchmarks.releases.release import INPUTS, Release
-from monitor.arrays import Float64s, Int64s
-from monitor.reference.layout import ColumnRole
+from monitor.arrays import Int64s
 from monitor.results import ColumnResult, Finding, RestlessColumn, WindowResult
 from monitor.spec.model import ModelSpec
 from monitor.types import (
     EvaluationKind,
-    IncidentKind,
     InconclusiveReason,
     Scale,
     SeriesKey,
-    Statistic,
     Tier,
     Verdict,
 )
 from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
-
-BINS = 10
-PROVEN_AT = 4.4
-"""Standard deviations; about what a bound at the default error rate is, per column and evaluation time."""
-IMPORTANCE = {"income": 0.5, "age": 0.3}
-BROKEN_COLUMN = "age"
-_TIERS = (Tier.WARNING, Tier.ALERT, Tier.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +117,18 @@ class Windows:
         release, truth = self._release, self._release.versions[version]
         length = scale.length // release.step
         events = self.events[version]
-        counts = _sums(events, length)
+        counts = sums(events, length)
         psis = {"score": truth.score_psi, "label": truth.label_psi}
         inputs = release.world_psi + truth.own_inputs_psi
         psis |= dict.fromkeys(INPUTS, inputs)
         values = {
-            column: _psi(psi, events, counts, self._noise[version, column], length) for column, psi in psis.items()
+            column: measured_psi(psi, events, counts, self._noise[version, column], length)
+            for column, psi in psis.items()
         }
-        tiers = {column: _endured(_proven(psi, counts), length) for column, psi in values.items()}
+        tiers = {column: endured_tiers(proven_tiers(psi, counts), length) for column, psi in values.items()}
         worst = np.max(list(tiers.values()), axis=0)
-        broken, blind = _sums(release.broken, length), _sums(truth.blind, length)
+        levels = _levels(self._spec)
+        broken, blind = sums(release.broken, length), sums(truth.blind, length)
         for stop, end in self._ends(scale, after=after):
             index = stop - length
             if not counts[index]:
@@ -145,12 +139,17 @@ class Windows:
                 )
             else:
                 findings = [
-                    self._drift(column, Tier(int(of_column[index])), float(values[column][index]))
+                    drift_finding(
+                        column,
+                        tier := Tier(int(of_column[index])),
+                        float(values[column][index]),
+                        threshold=levels[tier],
+                    )
                     for column, of_column in tiers.items()
                     if of_column[index]
                 ]
                 if broken[index]:
-                    findings.append(_broken())
+                    findings.append(broken_finding())
                 result = self._result(
                     findings,
                     worst=int(worst[index]),
@@ -164,7 +163,7 @@ class Windows:
         self, findings: list[Finding], *, worst: int, psis: dict[str, float], events: int, broken: bool
     ) -> WindowResult:
         ratio = self._spec.drift.close_ratio
-        restless = {column: _above(psi, ratio) for column, psi in psis.items()}
+        restless = {column: tier_above(psi, ratio) for column, psi in psis.items()}
         above = max(restless.values())
         verdict = Tier.CRITICAL if broken else Tier(worst)
         return WindowResult(
@@ -181,33 +180,18 @@ class Windows:
             quality_calm=not broken,
         )
 
-    def _drift(self, column: str, tier: Tier, psi: float) -> Finding:
-        importance = IMPORTANCE.get(column)
-        return Finding(
-            kind=IncidentKind.DRIFT,
-            column=column,
-            statistic=Statistic.PSI,
-            tier=tier,
-            endured=True,
-            value=psi,
-            bound=psi,
-            threshold=_levels(self._spec)[tier],
-            role="feature" if importance else {"score": ColumnRole.SCORE, "label": ColumnRole.LABEL}[column],
-            importance=importance,
-        )
-
     def _of_accuracy(self, version: str, scale: Scale, *, after: int) -> Iterator[Judged]:
         release, truth, rules = self._release, self._release.versions[version], self._spec.accuracy
         length = scale.length // release.step
-        events = _sums(self.events[version], length)
-        labelled, correct = _sums(self._labelled[version], length), _sums(self._correct[version], length)
+        events = sums(self.events[version], length)
+        labelled, correct = sums(self._labelled[version], length), sums(self._correct[version], length)
         mature = labelled >= np.maximum(rules.maturity * events, rules.min_truths)
         if scale.length > HOUR_MINUTES:  # a window that is still filling is inconclusive
             began = int(np.argmax(self.events[version] > 0))
             mature[:began] = False
         share = correct / np.maximum(labelled, 1)
         worth = 1.0 / (1.0 + np.maximum(labelled / length - 1.0, 0.0) * release.correlation)
-        high = _wilson_high(share, np.maximum(labelled * worth, 1.0))
+        high = wilson_high(share, np.maximum(labelled * worth, 1.0))
         drops = dict(rules.drop.tiers if rules.drop else ())
         fall = release.reference_accuracy - high
         tiers = np.sum([fall > drop for drop in drops.values()], axis=0)
@@ -220,7 +204,7 @@ class Windows:
             findings = (
                 ()
                 if not tier
-                else (_less_accurate(tier, float(share[index]), release.reference_accuracy - drops[tier]),)
+                else (less_accurate(tier, float(share[index]), release.reference_accuracy - drops[tier]),)
             )
             ratio = self._spec.drift.close_ratio
             result = WindowResult(
@@ -275,83 +259,6 @@ class Windows:
         )
 
 
-def _sums(numbers: Float64s | Int64s, length: int) -> Float64s:
-    """Return the sum of each *length* consecutive numbers."""
-    sums = np.concatenate([[0.0], np.cumsum(numbers, dtype=float)])
-    of_windows: Float64s = sums[length:] - sums[:-length]
-    return of_windows
-
-
-def _psi(true: Float64s, events: Int64s, counts: Float64s, noise: Float64s, length: int) -> Float64s:
-    """Return the PSI that each window measures: its mean amplitude's, and noise of its size."""
-    amplitude = _sums(np.sqrt(true) * events, length) / np.maximum(counts, 1.0)
-    psi = amplitude * amplitude
-    steady = _sums(noise, length) / np.sqrt(length)
-    measured: Float64s = np.maximum(psi + steady * _deviation(psi, counts), 0.0)
-    return measured
-
-
-def _deviation(psi: Float64s, counts: Float64s) -> Float64s:
-    n = np.maximum(counts, 1.0)
-    deviation: Float64s = np.sqrt(4.0 * psi / n + 2.0 * (BINS - 1) / (n * n))
-    return deviation
-
-
-def _proven(psi: Float64s, counts: Float64s) -> Int64s:
-    low = psi - PROVEN_AT * _deviation(psi, counts / 2.0)
-    return np.sum([low > level for level in _PSI_LEVELS], axis=0)
-
-
-_PSI_LEVELS = (0.1, 0.2, 0.3)
-
-
-def _above(psi: float, ratio: float) -> Tier:
-    """Return the highest tier that a column is not calm below."""
-    return Tier(sum(psi >= ratio * level for level in _PSI_LEVELS))
-
-
-def _endured(tiers: Int64s, length: int) -> Int64s:
-    """Return the tiers that the disjoint window before shows too; a warning needs none."""
-    before = np.concatenate([np.zeros(min(length, len(tiers)), dtype=np.int64), tiers])[: len(tiers)]
-    endured: Int64s = np.minimum(tiers, np.maximum(before, Tier.WARNING))
-    return endured
-
-
 def _levels(spec: ModelSpec) -> dict[Tier, float]:
     tiers = spec.drift.tiers
     return {Tier.WARNING: tiers.warning, Tier.ALERT: tiers.alert, Tier.CRITICAL: tiers.critical}
-
-
-def _wilson_high(share: Float64s, n: Float64s) -> Float64s:
-    z = PROVEN_AT
-    centre = share + z * z / (2.0 * n)
-    half = z * np.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
-    high: Float64s = (centre + half) / (1.0 + z * z / n)
-    return high
-
-
-def _broken() -> Finding:
-    return Finding(
-        kind=IncidentKind.DATA_QUALITY,
-        column=BROKEN_COLUMN,
-        statistic=Statistic.MISSING,
-        tier=Tier.CRITICAL,
-        endured=True,
-        value=0.4,
-        bound=0.3,
-        threshold=0.02,
-    )
-
-
-def _less_accurate(tier: Tier, share: float, threshold: float) -> Finding:
-    return Finding(
-        kind=IncidentKind.PERFORMANCE,
-        column="",
-        statistic=Statistic.ACCURACY,
-        tier=tier,
-        endured=True,
-        value=share,
-        bound=share,
-        threshold=threshold,
-        role="performance",
-    )
