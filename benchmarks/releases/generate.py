@@ -35,6 +35,7 @@ WEIGHTS = {
     Kind.BROKEN_FIELD: 3,
     Kind.LOW_TRAFFIC: 3,
     Kind.LONG_DRIFT: 1,
+    Kind.SEGMENT: 6,
 }
 MODES = {Mode.AUTO: 72, Mode.ONE_KEY: 8, Mode.APPROVE: 10, Mode.DRY_RUN: 10}
 
@@ -101,6 +102,8 @@ def _plain(random: np.random.Generator, kind: Kind, *, seed: int) -> Release:
     )
     if random.random() < 0.25:
         versions[JUDGED].truths_after = int(truths_after * random.uniform(0.2, 5.0))
+    release.random_split = bool(random.random() < 0.7)
+    release.warm_up = DAY_MILLIS if random.random() < 0.6 else 0
     if random.random() < 0.05:
         stands = start + int(random.integers(0, steps)) * step * MINUTE_MILLIS
         release.stalled = (stands, stands + int(random.integers(1, 30)) * HOUR_MILLIS)

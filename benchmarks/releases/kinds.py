@@ -286,6 +286,30 @@ def _long_drift(release: Release, random: np.random.Generator) -> None:
         release.retrained = [JUDGED]
 
 
+def _segment(release: Release, random: np.random.Generator) -> None:
+    """The canary gets the requests of another region, or of other hours, on which any version is less accurate.
+
+    Nobody says that the split is random. Its inputs show it, or not: what is not a column, or moves no column's shares.
+    """
+    share = float(random.uniform(0.08, 0.5))
+    harder, hidden = float(random.uniform(0.05, 0.4)), bool(random.random() < 0.4)
+    _set(release, _any_version(random, bad=0.0))
+    stable, judged = release.events
+    release.events = [stable, replace(judged, stage=Stage.CANARY, traffic=share)]
+    release.random_split = False
+    serves = np.arange(release.steps) > BEFORE_STEPS
+    release.versions[STABLE].traffic[:] = np.where(serves, 1.0 - share, 1.0)
+    release.versions[JUDGED].traffic[:] = np.where(serves, share, 0.0)
+    release.versions[STABLE].harder[:] = np.where(serves, -harder * share, 0.0)
+    release.versions[JUDGED].harder[:] = harder * (1.0 - share)
+    if not hidden:
+        psi = float(random.uniform(0.02, 1.2))
+        more = float(random.uniform(-0.2, 0.2))
+        prediction = psi * float(random.uniform(0.0, 1.2))
+        shift = _Version(score_psi=prediction, label_psi=more * more / 0.21, more_positive=more, own_inputs_psi=psi)
+        _set(release, shift)
+
+
 MAKERS: dict[Kind, Callable[[Release, np.random.Generator], None]] = {
     Kind.GOOD: _good,
     Kind.RECALIBRATED: lambda release, random: _set(release, _recalibrated(random)),
@@ -306,4 +330,5 @@ MAKERS: dict[Kind, Callable[[Release, np.random.Generator], None]] = {
     Kind.BROKEN_FIELD: _broken_field,
     Kind.LOW_TRAFFIC: _low_traffic,
     Kind.LONG_DRIFT: _long_drift,
+    Kind.SEGMENT: _segment,
 }

@@ -27,6 +27,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         worse_by: How much less accurate the judged version is than the stable one would be, at the end.
         canary: The judged version serves next to the stable one.
+        random_split: The spec says that both then get requests at random.
+        warm_up: A new version's prediction is learnt before it is judged.
         rolled_back: When a rollback was asked for on proof, None: never. Sent in mode auto, put to people in approve.
         wrong: Rollbacks, on proof, of versions that are not worse than the one to go back to.
         put_to_people: Rollbacks that waited for somebody on less than proof.
@@ -42,6 +44,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     worse_by: float
     canary: bool
+    random_split: bool
+    warm_up: bool
     rolled_back: float | None
     wrong: int
     put_to_people: int
@@ -78,6 +82,8 @@ def history_of(played: Played) -> History:
         mode=release.mode,
         worse_by=round(worse_by, 4),
         canary=any(event.version == JUDGED and event.stage is Stage.CANARY for event in release.events),
+        random_split=release.random_split,
+        warm_up=release.warm_up > 0,
         rolled_back=round((on_proof[0].at - release.began) / HOUR_MILLIS, 3) if on_proof else None,
         wrong=_wrong(on_proof),
         put_to_people=len(waiting),
@@ -163,20 +169,36 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 class _Class:
     """Truly worse versions that have a row of their own."""
 
-    name: str
+    release: str
     canary: bool
-    low: float
-    high: float
+    clearly: bool
+    random_split: bool | None = None
+    warm_up: bool | None = None
+
+    @property
+    def name(self) -> str:
+        by = f"{CLEARLY_BY:g} or more" if self.clearly else f"{WORSE_BY:g} to {CLEARLY_BY:g}"
+        return f"{self.release}, worse by {by}"
 
     def holds(self, history: History) -> bool:
-        return history.canary is self.canary and self.low <= history.worse_by < self.high
+        low, high = (CLEARLY_BY, 2.0) if self.clearly else (WORSE_BY, CLEARLY_BY)
+        return (
+            history.canary is self.canary
+            and low <= history.worse_by < high
+            and self.random_split in (None, history.random_split)
+            and self.warm_up in (None, history.warm_up)
+        )
 
 
-_CLASSES = (
-    _Class(f"canary, worse by {CLEARLY_BY:g} or more", True, CLEARLY_BY, 2.0),
-    _Class(f"canary, worse by {WORSE_BY:g} to {CLEARLY_BY:g}", True, WORSE_BY, CLEARLY_BY),
-    _Class(f"switched at once, worse by {CLEARLY_BY:g} or more", False, CLEARLY_BY, 2.0),
-    _Class(f"switched at once, worse by {WORSE_BY:g} to {CLEARLY_BY:g}", False, WORSE_BY, CLEARLY_BY),
+_CLASSES = tuple(
+    part
+    for clearly in (True, False)
+    for part in (
+        _Class("canary, random split, no warm-up", True, clearly, random_split=True, warm_up=False),
+        _Class("canary, random split, warm-up", True, clearly, random_split=True, warm_up=True),
+        _Class("canary, split not known", True, clearly, random_split=False),
+        _Class("switched at once", False, clearly),
+    )
 )
 _BAD_FROM_THE_START = frozenset({Kind.SLIGHTLY_BAD, Kind.CLEARLY_BAD})
 """With truths within a few hours."""

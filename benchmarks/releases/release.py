@@ -37,6 +37,7 @@ class Kind(StrEnum):
     BROKEN_FIELD = "a field breaks"
     LOW_TRAFFIC = "canary with little traffic"
     LONG_DRIFT = "drift that stands for months"
+    SEGMENT = "canary of another segment"
 
 
 class Mode(StrEnum):
@@ -77,6 +78,7 @@ class VersionTruth:
         labelled: Share of its predictions whose truth comes.
         blind: Its windows of inputs are inconclusive, where 1.
         own_inputs_psi: How far its own inputs are off, besides those of all versions.
+        harder: By how much less accurate any version is on the requests that this one gets: they are not a random part.
         truths_after: How long (ms) truths take.
     """
 
@@ -88,6 +90,7 @@ class VersionTruth:
     labelled: Float64s
     blind: Float64s
     own_inputs_psi: Float64s
+    harder: Float64s
     truths_after: int
 
 
@@ -107,6 +110,8 @@ class Release:
         late: How long (ms) after its end a window is worked.
         stalled: From when to when (ms) the monitor stands still.
         retrained: Versions that a retraining would yield, in order; they get no traffic before.
+        random_split: The spec says that versions that serve together get requests at random.
+        warm_up: How long (ms) a new version's prediction is learnt before it is judged, by its own; 0: by the model's.
         cannot_serve: Versions that would achieve nothing if they served again.
     """
 
@@ -129,6 +134,8 @@ class Release:
     late: int = 2 * MINUTE_MILLIS
     stalled: tuple[int, int] | None = None
     retrained: list[str] = field(default_factory=list)
+    random_split: bool = False
+    warm_up: int = 0
     cannot_serve: frozenset[str] = frozenset()
 
     def step_at(self, moment: int) -> int:
@@ -153,5 +160,6 @@ def plain_truth(steps: int, *, accuracy: float, traffic: Float64s, truths_after:
         labelled=np.full(steps, 1.0),
         blind=np.zeros(steps),
         own_inputs_psi=np.zeros(steps),
+        harder=np.zeros(steps),
         truths_after=truths_after,
     )

@@ -5,7 +5,7 @@ each other within a step. What is proven, and what endures, follows the product'
 tier in both halves, and from alert on in the disjoint window before as well.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ from alerting.actions.windows import ConclusiveWindow
 from benchmarks.releases.findings import broken_finding, drift_finding, less_accurate
 from benchmarks.releases.measures import endured_tiers, measured_psi, proven_tiers, sums, tier_above, wilson_high
 from benchmarks.releases.release import INPUTS, Release
+from benchmarks.releases.shifts import PredictionShift, ShownColumn, ShownShift, counts_in_warm_up, warm_up_of
 from monitor.arrays import Int64s
-from monitor.results import ColumnResult, Finding, RestlessColumn, WindowResult
+from monitor.results import ColumnResult, RestlessColumn, WindowResult
 from monitor.spec.model import ModelSpec
 from monitor.types import (
     EvaluationKind,
@@ -74,7 +75,7 @@ class Windows:
         for version, truth in self._release.versions.items():
             events = self._random.poisson(truth.traffic[step:] * self._release.rate)
             labelled = self._random.binomial(events, truth.labelled[step:])
-            accuracy = truth.accuracy[step:]
+            accuracy = np.clip(truth.accuracy[step:] - truth.harder[step:], 0.02, 0.995)
             rho = self._release.correlation
             if rho:
                 sum_of_both = 1.0 / rho - 1.0
@@ -116,66 +117,62 @@ class Windows:
     def _of_inputs(self, version: str, scale: Scale, *, after: int) -> Iterator[Judged]:
         release, truth = self._release, self._release.versions[version]
         length = scale.length // release.step
-        events = self.events[version]
-        counts = sums(events, length)
-        psis = {"score": truth.score_psi, "label": truth.label_psi}
-        inputs = release.world_psi + truth.own_inputs_psi
-        psis |= dict.fromkeys(INPUTS, inputs)
-        values = {
-            column: measured_psi(psi, events, counts, self._noise[version, column], length)
-            for column, psi in psis.items()
-        }
-        tiers = {column: endured_tiers(proven_tiers(psi, counts), length) for column, psi in values.items()}
-        worst = np.max(list(tiers.values()), axis=0)
-        levels = _levels(self._spec)
+        counts = sums(self.events[version], length)
+        shift = self._shift(version, scale, PredictionShift(truth.score_psi, truth.label_psi))
+        warm_up = warm_up_of(release, version)
+        own = shift if warm_up is None else self._shift(version, scale, warm_up.own(truth))
         broken, blind = sums(release.broken, length), sums(truth.blind, length)
         for stop, end in self._ends(scale, after=after):
             index = stop - length
             if not counts[index]:
                 continue
-            if blind[index] or counts[index] < self._spec.windows.min_events:
+            events, known_at = int(counts[index]), end + release.late
+            if blind[index] or events < self._spec.windows.min_events:
                 result = WindowResult(
-                    verdict=Verdict.INCONCLUSIVE, events=int(counts[index]), reason=InconclusiveReason.TOO_FEW_EVENTS
+                    verdict=Verdict.INCONCLUSIVE, events=events, reason=InconclusiveReason.TOO_FEW_EVENTS
                 )
             else:
-                findings = [
-                    drift_finding(
-                        column,
-                        tier := Tier(int(of_column[index])),
-                        float(values[column][index]),
-                        threshold=levels[tier],
-                    )
-                    for column, of_column in tiers.items()
-                    if of_column[index]
-                ]
-                if broken[index]:
-                    findings.append(broken_finding())
-                result = self._result(
-                    findings,
-                    worst=int(worst[index]),
-                    psis={column: float(of_column[index]) for column, of_column in values.items()},
-                    events=int(counts[index]),
-                    broken=bool(broken[index]),
-                )
-            yield self._judged(version, scale, end, EvaluationKind.INPUTS, result, known_at=end + release.late)
+                judged_by = own if warm_up is not None and warm_up.is_over(end) else shift
+                columns = judged_by.at(index)
+                if warm_up is not None and warm_up.holds(end, known_at=known_at):
+                    columns = [column for column in columns if counts_in_warm_up(column)]
+                result = self._result(columns, events=events, broken=bool(broken[index]))
+            yield self._judged(version, scale, end, EvaluationKind.INPUTS, result, known_at=known_at)
 
-    def _result(
-        self, findings: list[Finding], *, worst: int, psis: dict[str, float], events: int, broken: bool
-    ) -> WindowResult:
-        ratio = self._spec.drift.close_ratio
-        restless = {column: tier_above(psi, ratio) for column, psi in psis.items()}
-        above = max(restless.values())
-        verdict = Tier.CRITICAL if broken else Tier(worst)
+    def _shift(self, version: str, scale: Scale, prediction: PredictionShift) -> ShownShift:
+        """Return what the windows of one scale show of the columns, with *prediction* off by so much."""
+        release, events = self._release, self.events[version]
+        length = scale.length // release.step
+        counts = sums(events, length)
+        inputs = release.world_psi + release.versions[version].own_inputs_psi
+        psis = {"score": prediction.score_psi, "label": prediction.label_psi} | dict.fromkeys(INPUTS, inputs)
+        values = {
+            column: measured_psi(psi, events, counts, self._noise[version, column], length)
+            for column, psi in psis.items()
+        }
+        tiers = {column: endured_tiers(proven_tiers(psi, counts), length) for column, psi in values.items()}
+        return ShownShift(values, tiers)
+
+    def _result(self, columns: Sequence[ShownColumn], *, events: int, broken: bool) -> WindowResult:
+        ratio, levels = self._spec.drift.close_ratio, _levels(self._spec)
+        findings = [
+            drift_finding(column.name, column.tier, column.psi, threshold=levels[column.tier])
+            for column in columns
+            if column.tier
+        ]
+        if broken:
+            findings.append(broken_finding())
+        restless = {column.name: tier_above(column.psi, ratio) for column in columns}
+        worst = max(column.tier for column in columns)
+        above = max(worst, *restless.values())
+        verdict = Tier.CRITICAL if broken else worst
+        label = next((column.psi for column in columns if column.name == "label"), None)
         return WindowResult(
             verdict=Verdict[verdict.name] if verdict else Verdict.OK,
             events=events,
-            columns=(ColumnResult(name=LABEL_COLUMN, n=events, psi=psis["label"]),),
+            columns=() if label is None else (ColumnResult(name=LABEL_COLUMN, n=events, psi=label),),
             findings=tuple(findings),
-            calm_below=(
-                max(worst, above) < Tier.WARNING,
-                max(worst, above) < Tier.ALERT,
-                max(worst, above) < Tier.CRITICAL,
-            ),
+            calm_below=(above < Tier.WARNING, above < Tier.ALERT, above < Tier.CRITICAL),
             restless=tuple(RestlessColumn(column, tier, tier) for column, tier in restless.items() if tier),
             quality_calm=not broken,
         )
