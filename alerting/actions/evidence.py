@@ -121,6 +121,8 @@ class TargetEvidence:
         blocked: It was rolled back before.
         same_schema: It read the columns that are counted now.
         quality: Its labels against the judged version's.
+        side_by_side: Where it serves: windows in which the labels of both versions prove the judged one worse while no
+            input of either drifts.
         was_falling: Where it does not serve: its labels were getting worse when it was replaced.
     """
 
@@ -133,6 +135,7 @@ class TargetEvidence:
     blocked: bool = False
     same_schema: bool = True
     quality: Comparison = Comparison.NO_LABELS
+    side_by_side: Sighting | None = None
     was_falling: bool = False
 
 

@@ -99,6 +99,8 @@ class Ground(StrEnum):
     QUALITY_WITHOUT_SHIFT = "quality_without_shift"
     QUALITY_NOT_COMPARED = "quality_not_compared"
     WORLD_MAY_HAVE_CHANGED = "world_may_have_changed"
+    WORSE_SIDE_BY_SIDE = "worse_side_by_side"
+    REQUESTS_MAY_DIFFER = "requests_may_differ"
 
 
 GROUNDS = {
@@ -113,10 +115,30 @@ GROUNDS = {
     Ground.WORLD_MAY_HAVE_CHANGED: "its labelled quality is proven worse than the version before had; that does not "
     "serve at the same time, and might do no better now: inputs drift, or quality fell before the switch "
     "or was not worse from its start on",
+    Ground.WORSE_SIDE_BY_SIDE: "its labelled quality is proven worse than that of the version that serves at the same "
+    "time on requests split at random, while no input of either drifts",
+    Ground.REQUESTS_MAY_DIFFER: "its labelled quality is proven worse than that of the version that serves at the same "
+    "time; nothing says that both get requests at random, and others may be harder for any version (if the split is "
+    "random, say so: `rollback.random_split: true`)",
 }
 
-LABELLED_GROUNDS = frozenset({Ground.QUALITY_WORSE, Ground.CRITICAL_ALONE})
+LABELLED_GROUNDS = frozenset({Ground.QUALITY_WORSE, Ground.WORSE_SIDE_BY_SIDE, Ground.CRITICAL_ALONE})
 """Grounds that need no person where the mode is auto; the others always wait for one."""
+_WORSE_GROUNDS = frozenset(
+    {
+        Ground.QUALITY_WITHOUT_SHIFT,
+        Ground.QUALITY_NOT_COMPARED,
+        Ground.WORLD_MAY_HAVE_CHANGED,
+        Ground.REQUESTS_MAY_DIFFER,
+    }
+)
+
+
+def strength(reason: str) -> int:
+    """Return how much a ground shows: 0 without labels, 1 with labels that are worse, 2 what needs no person."""
+    if reason in LABELLED_GROUNDS:
+        return 2
+    return 1 if reason in _WORSE_GROUNDS else 0
 
 
 def refusal_words(reason: str) -> str:

@@ -14,7 +14,7 @@ from alerting.actions.evidence import (
     TargetEvidence,
 )
 from alerting.actions.rails import AT_WORK, budget_refusal, counted, switched_off, wrong_kind
-from alerting.actions.reasons import LABELLED_GROUNDS, Ground, Refusal
+from alerting.actions.reasons import LABELLED_GROUNDS, Ground, Refusal, strength
 from alerting.actions.rollback_targets import ever_deployed, serving_period
 from monitor.deployments import DeploymentEvent, Period
 from monitor.spec.actions import RollbackSpec
@@ -77,7 +77,7 @@ def rollback_decision(
     target = _target(evidence, keys, rules=rules, now_millis=situation.now_millis)
     if isinstance(target, Refusal):
         return target
-    ground = _ground(evidence, keys, target, rules=rules)
+    ground = _ground(evidence, keys, target, rules=rules, now_millis=situation.now_millis)
     if isinstance(ground, Refusal):
         return ground
     grant = RollbackGrant(to_version=target.version, ground=ground, needs_approval=ground not in LABELLED_GROUNDS)
@@ -156,19 +156,33 @@ def _target_refusal(
 
 
 def _ground(
-    evidence: RollbackEvidence, keys: _Keys, target: TargetEvidence, *, rules: RollbackSpec
+    evidence: RollbackEvidence, keys: _Keys, target: TargetEvidence, *, rules: RollbackSpec, now_millis: int
 ) -> Ground | Refusal:
     if rules.keys == 1:
         return Ground.CRITICAL_ALONE
     if not keys.worse:
         return Ground.RECALIBRATED if evidence.decisions is Decisions.SAME else Ground.SHIFT_WITHOUT_LABELS
-    compared = target.quality is Comparison.BETTER
+    if target.quality is not Comparison.BETTER:
+        return Ground.QUALITY_NOT_COMPARED if keys.shift else Refusal.TARGET_NOT_BETTER
+    if target.serves:
+        return _ground_side_by_side(keys, target, rules=rules, now_millis=now_millis)
+    if not keys.shift:
+        return Ground.QUALITY_WITHOUT_SHIFT
     changed = evidence.world_may_have_changed or target.was_falling
-    if keys.shift and compared and changed and not target.serves:
-        return Ground.WORLD_MAY_HAVE_CHANGED
-    if keys.shift:
-        return Ground.QUALITY_WORSE if compared else Ground.QUALITY_NOT_COMPARED
-    return Ground.QUALITY_WITHOUT_SHIFT if compared else Refusal.TARGET_NOT_BETTER
+    return Ground.WORLD_MAY_HAVE_CHANGED if changed else Ground.QUALITY_WORSE
+
+
+def _ground_side_by_side(keys: _Keys, target: TargetEvidence, *, rules: RollbackSpec, now_millis: int) -> Ground:
+    """Return the ground where labels of both versions are of the same time, and so of the same world.
+
+    On requests split at random the version is all that differs: both keys. On other requests any version may be worse.
+    """
+    labels_alone = target.side_by_side is not None and target.side_by_side.fresh_at(now_millis)
+    if not keys.shift and not labels_alone:
+        return Ground.QUALITY_WITHOUT_SHIFT
+    if not rules.random_split:
+        return Ground.REQUESTS_MAY_DIFFER
+    return Ground.QUALITY_WORSE if keys.shift else Ground.WORSE_SIDE_BY_SIDE
 
 
 def _of_promotion(situation: Situation, judged: Period, rules: RollbackSpec) -> list[PastAction]:
@@ -190,9 +204,9 @@ def _asked_before(
     states = {action.state for action in earlier}
     if ActionState.DISPATCHING in states:
         return Refusal.ALREADY_RUNNING
-    # What waits for a person gives way to proof, once: in mode approve that waits too.
+    # What waits for a person gives way to what shows more, once: in mode approve proof waits too.
     waiting = [action for action in earlier if action.state is ActionState.AWAITING_APPROVAL]
-    if any(grant.needs_approval or action.reason in LABELLED_GROUNDS for action in waiting):
+    if any(strength(action.reason) >= strength(grant.ground) for action in waiting):
         return Refusal.AWAITING_APPROVAL
     if refusal := budget_refusal(
         earlier, situation, span=DAY_MILLIS, most=rules.max_per_day, distance=millis(rules.cooldown)
@@ -211,4 +225,4 @@ def _answers(action: PastAction, grant: RollbackGrant) -> bool:
     """Return whether an earlier one was put to people on grounds as good as these."""
     if action.reason in LABELLED_GROUNDS:
         return action.state is ActionState.REJECTED
-    return grant.needs_approval
+    return strength(action.reason) >= strength(grant.ground)

@@ -84,8 +84,9 @@ class Witnesses:
         shown = shifts or of_inputs
         worse = _unrefuted(quality, IncidentKind.PERFORMANCE) if quality_open else []
         serving = [version for version, service in targets.items() if service.serves]
-        if shown and not worse:
-            worse = labels.worse_than(serving[0], quality) if serving else []
+        side_by_side = {version: labels.worse_than(version, quality) for version in serving if shown or worse}
+        if shown and not worse and serving:
+            worse = side_by_side[serving[0]]
         return RollbackEvidence(
             seen=self._newest(inputs),
             shift=self._newest(shifts),
@@ -100,7 +101,10 @@ class Witnesses:
             and (any(_input_findings(window, from_tier=Tier.WARNING) for window in inputs) or labels.fell_later(worse)),
             version_bound=version_bound,
             targets=tuple(
-                self._target(version, service, judged, shown=shown, worse=worse) for version, service in targets.items()
+                self._target(
+                    version, service, judged, shown=shown, worse=worse, side_by_side=side_by_side.get(version, ())
+                )
+                for version, service in targets.items()
             ),
         )
 
@@ -117,6 +121,7 @@ class Witnesses:
         *,
         shown: Sequence[ConclusiveWindow],
         worse: Sequence[ConclusiveWindow],
+        side_by_side: Sequence[ConclusiveWindow],
     ) -> TargetEvidence:
         first_end = judged.start if service.serves else service.served_until - LAST_WINDOWS_MILLIS
         windows = self._windows(version, EvaluationKind.INPUTS, first_end=first_end, last_end=service.served_until)
@@ -139,10 +144,22 @@ class Witnesses:
             blocked=service.blocked,
             same_schema=service.same_schema,
             quality=labels.comparison(version, worse, serves=service.serves, served_until=service.served_until),
+            side_by_side=self._newest(
+                window
+                for window in side_by_side
+                if self._inputs_stable(judged.version, window) and self._inputs_stable(version, window)
+            ),
             was_falling=bool(worse)
             and not service.serves
             and labels.was_falling(version, served_until=service.served_until),
         )
+
+    def _inputs_stable(self, version: str, window: ConclusiveWindow) -> bool:
+        """Return whether the inputs of *version* are known for the time of *window*, and nothing is found in them."""
+        of_time = self.archive.newest(
+            version, EvaluationKind.INPUTS, length=window.length, first_end=window.end, last_end=window.end
+        )
+        return of_time is not None and all(finding.role in PREDICTION_ROLES for finding in of_time.result.findings)
 
     def _labels(self, judged: Period) -> LabelEvidence:
         return LabelEvidence(

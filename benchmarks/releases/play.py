@@ -41,7 +41,7 @@ class _Player:
 
     def __init__(self, release: Release) -> None:
         self.release = release
-        self.spec = spec_of(release.mode, long=release.step > 60)
+        self.spec = spec_of(release.mode, long=release.step > 60, random_split=release.random_split)
         self.random = np.random.default_rng([release.seed, 1])
         self.windows = Windows(release, self.spec)
         self.movement = movement_of(release)

@@ -17,18 +17,21 @@ windows: {{scales: {scales}}}
 alerting: {{owner: team, runbook: https://example.org/runbook}}
 actions:
   retraining: {{mode: auto, url: https://example.org/hook, secret_env: SECRET}}
-  rollback: {{mode: {mode}, keys: {keys}, url: https://example.org/hook, secret_env: SECRET}}
+  rollback: {{mode: {mode}, keys: {keys}, random_split: {split}, url: https://example.org/hook, secret_env: SECRET}}
 """
 SCALES = "[{length: 1h, step: 30m}, {length: 8h, step: 2h}]"
 LONG_SCALES = "[{length: 1d, step: 12h}, {length: 7d, step: 12h}]"
 
 
 @cache
-def spec_of(mode: Mode, *, long: bool) -> ModelSpec:
+def spec_of(mode: Mode, *, long: bool, random_split: bool) -> ModelSpec:
     """Return the spec that a release runs under."""
     word = {Mode.APPROVE: "approve", Mode.DRY_RUN: "dry_run"}.get(mode, "auto")
     keys = 1 if mode is Mode.ONE_KEY else 2
-    return parse_spec(SPEC.format(scales=LONG_SCALES if long else SCALES, mode=word, keys=keys), source="spec")
+    return parse_spec(
+        SPEC.format(scales=LONG_SCALES if long else SCALES, mode=word, keys=keys, split=str(random_split).lower()),
+        source="spec",
+    )
 
 
 def movement_of(release: Release) -> ErrorMovement | None:

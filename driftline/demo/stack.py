@@ -45,6 +45,7 @@ def demo_spec(proposed: str, *, url: str) -> str:
         "receivers": [{"name": "team", "type": "webhook", **signed("team")}],
     }
     document["actions"] = {kind.value: {"mode": ActionMode.AUTO, **signed(kind)} for kind in ActionKind}
+    document["actions"]["rollback"]["random_split"] = True
     freshness = (
         "Only for the demo: its events lie years in the past and pass a thousand times as fast as they happened. With"
         " the default nothing would be sent of windows that old, which is right everywhere else."

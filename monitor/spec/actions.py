@@ -104,6 +104,11 @@ class RollbackSpec(ActionSpec):
         description="1: critical alone rolls back; 2: something changed with the version, and labelled quality is "
         "proven worse than the target's; less waits for approval.",
     )
+    random_split: bool = Field(
+        default=False,
+        description="true: versions that serve together get requests at random, not by region, customer or hour; only "
+        "then do their labels roll back without a person.",
+    )
     min_healthy: Duration = Field(default=timedelta(hours=1), description="How long a target must have served.")
     max_target_age: Duration = Field(default=timedelta(days=30), description="How long ago it may last have served.")
     allow_schema_change: bool = Field(default=False, description="A target may have counted other columns.")

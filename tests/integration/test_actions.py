@@ -21,7 +21,7 @@ from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from tests.fakes.receiver import Answer, Receiver, receiver
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.integration.test_delivery import SECRET, deliver_all, delivery
-from tests.models.alerted import action, apply_story, body_of, deploy, webhook
+from tests.models.alerted import apply_story, body_of, deploy, rollback_action, webhook
 from tests.services.command import document, run
 
 HOOK = "http://127.0.0.1:9/hook"
@@ -59,7 +59,7 @@ class Waiting:
     ) -> None:
         self.engine = engine
         self.applied: AppliedModel = apply_story(
-            engine, receivers=receivers, rollback=action(mode, url, extra), alerting="freshness: 9999d"
+            engine, receivers=receivers, rollback=rollback_action(mode, url, extra), alerting="freshness: 9999d"
         )
         with engine.connect() as connection:
             now = database_now_millis(connection)

@@ -20,7 +20,7 @@ from monitor.store.series import ensure_series
 from monitor.types import ActionKind, IncidentKind, SeriesKey, Stage, Statistic
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
-from tests.models.alerted import action, apply_story, body_of, deploy, webhook
+from tests.models.alerted import action, apply_story, body_of, deploy, rollback_action, webhook
 from tests.oracle.stored import refused_actions, steps_of_incident
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
@@ -160,7 +160,7 @@ def test_a_broken_field_is_data_quality_and_stops_every_action(engine: Engine) -
         engine,
         receivers=[webhook("everyone", HOOK)],
         retraining=action("auto", HOOK),
-        rollback=action("auto", HOOK),
+        rollback=rollback_action("auto", HOOK),
         alerting=WIDE,
     )
     story = ScriptedEvaluator()
@@ -196,7 +196,9 @@ def test_late_truths_of_a_replaced_version_are_notified_once(engine: Engine) -> 
 
 def test_a_performance_drop_without_a_version_change_asks_for_retraining(engine: Engine) -> None:
     """No rollback, with the reason; a retraining instead."""
-    applied = apply_story(engine, retraining=action("auto", HOOK), rollback=action("auto", HOOK), alerting=WIDE)
+    applied = apply_story(
+        engine, retraining=action("auto", HOOK), rollback=rollback_action("auto", HOOK), alerting=WIDE
+    )
     deploy(engine, applied, ("1", T0 - 30 * DAY, Stage.PRODUCTION))
     story = ScriptedEvaluator()
     story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE)

@@ -28,12 +28,14 @@ from tests.integration.test_alerting_advance import (
     outbox_of,
     refusals,
 )
-from tests.models.alerted import action, apply_story, body_of, deploy, webhook
+from tests.models.alerted import apply_story, body_of, deploy, rollback_action, webhook
 
 
 def canary_story(engine: Engine, mode: str) -> tuple[AppliedModel, ScriptedEvaluator]:
     """v1 healthy in production, v2 a canary whose score shifts and then whose accuracy falls under its gate."""
-    applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], rollback=action(mode, HOOK), alerting=WIDE)
+    applied = apply_story(
+        engine, receivers=[webhook("everyone", HOOK)], rollback=rollback_action(mode, HOOK), alerting=WIDE
+    )
     deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
     story = ScriptedEvaluator()
     return applied, story
@@ -141,7 +143,7 @@ def test_a_score_alone_is_compared_by_what_reaches_the_threshold(
 
 def bad_canary(engine: Engine, model: str, *, start: int, settings: Settings) -> AppliedModel:
     """Advance a model of its own whose canary is proven worse from *start* on; return it."""
-    applied = apply_story(engine, model=model, rollback=action("auto", HOOK), alerting=WIDE)
+    applied = apply_story(engine, model=model, rollback=rollback_action("auto", HOOK), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
     story = ScriptedEvaluator()
     for version, letters in (("1", "..."), ("2", "ccc")):
@@ -188,7 +190,7 @@ def test_no_rollback_to_a_version_that_was_replaced_because_it_was_bad(engine: E
         version 1  c c | replaced: its incident is closed, not cured
         version 2      | c c c
     """
-    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
+    applied = apply_story(engine, rollback=rollback_action("auto", HOOK), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 + 2 * STEP, Stage.PRODUCTION))
     story = ScriptedEvaluator()
     story.play(applied, "cc", start=T0, kind=IncidentKind.PERFORMANCE)

@@ -25,7 +25,7 @@ from monitor.types import ActionState, IncidentKind, PartitionKey, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from tests.fakes.receiver import Receiver, receiver
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
-from tests.models.alerted import SECRET_ENV, action, apply_story, body_of, deploy, webhook
+from tests.models.alerted import SECRET_ENV, apply_story, body_of, deploy, rollback_action, webhook
 from tests.oracle.stored import steps_of_incident
 
 T0 = 1_780_000_000_000 // HOUR_MILLIS * HOUR_MILLIS
@@ -111,7 +111,7 @@ def test_an_orderly_switch_opens_nothing(engine: Engine) -> None:
 
 def test_a_deployment_dated_in_the_future_blocks_no_rollback(engine: Engine) -> None:
     """Tomorrow's promotion of version 3 does not take version 1 out of production today."""
-    applied = apply_story(engine, rollback=action("auto", HOOK), alerting=WIDE)
+    applied = apply_story(engine, rollback=rollback_action("auto", HOOK), alerting=WIDE)
     deploy(
         engine,
         applied,
@@ -156,7 +156,7 @@ def deliver_all(engine: Engine) -> None:
 
 def rolled_back(engine: Engine, hook: Receiver, *, stage: Stage = Stage.CANARY) -> tuple[AppliedModel, int]:
     """Return a model whose version 2 was rolled back to 1, accepted just now, and the end of a window after that."""
-    applied = apply_story(engine, rollback=action("auto", hook.url, ", max_target_age: 9999d"), alerting=WIDE)
+    applied = apply_story(engine, rollback=rollback_action("auto", hook.url, ", max_target_age: 9999d"), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION), ("2", T0 - HOUR_MILLIS, stage))
     advance_model(engine, applied, bad_version(applied, stage=stage), Settings())
     with engine.connect() as connection:
@@ -241,7 +241,7 @@ def test_accepted_twice_it_is_assumed_once(engine: Engine, hook: Receiver) -> No
 
 def test_what_fell_after_a_full_switch_waits_for_a_person(engine: Engine) -> None:
     """Its first windows, which are read from the database, were fine: the version before might do no better now."""
-    applied = apply_story(engine, rollback=action("auto", HOOK, ", max_target_age: 9999d"), alerting=WIDE)
+    applied = apply_story(engine, rollback=rollback_action("auto", HOOK, ", max_target_age: 9999d"), alerting=WIDE)
     deploy(engine, applied, ("1", T0 - 10 * DAY_MILLIS, Stage.PRODUCTION), ("2", T0 - HOUR_MILLIS, Stage.PRODUCTION))
     story = ScriptedEvaluator()
     for version, letters, start in (("1", "...", T0 - 2 * HOUR_MILLIS), ("2", "..." + "c" * 6, T0)):

@@ -46,6 +46,11 @@ def action(mode: str, url: str, extra: str = "") -> str:
     return f"{{mode: {mode}, url: '{url}', secret_env: {SECRET_ENV}{extra}}}"
 
 
+def rollback_action(mode: str, url: str, extra: str = "") -> str:
+    """Return a rollback's rules where versions that serve together get requests at random."""
+    return action(mode, url, f", random_split: true{extra}")
+
+
 def apply_story(
     engine: sa.Engine,
     *,

@@ -39,6 +39,7 @@ actions:
   retraining: {{mode: auto, url: https://example.org/hook, secret_env: SECRET}}
   rollback: {{mode: auto, url: https://example.org/hook, secret_env: SECRET{rollback}}}
 """
+RANDOM_SPLIT = ", random_split: true"
 TIERS = {"w": Tier.WARNING, "a": Tier.ALERT, "c": Tier.CRITICAL}
 LATE = 90_000
 """How long (ms) after its end a window is worked, unless a test says otherwise."""
@@ -73,6 +74,16 @@ class Line:
     @property
     def kind(self) -> EvaluationKind:
         return EvaluationKind.PERFORMANCE if self.column is None else EvaluationKind.INPUTS
+
+
+def score(version: str, letters: str) -> Line:
+    """Return windows of a version's score."""
+    return Line(version, letters, column="score")
+
+
+def labels(version: str, letters: str, *, correct: int, labelled: int = 1000, truths_after: int = 0) -> Line:
+    """Return windows of a version's accuracy."""
+    return Line(version, letters, labelled=labelled, correct=correct, truths_after=truths_after)
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,9 @@ class MemoryArchive:
 class GuardedModel:
     """Incidents and actions of one model; its windows are worked end by end, as the alerter does."""
 
-    def __init__(self, *history: Event, scales: str = "[{length: 10m, step: 5m}]", rollback: str = "") -> None:
+    def __init__(
+        self, *history: Event, scales: str = "[{length: 10m, step: 5m}]", rollback: str = RANDOM_SPLIT
+    ) -> None:
         self.spec = parse_spec(SPEC.format(scales=scales, rollback=rollback), source="spec")
         self.history = list(history)
         self.archive = MemoryArchive()

@@ -21,20 +21,11 @@ from alerting.actions.reasons import Ground, Refusal
 from alerting.actions.rollback import RollbackGrant, rollback_decision
 from monitor.spec.actions import ActionMode, ActionsSpec, RetrainingSpec, RollbackSpec
 from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
+from monitor.units import DAY_MILLIS as DAY
+from monitor.units import HOUR_MILLIS as HOUR
 from monitor.units import MINUTE_MILLIS
+from tests.models.guarded import Event
 from tests.unit.alerting.timeline import T0
-
-HOUR = 60 * MINUTE_MILLIS
-DAY = 24 * HOUR
-
-
-@dataclass(frozen=True)
-class Event:
-    version: str
-    event_time: int
-    stage: Stage
-    traffic: float | None = None
-    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ STABLE = TargetEvidence(
 EVIDENCE = RollbackEvidence(seen=NOW, shift=NOW, worse=NOW, decisions=Decisions.CHANGED, targets=(STABLE,))
 ENDPOINT = {"url": "https://example.org/hook", "secret_env": "SECRET"}
 RETRAINING = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
-ROLLBACK = RollbackSpec(mode=ActionMode.AUTO, **ENDPOINT)
+ROLLBACK = RollbackSpec(mode=ActionMode.AUTO, random_split=True, **ENDPOINT)
 ONE_KEY = RollbackSpec(mode=ActionMode.AUTO, keys=1, **ENDPOINT)
 PROVEN = RollbackGrant(to_version="1", ground=Ground.QUALITY_WORSE, needs_approval=False)
 
@@ -121,6 +112,30 @@ def rules(**values: object) -> Change:
 
 def earlier(**values: object) -> Change:
     return situation(earlier=(replace(Earlier(), **values),))  # type: ignore[arg-type]
+
+
+def side_by_side(
+    *, shift: Sighting | None = None, serves: bool = True, seen_side_by_side: Sighting | None = NOW
+) -> Change:
+    """Labels of both versions at the same time prove the judged one worse; no *shift* shows what came with it."""
+    shown = replace(STABLE, serves=serves, side_by_side=seen_side_by_side)
+    return evidence(shift=shift, targets=(shown,))
+
+
+def side_by_side_but(**values: object) -> Change:
+    """The same, and something of the target stands against it."""
+    return evidence(shift=None, targets=(replace(STABLE, side_by_side=NOW, **values),))  # type: ignore[arg-type]
+
+
+def in_turn(*changes: Change) -> Change:
+    """Return the change that makes all of *changes*."""
+
+    def change(case: Case) -> Case:
+        for next_change in changes:
+            case = next_change(case)
+        return case
+
+    return change
 
 
 def test_nothing_in_the_way_it_is_rolled_back() -> None:
@@ -176,6 +191,21 @@ REFUSED: list[tuple[str, Change, Refusal]] = [
         evidence(inputs_moved=True, targets=(replace(STABLE, serves=False, served_until=T0 - 2 * HOUR, seen=OLD),)),
         Refusal.INPUTS_MOVED,
     ),
+    ("side by side, compared equal", side_by_side_but(quality=Comparison.NOT_BETTER), Refusal.TARGET_NOT_BETTER),
+    (
+        "side by side, no labels of the target",
+        side_by_side_but(quality=Comparison.NO_LABELS),
+        Refusal.TARGET_NOT_BETTER,
+    ),
+    ("side by side, the target blind", side_by_side_but(seen=None), Refusal.TARGET_BLIND),
+    ("side by side, the target bad too", side_by_side_but(flagged=True), Refusal.COMMON_CAUSE),
+    ("side by side, accuracy not critical now", in_turn(side_by_side(), evidence(worse=None)), Refusal.NO_KEY),
+    ("side by side, an old window of accuracy", in_turn(side_by_side(), evidence(worse=OLD)), Refusal.STALE),
+    (
+        "labels that may be of other requests were answered",
+        in_turn(rules(random_split=False), earlier(state=ActionState.EXPIRED, reason=Ground.REQUESTS_MAY_DIFFER)),
+        Refusal.ALREADY_ANSWERED,
+    ),
     ("cooldown", earlier(from_version="0", state=ActionState.FAILED), Refusal.COOLDOWN),
     ("cooldown, almost over", earlier(from_version="0", decided_at=T0 - DAY + 120_000), Refusal.COOLDOWN),
     ("proof waits already, in mode approve", earlier(state=ActionState.AWAITING_APPROVAL), Refusal.AWAITING_APPROVAL),
@@ -217,6 +247,22 @@ GRANTED: list[tuple[str, Change, Ground, bool]] = [
     ("proof of quality too old", evidence(worse=OLD), Ground.SHIFT_WITHOUT_LABELS, True),
     ("quality without a shift", evidence(shift=None), Ground.QUALITY_WITHOUT_SHIFT, True),
     ("shift too old", evidence(shift=OLD), Ground.QUALITY_WITHOUT_SHIFT, True),
+    # In a warm-up no shift counts; labels of two versions on requests split at random are both keys.
+    ("labels side by side", side_by_side(), Ground.WORSE_SIDE_BY_SIDE, False),
+    ("labels side by side and a shift", side_by_side(shift=NOW), Ground.QUALITY_WORSE, False),
+    ("side by side, the target serves no more", side_by_side(serves=False), Ground.QUALITY_WITHOUT_SHIFT, True),
+    ("side by side, too old", side_by_side(seen_side_by_side=OLD), Ground.QUALITY_WITHOUT_SHIFT, True),
+    ("side by side, not proven or inputs drift", side_by_side(seen_side_by_side=None), Ground.QUALITY_WITHOUT_SHIFT,
+     True),
+    ("side by side, the split not known", in_turn(side_by_side(), rules(random_split=False)),
+     Ground.REQUESTS_MAY_DIFFER, True),
+    ("two keys, the split not known", rules(random_split=False), Ground.REQUESTS_MAY_DIFFER, True),
+    ("after a full switch no split is needed", in_turn(situation(history=PROMOTED), target(serves=False),
+     rules(random_split=False)), Ground.QUALITY_WORSE, False),
+    ("labels ask again after less was rejected", in_turn(rules(random_split=False),
+     earlier(state=ActionState.REJECTED, reason=Ground.RECALIBRATED)), Ground.REQUESTS_MAY_DIFFER, True),
+    ("labels replace less that waits", in_turn(rules(random_split=False),
+     earlier(state=ActionState.AWAITING_APPROVAL, reason=Ground.RECALIBRATED)), Ground.REQUESTS_MAY_DIFFER, True),
     ("the target has no labels", target(quality=Comparison.NO_LABELS), Ground.QUALITY_NOT_COMPARED, True),
     ("older schema, allowed", lambda case: rules(allow_schema_change=True)(target(same_schema=False)(case)),
      Ground.QUALITY_WORSE, False),

@@ -8,7 +8,7 @@ from alerting.actions.comparisons import CountRange, DecisionCounts
 from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, Scale, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
-from tests.models.guarded import Event, GuardedModel, Line
+from tests.models.guarded import RANDOM_SPLIT, Event, GuardedModel, Line, labels, score
 from tests.unit.alerting.timeline import T0
 
 ROLLBACK, RETRAINING = ActionKind.ROLLBACK, ActionKind.RETRAINING
@@ -16,14 +16,6 @@ STEP = 5 * MINUTE_MILLIS
 BEFORE = T0 - 10 * DAY_MILLIS
 STABLE = Event("1", BEFORE, Stage.PRODUCTION)
 CANARY = Event("2", T0 - HOUR_MILLIS, Stage.CANARY)
-
-
-def score(version: str, letters: str) -> Line:
-    return Line(version, letters, column="score")
-
-
-def labels(version: str, letters: str, *, correct: int, truths_after: int = 0) -> Line:
-    return Line(version, letters, correct=correct, truths_after=truths_after)
 
 
 def test_a_bad_canary_is_rolled_back_and_nothing_is_retrained() -> None:
@@ -87,8 +79,51 @@ def test_labels_that_are_worse_than_the_stable_versions_are_the_second_key(corre
     assert [action.reason for action in model.sent(ROLLBACK)] == (["quality_worse"] if sent else [])
 
 
+WITHOUT_SHIFT = ("awaiting_approval", "quality_without_shift")
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "labelled", "split", "expected"),
+    [
+        pytest.param(".", ".", 1000, RANDOM_SPLIT, ("dispatching", "worse_side_by_side"), id="inputs stable"),
+        pytest.param(".", ".", 1000, "", ("awaiting_approval", "requests_may_differ"), id="the split not known"),
+        pytest.param(".", "w", 1000, RANDOM_SPLIT, WITHOUT_SHIFT, id="its inputs drift"),
+        pytest.param("w", ".", 1000, RANDOM_SPLIT, WITHOUT_SHIFT, id="the stable version's inputs drift"),
+        pytest.param(".", " ", 1000, RANDOM_SPLIT, WITHOUT_SHIFT, id="its inputs not seen"),
+        pytest.param("?", ".", 1000, RANDOM_SPLIT, WITHOUT_SHIFT, id="the stable version blind"),
+        pytest.param(".", ".", 100, RANDOM_SPLIT, WITHOUT_SHIFT, id="few labels: not proven over all looks"),
+    ],
+)
+def test_labels_side_by_side_are_both_keys(
+    stable: str, canary: str, labelled: int, split: str, expected: tuple[str, str]
+) -> None:
+    """In its warm-up no shift of the score counts, so a canary worse by 0.25 only ever reached `awaiting_approval`.
+
+    ::
+
+        version 1  inputs  .  .  .     accuracy  .  .     0.95
+        version 2  inputs  .  .  .     accuracy  c  c     0.70, known three steps later: both of inputs of the same time
+    """
+    model = GuardedModel(STABLE, CANARY, rollback=split)
+    first, last = Line("1", stable * 2, column="income"), Line("2", canary * 2, column="income")
+    model.play(first, last, start=T0)
+    model.play(Line("1", ".", column="income"), Line("2", ".", column="income"), start=T0 + 2 * STEP)
+    model.play(labels("1", "..", correct=labelled * 95 // 100, labelled=labelled, truths_after=3 * STEP),
+               labels("2", "cc", correct=labelled * 70 // 100, labelled=labelled, truths_after=3 * STEP),
+               start=T0, late=3 * STEP)  # fmt: skip
+    assert set(model.of(ROLLBACK)) == {expected}
+
+
+def test_labels_of_a_version_that_serves_no_more_are_no_side_by_side() -> None:
+    """The stable version's traffic ended with the switch: its last labels are of another time."""
+    model = GuardedModel(STABLE, Event("2", T0, Stage.PRODUCTION))
+    model.play(score("1", "..."), labels("1", "...", correct=950), start=T0 - 2 * STEP)
+    model.play(score("2", "..."), labels("2", "ccc", correct=700), start=T0 + 2 * STEP)
+    assert set(model.of(ROLLBACK)) == {("awaiting_approval", "quality_without_shift")}
+
+
 def test_labels_that_are_worse_alone_are_one_key() -> None:
-    """Nothing shows that something came with the version: no incident asks."""
+    """Accuracy is not critical against the reference: no incident asks."""
     model = GuardedModel(STABLE, CANARY)
     model.play(score("1", "..."), labels("1", "...", correct=950),
                score("2", "..."), labels("2", "~~~", correct=700), start=T0)  # fmt: skip
@@ -137,7 +172,7 @@ def test_truths_that_really_take_ten_days_prove_it_too() -> None:
     """Both versions serve on: what labels prove is as fresh as these labels can be, and the shift is of now."""
     late = 10 * DAY_MILLIS
     canary = Event("2", T0, Stage.CANARY)
-    model = GuardedModel(STABLE, canary, rollback=", look_back: 20d")
+    model = GuardedModel(STABLE, canary, rollback=f", look_back: 20d{RANDOM_SPLIT}")
     model.play(labels("1", "..", correct=950, truths_after=late), labels("2", "cc", correct=700, truths_after=late),
                start=T0 + HOUR_MILLIS, late=late)  # fmt: skip
     model.play(score("1", ".."), score("2", "cc"), start=T0 + HOUR_MILLIS + late)
