@@ -1,5 +1,7 @@
 """A canary next to the version in production, on a real Postgres: rolled back, put to a person, or left alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -28,7 +30,7 @@ from tests.integration.test_alerting_advance import (
     outbox_of,
     refusals,
 )
-from tests.models.alerted import apply_story, body_of, deploy, rollback_action, webhook
+from tests.models.alerted import action, apply_story, body_of, deploy, rollback_action, webhook
 
 
 def canary_story(engine: Engine, mode: str) -> tuple[AppliedModel, ScriptedEvaluator]:
@@ -71,6 +73,35 @@ def test_a_bad_canary_is_rolled_back_when_two_keys_agree(engine: Engine, mode: s
     request = body_of(row.request.encode())
     assert request["type"] == "model.rollback.requested"
     assert (request["from_version"], request["to_version"], request["dry_run"]) == ("2", "1", mode == "dry_run")
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        pytest.param(rollback_action, (ActionState.DISPATCHING, Ground.WORSE_SIDE_BY_SIDE), id="random split"),
+        pytest.param(action, (ActionState.AWAITING_APPROVAL, Ground.REQUESTS_MAY_DIFFER), id="split not known"),
+    ],
+)
+def test_in_a_warm_up_labels_of_both_versions_are_enough_on_a_random_split(
+    engine: Engine, rules: Callable[[str, str], str], expected: tuple[ActionState, Ground]
+) -> None:
+    """No shift of the score counts; the labels of the same windows prove it, the inputs of both are calm.
+
+    ::
+
+        version 2  inputs    . .      version 1  inputs    . .
+                   accuracy  c c                 accuracy  . .
+    """
+    applied = apply_story(engine, rollback=rules("auto", HOOK), alerting=WIDE)
+    deploy(engine, applied, ("1", T0 - 10 * DAY, Stage.PRODUCTION), ("2", T0 - HOUR, Stage.CANARY))
+    story = ScriptedEvaluator()
+    for version, letters in (("1", ".."), ("2", "cc")):
+        story.play(applied, "..", start=T0, version=version)
+        story.play(applied, letters, start=T0, version=version, kind=IncidentKind.PERFORMANCE)
+    advance(engine, applied, story, now=T0 + HOUR)
+    with engine.connect() as connection:
+        (row,) = granted_actions(connection, applied.model_id)
+    assert (row.state, row.reason) == expected
 
 
 @pytest.mark.parametrize(

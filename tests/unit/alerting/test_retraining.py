@@ -9,7 +9,10 @@ from alerting.actions.reasons import Refusal
 from alerting.actions.retraining import retraining_refusal
 from monitor.spec.actions import ActionMode, RetrainingSpec
 from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
-from tests.unit.alerting.test_guard import CANARY, DAY, ENDPOINT, HOUR, Event
+from monitor.units import DAY_MILLIS as DAY
+from monitor.units import HOUR_MILLIS as HOUR
+from tests.models.guarded import Event
+from tests.unit.alerting.test_guard import CANARY, ENDPOINT
 from tests.unit.alerting.timeline import T0
 
 RULES = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
