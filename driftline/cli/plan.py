@@ -79,9 +79,10 @@ def _unmeasured(plan: Plan) -> str:
 
 def _what_alpha_means(plan: Plan) -> str:
     shared = f"{plan.tests} tests of {plan.columns} columns, {len(plan.scales)} scales and {plan.segments} series"
+    unseen = f" ({plan.alpha_of_unseen:.2g} one for unseen values)" if plan.alpha_of_unseen else ""
     return (
         f"Alpha {plan.alpha:g} speaks of this alone: per evaluation time, shared by {shared},"
-        f" {plan.alpha_of_one_test:.2g} a test. Windows overlap, so they come in bursts; without overlap it is"
+        f" {plan.alpha_of_one_test:.2g} a test{unseen}. Windows overlap, so they come in bursts; without overlap it is"
         f" {rate(plan.false_alarms.at_the_boundary_disjoint)}. That both halves must agree makes all of it fewer."
     )
 

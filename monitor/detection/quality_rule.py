@@ -131,7 +131,7 @@ def _excess_lows(
         sample.totals[columns, kinds],
         minimum=np.array(TOLERANCE_MINIMUM)[kinds],
         relative=np.array(TOLERANCE_RELATIVE)[kinds],
-        alpha=prepared.alpha,
+        alpha=np.where(kinds == UNSEEN, prepared.unseen_alpha, prepared.alpha),
         block_variance=measured.movement.share_variance[columns, kinds],
     )
 

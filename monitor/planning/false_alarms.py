@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import betainc
 
 from monitor.detection import PreparedReference
+from monitor.detection.comparison import UNSEEN
 from monitor.detection.quality_rule import TOLERANCE_MINIMUM, TOLERANCE_RELATIVE, judged_shares
 from monitor.detection.textbook_rule import KS_P_VALUE
 from monitor.planning.column_comparison import ColumnComparison, comparisons_at
@@ -38,7 +39,7 @@ def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: 
             n=round(events * m / int(reference.totals[column, 0])),
             minimum=TOLERANCE_MINIMUM[kind],
             relative=TOLERANCE_RELATIVE[kind],
-            alpha=prepared.alpha,
+            alpha=prepared.unseen_alpha if kind == UNSEEN else prepared.alpha,
             block_variance=float(variance[column, kind]),
         )
     return expected

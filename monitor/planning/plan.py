@@ -49,6 +49,7 @@ def plan_of(spec: ModelSpec, profile: ReferenceProfile, *, traffic: Traffic) -> 
         traffic=traffic,
         alpha=spec.drift.alpha,
         alpha_of_one_test=prepared.alpha,
+        alpha_of_unseen=prepared.unseen_alpha,
         columns=len(scales[0].columns),
         tests=prepared.family.tests,
         segments=prepared.family.segments,

@@ -162,7 +162,8 @@ class Plan:
     """Everything at once.
 
     Attributes:
-        alpha: Error probability of the spec; alpha_of_one_test: what is left of it for each of the tests.
+        alpha: Error probability of the spec; alpha_of_one_test: what is left of it for each of the tests, and
+            alpha_of_unseen for each that is about unseen values.
         columns: Judged ones.
         tests, segments: Of one series, and series of one version.
     """
@@ -172,6 +173,7 @@ class Plan:
     traffic: Traffic
     alpha: float
     alpha_of_one_test: float
+    alpha_of_unseen: float
     columns: int
     tests: int
     segments: int

@@ -78,7 +78,7 @@ def share_excess_lows(
     *,
     minimum: npt.ArrayLike,
     relative: npt.ArrayLike,
-    alpha: float,
+    alpha: npt.ArrayLike,
     block_variance: npt.ArrayLike = 0.0,
 ) -> Float64s:
     r"""Return the one-sided lower bound of :math:`|p - p_0|` of many shares, at least 0; arrays broadcast.
@@ -110,13 +110,13 @@ def share_excess_lows(
     """
     counts, events = np.asarray(current_counts, dtype=np.float64), np.asarray(n, dtype=np.float64)
     known, rows = np.asarray(reference_counts, dtype=np.float64), np.asarray(m, dtype=np.float64)
-    variance = np.asarray(block_variance, dtype=np.float64)
-    _require_in_range(known, rows, counts, events, alpha=alpha, variance=variance)
+    variance, error = np.asarray(block_variance, dtype=np.float64), np.asarray(alpha, dtype=np.float64)
+    _require_in_range(known, rows, counts, events, alpha=error, variance=variance)
     reference_share, share = known / rows, counts / events
     size = 1.0 / (1.0 / events + variance)
     rose = share > reference_share
-    limit = _exact_limits(share * size, size, upper=~rose, alpha=alpha)
-    reference_limit = _exact_limits(known, rows, upper=rose, alpha=alpha)
+    limit = _exact_limits(share * size, size, upper=~rose, alpha=error)
+    reference_limit = _exact_limits(known, rows, upper=rose, alpha=error)
     # The tolerance grows with p0: where p0 may be larger than it looks, so may be what is tolerated.
     widened = np.maximum(minimum, np.multiply(relative, reference_limit))
     widened -= np.maximum(minimum, np.multiply(relative, reference_share))
@@ -137,7 +137,7 @@ def half_share_exceeds(reference_count: int, m: float, half_count: int, n_half: 
     return abs(half_count / n_half - reference_count / m) > tolerance
 
 
-def _exact_limits(successes: Float64s, n: Float64s, *, upper: Mask, alpha: float) -> Float64s:
+def _exact_limits(successes: Float64s, n: Float64s, *, upper: Mask, alpha: Float64s) -> Float64s:
     """Return the one-sided exact limit of each share; the share itself where *n* is infinite."""
     shares, failures = successes / n, n - successes
     # An upper limit is 1 minus the lower one of the failures, which is 0 when there are none.
@@ -150,9 +150,9 @@ def _exact_limits(successes: Float64s, n: Float64s, *, upper: Mask, alpha: float
 
 
 def _require_in_range(
-    known: Float64s, rows: Float64s, counts: Float64s, events: Float64s, *, alpha: float, variance: Float64s
+    known: Float64s, rows: Float64s, counts: Float64s, events: Float64s, *, alpha: Float64s, variance: Float64s
 ) -> None:
-    if not 0.0 < alpha < 0.5:
+    if not ((alpha > 0.0) & (alpha < 0.5)).all():
         raise ValueError(f"alpha must lie in (0, 0.5), found {alpha}")
     if (variance < 0.0).any():
         raise ValueError(f"block_variance must not be negative, found {variance.min()}")

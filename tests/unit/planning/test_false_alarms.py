@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor.detection.comparison import UNSEEN
 from monitor.planning.column_comparison import comparisons_at
 from monitor.planning.false_alarms import (
+    expected_share_alarms,
     false_alarms,
     no_change_probability,
     share_alarm_probability,
@@ -89,3 +91,17 @@ def test_a_share_of_nothing_never_alarms() -> None:
     """Where the reference has none missing and nothing changes, none is missing."""
     rules = {"minimum": 0.01, "relative": 0.25, "alpha": 0.1, "block_variance": 0.0}
     assert share_alarm_probability(reference_count=0, m=100, n=50, **rules) == 0.0
+
+
+def test_unseen_values_alarm_at_their_own_alpha() -> None:
+    """Where the reference knows unseen values, what the plan expects of them follows their alpha, not the others'."""
+    prepared = prepared_of({"c": ["a", "b"] * 1000}, windows={"min_events": 2})
+    shares = prepared.reference.shares.copy()
+    shares[0, UNSEEN] = 1
+    known = replace(prepared, reference=replace(prepared.reference, shares=shares))
+    expected, at_more, others_at_more = (
+        expected_share_alarms(changed, scale=HOUR, events=2000)
+        for changed in (known, replace(known, unseen_alpha=0.1), replace(known, alpha=0.1))
+    )
+    assert 0.0 < expected < 1e-6 < 1e-3 < at_more
+    assert others_at_more == expected

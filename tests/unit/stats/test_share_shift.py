@@ -121,3 +121,18 @@ def test_nonsense_is_refused() -> None:
         share_shift(1, 10, 11, 10, alpha=1e-3)
     with pytest.raises(ValueError, match="alpha"):
         share_shift(1, 10, 1, 10, alpha=0.7)
+
+
+def test_every_share_has_its_own_error_probability() -> None:
+    """Many shares at once, each at its alpha, are what each of them is alone; one that is out of range is refused."""
+    rules = {"minimum": 0.001, "relative": 0.0}
+    counts, alphas = [60, 60, 90], [1e-6, 1e-4, 1e-5]
+    lows = share_excess_lows([0, 0, 20], [2000] * 3, counts, [3000] * 3, alpha=alphas, **rules)
+    alone = [
+        share_shift(known, 2000, count, 3000, alpha=alpha, **rules).excess_low
+        for known, count, alpha in zip([0, 0, 20], counts, alphas, strict=True)
+    ]
+    assert lows.tolist() == alone
+    assert lows[0] < lows[1]
+    with pytest.raises(ValueError, match="alpha must lie"):
+        share_excess_lows([0, 0], [10, 10], [1, 1], [10, 10], alpha=[0.01, 0.5], **rules)
