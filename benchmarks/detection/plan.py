@@ -21,6 +21,7 @@ from benchmarks.detection.recipe import Recipe
 # on 2026-11-25, and the rule has been changed since.
 BUILDING_SEEDS, PUBLISHED_SEEDS = range(1, 100_000), range(700_000, 800_000)
 CLOSING = ("shift 1", "missing 5 %")
+RARE_CATEGORY = "new category 0.5 %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,8 @@ class Size:
         quiet_references, sparse_references, wide_references: How many of each, every one with a reference of its own;
             wide is the one with 200 columns.
         change_references, currents: References of each kind of change, and what comes after each of them.
-        error_currents: As *currents*, of changed error rates: their delay is some 400 truths and known to the minute,
-            so that the median of a few says little.
+        spread_currents: As *currents*, of changed error rates and rare new categories: it takes few events that are
+            rare, and their delay differs so much that the median of a few streams says little.
         closing: Changes that end at full traffic are run too, for the time until an incident closes; no target is
             about it.
         closing_columns, closing_runs: Changes that end with few events a window: numbers of columns, and runs of each.
@@ -52,7 +53,7 @@ class Size:
     wide_references: int
     change_references: int
     currents: int
-    error_currents: int
+    spread_currents: int
     closing: bool
     closing_columns: tuple[int, ...]
     closing_runs: int
@@ -78,7 +79,7 @@ FULL = Size(
     wide_references=3,
     change_references=2,
     currents=10,
-    error_currents=20,
+    spread_currents=20,
     closing=True,
     closing_columns=(20, 100, 200),
     closing_runs=8,
@@ -99,7 +100,7 @@ SHORT = Size(
     wide_references=1,
     change_references=1,
     currents=3,
-    error_currents=7,
+    spread_currents=7,
     closing=False,
     closing_columns=(20,),
     closing_runs=2,
@@ -161,7 +162,7 @@ def _in_two(recipe: Recipe, count: int, seeds: range) -> Iterator[OwnJob]:
 
 
 def _changing(recipe: Recipe, size: Size, seeds: range) -> Iterator[OwnJob]:
-    count = size.currents if recipe.truths is None else size.error_currents
+    count = size.spread_currents if recipe.truths is not None or recipe.name == RARE_CATEGORY else size.currents
     for number in range(size.change_references):
         currents = tuple(seeds[number * count : (number + 1) * count])
         yield OwnJob(recipe=recipe, reference_seed=seeds[number], current_seeds=currents)
