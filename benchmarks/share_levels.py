@@ -72,8 +72,8 @@ class ShareAtTheEdge:
         return self.n * self._reference_counts // self.m
 
     def _steps_until_proven(self, direction: int) -> Int64s:
-        """How many events more (1) or less (-1) than usual are proof; so many that there are none, where nothing is."""
-        none, enough = np.zeros_like(self._usual), np.full_like(self._usual, self.n + 1)
+        """How many events more (1) or less (-1) than usual are proof; more than there can be, where nothing is."""
+        none, enough = np.zeros_like(self._usual), (self.n - self._usual if direction > 0 else self._usual) + 1
         while (enough - none > 1).any():
             middle = (none + enough) // 2
             proven = self._proven(self._usual + direction * middle)

@@ -7,7 +7,7 @@ them, so that the page cannot say what the code does not.
 import argparse
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -22,7 +22,9 @@ from benchmarks.accuracy_figures import (
     truths_until_proven,
 )
 from benchmarks.closing_figures import COLUMNS, windows_until_closed
+from benchmarks.figure_table import table
 from benchmarks.movement_figures import DAYS, DAYS_OF_MEMORY, HOURS, WANDERS, Wander, passing, passing_when_known
+from benchmarks.moving_share_levels import moving_share_levels
 from benchmarks.planned_model import ONE_TEST, ROWS, column, planned
 from benchmarks.psi_levels import psi_level_rows
 from benchmarks.share_levels import N, share_level_rows
@@ -55,7 +57,7 @@ def defaults() -> str:
     tiers = ", ".join(f"{tier.word} {psi:g}" for tier, psi in reversed(tier_levels(drift.tiers)))
     drops = ", ".join(f"{tier.word} {drop:g}" for tier, drop in DropSpec().tiers)
     scales = ", ".join(f"{duration_text(scale.length)}/{duration_text(scale.step)}" for scale in windows.scales)
-    return _table(
+    return table(
         ("", "Default", "Set by"),
         [
             ("error probability, per model and evaluation time", f"{drift.alpha:g}", "`drift.alpha`"),
@@ -92,7 +94,7 @@ def defaults() -> str:
 
 def shifts() -> str:
     """What a shift of a normal column's mean is on both scales."""
-    return _table(
+    return table(
         ("Shift of the mean", f"PSI, {BINS} bins", "KS distance"),
         [
             (f"{sigmas:.1f} standard deviations", f"{psi_of_shift(sigmas):.3f}", f"{2 * ndtr(sigmas / 2) - 1:.2f}")
@@ -104,7 +106,7 @@ def shifts() -> str:
 def traffic() -> str:
     """Events that a window needs, for each tier and true PSI."""
     levels = dict(tier_levels(DriftSpec().tiers))
-    return _table(
+    return table(
         (f"{_percent(POWER)} of windows reach", *(f"true PSI {psi:g}" for psi in TRUE_PSI)),
         [
             (f"{level.word} ({levels[level]:g})", *(_events(column(), psi, level) for psi in TRUE_PSI))
@@ -124,7 +126,7 @@ def movement() -> str:
         rows.append(
             (f"{kappa:g}", *reached, f"{moving.threshold_of_shift(DriftSpec().tiers.warning, MOST_VALUES):.2f}")
         )
-    return _table(
+    return table(
         ("kappa", *(f"warning at true PSI {psi:g}" for psi in TRUE_PSI[1:]), "proven from, whatever the traffic"), rows
     )
 
@@ -143,7 +145,7 @@ def few_blocks() -> str:
                     f"{_times(results[1].known_multiple)} → {_times(results[1].multiple)}",
                 )
             )
-    return _table(
+    return table(
         ("Column", "blocks", "rate at 0.0001", "rate at 0.00001", "level at 0.00001, in mean block PSIs"),
         rows,
         note="Left of the arrow kappa and its degrees of freedom are used as if they were known, right of it as\n"
@@ -159,12 +161,12 @@ def known_movement() -> str:
         wanders = [Wander(bins=bins, movement=share, directions=directions) for bins in (10, 30)]
         rates = [_two_digits(passing_when_known(wander, alpha=alpha)) for wander in wanders for alpha in (1e-4, 1e-6)]
         rows.append((_percent(share), str(directions), *rates))
-    return _table(("Movement", "directions", *header), rows)
+    return table(("Movement", "directions", *header), rows)
 
 
 def rows_of_reference() -> str:
     """What a small reference costs."""
-    return _table(
+    return table(
         (
             "Rows of reference",
             *(f"warning at true PSI {psi:g}" for psi in TRUE_PSI),
@@ -192,7 +194,7 @@ def alpha() -> str:
         rows.append(
             (f"{chosen:.6f}".rstrip("0"), *events, _two_digits(alarms.at_the_boundary), _rate(alarms.no_change))
         )
-    return _table(
+    return table(
         (
             "`drift.alpha`",
             "events for a warning at PSI 0.2",
@@ -226,7 +228,7 @@ def alarms() -> str:
         "in a month, all at the tier",
         "textbook rule in a month, nothing changes",
     )
-    return _table(headings, rows)
+    return table(headings, rows)
 
 
 def detection_delays() -> str:
@@ -235,7 +237,7 @@ def detection_delays() -> str:
     for pace in (3.0, 100.0):
         for shift in planned(pace).shifts:
             rows.append((f"{pace:g} a minute", f"{shift.sigmas:.1f} standard deviations", *map(_when, shift.typical)))
-    return _table(("Traffic", "Shift", *(level.word for level in LEVELS)), rows)
+    return table(("Traffic", "Shift", *(level.word for level in LEVELS)), rows)
 
 
 @cache
@@ -247,7 +249,7 @@ def accuracy() -> str:
         waits = (truths_until_proven(1.0 - before, 1.0 - before + fall, reference_truths=truths) for fall in falls)
         proven = ("not in these windows" if wait == math.inf else f"{wait:,.0f}" for wait in waits)
         rows.append((f"{before:g}", f"{truths:,}", *proven))
-    return _table(
+    return table(
         ("Accuracy before", "truths in the reference", *(f"down by {fall:g}" for fall in falls)),
         rows,
         note=f"Median truths after the change; windows of {WINDOW_STEPS} steps with {STEP_TRUTHS} truths each, the "
@@ -258,7 +260,7 @@ def accuracy() -> str:
 @cache
 def share_levels() -> str:
     """How often a share exactly at its tolerance is proven to be past it."""
-    return _table(
+    return table(
         ("Share of the reference", "of rows", *(f"n = {n:,}" for n in N)),
         share_level_rows(),
         note="Multiples of alpha (0.00001 for one test), the larger of a rise and a fall.",
@@ -268,7 +270,7 @@ def share_levels() -> str:
 @cache
 def psi_levels() -> str:
     """How often an index exactly at its tier is proven to be past it."""
-    return _table(
+    return table(
         ("Column", "bins", *(f"n = {n:,}" for n in N)),
         psi_level_rows(),
         note="Multiples of alpha (0.00001 for one test) at the worst of the default tiers, 20,000 rows of reference.\n"
@@ -279,7 +281,7 @@ def psi_levels() -> str:
 @cache
 def dependent_truths() -> str:
     """How rarely a fall is proven that is none, when truths depend on each other."""
-    return _table(
+    return table(
         ("Truths", "usual errors", "counted", "at the line, all counted", "at the line", "nothing changed"),
         dependence_rows(),
         note=dependence_note(),
@@ -288,7 +290,7 @@ def dependent_truths() -> str:
 
 def closing() -> str:
     """How long an incident stays open after its change has ended."""
-    return _table(
+    return table(
         ("Events a window", "Natural movement", *(f"{changed} changed" for changed in CHANGED)),
         [
             (
@@ -317,6 +319,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "notice": detection_delays,
     "accuracy": accuracy,
     "share_levels": share_levels,
+    "moving_share_levels": moving_share_levels,
     "psi_levels": psi_levels,
     "dependent": dependent_truths,
     "closing": closing,
@@ -385,12 +388,6 @@ def _when(detected: Detected) -> str:
     if detected.minutes < 2 * 1440:
         return f"{detected.minutes / 60:.1f} h ({detected.scale})"
     return f"{detected.minutes / 1440:.1f} days ({detected.scale})"
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, note: str = "") -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{text}\n\n{note}" if note else text
 
 
 if __name__ == "__main__":

@@ -222,5 +222,11 @@ def _share_variances(
             for minutes, effective in zip(lengths, known, strict=True)
         ]
     )
-    raised = variances * level_factors(1.0, blocks, alpha=alpha) / chdtri(1.0, alpha)
+    raised = raised_share_variances(variances, blocks, alpha=alpha)
     return tuple(np.maximum(raised.min(axis=0), own).tolist())
+
+
+def raised_share_variances(variances: Float64s, blocks: Float64s, *, alpha: float) -> Float64s:
+    """Return *variances* with what their few independent *blocks* add to them, at the probability of one test."""
+    raised: Float64s = variances * level_factors(1.0, blocks, alpha=alpha) / chdtri(1.0, alpha)
+    return raised

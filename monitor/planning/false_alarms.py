@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import betainc
+from scipy.special import betainc, betainccinv
 
 from monitor.detection import PreparedReference
 from monitor.detection.comparison import UNSEEN
@@ -20,6 +20,10 @@ from monitor.types import Scale
 from monitor.units import DAY_MINUTES
 
 MONTH_MINUTES = 30 * DAY_MINUTES
+
+_LEAST_EVENTS = 1e-9
+_CHANCES = np.concatenate([np.zeros(1), np.geomspace(1e-15, 0.02, 200), np.linspace(0.02, 1.0, 100)[1:]])
+"""Of a share to be as high, in steps over which it hardly changes."""
 
 
 def expected_share_alarms(prepared: PreparedReference, *, scale: Scale, events: float) -> float:
@@ -50,8 +54,8 @@ def share_alarm_probability(
 ) -> float:
     """Return how likely a share that is the reference's passes for one that moved by more than it may.
 
-    The counts that pass are found by asking the test itself; their probability is binomial, of as many events as
-    the comparison is worth.
+    The counts that pass are found by asking the test itself; their probability is that of a binomial variable, of as
+    many events as the comparison is worth, whose share is beta distributed with the variance it has between windows.
     """
 
     def passes(count: int) -> bool:
@@ -71,20 +75,25 @@ def share_alarm_probability(
         return 0.0
     share = reference_count / m
     usual = round(share * n)
-    worth = 1.0 / (1.0 / n + 1.0 / m + block_variance)
+    worth = 1.0 / (1.0 / n + 1.0 / m)
     probability = 0.0
     if passes(n):
         fewest = bisect_left(range(n), True, lo=usual + 1, key=passes)  # that are too many
-        probability += _binomial_tail(fewest / n * worth, worth, share)
+        probability += _tail(fewest / n * worth, worth, share, block_variance)
     if passes(0):
         most = bisect_left(range(usual), True, lo=1, key=lambda count: not passes(count)) - 1  # that are too few
-        probability += _binomial_tail((n - most) / n * worth, worth, 1.0 - share)
+        probability += _tail((n - most) / n * worth, worth, 1.0 - share, block_variance)
     return probability
 
 
-def _binomial_tail(count: float, n: float, share: float) -> float:
-    """Return P(X >= count) of a binomial variable; between whole numbers as the beta distribution continues it."""
-    return float(betainc(count, n - count + 1.0, share))
+def _tail(count: float, n: float, share: float, variance: float) -> float:
+    """Return P(X >= count) of a beta-binomial variable; between whole numbers as the beta distribution continues it."""
+    if variance == 0.0 or share in (0.0, 1.0):
+        return float(betainc(count, n - count + 1.0, share))
+    events = max(1.0 / variance - 1.0, _LEAST_EVENTS)
+    middles = (_CHANCES[1:] + _CHANCES[:-1]) / 2.0
+    shares = betainccinv(share * events, (1.0 - share) * events, middles)
+    return float(betainc(count, n - count + 1.0, shares) @ np.diff(_CHANCES))
 
 
 def evaluations_a_month(scale: Scale) -> int:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv
 
-from monitor.arrays import Float64s, Mask
+from monitor.arrays import Float64s
 from monitor.errors import EmptySampleError
+from monitor.stats.share_limits import combined_limits, exact_limits, movement_limits
 
 MINIMUM, RELATIVE = 0.01, 0.25
 
@@ -84,19 +84,21 @@ def share_excess_lows(
     r"""Return the one-sided lower bound of :math:`|p - p_0|` of many shares, at least 0; arrays broadcast.
 
     A share that rose is measured against the edge :math:`e(p_0) = p_0 + \delta(p_0)`, with *l* and *u* the one-sided
-    exact (Clopper-Pearson) limits of each share at *alpha*:
+    exact (Clopper-Pearson) limits of each share at *alpha*, those of the window with what natural movement adds to
+    them (`combined_limits`):
 
     .. math:: p - p_0 - \sqrt{(p - l(p))^2 + (e(u(p_0)) - e(p_0))^2}, \qquad \delta(p_0) = \max(d, r \, p_0)
 
     and one that fell by :math:`p_0 - p - \sqrt{(u(p) - p)^2 + (p_0 - l(p_0))^2}`. The bound exceeds δ with both counts
-    random at the edge of H0 in at most *alpha* of windows, whatever n, m and p0: the exact sums are in
-    docs/statistics.md. (By score limits, as Newcombe combines them, it was up to a thousand times *alpha*.)
+    random at the edge of H0 in at most *alpha* of windows, whatever n, m and p0, and in at most about 1.1 times as many
+    where a share up to 5 % moves with a κ that is known: the exact sums are in docs/statistics.md. (By score limits, as
+    Newcombe combines them, it was up to a thousand times *alpha*; with κ as fewer events, up to twenty.)
 
     Args:
         reference_counts: Reference events with the property, of *m*.
         m: Reference events; infinite where p0 is 0 by definition and not by measurement.
         current_counts: Window events with the property, of *n*.
-        n: Window events; they count as :math:`1 / (1/n + \kappa)`.
+        n: Window events.
         minimum, relative: d and r of the tolerance, as in `share_tolerance`.
         alpha: Error probability of one test at the edge of H0.
         block_variance: κ of the share, as from `natural_share_movement`.
@@ -106,17 +108,20 @@ def share_excess_lows(
         ValueError: A count, *alpha* or *block_variance* is out of its range.
 
     References:
-        Clopper & Pearson (1934); Zou & Donner (2008) for combining the limits; Rao & Scott (1981) for the reduced n.
+        Clopper & Pearson (1934); Zou & Donner (2008) for combining the limits.
     """
     counts, events = np.asarray(current_counts, dtype=np.float64), np.asarray(n, dtype=np.float64)
     known, rows = np.asarray(reference_counts, dtype=np.float64), np.asarray(m, dtype=np.float64)
     variance, error = np.asarray(block_variance, dtype=np.float64), np.asarray(alpha, dtype=np.float64)
     _require_in_range(known, rows, counts, events, alpha=error, variance=variance)
     reference_share, share = known / rows, counts / events
-    size = 1.0 / (1.0 / events + variance)
     rose = share > reference_share
-    limit = _exact_limits(share * size, size, upper=~rose, alpha=error)
-    reference_limit = _exact_limits(known, rows, upper=rose, alpha=error)
+    limit = exact_limits(counts, events, upper=~rose, alpha=error)
+    # As for the exact limits, what did not happen might have happened once more: at 0 itself nothing would move.
+    reached = (counts + np.where(rose, 0.0, 1.0)) / (events + 1.0)
+    moved = movement_limits(reached, variance, upper=~rose, alpha=error)
+    limit = np.where(variance > 0.0, combined_limits(share, limit, moved, upper=~rose), limit)
+    reference_limit = exact_limits(known, rows, upper=rose, alpha=error)
     # The tolerance grows with p0: where p0 may be larger than it looks, so may be what is tolerated.
     widened = np.maximum(minimum, np.multiply(relative, reference_limit))
     widened -= np.maximum(minimum, np.multiply(relative, reference_share))
@@ -135,18 +140,6 @@ def half_share_exceeds(reference_count: int, m: float, half_count: int, n_half: 
     """
     _require_events(m, n_half)
     return abs(half_count / n_half - reference_count / m) > tolerance
-
-
-def _exact_limits(successes: Float64s, n: Float64s, *, upper: Mask, alpha: Float64s) -> Float64s:
-    """Return the one-sided exact limit of each share; the share itself where *n* is infinite."""
-    shares, failures = successes / n, n - successes
-    # An upper limit is 1 minus the lower one of the failures, which is 0 when there are none.
-    a, b = np.where(upper, failures, successes), np.where(upper, successes, failures) + 1.0
-    certain = (a <= 0.0) | np.isinf(n)
-    low = betaincinv(np.where(certain, 1.0, a), np.where(certain, 1.0, b), alpha)
-    low = np.where(a <= 0.0, 0.0, low)
-    limits: Float64s = np.where(np.isinf(n), shares, np.where(upper, 1.0 - low, low))
-    return limits
 
 
 def _require_in_range(
