@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from monitor.arrays import AnyIntegers, AnyNumbers, Indices, Int64s
+from monitor.number_codec import ten_digits
 from monitor.reference.profile import ColumnMovement
 from monitor.stats.movement_level import independent_blocks
 from monitor.stats.natural_movement import NaturalMovement, natural_movement, natural_share_movement
@@ -113,7 +114,7 @@ def movements_by_length(
     """Return the movement for each of *lengths*; *measured* has too few usable blocks for some.
 
     Such a length takes the numbers of the next shorter one (``estimated``); with none shorter it is ``uncalibrated``:
-    kappa 0, nu B - 1.
+    kappa 0, nu B - 1. Numbers have ten digits, so that every machine stores the same.
     """
     movements: dict[int, ColumnMovement] = {}
     # A single bin cannot move; nu stays positive because chi-squared needs a degree of freedom.
@@ -124,12 +125,12 @@ def movements_by_length(
             movements[length] = shorter
         else:
             movements[length] = ColumnMovement(
-                kappa=natural.kappa,
-                nu=natural.nu,
+                kappa=ten_digits(natural.kappa),
+                nu=ten_digits(natural.nu),
                 status=Calibration.MEASURED,
                 blocks=natural.blocks,
-                autocorrelation=natural.autocorrelation,
-                sampling=natural.sampling,
+                autocorrelation=ten_digits(natural.autocorrelation),
+                sampling=ten_digits(natural.sampling),
             )
             shorter = msgspec.structs.replace(movements[length], status=Calibration.ESTIMATED)
     return movements
@@ -145,7 +146,7 @@ def share_movements(
 ) -> dict[int, ShareMovement]:
     """Return the movement of the missing, invalid and unseen share for each of *lengths*.
 
-    The same fall-backs as `movements_by_length`; 0.0 where nothing shorter was measured either.
+    The same fall-backs and digits as `movements_by_length`; 0.0 where nothing shorter was measured either.
 
     Args:
         starts, block_minutes, lengths: As in `column_movements`.
@@ -162,8 +163,12 @@ def share_movements(
         shorter = [known if natural is None else natural for known, natural in zip(shorter, measured, strict=True)]
         missing, invalid, unseen = shorter
         movements[length] = ShareMovement(
-            variances=(missing.kappa, invalid.kappa, unseen.kappa),
-            blocks=(independent_blocks(missing), independent_blocks(invalid), independent_blocks(unseen)),
+            variances=(ten_digits(missing.kappa), ten_digits(invalid.kappa), ten_digits(unseen.kappa)),
+            blocks=(
+                ten_digits(independent_blocks(missing)),
+                ten_digits(independent_blocks(invalid)),
+                ten_digits(independent_blocks(unseen)),
+            ),
         )
     return movements
 

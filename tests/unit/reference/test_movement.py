@@ -1,10 +1,20 @@
 """Natural movement per window length: which blocks are used, and what replaces them where there are too few."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+import msgspec
 import numpy as np
 import pytest
 
+from monitor.arrays import Int64s
+from monitor.number_codec import ten_digits
+from monitor.reference import movement as movement_module
+from monitor.reference.layout import CellsLayout
 from monitor.reference.movement import column_movements, disjoint_blocks, share_movements
-from monitor.stats.natural_movement import natural_movement, natural_share_movement
+from monitor.reference.profile import ColumnReference, empty_profile, encode_profile
+from monitor.stats.natural_movement import NaturalMovement, natural_movement, natural_share_movement
 from monitor.units import HOUR_MILLIS, MINUTE_MILLIS
 
 
@@ -60,8 +70,8 @@ def test_each_length_is_measured_on_its_own_blocks_and_long_ones_are_estimated()
     assert (result[30].kappa, result[30].nu) == (0.0, 7.0)
     by_two = natural_movement(panes.reshape(6, 2, 8).sum(axis=1))
     assert by_two is not None
-    assert (result[120].kappa, result[120].nu) == (by_two.kappa, by_two.nu)
-    assert (result[240].kappa, result[240].nu) == (by_two.kappa, by_two.nu)
+    assert (result[120].kappa, result[120].nu) == (ten_digits(by_two.kappa), ten_digits(by_two.nu))
+    assert (result[240].kappa, result[240].nu) == (result[120].kappa, result[120].nu)
 
 
 def test_without_time_everything_is_uncalibrated() -> None:
@@ -87,8 +97,53 @@ def test_share_variances_are_those_of_the_blocks() -> None:
     )
     natural = natural_share_movement(missing, totals)
     assert natural is not None
-    assert result[60].variances == (natural.kappa, 0.0, 0.0)
+    assert result[60].variances == (ten_digits(natural.kappa), 0.0, 0.0)
     # Beta(5, 95) has a variance of p (1 - p) / 101.
     assert result[60].variances[0] == pytest.approx(1 / 101, rel=0.6)
     assert 15 < result[60].blocks[0] < 40
     assert result[1440] == result[60]
+
+
+def test_another_machine_stores_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers that differ in their last bits, as sums do between libraries, leave the profile's digest as it is."""
+    generator = np.random.default_rng(52)
+    blocks = generator.multinomial(800, generator.dirichlet(np.full(8, 200.0), 60))
+    totals = np.full(60, 1000)
+    missing = generator.binomial(1000, generator.beta(5.0, 95.0, 60))
+    slots = np.column_stack([missing, generator.binomial(1000, 0.01, 60), generator.binomial(1000, 0.002, 60)])
+    starts, lengths = starts_of(60, minutes=60), (60, 120, 240)
+
+    def digest() -> str:
+        movement = column_movements(starts=starts, block_minutes=60, bin_counts=blocks, lengths=lengths)
+        shares = share_movements(starts=starts, block_minutes=60, slot_counts=slots, totals=totals, lengths=lengths)
+        column = ColumnReference(
+            name="a",
+            bins=tuple(range(8)),
+            movement={
+                length: msgspec.structs.replace(movement[length], share_blocks=shares[length].blocks)
+                for length in lengths
+            },
+            share_variance={length: shares[length].variances for length in lengths},
+        )
+        profile = msgspec.structs.replace(empty_profile(CellsLayout(columns=())), columns=(column,))
+        return sha256(encode_profile(profile)).hexdigest()
+
+    def perturbed(exact: Callable[..., NaturalMovement | None]) -> Callable[..., NaturalMovement | None]:
+        def measure(*counts: Int64s) -> NaturalMovement | None:
+            natural = exact(*counts)
+            assert natural is not None
+            noise = 1.0 + generator.choice([-1e-15, 1e-15], 4)
+            return replace(
+                natural,
+                kappa=natural.kappa * noise[0],
+                nu=natural.nu * noise[1],
+                autocorrelation=natural.autocorrelation * noise[2],
+                sampling=natural.sampling * noise[3],
+            )
+
+        return measure
+
+    here = digest()
+    monkeypatch.setattr(movement_module, "natural_movement", perturbed(natural_movement))
+    monkeypatch.setattr(movement_module, "natural_share_movement", perturbed(natural_share_movement))
+    assert {digest() for _ in range(20)} == {here}

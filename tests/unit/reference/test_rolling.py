@@ -100,9 +100,10 @@ def test_of_the_bases_own_time_it_is_the_base(base: ReferenceProfile) -> None:
 def test_its_accuracy_and_how_that_moves_are_the_bases(base: ReferenceProfile) -> None:
     """Live time has no truths that are read here; the blocks of the base's keep their own times."""
     truths = truth_blocks(np.array([[100, 90]]), starts=(base.block_starts[0],), minutes=5)
-    known = msgspec.structs.replace(base, labelled=100, correct=90, truth_blocks=truths)
+    known = msgspec.structs.replace(base, labelled=100, correct=90, truth_blocks=truths, truth_ages=((2, 100, 90),))
     result = rolled(known, table_of(6, seed=2, every=40_000))
     assert (result.labelled, result.correct, result.truth_blocks) == (100, 90, truths)
+    assert result.truth_ages == known.truth_ages
 
 
 def test_other_time_has_its_own_counts_on_the_same_cells(base: ReferenceProfile) -> None:
