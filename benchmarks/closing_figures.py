@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from alerting.incidents.observation import WindowObservation, observation_of
 from alerting.incidents.state import IncidentIdentity, IncidentState
 from alerting.incidents.transition import IncidentRules, transition
+from benchmarks.wandering_columns import even_edges, movement_between, shares_of_cells, wandering_paths
 from monitor.arrays import Float64s, Int64s
 from monitor.detection import PreparedReference, conclude_window, examine_window, prepare_reference
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, ColumnRole
-from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
+from monitor.reference.profile import ColumnReference, ReferenceProfile
 from monitor.results import Finding, WindowResult
 from monitor.spec.model import ColumnKind, ModelSpec
-from monitor.stats.natural_movement import natural_movement
 from monitor.types import (
-    Calibration,
     EvaluationKind,
     IncidentKind,
     ModelKey,
@@ -42,7 +40,6 @@ _FIRST_END = 100_000  # minutes since the epoch
 _CELLS, _BINS = 20, 10
 _ROWS = 20_000
 _MEMORY = 2.0  # of natural movement, in windows
-_EDGES = ndtri(np.linspace(0.0, 1.0, _CELLS + 1))
 _SERIES = SeriesKey(1, "1")
 _NAMES = tuple(f"x{number:03}" for number in range(COLUMNS))
 _WHO = IncidentIdentity(model=ModelKey("default", "model"), version="1", kind=IncidentKind.DRIFT)
@@ -146,9 +143,9 @@ def _windows(
 ) -> Iterator[Int64s]:
     """Yield the counts of each window from the last one of the change on: the window before, and both halves."""
     steps = (LONGEST + 2) * _STEPS
-    means = sway * _wander(random, steps, memory=_MEMORY * _STEPS)
+    means = sway * wandering_paths(random, (steps, COLUMNS), memory=_MEMORY * _STEPS, along=0)
     means[: 2 * _STEPS if not lasting else steps] += lasting or SHIFT
-    counts = random.poisson(events / _STEPS * _shares(means)).astype(np.int64)
+    counts = random.poisson(events / _STEPS * shares_of_cells(means, cells=_CELLS)).astype(np.int64)
     vectors = np.zeros((steps, COLUMNS, _CELLS + SLOTS), dtype=np.int64)
     vectors[:, :, :_CELLS] = counts
     sums = np.concatenate([np.zeros((1, prepared.layout.size), dtype=np.int64), vectors.reshape(steps, -1).cumsum(0)])
@@ -159,7 +156,7 @@ def _windows(
 
 def _prepared(random: np.random.Generator, *, events: int, sway: float) -> PreparedReference:
     """Return a reference of which each column's natural movement was measured in blocks of the window's length."""
-    shares = _shares(sway * _wander(random, BLOCKS, memory=_MEMORY))
+    shares = shares_of_cells(sway * wandering_paths(random, (BLOCKS, COLUMNS), memory=_MEMORY, along=0), cells=_CELLS)
     blocks = random.poisson(events * shares.reshape(BLOCKS, COLUMNS, _BINS, -1).sum(axis=3)).astype(np.int64)
     layout = CellsLayout(
         columns=tuple(
@@ -167,7 +164,7 @@ def _prepared(random: np.random.Generator, *, events: int, sway: float) -> Prepa
                 name=name,
                 kind=ColumnKind.NUMERIC,
                 role=ColumnRole.FEATURE,
-                edges=tuple(np.maximum(_EDGES[:-1], -9.0).tolist()),
+                edges=tuple(np.maximum(even_edges(_CELLS)[:-1], -9.0).tolist()),
                 points=(False,) * _CELLS,
                 maximum=9.0,
                 far_low=-99.0,
@@ -180,7 +177,9 @@ def _prepared(random: np.random.Generator, *, events: int, sway: float) -> Prepa
     counts[:, :_CELLS] = np.round(_ROWS * shares.mean(axis=0))
     bins = tuple(cell * _BINS // _CELLS for cell in range(_CELLS))
     columns = tuple(
-        ColumnReference(name=name, bins=bins, movement={_SCALE.length: _movement(blocks[:, column])})
+        ColumnReference(
+            name=name, bins=bins, movement={_SCALE.length: movement_between(blocks[:, column], minutes=_SCALE.length)}
+        )
         for column, name in enumerate(_NAMES)
     )
     profile = ReferenceProfile(layout=layout, rows=_ROWS, counts_bytes=counts.astype("<i8").tobytes(), columns=columns)
@@ -195,30 +194,3 @@ def _prepared(random: np.random.Generator, *, events: int, sway: float) -> Prepa
         }
     )
     return prepare_reference(spec, profile)
-
-
-def _movement(blocks: Int64s) -> ColumnMovement:
-    natural = natural_movement(blocks)
-    assert natural is not None
-    return ColumnMovement(
-        kappa=natural.kappa,
-        nu=natural.nu,
-        status=Calibration.MEASURED,
-        blocks=natural.blocks,
-        autocorrelation=natural.autocorrelation,
-        sampling=natural.sampling,
-    )
-
-
-def _shares(means: Float64s) -> Float64s:
-    shares: Float64s = np.diff(ndtr(_EDGES - means[..., np.newaxis]), axis=-1)
-    return shares
-
-
-def _wander(random: np.random.Generator, steps: int, *, memory: float) -> Float64s:
-    """Return shape ``(steps, COLUMNS)``: Ornstein-Uhlenbeck processes of variance 1 with a memory of so many steps."""
-    kept = float(np.exp(-1.0 / memory))
-    path = random.standard_normal((steps, COLUMNS))
-    for step in range(1, steps):
-        path[step] = kept * path[step - 1] + np.sqrt(1.0 - kept * kept) * path[step]
-    return path

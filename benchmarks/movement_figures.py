@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import chdtri, ndtr
 from scipy.stats import chi2
 
+from benchmarks.wandering_columns import wandering_paths
 from monitor.arrays import Float64s
 from monitor.stats.movement_level import MovementEstimates, credible_movement, level_factors
 
@@ -74,8 +75,8 @@ def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
     moving = freedom * wander.movement / wander.directions
     for _ in range(RUNS // BATCH):
         contrasts = np.sqrt(sampling) * random.standard_normal((BATCH, blocks, freedom))
-        contrasts[:, :, : wander.directions] += np.sqrt(moving) * _wander(
-            random, shape=(BATCH, blocks, wander.directions), memory=wander.memory
+        contrasts[:, :, : wander.directions] += np.sqrt(moving) * wandering_paths(
+            random, (BATCH, blocks, wander.directions), memory=wander.memory, along=1
         )
         centres = contrasts.mean(axis=1)
         away = (contrasts - centres[:, np.newaxis]) * (blocks / (blocks - 1))
@@ -128,14 +129,6 @@ def passing_when_known(wander: Wander, *, alpha: float) -> float:
     left = level - (1.0 - share) * chi2.ppf(quiet, freedom - directions)
     chances = chi2.sf(left / (1.0 - share + freedom * share / directions), directions)
     return float(chances @ np.diff(_QUIET_STEPS)) / alpha
-
-
-def _wander(random: np.random.Generator, *, shape: tuple[int, int, int], memory: float) -> Float64s:
-    kept = float(np.exp(-1.0 / memory)) if memory else 0.0
-    steps = random.standard_normal(shape)
-    for block in range(1, shape[1]):
-        steps[:, block] = kept * steps[:, block - 1] + np.sqrt(1.0 - kept * kept) * steps[:, block]
-    return steps
 
 
 def _passing(wander: Wander, levels: Float64s, centres: Float64s, *, blocks: int) -> Float64s:

@@ -3,8 +3,9 @@
 import msgspec
 import numpy as np
 import pytest
-from scipy.special import chdtri, ndtr, ndtri
+from scipy.special import chdtri, ndtr
 
+from benchmarks.wandering_columns import movement_between, shares_of_cells, wandering_paths
 from monitor.arrays import Float64s, Int64s
 from monitor.detection.scale_movement import ScaleMovement, scale_movement
 from monitor.reference.layout import CellsLayout
@@ -16,14 +17,12 @@ from monitor.reference.profile import (
     decode_profile,
     encode_profile,
 )
-from monitor.stats.natural_movement import natural_movement
 from monitor.types import Calibration
 from monitor.units import DAY_MILLIS, HOUR_MILLIS
 from tests.unit.detection.streams import count, layout_of, profile_of
 
 DAY, HOUR = 1440, 60
 BINS = 10
-EDGES = ndtri(np.linspace(0.0, 1.0, BINS + 1))
 SHIFTS = np.linspace(0.0, 60.0, 60_001)
 SIGMAS = 0.05
 BUSY = 10**9
@@ -31,29 +30,16 @@ BUSY = 10**9
 
 def shares_at(means: Float64s) -> Float64s:
     """Return the shares of ten even bins of unit normals with *means*, one more dimension than these."""
-    return np.diff(ndtr(EDGES - np.asarray(means)[..., np.newaxis]), axis=-1)
+    return shares_of_cells(means, cells=BINS)
 
 
 def wandering_means(generator: np.random.Generator, *, blocks: int, memory: float, columns: int) -> Float64s:
-    """Return shape ``(columns, blocks)``: an Ornstein-Uhlenbeck process with a memory of so many blocks."""
-    kept = np.exp(-1.0 / memory) if memory else 0.0
-    means = generator.standard_normal((columns, blocks))
-    for block in range(1, blocks):
-        means[:, block] = kept * means[:, block - 1] + np.sqrt(1.0 - kept * kept) * means[:, block]
-    return SIGMAS * means
+    """Return shape ``(columns, blocks)``."""
+    return SIGMAS * wandering_paths(generator, (columns, blocks), memory=memory, along=1)
 
 
-def movement_of(counts: Int64s) -> ColumnMovement:
-    natural = natural_movement(counts)
-    assert natural is not None
-    return ColumnMovement(
-        kappa=natural.kappa,
-        nu=natural.nu,
-        status=Calibration.MEASURED,
-        blocks=natural.blocks,
-        autocorrelation=natural.autocorrelation,
-        sampling=natural.sampling,
-    )
+def daily(counts: Int64s) -> ColumnMovement:
+    return movement_between(counts, minutes=DAY)
 
 
 def at_a_day(movements: list[dict[int, ColumnMovement]], *, alpha: float, values: int = BUSY) -> ScaleMovement:
@@ -80,7 +66,7 @@ def test_a_wandering_mean_passes_its_level_as_rarely_as_promised(blocks: int, me
     """
     generator = np.random.default_rng(1000 * blocks + memory)
     means = wandering_means(generator, blocks=blocks, memory=memory, columns=2000)
-    movements = [{DAY: movement_of(np.rint(shares * BUSY).astype(np.int64))} for shares in shares_at(means)]
+    movements = [{DAY: daily(np.rint(shares * BUSY).astype(np.int64))} for shares in shares_at(means)]
     # What a shift is in PSI, against a reference that has wandered off by its own mean.
     psi = np.sum((shares_at(SHIFTS) - 0.1) * np.log(np.maximum(shares_at(SHIFTS), 1e-300) / 0.1), axis=1)
     everything = np.ones(len(movements), dtype=np.bool_)
@@ -97,8 +83,8 @@ def test_a_wandering_mean_passes_its_level_as_rarely_as_promised(blocks: int, me
 def test_a_quiet_neighbour_lends_nothing() -> None:
     """The level of the one column that wanders is the same alone as among nineteen that do not move at all."""
     generator = np.random.default_rng(7)
-    wandering = movement_of(generator.multinomial(20_000, shares_at(generator.normal(0.0, 0.2, 14))))
-    quiet = [{DAY: movement_of(generator.multinomial(20_000, np.full(BINS, 0.1), 14))} for _ in range(19)]
+    wandering = daily(generator.multinomial(20_000, shares_at(generator.normal(0.0, 0.2, 14))))
+    quiet = [{DAY: daily(generator.multinomial(20_000, np.full(BINS, 0.1), 14))} for _ in range(19)]
     alone = at_a_day([{DAY: wandering}], alpha=1e-5)
     among = at_a_day([*quiet, {DAY: wandering}], alpha=1e-5)
     assert among.level_factors[-1] == alone.level_factors[0]
@@ -111,7 +97,7 @@ def test_a_quiet_neighbour_lends_nothing() -> None:
 def test_long_references_keep_their_levels(sigmas: float) -> None:
     """With a thousand blocks the level is within a tenth of that of a kappa and nu that are known."""
     generator = np.random.default_rng(8)
-    movement = movement_of(generator.multinomial(20_000, shares_at(generator.normal(0.0, sigmas, 1000))))
+    movement = daily(generator.multinomial(20_000, shares_at(generator.normal(0.0, sigmas, 1000))))
     result = at_a_day([{DAY: movement}], alpha=1e-5)
     known = chdtri(movement.nu, 1e-5) / movement.nu
     assert result.level_factors[0] == pytest.approx(known, rel=0.1)
@@ -123,7 +109,7 @@ def test_few_days_are_bounded_by_many_hours() -> None:
     generator = np.random.default_rng(9)
     hours = shares_at(generator.normal(0.0, 0.2, 168))
     counts = generator.multinomial(10_000, hours)
-    day, hour = movement_of(counts.reshape(7, 24, BINS).sum(axis=1)), movement_of(counts)
+    day, hour = daily(counts.reshape(7, 24, BINS).sum(axis=1)), movement_between(counts, minutes=HOUR)
     both = at_a_day([{HOUR: hour, DAY: day}], alpha=1e-5)
     alone = at_a_day([{DAY: day}], alpha=1e-5)
     events = {"n": np.array([240_000]), "m": np.array([1_680_000]), "columns": np.array([True])}
@@ -137,7 +123,7 @@ def test_more_memory_is_fewer_blocks() -> None:
     """Days that go on where the last one stopped are worth less than as many that do not."""
     generator = np.random.default_rng(10)
     fresh, slow = (
-        movement_of(
+        daily(
             np.rint(BUSY * shares_at(wandering_means(generator, blocks=28, memory=memory, columns=1)[0])).astype(
                 np.int64
             )
