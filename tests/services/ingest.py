@@ -4,17 +4,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from sqlalchemy import Engine
 
 from consumers.worker import run_ingest
 from monitor.settings import Settings
 from monitor.store.offsets import StoredOffset, list_offsets
+from monitor.types import PartitionKey
 from tests.models.credit import START
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
@@ -64,6 +65,30 @@ def produce(broker: KafkaBroker, topic: str, bodies: list[bytes], *, partitions:
 def offsets_of(engine: Engine, topic: str) -> list[StoredOffset]:
     with engine.connect() as connection:
         return [offset for offset in list_offsets(connection) if offset.key.topic == topic]
+
+
+def ends_of(broker: KafkaBroker, topic: str) -> dict[PartitionKey, int]:
+    """Return the broker's end offset of every partition of *topic*."""
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "ends"})
+    try:
+        return {
+            PartitionKey(topic, number): consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
+            for number in sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+        }
+    finally:
+        consumer.close()
+
+
+def unread(engine: Engine, ends: Mapping[PartitionKey, int]) -> str:
+    """Return which partitions are not read to their *ends*, and what their rows say; empty: all are."""
+    with engine.connect() as connection:
+        rows = {row.key: row for row in list_offsets(connection)}
+    behind = [rows[key] for key, end in ends.items() if rows[key].next_offset < end]
+    return "; ".join(
+        f"{row.key} at {row.next_offset:,} of {ends[row.key]:,}, epoch {row.epoch}, heartbeat {row.heartbeat_at},"
+        f" at its end as its worker sees it: {row.caught_up}, stopped: {row.paused_reason}"
+        for row in behind
+    )
 
 
 @contextmanager
