@@ -10,12 +10,12 @@ from rich.console import Console
 from driftline.cli.exit_codes import ExitCode, leave_by_exception
 from driftline.cli.output import json_line, own_command
 from driftline.demo.acts import time_line
-from driftline.demo.expectations import print_summary, summary_document
 from driftline.demo.run import STORY_START, DemoResult, run_demo
 from driftline.demo.stack import EmbeddedStack
+from driftline.demo.summary import print_summary, summary_document
 from driftline.demo.view import StoryView
 
-_LOOK_AGAIN = ("status", "incidents", "incidents ID", "partitions list", "dead-letters list")
+_LOOK_AGAIN = ("status", "incidents", "incidents ID", "actions", "actions ID", "partitions list", "dead-letters list")
 
 
 def demo(
@@ -25,8 +25,8 @@ def demo(
     """Watch a model degrade, get noticed, explained and acted on: no Docker, no Java, no network, two minutes.
 
     Postgres and a broker run in a temporary directory and vanish afterwards. A made-up credit-scoring model lives
-    through four acts: healthy weeks; incomes that slowly fall; a broken field; a bad canary release. Exit code 4: an
-    act did not end as expected.
+    through four acts: healthy weeks; incomes that slowly fall; a broken field; a recalibrated and a bad canary release.
+    Exit code 4: an act did not end as expected.
     """
     leave_by_exception()
     console, line = Console(), time_line(STORY_START)

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
-from monitor.units import DAY_MILLIS, HOUR_MILLIS
+from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 
 MODEL = "credit-scoring"
-STABLE, CANARY = "3.2.0", "3.3.0"
+STABLE, RECALIBRATED, BAD = "3.2.0", "3.3.0", "3.4.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One act, ``[start, end)`` in epoch milliseconds of event time."""
+    """One act, ``[start, end)`` in epoch milliseconds of event time; *plot* is what happens, in one sentence."""
 
     number: int
     title: str
+    plot: str
     start: int
     end: int
 
@@ -23,11 +24,15 @@ class TimeLine:
     """When everything happens.
 
     ```text
-      reference     1: healthy          2: income falls           3: field breaks         4: canary
-    |-- 14 days --|-- 14 days --------|-- ramp  hold  fade --|--- 34 h -xx- 42 h ---|-- 3.3.0 at 30 % --|
+      reference     1: healthy        2: income falls         3: field breaks         4: two canaries
+    |-- 14 days --|-- 12 days ------|-- ramp  hold  fade --|--- 34 h -xx- 30 h ---|-- 3.3.0 ---- 3.4.0 --|
     ```
 
     The calm after the fade and after the break lets the incidents close: a rollback needs a target without one.
+
+    Attributes:
+        held: When the recalibrated canary's score has differed for two windows of the longest scale.
+        labels_in: When the truths of the recalibrated canary's first day are known, while it still serves.
     """
 
     start: int
@@ -39,7 +44,11 @@ class TimeLine:
     fade_end: int
     break_start: int
     break_end: int
-    canary_start: int
+    recalibrated_start: int
+    held: int
+    labels_in: int
+    recalibrated_end: int
+    bad_start: int
     end: int
 
     def act_at(self, moment: int) -> Act:
@@ -49,18 +58,23 @@ class TimeLine:
 
 def time_line(start: int) -> TimeLine:
     """Return the time line that begins at *start* (epoch ms, midnight UTC)."""
-    lengths = (
-        (1, "healthy weeks", 14.0),
-        (2, "incomes fall", 4.0),
-        (3, "a field breaks", 3.5),
-        (4, "a bad canary", 2.5),
+    script = (
+        (12, "healthy weeks", "Nothing is wrong, so nothing should be raised."),
+        (4, "incomes fall", "Applicants' incomes fall by 40 % within two days, stay low for a day and come back."),
+        (3, "a field breaks", "For eight hours the income is missing or a text: that is broken data, not drift."),
+        (
+            5,
+            "two canaries",
+            f"{RECALIBRATED} is only recalibrated: it decides like {STABLE}, with scores further away from 0.5. "
+            f"After it comes {BAD}, which is badly trained.",
+        ),
     )
     acts: list[Act] = []
     at = start
-    for number, title, days in lengths:
-        acts.append(Act(number=number, title=title, start=at, end=at + int(days * DAY_MILLIS)))
+    for number, (days, title, plot) in enumerate(script, start=1):
+        acts.append(Act(number=number, title=title, plot=plot, start=at, end=at + days * DAY_MILLIS))
         at = acts[-1].end
-    shift, broken, canary = acts[1].start, acts[2].start, acts[3].start
+    shift, broken, canaries = acts[1].start, acts[2].start, acts[3].start
     return TimeLine(
         start=start,
         reference_start=start - 14 * DAY_MILLIS,
@@ -71,6 +85,10 @@ def time_line(start: int) -> TimeLine:
         fade_end=acts[1].end,
         break_start=broken + 34 * HOUR_MILLIS,
         break_end=broken + 42 * HOUR_MILLIS,
-        canary_start=canary,
+        recalibrated_start=canaries,
+        held=canaries + 24 * HOUR_MILLIS + 5 * MINUTE_MILLIS,
+        labels_in=canaries + 48 * HOUR_MILLIS,
+        recalibrated_end=canaries + 54 * HOUR_MILLIS,
+        bad_start=canaries + 3 * DAY_MILLIS,
         end=at,
     )

@@ -3,17 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
-
-from alerting.incidents.state import Step
-from driftline.demo.acts import CANARY, STABLE, Act, TimeLine
+from alerting.actions.reasons import Ground, Refusal
+from driftline.demo.acts import BAD, RECALIBRATED, STABLE, Act, TimeLine
 from driftline.demo.receiver import Arrival
-from monitor.clock import iso_utc
+from monitor.store.views.actions import ActionStory
 from monitor.store.views.incidents import IncidentStory
-from monitor.types import ActionState, IncidentKind, Tier
-from monitor.units import DAY_MILLIS
+from monitor.types import ActionKind, ActionState, IncidentKind, Tier
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
 
@@ -44,6 +39,7 @@ class DemoOutcome:
 
     counts: Counts
     incidents: tuple[IncidentStory, ...]
+    actions: tuple[ActionStory, ...]
     deliveries: tuple[Arrival, ...]
 
 
@@ -56,7 +52,10 @@ def failed_expectations(outcome: DemoOutcome, line: TimeLine) -> tuple[str, ...]
         *_healthy(outcome, first),
         *_shift(outcome, second),
         *_break(outcome, third),
-        *_canary(outcome, fourth),
+        *_canaries(outcome, fourth),
+        *_held(outcome, RECALIBRATED, ground=Ground.RECALIBRATED, then=ActionState.REJECTED),
+        *_fine(outcome, RECALIBRATED),
+        *_rolled_back(outcome),
     )
 
 
@@ -121,26 +120,82 @@ def _break(outcome: DemoOutcome, act: Act) -> Iterator[str]:
         yield f"act 3: expected no action, found {', '.join(action.kind for action in asked)}"
 
 
-def _canary(outcome: DemoOutcome, act: Act) -> Iterator[str]:
-    opened = _opened_in(outcome, act)
-    for story in opened:
-        if story.incident.version != CANARY:
-            yield f"act 4: expected incidents of {CANARY} only, found {story.incident.kind} of {story.incident.version}"
-    by_kind = {story.incident.kind: story for story in opened if story.incident.version == CANARY}
-    for kind in (IncidentKind.DRIFT, IncidentKind.PERFORMANCE):
-        if kind not in by_kind:
-            yield f"act 4: expected a {kind} incident of {CANARY}, found none"
-    if drift := by_kind.get(IncidentKind.DRIFT):
-        columns = columns_of(drift, outcome.deliveries)
-        if columns != ("prediction.score",):
-            yield f"act 4: expected prediction.score alone, found {', '.join(columns) or 'none'}"
-    rollbacks = {
+def _canaries(outcome: DemoOutcome, act: Act) -> Iterator[str]:
+    kinds: dict[str, dict[IncidentKind, tuple[str, ...]]] = {
+        RECALIBRATED: {IncidentKind.DRIFT: ("prediction.score",)},
+        BAD: {IncidentKind.DRIFT: ("prediction.label", "prediction.score"), IncidentKind.PERFORMANCE: ()},
+    }
+    opened = {(story.incident.version, story.incident.kind): story for story in _opened_in(outcome, act)}
+    for version, kind in opened:
+        if kind not in kinds.get(version, {}):
+            yield f"act 4: expected no {kind} incident of {version}, found one"
+    for version, expected in kinds.items():
+        for kind, columns in expected.items():
+            story = opened.get((version, kind))
+            if story is None:
+                yield f"act 4: expected a {kind} incident of {version}, found none"
+                continue
+            named = tuple(sorted(columns_of(story, outcome.deliveries)))
+            if named != columns:
+                yield (
+                    f"act 4: expected {' and '.join(columns) or 'no column'} in the {kind} incident of {version}, "
+                    f"found {', '.join(named) or 'none'}"
+                )
+
+
+def _held(outcome: DemoOutcome, version: str, *, ground: Ground, then: ActionState) -> Iterator[str]:
+    """Check that a rollback of *version* was put to people on *ground*, and what came of it *then*."""
+    held = [
+        story
+        for story in rollbacks_of(outcome.actions, version)
+        if any(step.state is ActionState.AWAITING_APPROVAL for step in story.steps)
+    ]
+    seen = [f"{story.action.reason}, {story.action.state}" for story in held]
+    if seen != [f"{ground}, {then}"]:
+        yield (
+            f"act 4: expected one rollback of {version} that awaited approval: {ground}, {then}; "
+            f"found {'; '.join(seen) or 'none'}"
+        )
+
+
+def _fine(outcome: DemoOutcome, version: str) -> Iterator[str]:
+    reasons = [
+        story.action.reason
+        for story in rollbacks_of(outcome.actions, version)
+        if story.action.state is ActionState.REFUSED
+    ]
+    if Refusal.QUALITY_IS_FINE not in reasons:
+        yield (
+            f"act 4: expected a rollback of {version} refused with {Refusal.QUALITY_IS_FINE}, "
+            f"found {', '.join(reasons) or 'none refused'}"
+        )
+
+
+def _rolled_back(outcome: DemoOutcome) -> Iterator[str]:
+    """Check that the bad canary was rolled back on two keys, nothing else was, and that the receiver saw just that."""
+    accepted = [
+        (story.action.from_version, story.action.to_version, story.action.reason)
+        for story in outcome.actions
+        if story.action.kind is ActionKind.ROLLBACK
+        and any(step.state in (ActionState.DISPATCHING, ActionState.ACCEPTED) for step in story.steps)
+    ]
+    if accepted != [(BAD, STABLE, Ground.QUALITY_WORSE)]:
+        seen = ", ".join(f"{before} to {after} ({reason})" for before, after, reason in accepted) or "none"
+        yield f"act 4: expected one rollback, from {BAD} to {STABLE} ({Ground.QUALITY_WORSE}), found {seen}"
+    received = {
         delivery.id: delivery for delivery in outcome.deliveries if delivery.type == ROLLBACK and delivery.verified
     }
-    ways = [(rollback.from_version, rollback.to_version) for rollback in rollbacks.values()]
-    if ways != [(CANARY, STABLE)]:
+    ways = [(rollback.from_version, rollback.to_version) for rollback in received.values()]
+    if ways != [(BAD, STABLE)]:
         seen = ", ".join(f"{before} to {after}" for before, after in ways) or "none"
-        yield f"act 4: expected one verified rollback from {CANARY} to {STABLE}, found {seen}"
+        yield f"act 4: expected one verified rollback from {BAD} to {STABLE}, found {seen}"
+
+
+def rollbacks_of(actions: tuple[ActionStory, ...], version: str) -> list[ActionStory]:
+    """Return the rollbacks of *version*, refused ones too."""
+    return [
+        story for story in actions if story.action.kind is ActionKind.ROLLBACK and story.action.from_version == version
+    ]
 
 
 def columns_of(story: IncidentStory, deliveries: tuple[Arrival, ...]) -> tuple[str, ...]:
@@ -162,88 +217,3 @@ def _requests(deliveries: tuple[Arrival, ...], kind: str, incident_id: str) -> l
         for delivery in deliveries
         if delivery.type == kind and delivery.verified and incident_id in delivery.incidents
     ]
-
-
-def summary_document(
-    outcome: DemoOutcome, *, windows: int, seconds: float, failed: tuple[str, ...]
-) -> dict[str, object]:
-    """Return the machine's summary; plain values only."""
-    counts = outcome.counts
-    return {
-        "events_produced": counts.produced,
-        "counted": counts.counted,
-        "duplicates": counts.duplicates,
-        "late": counts.late,
-        "dead_letters": counts.dead_letters,
-        "windows_evaluated": windows,
-        "incidents": [
-            {
-                "id": incident.incident.id,
-                "version": incident.incident.version,
-                "kind": incident.incident.kind.value,
-                "tier": worst_tier(incident).word,
-                "columns": list(columns_of(incident, outcome.deliveries)),
-                "first_window_end": iso_utc(incident.incident.first_end),
-                "status": incident.incident.status,
-            }
-            for incident in outcome.incidents
-        ],
-        "deliveries": [
-            {"type": delivery.type, "id": delivery.id, "verified": delivery.verified, "attempts": attempts}
-            for delivery, attempts in distinct_deliveries(outcome.deliveries)
-        ],
-        "accuracy": round(counts.correct / counts.labelled, 6) if counts.labelled else None,
-        "seconds": round(seconds, 1),
-        "failed_expectations": list(failed),
-    }
-
-
-def distinct_deliveries(deliveries: tuple[Arrival, ...]) -> list[tuple[Arrival, int]]:
-    """Return each delivery once, with how often it arrived."""
-    attempts: dict[str, int] = {}
-    for delivery in deliveries:
-        attempts[delivery.id] = attempts.get(delivery.id, 0) + 1
-    first = {delivery.id: delivery for delivery in reversed(deliveries)}
-    return [(first[identifier], count) for identifier, count in attempts.items()]
-
-
-def worst_tier(story: IncidentStory) -> Tier:
-    """Return the highest tier the incident ever had."""
-    return max((step.tier for step in story.steps), default=story.incident.tier)
-
-
-def print_summary(console: Console, outcome: DemoOutcome, line: TimeLine, *, windows: int, seconds: float) -> None:
-    """Print what was detected when, why, and what was sent."""
-
-    def say(text: str, *, style: str = "") -> None:
-        console.print(Padding(Text(text, style=style), (0, 0, 0, 2 if not style else 0)))
-
-    counts = outcome.counts
-    console.rule("What happened")
-    days = (line.end - line.start) // DAY_MILLIS
-    say(
-        f"{days} days of events in {seconds:.0f} s: {counts.produced:,} produced, {counts.counted:,} counted, "
-        f"{counts.duplicates} duplicates, {counts.late} late, {counts.dead_letters} dead letters. {windows:,} windows "
-        f"judged. Accuracy {counts.correct / max(counts.labelled, 1):.4f}, from {counts.labelled:,} truths that came "
-        "about a day late."
-    )
-    for act in line.acts:
-        console.print()
-        say(f"Act {act.number}: {act.title}", style="bold cyan")
-        noticed = [incident for incident in outcome.incidents if act.start < incident.incident.first_end <= act.end]
-        if not noticed:
-            say("Nothing was raised, nothing was sent.")
-        for incident in noticed:
-            head = incident.incident
-            first = next((step for step in incident.steps if step.step == Step.OPENED), None)
-            say(
-                f"{iso_utc(head.first_end)[:16].replace('T', ' ')} UTC: {head.kind} of {head.version}, up to "
-                f"{worst_tier(incident).word}, {head.status}."
-            )
-            say(f"Why: {first.sentence if first else head.sentence}")
-            say(f"Sent: {_sent(outcome.deliveries, head.id)}.")
-
-
-def _sent(deliveries: tuple[Arrival, ...], incident_id: str) -> str:
-    kinds = [delivery.type for delivery, _ in distinct_deliveries(deliveries) if incident_id in delivery.incidents]
-    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "nothing"

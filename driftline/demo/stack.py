@@ -50,7 +50,10 @@ def demo_spec(proposed: str, *, url: str) -> str:
         "Only for the demo: its events lie years in the past and pass a thousand times as fast as they happened. With"
         " the default nothing would be sent of windows that old, which is right everywhere else."
     )
-    warm_up = "Only for the demo: its canary lives for less than three days, and its score is to be seen at once."
+    warm_up = (
+        "Only for the demo, whose canaries live for two days: their scores are compared with those of 3.2.0 from the"
+        " first hour. By default a new version's score is learnt for a day and then compared with itself."
+    )
     spec = spec_of(document, source="the demo's spec")
     return spec_template(spec, remarks={("alerting", "freshness"): freshness, ("prediction", "warm_up"): warm_up})
 

@@ -7,16 +7,24 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftline.demo.acts import CANARY, MODEL, STABLE, TimeLine
-from driftline.demo.population import Applicants, canary_score, draw_applicants, labels, outcomes, stable_score
+from driftline.demo.acts import BAD, MODEL, RECALIBRATED, STABLE, TimeLine
+from driftline.demo.population import (
+    Applicants,
+    bad_score,
+    draw_applicants,
+    labels,
+    outcomes,
+    recalibrated_score,
+    stable_score,
+)
 from driftline.replay.events import TimedRecord, in_event_time
 from monitor.arrays import Float64s, Int64s, Mask, Strings
 from monitor.clock import iso_utc
 from monitor.types import Stage, TopicRole
 from monitor.units import DAY_MILLIS, HOUR_MILLIS
 
-CANARY_SHARE = 0.3
-DEPLOYMENTS = 2
+CANARY_SHARE = 0.14
+DEPLOYMENTS = 4
 FEATURES = ("income", "debt_ratio", "age", "loan_amount", "history_months", "purpose", "region", "employment")
 
 
@@ -25,14 +33,14 @@ class Story:
     """Everything that happens; one row per prediction, in order of time.
 
     Attributes:
-        canary: Whether version 3.3.0 made the prediction.
+        version: The one that made the prediction.
         income: What the event carries: a number, None, or a text where the field is broken.
         known_at: When each outcome becomes known (epoch ms), about a day after the prediction.
     """
 
     line: TimeLine
     who: Applicants
-    canary: Mask
+    version: Strings
     income: tuple[float | str | None, ...]
     score: Float64s
     outcome: Strings
@@ -54,7 +62,7 @@ def reference_table(line: TimeLine, *, seed: int) -> pa.Table:
     who = draw_applicants(random, start=line.reference_start, end=line.start, line=line)
     score = stable_score(who, income_known=np.ones(len(who.times), dtype=bool))
     columns: dict[str, object] = {name: getattr(who, name) for name in FEATURES}
-    columns |= {"score": score, "outcome": outcomes(random, who)}
+    columns |= {"score": score, "decision": labels(score), "outcome": outcomes(random, who)}
     columns["at"] = pa.array(who.times, pa.timestamp("ms", tz="UTC"))
     return pa.table(columns)
 
@@ -64,7 +72,7 @@ def write_story(line: TimeLine, *, seed: int) -> Story:
     random = np.random.default_rng([seed, 1])
     who = draw_applicants(random, start=line.start, end=line.end, line=line)
     count = len(who.times)
-    canary = (who.times >= line.canary_start) & (random.random(count) < CANARY_SHARE)
+    version = _versions(who.times, line, to_canary=random.random(count) < CANARY_SHARE)
     broken = (who.times >= line.break_start) & (who.times < line.break_end)
     as_text = random.random(count) < 0.5
     income = tuple(
@@ -75,12 +83,22 @@ def write_story(line: TimeLine, *, seed: int) -> Story:
     return Story(
         line=line,
         who=who,
-        canary=canary,
+        version=version,
         income=income,
-        score=np.where(canary, canary_score(who), stable_score(who, income_known=~broken)),
+        score=np.select(
+            [version == RECALIBRATED, version == BAD],
+            [recalibrated_score(who), bad_score(who)],
+            stable_score(who, income_known=~broken),
+        ),
         outcome=outcomes(random, who),
         known_at=who.times + delay,
     )
+
+
+def _versions(times: Int64s, line: TimeLine, *, to_canary: Mask) -> Strings:
+    """Return who predicts: the canary that serves at the time, if one does, for those that go *to_canary*."""
+    recalibrated = (times >= line.recalibrated_start) & (times < line.recalibrated_end)
+    return np.select([to_canary & recalibrated, to_canary & (times >= line.bad_start)], [RECALIBRATED, BAD], STABLE)
 
 
 def story_records(story: Story) -> Iterator[TimedRecord]:
@@ -89,11 +107,14 @@ def story_records(story: Story) -> Iterator[TimedRecord]:
 
 
 def _deployments(line: TimeLine) -> Iterator[TimedRecord]:
+    commits = {STABLE: "a1b2c3d4", RECALIBRATED: "e5f6a7b8", BAD: "c9d0e1f2"}
     for at, version, stage, traffic in (
         (line.start - DAY_MILLIS, STABLE, Stage.PRODUCTION, 1.0),
-        (line.canary_start, CANARY, Stage.CANARY, CANARY_SHARE),
+        (line.recalibrated_start, RECALIBRATED, Stage.CANARY, CANARY_SHARE),
+        (line.recalibrated_end, RECALIBRATED, Stage.RETIRED, 0.0),
+        (line.bad_start, BAD, Stage.CANARY, CANARY_SHARE),
     ):
-        manifest = {"code_commit": "a1b2c3d4" if version == STABLE else "e5f6a7b8", "hyperparameters": {"l2": 0.1}}
+        manifest = {"code_commit": commits[version], "hyperparameters": {"l2": 0.1}}
         event = {
             "model": MODEL,
             "version": version,
@@ -109,17 +130,22 @@ def _predictions(story: Story) -> Iterator[TimedRecord]:
     who = story.who
     features = [story.income, *(getattr(who, name).tolist() for name in FEATURES[1:])]
     rows = zip(
-        who.times.tolist(), story.canary.tolist(), story.score.tolist(), zip(*features, strict=True), strict=True
+        who.times.tolist(),
+        story.version.tolist(),
+        story.score.tolist(),
+        labels(story.score).tolist(),
+        zip(*features, strict=True),
+        strict=True,
     )
-    for number, (at, canary, score, values) in enumerate(rows):
+    for number, (at, version, score, label, values) in enumerate(rows):
         key = _identity(number)
         event = {
             "prediction_id": key,
             "model": MODEL,
-            "version": CANARY if canary else STABLE,
+            "version": version,
             "timestamp": at,
             "features": dict(zip(FEATURES, values, strict=True)),
-            "prediction": {"score": score},
+            "prediction": {"score": score, "label": label},
         }
         yield TimedRecord(at, TopicRole.PREDICTIONS, key, msgspec.json.encode(event))
 

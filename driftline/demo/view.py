@@ -1,10 +1,10 @@
-"""The state of the demo's installation, and its display while the story runs."""
+"""The display of the demo while the story runs: what happens as it happens, and a panel on a terminal."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -13,15 +13,12 @@ from rich.text import Text
 
 from alerting.incidents.state import Step
 from driftline.demo.acts import TimeLine
+from driftline.demo.expectations import RETRAINING, ROLLBACK
+from driftline.demo.installation import InstallationState
 from driftline.demo.receiver import Arrival
-from driftline.demo.story import Story
+from driftline.demo.sentences import guard_lines, without_head
 from monitor.clock import iso_utc, monotonic_seconds
-from monitor.settings import Settings
-from monitor.store.offsets import list_offsets
-from monitor.store.views.incidents import IncidentStory, stories_of
-from monitor.store.views.progress import SystemProgress, read_system_progress, windows_evaluated
-from monitor.types import IncidentStatus, PartitionKey, Scale, TopicRole
-from monitor.units import MINUTE_MILLIS
+from monitor.types import IncidentStatus
 
 _LINE_SECONDS = 10.0
 _STYLES = {
@@ -32,76 +29,6 @@ _STYLES = {
     Step.WORSENED: "bold red",
     Step.RESOLVED: "green",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallationState:
-    """State of the installation at one moment; *counters* summed over all partitions."""
-
-    records: int
-    counted: int
-    duplicates: int
-    late: int
-    dead: int
-    newest_prediction: int | None
-    windows: int
-    progress: SystemProgress
-    incidents: tuple[IncidentStory, ...]
-
-    @property
-    def judged_until(self) -> int | None:
-        """How far event time has come in the alerter: the newest evaluated window end."""
-        return max(self.progress.judged_until.values(), default=None)
-
-
-def read_state(connection: sa.Connection) -> InstallationState:
-    """Read the installation's state."""
-    offsets = list_offsets(connection)
-    newest = [
-        offset.max_event_time
-        for offset in offsets
-        if offset.role is TopicRole.PREDICTIONS and offset.max_event_time is not None
-    ]
-    return InstallationState(
-        records=sum(offset.counters.records for offset in offsets),
-        counted=sum(offset.counters.counted for offset in offsets),
-        duplicates=sum(offset.counters.duplicates for offset in offsets),
-        late=sum(offset.counters.late for offset in offsets),
-        dead=sum(offset.counters.dead for offset in offsets),
-        newest_prediction=max(newest, default=None),
-        windows=windows_evaluated(connection),
-        progress=read_system_progress(connection),
-        incidents=stories_of(connection, id_prefix=""),
-    )
-
-
-def positions(engine: sa.Engine) -> dict[PartitionKey, int]:
-    """Return where the workers are."""
-    with engine.connect() as connection:
-        return {offset.key: offset.next_offset for offset in list_offsets(connection)}
-
-
-def what_is_left(
-    seen: InstallationState, *, story: Story, produced: int, scales: tuple[Scale, ...], settings: Settings
-) -> str | None:
-    """Return what is still to be done before the story can be judged, None when nothing is."""
-    if seen.records < produced:
-        return f"counting: {seen.records:,} of {produced:,} records"
-    if seen.progress.labelled < story.predictions:
-        return f"joining truths: {seen.progress.labelled:,} of {story.predictions:,}"
-    assert seen.newest_prediction is not None
-    watermark = seen.newest_prediction - settings.disorder_seconds * 1000
-    for version in sorted({version for version, _ in seen.progress.judged_until}):
-        for scale in scales:
-            step = scale.step * MINUTE_MILLIS
-            judged = seen.progress.judged_until.get((version, scale.length), 0)
-            if judged < watermark // step * step:
-                return f"judging windows of {scale} of {version}"
-    if seen.progress.performance_due:
-        return f"judging accuracy: {seen.progress.performance_due:,} minutes due"
-    if seen.progress.deliveries_pending:
-        return f"delivering: {seen.progress.deliveries_pending} left"
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +51,7 @@ class StoryView:
         self._quiet = quiet
         self._act = 0
         self._shown_steps: set[tuple[str, int, str]] = set()
+        self._shown_actions: set[tuple[str, int]] = set()
         self._shown_deliveries = 0
         self._last_line = 0.0
         self._live: Live | None = None
@@ -137,6 +65,10 @@ class StoryView:
         with Live(console=self._console, refresh_per_second=4, transient=True) as self._live:
             yield
         self._live = None
+
+    def show_command(self, who: str, words: tuple[str, ...]) -> None:
+        """Print a command that *who* gives."""
+        self.say(f"  {who}: driftline {shlex.join(words)}", style="bold")
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print one line above the panel."""
@@ -153,7 +85,9 @@ class StoryView:
             if act.number > self._act:
                 self._act = act.number
                 self.say(f"Act {act.number}: {act.title}", style="bold cyan")
+                self.say(f"  {act.plot}", style="italic")
         self._show_steps(frame)
+        self._show_actions(frame)
         self._show_deliveries(frame)
         if self._live is not None:
             self._live.update(self._panel(frame))
@@ -170,15 +104,25 @@ class StoryView:
             if mark in self._shown_steps or step.step == Step.NOTHING:
                 continue
             self._shown_steps.add(mark)
-            tier = "" if step.step == Step.RESOLVED else f" {step.tier.word}"
+            tier = "" if step.step == Step.RESOLVED else f": {step.tier.word}"
             style = _STYLES.get(Step(step.step), "")
-            self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}:{tier}", style=style)
-            self.say(f"      {step.sentence}")
+            self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}{tier}", style=style)
+            self.say(f"      {without_head(step.sentence)}")
+
+    def _show_actions(self, frame: Frame) -> None:
+        for line in guard_lines(frame.seen.actions):
+            mark = (line.story.action.id, line.step)
+            if mark not in self._shown_actions:
+                self._shown_actions.add(mark)
+                # What a person answers has no window of its own.
+                clock = "" if line.who else f"{_clock(line.story.action.window_end)}  "
+                self.say(f"  {clock}{line.head}", style="bold magenta")
+                self.say(f"      {line.why}")
 
     def _show_deliveries(self, frame: Frame) -> None:
         for delivery in frame.deliveries[self._shown_deliveries :]:
             proof = "signature verified" if delivery.verified else "SIGNATURE WRONG"
-            if delivery.type.endswith(".requested"):
+            if delivery.type in (RETRAINING, ROLLBACK):
                 way = f" {delivery.from_version} -> {delivery.to_version}" if delivery.to_version else ""
                 self.say(f"  -> received {delivery.type}{way} ({proof})", style="bold magenta")
         self._shown_deliveries = len(frame.deliveries)

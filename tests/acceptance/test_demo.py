@@ -12,7 +12,7 @@ import pytest
 
 from driftline.cli.exit_codes import ExitCode
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_every_act_ends_as_expected_even_with_another_demo_running(temporary: Pa
         for _ in range(2)
     ]
     for process in both:
-        out, error = process.communicate(timeout=400)
+        out, error = process.communicate(timeout=540)
         assert process.returncode == ExitCode.OK, error
         (line,) = out.splitlines()
         _check(json.loads(line))
@@ -72,18 +72,33 @@ def _check(document: dict[str, object]) -> None:
     )
     incidents = document["incidents"]
     deliveries = document["deliveries"]
+    actions = document["actions"]
     assert isinstance(incidents, list)
     assert isinstance(deliveries, list)
-    detected = sorted((incident["version"], incident["kind"], tuple(incident["columns"])) for incident in incidents)
+    assert isinstance(actions, list)
+    detected = sorted(
+        (incident["version"], incident["kind"], tuple(sorted(incident["columns"]))) for incident in incidents
+    )
     assert detected == [
         ("3.2.0", "data_quality", ("income",)),
         ("3.2.0", "drift", ("income",)),
         ("3.3.0", "drift", ("prediction.score",)),
-        ("3.3.0", "performance", ()),
+        ("3.4.0", "drift", ("prediction.label", "prediction.score")),
+        ("3.4.0", "performance", ()),
+    ]
+    rollbacks = [action for action in actions if action["kind"] == "rollback"]
+    held = [action for action in rollbacks if "awaiting_approval" in action["states"]]
+    assert [(action["reason"], action["state"]) for action in held if action["from_version"] == "3.3.0"] == [
+        ("recalibrated", "rejected")
+    ]
+    assert "quality_is_fine" in {action["reason"] for action in rollbacks if action["from_version"] == "3.3.0"}
+    sent = [action for action in rollbacks if "dispatching" in action["states"]]
+    assert [(action["from_version"], action["to_version"], action["reason"], action["state"]) for action in sent] == [
+        ("3.4.0", "3.2.0", "quality_worse", "accepted")
     ]
     assert all(delivery["verified"] for delivery in deliveries)
-    asked = sorted(delivery["type"] for delivery in deliveries if delivery["type"].endswith(".requested"))
-    assert asked == ["model.retrain.requested", "model.rollback.requested"]
+    requests = ("model.retrain.requested", "model.rollback.requested")
+    assert sorted(delivery["type"] for delivery in deliveries if delivery["type"] in requests) == list(requests)
 
 
 def test_sigterm_ends_every_child(temporary: Path) -> None:

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from driftline.demo.acts import CANARY, STABLE, time_line
+from alerting.actions.reasons import Ground, Refusal
+from driftline.demo.acts import BAD, RECALIBRATED, STABLE, time_line
 from driftline.demo.expectations import RETRAINING, ROLLBACK, Counts, DemoOutcome, failed_expectations
 from driftline.demo.receiver import Arrival
-from monitor.store.actions import IncidentAction
+from monitor.store.actions import ActionRow, IncidentAction
 from monitor.store.incidents import IncidentStep
+from monitor.store.views.actions import ActionStep, ActionStory
 from monitor.store.views.incidents import IncidentHead, IncidentStory
 from monitor.types import ActionKind, ActionState, IncidentKind, IncidentStatus, ModelKey, Tier
 from monitor.units import HOUR_MILLIS
@@ -61,25 +63,51 @@ def delivery(name: str, kind: str, incident_id: str, *columns: str, verified: bo
         window_end="",
         incidents=(incident_id,),
         columns=columns,
-        from_version=CANARY if kind == ROLLBACK else None,
+        from_version=BAD if kind == ROLLBACK else None,
         to_version=STABLE if kind == ROLLBACK else None,
     )
 
+
+def rollback(version: str, reason: str, *states: ActionState) -> ActionStory:
+    row = ActionRow(
+        id=f"{version} {reason}",
+        incident_id=version,
+        kind=ActionKind.ROLLBACK,
+        state=states[-1],
+        reason=reason,
+        from_version=version,
+        to_version=None if states[-1] is ActionState.REFUSED else STABLE,
+        window_end=LINE.acts[3].start + HOUR_MILLIS,
+        model_id=1,
+        attempt=1,
+        request="{}",
+        decided_at=0,
+    )
+    steps = tuple(ActionStep(state=state, who=None, why="", at=number) for number, state in enumerate(states))
+    return ActionStory(model=ModelKey("default", "credit-scoring"), action=row, steps=steps)
+
+
+HELD = rollback(RECALIBRATED, Ground.RECALIBRATED, ActionState.AWAITING_APPROVAL, ActionState.REJECTED)
+FINE = rollback(RECALIBRATED, Refusal.QUALITY_IS_FINE, ActionState.REFUSED)
+SENT = rollback(BAD, Ground.QUALITY_WORSE, ActionState.DISPATCHING, ActionState.ACCEPTED)
 
 GOOD = DemoOutcome(
     counts=COUNTS,
     incidents=(
         incident("shift", 2, IncidentKind.DRIFT, STABLE, Tier.WARNING, Tier.ALERT),
         incident("field", 3, IncidentKind.DATA_QUALITY, STABLE, Tier.WARNING),
-        incident("canary", 4, IncidentKind.DRIFT, CANARY, Tier.CRITICAL),
-        incident("wrong", 4, IncidentKind.PERFORMANCE, CANARY, Tier.CRITICAL),
+        incident("recalibrated", 4, IncidentKind.DRIFT, RECALIBRATED, Tier.CRITICAL),
+        incident("bad", 4, IncidentKind.DRIFT, BAD, Tier.CRITICAL),
+        incident("wrong", 4, IncidentKind.PERFORMANCE, BAD, Tier.CRITICAL),
     ),
+    actions=(HELD, FINE, SENT),
     deliveries=(
         delivery("1", "model.incident.opened", "shift", "income"),
         delivery("2", RETRAINING, "shift", "income"),
         delivery("3", "model.incident.opened", "field", "income"),
-        delivery("4", "model.incident.opened", "canary", "prediction.score"),
-        delivery("5", ROLLBACK, "canary", "prediction.score"),
+        delivery("4", "model.incident.opened", "recalibrated", "prediction.score"),
+        delivery("5", "model.incident.opened", "bad", "prediction.score", "prediction.label"),
+        delivery("6", ROLLBACK, "bad", "prediction.score"),
     ),
 )
 
@@ -95,6 +123,10 @@ def without(delivery_id: str) -> DemoOutcome:
 
 def with_incident(extra: IncidentStory) -> DemoOutcome:
     return replace(GOOD, incidents=(*GOOD.incidents, extra))
+
+
+def with_action(extra: ActionStory) -> DemoOutcome:
+    return replace(GOOD, actions=(*GOOD.actions, extra))
 
 
 def acting_in_act_3() -> DemoOutcome:
@@ -132,11 +164,37 @@ def acting_in_act_3() -> DemoOutcome:
         (replace(GOOD, incidents=GOOD.incidents[1:]), "act 2: expected one drift incident, found none"),
         (replace(GOOD, incidents=(GOOD.incidents[0], *GOOD.incidents[2:])), "act 3: expected one data_quality"),
         (acting_in_act_3(), "act 3: expected no action, found retraining"),
-        (without("5"), "act 4: expected one verified rollback from 3.3.0 to 3.2.0, found none"),
-        (replace(GOOD, incidents=GOOD.incidents[:3]), "act 4: expected a performance incident of 3.3.0"),
+        (without("6"), "act 4: expected one verified rollback from 3.4.0 to 3.2.0, found none"),
+        (without("4"), "act 4: expected prediction.score in the drift incident of 3.3.0, found none"),
+        (replace(GOOD, incidents=GOOD.incidents[:4]), "act 4: expected a performance incident of 3.4.0, found none"),
         (
             with_incident(incident("both", 4, IncidentKind.DRIFT, STABLE, Tier.WARNING)),
-            "act 4: expected incidents of 3.3.0 only",
+            "act 4: expected no drift incident of 3.2.0, found one",
+        ),
+        (
+            with_incident(incident("worse", 4, IncidentKind.PERFORMANCE, RECALIBRATED, Tier.WARNING)),
+            "act 4: expected no performance incident of 3.3.0, found one",
+        ),
+        (
+            replace(GOOD, actions=(FINE, SENT)),
+            "one rollback of 3.3.0 that awaited approval: recalibrated, rejected; found none",
+        ),
+        (
+            replace(GOOD, actions=(replace(HELD, steps=HELD.steps[1:]), FINE, SENT)),
+            "one rollback of 3.3.0 that awaited approval: recalibrated, rejected; found none",
+        ),
+        (
+            with_action(rollback(RECALIBRATED, Ground.QUALITY_WORSE, ActionState.DISPATCHING, ActionState.ACCEPTED)),
+            "act 4: expected one rollback, from 3.4.0 to 3.2.0 (quality_worse), found 3.4.0 to 3.2.0 (quality_worse), "
+            "3.3.0 to 3.2.0 (quality_worse)",
+        ),
+        (
+            replace(GOOD, actions=(HELD, FINE)),
+            "act 4: expected one rollback, from 3.4.0 to 3.2.0 (quality_worse), found none",
+        ),
+        (
+            replace(GOOD, actions=(HELD, SENT)),
+            "act 4: expected a rollback of 3.3.0 refused with quality_is_fine, found none refused",
         ),
     ],
 )

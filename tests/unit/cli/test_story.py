@@ -6,10 +6,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from driftline.demo.acts import CANARY, MODEL, STABLE, time_line
-from driftline.demo.population import INCOME_SPREAD, income_fall
+from driftline.demo.acts import BAD, MODEL, RECALIBRATED, STABLE, time_line
+from driftline.demo.population import INCOME_SPREAD, income_fall, labels, stable_score
 from driftline.demo.run import SEED, STORY_START
-from driftline.demo.story import CANARY_SHARE, Story, reference_table, story_records, write_story
+from driftline.demo.story import CANARY_SHARE, DEPLOYMENTS, Story, reference_table, story_records, write_story
 from monitor.types import TopicRole
 from monitor.units import DAY_MILLIS, HOUR_MILLIS
 
@@ -31,11 +31,18 @@ def test_the_same_seed_writes_the_same_story(story: Story) -> None:
 
 
 def test_events_are_in_order_of_time_and_inside_the_budget(story: Story) -> None:
-    """One prediction and one truth each, two deployments, in order, 250,000 events at most."""
+    """One prediction and one truth each, the deployments, in order, 250,000 events at most."""
     records = list(story_records(story))
     times = [record.at for record in records]
     assert times == sorted(times)
-    assert len(records) == 2 * story.predictions + 2 <= 250_000
+    assert len(records) == 2 * story.predictions + DEPLOYMENTS <= 250_000
+    deployments = [json.loads(record.value) for record in records if record.role is TopicRole.DEPLOYMENTS]
+    assert [(event["version"], event["stage"]) for event in deployments] == [
+        (STABLE, "production"),
+        (RECALIBRATED, "canary"),
+        (RECALIBRATED, "retired"),
+        (BAD, "canary"),
+    ]
     assert records[0].role is TopicRole.DEPLOYMENTS
     assert {json.loads(record.value)["model"] for record in records[:100]} == {MODEL}
     keys = [record.key for record in records if record.role is TopicRole.PREDICTIONS]
@@ -63,19 +70,38 @@ def test_the_field_is_broken_for_hours_and_only_then(story: Story) -> None:
     assert LINE.break_end - LINE.break_start == 8 * HOUR_MILLIS
 
 
-def test_the_canary_is_worse_on_the_same_people(story: Story) -> None:
-    """3.3.0 serves its share from its start on, is right much less often, and its inputs are those of 3.2.0."""
-    act = story.who.times >= LINE.canary_start
-    assert not story.canary[~act].any()
-    assert story.canary[act].mean() == pytest.approx(CANARY_SHARE, abs=0.02)
-    assert story.correct[act & story.canary].mean() < 0.6
-    assert story.correct[~story.canary].mean() > 0.8
-    means = [np.log(story.who.income[act & side]).mean() for side in (story.canary, ~story.canary)]
-    assert means[0] == pytest.approx(means[1], abs=0.05)
-    versions = {
-        json.loads(record.value)["version"] for record in story_records(story) if record.role != TopicRole.TRUTHS
-    }
-    assert versions == {STABLE, CANARY}
+def test_the_recalibrated_canary_decides_like_the_stable_version(story: Story) -> None:
+    """3.3.0 serves its share of two days, gives every label that 3.2.0 would, and scores further from the threshold."""
+    serves = (story.who.times >= LINE.recalibrated_start) & (story.who.times < LINE.recalibrated_end)
+    own = story.version == RECALIBRATED
+    assert not own[~serves].any()
+    assert own[serves].mean() == pytest.approx(CANARY_SHARE, abs=0.02)
+    before = stable_score(story.who, income_known=np.ones(story.predictions, dtype=bool))[own]
+    assert (labels(story.score[own]) == labels(before)).all()
+    clear = np.abs(before - 0.5) > 1e-3
+    assert (np.abs(story.score[own] - 0.5) > np.abs(before - 0.5))[clear & (before > 1e-3) & (before < 0.999)].all()
+
+
+def test_the_bad_canary_is_worse_on_the_same_people(story: Story) -> None:
+    """3.4.0 serves its share from its start on, is right much less often, and its inputs are those of 3.2.0."""
+    act = story.who.times >= LINE.bad_start
+    own, stable = story.version == BAD, story.version == STABLE
+    assert not own[~act].any()
+    assert own[act].mean() == pytest.approx(CANARY_SHARE, abs=0.02)
+    assert story.correct[own].mean() < 0.6
+    assert story.correct[~own].mean() > 0.8
+    means = [np.log(story.who.income[act & side]).mean() for side in (own, stable)]
+    assert means[0] == pytest.approx(means[1], abs=0.06)  # three standard errors
+
+
+def test_events_say_what_each_version_decided(story: Story) -> None:
+    """The label of every prediction is what its score means; three versions predict."""
+    predictions = [json.loads(record.value) for record in story_records(story) if record.role is TopicRole.PREDICTIONS]
+    assert {event["version"] for event in predictions} == {STABLE, RECALIBRATED, BAD}
+    assert all(
+        event["prediction"]["label"] == ("default" if event["prediction"]["score"] >= 0.5 else "repaid")
+        for event in predictions
+    )
 
 
 def test_truths_come_about_a_day_late(story: Story) -> None:
