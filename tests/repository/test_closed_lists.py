@@ -35,6 +35,8 @@ SOMETHING_ELSE = {
     ("driftline/cli/evaluations.py", "result"): "a field of `ShownEvaluation`",
     ("driftline/backtest/run.py", "retraining"): "a field of `ActionsSpec`",
     ("driftline/backtest/run.py", "rollback"): "a field of `ActionsSpec`",
+    ("driftline/demo/story.py", "label"): "a field of a prediction's JSON",
+    ("driftline/demo/story.py", "score"): "a field of a prediction's JSON",
     ("monitor/result_codec.py", "invalid"): "a field of `ColumnResult`",
     ("monitor/result_codec.py", "missing"): "a field of `ColumnResult`",
     ("monitor/result_codec.py", "unseen"): "a field of `ColumnResult`",
