@@ -11,6 +11,8 @@ from monitor.store.views.incidents import IncidentStory
 from monitor.types import ActionKind, ActionState, IncidentKind, Tier
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
+_ON_LABELS = (Ground.QUALITY_WORSE, Ground.WORSE_SIDE_BY_SIDE)
+"""Two keys each: which one depends on whether the shift of the bad canary was judged before its labels were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +181,9 @@ def _rolled_back(outcome: DemoOutcome) -> Iterator[str]:
         if story.action.kind is ActionKind.ROLLBACK
         and any(step.state in (ActionState.DISPATCHING, ActionState.ACCEPTED) for step in story.steps)
     ]
-    if accepted != [(BAD, STABLE, Ground.QUALITY_WORSE)]:
+    if not any(accepted == [(BAD, STABLE, ground)] for ground in _ON_LABELS):
         seen = ", ".join(f"{before} to {after} ({reason})" for before, after, reason in accepted) or "none"
-        yield f"act 4: expected one rollback, from {BAD} to {STABLE} ({Ground.QUALITY_WORSE}), found {seen}"
+        yield f"act 4: expected one rollback, from {BAD} to {STABLE} ({' or '.join(_ON_LABELS)}), found {seen}"
     received = {
         delivery.id: delivery for delivery in outcome.deliveries if delivery.type == ROLLBACK and delivery.verified
     }

@@ -93,9 +93,11 @@ def _check(document: dict[str, object]) -> None:
     ]
     assert "quality_is_fine" in {action["reason"] for action in rollbacks if action["from_version"] == "3.3.0"}
     sent = [action for action in rollbacks if "dispatching" in action["states"]]
-    assert [(action["from_version"], action["to_version"], action["reason"], action["state"]) for action in sent] == [
-        ("3.4.0", "3.2.0", "quality_worse", "accepted")
+    assert [(action["from_version"], action["to_version"], action["state"]) for action in sent] == [
+        ("3.4.0", "3.2.0", "accepted")
     ]
+    # its labels may be judged before its shift is
+    assert sent[0]["reason"] in ("quality_worse", "worse_side_by_side")
     assert all(delivery["verified"] for delivery in deliveries)
     requests = ("model.retrain.requested", "model.rollback.requested")
     assert sorted(delivery["type"] for delivery in deliveries if delivery["type"] in requests) == list(requests)
