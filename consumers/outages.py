@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 
 import sqlalchemy as sa
+import structlog
 
 from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
@@ -14,6 +15,9 @@ from monitor.store.outage import named_outage, require_writable
 from monitor.types import PartitionKey, Service
 
 BACKOFF = Backoff(first_seconds=0.2, longest_seconds=5.0)
+CUT_OFF_SECONDS = 30.0
+
+log = structlog.get_logger()
 
 
 class ServiceOutages:
@@ -60,6 +64,22 @@ class ServiceOutages:
                 require_writable(connection)
         if Service.KAFKA in self._away:
             self._cluster.topics([])
+
+    def replace_client_cut_off(self, now: float) -> None:
+        """Replace the consumer's client if no broker has sent it anything for long by *now*, but one answers others.
+
+        librdkafka forgets brokers that an answer does not name. One that was just restarted may name none, and in rare
+        cases the client tries none from then on (its issue 5301); it would need another process otherwise.
+
+        Raises:
+            UnavailableError: No broker answers others either.
+        """
+        silence = now - self._consumer.answered_at
+        if silence < CUT_OFF_SECONDS:
+            return
+        self._cluster.topics([])
+        log.warning("kafka.client_replaced", silent_seconds=round(silence, 1))
+        self._consumer.replace_client()
 
     def begin(self, error: UnavailableError | RefusedByDatabaseError) -> None:
         """Record that a service failed, for the first time or once more."""

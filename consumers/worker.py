@@ -106,7 +106,7 @@ class IngestWorker:
         self._configuration = Configuration(-1, ())
         self._ingest_health = IngestHealth(settings, health, self._partitions, self._consumer)
         self._outages = ServiceOutages(health, engine, cluster, self._consumer, held=self._partitions.states.keys)
-        self._broker_in_doubt = self._ending = False
+        self._broker_in_doubt = self._ending = self._received = False
         self._count = min(SMALL_BATCH, settings.batch_size)
         self._flushes = 0
 
@@ -140,6 +140,7 @@ class IngestWorker:
     def _step(self) -> None:
         received = self._consumer.consume(self._count, timeout_seconds=min(0.2, self._settings.flush_seconds / 2))
         self._timings.end("consume")
+        self._received = bool(received.records)
         for complaint in received.complaints:
             log.debug("kafka.error_reported", complaint=complaint)  # if it lasts it is an outage, and logged as one
         if received.complaints:
@@ -194,6 +195,8 @@ class IngestWorker:
     def _tend(self, now: float) -> None:
         try:
             self._outages.ask()
+            if not self._received:
+                self._outages.replace_client_cut_off(now)
             self._ask_broker_in_doubt()
             self._still_the_same(self._partitions.topics_due())
             self._partitions.update()

@@ -11,7 +11,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from consumers.kafka.settings import ANSWER_SECONDS, FoundTopic, TopicPlan, client_settings, unavailable
-from monitor.errors import DriftlineError
+from monitor.errors import DriftlineError, UnavailableError
 from monitor.settings import Settings
 from monitor.types import TimestampType
 
@@ -53,12 +53,25 @@ def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, b
 
 
 class Cluster:
-    """What the brokers answer about topics."""
+    """What the brokers answer about topics.
+
+    After no answer the next question goes by a new client: while all brokers restart a client can lose them for good.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._admin = AdminClient(client_settings(settings))
+        self._client: AdminClient | None = None
         self._knows_ids = True
+
+    @property
+    def _admin(self) -> AdminClient:
+        if self._client is None:
+            self._client = AdminClient(client_settings(self._settings))
+        return self._client
+
+    def _unanswered(self, doing: str, cause: object) -> UnavailableError:
+        self._client = None
+        return unavailable(self._settings, doing, cause)
 
     def topics(self, names: Sequence[str]) -> dict[str, FoundTopic]:
         """Return those of *names* that exist.
@@ -69,7 +82,7 @@ class Cluster:
         try:
             cluster = self._admin.list_topics(timeout=ANSWER_SECONDS)
         except KafkaException as error:
-            raise unavailable(self._settings, "listing topics", error.args[0].str()) from error
+            raise self._unanswered("listing topics", error.args[0].str()) from error
         listed = cluster.topics
         if str(cluster.cluster_id).startswith("mockCluster"):
             self._knows_ids = False  # the demo's broker: asking it would last until the timeout
@@ -101,7 +114,7 @@ class Cluster:
         try:
             return self._ids(names, timeout_seconds)
         except (KafkaException, TimeoutError) as error:
-            raise unavailable(self._settings, f"asking for the ids of {', '.join(names)}", error) from error
+            raise self._unanswered(f"asking for the ids of {', '.join(names)}", error) from error
 
     def _ids(self, names: Sequence[str], timeout_seconds: float) -> dict[str, str] | None:
         if not names:

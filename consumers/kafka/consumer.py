@@ -64,16 +64,31 @@ class InputConsumer:
         self._complaints: list[str] = []
         self.answered_at = monotonic_seconds()  # when a broker last sent us something, as of the last `consume`
         callbacks = {"error_cb": self._complain, "stats_cb": self._count_silence}
-        self._consumer = Consumer({**consumer_settings(settings), **changes, **callbacks})
+        self._client_settings = {**consumer_settings(settings), **changes, **callbacks}
+        self._consumer = Consumer(self._client_settings)
+        self._topics: list[str] = []
+        self._assigned: set[PartitionKey] = set()  # by the group
         self._flowing: set[PartitionKey] = set()  # assigned to the client, by us
         self._paused: set[PartitionKey] = set()  # the client remembers it beyond the assignment
         self._halted_inside: set[PartitionKey] | None = None  # not None inside a callback of a rebalance
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Join the group for *topics*."""
+        self._topics = list(topics)
+        self.answered_at = monotonic_seconds()  # until now it had little to ask
         self._consumer.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoked, on_lost=self._on_lost
+            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoked, on_lost=self._on_lost
         )
+
+    def replace_client(self) -> None:
+        """Join the group as a new member with a client of its own; what this one held is revoked or lost before."""
+        self._consumer.close()
+        self._flowing, self._paused = set(), set()
+        if self._assigned:
+            self._rebalance.lost(tuple(sorted(self._assigned)))
+            self._assigned.clear()
+        self._consumer = Consumer(self._client_settings)
+        self.subscribe(self._topics)
 
     def read_from(self, positions: Mapping[PartitionKey, int]) -> None:
         """Read these partitions from these offsets on without joining the group; `subscribe` is not for this one."""
@@ -206,7 +221,7 @@ class InputConsumer:
     def _count_silence(self, statistics: str) -> None:
         silence = seconds_of_silence(statistics)
         if silence is not None:
-            self.answered_at = monotonic_seconds() - silence
+            self.answered_at = max(self.answered_at, monotonic_seconds() - silence)
 
     def _complained(self) -> tuple[str, ...]:
         complaints = tuple(dict.fromkeys(self._complaints))
@@ -216,6 +231,7 @@ class InputConsumer:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # An acknowledgement: without one the client would assign by itself, at the group's committed offsets.
         consumer.incremental_assign([])
+        self._assigned.update(_keys(partitions))
         self._rebalance.assigned(_keys(partitions))
 
     def _on_revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -228,6 +244,7 @@ class InputConsumer:
         self, consumer: Consumer, keys: tuple[PartitionKey, ...], notify: Callable[[Sequence[PartitionKey]], None]
     ) -> None:
         self._halted_inside = set(keys)
+        self._assigned.difference_update(keys)
         try:
             notify(keys)
         finally:

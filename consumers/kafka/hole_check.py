@@ -14,6 +14,7 @@ from consumers.kafka.admin import Cluster
 from consumers.kafka.consumer import InputConsumer
 from consumers.kafka.settings import Rebalance, unavailable
 from monitor.clock import monotonic_seconds
+from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
@@ -50,7 +51,11 @@ class HoleCheck:
         Raises:
             UnavailableError: The broker does not answer.
         """
-        first_inside = self._first_inside(holes)
+        try:
+            first_inside = self._first_inside(holes)
+        except UnavailableError:
+            self.close()  # the next question goes by another client: this one may be cut off for good
+            raise
         for key, offset in sorted(first_inside.items()):
             log.warning("partition.hole_refused", partition=str(key), first=holes[key][0].start, broker_has=offset)
         for key in sorted(holes.keys() - first_inside.keys()):
@@ -61,6 +66,7 @@ class HoleCheck:
         """Close the connection to the broker."""
         if self._consumer is not None:
             self._consumer.close()
+            self._consumer = None
 
     def _first_inside(self, holes: Mapping[PartitionKey, Sequence[Hole]]) -> dict[PartitionKey, int]:
         """Return the first offset inside a hole that the broker hands over, or at which its log begins or ends."""

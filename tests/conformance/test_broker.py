@@ -6,7 +6,7 @@ partitions is proven on Kafka alone, in tests/faults/test_f07_rebalance_storm.py
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -171,6 +171,25 @@ def test_a_paused_partition_goes_on_where_it_was(case: Case) -> None:
         assert reader.offsets() == [0]
         reader.consumer.resume([case.key()])
         wait_until(lambda: turns(reader) and reader.offsets() == [0, 1, 2], "the rest")
+
+
+def test_a_replaced_client_joins_again_and_reads_from_where_we_say(case: Case) -> None:
+    """All partitions are given up before the new one gets them; paused or flowing ones are neither any more."""
+    case.send([b"0", b"1", b"2"])
+    # the embedded broker waits for the session of the one that left
+    case = replace(case, settings=case.settings.model_copy(update={"session_timeout_ms": 6000}))
+    with member(case) as reader:
+        wait_until(lambda: turns(reader) and reader.owned == case.keys, "all partitions")
+        wait_until(lambda: turns(reader) and reader.consumer.start_reading(case.key(), 0), "the partition to flow")
+        wait_until(lambda: turns(reader) and reader.offsets() == [0, 1, 2], "the records")
+        reader.consumer.pause([case.key()])
+        reader.consumer.replace_client()
+        assert reader.owned == set()
+        reader.records.clear()
+        wait_until(lambda: turns(reader) and reader.owned == case.keys, "all partitions again")
+        assert reader.records == []
+        wait_until(lambda: turns(reader) and reader.consumer.start_reading(case.key(), 1), "it to flow again")
+        wait_until(lambda: turns(reader) and reader.offsets() == [1, 2], "the records from there")
 
 
 @pytest.mark.parametrize("offset", [7, 1_000_000])

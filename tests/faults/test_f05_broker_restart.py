@@ -9,9 +9,9 @@ from confluent_kafka import KafkaError, Message, Producer
 from sqlalchemy import Engine
 
 from monitor.health import Health
-from tests.models.credit import START, apply_credit_model, credit_bodies
+from tests.models.credit import START, apply_credit_model, credit_bodies, good_bodies
 from tests.oracle.panes import counted_in_database, recount_topics
-from tests.services.ingest import ends_of, ingesting, offsets_of, records, settings_for, unread
+from tests.services.ingest import ends_of, ingesting, offsets_of, produce, records, settings_for, unread
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
 from tests.services.waiting import wait_until
@@ -87,5 +87,38 @@ def test_a_restarted_broker_loses_and_doubles_nothing(
         )
         assert worker.is_alive()
     assert records(engine) == sum(ends.values())
+    assert [row.unaccounted for row in offsets_of(engine, topic_names.predictions)] == [0] * 4
+    assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
+
+
+def test_a_client_that_is_cut_off_is_replaced(
+    database_url: str,
+    engine: Engine,
+    kafka_broker: KafkaBroker,
+    topic_names: TopicNames,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is silent though the broker answers others: a new one takes the partitions over, each record counts once.
+
+    The real thing needs an answer without brokers at an unlucky moment; here its statistics are read as without any.
+    """
+    apply_credit_model(engine)
+    settings = settings_for(database_url, kafka_broker, topic_names)
+
+    def epochs() -> set[int]:
+        return {row.epoch for row in offsets_of(engine, topic_names.predictions)}
+
+    def silent_until_replaced(statistics: str) -> float | None:
+        return None if epochs() == {1} else 0.0
+
+    monkeypatch.setattr("consumers.outages.CUT_OFF_SECONDS", 8.0)  # its statistics come every five
+    monkeypatch.setattr("consumers.kafka.consumer.seconds_of_silence", silent_until_replaced)
+    produce(kafka_broker, topic_names.predictions, good_bodies(0, 400))
+    with ingesting(settings) as worker:
+        wait_until(lambda: records(engine) == 400)
+        wait_until(lambda: min(epochs()) > 1, "another client that takes the partitions over")
+        produce(kafka_broker, topic_names.predictions, good_bodies(400, 400))
+        wait_until(lambda: records(engine) == 800)
+        assert worker.is_alive()
     assert [row.unaccounted for row in offsets_of(engine, topic_names.predictions)] == [0] * 4
     assert counted_in_database(engine) == recount_topics(engine, kafka_broker.bootstrap, topic_names.predictions)
