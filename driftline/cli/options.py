@@ -56,6 +56,13 @@ ReferenceIdentity = Annotated[
 Weights = Annotated[
     str | None, typer.Option(help="Column with row weights; the rows are worth as many as Kish's effective size says.")
 ]
+CellsOf = Annotated[
+    str | None,
+    typer.Option(
+        help="Count on the cells of this reference (an id, a profile file, a model) and choose none: for the reference "
+        "of a new version's prediction, which `driftline reference adopt --version` takes."
+    ),
+]
 Importance = Annotated[
     list[str] | None, typer.Option(help="COLUMN=NUMBER, or a JSON or CSV file of column and importance; repeatable.")
 ]

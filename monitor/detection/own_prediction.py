@@ -14,10 +14,13 @@ from monitor.types import Calibration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPrediction:
-    """Counts of a version's own good traffic: shape ``(layout.size,)``, of *minutes* of event time."""
+    """Counts of a version's own good traffic: shape ``(layout.size,)``, of *minutes* of event time.
+
+    *minutes* None: of a sample without time stamps, as a validation set.
+    """
 
     counts: Counts
-    minutes: int
+    minutes: int | None
 
 
 def with_own_prediction(
@@ -26,7 +29,7 @@ def with_own_prediction(
     *,
     columns: Mask,
     references: tuple[ColumnReference, ...],
-    minutes: int,
+    minutes: int | None,
     order: ComparisonOrder,
 ) -> Sample:
     """Return *reference* with the values of *columns* replaced by those of *own*.
@@ -38,7 +41,7 @@ def with_own_prediction(
     Args:
         columns: Shape ``(columns,)``, with values in *own*.
         references: Of every column of the layout: its natural movement.
-        minutes: Length of the stretch that *own* was counted in.
+        minutes: Length of the stretch that *own* was counted in, None where it is not known.
     """
     lengths = np.diff(order.columns, append=len(order.gather))
     kappa = np.array([_kappa(column, minutes) for column in references])
@@ -56,11 +59,18 @@ def without_season(references: tuple[ColumnReference, ...], columns: Mask) -> tu
     )
 
 
-def _kappa(column: ColumnReference, minutes: int) -> float:
-    """Return the movement between stretches of *minutes*: of the longest measured length that is no longer."""
+def _kappa(column: ColumnReference, minutes: int | None) -> float:
+    """Return the movement between stretches of *minutes*: of the longest measured length that is no longer.
+
+    Of a stretch shorter than all of them it is that of the shortest. Of one whose length is not known it is that of the
+    longest: a validation set is drawn from weeks, and what is averaged over weeks moves no more than that.
+    """
     known = {
         length: movement.kappa
         for length, movement in column.movement.items()
-        if length <= minutes and movement.status is not Calibration.UNCALIBRATED
+        if movement.status is not Calibration.UNCALIBRATED
     }
-    return known[max(known)] if known else 0.0
+    if not known:
+        return 0.0
+    within = [length for length in known if minutes is None or length <= minutes]
+    return known[max(within) if within else min(known)]

@@ -1,6 +1,7 @@
-"""By which reference the windows of each version are judged: decided once a version, learnt in its warm-up."""
+"""By which reference the windows of each version are judged: adopted for it, or learnt in its warm-up."""
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import structlog
 from monitor.arrays import Int64s
 from monitor.deployments import deployed_since
 from monitor.detection import OwnPrediction
+from monitor.errors import SpecError
 from monitor.evaluate.pane_loading import PaneRowsReplaced, StepSums, row_ids
 from monitor.evaluate.warm_up import (
     EVENTS_TO_LEARN,
@@ -21,11 +23,13 @@ from monitor.evaluate.warm_up import (
 )
 from monitor.evaluate.window import ModelDecision
 from monitor.reference.layout import CellsLayout
-from monitor.store.configuration import AppliedModel
+from monitor.reference.prediction_profile import minutes_covered, prediction_counts
+from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.deployments import deployments_history
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.references import base_of
 from monitor.store.series import whole_series
+from monitor.store.version_adoptions import VersionAdoption, version_adoptions
 from monitor.store.version_references import (
     PredictionSource,
     VersionReference,
@@ -41,6 +45,7 @@ log = structlog.get_logger()
 
 TRIES = 5
 Ends = tuple[tuple[Scale, tuple[int, ...]], ...]
+Steps = tuple[tuple[int, ModelDecision], ...]
 Prepare = Callable[[OwnPrediction | None], ModelDecision]
 """Prepares the model's reference for one version: with its own prediction, or None: while it warms up."""
 
@@ -50,31 +55,31 @@ class VersionDecisions:
     """By which decision windows are judged, by version; versions that are not named go by *of_model*.
 
     Attributes:
-        warming_since: Windows that end after this (ms) are of a warm-up, until *own* says otherwise.
-        own: The end (ms) of the first window that is compared with the version's own prediction.
+        steps: From which window end (ms) on which decision holds, rising; windows before the first go by *of_model*.
     """
 
     of_model: ModelDecision
-    warming_since: Mapping[str, int] = field(default_factory=dict)
-    own: Mapping[str, tuple[int, ModelDecision]] = field(default_factory=dict)
-    warming: ModelDecision | None = None
+    steps: Mapping[str, Steps] = field(default_factory=dict)
 
     def of(self, version: str, ends: Ends) -> Iterator[tuple[ModelDecision, Ends]]:
         """Yield the decisions for windows of *version*, each with those of *ends* that it is for."""
-        since = self.warming_since.get(version)
-        own_from, own = self.own.get(version, (None, None))
-        if since is None and own is None:
-            yield self.of_model, ends
-            return
-        by_decision: list[tuple[ModelDecision | None, Callable[[int], bool]]] = [
-            (own, lambda end: own_from is not None and end >= own_from),
-            (self.warming, lambda end: (own_from is None or end < own_from) and since is not None and end > since),
-            (self.of_model, lambda end: (own_from is None or end < own_from) and (since is None or end <= since)),
-        ]
-        for decision, belongs in by_decision:
-            chosen = tuple((scale, tuple(end for end in of_scale if belongs(end))) for scale, of_scale in ends)
-            if decision is not None and any(of_scale for _, of_scale in chosen):
-                yield decision, tuple((scale, of_scale) for scale, of_scale in chosen if of_scale)
+        steps = self.steps.get(version, ())
+        starts = [start for start, _ in steps]
+        for place, decision in enumerate((self.of_model, *(decision for _, decision in steps))):
+            chosen = tuple(
+                (scale, tuple(end for end in of_scale if bisect_right(starts, end) == place))
+                for scale, of_scale in ends
+            )
+            if not steps or any(of_scale for _, of_scale in chosen):
+                yield decision, tuple((scale, of_scale) for scale, of_scale in chosen if of_scale or not steps)
+
+
+def cut_steps(steps: Steps, start: int, decision: ModelDecision) -> Steps:
+    """Return *steps* up to *start* (ms), from which on *decision* holds."""
+    return (*(step for step in steps if step[0] < start), (start, decision))
+
+
+OwnSource = VersionReference | VersionAdoption
 
 
 @dataclass(kw_only=True)
@@ -85,12 +90,11 @@ class PreparedVersions:
     layout: CellsLayout
     base_id: int | None = None
     tried: dict[str, int] = field(default_factory=dict)
-    decisions: dict[tuple[str, VersionReference] | None, ModelDecision] = field(default_factory=dict)
+    rejected: set[VersionAdoption] = field(default_factory=set)
+    decisions: dict[OwnSource | None, ModelDecision] = field(default_factory=dict)
     most: int = 16
 
-    def decision(
-        self, key: tuple[str, VersionReference] | None, own: Callable[[], OwnPrediction | None]
-    ) -> ModelDecision:
+    def decision(self, key: OwnSource | None, own: Callable[[], OwnPrediction | None]) -> ModelDecision:
         """Return the prepared decision of *key*, None for the warm-up."""
         if key not in self.decisions:
             if len(self.decisions) >= self.most:
@@ -121,22 +125,24 @@ class VersionsReader:
             return VersionDecisions(of_model=self.of_model)
         prediction = self.applied.spec.prediction
         decided = version_references(self.connection, self.applied.model_id)
+        adopted = version_adoptions(self.connection, self.applied.model_id)
         warming: dict[str, int] = {}
         if prediction.warm_up:
             deployed = deployed_since(deployments_history(self.connection, self.applied.model_id))
-            warming = self._warming(deployed, decided)
-        own = {
-            version: (row.used_from, self._own_decision(row))
-            for version, row in decided.items()
-            if row.source is PredictionSource.ADOPTED or (row.source is PredictionSource.LEARNT and prediction.warm_up)
-            if row.reference_id == self._base_id and row.cells_id == self.of_model.cells_id
-        }
-        return VersionDecisions(
-            of_model=self.of_model,
-            warming_since=warming,
-            own=own,
-            warming=self._with_facts(self.kept.decision(None, lambda: None)) if warming else None,
-        )
+            warming = self._warming(deployed, decided, adopted)
+        steps: dict[str, Steps] = {}
+        for version, since in warming.items():
+            steps[version] = ((since + 1, self._with_facts(self.kept.decision(None, lambda: None))),)
+        for version, row in decided.items():
+            if row.source is PredictionSource.LEARNT and prediction.warm_up and self._is_current(row):
+                steps[version] = cut_steps(steps.get(version, ()), row.used_from, self._learnt_decision(row))
+        for adoption in filter(self._is_current, adopted):
+            before = steps.get(adoption.version, ())
+            steps[adoption.version] = cut_steps(before, adoption.used_from, self._adopted_decision(adoption))
+        return VersionDecisions(of_model=self.of_model, steps=steps)
+
+    def _is_current(self, row: OwnSource) -> bool:
+        return row.reference_id == self._base_id and row.cells_id == self.of_model.cells_id
 
     @property
     def _base_id(self) -> int:
@@ -144,14 +150,25 @@ class VersionsReader:
             self.kept.base_id = base_of(self.connection, self.applied.reference_id)
         return self.kept.base_id
 
-    def _warming(self, deployed: Mapping[str, int], decided: dict[str, VersionReference]) -> dict[str, int]:
+    def _warming(
+        self,
+        deployed: Mapping[str, int],
+        decided: dict[str, VersionReference],
+        adopted: Sequence[VersionAdoption],
+    ) -> dict[str, int]:
         """Return since when each new version warms up; add to *decided* those of which something is decided now."""
         since = {
             version: deployed[version]
             for version, row in decided.items()
             if row.source is PredictionSource.LEARNT and row.reference_id == self._base_id and version in deployed
         }
-        undecided = deployed.keys() - decided.keys() - {OTHER_VERSIONS}
+        # No need of one: its own reference holds from its first deployment on, or people adopted another for all since.
+        without = {
+            row.version
+            for row in adopted
+            if row.version in deployed and (not self._is_current(row) or row.used_from <= deployed[row.version])
+        }
+        undecided = deployed.keys() - decided.keys() - without - {OTHER_VERSIONS}
         if not undecided:
             return since
         series = {
@@ -183,7 +200,7 @@ class VersionsReader:
         )
 
     def _decide(self, decided: dict[str, VersionReference], row: VersionReference, counts: Int64s | None) -> None:
-        decide_version(self.connection, self.applied.model_id, row, counts=counts, replace=False)
+        decide_version(self.connection, self.applied.model_id, row, counts=counts)
         decided[row.version] = row
 
     def _learn(self, version: str, series_id: int, *, start: int) -> LearntStretch | None:
@@ -226,13 +243,28 @@ class VersionsReader:
                 kept[span.start : span.stop] = counts[span.start : span.stop]
         return kept
 
-    def _own_decision(self, row: VersionReference) -> ModelDecision:
+    def _adopted_decision(self, adoption: VersionAdoption) -> ModelDecision:
+        def own() -> OwnPrediction:
+            profile = load_reference(self.connection, adoption.profile_id)
+            counts = prediction_counts(profile, self.kept.layout)
+            return OwnPrediction(counts=counts, minutes=minutes_covered(profile))
+
+        try:
+            return self._with_facts(self.kept.decision(adoption, own))
+        except SpecError as error:  # damaged bytes: the version is not judged by another's predictions instead
+            problem = f"{error.source}: {'; '.join(error.problems)}"
+            if adoption not in self.kept.rejected:
+                self.kept.rejected.add(adoption)
+                log.error("reference.rejected", model=str(self.applied.key), version=adoption.version, problem=problem)
+            return replace(self.of_model, problem=problem)
+
+    def _learnt_decision(self, row: VersionReference) -> ModelDecision:
         def own() -> OwnPrediction:
             counts = version_counts(self.connection, self.applied.model_id, row.version, size=self.of_model.size)
             assert counts is not None, "only the first version has none"
             return OwnPrediction(counts=counts.astype(np.int64), minutes=row.minutes)
 
-        return self._with_facts(self.kept.decision((row.version, row), own))
+        return self._with_facts(self.kept.decision(row, own))
 
     def _with_facts(self, decision: ModelDecision) -> ModelDecision:
         return replace(decision, blind=self.of_model.blind)

@@ -1,5 +1,6 @@
 """Builds a reference profile from a table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -22,7 +23,7 @@ from monitor.reference.cell_choice import (
     weights_of_valid,
 )
 from monitor.reference.counting import ColumnPlaces, categorical_places, counts_on_cells, grouped_counts, numeric_places
-from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription
+from monitor.reference.description import LATENCY_COLUMN, CountedColumn, ReferenceDescription, other_columns
 from monitor.reference.layout import SLOTS, CellsLayout, ColumnCells, Slot
 from monitor.reference.movement import TimeBlocks, column_movements, share_movements, time_blocks
 from monitor.reference.profile import ColumnReference, ReferenceProfile
@@ -110,7 +111,12 @@ class _Built:
 
 
 def build_profile(
-    table: pa.Table, *, description: ReferenceDescription, source: str, weights: RowWeights | None = None
+    table: pa.Table,
+    *,
+    description: ReferenceDescription,
+    source: str,
+    weights: RowWeights | None = None,
+    cells: CellsLayout | None = None,
 ) -> ReferenceProfile:
     """Return the profile of the reference in *table*; the same table gives the same bytes.
 
@@ -122,6 +128,7 @@ def build_profile(
         description: What its columns are.
         source: Name of the sample, for people.
         weights: One per row of *table*; None: all are equal. The counts add up to the rows that they are worth.
+        cells: Of another profile, on which the rows are counted; None: cells are chosen for them.
 
     Raises:
         SpecError: Columns that are not there or cannot be counted; all of them at once.
@@ -130,7 +137,9 @@ def build_profile(
     if absent:
         known = ", ".join(table.column_names)
         raise SpecError(source, tuple(f"column {name!r}: expected one of {known}; found none" for name in absent))
-    problems: list[str] = []
+    problems = [] if cells is None else other_columns(description, cells)
+    if problems:
+        raise SpecError(source, tuple(problems))
     times = _times(table, description, problems)
     known_at = _known_times(table, description, problems)
     blocks = None if times is None else _blocks(times, description)
@@ -138,10 +147,16 @@ def build_profile(
     if times is not None and blocks is not None:
         counts = len(description.counted) * QUANTILE_CELLS
         hours = season_hours(times, clock=description.clock, block_minutes=blocks.minutes, counts=counts)
-    built = _build_columns(table, description, blocks=blocks, hours=hours, weights=weights, problems=problems)
+    given = {} if cells is None else {column.name: column for column in cells.columns}
+    built = _build_columns(
+        table, description, given=given, blocks=blocks, hours=hours, weights=weights, problems=problems
+    )
     if problems:
         raise SpecError(source, tuple(problems))
     built.append(_latency(hours))
+    if cells is not None:
+        place = {column.name: place for place, column in enumerate(cells.columns)}
+        built.sort(key=lambda column: place[column.cells.name])
     truths = truth_rows(table, description=description)
     labelled, correct = (0, 0) if truths is None else truths.counts(weights)
     return ReferenceProfile(
@@ -197,6 +212,7 @@ def _build_columns(
     table: pa.Table,
     description: ReferenceDescription,
     *,
+    given: Mapping[str, ColumnCells],
     blocks: TimeBlocks | None,
     hours: SeasonHours | None,
     weights: RowWeights | None,
@@ -208,7 +224,15 @@ def _build_columns(
         values = table[column.source]
         try:
             built.append(
-                _build_column(values, column=column, blocks=blocks, hours=hours, lengths=lengths, weights=weights)
+                _build_column(
+                    values,
+                    column=column,
+                    given=given.get(column.name),
+                    blocks=blocks,
+                    hours=hours,
+                    lengths=lengths,
+                    weights=weights,
+                )
             )
         except UncountableColumn as error:
             problems.append(f"column {column.source!r}: {error}")
@@ -222,12 +246,13 @@ def _build_column(
     values: pa.ChunkedArray,
     *,
     column: CountedColumn,
+    given: ColumnCells | None,
     blocks: TimeBlocks | None,
     hours: SeasonHours | None,
     lengths: tuple[int, ...],
     weights: RowWeights | None,
 ) -> _Built:
-    read, cells = column_cells(values, column, weights)
+    read, cells = column_cells(values, column, weights, given=given)
     if isinstance(read, NumericColumn):
         places, iqr = numeric_places(cells, read), interquartile_range(read.valid, weights_of_valid(read, weights))
     else:
@@ -254,7 +279,7 @@ def _build_column(
 
 
 def _bins(cells: ColumnCells, counts: Int64s) -> Indices:
-    counted = counts[: cells.cells]
+    counted = binned(cells, counts)  # on given cells values may lie outside their range
     if cells.kind is ColumnKind.CATEGORICAL:
         return rare_merge(counted)
     return np.searchsorted(decile_bins(counted), np.arange(cells.cells), side="right") - 1

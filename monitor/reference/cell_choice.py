@@ -177,9 +177,13 @@ def _likely_cause(categories: tuple[str, ...]) -> str:
 
 
 def column_cells(
-    values: pa.ChunkedArray, column: CountedColumn, weights: RowWeights | None = None
+    values: pa.ChunkedArray,
+    column: CountedColumn,
+    weights: RowWeights | None = None,
+    *,
+    given: ColumnCells | None = None,
 ) -> tuple[NumericColumn | TextColumn, ColumnCells]:
-    """Return the values of *column* and its cells.
+    """Return the values of *column* and its cells: chosen for them, or *given* ones of its name and kind.
 
     Raises:
         UncountableColumn: It cannot be counted; says why, without its name.
@@ -189,11 +193,20 @@ def column_cells(
         missing, invalid = int(read.missing.sum()), int(read.invalid.sum())
         raise UncountableColumn(f"expected values, found none: {missing} are missing, {invalid} not finite")
     if isinstance(read, TextColumn):
-        return read, categorical_cells(read, name=column.name, role=column.role)
-    cells = numeric_cells(read.valid, name=column.name, role=column.role, weights=weights_of_valid(read, weights))
-    if column.role is ColumnRole.SCORE and not (cells.edges[0] >= 0.0 and cells.maximum <= 1.0):
-        raise UncountableColumn(f"expected scores between 0 and 1, found {cells.edges[0]:g} to {cells.maximum:g}")
-    return read, cells
+        if given is not None and not set(read.categories) & set(given.categories):
+            raise UncountableColumn(f"expected one of {_some(given.categories)}, found only {_some(read.categories)}")
+        return read, given or categorical_cells(read, name=column.name, role=column.role)
+    low, high = float(read.valid.min()), float(read.valid.max())
+    if column.role is ColumnRole.SCORE and not (low >= 0.0 and high <= 1.0):
+        raise UncountableColumn(f"expected scores between 0 and 1, found {low:g} to {high:g}")
+    if given is None:
+        of_valid = weights_of_valid(read, weights)
+        return read, numeric_cells(read.valid, name=column.name, role=column.role, weights=of_valid)
+    return read, given
+
+
+def _some(categories: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, categories[:5])) + (", …" if len(categories) > 5 else "")
 
 
 def weights_of_valid(column: NumericColumn, weights: RowWeights | None) -> Float64s | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.reference.layout import ColumnRole
+from monitor.reference.layout import CellsLayout, ColumnRole
 from monitor.reference.profile import ReferenceProfile
 from monitor.season_clock import HOURS_OF_DAY, SeasonClock
 from monitor.spec.model import ColumnKind, ColumnSpec, ModelSpec, PredictionSpec, Task
@@ -136,6 +136,27 @@ def spec_description(
         if name not in known
     ]
     return description, tuple(problems)
+
+
+def other_columns(description: ReferenceDescription, cells: CellsLayout) -> list[str]:
+    """Return in which columns the table of *description* and given *cells* differ, a sentence for each."""
+    given = {column.name: column.kind for column in cells.columns if column.role is not ColumnRole.LATENCY}
+    counted = {column.name: column.kind for column in description.counted}
+    problems = [
+        f"column {name!r}: expected cells of it in the given reference, found none"
+        for name in counted
+        if name not in given
+    ]
+    problems += [
+        f"column {name!r}: expected in the spec as in the given reference, found none"
+        for name in given
+        if name not in counted
+    ]
+    return problems + [
+        f"column {name!r}: expected {given[name]} as in the given reference, found {kind}"
+        for name, kind in counted.items()
+        if given.get(name, kind) is not kind
+    ]
 
 
 def spec_of_profile(profile: ReferenceProfile, *, model: str) -> ModelSpec:

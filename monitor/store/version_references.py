@@ -1,4 +1,4 @@
-"""What the prediction of one version is compared with: learnt in its warm-up, adopted for it, or the model's."""
+"""What was decided of a version by its warm-up: its prediction has a reference that was learnt, or the model's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ class PredictionSource(StrEnum):
 
     OF_MODEL = "of_model"  # the model's first version, or one that served before any deployment of it was known
     LEARNT = "learnt"
-    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +58,9 @@ def version_counts(connection: sa.Connection, model_id: int, version: str, *, si
 
 
 def decide_version(
-    connection: sa.Connection, model_id: int, decided: VersionReference, *, counts: AnyIntegers | None, replace: bool
+    connection: sa.Connection, model_id: int, decided: VersionReference, *, counts: AnyIntegers | None
 ) -> None:
-    """Store the decision about a version with its *counts*; one that is there stays, unless it is to be replaced."""
+    """Store the decision about a version with its *counts*; one that is there stays."""
     values: Mapping[str, object] = {
         "source": decided.source.value,
         "reference_id": decided.reference_id,
@@ -73,7 +72,4 @@ def decide_version(
     }
     statement = insert(version_reference).values(model_id=model_id, version=decided.version, **values)
     key = [version_reference.c.model_id, version_reference.c.version]
-    if replace:
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
-    else:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=key))
+    connection.execute(statement.on_conflict_do_nothing(index_elements=key))

@@ -1,4 +1,4 @@
-"""`driftline reference adopt`: puts a reference in force, without a restart."""
+"""`driftline reference adopt`: puts a reference in force for a model, or for one version, without a restart."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import ModelName, opened_database
 from driftline.cli.output import AsJson, print_json
+from driftline.cli.reference.adopt_of_version import adopt_of_version
 from driftline.cli.reference.resolve import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
 from monitor.humanize import moment
@@ -46,6 +47,10 @@ def adopt(
     rolling: Annotated[
         bool, typer.Option("--rolling", help="The approved hours of the last seven days, as MODEL@rolling.")
     ] = False,
+    version: Annotated[
+        str | None,
+        typer.Option(help="Only the predictions of this version, which the reference was built from (--cells-of)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a model's windows with another reference from now on; nothing has to be restarted.
@@ -55,10 +60,17 @@ def adopt(
     until the spec's file names another profile; adopting an earlier id goes back. With `reference_policy: rolling` in
     the spec, `driftline maintain` adopts the rolling one once a day.
 
-    Exit code 2: the reference has other columns than the spec, or too few rows; every problem is listed.
+    With --version the prediction of that version alone is compared with it: a retrained or recalibrated version brings
+    its own, best before it is deployed, and has no warm-up then. Inputs stay compared with the model's.
+
+    Exit code 2: the reference has other columns than the spec (with --version: other cells of the prediction), or too
+    few rows; every problem is listed.
     """
     if (reference is None) == (not rolling):
         raise WrongUseError("expected a reference or --rolling, found neither or both")
+    if version is not None:
+        adopt_of_version(model, version, reference, as_json=as_json)
+        return
     given = given_reference(f"{model}{ROLLING}" if reference is None else reference)
     with opened_database(load_settings()) as engine, engine.begin() as connection:
         model_id = known_model(connection, model)

@@ -11,12 +11,14 @@ import typer
 from driftline.cli import options
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
+from driftline.cli.reference.resolve import given_reference
 from monitor.errors import SpecError
 from monitor.planning.reference_report import too_few_rows
 from monitor.reference.arrow_columns import read_table
 from monitor.reference.build import build_profile
 from monitor.reference.checks import Remark
 from monitor.reference.description import TableColumns, spec_description
+from monitor.reference.layout import CellsLayout
 from monitor.reference.profile import ReferenceProfile, encode_profile
 from monitor.reference.rows import usable_rows
 from monitor.spec.file import parse_spec
@@ -35,6 +37,7 @@ def build(
     identity: options.ReferenceIdentity = None,
     weights: options.Weights = None,
     importance: options.Importance = None,
+    cells_of: options.CellsOf = None,
     output: Annotated[Path | None, typer.Option(help="Where to write it; default the profile the spec names.")] = None,
     force: options.Force = False,
     as_json: AsJson = False,
@@ -42,7 +45,8 @@ def build(
     """Write a reference profile for a spec from past predictions, with the same cells as `driftline init` makes.
 
     Columns have the names of the spec. `driftline init` writes both spec and profile; this is for the next reference.
-    Nothing is sent anywhere: `driftline reference adopt` or `driftline apply` put the profile in force.
+    Nothing is sent anywhere: `driftline reference adopt` or `driftline apply` put the profile in force. Of a new
+    version's own predictions, as on its validation set: with --cells-of MODEL, then `reference adopt --version`.
 
     Exit code 2: the table, an option or a column cannot be used, or there are too few rows; every problem is listed.
     """
@@ -58,11 +62,12 @@ def build(
         identity=identity,
         weights=weights,
         importance=importance,
+        cells=None if cells_of is None else given_reference(cells_of).profile.layout,
         source=str(table),
         name=table.name,
     )
     write_profile(encode_profile(built.profile), place)
-    show_built(built, parsed, place=place, as_json=as_json)
+    show_built(built, parsed, place=place, of_version=cells_of is not None, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,7 @@ def reference_of(
     identity: str | None = None,
     weights: str | None = None,
     importance: list[str] | None = None,
+    cells: CellsLayout | None = None,
     notes: tuple[str, ...] = (),
     distinct: bool = False,
 ) -> BuiltReference:
@@ -103,6 +109,7 @@ def reference_of(
         name: Of the table, for the profile.
         identity, weights: Columns of ids and of row weights.
         importance: As the option says it.
+        cells: To count on; None: they are chosen for the rows.
         notes: To be said first.
         distinct: Each row is known to be a prediction of its own, so equal ones are no wonder.
 
@@ -116,7 +123,7 @@ def reference_of(
     compared = () if distinct else description.sources
     rows = usable_rows(table, source=source, columns=compared, identity=identity, weights=weights)
     try:
-        profile = build_profile(rows.table, description=description, source=name, weights=rows.weights)
+        profile = build_profile(rows.table, description=description, source=name, weights=rows.weights, cells=cells)
     except SpecError as error:
         raise SpecError(source, tuple(_with_cure(problem, spec) for problem in error.problems)) from error
     profile = msgspec.structs.replace(profile, importance=shares)
@@ -125,8 +132,8 @@ def reference_of(
     return BuiltReference(profile=profile, remarks=built_remarks(profile, spec, notes=(*notes, *rows.notes)))
 
 
-def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: bool) -> None:
-    """Print what was built and written to *place*."""
+def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: bool, of_version: bool = False) -> None:
+    """Print what was built and written to *place*; *of_version*: of one version's predictions, on given cells."""
     profile = built.profile
     if as_json:
         print_json(
@@ -146,7 +153,8 @@ def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: 
         return
     print_profile(profile, spec, remarks=built.remarks)
     typer.echo(f"Wrote {place}.")
-    typer.echo(f"Next: `driftline reference show {place}`, then `driftline reference adopt {spec.key} {place}`.")
+    adopt = f"driftline reference adopt {spec.key} {place}{' --version VERSION' if of_version else ''}"
+    typer.echo(f"Next: `driftline reference show {place}`, then `{adopt}`.")
 
 
 def _with_cure(problem: str, spec: ModelSpec) -> str:

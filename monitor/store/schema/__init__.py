@@ -38,6 +38,7 @@ from monitor.store.schema.models import (
     reference,
     series,
     spec,
+    version_adoption,
     version_reference,
 )
 from monitor.store.schema.truths import (
@@ -92,4 +93,5 @@ __all__ = [
     "endpoint",
     "outbox",
     "version_reference",
+    "version_adoption",
 ]

@@ -87,6 +87,21 @@ version_reference = sa.Table(  # what the prediction of one version is compared 
     wall("created_at"),
 )
 
+version_adoption = sa.Table(  # which profile was adopted for the prediction of one version, decision by decision
+    "version_adoption",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("profile_id", sa.ForeignKey("reference.id", ondelete="CASCADE"), nullable=False),
+    # As of `version_reference`: the frozen one that was in force then.
+    sa.Column("reference_id", sa.ForeignKey("reference.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("cells_id", sa.ForeignKey("cells.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("used_from", sa.BigInteger, nullable=False),  # windows that end then (ms) or later are compared with it
+    sa.Column("adopted_by", sa.Text, nullable=False),  # person, or manifest: of a deployment event
+    wall("created_at"),
+)
+
 series = sa.Table(
     "series",
     metadata,
