@@ -143,17 +143,17 @@ def other_columns(description: ReferenceDescription, cells: CellsLayout) -> list
     given = {column.name: column.kind for column in cells.columns if column.role is not ColumnRole.LATENCY}
     counted = {column.name: column.kind for column in description.counted}
     problems = [
-        f"column {name!r}: expected cells of it in the given reference, found none"
+        f"the given reference: expected cells of {name!r}, a column of the spec, found none"
         for name in counted
         if name not in given
     ]
     problems += [
-        f"column {name!r}: expected in the spec as in the given reference, found none"
+        f"the spec: expected {name!r}, a column of the given reference, found none"
         for name in given
         if name not in counted
     ]
     return problems + [
-        f"column {name!r}: expected {given[name]} as in the given reference, found {kind}"
+        f"the given reference: expected {kind} cells of {name!r} as in the spec, found {given[name]} ones"
         for name, kind in counted.items()
         if given.get(name, kind) is not kind
     ]

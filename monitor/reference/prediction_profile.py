@@ -27,9 +27,9 @@ def prediction_problems(
             problems.append(f"{name}: expected this column, found none")
         elif given[name][0] != cells:
             recount = True
-            found = _described(given[name][0])
-            found = "others of the same number and range" if found == _described(cells) else found
-            problems.append(f"{name}: expected the cells of {model} ({_described(cells)}), found {found}")
+            wanted, other = _described(cells), _described(given[name][0])
+            other = "others of the same number and range" if other == wanted else other
+            problems.append(f"{name}: expected the cells of {model} ({wanted}), found {other}")
         elif (values := _values(profile, *given[name])) < min_events:
             problems.append(f"{name}: expected at least {min_events:,} values (windows.min_events), found {values:,}")
     if not recount:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from monitor.errors import SpecError
 from monitor.reference.prediction_profile import prediction_problems
@@ -13,7 +14,7 @@ from monitor.store.incidents import lock_model
 from monitor.store.references import base_of, reference_in_force
 from monitor.store.rows import values_of
 from monitor.store.scale_progress import read_progress
-from monitor.store.schema import version_adoption
+from monitor.store.schema import reference, spec, version_adoption
 from monitor.store.series import whole_series
 from monitor.store.specs import known_reference, lock_configuration, newest_spec, restore_reference, store_reference
 from monitor.types import OTHER_VERSIONS
@@ -123,3 +124,35 @@ def stored_profile(connection: sa.Connection, model_id: int, cells_id: int, prof
         return store_reference(connection, model_id, cells_id, profile)
     restore_reference(connection, profile_id, profile)
     return profile_id
+
+
+def versions_by_profile(connection: sa.Connection) -> dict[int, tuple[str, ...]]:
+    """Return for every profile that is adopted for versions which they are, next to the reference in force."""
+    newest = (
+        sa.select(version_adoption)
+        .ext(distinct_on(version_adoption.c.model_id, version_adoption.c.version))
+        .order_by(
+            version_adoption.c.model_id,
+            version_adoption.c.version,
+            version_adoption.c.used_from.desc(),
+            version_adoption.c.id.desc(),
+        )
+        .subquery()
+    )
+    in_force = (
+        sa.select(spec.c.model_id, spec.c.cells_id, sa.func.coalesce(reference.c.base_id, reference.c.id).label("base"))
+        .join(reference, reference.c.id == spec.c.reference_id)
+        .ext(distinct_on(spec.c.model_id))
+        .order_by(spec.c.model_id, spec.c.version.desc())
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(newest.c.profile_id, newest.c.version)
+        .join(in_force, in_force.c.model_id == newest.c.model_id)
+        .where(in_force.c.base == newest.c.reference_id, in_force.c.cells_id == newest.c.cells_id)
+        .order_by(newest.c.version)
+    )
+    versions: dict[int, tuple[str, ...]] = {}
+    for profile_id, version in rows:
+        versions[profile_id] = (*versions.get(profile_id, ()), version)
+    return versions

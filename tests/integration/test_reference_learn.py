@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.reference.build import build
 from driftline.cli.reference.learn import learn
 from monitor.clock import iso_utc
@@ -125,10 +126,10 @@ def built(directory: Path, events: Events) -> ReferenceProfile:
         spec=directory / "credit.yaml",
         table=directory / "t.parquet",
         timestamp="at",
-        output=directory / "b",
+        output=directory / "b.reference",
         force=True,
     )
-    return decode_profile((directory / "b").read_bytes(), source="test")
+    return decode_profile((directory / "b.reference").read_bytes(), source="test")
 
 
 def same(one: ReferenceProfile, other: ReferenceProfile) -> bool:
@@ -144,6 +145,21 @@ def test_a_topic_gives_what_a_file_of_its_events_gives(directory: Path, produce:
     assert same(profile, built(directory, events()))
     span = profile.layout.spans[0]
     assert profile.counts[span.slots + Slot.MISSING] == ROWS // 50
+
+
+def test_one_versions_events_are_counted_on_given_cells(
+    directory: Path, produce: Produce, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of a shadow stage, on the cells of the model's profile: ready to be adopted for that version."""
+    of_model = built(directory, events())
+    shadow = events(first=ROWS, version="2")
+    produce([*events(), *shadow])
+    profile = learnt(directory, version="2", cells_of=str(directory / "b.reference"))
+    assert profile.layout == of_model.layout
+    assert profile.rows == len(shadow)
+    assert "--version VERSION`" in capsys.readouterr().out
+    with pytest.raises(WrongUseError, match="expected --spec as well"):
+        learn("new", rows=100_000, cells_of="credit")
 
 
 def test_what_does_not_belong_is_left_out(

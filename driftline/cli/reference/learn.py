@@ -13,6 +13,7 @@ from driftline.cli.init import NewSpec, listed, read_scales, spec_files, write_n
 from driftline.cli.output import AsJson, progress_bar
 from driftline.cli.profile_report import write_profile
 from driftline.cli.reference.build import reference_of, refuse_existing, show_built
+from driftline.cli.reference.resolve import given_reference
 from driftline.cli.spec_proposal import ProposalRequest, ledger_rate
 from monitor.clock import now_millis
 from monitor.errors import SpecError
@@ -45,6 +46,7 @@ def learn(
     ] = 100_000,
     topic: Annotated[list[str] | None, typer.Option(help="Topics to read; default the settings' predictions.")] = None,
     importance: options.Importance = None,
+    cells_of: options.CellsOf = None,
     task: options.ProposedTask = None,
     positive: options.Positive = None,
     timezone: options.Timezone = UTC,
@@ -71,10 +73,13 @@ def learn(
     key = _key(model, namespace, parsed)
     if start is not None and last is not None:
         raise WrongUseError("expected --start or --last, found both")
+    if cells_of is not None and parsed is None:
+        raise WrongUseError(f"--cells-of {cells_of}: expected --spec as well, found none")
     place = None if spec is None or parsed is None else output or spec.parent / parsed.reference
     if place is not None:
         refuse_existing(place, force=force)
     files = None if place is not None else spec_files(output, key.name, force=force)
+    cells = None if cells_of is None else given_reference(cells_of).profile.layout
     settings = load_settings()
     request = LearnRequest(
         model=key,
@@ -114,11 +119,12 @@ def learn(
             source=source,
             name=source,
             importance=importance,
+            cells=cells,
             notes=notes,
             distinct=True,
         )
         write_profile(encode_profile(built.profile), place)
-        show_built(built, parsed, place=place, as_json=as_json)
+        show_built(built, parsed, place=place, of_version=cells is not None, as_json=as_json)
 
 
 def _columns(prediction: PredictionSpec) -> TableColumns:

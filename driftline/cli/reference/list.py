@@ -12,6 +12,7 @@ from monitor.humanize import moment
 from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
 from monitor.store.references import ReferenceRow, list_references
+from monitor.store.version_adoptions import versions_by_profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class ReferenceLine:
         base_id: Of a rolling one, the reference whose cells and bins it has.
         in_force_since: None: another one is in force.
         adopted: It was adopted; the spec's file names another one.
+        versions: Whose predictions alone are compared with it.
     """
 
     id: int
@@ -31,6 +33,7 @@ class ReferenceLine:
     created_at: int
     in_force_since: int | None
     adopted: bool
+    versions: tuple[str, ...]
     cells_id: int
     cells: int
     columns: int
@@ -46,11 +49,12 @@ def list_stored(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the stored references: those that were applied or adopted once, and the one that is in force."""
+    """List the stored references: applied, adopted or stored once, and those in force for a model or one version."""
     with opened_database(load_settings()) as engine, engine.connect() as connection:
         model_id = None if model is None else known_model(connection, model)
         stored = list_references(connection, model_id=model_id, limit=limit)
-    lines = [_line(row, profile) for row, profile in stored]
+        versions = versions_by_profile(connection)
+    lines = [_line(row, profile, versions.get(row.reference_id, ())) for row, profile in stored]
     if as_json:
         print_json({"references": lines})
         return
@@ -77,12 +81,13 @@ def list_stored(
 
 
 def _in_force(line: ReferenceLine) -> str | None:
-    if line.in_force_since is None:
-        return None
-    return f"{moment(line.in_force_since)}{', adopted' if line.adopted else ''}"
+    said = [f"for version {version}" for version in line.versions]
+    if line.in_force_since is not None:
+        said.insert(0, f"{moment(line.in_force_since)}{', adopted' if line.adopted else ''}")
+    return "; ".join(said) or None
 
 
-def _line(row: ReferenceRow, profile: ReferenceProfile) -> ReferenceLine:
+def _line(row: ReferenceRow, profile: ReferenceProfile, versions: tuple[str, ...]) -> ReferenceLine:
     return ReferenceLine(
         id=row.reference_id,
         model=str(row.model),
@@ -91,6 +96,7 @@ def _line(row: ReferenceRow, profile: ReferenceProfile) -> ReferenceLine:
         created_at=row.created_at,
         in_force_since=row.in_force_since,
         adopted=row.adopted,
+        versions=versions,
         cells_id=row.cells_id,
         cells=profile.layout.size,
         columns=len(profile.columns),

@@ -150,6 +150,20 @@ def test_a_short_stretch_is_worth_less(lengths: tuple[int, ...], kappa: float) -
     assert reference.reference.totals[at, 0] == 20_000
 
 
+@pytest.mark.parametrize(("minutes", "kappa"), [(None, 0.0001), (30, 0.01), (60, 0.01), (2 * 10_080, 0.0001)])
+def test_a_sample_moves_as_the_nearest_length_that_was_measured(minutes: int | None, kappa: float) -> None:
+    """Without time stamps as the longest, a validation set is of weeks; shorter than all of them as the shortest."""
+    measured = {
+        length: ColumnMovement(kappa=value, nu=5.0, status=Calibration.MEASURED, blocks=50)
+        for length, value in {60: 0.01, 1440: 0.002, 10_080: 0.0001}.items()
+    }
+    spec = spec_of(LAYOUT, prediction={"score": True, "label": True})
+    own = OwnPrediction(counts=count(LAYOUT, table(6_000)), minutes=minutes)
+    reference = prepare_reference(spec, profile(**{SCORE: measured}), own=own)
+    at = [column.name for column in LAYOUT.columns].index(SCORE)
+    assert reference.reference.n[at] == pytest.approx(6_000 / (1 + 6_000 * kappa))
+
+
 def test_few_events_are_too_few_in_the_warm_up_too() -> None:
     examined = examine_window(
         prepared(warming=True),

@@ -1,0 +1,294 @@
+"""A version brings its own reference of the prediction: built on the model's cells, adopted for it, used at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.reference.adopt import adopt
+from driftline.cli.reference.build import build
+from driftline.cli.reference.list import list_stored
+from monitor.errors import SpecError
+from monitor.reference.build import build_profile
+from monitor.reference.description import TableColumns, spec_description
+from monitor.reference.profile import ReferenceProfile
+from monitor.spec.file import parse_spec
+from monitor.store import schema
+from monitor.store.incidents import lock_model
+from monitor.store.specs import adopt_reference
+from monitor.store.version_adoptions import adopt_for_version
+from monitor.types import IncidentKind, InconclusiveReason, Tier
+from monitor.units import HOUR_MILLIS
+from tests.integration.test_reference_commands import ROWS, directory, other, run_json, write_table
+from tests.integration.test_version_references import SCORE, SPEC, Released, Scores, as_is, drifts, recalibrated
+from tests.models.counted import START
+
+__all__ = ["directory", "other", "run_json"]  # fixtures
+ADOPTED_AT = START + 5 * HOUR_MILLIS
+
+
+def validation_profile(story: Released, scores: Scores, *, rows: int = 8_000) -> ReferenceProfile:
+    """The validation set of a version, without time stamps, counted on the model's cells."""
+    generator = np.random.default_rng(17)
+    table = pa.table({"x": generator.normal(size=rows), "score": scores(generator.beta(2, 2, size=rows), 0)})
+    description, problems = spec_description(
+        parse_spec(SPEC, source="test"), TableColumns(), known=tuple(table.column_names)
+    )
+    assert problems == ()
+    return build_profile(
+        table, description=description, source=f"{scores.__name__} validation", cells=story.profile.layout
+    )
+
+
+def adopt_now(story: Released, scores: Scores = recalibrated) -> int:
+    """Adopt the validation set of *scores* for version 2 and return from when on it is used."""
+    profile = validation_profile(story, scores)
+    with story.engine.begin() as connection:
+        outcome = adopt_for_version(connection, model_id=story.applied.model_id, version="2", profile=profile)
+    assert outcome.changed
+    return outcome.adoption.used_from
+
+
+@pytest.fixture
+def at_hour_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.store.version_adoptions.database_now_millis", lambda connection: ADOPTED_AT)
+
+
+def score_of(story: Released) -> dict[tuple[float, int], InconclusiveReason]:
+    """Why the score of version 2 was judged or not, by end (hours) and length (minutes) of the conclusive windows."""
+    return {
+        (end, length): column.inconclusive
+        for end, length, result in story.results("2")
+        for column in result.columns
+        if column.name == SCORE and not result.reason
+    }
+
+
+def test_a_recalibrated_version_with_its_own_reference_is_judged_from_its_first_window_on(engine: Engine) -> None:
+    """Adopted before its first event: no warm-up, and no drift, though it differs from the model's reference."""
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(10))
+    assert adopt_now(story) == 0
+    story.write("2", range(2, 10), recalibrated)
+    story.evaluate(hour=10)
+    assert drifts(story.results("1")) == []
+    assert drifts(story.results("2")) == []
+    reasons = score_of(story)
+    assert min(reasons) == (2 + 5 / 60, 30)  # its first step
+    assert set(reasons.values()) == {InconclusiveReason.CONCLUSIVE}
+    assert story.references().keys() == {"1"}  # nothing was learnt for version 2
+
+
+@pytest.mark.parametrize(("brought", "served"), [(recalibrated, as_is), (as_is, recalibrated)])
+def test_scores_unlike_its_own_reference_are_critical_drift(engine: Engine, brought: Scores, served: Scores) -> None:
+    """One step after its first full window; also where the scores are just like those of the model's reference."""
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(6))
+    adopt_now(story, brought)
+    story.write("2", range(2, 6), served)
+    story.evaluate(hour=6)
+    critical = {
+        end: finding.sentence
+        for end, _, result in story.results("2")
+        for finding in result.of_kind(IncidentKind.DRIFT)
+        if finding.column == SCORE and finding.tier is Tier.CRITICAL
+    }
+    assert min(critical) == pytest.approx(2 + 35 / 60)
+    assert "this version's own reference" in critical[min(critical)]
+    assert drifts(story.results("1")) == []
+
+
+@pytest.mark.usefixtures("at_hour_five")
+@pytest.mark.parametrize("hours", [[10.0], [3.0, 4.5, 10.0], np.arange(2.25, 10.25, 0.25).tolist()])
+def test_an_adoption_ends_the_warm_up_at_its_moment_of_event_time(engine: Engine, hours: list[float]) -> None:
+    """Whether windows before it were judged before it or not, they belong to the warm-up::
+
+    hour     2 . . . 5 . . . . 10
+             | warms | own reference
+    """
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(10))
+    story.write("2", range(2, 10), recalibrated)
+    for hour in [hour for hour in hours if hour < 5]:
+        story.evaluate(hour=hour)
+    assert adopt_now(story) == ADOPTED_AT
+    for hour in [hour for hour in hours if hour >= 5]:
+        story.evaluate(hour=hour)
+    reasons = score_of(story)
+    assert {end for end, _ in reasons} >= {3.0, 5.0, 9.0}
+    for (end, _), reason in reasons.items():
+        assert reason is (InconclusiveReason.CONCLUSIVE if end >= 5 else InconclusiveReason.WARMING_UP)
+    assert drifts(story.results("2")) == []
+
+
+@pytest.mark.usefixtures("at_hour_five")
+def test_no_window_that_was_judged_belongs_to_a_later_adoption(engine: Engine) -> None:
+    """A producer whose clock is ahead has windows judged that end after the database's present."""
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(7))
+    story.write("2", range(2, 7), recalibrated)
+    story.evaluate(hour=7)
+    with engine.connect() as connection:
+        judged = connection.execute(sa.select(sa.func.max(schema.scale_progress.c.evaluated_until))).scalar_one()
+    assert judged > ADOPTED_AT
+    assert adopt_now(story) == judged + 1
+
+
+def test_adopting_another_reference_for_the_model_speaks_for_the_version(engine: Engine) -> None:
+    """People decided later; what they adopt for the version after that counts again."""
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(8))
+    adopt_now(story)
+    story.write("2", range(2, 8), recalibrated)
+    story.evaluate(hour=4)
+    assert drifts(story.results("2")) == []
+    with engine.begin() as connection:
+        profile = validation_profile(story, as_is)
+        adopt_reference(connection, model_id=story.applied.model_id, profile=profile, base_id=None)
+    story.evaluate(hour=6)
+    assert min(drifts(story.results("2"))) > 4
+    assert adopt_now(story) > START + 6 * HOUR_MILLIS
+
+
+def test_a_damaged_own_reference_is_replaced_by_no_other(engine: Engine) -> None:
+    """The version is not compared with the model's predictions instead; adopting the file again mends it."""
+    story = Released(engine)
+    story.deployed()
+    story.write("1", range(6))
+    adopt_now(story)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.update(schema.reference)
+            .where(schema.reference.c.id != story.applied.reference_id)
+            .values(profile=b"damaged")
+        )
+    story.write("2", range(2, 6), recalibrated)
+    story.evaluate(hour=4)
+    assert {result.reason for end, _, result in story.results("2") if end <= 4} == {InconclusiveReason.NO_REFERENCE}
+    with engine.begin() as connection:
+        assert lock_model(connection, story.applied.model_id)
+        profile = validation_profile(story, recalibrated)
+        again = adopt_for_version(connection, model_id=story.applied.model_id, version="2", profile=profile)
+    assert not again.changed
+    story.evaluate(hour=6)
+    assert InconclusiveReason.CONCLUSIVE in {result.reason for end, _, result in story.results("2") if end > 4}
+
+
+@pytest.fixture
+def own(directory: Path) -> Path:
+    """The predictions of version 2 on its validation set, counted on the cells of `credit`."""
+    return built(directory, cells_of="credit")
+
+
+def built(directory: Path, *, cells_of: str | None, rows: int = ROWS) -> Path:
+    random = np.random.default_rng(3)
+    table = pa.table(
+        {
+            "income": random.normal(size=rows),
+            "country": random.choice(["DE", "FR"], size=rows),
+            "score": random.uniform(size=rows) ** 2,
+        }
+    )
+    pyarrow.parquet.write_table(table, directory / "validation.parquet")
+    output = directory / "2.reference"
+    build(
+        spec=directory / "credit.yaml",
+        table=directory / "validation.parquet",
+        cells_of=cells_of,
+        output=output,
+        force=True,
+    )
+    return output
+
+
+def test_build_on_given_cells_says_what_comes_next(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = built(directory, cells_of="credit")
+    assert f"`driftline reference adopt credit {own} --version VERSION`" in capsys.readouterr().out
+
+
+def test_it_is_stored_and_adopted_for_the_version(
+    own: Path, engine: Engine, run_json: Callable[..., dict[str, object]]
+) -> None:
+    first = run_json(adopt, "credit", str(own), version="2")
+    assert first == {
+        "model": "credit",
+        "version": "2",
+        "changed": True,
+        "reference_id": 2,
+        "model_reference_id": 1,
+        "used_from": 0,
+    }
+    assert run_json(adopt, "credit", "2", version="2") == {**first, "changed": False}
+    listed = {line["id"]: line for line in run_json(list_stored, "credit", limit=50)["references"]}  # type: ignore[attr-defined]
+    assert listed[1]["in_force_since"] is not None
+    assert (listed[2]["in_force_since"], listed[2]["versions"]) == (None, ["2"])
+    assert (listed[1]["versions"], listed[1]["cells_id"]) == ([], listed[2]["cells_id"])
+
+
+def test_people_read_from_when_on_it_is_used(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    adopt("credit", str(own), version="2")
+    shown = capsys.readouterr().out
+    assert f"Adopted {own} for version 2 of credit: reference 2." in shown
+    assert "all of its windows are compared with it, without warm-up" in shown
+    assert "`driftline reference adopt credit 1 --version 2`" in shown
+    adopt("credit", str(own), version="2")
+    assert "Nothing changed: version 2 of credit has reference 2 already." in capsys.readouterr().out
+    list_stored("credit", limit=50)
+    assert "for version 2" in capsys.readouterr().out
+
+
+def test_other_cells_are_refused_with_the_command_that_counts_on_them(directory: Path, engine: Engine) -> None:
+    profile = built(directory, cells_of=None)
+    with pytest.raises(SpecError) as refused:
+        adopt("credit", str(profile), version="2")
+    score, cure = refused.value.problems
+    assert score.startswith("prediction.score: expected the cells of credit (1,000 cells from ")
+    assert ", found 1,000 cells from " in score
+    assert "`driftline reference build SPEC --from FILE --cells-of credit --output PROFILE`" in cure
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(schema.version_adoption)).scalar() == 0
+        assert connection.execute(sa.select(sa.func.count()).select_from(schema.reference)).scalar() == 1
+
+
+def test_the_command_in_the_refusal_works(directory: Path, run_json: Callable[..., dict[str, object]]) -> None:
+    own = built(directory, cells_of="credit.reference")  # the profile file has the same cells
+    assert run_json(adopt, "credit", str(own), version="2")["changed"] is True
+
+
+def test_what_is_not_of_the_version_is_refused(directory: Path, own: Path) -> None:
+    with pytest.raises(WrongUseError, match="found a rolling one"):
+        adopt("credit", None, rolling=True, version="2")
+    with pytest.raises(WrongUseError, match="found a rolling one"):
+        adopt("credit", "credit@rolling", version="2")
+    with pytest.raises(SpecError, match="expected one version, found those that found no place"):
+        adopt("credit", str(own), version="other")
+
+
+def test_cells_of_other_columns_are_refused(directory: Path) -> None:
+    text = (directory / "credit.yaml").read_text()
+    (directory / "credit.yaml").write_text(text.replace("income:", "salary:"))
+    write_table(directory, seed=4)
+    table = pyarrow.parquet.read_table(directory / "t.parquet")
+    pyarrow.parquet.write_table(table.rename_columns(["at", "salary", "country", "score"]), directory / "t.parquet")
+    with pytest.raises(SpecError) as refused:
+        build(
+            spec=directory / "credit.yaml",
+            table=directory / "t.parquet",
+            cells_of="credit",
+            output=directory / "2.reference",
+        )
+    assert set(refused.value.problems) == {
+        "the given reference: expected cells of 'salary', a column of the spec, found none",
+        "the spec: expected 'income', a column of the given reference, found none",
+    }
