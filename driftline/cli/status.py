@@ -15,6 +15,7 @@ from monitor.settings import Settings, load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.model_intake import stopped_models
+from monitor.store.named_references import unadopted_names
 from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.topics import read_partitions
@@ -44,6 +45,7 @@ def status(as_json: AsJson = False) -> None:
         refused, discovered = refused_totals(connection), discovered_models(connection)
         configuration = load_configuration(connection)
         stopped = stopped_models(connection)
+        not_adopted = [notice for model in configuration.models for notice in unadopted_names(connection, model)]
     if as_json:
         print_json(
             {
@@ -55,6 +57,7 @@ def status(as_json: AsJson = False) -> None:
                 "dead_letters": {total.reason: total.refused for total in refused},
                 "dead_letters_kept": {total.reason: total.kept for total in refused},
                 "models_not_applied": discovered,
+                "references_not_adopted": not_adopted,
             }
         )
         return
@@ -65,6 +68,8 @@ def status(as_json: AsJson = False) -> None:
     _print_topics(topics)
     print_partitions(partitions)
     print_create_time(partitions)
+    for notice in not_adopted:
+        typer.echo(f"Notice: {notice}.")
     if refused:
         typer.echo(f"Dead letters: {refused_text(refused)}. See `driftline dead-letters list`.")
     if discovered:

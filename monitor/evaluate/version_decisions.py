@@ -26,10 +26,11 @@ from monitor.reference.layout import CellsLayout
 from monitor.reference.prediction_profile import minutes_covered, prediction_counts
 from monitor.store.configuration import AppliedModel, load_reference
 from monitor.store.deployments import deployments_history
+from monitor.store.named_references import NamedReference, named_profile, names_without_adoption
 from monitor.store.panes import pane_rows, series_began
 from monitor.store.references import base_of
 from monitor.store.series import whole_series
-from monitor.store.version_adoptions import VersionAdoption, version_adoptions
+from monitor.store.version_adoptions import AdoptedBy, VersionAdoption, version_adoptions, write_adoption
 from monitor.store.version_references import (
     PredictionSource,
     VersionReference,
@@ -90,7 +91,7 @@ class PreparedVersions:
     layout: CellsLayout
     base_id: int | None = None
     tried: dict[str, int] = field(default_factory=dict)
-    rejected: set[VersionAdoption] = field(default_factory=set)
+    logged: set[VersionAdoption | NamedReference] = field(default_factory=set)
     decisions: dict[OwnSource | None, ModelDecision] = field(default_factory=dict)
     most: int = 16
 
@@ -125,7 +126,7 @@ class VersionsReader:
             return VersionDecisions(of_model=self.of_model)
         prediction = self.applied.spec.prediction
         decided = version_references(self.connection, self.applied.model_id)
-        adopted = version_adoptions(self.connection, self.applied.model_id)
+        adopted = self._adopt_named(version_adoptions(self.connection, self.applied.model_id))
         warming: dict[str, int] = {}
         if prediction.warm_up:
             deployed = deployed_since(deployments_history(self.connection, self.applied.model_id))
@@ -140,6 +141,27 @@ class VersionsReader:
             before = steps.get(adoption.version, ())
             steps[adoption.version] = cut_steps(before, adoption.used_from, self._adopted_decision(adoption))
         return VersionDecisions(of_model=self.of_model, steps=steps)
+
+    def _adopt_named(self, adopted: tuple[VersionAdoption, ...]) -> tuple[VersionAdoption, ...]:
+        """Return *adopted*, and the references that deployments named since; log once which of those are not there."""
+        model_id, before = self.applied.model_id, adopted
+        for named in names_without_adoption(self.connection, model_id, before):
+            profile_id, problem = named_profile(self.connection, self.applied, named, layout=self.kept.layout)
+            if profile_id is not None:
+                adoption = VersionAdoption(
+                    version=named.version,
+                    profile_id=profile_id,
+                    reference_id=self._base_id,
+                    cells_id=self.of_model.cells_id,
+                    used_from=named.event_time,
+                    adopted_by=AdoptedBy.MANIFEST,
+                )
+                write_adoption(self.connection, model_id, adoption)
+                adopted = (*adopted, adoption)
+            elif named not in self.kept.logged:
+                self.kept.logged.add(named)
+                log.warning("reference.not_adopted", model=str(self.applied.key), problem=problem)
+        return adopted if adopted is before else version_adoptions(self.connection, model_id)
 
     def _is_current(self, row: OwnSource) -> bool:
         return row.reference_id == self._base_id and row.cells_id == self.of_model.cells_id
@@ -253,8 +275,8 @@ class VersionsReader:
             return self._with_facts(self.kept.decision(adoption, own))
         except SpecError as error:  # damaged bytes: the version is not judged by another's predictions instead
             problem = f"{error.source}: {'; '.join(error.problems)}"
-            if adoption not in self.kept.rejected:
-                self.kept.rejected.add(adoption)
+            if adoption not in self.kept.logged:
+                self.kept.logged.add(adoption)
                 log.error("reference.rejected", model=str(self.applied.key), version=adoption.version, problem=problem)
             return replace(self.of_model, problem=problem)
 

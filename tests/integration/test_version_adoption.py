@@ -2,31 +2,48 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
+import structlog.testing
 from sqlalchemy import Engine
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.reference.adopt import adopt
 from driftline.cli.reference.build import build
 from driftline.cli.reference.list import list_stored
+from driftline.cli.reference.store import store
+from driftline.cli.status import status
 from monitor.errors import SpecError
+from monitor.evaluate import Evaluator
 from monitor.reference.build import build_profile
 from monitor.reference.description import TableColumns, spec_description
-from monitor.reference.profile import ReferenceProfile
+from monitor.reference.profile import ReferenceProfile, decode_profile, encode_profile
 from monitor.spec.file import parse_spec
 from monitor.store import schema
 from monitor.store.incidents import lock_model
-from monitor.store.specs import adopt_reference
-from monitor.store.version_adoptions import adopt_for_version
-from monitor.types import IncidentKind, InconclusiveReason, Tier
+from monitor.store.named_references import unadopted_names
+from monitor.store.specs import adopt_reference, reference_digest
+from monitor.store.version_adoptions import AdoptedBy, adopt_for_version, stored_profile, version_adoptions
+from monitor.types import IncidentKind, InconclusiveReason, Stage, Tier
 from monitor.units import HOUR_MILLIS
 from tests.integration.test_reference_commands import ROWS, directory, other, run_json, write_table
-from tests.integration.test_version_references import SCORE, SPEC, Released, Scores, as_is, drifts, recalibrated
+from tests.integration.test_version_references import (
+    RULES,
+    SCORE,
+    SPEC,
+    Released,
+    Scores,
+    as_is,
+    built_profile,
+    drifts,
+    recalibrated,
+)
 from tests.models.counted import START
 
 __all__ = ["directory", "other", "run_json"]  # fixtures
@@ -210,6 +227,140 @@ def built(directory: Path, *, cells_of: str | None, rows: int = ROWS) -> Path:
         force=True,
     )
     return output
+
+
+def deployed_with(story: Released, name: object, *, hour: int = 2) -> None:
+    """Version 2 next to version 1; its deployment event names a reference."""
+    story.deployed(hour=hour)
+    with story.engine.begin() as connection:
+        connection.execute(
+            sa.update(schema.deployment)
+            .where(schema.deployment.c.version == "2")
+            .values(manifest={"code_commit": "a1b2c3d4", "reference": name})
+        )
+
+
+def stored(story: Released, scores: Scores = recalibrated) -> tuple[int, str]:
+    """Id and digest of the validation set of *scores*, stored for nothing in particular."""
+    profile = validation_profile(story, scores)
+    with story.engine.begin() as connection:
+        reference_id = stored_profile(connection, story.applied.model_id, story.applied.cells[-1].cells_id, profile)
+    return reference_id, reference_digest(encode_profile(profile))
+
+
+@pytest.mark.parametrize("name", ["number", "id", "digest", "beginning"])
+def test_a_deployments_manifest_names_the_reference(engine: Engine, name: str) -> None:
+    """Stored before: the version has it from its deployment on, and no warm-up."""
+    story = Released(engine)
+    reference_id, digest = stored(story)
+    names = {"number": reference_id, "id": str(reference_id), "digest": digest, "beginning": digest[:12]}
+    deployed_with(story, names[name])
+    story.write("1", range(8))
+    story.write("2", range(2, 8), recalibrated)
+    for hour in (2.2, 5, 8):
+        story.evaluate(hour=hour)
+    assert drifts(story.results("2")) == []
+    assert set(score_of(story).values()) == {InconclusiveReason.CONCLUSIVE}
+    with engine.connect() as connection:
+        (adoption,) = version_adoptions(connection, story.applied.model_id)
+    assert (adoption.version, adoption.profile_id, adoption.used_from, adoption.adopted_by) == (
+        "2",
+        reference_id,
+        START + 2 * HOUR_MILLIS,
+        AdoptedBy.MANIFEST,
+    )
+
+
+@pytest.mark.parametrize("name", ["99", "abc", "0" * 64, "9" * 30, {"id": 2}, "' OR true --"])
+def test_a_name_that_is_not_stored_is_a_warm_up_and_is_said_once(engine: Engine, name: object) -> None:
+    story = Released(engine)
+    deployed_with(story, name)
+    story.write("1", range(5))
+    story.write("2", range(2, 5), recalibrated)
+    evaluator = Evaluator(RULES)
+    with structlog.testing.capture_logs() as logs:
+        for hour in (3, 4, 5):
+            story.evaluate(hour=hour, evaluator=evaluator)
+    assert set(score_of(story).values()) == {InconclusiveReason.WARMING_UP}
+    assert [entry["event"] for entry in logs].count("reference.not_adopted") == 1
+    with engine.connect() as connection:
+        (notice,) = unadopted_names(connection, story.applied)
+    assert notice.startswith("version 2 of credit: its deployment of ")
+    assert "expected the id or digest of one that is stored for the model, found none" in notice
+    assert "`driftline reference store credit FILE`" in notice
+    assert "`driftline reference adopt credit FILE --version 2`" in notice
+
+
+def test_a_named_reference_on_other_cells_is_said_with_the_command_that_makes_it(engine: Engine) -> None:
+    story = Released(engine)
+    other_cells = msgspec.structs.replace(validation_profile(story, as_is), layout=built_profile(seed=9).layout)
+    counts = np.zeros(other_cells.layout.size, dtype="<i8")
+    with engine.begin() as connection:
+        reference_id = stored_profile(
+            connection,
+            story.applied.model_id,
+            story.applied.cells[-1].cells_id,
+            msgspec.structs.replace(other_cells, counts_bytes=counts.tobytes()),
+        )
+    deployed_with(story, reference_id)
+    story.write("1", range(4))
+    story.write("2", range(2, 4), recalibrated)
+    story.evaluate(hour=4)
+    assert set(score_of(story).values()) == {InconclusiveReason.WARMING_UP}
+    with engine.connect() as connection:
+        (notice,) = unadopted_names(connection, story.applied)
+    assert f"names reference {reference_id}, which it cannot be compared with: {SCORE}: expected the cells" in notice
+    assert "--cells-of credit" in notice
+
+
+def test_what_people_adopt_instead_ends_the_notice(engine: Engine) -> None:
+    story = Released(engine)
+    deployed_with(story, "99")
+    adopt_now(story)
+    with engine.connect() as connection:
+        assert unadopted_names(connection, story.applied) == ()
+
+
+def test_a_reference_is_stored_for_a_manifest(
+    own: Path, engine: Engine, run_json: Callable[..., dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is compared with it; storing it again changes nothing."""
+    first = run_json(store, "credit", str(own))
+    assert first == run_json(store, "credit", str(own))
+    profile = decode_profile(own.read_bytes(), source="test")
+    assert first == {"model": "credit", "reference_id": 2, "digest": reference_digest(encode_profile(profile))}
+    store("credit", str(own))
+    assert f'"manifest": {{"reference": "{first["digest"]}"}}' in capsys.readouterr().out
+    with engine.connect() as connection:
+        assert version_adoptions(connection, 1) == ()
+
+
+def test_what_could_not_be_compared_is_not_stored(directory: Path, engine: Engine) -> None:
+    with pytest.raises(SpecError, match="expected the cells of credit"):
+        store("credit", str(built(directory, cells_of=None)))
+
+
+def test_status_says_which_named_reference_is_not_there(
+    own: Path, engine: Engine, run_json: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.insert(schema.deployment).values(
+                model_id=1,
+                version="2",
+                event_time=START,
+                stage=Stage.CANARY.value,
+                manifest={"reference": "77"},
+                topic="deployments",
+                partition=0,
+                offset=0,
+            )
+        )
+    (notice,) = run_json(status)["references_not_adopted"]
+    status()
+    assert f"Notice: {notice}." in capsys.readouterr().out
+    adopt("credit", str(own), version="2")
+    assert run_json(status)["references_not_adopted"] == []
 
 
 def test_build_on_given_cells_says_what_comes_next(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

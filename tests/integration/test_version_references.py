@@ -72,8 +72,8 @@ def drifting_later(score: npt.NDArray[np.float64], hour: int) -> npt.NDArray[np.
     return np.where(np.arange(len(score)) % 2 == 0, changed * 0.5, changed) if hour >= 12 else changed
 
 
-def built_profile() -> ReferenceProfile:
-    generator = np.random.default_rng(5)
+def built_profile(*, seed: int = 5) -> ReferenceProfile:
+    generator = np.random.default_rng(seed)
     rows = 40_000
     table = pa.table(
         {

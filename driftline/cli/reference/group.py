@@ -7,6 +7,7 @@ from driftline.cli.reference.build import build
 from driftline.cli.reference.learn import learn
 from driftline.cli.reference.list import list_stored
 from driftline.cli.reference.show import diff, show
+from driftline.cli.reference.store import store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +19,4 @@ app.command("list")(list_stored)
 app.command()(show)
 app.command()(diff)
 app.command()(adopt)
+app.command()(store)
