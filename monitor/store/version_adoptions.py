@@ -126,8 +126,8 @@ def stored_profile(connection: sa.Connection, model_id: int, cells_id: int, prof
     return profile_id
 
 
-def versions_by_profile(connection: sa.Connection) -> dict[int, tuple[str, ...]]:
-    """Return for every profile that is adopted for versions which they are, next to the reference in force."""
+def versions_by_profile(connection: sa.Connection, model_id: int | None = None) -> dict[int, tuple[str, ...]]:
+    """Return by profile the versions that have it next to the reference in force: of one model, or of all."""
     newest = (
         sa.select(version_adoption)
         .ext(distinct_on(version_adoption.c.model_id, version_adoption.c.version))
@@ -150,6 +150,7 @@ def versions_by_profile(connection: sa.Connection) -> dict[int, tuple[str, ...]]
         sa.select(newest.c.profile_id, newest.c.version)
         .join(in_force, in_force.c.model_id == newest.c.model_id)
         .where(in_force.c.base == newest.c.reference_id, in_force.c.cells_id == newest.c.cells_id)
+        .where(sa.true() if model_id is None else newest.c.model_id == model_id)
         .order_by(newest.c.version)
     )
     versions: dict[int, tuple[str, ...]] = {}

@@ -1,5 +1,6 @@
 """`driftline reference adopt`: puts a reference in force for a model, or for one version, without a restart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from monitor.humanize import moment
 from monitor.planning.reference_report import too_few_rows
 from monitor.settings import load_settings
 from monitor.store.specs import AdoptOutcome, adopt_reference
+from monitor.store.version_adoptions import versions_by_profile
 from monitor.units import MINUTE_MILLIS
 
 
@@ -28,7 +30,7 @@ class ScaleAfter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """What was done, as `--json` shows it."""
+    """What was done, as `--json` shows it; *versions_ended*: had a reference of their prediction of their own."""
 
     model: str
     changed: bool
@@ -39,6 +41,7 @@ class Adoption:
     new_cells: bool
     effective_from: int
     scales: tuple[ScaleAfter, ...]
+    versions_ended: tuple[str, ...]
 
 
 def adopt(
@@ -76,17 +79,23 @@ def adopt(
         model_id = known_model(connection, model)
         if given.model_id not in (None, model_id):
             raise WrongUseError(f"{given.label}: expected a reference of {model}; adopt its profile file instead")
+        before = versions_by_profile(connection, model_id)
         adopted = adopt_reference(connection, model_id=model_id, profile=given.profile, base_id=given.base_id)
         if refusal := too_few_rows(adopted.spec, given.profile):
             raise SpecError(given.label, (refusal,))
-    shown = _adoption(adopted)
+        after = versions_by_profile(connection, model_id)
+    shown = _adoption(adopted, ended=tuple(sorted(_versions(before) - _versions(after))))
     if as_json:
         print_json(shown)
     else:
         _print(shown, given)
 
 
-def _adoption(adopted: AdoptOutcome) -> Adoption:
+def _versions(by_profile: Mapping[int, tuple[str, ...]]) -> set[str]:
+    return {version for versions in by_profile.values() for version in versions}
+
+
+def _adoption(adopted: AdoptOutcome, *, ended: tuple[str, ...]) -> Adoption:
     start = adopted.effective_from if adopted.new_cells else 0
     return Adoption(
         model=str(adopted.spec.key),
@@ -101,6 +110,7 @@ def _adoption(adopted: AdoptOutcome) -> Adoption:
             ScaleAfter(scale=str(scale), judged_from=start + scale.length * MINUTE_MILLIS if start else 0)
             for scale in adopted.spec.scales
         ),
+        versions_ended=ended,
     )
 
 
@@ -120,6 +130,11 @@ def _print(adoption: Adoption, given: GivenReference) -> None:
         )
     else:
         typer.echo("The same cells: the next window of every scale is compared with it.")
+    for version in adoption.versions_ended:
+        typer.echo(
+            f"It speaks for version {version} as well, whose own reference is no longer used. To have one again, "
+            f"counted on the cells now in force: `driftline reference adopt {adoption.model} REF --version {version}`."
+        )
     typer.echo(
         f"`driftline apply` leaves it in force until the spec names another profile; to go back: "
         f"`driftline reference adopt {adoption.model} {adoption.previous_id}`."
