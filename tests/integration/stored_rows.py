@@ -24,6 +24,7 @@ def store_everywhere(connection: Connection, model_id: int, key: ModelKey) -> se
     for name in ("cells", "reference", "series"):
         query = sa.text(f"SELECT max(id) FROM {name} WHERE model_id = :model_id")  # noqa: S608  # constants
         ids[f"{name}_id"] = connection.execute(query, ids).scalar()
+    ids["profile_id"] = ids["reference_id"]
     filled = set()
     for table in metadata.sorted_tables:
         if table.name in ("model", "spec", "cells", "reference"):
