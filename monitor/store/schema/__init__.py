@@ -23,6 +23,7 @@ from monitor.store.schema.decisions import (
     evaluated_until,
     evaluation,
     incident,
+    judge_again,
     outbox,
     performance_evaluation,
     revision_due,
@@ -40,6 +41,7 @@ from monitor.store.schema.models import (
     spec,
     version_adoption,
     version_reference,
+    version_warm_up,
 )
 from monitor.store.schema.truths import (
     joined,
@@ -94,4 +96,6 @@ __all__ = [
     "outbox",
     "version_reference",
     "version_adoption",
+    "version_warm_up",
+    "judge_again",
 ]

@@ -79,6 +79,17 @@ revision_due = sa.Table(  # event time whose counts changed after windows that r
     sa.Index(None, "series_id"),
 )
 
+judge_again = sa.Table(  # windows of one series and scale that were evaluated before a deployment was known
+    "judge_again",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("series_id", sa.ForeignKey("series.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("after", sa.BigInteger, nullable=False),  # those that end in (after, until] (ms)
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Index(None, "series_id"),
+)
+
 evaluated_until = sa.Table(  # progress of the version before, per series; removed with the next release
     "evaluated_until",
     metadata,

@@ -102,6 +102,17 @@ version_adoption = sa.Table(  # which profile was adopted for the prediction of 
     wall("created_at"),
 )
 
+version_warm_up = sa.Table(  # by which first deployment the windows of a version were judged
+    "version_warm_up",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("deployed_at", sa.BigInteger, nullable=False),
+    sa.Column("warming", sa.Boolean, nullable=False),  # false: it is not new, and has no warm-up
+    # Final windows up to here were judged before the deployment was known, and stay so; null: there are none.
+    sa.Column("unrevised_until", sa.BigInteger, nullable=True),
+)
+
 series = sa.Table(
     "series",
     metadata,
