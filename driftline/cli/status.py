@@ -168,6 +168,7 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
             notes=[note],
             empty="",
         )
+    print_unrevised(models)
     print_table(
         "Open incidents",
         ("id", "model", "version", "kind", "tier", "since (UTC)"),
@@ -179,6 +180,17 @@ def _print_models(models: tuple[ModelStatus, ...]) -> None:
         notes=[i.sentence for model in models for i in model.open_incidents],
         empty="none",
     )
+
+
+def print_unrevised(models: tuple[ModelStatus, ...]) -> None:
+    """Print which deployment events came after windows of their time were final, and what that means."""
+    for model in models:
+        for warm_up in model.unrevised:
+            typer.echo(
+                f"Notice: the first deployment event of {model.name}, version {warm_up.version}"
+                f" ({moment(warm_up.deployed_at)} UTC) came late. Windows up to {moment(warm_up.unrevised_until)} UTC"
+                " were final and stay as they were judged before it; later ones were judged again."
+            )
 
 
 def _print_topics(topics: tuple[TopicStatus, ...]) -> None:

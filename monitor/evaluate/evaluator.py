@@ -11,6 +11,7 @@ from monitor.errors import SpecError
 from monitor.evaluate.accuracy import PerformanceRules
 from monitor.evaluate.accuracy_due import judge_performance
 from monitor.evaluate.batch import ModelWindows
+from monitor.evaluate.late_deployments import judge_again, note_named_references, note_warm_ups
 from monitor.evaluate.marks import take_marks
 from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEvaluation, by_end
 from monitor.evaluate.revise import revise
@@ -91,6 +92,9 @@ class Evaluator:
             final_before=watermark.value - finality,
             finality=finality,
         ).read()
+        if rules.revise:
+            note_warm_ups(connection, applied, versions.warm_ups, progress=progress)
+            note_named_references(connection, applied, versions.named, progress=progress)
         windows = ModelWindows(
             connection=connection,
             applied=applied,
@@ -105,7 +109,9 @@ class Evaluator:
         judged: list[StoredEvaluation] = []
         more = False
         if rules.revise:
-            judged, more = revise(windows)
+            again, more_again = judge_again(windows) if versions.deployed else ([], False)
+            revised, more = revise(windows)
+            judged, more = again + revised, more or more_again
         if not more:
             limit = max(1, min(limit_ends, COUNTS_AT_ONCE // max(1, prepared.decision.size)))
             due, more = windows.judge_due(limit)

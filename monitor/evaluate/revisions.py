@@ -93,9 +93,15 @@ class WindowEvents:
         if last is None:
             return events > 0
         previous = self.between(window.previous_start, window.start)
-        if (events, previous) == (last.events, last.previous_events):
-            return False
-        return self._is_cut(window) or (events >= last.events and previous >= last.previous_events)
+        return (events, previous) != (last.events, last.previous_events) and not self.lost(window, last)
+
+    def lost(self, window: Window, last: LastRevision) -> bool:
+        """Return whether retention has begun to take the panes of the window, or of the one before."""
+        events, previous = (
+            self.between(window.start, window.end),
+            self.between(window.previous_start, window.start),
+        )
+        return (events < last.events or previous < last.previous_events) and not self._is_cut(window)
 
     def _is_cut(self, window: Window) -> bool:
         cuts = (window.previous_start, window.start, window.middle, window.end)

@@ -38,6 +38,7 @@ from monitor.store.version_references import (
     version_counts,
     version_references,
 )
+from monitor.store.version_warm_ups import WarmUp
 from monitor.types import OTHER_VERSIONS, Scale
 from monitor.units import HOUR_MILLIS, millis
 from monitor.windows.count_cache import CountsCache
@@ -57,10 +58,16 @@ class VersionDecisions:
 
     Attributes:
         steps: From which window end (ms) on which decision holds, rising; windows before the first go by *of_model*.
+        deployed: The model has deployments, so that some may come late.
+        warm_ups: Of every version with events that is new, or about which that is decided only now.
+        named: References that deployments named and that were adopted for their versions only now.
     """
 
     of_model: ModelDecision
     steps: Mapping[str, Steps] = field(default_factory=dict)
+    deployed: bool = False
+    warm_ups: tuple[WarmUp, ...] = ()
+    named: tuple[VersionAdoption, ...] = ()
 
     def of(self, version: str, ends: Ends) -> Iterator[tuple[ModelDecision, Ends]]:
         """Yield the decisions for windows of *version*, each with those of *ends* that it is for."""
@@ -90,7 +97,7 @@ class PreparedVersions:
     prepare: Prepare
     layout: CellsLayout
     base_id: int | None = None
-    tried: dict[str, int] = field(default_factory=dict)
+    tried: dict[str, tuple[int, int]] = field(default_factory=dict)
     logged: set[VersionAdoption | NamedReference] = field(default_factory=set)
     decisions: dict[OwnSource | None, ModelDecision] = field(default_factory=dict)
     most: int = 16
@@ -126,26 +133,37 @@ class VersionsReader:
             return VersionDecisions(of_model=self.of_model)
         prediction = self.applied.spec.prediction
         decided = version_references(self.connection, self.applied.model_id)
-        adopted = self._adopt_named(version_adoptions(self.connection, self.applied.model_id))
-        warming: dict[str, int] = {}
+        adopted = version_adoptions(self.connection, self.applied.model_id)
+        named = tuple(self._adopt_named(adopted))
+        if named:
+            adopted = version_adoptions(self.connection, self.applied.model_id)
+        warm_ups: tuple[WarmUp, ...] = ()
+        deployed: Mapping[str, int] = {}
         if prediction.warm_up:
             deployed = deployed_since(deployments_history(self.connection, self.applied.model_id))
-            warming = self._warming(deployed, decided, adopted)
+            warm_ups = tuple(self._warm_ups(deployed, decided, adopted))
         steps: dict[str, Steps] = {}
-        for version, since in warming.items():
-            steps[version] = ((since + 1, self._with_facts(self.kept.decision(None, lambda: None))),)
+        for warm_up in warm_ups:
+            if warm_up.warming:
+                warming = self._with_facts(self.kept.decision(None, lambda: None))
+                steps[warm_up.version] = ((warm_up.deployed_at + 1, warming),)
         for version, row in decided.items():
             if row.source is PredictionSource.LEARNT and prediction.warm_up and self._is_current(row):
                 steps[version] = cut_steps(steps.get(version, ()), row.used_from, self._learnt_decision(row))
         for adoption in filter(self._is_current, adopted):
             before = steps.get(adoption.version, ())
             steps[adoption.version] = cut_steps(before, adoption.used_from, self._adopted_decision(adoption))
-        return VersionDecisions(of_model=self.of_model, steps=steps)
+        return VersionDecisions(
+            of_model=self.of_model,
+            steps=steps,
+            deployed=bool(deployed or adopted),
+            warm_ups=warm_ups,
+            named=named,
+        )
 
-    def _adopt_named(self, adopted: tuple[VersionAdoption, ...]) -> tuple[VersionAdoption, ...]:
-        """Return *adopted*, and the references that deployments named since; log once which of those are not there."""
-        model_id, before = self.applied.model_id, adopted
-        for named in names_without_adoption(self.connection, model_id, before):
+    def _adopt_named(self, adopted: tuple[VersionAdoption, ...]) -> Iterator[VersionAdoption]:
+        """Adopt and yield the references that deployments named since; log once which of those are not there."""
+        for named in names_without_adoption(self.connection, self.applied.model_id, adopted):
             profile_id, problem = named_profile(self.connection, self.applied, named, layout=self.kept.layout)
             if profile_id is not None:
                 adoption = VersionAdoption(
@@ -156,12 +174,11 @@ class VersionsReader:
                     used_from=named.event_time,
                     adopted_by=AdoptedBy.MANIFEST,
                 )
-                write_adoption(self.connection, model_id, adoption)
-                adopted = (*adopted, adoption)
+                write_adoption(self.connection, self.applied.model_id, adoption)
+                yield adoption
             elif named not in self.kept.logged:
                 self.kept.logged.add(named)
                 log.warning("reference.not_adopted", model=str(self.applied.key), problem=problem)
-        return adopted if adopted is before else version_adoptions(self.connection, model_id)
 
     def _is_current(self, row: OwnSource) -> bool:
         return row.reference_id == self._base_id and row.cells_id == self.of_model.cells_id
@@ -172,18 +189,20 @@ class VersionsReader:
             self.kept.base_id = base_of(self.connection, self.applied.reference_id)
         return self.kept.base_id
 
-    def _warming(
+    def _warm_ups(
         self,
         deployed: Mapping[str, int],
         decided: dict[str, VersionReference],
         adopted: Sequence[VersionAdoption],
-    ) -> dict[str, int]:
-        """Return since when each new version warms up; add to *decided* those of which something is decided now."""
-        since = {
-            version: deployed[version]
-            for version, row in decided.items()
-            if row.source is PredictionSource.LEARNT and row.reference_id == self._base_id and version in deployed
-        }
+    ) -> Iterator[WarmUp]:
+        """Yield the warm-ups of versions; add to *decided* those of which something is decided now.
+
+        While an event of the time of a version's first deployment can still come, whether it is new is not stored: the
+        event may say otherwise. So what is stored never has to be taken back.
+        """
+        for version, row in decided.items():
+            if row.source is PredictionSource.LEARNT and row.reference_id == self._base_id and version in deployed:
+                yield WarmUp(version=version, deployed_at=deployed[version], warming=True)
         # No need of one: its own reference holds from its first deployment on, or people adopted another for all since.
         without = {
             row.version
@@ -192,7 +211,7 @@ class VersionsReader:
         }
         undecided = deployed.keys() - decided.keys() - without - {OTHER_VERSIONS}
         if not undecided:
-            return since
+            return
         series = {
             version: series_id for series_id, version in whole_series(self.connection, self.applied.model_id).items()
         }
@@ -200,10 +219,12 @@ class VersionsReader:
         began = {version: starts[series_id] for version, series_id in series.items() if series_id in starts}
         length = millis(self.applied.spec.prediction.warm_up)
         for version in sorted(undecided & began.keys()):
-            if not is_new(version, deployed=deployed, began=began, warm_up=length):
-                self._decide(decided, self._described(version, PredictionSource.OF_MODEL), None)
+            warming = is_new(version, deployed=deployed, began=began, warm_up=length)
+            yield WarmUp(version=version, deployed_at=deployed[version], warming=warming)
+            if not warming:
+                if deployed[version] < self.final_before:
+                    self._decide(decided, self._described(version, PredictionSource.OF_MODEL), None)
                 continue
-            since[version] = deployed[version]
             stretch = self._learn(version, series[version], start=max(deployed[version], began[version]))
             if stretch is not None:
                 row = replace(
@@ -214,7 +235,6 @@ class VersionsReader:
                 )
                 self._decide(decided, row, stretch.counts)
                 log.info("prediction.learnt", model=str(self.applied.key), version=version, events=stretch.events)
-        return since
 
     def _described(self, version: str, source: PredictionSource) -> VersionReference:
         return VersionReference(
@@ -230,7 +250,7 @@ class VersionsReader:
         first = -(-start // HOUR_MILLIS) * HOUR_MILLIS
         stop = self.final_before // HOUR_MILLIS * HOUR_MILLIS
         length = millis(spec.prediction.warm_up)
-        if stop - first < length or self.kept.tried.get(version) == stop:
+        if stop - first < length or self.kept.tried.get(version) == (first, stop):
             return None
         rules = LearningRules(length=length, events=EVENTS_TO_LEARN * spec.windows.min_events)
         sums = StepSums(self.connection, self.cache, size=self.of_model.size)
@@ -252,7 +272,7 @@ class VersionsReader:
             except PaneRowsReplaced:
                 continue
             if learnt is None:
-                self.kept.tried[version] = stop
+                self.kept.tried[version] = first, stop
                 return None
             return replace(learnt, counts=self._of_prediction(learnt.counts))
         raise PaneRowsReplaced(f"pane rows of {self.applied.key} were compacted during each of {TRIES} readings")

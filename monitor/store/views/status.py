@@ -23,6 +23,7 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
+from monitor.store.version_warm_ups import WarmUp, read_warm_ups
 from monitor.types import ALL_SEGMENT, IncidentKind, Tier, Verdict
 
 
@@ -65,7 +66,12 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """One applied model; *progress* says how far the windows of each scale are evaluated, shortest first."""
+    """One applied model.
+
+    Attributes:
+        progress: How far the windows of each scale are evaluated, shortest first.
+        unrevised: Versions whose first deployment came after windows of its time were final, which stay as judged.
+    """
 
     model_id: int
     namespace: str
@@ -76,6 +82,7 @@ class ModelStatus:
     deployments: tuple[Deployment, ...]
     open_incidents: tuple[OpenIncident, ...]
     progress: tuple[Progress, ...]
+    unrevised: tuple[WarmUp, ...]
 
 
 def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
@@ -95,6 +102,7 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
             deployments=_deployments(connection, row.id),
             open_incidents=_open_incidents(connection, row.id),
             progress=tuple(progress for _, progress in sorted(read_progress(connection, row.id).items())),
+            unrevised=_unrevised(connection, row.id),
         )
         for row in rows
     )
@@ -151,6 +159,11 @@ def _deployments(connection: sa.Connection, model_id: int) -> tuple[Deployment, 
         .order_by(deployment.c.version, deployment.c.event_time.desc(), deployment.c.id.desc())
     )
     return values_of(Deployment, rows)
+
+
+def _unrevised(connection: sa.Connection, model_id: int) -> tuple[WarmUp, ...]:
+    warm_ups = sorted(read_warm_ups(connection, model_id).items())
+    return tuple(warm_up for _, warm_up in warm_ups if warm_up.unrevised_until is not None)
 
 
 def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
