@@ -58,10 +58,8 @@ def note_named_references(
     connection: sa.Connection, applied: AppliedModel, named: Iterable[VersionAdoption], *, progress: ProgressOf
 ) -> None:
     """Note the windows that have to be judged again by references that deployments *named*, adopted only now."""
-    if not (named := tuple(named)):
-        return
-    known = read_warm_ups(connection, applied.model_id)
     for adoption in named:
+        known = read_warm_ups(connection, applied.model_id)
         unknown = WarmUp(version=adoption.version, deployed_at=adoption.used_from, warming=False)
         span = adoption.used_from - 1, None
         _note(connection, applied, [(known.get(adoption.version, unknown), span)], known=known, progress=progress)

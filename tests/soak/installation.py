@@ -131,8 +131,6 @@ class Installation:
             )  # fmt: skip
             path = directory / f"{model}.yaml"
             document = yaml.safe_load(path.read_text())
-            # The recount knows every deployment from the start; one that comes late does not revise windows (ADR 20).
-            document["prediction"]["warm_up"] = "0h"
             if model == MODEL:
                 document["alerting"] = {
                     "close_after": 1,
