@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,11 @@ def truth(identity: str, at: int, value: int | str | None) -> dict[str, Any]:
     return {"prediction_id": identity, "model": MODEL, "timestamp": at, "truth": value}
 
 
-def deployment(draw: random.Random, at: int) -> dict[str, Any]:
-    """Return a change of a version's stage."""
+def deployment(draw: random.Random, at: int, versions: Sequence[str]) -> dict[str, Any]:
+    """Return a change of the stage of one of *versions*."""
     return {
         "model": MODEL,
-        "version": draw.choice(("1.0", "2.0")),
+        "version": draw.choice(versions),
         "timestamp": at,
         "stage": draw.choice(("shadow", "canary", "production", "retired")),
         "traffic": draw.choice((None, 0.05, 0.5, 1.0)),

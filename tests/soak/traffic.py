@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -18,6 +18,8 @@ from tests.soak.plan import Hostile, SoakPlan
 AHEAD_MILLIS = 730 * 86_400_000
 FLOOD_SECONDS, FLOOD_VERSIONS = 90, 2_000
 DEPLOYMENT_SECONDS = 2.0
+RELEASED_AFTER = 0.8  # of the run: only then is the second version said to be deployed, after windows of it were judged
+LATE_DEPLOYMENT_MILLIS = 30_000
 TURN_SECONDS = 0.05
 
 
@@ -56,7 +58,7 @@ class Traffic(threading.Thread):
         )
         self._later: list[_Later] = []
         self._numbers = count()
-        self._flood_at = self._deployment_at = 0.0
+        self._flood_at = self._deployment_at = self._released_at = 0.0
         self.halt = threading.Event()
         self.sent: Counter[str] = Counter()
         self.failure: BaseException | None = None
@@ -78,6 +80,7 @@ class Traffic(threading.Thread):
     def _produce(self) -> None:
         began = time.monotonic()
         self._flood_at, self._deployment_at = began + 10, began
+        self._released_at = began + RELEASED_AFTER * self._plan.minutes * 60
         made = 0
         while not self.halt.is_set():
             now = time.monotonic()
@@ -97,7 +100,7 @@ class Traffic(threading.Thread):
             self._send(heapq.heappop(self._later).record)
         if now >= self._deployment_at:
             self._deployment_at = now + self._draw.uniform(0.5, 2 * DEPLOYMENT_SECONDS)
-            self._deploy()
+            self._deploy(("1.0", "2.0") if now >= self._released_at else ("1.0",))
         if Hostile.VERSIONS in self._plan.hostile and now >= self._flood_at:
             self._flood_at = now + FLOOD_SECONDS
             self._flood()
@@ -139,10 +142,10 @@ class Traffic(threading.Thread):
             yield Record(draw.choice((self._topics.predictions, self._topics.created)), key, _encoded(event), ahead)
             yield Record(self._topics.truths, key, _encoded(truth(f"ahead-{identity}", ahead, 1)), ahead)
 
-    def _deploy(self) -> None:
+    def _deploy(self, versions: Sequence[str]) -> None:
         at = _now_millis()
         self.sent["deployments"] += 1
-        body = _encoded(deployment(self._draw, at))
+        body = _encoded(deployment(self._draw, at - self._draw.randrange(LATE_DEPLOYMENT_MILLIS), versions))
         for _ in range(self._draw.choice((1, 1, 1, 2))):
             self._send(Record(self._topics.deployments, body[:40], body, at))
         if Hostile.POISON in self._plan.hostile and self._draw.random() < 0.05:
