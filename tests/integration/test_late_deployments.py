@@ -12,15 +12,18 @@ from sqlalchemy import Engine
 from driftline.cli.status import print_unrevised
 from monitor.evaluate import EvaluationRules, Evaluator, late_deployments
 from monitor.evaluate.results import StoredEvaluation
+from monitor.reference.profile import encode_profile
 from monitor.store import schema
 from monitor.store.configuration import load_configuration
 from monitor.store.incidents import lock_model
+from monitor.store.specs import reference_digest
 from monitor.store.version_references import PredictionSource
 from monitor.store.version_warm_ups import read_warm_ups
 from monitor.store.views.status import model_statuses
-from monitor.types import ALL_SEGMENT, SeriesKey, Stage
+from monitor.types import ALL_SEGMENT, InconclusiveReason, SeriesKey, Stage
 from monitor.units import HOUR_MILLIS
 from monitor.windows.watermark import WatermarkRules
+from tests.integration.test_version_adoption import score_of, stored, validation_profile
 from tests.integration.test_version_references import NOW, SPEC, Released, drifts, recalibrated
 from tests.models.counted import START, set_watermark
 from tests.oracle.stored import final_evaluations
@@ -41,7 +44,8 @@ class Observed(Released):
         self.evaluator = Evaluator(RULES)
         self.events = 0
 
-    def arrives(self, *events: Event) -> None:
+    def arrives(self, *events: Event, reference: str | None = None) -> None:
+        """Let the *events* arrive; the manifest of each names *reference*."""
         rows = [
             {
                 "model_id": self.applied.model_id,
@@ -51,6 +55,7 @@ class Observed(Released):
                 "topic": "deployments",
                 "partition": 0,
                 "offset": self.events + number,
+                "manifest": {"reference": reference} if reference else None,
             }
             for number, (version, hour, stage) in enumerate(events)
         ]
@@ -98,7 +103,14 @@ class Observed(Released):
 
     def replayed(self, *, hour: float) -> tuple[object, ...]:
         """Judge everything once more, with all events there from the start."""
-        tables = ("evaluation", "scale_progress", "version_reference", "version_warm_up", "judge_again")
+        tables = (
+            "evaluation",
+            "scale_progress",
+            "version_reference",
+            "version_adoption",
+            "version_warm_up",
+            "judge_again",
+        )
         with self.engine.begin() as connection:
             connection.execute(sa.text(f"TRUNCATE {', '.join(tables)}"))
         self.evaluator = Evaluator(RULES)
@@ -141,6 +153,51 @@ def test_windows_before_a_late_first_deployment_are_judged_again(engine: Engine,
     assert story.references()["2"].source is PredictionSource.LEARNT
     live = story.end_state()
     assert live == story.replayed(hour=9)
+
+
+@pytest.mark.parametrize("late", ["deployment", "reference"])
+def test_windows_before_a_late_reference_of_a_manifest_are_judged_again(engine: Engine, late: str) -> None:
+    """Either comes after windows of the version were judged: the event, or the reference that it names."""
+    story = Observed(engine)
+    story.arrives(FIRST)
+    story.write("1", range(9))
+    story.write("2", range(2, 9), recalibrated)
+    profile = validation_profile(story, recalibrated)
+    if late == "reference":
+        story.arrives(CANARY, reference=reference_digest(encode_profile(profile)))
+    story.look(hour=3.5)
+    assert InconclusiveReason.CONCLUSIVE not in score_of(story).values() or drifts(story.results("2"))
+    _, digest = stored(story)
+    if late == "deployment":
+        story.arrives(CANARY, reference=digest)
+    again = story.look(hour=3.5)
+    assert {evaluation.series.version for evaluation in again} == {"2"}
+    for hour in (5.0, 9.0):
+        story.look(hour=hour)
+    assert set(score_of(story).values()) == {InconclusiveReason.CONCLUSIVE}
+    assert drifts(story.results("2")) == []
+    assert story.end_state() == story.replayed(hour=9)
+
+
+def test_final_windows_stay_though_a_manifest_names_a_reference(engine: Engine) -> None:
+    story = Observed(engine)
+    story.arrives(FIRST)
+    story.write("1", range(9))
+    story.write("2", range(2, 9), recalibrated)
+    _, digest = stored(story)
+    story.look(hour=6)
+    before = [result for result in story.results("2") if result[0] <= 3.5]
+    story.arrives(CANARY, reference=digest)
+    assert story.look(hour=6)
+    assert [result for result in story.results("2") if result[0] <= 3.5] == before
+    with engine.connect() as connection:
+        (status,) = model_statuses(connection)
+    (unrevised,) = status.unrevised
+    final = START + 6 * HOUR_MILLIS - RULES.watermark.finality
+    assert unrevised.version == "2"
+    assert unrevised.unrevised_until is not None
+    assert final - 5 * 60_000 < unrevised.unrevised_until <= final
+    assert story.look(hour=6) == []
 
 
 @pytest.mark.parametrize(
