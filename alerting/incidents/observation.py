@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from monitor.results import Finding, WindowResult
-from monitor.types import EvaluationKind, IncidentKind, Scale, SeriesKey, Statistic, Tier, Verdict
+from monitor.types import EvaluationKind, IncidentKind, InconclusiveReason, Scale, SeriesKey, Statistic, Tier, Verdict
 from monitor.units import MINUTE_MILLIS
 
 FINDINGS_KEPT = 20
@@ -46,7 +46,8 @@ class WindowObservation(msgspec.Struct, frozen=True, kw_only=True):
         calm: For WARNING, ALERT, CRITICAL: below the closing threshold of that tier; None when inconclusive.
         findings: The endured findings of the kind, worst first.
         moved: Of drift: every column to list, most certain first; see `monitor.detection.verdict`.
-        unjudged: Columns with too few values here: the window says nothing about theirs.
+        unjudged: Columns with too few values here: the window says nothing about theirs. Not those that warm up: what
+            another version's prediction showed, or a fault that is over, holds no longer.
         restless: By column the tiers that it is not calm below, as in `RestlessColumn`; None: *calm* is of all columns.
     """
 
@@ -107,7 +108,11 @@ def observation_of(kind: IncidentKind, evaluation: Evaluation) -> WindowObservat
         calm=_calm(kind, evaluation.kind, result),
         findings=findings,
         moved=result.moved[:FINDINGS_KEPT] if kind is IncidentKind.DRIFT else (),
-        unjudged=frozenset(column.name for column in result.columns if column.inconclusive),
+        unjudged=frozenset(
+            column.name
+            for column in result.columns
+            if column.inconclusive not in (InconclusiveReason.CONCLUSIVE, InconclusiveReason.WARMING_UP)
+        ),
         restless=_restless(kind, result),
     )
 
@@ -123,8 +128,14 @@ def _restless(kind: IncidentKind, result: WindowResult) -> dict[str, tuple[Tier,
 
 def _calm(kind: IncidentKind, judged: EvaluationKind, result: WindowResult) -> tuple[bool, bool, bool] | None:
     of_accuracy = kind is IncidentKind.PERFORMANCE
-    if result.verdict is Verdict.INCONCLUSIVE or (judged is EvaluationKind.PERFORMANCE) != of_accuracy:
+    if (judged is EvaluationKind.PERFORMANCE) != of_accuracy:
         return None  # accuracy says nothing about drift, nor drift about accuracy
+    if result.reason is InconclusiveReason.WARMING_UP:
+        return (
+            not any(finding.kind is kind for finding in result.findings),
+        ) * 3  # nothing but the prediction is watched
+    if result.verdict is Verdict.INCONCLUSIVE:
+        return None
     if kind is not IncidentKind.DATA_QUALITY:
         return result.calm_below
     return None if result.quality_calm is None else (result.quality_calm,) * 3
