@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import sqlalchemy as sa
@@ -46,8 +47,10 @@ from monitor.windows.count_cache import CountsCache
 log = structlog.get_logger()
 
 TRIES = 5
+DECISION_CELLS_KEPT = 500_000
 Ends = tuple[tuple[Scale, tuple[int, ...]], ...]
-Steps = tuple[tuple[int, ModelDecision], ...]
+Steps = tuple[tuple[int, Callable[[], ModelDecision]], ...]
+"""From which window end (ms) on which decision holds; it is prepared where a window asks for it."""
 Prepare = Callable[[OwnPrediction | None], ModelDecision]
 """Prepares the model's reference for one version: with its own prediction, or None: while it warms up."""
 
@@ -73,16 +76,17 @@ class VersionDecisions:
         """Yield the decisions for windows of *version*, each with those of *ends* that it is for."""
         steps = self.steps.get(version, ())
         starts = [start for start, _ in steps]
-        for place, decision in enumerate((self.of_model, *(decision for _, decision in steps))):
+        prepared = (lambda: self.of_model, *(decision for _, decision in steps))
+        for place, decision in enumerate(prepared):
             chosen = tuple(
                 (scale, tuple(end for end in of_scale if bisect_right(starts, end) == place))
                 for scale, of_scale in ends
             )
             if not steps or any(of_scale for _, of_scale in chosen):
-                yield decision, tuple((scale, of_scale) for scale, of_scale in chosen if of_scale or not steps)
+                yield decision(), tuple((scale, of_scale) for scale, of_scale in chosen if of_scale or not steps)
 
 
-def cut_steps(steps: Steps, start: int, decision: ModelDecision) -> Steps:
+def cut_steps(steps: Steps, start: int, decision: Callable[[], ModelDecision]) -> Steps:
     """Return *steps* up to *start* (ms), from which on *decision* holds."""
     return (*(step for step in steps if step[0] < start), (start, decision))
 
@@ -100,15 +104,19 @@ class PreparedVersions:
     tried: dict[str, tuple[int, int]] = field(default_factory=dict)
     logged: set[VersionAdoption | NamedReference] = field(default_factory=set)
     decisions: dict[OwnSource | None, ModelDecision] = field(default_factory=dict)
-    most: int = 16
+
+    @property
+    def most(self) -> int:
+        """How many are kept: all live versions of most models; fewer of a wide one, whose references are large."""
+        return max(16, min(64, DECISION_CELLS_KEPT // max(1, self.layout.size)))
 
     def decision(self, key: OwnSource | None, own: Callable[[], OwnPrediction | None]) -> ModelDecision:
         """Return the prepared decision of *key*, None for the warm-up."""
-        if key not in self.decisions:
-            if len(self.decisions) >= self.most:
-                self.decisions.clear()
-            self.decisions[key] = self.prepare(own())
-        return self.decisions[key]
+        decision = self.decisions.pop(key, None) or self.prepare(own())
+        if len(self.decisions) >= self.most:
+            del self.decisions[next(iter(self.decisions))]  # the one that was not asked for the longest
+        self.decisions[key] = decision
+        return decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,14 +153,14 @@ class VersionsReader:
         steps: dict[str, Steps] = {}
         for warm_up in warm_ups:
             if warm_up.warming:
-                warming = self._with_facts(self.kept.decision(None, lambda: None))
-                steps[warm_up.version] = ((warm_up.deployed_at + 1, warming),)
+                steps[warm_up.version] = ((warm_up.deployed_at + 1, self._warming_decision),)
         for version, row in decided.items():
             if row.source is PredictionSource.LEARNT and prediction.warm_up and self._is_current(row):
-                steps[version] = cut_steps(steps.get(version, ()), row.used_from, self._learnt_decision(row))
+                steps[version] = cut_steps(steps.get(version, ()), row.used_from, partial(self._learnt_decision, row))
         for adoption in filter(self._is_current, adopted):
             before = steps.get(adoption.version, ())
-            steps[adoption.version] = cut_steps(before, adoption.used_from, self._adopted_decision(adoption))
+            own = partial(self._adopted_decision, adoption)
+            steps[adoption.version] = cut_steps(before, adoption.used_from, own)
         return VersionDecisions(
             of_model=self.of_model,
             steps=steps,
@@ -284,6 +292,9 @@ class VersionsReader:
             if column.role.of_prediction:
                 kept[span.start : span.stop] = counts[span.start : span.stop]
         return kept
+
+    def _warming_decision(self) -> ModelDecision:
+        return self._with_facts(self.kept.decision(None, lambda: None))
 
     def _adopted_decision(self, adoption: VersionAdoption) -> ModelDecision:
         def own() -> OwnPrediction:

@@ -9,8 +9,8 @@ from monitor.store import schema
 from monitor.store.configuration import load_configuration
 from monitor.types import IncidentKind, IncidentStatus
 from monitor.units import HOUR_MILLIS
-from tests.integration.test_late_deployments import CANARY, FIRST, NOW, Observed
-from tests.integration.test_version_references import SPEC, drifts, recalibrated, stuck_for_two_hours
+from tests.integration.test_late_deployments import CANARY, FIRST, Observed
+from tests.integration.test_version_references import NOW, SPEC, drifts, recalibrated, stuck_for_two_hours
 from tests.models.counted import START, set_watermark
 
 LONG = SPEC.replace("6h", "24h")

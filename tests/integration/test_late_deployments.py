@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql import insert
 
 from driftline.cli.status import print_unrevised
 from monitor.evaluate import EvaluationRules, Evaluator, late_deployments
@@ -306,3 +307,32 @@ def test_without_deployments_nothing_is_looked_for(engine: Engine) -> None:
         story.look(hour=2)
     assert statements
     assert not any("version_warm_up" in statement or "judge_again" in statement for statement in statements)
+
+
+@pytest.mark.parametrize("source", ["learnt", "adopted"])
+def test_versions_without_windows_cost_nothing(engine: Engine, source: str) -> None:
+    """What was learnt of, or adopted for, versions that serve no more is neither read nor prepared at each look."""
+    story = Observed(engine)
+    story.arrives(FIRST, CANARY)
+    story.write("1", range(8))
+    story.write("2", range(2, 8), recalibrated)
+    story.look(hour=7.5)
+    assert story.references()["2"].source is PredictionSource.LEARNT
+    counts = []
+    for hour in (7.6, 7.7):
+        with statements_of(engine) as statements:
+            assert story.look(hour=hour)
+        counts.append(len(statements))
+        versions = [f"old {number}" for number in range(40)]
+        with engine.begin() as connection:
+            if source == "learnt":
+                learnt = connection.execute(
+                    sa.select(schema.version_reference).where(schema.version_reference.c.version == "2")
+                ).one()
+                rows = [{**learnt._mapping, "version": version} for version in versions]
+                connection.execute(insert(schema.version_reference).on_conflict_do_nothing(), rows)
+            else:
+                adopted = {"reference_id": 1, "profile_id": 1, "cells_id": 1, "used_from": 0, "adopted_by": "person"}
+                rows = [{"model_id": story.applied.model_id, "version": version, **adopted} for version in versions]
+                connection.execute(sa.insert(schema.version_adoption), rows)
+    assert counts[0] == counts[1]

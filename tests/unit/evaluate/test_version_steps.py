@@ -1,6 +1,7 @@
 """By which decision each window of a version is judged: steps over the window ends."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,8 @@ def decision(number: int) -> ModelDecision:
     )
 
 
-OF_MODEL, WARMING, LEARNT, ADOPTED = map(decision, range(4))
+OF_MODEL = decision(0)
+WARMING, LEARNT, ADOPTED = (partial(decision, number) for number in (1, 2, 3))
 SHORT, LONG = Scale(length=10, step=5), Scale(length=60, step=10)
 
 
@@ -53,7 +55,7 @@ def test_windows_go_by_the_step_that_holds_at_their_end() -> None:
     ("start", "left"),
     [(0, []), (11, []), (20, [WARMING]), (30, [WARMING]), (40, [WARMING, LEARNT])],
 )
-def test_a_later_step_ends_those_before(start: int, left: list[ModelDecision]) -> None:
+def test_a_later_step_ends_those_before(start: int, left: list[Callable[[], ModelDecision]]) -> None:
     """What would have been learnt after an adoption is not used."""
     steps = cut_steps(((11, WARMING), (30, LEARNT)), start, ADOPTED)
     assert [part for _, part in steps] == [*left, ADOPTED]
@@ -69,9 +71,20 @@ def test_how_ends_are_batched_changes_nothing(starts: list[int], ends: list[int]
     """Every window has exactly one decision, the same in one batch or two."""
     steps: Steps = ()
     for number, start in enumerate(sorted(starts), start=1):
-        steps = cut_steps(steps, start, replace(OF_MODEL, reference_id=number))
+        steps = cut_steps(steps, start, partial(decision, number))
     decisions = VersionDecisions(of_model=OF_MODEL, steps={"2": steps})
     whole = by_end(decisions, "2", ((SHORT, tuple(ends)),))
     parts = [by_end(decisions, "2", ((SHORT, tuple(part)),)) for part in (ends[:cut], ends[cut:])]
     assert whole == parts[0] | parts[1]
     assert {end for _, end in whole} == set(ends)
+
+
+def test_only_what_windows_ask_for_is_prepared() -> None:
+    """References of versions that have no windows, and of steps that are over, are neither read nor prepared."""
+
+    def unasked() -> ModelDecision:
+        raise AssertionError("prepared for no window")
+
+    steps: Steps = ((11, unasked), (30, LEARNT))
+    decisions = VersionDecisions(of_model=OF_MODEL, steps={"1": ((0, unasked),), "2": steps})
+    assert by_end(decisions, "2", ((SHORT, (5, 40)),)) == {(SHORT, 5): 0, (SHORT, 40): 2}
