@@ -82,7 +82,8 @@ REFUSALS = {
     Refusal.ROLLBACK_IS_THE_CURE: "the shift came with the version while the inputs are stable: go back, do not "
     "retrain on it",
     Refusal.ADOPT_REFERENCE: "a retraining was asked for and the change stays: if the new state is right, adopt it as "
-    "the reference (`driftline reference learn MODEL --last 7d`, then `driftline reference adopt MODEL PROFILE`)",
+    "the reference (`driftline reference learn --spec SPEC --last 7d --output NEW`, then `driftline reference adopt "
+    "MODEL NEW`)",
 }
 
 WANTS_SOMEONE = frozenset({Refusal.ADOPT_REFERENCE})

@@ -1,6 +1,7 @@
 """`driftline reference learn` on a real broker."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pyarrow.parquet
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
 
+from alerting.actions.reasons import Refusal, refusal_words
+from driftline.cli.app import app
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.reference.build import build
 from driftline.cli.reference.learn import learn
@@ -210,6 +214,20 @@ def test_more_than_enough_is_sampled_and_the_same_each_time(
     assert first.end is not None
     assert first.start < START + 50 * EVERY
     assert first.end > START + (ROWS - 50) * EVERY
+
+
+def test_the_command_that_a_standing_incident_names_works(directory: Path, produce: Produce) -> None:
+    """The spec's own reference is there and stays; the new one counts the spec's columns, so that it can be adopted."""
+    learnt_by, _ = re.findall("`driftline ([^`]+)`", refusal_words(Refusal.ADOPT_REFERENCE))
+    produce(events())
+    (directory / "credit.reference").write_bytes(b"in force")
+    arguments = learnt_by.replace("SPEC", "credit.yaml").replace("NEW", "new.reference").split()
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert (directory / "credit.reference").read_bytes() == b"in force"
+    profile = decode_profile((directory / "new.reference").read_bytes(), source="test")
+    assert [cells.name for cells in profile.layout.columns] == ["amount", "country", "prediction.score"]
+    assert profile.rows == ROWS
 
 
 def test_without_a_spec_one_is_proposed(directory: Path, produce: Produce) -> None:
