@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerting.actions.evidence import (
     PREDICTION_ROLES,
@@ -125,16 +125,25 @@ class Circumstances:
             self.history, judged, min_healthy=millis(self.facts.spec.actions.rollback.min_healthy)
         )
         services = {target: self._service(target, judged) for target in targets}
-        version_bound = self._version_bound(judged, services, at=at)
+        alone = self._changed_alone(judged.version, services)
+        look_back = millis(self.facts.spec.actions.rollback.look_back)
+        from_incidents = RollbackEvidence(
+            version_bound=alone and came_lately(self.history, judged, at=at, look_back=look_back),
+            prediction_alone=alone and self._open(version, IncidentKind.PERFORMANCE, from_tier=Tier.WARNING) is None,
+        )
         if not with_windows:
-            return RollbackEvidence(version_bound=version_bound)
+            return from_incidents
         drift = self._open(version, IncidentKind.DRIFT, from_tier=Tier.CRITICAL)
-        return self._witnesses.rollback_evidence(
+        from_windows = self._witnesses.rollback_evidence(
             judged,
             drift_since=None if drift is None else drift.opened_end,
             quality_open=self._open(version, IncidentKind.PERFORMANCE, from_tier=Tier.CRITICAL) is not None,
             targets=services,
-            version_bound=version_bound,
+        )
+        return replace(
+            from_windows,
+            version_bound=from_incidents.version_bound,
+            prediction_alone=from_incidents.prediction_alone,
         )
 
     @property
@@ -213,18 +222,14 @@ class Circumstances:
             for state in self.tracker.states.values()
         )
 
-    def _version_bound(self, judged: Period, services: dict[str, PastService], *, at: int) -> bool:
-        """Return whether prediction or quality changed with the version, its inputs did not, and no target did."""
-        look_back = millis(self.facts.spec.actions.rollback.look_back)
-        if not came_lately(self.history, judged, at=at, look_back=look_back):
-            return False
+    def _changed_alone(self, version: str, services: dict[str, PastService]) -> bool:
+        """Return whether prediction or quality of *version* changed, its inputs did not, and no target did."""
         if any(service.serves and service.bad for service in services.values()):
             return False
-        drift = self._open(judged.version, IncidentKind.DRIFT, from_tier=Tier.ALERT)
+        drift = self._open(version, IncidentKind.DRIFT, from_tier=Tier.ALERT)
         shown = () if drift is None else drift.findings
         # A window that shows less does not calm the incident at once: then its lesser findings are what it holds.
         findings = [finding for finding in shown if finding.tier >= Tier.ALERT] or shown
         if any(finding.role not in PREDICTION_ROLES for finding in findings):
             return False
-        worse = self._open(judged.version, IncidentKind.PERFORMANCE, from_tier=Tier.ALERT)
-        return bool(findings) or worse is not None
+        return bool(findings) or self._open(version, IncidentKind.PERFORMANCE, from_tier=Tier.ALERT) is not None

@@ -157,6 +157,7 @@ class RollbackEvidence:
         world_may_have_changed: Of worse quality where no target serves: inputs drift at any tier, or it was not seen
             from the version's first windows on.
         version_bound: Prediction or quality changed with this version while its inputs are stable.
+        prediction_alone: Only its prediction changed, lately or not: its inputs are stable, no label shows it worse.
     """
 
     seen: Sighting | None = None
@@ -169,6 +170,7 @@ class RollbackEvidence:
     inputs_moved: bool = False
     world_may_have_changed: bool = False
     version_bound: bool = False
+    prediction_alone: bool = False
     targets: Sequence[TargetEvidence] = ()
 
 

@@ -14,7 +14,8 @@ _HOLD = {
 def explanation(row: ActionRow, *, model: ModelKey) -> str:
     """Return why, and, of an action that waits for a person, what that person can do until when."""
     if row.state is ActionState.REFUSED:
-        return refusal_words(row.reason).replace(" MODEL ", f" {model} ")
+        words = refusal_words(row.reason).replace(" MODEL ", f" {model} ")
+        return words.replace(" VERSION`", f" {row.from_version}`")
     words = ground_words(row.reason)
     if row.state is not ActionState.AWAITING_APPROVAL or row.expires_at is None:
         return words

@@ -25,8 +25,8 @@ def guard_answers(
         refusal = retraining_refusal(
             situation,
             proposal,
+            evidence,
             rules=actions.retraining,
-            version_bound=evidence.version_bound,
             rollback_asked=any(answer.refusal is None for answer in answers),
         )
         needs_approval = refusal is None and actions.retraining.mode is ActionMode.APPROVE

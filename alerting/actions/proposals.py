@@ -15,6 +15,7 @@ from alerting.actions.requests import (
     retraining_request,
     rollback_request,
 )
+from alerting.actions.retraining import rejected_rollbacks
 from alerting.actions.rollback import refusal_before_evidence
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
 from monitor.spec.actions import ActionMode
@@ -79,7 +80,9 @@ class ActionProposals:
         situation, proposal = circumstances.situation(began=state.first_end, at=at), circumstances.proposal(candidate)
         actions = self.facts.spec.actions
         # What the windows show is read from the database, so only where it can matter.
-        with_windows = refusal_before_evidence(situation, proposal, rules=actions.rollback) is None
+        with_windows = refusal_before_evidence(situation, proposal, rules=actions.rollback) is None or bool(
+            rejected_rollbacks(situation, proposal.version)
+        )
         evidence = circumstances.evidence(state.version, at=at, with_windows=with_windows)
         answers = guard_answers(situation, proposal, evidence, actions=actions)
         # The budget of all models is counted under a lock of all models: only where something would be sent.

@@ -39,6 +39,7 @@ class Refusal(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     RESULT_UNKNOWN = "result_unknown"
     ROLLBACK_IS_THE_CURE = "rollback_is_the_cure"
+    SHIFT_ACCEPTED = "shift_accepted"
     ADOPT_REFERENCE = "adopt_reference"
 
 
@@ -81,6 +82,9 @@ REFUSALS = {
     "succeeded` (or `failed`); a new version or an adopted reference says so too",
     Refusal.ROLLBACK_IS_THE_CURE: "the shift came with the version while the inputs are stable: go back, do not "
     "retrain on it",
+    Refusal.SHIFT_ACCEPTED: "a person rejected going back, so this version's shift is accepted while its inputs are "
+    "stable and no label shows it worse; to compare its prediction with its own, "
+    "`driftline reference adopt MODEL PROFILE --version VERSION`",
     Refusal.ADOPT_REFERENCE: "a retraining was asked for and the change stays: if the new state is right, adopt it as "
     "the reference (`driftline reference learn --spec SPEC --last 7d --output NEW`, then `driftline reference adopt "
     "MODEL NEW`)",

@@ -1,8 +1,9 @@
 """Whether a retraining may be asked for: not where a rollback cures, once an incident, then ever more rarely; pure."""
 
-from alerting.actions.evidence import PastAction, Proposal, Situation
+from alerting.actions.evidence import Decisions, PastAction, Proposal, RollbackEvidence, Situation
 from alerting.actions.rails import budget_refusal, counted, switched_off, wrong_kind
-from alerting.actions.reasons import Refusal
+from alerting.actions.reasons import Ground, Refusal, strength
+from alerting.actions.rollback_targets import serving_since
 from monitor.deployments import periods, replaced_versions
 from monitor.spec.actions import RetrainingSpec
 from monitor.types import ActionKind, ActionState, Stage, Tier
@@ -33,15 +34,15 @@ _PENDING = {
 def retraining_refusal(
     situation: Situation,
     proposal: Proposal,
+    evidence: RollbackEvidence,
     *,
     rules: RetrainingSpec,
-    version_bound: bool = False,
     rollback_asked: bool = False,
 ) -> Refusal | None:
     """Return why no retraining may be requested, None when it may.
 
     Args:
-        version_bound: The shift came with the version while the inputs are stable: retraining on it cures nothing.
+        evidence: Of the version; what its windows show is needed only where a rollback of it was rejected.
         rollback_asked: A rollback of the version was granted just now.
     """
     if refusal := switched_off(situation, rules.mode) or wrong_kind(situation, proposal):
@@ -54,8 +55,10 @@ def retraining_refusal(
         return Refusal.STALE
     if proposal.version in replaced_versions(situation.history):
         return Refusal.SUPERSEDED
-    if rollback_asked or _rollback_cures(situation, proposal, version_bound=version_bound):
+    if rollback_asked or _rollback_cures(situation, proposal, evidence):
         return Refusal.ROLLBACK_IS_THE_CURE
+    if _shift_accepted(situation, proposal, evidence):
+        return Refusal.SHIFT_ACCEPTED
     earlier = counted(situation.earlier, ActionKind.RETRAINING, rules.mode)
     own = sum(action.incident_id == proposal.incident_id for action in earlier)
     if own and proposal.window_end - proposal.opened_end >= STANDS_FOR_LONG_MILLIS:
@@ -75,16 +78,49 @@ def _distance(own: int, *, cooldown: int) -> int:
     return min(cooldown * GROWTH ** (own - 1), MONTH_MILLIS) if own else 0
 
 
-def _rollback_cures(situation: Situation, proposal: Proposal, *, version_bound: bool) -> bool:
-    """Return whether going back is, or may be, the cure; what a person has rejected is not."""
-    of_version = [
+def rejected_rollbacks(situation: Situation, version: str) -> list[PastAction]:
+    """Return the rollbacks of *version* that people rejected since it serves without a break."""
+    since = serving_since(situation.history, version)
+    return [
         action
         for action in situation.earlier
-        if action.kind is ActionKind.ROLLBACK and action.from_version == proposal.version
+        if action.kind is ActionKind.ROLLBACK
+        and action.from_version == version
+        and action.state is ActionState.REJECTED
+        and action.window_end >= since
     ]
-    if any(action.state in (ActionState.DISPATCHING, ActionState.AWAITING_APPROVAL) for action in of_version):
+
+
+def _rollback_cures(situation: Situation, proposal: Proposal, evidence: RollbackEvidence) -> bool:
+    """Return whether going back is, or may be, the cure; what a person has rejected is not."""
+    if any(
+        action.kind is ActionKind.ROLLBACK
+        and action.from_version == proposal.version
+        and action.state in (ActionState.DISPATCHING, ActionState.AWAITING_APPROVAL)
+        for action in situation.earlier
+    ):
         return True
-    return version_bound and not any(action.state is ActionState.REJECTED for action in of_version)
+    return evidence.version_bound and not rejected_rollbacks(situation, proposal.version)
+
+
+def _shift_accepted(situation: Situation, proposal: Proposal, evidence: RollbackEvidence) -> bool:
+    """Return whether what asks is the shift for which a person rejected going back: there is nothing to cure.
+
+    Worse labels and drifting inputs are something else, and so is another shift later, beyond the look-back.
+    """
+    if not evidence.prediction_alone or evidence.worse is not None:
+        return False
+    return any(
+        (evidence.version_bound or action.incident_id == proposal.incident_id)
+        and (evidence.fine is not None or _accepts_shift(action, evidence.decisions))
+        for action in rejected_rollbacks(situation, proposal.version)
+    )
+
+
+def _accepts_shift(action: PastAction, decisions: Decisions) -> bool:
+    """Return whether what was rejected was about a shift and not about labels, and the decisions are as they were."""
+    of_shift = strength(action.reason) == 0 or action.reason == Ground.CRITICAL_ALONE
+    return of_shift and not (action.reason == Ground.RECALIBRATED and decisions is Decisions.CHANGED)
 
 
 def _result_known(action: PastAction, situation: Situation) -> bool:

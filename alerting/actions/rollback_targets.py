@@ -14,6 +14,17 @@ def serving_period(history: Sequence[DeploymentEvent], version: str) -> Period |
     return None
 
 
+def serving_since(history: Sequence[DeploymentEvent], version: str) -> int:
+    """Return since when (ms) *version* takes traffic without a break, from canary to production; 0 if not known."""
+    since, until = 0, -1
+    for period in periods(history):
+        if period.version != version or period.stage not in (Stage.CANARY, Stage.PRODUCTION):
+            continue
+        since = since if period.start == until else period.start
+        until = -1 if period.end is None else period.end
+    return since
+
+
 def ever_deployed(history: Sequence[DeploymentEvent], version: str) -> bool:
     """Return whether the history knows of *version* at all."""
     return any(event.version == version for event in history)

@@ -67,7 +67,6 @@ class Witnesses:
         drift_since: int | None,
         quality_open: bool,
         targets: Mapping[str, PastService],
-        version_bound: bool,
     ) -> RollbackEvidence:
         """Return what the windows show of *judged* and of *targets*, which are in order of preference.
 
@@ -99,7 +98,6 @@ class Witnesses:
             world_may_have_changed=bool(worse)
             and not serving
             and (any(_input_findings(window, from_tier=Tier.WARNING) for window in inputs) or labels.fell_later(worse)),
-            version_bound=version_bound,
             targets=tuple(
                 self._target(
                     version, service, judged, shown=shown, worse=worse, side_by_side=side_by_side.get(version, ())

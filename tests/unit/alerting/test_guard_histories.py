@@ -138,6 +138,32 @@ def test_a_canary_whose_inputs_and_labels_are_worse_than_the_stable_versions() -
     assert [action.reason for action in model.sent(ROLLBACK)] == ["quality_worse"]
 
 
+@pytest.mark.parametrize(
+    ("later", "asks"),
+    [
+        pytest.param([score("2", "ccc")], False, id="the same shift"),
+        pytest.param([score("2", "aaa")], False, id="the same shift, lower"),
+        pytest.param([score("2", "c" * 2200)], False, id="the same shift, beyond the look-back"),
+        pytest.param([score("2", "ccc"), labels("2", "...", correct=950)], False, id="labels are fine"),
+        pytest.param([score("2", "ccc"), labels("2", "aaa", correct=880)], True, id="labels prove it worse"),
+        pytest.param([score("2", "ccc"), Line("2", "aaa", column="income")], True, id="inputs drift"),
+        pytest.param([Line("2", "...aaa", column="income")], True, id="the shift ends, inputs drift"),
+        pytest.param([score("1", "ccc"), score("2", "ccc")], True, id="the world moves under both"),
+    ],
+)
+def test_after_a_rejected_rollback_the_shift_is_accepted(later: list[Line], asks: bool) -> None:
+    """A retraining was asked for at the next window, for the very version and shift that a person had just accepted."""
+    model = GuardedModel(STABLE, CANARY)
+    model.play(score("1", "..."), score("2", "ccc"), start=T0)
+    assert model.of(ROLLBACK) == [("awaiting_approval", "shift_without_labels")]
+    model.settle(ActionState.REJECTED)
+    stable = [] if any(line.version == "1" for line in later) else [score("1", "." * len(later[0].letters))]
+    model.play(*stable, *later, start=T0 + 3 * STEP)
+    assert bool(model.of(RETRAINING)) is asks
+    assert asks or "shift_accepted" in model.refused(RETRAINING)
+    assert model.of(ROLLBACK)[1:] == []
+
+
 def test_fine_labels_veto() -> None:
     """Seven calm, mature windows of accuracy (0.844 against 0.846) did not stop the rollback.
 

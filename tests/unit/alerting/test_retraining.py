@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from alerting.actions.evidence import Proposal, Situation
-from alerting.actions.reasons import Refusal
+from alerting.actions.evidence import Decisions, Proposal, RollbackEvidence, Situation
+from alerting.actions.reasons import Ground, Refusal
 from alerting.actions.retraining import retraining_refusal
 from monitor.spec.actions import ActionMode, RetrainingSpec
 from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
 from monitor.units import DAY_MILLIS as DAY
 from monitor.units import HOUR_MILLIS as HOUR
 from tests.models.guarded import Event
-from tests.unit.alerting.test_guard import CANARY, ENDPOINT
+from tests.unit.alerting.test_guard import CANARY, ENDPOINT, NOW, PROMOTED
 from tests.unit.alerting.timeline import T0
 
 RULES = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
@@ -47,8 +47,17 @@ class Request:
     window_end: int = T0 - 8 * DAY
 
 
-def refusal(situation: Situation = SITUATION, proposal: Proposal = PROPOSAL, **more: bool) -> Refusal | None:
-    return retraining_refusal(situation, proposal, rules=RULES, **more)
+NOTHING_SEEN = RollbackEvidence()
+
+
+def refusal(
+    situation: Situation = SITUATION,
+    proposal: Proposal = PROPOSAL,
+    evidence: RollbackEvidence = NOTHING_SEEN,
+    *,
+    rollback_asked: bool = False,
+) -> Refusal | None:
+    return retraining_refusal(situation, proposal, evidence, rules=RULES, rollback_asked=rollback_asked)
 
 
 def after(*requests: Request, **values: object) -> Situation:
@@ -83,18 +92,91 @@ def test_rails(situation: dict[str, object], proposal: dict[str, object], expect
 def test_mode_off_blocks() -> None:
     """Off is off."""
     off = RetrainingSpec(mode=ActionMode.OFF)
-    assert retraining_refusal(SITUATION, PROPOSAL, rules=off) is Refusal.MODE_OFF
+    assert retraining_refusal(SITUATION, PROPOSAL, NOTHING_SEEN, rules=off) is Refusal.MODE_OFF
 
 
 def test_never_where_the_rollback_is_the_cure() -> None:
     """A bad canary was rolled back and asked for a retraining in the same window; a rejected rollback cures nothing."""
     assert refusal(rollback_asked=True) is Refusal.ROLLBACK_IS_THE_CURE
-    assert refusal(version_bound=True) is Refusal.ROLLBACK_IS_THE_CURE
+    bound = RollbackEvidence(version_bound=True)
+    assert refusal(evidence=bound) is Refusal.ROLLBACK_IS_THE_CURE
     rollback = Request(kind=ActionKind.ROLLBACK, state=ActionState.AWAITING_APPROVAL)
     assert refusal(after(rollback)) is Refusal.ROLLBACK_IS_THE_CURE
     assert refusal(after(replace(rollback, from_version="0"))) is None
-    rejected = replace(rollback, state=ActionState.REJECTED)
-    assert refusal(after(rejected), version_bound=True) is None
+    rejected = replace(rollback, state=ActionState.REJECTED, reason=Ground.QUALITY_WITHOUT_SHIFT)
+    assert refusal(after(rejected), evidence=bound) is None
+
+
+# A person rejected the rollback of version 2, a canary for two hours, an hour ago.
+OF_CANARY = replace(PROPOSAL, version="2")
+REJECTED = Request(
+    kind=ActionKind.ROLLBACK,
+    state=ActionState.REJECTED,
+    reason=Ground.RECALIBRATED,
+    from_version="2",
+    window_end=T0 - HOUR,
+    decided_at=T0 - HOUR,
+)
+SAME_SHIFT = RollbackEvidence(shift=NOW, version_bound=True, prediction_alone=True, decisions=Decisions.SAME)
+ACCEPTED, CURE = Refusal.SHIFT_ACCEPTED, Refusal.ROLLBACK_IS_THE_CURE
+
+
+@pytest.mark.parametrize(
+    ("reason", "evidence", "expected"),
+    [
+        pytest.param(Ground.RECALIBRATED, {}, ACCEPTED, id="the same shift"),
+        pytest.param(Ground.SHIFT_WITHOUT_LABELS, {}, ACCEPTED, id="decisions proven the same later"),
+        pytest.param(Ground.CRITICAL_ALONE, {}, ACCEPTED, id="rejected with one key"),
+        pytest.param(Ground.RECALIBRATED, {"decisions": Decisions.UNKNOWN}, ACCEPTED, id="decisions not known now"),
+        pytest.param(
+            Ground.SHIFT_WITHOUT_LABELS, {"decisions": Decisions.CHANGED}, ACCEPTED, id="other decisions, accepted"
+        ),
+        pytest.param(Ground.RECALIBRATED, {"decisions": Decisions.CHANGED}, None, id="other decisions since"),
+        pytest.param(
+            Ground.RECALIBRATED, {"decisions": Decisions.CHANGED, "fine": NOW}, ACCEPTED, id="other, labels are fine"
+        ),
+        pytest.param(Ground.RECALIBRATED, {"fine": NOW}, ACCEPTED, id="labels are fine"),
+        pytest.param(Ground.QUALITY_WITHOUT_SHIFT, {"fine": NOW}, ACCEPTED, id="labels were worse, are fine"),
+        pytest.param(Ground.QUALITY_WITHOUT_SHIFT, {}, None, id="labels proved it worse, going back is no cure"),
+        pytest.param(Ground.RECALIBRATED, {"worse": NOW}, None, id="labels of both prove it worse"),
+        pytest.param(Ground.RECALIBRATED, {"prediction_alone": False}, None, id="accuracy fell"),
+        pytest.param(Ground.RECALIBRATED, {"prediction_alone": False, "version_bound": False}, None, id="inputs drift"),
+        pytest.param(
+            Ground.RECALIBRATED,
+            {"prediction_alone": False, "version_bound": False, "fine": NOW},
+            None,
+            id="inputs drift, labels are fine",
+        ),
+    ],
+)
+def test_who_rejected_going_back_has_accepted_the_shift(
+    reason: Ground, evidence: dict[str, object], expected: Refusal | None
+) -> None:
+    """A retraining was asked for the same version and the same shift of its score right after a person rejected it."""
+    shown = replace(SAME_SHIFT, **evidence)  # type: ignore[arg-type]
+    situation = after(replace(REJECTED, reason=reason), history=CANARY)
+    assert refusal(situation, OF_CANARY, shown) is expected
+
+
+def test_the_shift_stays_accepted_as_long_as_the_version_serves() -> None:
+    """Beyond the look-back in the same incident, and in production; not of another shift, nor of another release."""
+    beyond = replace(SAME_SHIFT, version_bound=False)
+    rejected = after(REJECTED, history=CANARY)
+    assert refusal(rejected, OF_CANARY, beyond) is Refusal.SHIFT_ACCEPTED
+    assert refusal(rejected, replace(OF_CANARY, incident_id="weeks later"), beyond) is None
+    assert refusal(rejected, replace(OF_CANARY, incident_id="opened again"), SAME_SHIFT) is Refusal.SHIFT_ACCEPTED
+    promoted = replace(rejected, history=(*CANARY, Event("2", T0 - HOUR // 2, Stage.PRODUCTION)))
+    assert refusal(promoted, OF_CANARY, SAME_SHIFT) is Refusal.SHIFT_ACCEPTED
+    released_again = (*CANARY, Event("2", T0 - HOUR // 2, Stage.RETIRED), Event("2", T0 - HOUR // 4, Stage.CANARY))
+    assert refusal(replace(rejected, history=released_again), OF_CANARY, SAME_SHIFT) is CURE
+    of_another = after(replace(REJECTED, from_version="1"), history=PROMOTED)
+    assert refusal(of_another, OF_CANARY, SAME_SHIFT) is CURE
+
+
+@pytest.mark.parametrize("state", [ActionState.EXPIRED, ActionState.SUPERSEDED, ActionState.FAILED])
+def test_only_a_persons_word_accepts_a_shift(state: ActionState) -> None:
+    """What nobody answered is not accepted: the rollback stays the cure."""
+    assert refusal(after(replace(REJECTED, state=state), history=CANARY), OF_CANARY, SAME_SHIFT) is CURE
 
 
 @pytest.mark.parametrize(
@@ -166,7 +248,7 @@ def test_a_dry_run_holds_back_dry_runs_only() -> None:
     rehearsed = after(Request(state=ActionState.DRY_RUN))
     dry = RetrainingSpec(mode=ActionMode.DRY_RUN)
     assert refusal(rehearsed) is None
-    assert retraining_refusal(rehearsed, PROPOSAL, rules=dry) is Refusal.RESULT_UNKNOWN
+    assert retraining_refusal(rehearsed, PROPOSAL, NOTHING_SEEN, rules=dry) is Refusal.RESULT_UNKNOWN
 
 
 def test_versions_before_do_not_count_as_new() -> None:

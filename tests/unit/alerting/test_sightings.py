@@ -53,7 +53,7 @@ class Shown:
     ) -> RollbackEvidence:
         witnesses = Witnesses(spec=MODEL, rules=incident_rules(MODEL), archive=self.archive, now_millis=now)
         return witnesses.rollback_evidence(
-            JUDGED, drift_since=drift_since, quality_open=quality_open, targets={"1": service}, version_bound=False
+            JUDGED, drift_since=drift_since, quality_open=quality_open, targets={"1": service}
         )
 
 
