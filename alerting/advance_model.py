@@ -39,6 +39,7 @@ from monitor.store.actions import (
     ActionRow,
     granted_actions,
     insert_action,
+    record_evidence,
     set_action_state,
 )
 from monitor.store.configuration import AppliedModel
@@ -231,6 +232,7 @@ class _ModelPass:
             ACTIONS.labels(row.kind.value, row.state.value).inc()
             log.info("action.refused", model=str(self._applied.key), kind=row.kind.value, reason=row.reason)
         fresh = [action for action in self._granted if self._insert(action)]
+        self._record_evidence()
         wanting = [row for row in refused if Refusal(row.reason) in WANTS_SOMEONE]
         if not self._messages and not wanting:
             return 0
@@ -246,6 +248,11 @@ class _ModelPass:
         for waiting in action.supersedes:
             set_action_state(self._connection, waiting, ActionState.SUPERSEDED, why=f"by {action.row.id}")
         return True
+
+    def _record_evidence(self) -> None:
+        for newest in self._proposals.newest:
+            if record_evidence(self._connection, newest.action_id, ground=newest.ground, evidence=newest.evidence):
+                log.info("action.evidence", model=str(self._applied.key), id=newest.action_id, evidence=newest.evidence)
 
     def _requests(self, granted: Sequence[GrantedAction], endpoints: dict[str, int]) -> list[Effect]:
         effects = []

@@ -181,6 +181,7 @@ class GuardAnswer:
     Attributes:
         to_version, ground: Of a granted rollback.
         needs_approval: A person decides whether it is sent.
+        newest: Of a refused rollback: what the newest windows show of one that waits for a person, if anything.
     """
 
     kind: ActionKind
@@ -188,3 +189,4 @@ class GuardAnswer:
     to_version: str | None = None
     ground: Ground | None = None
     needs_approval: bool = False
+    newest: Ground | Refusal | None = None

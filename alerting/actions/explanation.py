@@ -1,6 +1,6 @@
 """An action in words: why it was asked for or refused, and what is wanted from whom."""
 
-from alerting.actions.reasons import ground_words, refusal_words
+from alerting.actions.reasons import evidence_words, ground_words, refusal_words
 from monitor.clock import iso_utc
 from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, ModelKey
@@ -11,12 +11,18 @@ _HOLD = {
 }
 
 
-def explanation(row: ActionRow, *, model: ModelKey) -> str:
-    """Return why, and, of an action that waits for a person, what that person can do until when."""
+def explanation(row: ActionRow, *, model: ModelKey, newest: str | None = None) -> str:
+    """Return why, and, of an action that waits for a person, what that person can do until when.
+
+    Args:
+        newest: What the newest windows show of it, if that is known and something else than its reason.
+    """
     if row.state is ActionState.REFUSED:
         words = refusal_words(row.reason).replace(" MODEL ", f" {model} ")
         return words.replace(" VERSION`", f" {row.from_version}`")
     words = ground_words(row.reason)
+    if newest not in (None, row.reason):
+        words += f"; the newest windows: {evidence_words(newest)}"
     if row.state is not ActionState.AWAITING_APPROVAL or row.expires_at is None:
         return words
     hold = _HOLD[row.kind].format(version=row.from_version)

@@ -6,7 +6,8 @@ The rails are in `rails` (what both share), `rollback` and `retraining`; what th
 from alerting.actions.evidence import GuardAnswer, Proposal, RollbackEvidence, Situation
 from alerting.actions.reasons import Refusal
 from alerting.actions.retraining import retraining_refusal
-from alerting.actions.rollback import rollback_decision
+from alerting.actions.rollback import asked_before, shown_rollback
+from alerting.actions.waiting import newest_shown
 from monitor.spec.actions import ActionMode, ActionsSpec
 from monitor.types import ActionKind, Tier
 
@@ -37,12 +38,14 @@ def guard_answers(
 def _rollback(
     situation: Situation, proposal: Proposal, evidence: RollbackEvidence, *, actions: ActionsSpec
 ) -> GuardAnswer:
-    decision = rollback_decision(situation, proposal, evidence, rules=actions.rollback)
-    if isinstance(decision, Refusal):
-        return GuardAnswer(kind=ActionKind.ROLLBACK, refusal=decision)
+    shown = shown_rollback(situation, proposal, evidence, rules=actions.rollback)
+    refusal = shown if isinstance(shown, Refusal) else asked_before(situation, proposal, shown, rules=actions.rollback)
+    if isinstance(shown, Refusal) or refusal is not None:
+        newest = newest_shown(situation, proposal, shown, evidence)
+        return GuardAnswer(kind=ActionKind.ROLLBACK, refusal=refusal, newest=newest)
     return GuardAnswer(
         kind=ActionKind.ROLLBACK,
-        to_version=decision.to_version,
-        ground=decision.ground,
-        needs_approval=decision.needs_approval or actions.rollback.mode is ActionMode.APPROVE,
+        to_version=shown.to_version,
+        ground=shown.ground,
+        needs_approval=shown.needs_approval or actions.rollback.mode is ActionMode.APPROVE,
     )

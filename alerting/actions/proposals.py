@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from alerting.actions.circumstances import Circumstances, ModelFacts
 from alerting.actions.evidence import GuardAnswer
 from alerting.actions.guard import guard_answers
-from alerting.actions.reasons import Refusal
+from alerting.actions.reasons import Ground, Refusal
 from alerting.actions.requests import (
     RequestHead,
     action_id,
@@ -17,6 +17,7 @@ from alerting.actions.requests import (
 )
 from alerting.actions.retraining import rejected_rollbacks
 from alerting.actions.rollback import refusal_before_evidence
+from alerting.actions.waiting import NewestEvidence, ground_after, waiting_rollbacks
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
 from monitor.spec.actions import ActionMode
 from monitor.store.actions import ActionRow
@@ -45,6 +46,7 @@ class ActionProposals:
     Attributes:
         earlier: Actions of the model that were not refused; granted ones are added.
         refused: Refusals to be written, by id.
+        newest: What the windows show of actions that wait for a person, in order, to be recorded.
         sent: How many of the granted ones are sent without anybody's approval.
     """
 
@@ -53,6 +55,7 @@ class ActionProposals:
     tracker: IncidentTracker
     earlier: list[ActionRow]
     refused: dict[str, ActionRow] = field(default_factory=dict)
+    newest: list[NewestEvidence] = field(default_factory=list)
     sent: int = 0
 
     def ask(self, candidate: ActionCandidate) -> list[GrantedAction]:
@@ -70,6 +73,8 @@ class ActionProposals:
                 granted.append(self._grant(candidate, answer))
             else:
                 self._refuse(candidate, answer.kind, answer.refusal)
+            if answer.newest is not None:
+                self._show(candidate.state.id, answer.newest)
         for action in granted:
             self._supersede(action)
         return granted
@@ -142,6 +147,15 @@ class ActionProposals:
             for action in self.earlier
         ]
         self.earlier.append(granted.row)
+
+    def _show(self, incident_id: str, newest: Ground | Refusal) -> None:
+        """Note what the windows show of what waits; people are not notified again of what they have to decide."""
+        waiting = {action.id for action in waiting_rollbacks(self.earlier, incident_id)}
+        for index, action in enumerate(self.earlier):
+            if action.id in waiting:
+                ground = ground_after(action.reason, newest)
+                self.earlier[index] = replace(action, reason=ground)
+                self.newest.append(NewestEvidence(action.id, ground=ground, evidence=newest.value))
 
     def _refuse(self, candidate: ActionCandidate, kind: ActionKind, refusal: Refusal) -> None:
         identifier = refused_action_id(candidate.state.id, kind, refusal)

@@ -94,6 +94,21 @@ WANTS_SOMEONE = frozenset({Refusal.ADOPT_REFERENCE})
 """Refusals that people are notified of by themselves, each once an incident: somebody has to decide something."""
 
 
+SPEAKS_AGAINST = frozenset(
+    {
+        Refusal.COMMON_CAUSE,
+        Refusal.INPUT_DRIFT_ONLY,
+        Refusal.NO_KEY,
+        Refusal.QUALITY_IS_FINE,
+        Refusal.TARGET_BLOCKED,
+        Refusal.TARGET_FLAGGED,
+        Refusal.TARGET_NOT_BETTER,
+        Refusal.INPUTS_MOVED,
+    }
+)
+"""Refusals by what windows show: who decides about a rollback that waits has to know of them."""
+
+
 class Ground(StrEnum):
     """On what grounds a rollback is asked for; stored as the action's reason."""
 
@@ -152,6 +167,11 @@ def refusal_words(reason: str) -> str:
         return REFUSALS[Refusal(reason)]
     except ValueError:
         return reason.replace("_", " ")
+
+
+def evidence_words(evidence: str) -> str:
+    """Return the words of what the newest windows show of an action that waits: a ground, or what speaks against it."""
+    return refusal_words(evidence) if evidence in SPEAKS_AGAINST else ground_words(evidence)
 
 
 def ground_words(reason: str) -> str:

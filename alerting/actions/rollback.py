@@ -65,6 +65,16 @@ def rollback_decision(
     situation: Situation, proposal: Proposal, evidence: RollbackEvidence, *, rules: RollbackSpec
 ) -> Refusal | RollbackGrant:
     """Return the rollback that may be asked for, or why none may."""
+    shown = shown_rollback(situation, proposal, evidence, rules=rules)
+    if isinstance(shown, Refusal):
+        return shown
+    return asked_before(situation, proposal, shown, rules=rules) or shown
+
+
+def shown_rollback(
+    situation: Situation, proposal: Proposal, evidence: RollbackEvidence, *, rules: RollbackSpec
+) -> Refusal | RollbackGrant:
+    """Return what the windows are enough for, whatever was asked for before."""
     if refusal := refusal_before_evidence(situation, proposal, rules=rules):
         return refusal
     keys = _keys_now(evidence, rules=rules, now_millis=situation.now_millis)
@@ -80,8 +90,7 @@ def rollback_decision(
     ground = _ground(evidence, keys, target, rules=rules, now_millis=situation.now_millis)
     if isinstance(ground, Refusal):
         return ground
-    grant = RollbackGrant(to_version=target.version, ground=ground, needs_approval=ground not in LABELLED_GROUNDS)
-    return _asked_before(situation, proposal, grant, rules=rules) or grant
+    return RollbackGrant(to_version=target.version, ground=ground, needs_approval=ground not in LABELLED_GROUNDS)
 
 
 def _no_change_of_version(situation: Situation, proposal: Proposal, *, rules: RollbackSpec) -> Refusal | None:
@@ -191,7 +200,7 @@ def _of_promotion(situation: Situation, judged: Period, rules: RollbackSpec) -> 
     return [action for action in earlier if action.from_version == judged.version and action.window_end >= judged.start]
 
 
-def _asked_before(
+def asked_before(
     situation: Situation, proposal: Proposal, grant: RollbackGrant, *, rules: RollbackSpec
 ) -> Refusal | None:
     """Return what of earlier rollbacks stands against this one."""

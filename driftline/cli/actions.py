@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import typer
 
 from alerting.actions.explanation import explanation
+from alerting.actions.reasons import evidence_words
 from alerting.answer_action import RESULTS, ActionAnswerRefused, Answer, approve_action, record_result, reject_action
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import Limit, opened_database
@@ -16,7 +17,7 @@ from driftline.cli.output import AsJson, print_json, print_table
 from monitor.humanize import moment
 from monitor.settings import Settings, load_settings
 from monitor.store.actions import ActionRow
-from monitor.store.views.actions import ActionStory, action_stories, list_actions
+from monitor.store.views.actions import ActionStep, ActionStory, action_stories, list_actions
 from monitor.types import ActionState
 
 LIST = "list"
@@ -127,13 +128,15 @@ def _show_list(stories: tuple[ActionStory, ...], *, as_json: bool) -> None:
                 story.action.from_version,
                 story.action.to_version,
                 story.action.state,
-                story.action.reason,
+                story.action.reason
+                if story.action.state is not ActionState.AWAITING_APPROVAL
+                else story.newest_evidence,
                 moment(story.action.decided_at),
                 moment(story.action.expires_at) if story.action.state is ActionState.AWAITING_APPROVAL else None,
             )
             for story in stories
         ],
-        notes=[explanation(story.action, model=story.model) for story in stories],
+        notes=[_explained(story) for story in stories],
         empty="none",
     )
 
@@ -145,11 +148,21 @@ def _show(story: ActionStory, *, as_json: bool) -> None:
     action = story.action
     to = f" to {action.to_version}" if action.to_version else ""
     typer.echo(f"{action.kind} of {story.model} from {action.from_version}{to}: {action.state} ({action.id})")
-    typer.echo(f"Why: {explanation(action, model=story.model)}.")
+    typer.echo(f"Why: {_explained(story)}.")
     typer.echo(f"Of incident {action.incident_id}: `driftline incidents {action.incident_id[:8]}`.")
     print_table(
         "States",
         ("since (UTC)", "state", "who", "why"),
-        [(moment(step.at), step.state, step.who or "driftline", step.why) for step in story.steps],
+        [(moment(step.at), step.state, step.who or "driftline", _why(step)) for step in story.steps],
         empty="none",
     )
+
+
+def _explained(story: ActionStory) -> str:
+    return explanation(story.action, model=story.model, newest=story.newest_evidence)
+
+
+def _why(step: ActionStep) -> str:
+    """Return why: in a person's words, or what the windows showed while the action waited."""
+    waits = step.state is ActionState.AWAITING_APPROVAL and step.why
+    return f"{step.why}: {evidence_words(step.why)}" if waits else step.why

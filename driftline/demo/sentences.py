@@ -26,7 +26,8 @@ def guard_lines(actions: Sequence[ActionStory]) -> Iterator[GuardLine]:
     """Yield what is shown of *actions*, as it came about."""
     steps = [(step.at, number, story, step) for story in actions for number, step in enumerate(story.steps)]
     for _, number, story, step in sorted(steps, key=lambda line: (line[0], line[2].action.id, line[1])):
-        head = _head(story, step)
+        waited = number > 0 and step.state is story.steps[number - 1].state
+        head = None if waited else _head(story, step)
         if head is not None:
             yield GuardLine(story=story, step=number, who=step.who, head=head, why=_why(story, step))
 

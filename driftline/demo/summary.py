@@ -51,7 +51,7 @@ def summary_document(
                 "state": story.action.state.value,
                 "states": [step.state.value for step in story.steps],
                 "reason": story.action.reason,
-                "why": explanation(story.action, model=story.model),
+                "why": explanation(story.action, model=story.model, newest=story.newest_evidence),
             }
             for story in outcome.actions
         ],

@@ -53,8 +53,11 @@ class ActionRow(IncidentAction):
     expires_at: int | None = None
 
 
-def insert_action(connection: sa.Connection, row: ActionRow, *, why: str = "") -> bool:
-    """Insert the action and its first step unless its id is known; return whether it is new."""
+def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
+    """Insert the action and its first step unless its id is known; return whether it is new.
+
+    The first step of one that waits has its reason, which newer evidence may replace.
+    """
     stored = {
         "request": json.loads(row.request),
         "decided_at": to_datetime(row.decided_at),
@@ -63,6 +66,7 @@ def insert_action(connection: sa.Connection, row: ActionRow, *, why: str = "") -
     statement = insert(action).values(asdict(row) | stored)
     inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id)).scalar()
     if inserted is not None:
+        why = row.reason if row.state is ActionState.AWAITING_APPROVAL else ""
         _append_step(connection, row.id, row.state, who=None, why=why)
     return inserted is not None
 
@@ -78,6 +82,21 @@ def set_action_state(
 
 def _append_step(connection: sa.Connection, action_id: str, state: ActionState, *, who: str | None, why: str) -> None:
     connection.execute(sa.insert(action_step).values(action_id=action_id, state=state.value, who=who, why=why))
+
+
+def record_evidence(connection: sa.Connection, action_id: str, *, ground: str, evidence: str) -> bool:
+    """Record as a step what the newest windows show of an action that waits; return whether it is new.
+
+    Repeated, or of an action that waits no more, it changes nothing.
+    """
+    if action_by_id(connection, action_id, lock=True).state is not ActionState.AWAITING_APPROVAL:
+        return False
+    steps = sa.select(action_step.c.why).where(action_step.c.action_id == action_id)
+    if connection.execute(steps.order_by(action_step.c.id.desc()).limit(1)).scalar() == evidence:
+        return False
+    connection.execute(sa.update(action).where(action.c.id == action_id).values(reason=ground))
+    _append_step(connection, action_id, ActionState.AWAITING_APPROVAL, who=None, why=evidence)
+    return True
 
 
 def replace_request(connection: sa.Connection, action_id: str, request: str) -> None:

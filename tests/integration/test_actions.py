@@ -20,6 +20,7 @@ from monitor.types import ActionState, IncidentKind, Stage
 from monitor.units import DAY_MILLIS, HOUR_MILLIS, MINUTE_MILLIS
 from tests.fakes.receiver import Answer, Receiver, receiver
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
+from tests.integration.test_alerting_canary import count_scores
 from tests.integration.test_delivery import SECRET, deliver_all, delivery
 from tests.models.alerted import apply_story, body_of, deploy, rollback_action, webhook
 from tests.services.command import document, run
@@ -109,7 +110,10 @@ def test_an_approved_action_is_sent_with_who_and_why(engine: Engine, command: Co
         ]
         short = waiting.action.id[:8]
         shown = command.document("actions", short, "approve", "--why", "bad scores", *WHO)
-        assert steps(shown) == [("awaiting_approval", None, ""), ("dispatching", "ada", "bad scores")]
+        assert steps(shown) == [
+            ("awaiting_approval", None, "shift_without_labels"),
+            ("dispatching", "ada", "bad scores"),
+        ]
         (request,) = waiting.requests
         assert (request["from_version"], request["to_version"], request["dry_run"]) == ("2", "1", False)
         deliver_all(delivery(engine))
@@ -154,6 +158,60 @@ def test_a_rejected_action_is_never_sent_nor_asked_for_again(engine: Engine, com
     with engine.connect() as connection:
         reasons = connection.execute(sa.select(schema.action.c.reason).where(schema.action.c.state == "refused"))
         assert "already_answered" in set(reasons.scalars())
+
+
+def test_who_decides_sees_the_newest_evidence(engine: Engine, command: Command) -> None:
+    """Held before its decisions could be compared, it said "its predictions differ" of a recalibrated version for ever.
+
+    Nobody is notified again of what waits already, and what is read twice is recorded once.
+
+    ::
+
+        version 2  score      c c | c    | c       decisions the same in the third window
+                   accuracy       |      | .       fine in the fourth
+    """
+    waiting = Waiting(engine, receivers=(webhook("people", HOOK),))
+    held, pages = waiting.action, messages(engine)
+    assert held.reason == "shift_without_labels"
+    again(waiting, end=waiting.start + 2 * STEP, decisions=True)
+    again(waiting, end=waiting.start + 3 * STEP, decisions=True)
+    assert waiting.action == replace(held, reason="recalibrated")
+    fine = waiting.start + 4 * STEP
+    waiting.story.play(waiting.applied, ".", start=fine, version="2", kind=IncidentKind.PERFORMANCE)
+    again(waiting, end=fine)
+    again(waiting, end=waiting.start + 5 * STEP)
+    assert messages(engine) == pages
+    (listed,) = command.document("actions", "list", "--waiting")["actions"]
+    assert (listed["action"]["reason"], listed["newest_evidence"]) == ("recalibrated", "quality_is_fine")
+    assert steps(listed) == [
+        ("awaiting_approval", None, "shift_without_labels"),
+        ("awaiting_approval", None, "recalibrated"),
+        ("awaiting_approval", None, "quality_is_fine"),
+    ]
+    text = " ".join(command.run("actions", held.id).stdout.split())
+    assert "as of a recalibrated version; no label says that it is worse; the newest windows: labelled quality" in text
+    text = " ".join(command.run("actions", "list", "--waiting").stdout.split())
+    assert "the newest windows: labelled quality of the same time is mature and fine" in text
+    rejected = command.document("actions", held.id, "reject", "--why", "meant so", *WHO)
+    assert (rejected["action"]["reason"], rejected["newest_evidence"]) == ("recalibrated", "quality_is_fine")
+    again(waiting, end=waiting.start + 6 * STEP)
+    shown = command.document("actions", held.id)
+    assert steps(shown)[3:] == [("rejected", "ada", "meant so")]
+
+
+def again(waiting: Waiting, *, end: int, decisions: bool = False) -> None:
+    """The score shifts in the window that ends at *end* too, whose *decisions* are counted and alike."""
+    if decisions:
+        for version, quarters in (("1", [1500, 2000, 1000, 500]), ("2", [3500, 0, 0, 1500])):
+            count_scores(waiting.engine, waiting.applied, version, quarters, end=end)
+    for version, letter in (("1", "."), ("2", "c")):
+        waiting.story.play(waiting.applied, letter, start=end, version=version, column="score", role="score")
+    waiting.advance()
+
+
+def messages(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(schema.outbox)).scalar_one())
 
 
 def switch_off(waiting: Waiting) -> None:

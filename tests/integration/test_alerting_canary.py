@@ -133,13 +133,13 @@ def test_without_labels_a_person_decides(engine: Engine, production: str, expect
     assert f"`driftline actions {waiting.id[:8]} approve`" in shown["explanation"]
 
 
-def count_scores(engine: Engine, applied: AppliedModel, version: str, quarters: list[int]) -> None:
-    """Store two minutes of scores, by quarters of 0 to 1, in the window that ends at `T0`."""
+def count_scores(engine: Engine, applied: AppliedModel, version: str, quarters: list[int], *, end: int = T0) -> None:
+    """Store two minutes of scores, by quarters of 0 to 1, in the window that ends at *end*."""
     key = SeriesKey(applied.model_id, version)
     counts = np.array([0] * (2 + SLOTS) + quarters + [0] * SLOTS)
     with engine.begin() as connection:
         series_id = ensure_series(connection, {key})[key]
-        for minute in (T0 - 3 * MINUTE_MILLIS, T0 - 2 * MINUTE_MILLIS):
+        for minute in (end - 3 * MINUTE_MILLIS, end - 2 * MINUTE_MILLIS):
             connection.execute(
                 sa.insert(schema.pane).values(
                     series_id=series_id,

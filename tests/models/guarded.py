@@ -145,6 +145,7 @@ class GuardedModel:
         self.movement: ErrorMovement | None = ErrorMovement({5: 0.005, 10: 0.0025})
         self.actions: list[ActionRow] = []
         self.refusals: list[tuple[ActionKind, str]] = []
+        self.evidence: list[str] = []
         self.tracker = IncidentTracker(model=self.spec.key, rules=incident_rules(self.spec), now_millis=0, states={})
 
     def play(self, *lines: Line, start: int, late: int = LATE, scale: Scale | None = None) -> None:
@@ -165,6 +166,7 @@ class GuardedModel:
         for candidate in outcome.candidates:
             proposals.ask(candidate)
         self.actions = proposals.earlier
+        self.evidence += [newest.evidence for newest in proposals.newest if newest.evidence not in self.evidence[-1:]]
         self.refusals += [(row.kind, row.reason) for row in proposals.refused.values()]
 
     def _proposals(self, now: int) -> ActionProposals:

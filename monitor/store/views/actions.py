@@ -23,10 +23,15 @@ class ActionStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStory:
-    """One action, and its states in order."""
+    """One action, and its states in order.
+
+    Attributes:
+        newest_evidence: What the newest windows showed while it waited for a person; else its reason.
+    """
 
     model: ModelKey
     action: ActionRow
+    newest_evidence: str
     steps: tuple[ActionStep, ...]
 
 
@@ -55,8 +60,11 @@ def _story(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> Action
     steps = connection.execute(
         sa.select(action_step).where(action_step.c.action_id == row.id).order_by(action_step.c.id)
     )
+    story = tuple(value_of(ActionStep, step, at=to_millis(step.at)) for step in steps)
+    waited = [step.why for step in story if step.state is ActionState.AWAITING_APPROVAL and step.why]
     return ActionStory(
         model=ModelKey(row.namespace, row.name),
         action=action_of_row(row),
-        steps=tuple(value_of(ActionStep, step, at=to_millis(step.at)) for step in steps),
+        newest_evidence=waited[-1] if waited else row.reason,
+        steps=story,
     )

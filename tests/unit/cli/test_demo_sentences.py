@@ -26,7 +26,7 @@ def story(kind: ActionKind, reason: str, *steps: ActionStep) -> ActionStory:
         request="{}",
         decided_at=0,
     )
-    return ActionStory(model=ModelKey("default", "m"), action=row, steps=steps)
+    return ActionStory(model=ModelKey("default", "m"), action=row, newest_evidence=reason, steps=steps)
 
 
 def step(state: ActionState, at: int, *, who: str | None = None, why: str = "") -> ActionStep:

@@ -84,7 +84,7 @@ def rollback(version: str, reason: str, *states: ActionState) -> ActionStory:
         decided_at=0,
     )
     steps = tuple(ActionStep(state=state, who=None, why="", at=number) for number, state in enumerate(states))
-    return ActionStory(model=ModelKey("default", "credit-scoring"), action=row, steps=steps)
+    return ActionStory(model=ModelKey("default", "credit-scoring"), action=row, newest_evidence=reason, steps=steps)
 
 
 HELD = rollback(RECALIBRATED, Ground.RECALIBRATED, ActionState.AWAITING_APPROVAL, ActionState.REJECTED)
