@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from tests.integration.test_version_adoption import score_of, stored, validation
 from tests.integration.test_version_references import NOW, SPEC, Released, drifts, recalibrated
 from tests.models.counted import START, set_watermark
 from tests.oracle.stored import final_evaluations
+from tests.services.command import document
 
 RULES = EvaluationRules(watermark=WatermarkRules(allowed_lateness=2 * HOUR_MILLIS), revision_seconds=0)
 SHORT = SPEC.replace("6h", "2h")
@@ -276,7 +279,9 @@ def test_an_event_that_changes_nothing_revises_nothing(engine: Engine) -> None:
         assert connection.execute(sa.select(sa.func.max(schema.evaluation.c.revision))).scalar_one() == 0
 
 
-def test_final_windows_stay_and_status_shows_it(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_final_windows_stay_and_status_shows_it(
+    engine: Engine, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     story = Observed(engine)
     story.arrives(FIRST)
     story.write("1", range(9))
@@ -297,6 +302,8 @@ def test_final_windows_stay_and_status_shows_it(engine: Engine, capsys: pytest.C
     assert [warm_up.version for warm_up in status.unrevised] == ["2"]
     print_unrevised((status,))
     assert "version 2" in capsys.readouterr().out
+    (shown,) = document(database_url, "status", directory=tmp_path)["models"]
+    assert shown["unrevised"] == [asdict(stored)]
     assert story.look(hour=6) == []
 
 
