@@ -15,13 +15,13 @@ from monitor.planning.column_comparison import ColumnComparison, comparisons_at
 from monitor.planning.results import MONTHS_A_YEAR, FalseAlarms
 from monitor.stats.false_discovery import psi_p_value
 from monitor.stats.psi_bounds import distance_level, distance_lower_bound
+from monitor.stats.share_limits import beta_events
 from monitor.stats.share_shift import share_shift
 from monitor.types import Scale
 from monitor.units import DAY_MINUTES
 
 MONTH_MINUTES = 30 * DAY_MINUTES
 
-_LEAST_EVENTS = 1e-9
 _CHANCES = np.concatenate([np.zeros(1), np.geomspace(1e-15, 0.02, 200), np.linspace(0.02, 1.0, 100)[1:]])
 """Of a share to be as high, in steps over which it hardly changes."""
 
@@ -90,7 +90,7 @@ def _tail(count: float, n: float, share: float, variance: float) -> float:
     """Return P(X >= count) of a beta-binomial variable; between whole numbers as the beta distribution continues it."""
     if variance == 0.0 or share in (0.0, 1.0):
         return float(betainc(count, n - count + 1.0, share))
-    events = max(1.0 / variance - 1.0, _LEAST_EVENTS)
+    events = beta_events(variance)
     middles = (_CHANCES[1:] + _CHANCES[:-1]) / 2.0
     shares = betainccinv(share * events, (1.0 - share) * events, middles)
     return float(betainc(count, n - count + 1.0, shares) @ np.diff(_CHANCES))

@@ -24,6 +24,16 @@ def exact_limits(successes: Float64s, n: Float64s, *, upper: Mask, alpha: npt.Ar
     return limits
 
 
+def beta_events(variance: npt.ArrayLike) -> Float64s:
+    r"""Return how many events a beta distribution with the variance κ μ(1 − μ) is worth: :math:`1 / \kappa - 1`.
+
+    Args:
+        variance: κ, positive; from 1 on, the most that a share can have, hardly any are left.
+    """
+    events: Float64s = np.maximum(1.0 / np.asarray(variance, dtype=np.float64) - 1.0, _LEAST_EVENTS)
+    return events
+
+
 def movement_limits(shares: Float64s, variance: Float64s, *, upper: Mask, alpha: npt.ArrayLike) -> Float64s:
     r"""Return the mean about which a share moves that reaches each of *shares* with probability *alpha* only.
 
@@ -47,7 +57,7 @@ def movement_limits(shares: Float64s, variance: Float64s, *, upper: Mask, alpha:
         return limits
     # The highest mean of a share is 1 minus the lowest of the rest.
     part = np.where(highest, 1.0 - parts, parts)[moving]
-    events = np.maximum(1.0 / kappa[moving] - 1.0, _LEAST_EVENTS)
+    events = beta_events(kappa[moving])
     error = errors[moving]
     low, high = np.full(part.shape, _LEAST), np.log(np.maximum(part, np.exp(_LEAST)))
     for _ in range(_STEPS):
