@@ -9,9 +9,9 @@ from scipy.stats import betabinom, binom
 
 from benchmarks.figure_table import table
 from monitor.arrays import Float64s, Int64s, Mask
-from monitor.detection.scale_movement import raised_share_variances
 from monitor.stats.movement_level import independent_blocks
 from monitor.stats.natural_movement import natural_share_movement
+from monitor.stats.share_movement import highest_share_variances
 from monitor.stats.share_shift import MINIMUM, RELATIVE, share_excess_lows, share_tolerance
 
 REFERENCES = 50
@@ -95,8 +95,14 @@ def _references(moving: MovingShare, *, blocks: int) -> Int64s:
 def _estimated(counts: Int64s, n: int, *, alpha: float) -> float:
     movement = natural_share_movement(counts, np.full(len(counts), n))
     assert movement is not None
-    effective = np.array([independent_blocks(movement)])
-    return float(raised_share_variances(np.array([movement.kappa]), effective, alpha=alpha)[0])
+    if not 0 < counts.sum() < n * len(counts):
+        return 0.0
+    kappa, sampling, effective = (
+        np.array([value]) for value in (movement.kappa, movement.sampling, independent_blocks(movement))
+    )
+    return float(
+        highest_share_variances(kappa, sampling, effective, shorter=np.zeros(1, dtype=np.bool_), alpha=alpha)[0]
+    )
 
 
 def _first_proven(

@@ -212,6 +212,7 @@ def prepare_reference(
                 n=of_model.n,
                 length=scale.length,
                 by_hour=by_hour,
+                moving_shares=(of_model.shares > 0) & (of_model.shares < of_model.totals),
                 alpha=alpha,
             )
             for scale in spec.scales

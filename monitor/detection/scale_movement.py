@@ -6,14 +6,11 @@ import numpy as np
 from scipy.special import chdtri
 
 from monitor.arrays import Float64s, Int64s, Mask
+from monitor.detection.share_variances import blocks_of, share_variances
 from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
 from monitor.stats.columnar import Counts
 from monitor.stats.movement_level import MovementEstimates, MovementLevel, credible_movement, level_factors
 from monitor.types import Calibration
-from monitor.units import MINUTE_MILLIS
-
-FEWEST_BLOCKS = 5
-"""Without time blocks to count, as many as the least that a movement is measured from."""
 
 EARNED = 2.0
 """A movement is `measured` while its uncertainty raises the level to at most so many times what it were if known."""
@@ -73,6 +70,7 @@ def scale_movement(
     n: Counts,
     length: int,
     by_hour: Mask,
+    moving_shares: Mask,
     alpha: float,
 ) -> ScaleMovement:
     """Return the movement of every column at one scale.
@@ -80,6 +78,7 @@ def scale_movement(
     Args:
         bins, n: Shape ``(columns,)``. B of each column, and its values in the reference.
         by_hour: Shape ``(columns,)``. Which columns are compared with the same hours.
+        moving_shares: Shape ``(columns, 4)``. As in `share_variances`.
         alpha: Error probability of one test.
     """
     movements = [
@@ -108,11 +107,7 @@ def scale_movement(
             Calibration.ESTIMATED if movement.status is Calibration.MEASURED and not sure else movement.status
             for movement, sure in zip(whole, chosen.earned.tolist(), strict=True)
         ),
-        share_variance=np.array(
-            # The reference's blocks do not keep far values, so these have no block variance.
-            [(*_share_variances(profile, reference, length=length, alpha=alpha), 0.0) for reference in references],
-            dtype=np.float64,
-        ),
+        share_variance=share_variances(profile, references, moving=moving_shares, length=length, alpha=alpha),
     )
 
 
@@ -192,41 +187,6 @@ def _known_blocks(
     """Return how many blocks a movement is from, and their sampling variance."""
     if movement.blocks:
         return float(movement.blocks), movement.sampling
-    blocks = _blocks_of(profile, minutes)
+    blocks = blocks_of(profile, minutes)
     values = max(values, 1)
     return blocks, blocks / values + 1.0 / values
-
-
-def _blocks_of(profile: ReferenceProfile, minutes: int) -> float:
-    """Return how many blocks of *minutes* the reference has, for profiles that do not say how many were used."""
-    starts = np.array(profile.block_starts, dtype=np.int64)
-    return float(max(len(np.unique(starts // (minutes * MINUTE_MILLIS))), FEWEST_BLOCKS))
-
-
-def _share_variances(
-    profile: ReferenceProfile, reference: ColumnReference, *, length: int, alpha: float
-) -> tuple[float, ...]:
-    """Return the variance of three shares, raised as the level of a PSI in one direction is by its few blocks.
-
-    That of a shorter length, which is no smaller, bounds it too.
-    """
-    own = reference.share_variance.get(length, (0.0, 0.0, 0.0))
-    if not any(own):
-        return own
-    lengths = [minutes for minutes in reference.share_variance if minutes <= length]
-    variances = np.array([reference.share_variance[minutes] for minutes in lengths])
-    known = [reference.movement[minutes].share_blocks if minutes in reference.movement else () for minutes in lengths]
-    blocks = np.array(
-        [
-            effective if any(effective) else (_blocks_of(profile, minutes) - 1.0,) * 3
-            for minutes, effective in zip(lengths, known, strict=True)
-        ]
-    )
-    raised = raised_share_variances(variances, blocks, alpha=alpha)
-    return tuple(np.maximum(raised.min(axis=0), own).tolist())
-
-
-def raised_share_variances(variances: Float64s, blocks: Float64s, *, alpha: float) -> Float64s:
-    """Return *variances* with what their few independent *blocks* add to them, at the probability of one test."""
-    raised: Float64s = variances * level_factors(1.0, blocks, alpha=alpha) / chdtri(1.0, alpha)
-    return raised

@@ -74,7 +74,9 @@ def column_reference(
         name=cells.name,
         bins=tuple(bins.tolist()),
         movement={
-            length: msgspec.structs.replace(movement[length], share_blocks=of_shares[length].blocks)
+            length: msgspec.structs.replace(
+                movement[length], share_blocks=of_shares[length].blocks, share_sampling=of_shares[length].sampling
+            )
             for length in movement
         },
         share_variance={length: share.variances for length, share in of_shares.items()},

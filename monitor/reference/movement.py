@@ -24,10 +24,17 @@ ByShare = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareMovement:
-    """Block variance of the missing, invalid and unseen share, and how many independent blocks it is worth."""
+    """Block variance of the missing, invalid and unseen share.
+
+    Attributes:
+        variances: Beyond sampling.
+        blocks: How many independent blocks they are worth.
+        sampling: What of the blocks' variance is chance, for all three.
+    """
 
     variances: ByShare
     blocks: ByShare
+    sampling: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,7 @@ def share_movements(
                 ten_digits(independent_blocks(invalid)),
                 ten_digits(independent_blocks(unseen)),
             ),
+            sampling=ten_digits(missing.sampling),
         )
     return movements
 

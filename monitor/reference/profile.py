@@ -28,6 +28,7 @@ class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         blocks: From how many time blocks; 0 where nothing was measured, or by a version that did not keep it.
         autocorrelation, sampling: As in `NaturalMovement`.
         share_blocks: How many independent blocks the variances of the missing, invalid and unseen share are worth.
+        share_sampling: Sampling variance of these shares, of all events; 0 as `blocks` is.
     """
 
     kappa: float
@@ -37,6 +38,7 @@ class ColumnMovement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     autocorrelation: float = 0.0
     sampling: float = 0.0
     share_blocks: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    share_sampling: float = 0.0
 
 
 class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):

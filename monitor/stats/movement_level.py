@@ -144,14 +144,18 @@ def credible_movement(
 
 
 def independent_blocks(movement: NaturalMovement) -> float:
-    """Return how many independent blocks the variance of one direction is worth; 0.0 where there were none."""
+    """Return how many independent blocks the variance of one direction is worth; 0.0 where there were none.
+
+    With ν under 1 a few of them make most of the variance, so that it is known no better than from k ν (Satterthwaite).
+    """
     if movement.blocks == 0:
         return 0.0
     blocks, one = np.array([float(movement.blocks)]), np.ones(1)
     mean = (movement.sampling + movement.kappa) * (1.0 + _MEAN_MARGIN / np.sqrt(blocks))
     share = 1.0 - movement.sampling / mean
     effective = _effective_blocks(blocks, np.array([movement.autocorrelation]), movement=share, freedom=one)
-    return float(_blocks_of_direction(effective, blocks, moving=share, variance=one)[0])
+    independent = float(_blocks_of_direction(effective, blocks, moving=share, variance=one)[0])
+    return min(independent, movement.blocks * movement.nu)
 
 
 def _effective_blocks(

@@ -16,7 +16,8 @@ class NaturalMovement:
 
     Attributes:
         kappa: Variance on the scale of 1/events that sampling does not explain; 0 for independent events.
-        nu: Degrees of freedom of the movement, in (0, B − 1]; few when one direction makes most of it.
+        nu: Degrees of freedom of the movement, in (0, B − 1]; few when one direction makes most of it, under 1 when a
+            few blocks do.
         blocks: Blocks that were usable.
         autocorrelation: Between each of them and the next, of their signed differences from the reference.
         sampling: Mean of 1/n_b + 1/(m − n_b): what of the blocks' PSI / (B − 1) is chance.
@@ -122,7 +123,8 @@ def natural_share_movement(
               \left[ \frac{(p_b - p_{-b})^2}{p (1 - p)} - \frac{1}{n_b} - \frac{1}{m - n_b} \right] \right)
 
     with :math:`p_{-b}` the share outside the block: `natural_movement` of two bins, to first order, but
-    without its pseudocounts, which would hide or invent movement where nearly nothing is counted.
+    without its pseudocounts, which would hide or invent movement where nearly nothing is counted. ν is of the same
+    squares: 1, for a share has one direction, and less for a rare one whose squares have a heavier tail.
 
     Args:
         counts: Shape ``(blocks,)``. Events with the property.
@@ -131,7 +133,7 @@ def natural_share_movement(
         minimum_blocks: As in `natural_movement`.
 
     Returns:
-        With kappa in units of p(1 − p), 0.0 for a share of exactly 0 or 1; nu is 1: a share has one direction.
+        With kappa in units of p(1 − p), 0.0 for a share of exactly 0 or 1.
 
     Raises:
         BinMismatchError: The arrays are not one-dimensional and of one length.
@@ -146,10 +148,12 @@ def natural_share_movement(
     k, n = counts[usable], totals[usable]
     gaps = k / n - (successes - k) / rest
     sampling = float(np.mean(1.0 / n + 1.0 / rest))
-    moved = float(np.mean(gaps * gaps)) / (share * (1.0 - share)) if 0.0 < share < 1.0 else 0.0
+    squares = gaps * gaps
+    mean, variance = float(squares.mean()), float(squares.var(ddof=1))
+    moved = mean / (share * (1.0 - share)) if 0.0 < share < 1.0 else 0.0
     return NaturalMovement(
         kappa=max(0.0, moved - sampling),
-        nu=1.0,
+        nu=min(1.0, 2.0 * mean * mean / variance) if mean > 0.0 and variance > 0.0 else 1.0,
         blocks=len(n),
         autocorrelation=lag_one_autocorrelation(gaps[:, np.newaxis]),
         sampling=sampling,

@@ -3,11 +3,15 @@
 import numpy as np
 from scipy.special import chdtri
 
-from monitor.arrays import Float64s, Int64s
+from monitor.arrays import Float64s, Int64s, Mask
 from monitor.errors import BinMismatchError
+from monitor.stats.movement_level import level_factors
 
 CONFIDENCE = 0.9
 """Of the bound: one-sided, for what a movement that is taken for smaller than it is costs only some of the promise."""
+
+HIDDEN = 0.99
+"""Confidence that shorter blocks do not hide more of a longer window's movement than they are raised by."""
 
 MINIMUM_EVENTS, MINIMUM_BLOCKS = 50, 5
 
@@ -57,6 +61,35 @@ def share_movement_bound(
     effective = _effective_blocks(gaps, squares)
     highest = mean * effective / float(chdtri(effective, CONFIDENCE))
     return max(0.0, highest - float(np.mean(1.0 / n + 1.0 / (events - n))))
+
+
+def highest_share_variances(
+    variances: Float64s, sampling: Float64s, blocks: Float64s, *, shorter: Mask, alpha: float
+) -> Float64s:
+    r"""Return what the variance of a share may be that a test with the error probability *alpha* allows for.
+
+    A share's blocks show movement and chance as one variance, known like that of :math:`k'` independent ones; what few
+    of them hide by chance is as much a part of it as what they show:
+
+    .. math:: \kappa' = (s + \kappa) c - s, \qquad c = \frac{F^{-1}(1 - \alpha; 1, k')}{\chi^{2\,-1}(1 - \alpha; 1)}
+
+    With a window like the blocks the rate is then *alpha* whatever they show. Blocks of a shorter length bound a longer
+    window's movement too, but its own chance is smaller and covers less of their error. Of these *c* is at least
+    :math:`k' / \chi^2_{0.01}(k')`, so that κ′ is too small once in a hundred references.
+
+    Args:
+        variances: κ, as from `natural_share_movement`; of a share that has events, for one without any cannot move.
+        sampling: *s*, of the blocks.
+        blocks: k', as from `independent_blocks`.
+        shorter: Where the blocks are shorter than the window that will be judged.
+
+    References:
+        Satterthwaite (1946).
+    """
+    factors = level_factors(1.0, blocks, alpha=alpha) / chdtri(1.0, alpha)
+    factors = np.where(shorter, np.maximum(factors, blocks / chdtri(blocks, HIDDEN)), factors)
+    highest: Float64s = (sampling + variances) * factors - sampling
+    return highest
 
 
 def _effective_blocks(gaps: Float64s, squares: Float64s) -> float:

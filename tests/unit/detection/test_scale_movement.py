@@ -52,6 +52,7 @@ def at_a_day(movements: list[dict[int, ColumnMovement]], *, alpha: float, values
         n=np.full(len(columns), values),
         length=DAY,
         by_hour=np.zeros(len(columns), dtype=np.bool_),
+        moving_shares=np.zeros((len(columns), 4), dtype=np.bool_),
         alpha=alpha,
     )
 
@@ -158,6 +159,7 @@ def test_a_profile_from_before_keeps_its_digest_and_counts_its_blocks() -> None:
                 n=np.array([500]),
                 length=DAY,
                 by_hour=np.array([False]),
+                moving_shares=np.zeros((1, 4), dtype=np.bool_),
                 alpha=1e-5,
             ).level_factors[0]
         )
@@ -167,34 +169,6 @@ def test_a_profile_from_before_keeps_its_digest_and_counts_its_blocks() -> None:
         profile, columns=(msgspec.structs.replace(profile.columns[0], movement={DAY: kept}), *profile.columns[1:])
     )
     assert factor(profile) == factor(recorded)
-
-
-def test_shares_move_by_what_their_blocks_prove_and_no_less() -> None:
-    """Seven days raise a share's variance many times; 168 hours bound it; what does not move at all stays at 0."""
-    seven = ColumnMovement(
-        kappa=0.0, nu=9.0, status=Calibration.MEASURED, blocks=7, sampling=0.001, share_blocks=(5.0, 5.0, 5.0)
-    )
-    hours = msgspec.structs.replace(seven, blocks=168, share_blocks=(160.0, 160.0, 160.0))
-
-    def raised(lengths: dict[int, ColumnMovement], variances: dict[int, tuple[float, float, float]]) -> Float64s:
-        column = ColumnReference(name="c", bins=(), movement=lengths, share_variance=variances)
-        profile = ReferenceProfile(layout=CellsLayout(columns=()), rows=0, counts_bytes=b"", columns=(column,))
-        return scale_movement(
-            profile,
-            (column,),
-            bins=np.array([BINS]),
-            n=np.array([1000]),
-            length=DAY,
-            by_hour=np.array([False]),
-            alpha=1e-5,
-        ).share_variance[0]
-
-    days = raised({DAY: seven}, {DAY: (0.001, 0.0, 0.002)})
-    assert days[0] > 10 * 0.001
-    assert (days[1], days[2], days[3]) == (0.0, pytest.approx(2 * days[0]), 0.0)
-    both = raised({HOUR: hours, DAY: seven}, {HOUR: (0.002, 0.0, 0.1), DAY: (0.001, 0.0, 0.002)})
-    assert 0.002 < both[0] < 0.0025
-    assert both[2] == days[2]
 
 
 def test_lengths_without_blocks_keep_the_shorter_ones_uncertainty() -> None:

@@ -100,7 +100,8 @@ def test_share_variances_are_those_of_the_blocks() -> None:
     assert result[60].variances == (ten_digits(natural.kappa), 0.0, 0.0)
     # Beta(5, 95) has a variance of p (1 - p) / 101.
     assert result[60].variances[0] == pytest.approx(1 / 101, rel=0.6)
-    assert 15 < result[60].blocks[0] < 40
+    assert 10 < result[60].blocks[0] < 40
+    assert result[60].sampling == ten_digits(natural.sampling) == pytest.approx(1 / 1000 + 1 / 39_000)
     assert result[1440] == result[60]
 
 
@@ -120,7 +121,9 @@ def test_another_machine_stores_the_same_bytes(monkeypatch: pytest.MonkeyPatch) 
             name="a",
             bins=tuple(range(8)),
             movement={
-                length: msgspec.structs.replace(movement[length], share_blocks=shares[length].blocks)
+                length: msgspec.structs.replace(
+                    movement[length], share_blocks=shares[length].blocks, share_sampling=shares[length].sampling
+                )
                 for length in lengths
             },
             share_variance={length: shares[length].variances for length in lengths},

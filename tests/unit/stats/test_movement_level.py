@@ -120,6 +120,8 @@ def test_a_share_has_one_direction() -> None:
     moving = 1 - 0.001 / (1.1 * 0.101)
     rho = 0.6 / moving + ((1 + 3 * 0.6) / 100 + 1.5 * 0.8 / 10) / moving
     assert independent_blocks(share) == pytest.approx(99 * (1 - rho) / (1 + rho) / moving**2, rel=1e-9)
+    few_make_most_of_it = NaturalMovement(kappa=0.1, nu=0.05, blocks=100, autocorrelation=0.0, sampling=0.001)
+    assert independent_blocks(few_make_most_of_it) == pytest.approx(5.0)
     nothing = NaturalMovement(kappa=0.0, nu=1.0, blocks=0, autocorrelation=0.0, sampling=0.0)
     assert independent_blocks(nothing) == 0.0
 

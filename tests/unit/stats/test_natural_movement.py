@@ -83,6 +83,10 @@ def test_a_wandering_share_shows_its_planted_variance() -> None:
     steady = natural_share_movement(generator.binomial(totals, 0.1), totals)
     assert steady is not None
     assert steady.kappa < 0.25 / 1000
+    assert 0.7 < steady.nu <= 1.0
+    once = natural_share_movement(np.where(np.arange(400) == 7, totals // 2, 0), totals)
+    assert once is not None
+    assert 400 * once.nu == pytest.approx(2.0, rel=0.02)
 
 
 def test_a_share_of_nothing_does_not_move_and_few_blocks_have_no_answer() -> None:

@@ -84,6 +84,23 @@ def test_a_share_that_moves_keeps_its_error_probability(n: int, alpha: float) ->
         assert max(result.at_the_edge for result in results.values()) > 0.5
 
 
+@pytest.mark.parametrize("blocks", [7, 14, 28, 168])
+@pytest.mark.parametrize("alpha", [1e-4, 1e-5])
+def test_a_movement_from_few_blocks_keeps_its_error_probability(blocks: int, alpha: float) -> None:
+    """What few blocks hide is allowed for: with the variance that they show it was up to 240 times the promise (7)."""
+    cases = [
+        MovingShare(mean=mean, kappa=kappa, n=n)
+        for mean, kappa in ((0.001, 1e-4), (0.01, 0.0), (0.01, 1e-4), (0.01, 1e-3), (0.05, 1e-3), (0.05, 5e-3))
+        for n in (2000, 20_000)
+    ]
+    results = {case: rates(case, blocks=blocks, alpha=alpha) for case in cases}
+    assert max(result.at_the_edge for result in results.values()) < 1.5
+    assert max(result.unchanged for result in results.values()) < 0.3
+    # Nor is it idle with a reference of a week of hours.
+    if blocks == 168:
+        assert max(result.at_the_edge for result in results.values()) > 0.5
+
+
 def test_what_does_not_move_is_tested_as_before() -> None:
     """Movement only widens: a little of it a little, and none at all leaves the exact limits to the last digit."""
     counts = np.array([0, 3, 60, 400, 1000])
