@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.moving_share_levels import moving_share_levels
+from benchmarks.moving_share_proofs import moving_share_proofs
 from benchmarks.statistics_tables.after_changes import accuracy, closing
 from benchmarks.statistics_tables.defaults import defaults
 from benchmarks.statistics_tables.error_rates import (
@@ -46,6 +47,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "share_levels": share_levels,
     "moving_share_levels": moving_share_levels,
+    "moving_share_proofs": moving_share_proofs,
     "psi_levels": psi_levels,
     "dependent": dependent_truths,
     "closing": closing,
