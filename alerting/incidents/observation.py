@@ -130,10 +130,8 @@ def _calm(kind: IncidentKind, judged: EvaluationKind, result: WindowResult) -> t
     of_accuracy = kind is IncidentKind.PERFORMANCE
     if (judged is EvaluationKind.PERFORMANCE) != of_accuracy:
         return None  # accuracy says nothing about drift, nor drift about accuracy
-    if result.reason is InconclusiveReason.WARMING_UP:
-        return (
-            not any(finding.kind is kind for finding in result.findings),
-        ) * 3  # nothing but the prediction is watched
+    if result.reason is InconclusiveReason.WARMING_UP:  # nothing but the prediction is watched
+        return (not any(finding.kind is kind for finding in result.findings),) * 3
     if result.verdict is Verdict.INCONCLUSIVE:
         return None
     if kind is not IncidentKind.DATA_QUALITY:
