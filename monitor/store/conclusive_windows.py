@@ -32,13 +32,21 @@ class StoredAccuracyWindow(StoredWindow):
 def newest_conclusive_window(
     connection: sa.Connection, key: SeriesKey, *, length: int, first_end: int, last_end: int
 ) -> StoredWindow | None:
-    """Return the newest conclusive window of *key* that ends in ``[first_end, last_end]``, as it was first judged.
+    """Return the newest conclusive window of *key* that ends in ``[first_end, last_end]``, as it was last judged.
+
+    One that was conclusive, and is not any more since it was judged again, is none.
 
     Args:
         length: Window length in minutes.
         first_end, last_end: Event times in milliseconds.
     """
-    e = evaluation.c
+    e, again = evaluation.c, evaluation.alias("again")
+    taken_back = sa.exists().where(
+        again.c.series_id == e.series_id,
+        again.c.length == e.length,
+        again.c.window_end == e.window_end,
+        again.c.revision > e.revision,
+    )
     row = connection.execute(
         sa.select(e.window_end, *RESULT_COLUMNS)
         .join(series, series.c.id == e.series_id)
@@ -48,8 +56,9 @@ def newest_conclusive_window(
             e.length == length,
             e.window_end.between(first_end, last_end),
             e.verdict != Verdict.INCONCLUSIVE.value,
+            ~taken_back,
         )
-        .order_by(e.window_end.desc(), e.spec_version.desc(), e.revision)
+        .order_by(e.window_end.desc(), e.spec_version.desc(), e.revision.desc())
         .limit(1)
     ).one_or_none()
     if row is None:

@@ -6,8 +6,9 @@ from sqlalchemy import Engine
 from alerting.advance_model import advance_model
 from monitor.settings import Settings
 from monitor.store import schema
+from monitor.store.conclusive_windows import newest_conclusive_window
 from monitor.store.configuration import load_configuration
-from monitor.types import IncidentKind, IncidentStatus
+from monitor.types import IncidentKind, IncidentStatus, SeriesKey
 from monitor.units import HOUR_MILLIS
 from tests.integration.test_late_deployments import CANARY, FIRST, Observed
 from tests.integration.test_version_references import NOW, SPEC, drifts, recalibrated, stuck_for_two_hours
@@ -82,3 +83,29 @@ def test_a_fault_in_a_warm_up_is_over_when_it_is_mended(engine: Engine) -> None:
     assert resolved is not None
     assert 6 < resolved <= 6 + 2 * 0.5 + 0.25
     assert "2" not in story.references()
+
+
+def test_the_guard_looks_at_what_windows_say_since_they_were_judged_again(engine: Engine) -> None:
+    """Nobody may roll back, or approve it, by a verdict that was taken back: it was shown as it was first judged."""
+    story = Alerted(engine, text=LONG)
+    story.arrives(FIRST)
+    story.write("1", range(4))
+    story.write("2", range(2, 4), recalibrated)
+    story.watch(hour=3.5)
+    assert shift_of(story)
+    story.arrives(CANARY)
+    story.watch(hour=3.5)
+    assert not shift_of(story)
+
+
+def shift_of(story: Alerted) -> bool:
+    """Return whether the newest windows of version 2, as the guard has them, show critical drift of the score."""
+    key = SeriesKey(story.applied.model_id, "2")
+    with story.engine.connect() as connection:
+        windows = [
+            newest_conclusive_window(
+                connection, key, length=scale.length, first_end=START, last_end=START + 24 * HOUR_MILLIS
+            )
+            for scale in story.applied.spec.scales
+        ]
+    return any(window is not None and window.result.of_kind(IncidentKind.DRIFT) for window in windows)
