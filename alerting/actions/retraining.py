@@ -61,7 +61,8 @@ def retraining_refusal(
         return Refusal.SHIFT_ACCEPTED
     earlier = counted(situation.earlier, ActionKind.RETRAINING, rules.mode)
     own = sum(action.incident_id == proposal.incident_id for action in earlier)
-    if own and proposal.window_end - proposal.opened_end >= STANDS_FOR_LONG_MILLIS:
+    stands_for_long = proposal.window_end - proposal.opened_end >= STANDS_FOR_LONG_MILLIS
+    if own and stands_for_long:
         return Refusal.ADOPT_REFERENCE
     if refusal := next((_PENDING[action.state] for action in earlier if action.state in _PENDING), None):
         return refusal
@@ -70,7 +71,10 @@ def retraining_refusal(
         earlier, situation, span=MONTH_MILLIS, most=rules.max_per_month, distance=max(distance, millis(rules.cooldown))
     ):
         return refusal
-    return None if all(_result_known(action, situation) for action in earlier) else Refusal.RESULT_UNKNOWN
+    if all(_result_known(action, situation) for action in earlier):
+        return None
+    # Of another incident, and perhaps never known: this one must not wait for it in silence.
+    return Refusal.ADOPT_REFERENCE if stands_for_long else Refusal.RESULT_UNKNOWN
 
 
 def _distance(own: int, *, cooldown: int) -> int:

@@ -243,6 +243,16 @@ def test_what_stands_for_long_is_perhaps_the_new_normal() -> None:
     assert refusal(SITUATION, long) is None, "it has not asked yet"
 
 
+@pytest.mark.parametrize("open_too", [False, True])
+def test_what_stands_for_long_asks_though_another_incidents_request_was_never_answered(open_too: bool) -> None:
+    """It may not ask while that is unknown, maybe for ever: people are asked to adopt, and not only to answer that."""
+    long = replace(PROPOSAL, opened_end=T0 - 14 * DAY)
+    unanswered = Request(incident_id="another", state=ActionState.ACCEPTED if open_too else ActionState.UNKNOWN)
+    situation = after(unanswered, open_incidents=frozenset({"this one", *(["another"] if open_too else [])}))
+    assert refusal(situation) is Refusal.RESULT_UNKNOWN
+    assert refusal(situation, long) is Refusal.ADOPT_REFERENCE
+
+
 def test_a_dry_run_holds_back_dry_runs_only() -> None:
     """The first real request does not wait for a rehearsal, whose result never comes."""
     rehearsed = after(Request(state=ActionState.DRY_RUN))
