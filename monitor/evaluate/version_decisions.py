@@ -170,8 +170,14 @@ class VersionsReader:
         )
 
     def _adopt_named(self, adopted: tuple[VersionAdoption, ...]) -> Iterator[VersionAdoption]:
-        """Adopt and yield the references that deployments named since; log once which of those are not there."""
+        """Adopt and yield the references that deployments named since; log once which of those are not there.
+
+        Of several events of a version at one time the first counts, whether the others came with it or later.
+        """
+        done: set[tuple[str, int]] = set()
         for named in names_without_adoption(self.connection, self.applied.model_id, adopted):
+            if (named.version, named.event_time) in done:
+                continue
             profile_id, problem = named_profile(self.connection, self.applied, named, layout=self.kept.layout)
             if profile_id is not None:
                 adoption = VersionAdoption(
@@ -183,6 +189,7 @@ class VersionsReader:
                     adopted_by=AdoptedBy.MANIFEST,
                 )
                 write_adoption(self.connection, self.applied.model_id, adoption)
+                done.add((named.version, named.event_time))
                 yield adoption
             elif named not in self.kept.logged:
                 self.kept.logged.add(named)

@@ -27,7 +27,7 @@ from monitor.types import ALL_SEGMENT, InconclusiveReason, SeriesKey, Stage
 from monitor.units import HOUR_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.test_version_adoption import score_of, stored, validation_profile
-from tests.integration.test_version_references import NOW, SPEC, Released, drifts, recalibrated
+from tests.integration.test_version_references import NOW, SPEC, Released, as_is, drifts, recalibrated
 from tests.models.counted import START, set_watermark
 from tests.oracle.stored import final_evaluations
 from tests.services.command import document
@@ -179,6 +179,21 @@ def test_windows_before_a_late_reference_of_a_manifest_are_judged_again(engine: 
     for hour in (5.0, 9.0):
         story.look(hour=hour)
     assert set(score_of(story).values()) == {InconclusiveReason.CONCLUSIVE}
+    assert drifts(story.results("2")) == []
+    assert story.end_state() == story.replayed(hour=9)
+
+
+def test_of_two_references_named_for_the_same_time_the_first_counts(engine: Engine) -> None:
+    """Whether the second event came with the first or later: the last of those that came together counted."""
+    story = Observed(engine)
+    story.arrives(FIRST)
+    story.write("1", range(9))
+    story.write("2", range(2, 9), recalibrated)
+    digests = [stored(story, scores)[1] for scores in (recalibrated, as_is)]
+    for digest in digests:
+        story.arrives(CANARY, reference=digest)
+        story.look(hour=3.5)
+    story.look(hour=9)
     assert drifts(story.results("2")) == []
     assert story.end_state() == story.replayed(hour=9)
 
