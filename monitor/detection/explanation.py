@@ -24,6 +24,7 @@ SHARE_WORDS = {
     Statistic.FAR: "{} of values far outside the reference's range (another unit?)",
 }
 """What is said of a share, for each of `SHARES`."""
+WARMING_SENTENCE = "The prediction of this version is warming up: not judged for drift."
 
 
 def bin_label(column: ColumnCells, bins: tuple[int, ...], index: int) -> str:
@@ -102,15 +103,18 @@ def window_sentence(prepared: PreparedReference, measured: MeasuredWindow, findi
         also = f" Also: {', '.join(rest)}." if rest else ""
         return f"{lead}{first.sentence}{also}"
     judged = np.flatnonzero(prepared.monitored & measured.conclusive)
+    warming = f" {WARMING_SENTENCE}" if prepared.warming.any() else ""
     if len(judged) == 0:
-        return f"nothing to judge: no monitored column has enough values among {measured.events:,} events."
+        return f"nothing to judge: no monitored column has enough values among {measured.events:,} events.{warming}"
     largest = int(judged[np.argmax(measured.psi[judged])])
     name = prepared.layout.columns[largest].name
     psi = float(measured.psi[largest])
     if psi > prepared.drift.tiers.warning:
         moves = f"naturally moves ×{measured.phi[largest]:.1f}"
-        return f"nothing proven: largest PSI {index_text(psi)} (`{name}`, {moves}), {measured.events:,} events."
-    return nothing_moved_sentence(name, psi=psi, events=measured.events)
+        return (
+            f"nothing proven: largest PSI {index_text(psi)} (`{name}`, {moves}), {measured.events:,} events.{warming}"
+        )
+    return nothing_moved_sentence(name, psi=psi, events=measured.events) + warming
 
 
 def inconclusive_sentence(reason: InconclusiveReason, *, events: int, min_events: int, minutes: int) -> str:

@@ -73,6 +73,8 @@ def test_another_score_is_shown_and_not_judged() -> None:
     assert (SCORE, Statistic.PSI, Tier.CRITICAL) in endured(judge(prepared(), window))
     result = judge(prepared(warming=True), window)
     assert (result.verdict, result.findings, result.moved) == (Verdict.OK, (), ())
+    assert result.sentence.startswith("nothing moved: largest PSI ")
+    assert result.sentence.endswith(" events. The prediction of this version is warming up: not judged for drift.")
     assert result.calm_below == (True, True, True)
     score = next(column for column in result.columns if column.name == SCORE)
     assert score.inconclusive is InconclusiveReason.WARMING_UP
