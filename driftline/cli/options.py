@@ -196,7 +196,7 @@ def read_spec_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else error
+        cause = error.strerror if isinstance(error, OSError) else f"another kind of file ({error})"
         problem = f"expected a YAML file in UTF-8, found: {cause}; `driftline init` writes one"
         raise SpecError(str(path), (problem,)) from error
 

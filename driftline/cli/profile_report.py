@@ -13,6 +13,7 @@ from monitor.planning.reference_report import few_rows
 from monitor.reference.checks import Remark, remarks
 from monitor.reference.layout import ColumnRole, Slot
 from monitor.reference.profile import ColumnReference, ReferenceProfile
+from monitor.reference.version_checks import version_remarks
 from monitor.spec.model import ModelSpec, Task
 from monitor.truth_age import AgeBucket, age_words
 from monitor.types import Calibration
@@ -105,13 +106,20 @@ def _lines_text(lines: Mapping[str, float]) -> str:
     return ", ".join(f"{accuracy:.3f} {tier}" for tier, accuracy in lines.items())
 
 
-def built_remarks(profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[str, ...]) -> tuple[Remark, ...]:
-    """Return everything to be said of a profile: *notes* on its making, its size, its time, its columns."""
+def built_remarks(
+    profile: ReferenceProfile, spec: ModelSpec, *, notes: tuple[str, ...], of_version: bool = False
+) -> tuple[Remark, ...]:
+    """Return everything to be said of a profile: *notes* on its making, its size, its time, its columns.
+
+    Args:
+        of_version: Only its prediction is used, on the model's cells and with the model's natural movement.
+    """
     small = few_rows(spec, profile)
     said = [*notes, *([small] if small else [])]
+    lengths = [scale.length for scale in spec.scales]
     return (
         *(Remark(None, name) for name in said),
-        *remarks(profile, lengths=[scale.length for scale in spec.scales]),
+        *(version_remarks(profile, lengths=lengths) if of_version else remarks(profile, lengths=lengths)),
     )
 
 

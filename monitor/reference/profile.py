@@ -179,7 +179,11 @@ def decode_profile(encoded: bytes, *, source: str) -> ReferenceProfile:
         raw = zstandard.ZstdDecompressor().decompress(encoded, max_output_size=1 << 30)
         profile = msgspec.msgpack.decode(raw, type=ReferenceProfile)
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-        raise SpecError(source, (f"expected a reference profile made by `driftline init`, found: {error}",)) from error
+        problem = (
+            "expected a reference profile made by `driftline init` or `driftline reference build`, found another kind "
+            f"of file or a damaged one ({error})"
+        )
+        raise SpecError(source, (problem,)) from error
     if profile.format != PROFILE_FORMAT:
         raise SpecError(source, (f"format: expected {PROFILE_FORMAT}, found {profile.format}",))
     return profile

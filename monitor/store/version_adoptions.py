@@ -70,7 +70,7 @@ class VersionAdoptOutcome:
 
 
 def adopt_for_version(
-    connection: sa.Connection, *, model_id: int, version: str, profile: ReferenceProfile
+    connection: sa.Connection, *, model_id: int, version: str, profile: ReferenceProfile, source: str
 ) -> VersionAdoptOutcome:
     """Compare the prediction of *version* with *profile* from now on; the caller commits.
 
@@ -91,7 +91,7 @@ def adopt_for_version(
     if problems := prediction_problems(
         profile, stored.profile.layout, model=str(stored.spec.key), min_events=stored.spec.windows.min_events
     ):
-        raise SpecError(profile.source or "reference", problems)
+        raise SpecError(source, problems)
     profile_id = stored_profile(connection, model_id, last.cells_id, profile)
     base_id = base_of(connection, last.reference_id)
     before = [adoption for adoption in version_adoptions(connection, model_id) if adoption.version == version]

@@ -54,7 +54,9 @@ def adopt_now(story: Released, scores: Scores = recalibrated) -> int:
     """Adopt the validation set of *scores* for version 2 and return from when on it is used."""
     profile = validation_profile(story, scores)
     with story.engine.begin() as connection:
-        outcome = adopt_for_version(connection, model_id=story.applied.model_id, version="2", profile=profile)
+        outcome = adopt_for_version(
+            connection, model_id=story.applied.model_id, version="2", profile=profile, source="its profile"
+        )
     assert outcome.changed
     return outcome.adoption.used_from
 
@@ -183,7 +185,9 @@ def test_a_damaged_own_reference_is_replaced_by_no_other(engine: Engine) -> None
     with engine.begin() as connection:
         assert lock_model(connection, story.applied.model_id)
         profile = validation_profile(story, recalibrated)
-        again = adopt_for_version(connection, model_id=story.applied.model_id, version="2", profile=profile)
+        again = adopt_for_version(
+            connection, model_id=story.applied.model_id, version="2", profile=profile, source="its profile"
+        )
     assert not again.changed
     story.evaluate(hour=6)
     assert InconclusiveReason.CONCLUSIVE in {result.reason for end, _, result in story.results("2") if end > 4}

@@ -134,6 +134,27 @@ def test_people_read_from_when_on_it_is_used(own: Path, capsys: pytest.CaptureFi
     assert "for version 2" in capsys.readouterr().out
 
 
+def test_adopting_the_models_own_is_the_end_of_it(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is left to undo, so no command is named."""
+    adopt("credit", str(own), version="2")
+    capsys.readouterr()
+    adopt("credit", "1", version="2")
+    shown = capsys.readouterr().out
+    assert "That is the model's own reference: this version is compared with it in everything." in shown
+    assert "To undo it" not in shown
+
+
+def test_a_forgotten_version_is_asked_for(own: Path, other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --version it is the whole model's; a profile on cells of its own is that on purpose."""
+    adopt("credit", str(own))
+    shown = capsys.readouterr().out
+    assert "Was it built from one version's predictions (--cells-of)? Then go back" in shown
+    assert f"`driftline reference adopt credit {own} --version VERSION`" in shown
+    adopt("credit", "1")
+    adopt("credit", str(other))
+    assert "--cells-of" not in capsys.readouterr().out
+
+
 def test_adopting_for_the_model_says_whose_own_reference_ends(
     own: Path, other: Path, run_json: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,6 +172,7 @@ def test_other_cells_are_refused_with_the_command_that_counts_on_them(directory:
     profile = built(directory, cells_of=None)
     with pytest.raises(SpecError) as refused:
         adopt("credit", str(profile), version="2")
+    assert refused.value.source == str(profile)  # the file that was named, not the table that it was built from
     score, cure = refused.value.problems
     assert score.startswith("prediction.score: expected the cells of credit (1,000 cells from ")
     assert ", found 1,000 cells from " in score

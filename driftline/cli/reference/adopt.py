@@ -130,6 +130,11 @@ def _print(adoption: Adoption, given: GivenReference) -> None:
         )
     else:
         typer.echo("The same cells: the next window of every scale is compared with it.")
+        if given.row is None and given.base_id is None:
+            typer.echo(
+                "Was it built from one version's predictions (--cells-of)? Then go back, and adopt it for that one: "
+                f"`driftline reference adopt {adoption.model} {given.label} --version VERSION`."
+            )
     for version in adoption.versions_ended:
         typer.echo(
             f"It speaks for version {version} as well, whose own reference is no longer used. To have one again, "

@@ -48,7 +48,9 @@ def adopt_of_version(model: str, version: str, reference: str | None, *, as_json
         model_id = known_model(connection, model)
         if given.model_id not in (None, model_id):
             raise WrongUseError(f"{given.label}: expected a reference of {model}; adopt its profile file instead")
-        outcome = adopt_for_version(connection, model_id=model_id, version=version, profile=given.profile)
+        outcome = adopt_for_version(
+            connection, model_id=model_id, version=version, profile=given.profile, source=given.label
+        )
     adoption = outcome.adoption
     if as_json:
         print_json(
@@ -73,6 +75,9 @@ def adopt_of_version(model: str, version: str, reference: str | None, *, as_json
         )
     else:
         typer.echo("No event of this version is counted yet: all of its windows are compared with it, without warm-up.")
+    if adoption.profile_id == adoption.reference_id:
+        typer.echo("That is the model's own reference: this version is compared with it in everything.")
+        return
     typer.echo(
         f"Inputs and natural movement stay those of reference {adoption.reference_id}. To undo it, and compare "
         f"its predictions with the model's again: `driftline reference adopt {model} {adoption.reference_id} "

@@ -129,7 +129,8 @@ def reference_of(
     profile = msgspec.structs.replace(profile, importance=shares)
     if refusal := too_few_rows(spec, profile):
         raise SpecError(source, (refusal,))
-    return BuiltReference(profile=profile, remarks=built_remarks(profile, spec, notes=(*notes, *rows.notes)))
+    said = built_remarks(profile, spec, notes=(*notes, *rows.notes), of_version=cells is not None)
+    return BuiltReference(profile=profile, remarks=said)
 
 
 def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: bool, of_version: bool = False) -> None:

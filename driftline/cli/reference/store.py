@@ -46,5 +46,5 @@ def store(
     if as_json:
         print_json({"model": model, "reference_id": reference_id, "digest": digest})
         return
-    typer.echo(f"Stored {given.label} for {model}: reference {reference_id}. Nothing is compared with it yet.")
+    typer.echo(f"Stored {given.label} for {model}: reference {reference_id}. That alone compares nothing with it.")
     typer.echo(f'Name it in the manifest of the version\'s deployment event: "manifest": {{"reference": "{digest}"}}')

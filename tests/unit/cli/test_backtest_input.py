@@ -79,6 +79,12 @@ def test_a_part_of_the_table_is_chosen_by_time(folder: Path) -> None:
     assert (int(history.times[0]), int(history.times[-1])) == (START + 10 * HOUR, START + 24 * HOUR - 60_000)
 
 
+def test_a_table_in_the_place_of_the_spec_is_refused(folder: Path) -> None:
+    table = written(folder, "table.parquet", at=np.arange(ROWS) + START)
+    with pytest.raises(DriftlineError, match="expected a YAML file in UTF-8, found: another kind of file"):
+        read(folder, spec=table)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
