@@ -15,6 +15,7 @@ from driftline.cli import options
 from driftline.cli.backtest_input import BacktestInput, BacktestRequest, TruthOptions, read_input
 from driftline.cli.backtest_text import print_report
 from driftline.cli.exit_codes import WrongUseError, leave_by_exception
+from driftline.cli.files import named_files
 from driftline.cli.output import AsJson, progress_bar
 from monitor.clock import iso_utc
 from monitor.logs import configure_logging
@@ -90,8 +91,9 @@ def backtest(
     outcome = _play(given, textbook=textbook and given.spec.drift.rule is not DriftRule.TEXTBOOK, quiet=as_json)
     report = report_of(outcome, spec=given.spec, profile=given.profile, source=data.name)
     encoded = encode_report(report)
-    document.write_bytes(encoded)
-    page.write_text(page_of(report), encoding="utf-8")
+    with named_files():
+        document.write_bytes(encoded)
+        page.write_text(page_of(report), encoding="utf-8")
     if as_json:
         sys.stdout.write(encoded.decode())
     else:

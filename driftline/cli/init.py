@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from driftline.cli import options
+from driftline.cli.files import named_files
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.spec_proposal import ProposalRequest, SpecProposal, propose
@@ -57,16 +58,18 @@ def spec_files(output: Path | None, model: str, *, force: bool) -> SpecFiles:
 
     Raises:
         SpecError: A file is there and not to be overwritten.
+        WrongUseError: Nothing can be there.
     """
     name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in model)
     path = output or Path(f"{name}.yaml")
-    if path.is_dir():
-        path = path / f"{name}.yaml"
-    files = SpecFiles(spec=path, profile=path.with_suffix(".reference"))
+    with named_files():
+        if path.is_dir():
+            path = path / f"{name}.yaml"
+        files = SpecFiles(spec=path, profile=path.with_suffix(".reference"))
+        existing = [file for file in (files.spec, files.profile) if file.exists()]
     problems = tuple(
         f"{file}: expected no such file, found one; --force overwrites it, `driftline reference build` keeps the spec"
-        for file in (files.spec, files.profile)
-        if file.exists()
+        for file in existing
     )
     if problems and not force:
         raise SpecError("a new spec", problems)
@@ -89,7 +92,8 @@ def write_new_spec(rows: UsableRows, request: ProposalRequest, new: NewSpec, *, 
     write_profile(encode_profile(profile), files.profile)
     schema = SCHEMA_FILE if (files.spec.parent / SCHEMA_FILE).is_file() else None
     text = spec_template(spec, remarks=_column_remarks(proposal, profile), schema=schema)
-    files.spec.write_text(text, encoding="utf-8")
+    with named_files():
+        files.spec.write_text(text, encoding="utf-8")
     said = built_remarks(profile, spec, notes=(*rows.notes, *proposal.notes))
     if as_json:
         print_json(

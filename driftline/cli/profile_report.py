@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from driftline.cli.files import named_files
 from driftline.cli.output import print_table
 from monitor.humanize import span_text
 from monitor.performance.expected_accuracy import drop_levels, floor_levels, reference_accuracy
@@ -125,10 +126,11 @@ def built_remarks(
 
 def write_profile(encoded: bytes, path: Path) -> None:
     """Write a profile so that a reader sees the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(encoded)
-    part.replace(path)
+    with named_files():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(encoded)
+        part.replace(path)
 
 
 def _overdispersion(profile: ReferenceProfile, column: ColumnReference, lengths: Sequence[int]) -> str:

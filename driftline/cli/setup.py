@@ -8,6 +8,7 @@ import typer
 
 from consumers.kafka.admin import Cluster, TopicPlan, create_topics
 from consumers.kafka.topics import LOG_APPEND_TIME, create_time_notice
+from driftline.cli.files import named_files
 from driftline.cli.output import AsJson, print_json, print_table
 from monitor.settings import load_settings
 from monitor.spec.model import ModelSpec
@@ -35,7 +36,8 @@ def schema(
     if output is None:
         typer.echo(schema_text(), nl=False)
     else:
-        output.write_text(schema_text(), encoding="utf-8")
+        with named_files():
+            output.write_text(schema_text(), encoding="utf-8")
 
 
 def migrate() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import typer
 
+from consumers.decode.fields import LONGEST_NAME
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
 from driftline.cli.output import print_json
@@ -35,9 +36,13 @@ def adopt_of_version(model: str, version: str, reference: str | None, *, as_json
     """Compare the prediction of *version* with *reference*, and say from when on.
 
     Raises:
-        WrongUseError: *reference* is a rolling one, or another model's.
+        WrongUseError: *reference* is a rolling one, or another model's; no event can be of such a version.
         SpecError: It cannot be compared with the version's windows.
     """
+    if not 0 < len(version) <= LONGEST_NAME:
+        raise WrongUseError(
+            f"--version: expected the name of a version, up to {LONGEST_NAME} characters, found {len(version)} of them"
+        )
     if reference is None or reference.endswith(ROLLING):
         raise WrongUseError(
             f"--version {version}: expected a reference built from predictions of this version, found a rolling one, "

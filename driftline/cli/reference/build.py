@@ -9,6 +9,7 @@ import pyarrow as pa
 import typer
 
 from driftline.cli import options
+from driftline.cli.files import named_files
 from driftline.cli.output import AsJson, print_json
 from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.reference.resolve import given_reference
@@ -82,9 +83,14 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     """Return when nothing is at *path*, or it may be overwritten.
 
     Raises:
-        SpecError: A file is there.
+        SpecError: A file is there, or a directory.
+        WrongUseError: Nothing can be there.
     """
-    if path.exists() and not force:
+    with named_files():
+        if path.is_dir():
+            raise SpecError(str(path), ("expected the name of a file to write, found a directory",))
+        exists = path.exists()
+    if exists and not force:
         raise SpecError(str(path), ("expected no such file, found one; --force overwrites it, --output names another",))
 
 

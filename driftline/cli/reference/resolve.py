@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from driftline.cli.exit_codes import WrongUseError
+from driftline.cli.files import named_files
 from driftline.cli.options import opened_database, read_spec_text
 from monitor.maintain.rolling_reference import build_rolling
 from monitor.planning import Traffic, reference_traffic
@@ -24,6 +25,7 @@ from monitor.types import TopicRole
 from monitor.windows.watermark import watermark_of, watermark_rules
 
 ROLLING = "@rolling"
+HIGHEST_ID = 2**31 - 1
 REFERENCE_HELP = (
     "The id of a stored reference, a profile file, a model (the one in force), or MODEL@rolling: the approved hours of "
     "its last seven days."
@@ -61,8 +63,9 @@ def given_reference(text: str, *, spec: Path | None = None) -> GivenReference:
         WrongUseError: There is none of that name.
         SpecError: The file is no profile, or the spec is none.
     """
-    if not text.isdecimal() and (Path(text).is_file() or text.endswith(".reference")):
-        return _of_file(Path(text), spec)
+    with named_files():
+        if not text.isdecimal() and (Path(text).is_file() or text.endswith(".reference")):
+            return _of_file(Path(text), spec)
     settings = load_settings()
     with opened_database(settings) as engine, snapshot(engine) as connection:
         if text.endswith(ROLLING):
@@ -113,7 +116,7 @@ def _traffic(events_per_minute: float | None) -> Traffic | None:
 
 def _stored(connection: sa.Connection, text: str) -> StoredReference:
     if text.isdecimal():
-        reference = reference_by_id(connection, int(text))
+        reference = reference_by_id(connection, int(text)) if int(text) <= HIGHEST_ID else None
     else:
         model_id = model_named(connection, text)
         reference = None if model_id is None else reference_in_force(connection, model_id)
