@@ -79,25 +79,13 @@ def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
             random, (BATCH, blocks, wander.directions), memory=wander.memory, along=1
         )
         centres = contrasts.mean(axis=1)
-        away = (contrasts - centres[:, np.newaxis]) * (blocks / (blocks - 1))
-        psi = np.sum(away * away, axis=2)
-        mean = psi.mean(axis=1)
-        by_chance = sampling * (1.0 + 1.0 / (blocks - 1))
-        kappa = np.maximum(mean / freedom - by_chance, 0.0)
-        estimates = MovementEstimates(
-            kappa=kappa,
-            nu=np.minimum(2.0 * mean * mean / psi.var(axis=1, ddof=1), freedom),
-            blocks=np.full(BATCH, float(blocks)),
-            autocorrelation=np.sum(away[:, 1:] * away[:, :-1], axis=(1, 2)) / psi.sum(axis=1),
-            sampling=np.full(BATCH, max(by_chance, 1e-12)),
-            freedom=np.full(BATCH, float(freedom)),
-        )
+        estimates = estimates_of(contrasts, sampling=sampling)
         credible = credible_movement(estimates, alpha=alpha)
         factors = [
             chdtri(estimates.nu, alpha) / estimates.nu,
             level_factors(credible.nu, credible.blocks, alpha=alpha),
         ]
-        means = freedom * (estimates.sampling + kappa)
+        means = freedom * (estimates.sampling + estimates.kappa)
         rates.append([_passing(wander, means * factor, centres, blocks=blocks) for factor in factors])
         multiples.append(factors)
     known, estimated = np.mean(np.concatenate(rates, axis=1), axis=1) / alpha
@@ -107,6 +95,26 @@ def passing(wander: Wander, *, blocks: int, alpha: float) -> Passing:
         estimated=float(estimated),
         known_multiple=float(known_multiple),
         multiple=float(multiple),
+    )
+
+
+def estimates_of(contrasts: Float64s, *, sampling: float) -> MovementEstimates:
+    """Return what references show whose blocks have these *contrasts*, shape ``(references, blocks, B - 1)``.
+
+    *sampling*: what of a contrast's variance is chance.
+    """
+    references, blocks, freedom = contrasts.shape
+    away = (contrasts - contrasts.mean(axis=1, keepdims=True)) * (blocks / (blocks - 1))
+    psi = np.sum(away * away, axis=2)
+    mean = psi.mean(axis=1)
+    by_chance = sampling * (1.0 + 1.0 / (blocks - 1))
+    return MovementEstimates(
+        kappa=np.maximum(mean / freedom - by_chance, 0.0),
+        nu=np.minimum(2.0 * mean * mean / psi.var(axis=1, ddof=1), freedom),
+        blocks=np.full(references, float(blocks)),
+        autocorrelation=np.sum(away[:, 1:] * away[:, :-1], axis=(1, 2)) / psi.sum(axis=1),
+        sampling=np.full(references, max(by_chance, 1e-12)),
+        freedom=np.full(references, float(freedom)),
     )
 
 

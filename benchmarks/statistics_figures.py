@@ -17,6 +17,7 @@ from benchmarks.statistics_tables.error_rates import (
     dependent_truths,
     few_blocks,
     known_movement,
+    long_windows,
     psi_levels,
     share_levels,
 )
@@ -40,6 +41,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "movement": movement,
     "few blocks": few_blocks,
     "known movement": known_movement,
+    "long windows": long_windows,
     "reference": rows_of_reference,
     "alpha": alpha,
     "alarms": alarms,

@@ -5,6 +5,7 @@ from itertools import product
 
 from benchmarks.accuracy_figures import dependence_note, dependence_rows
 from benchmarks.figure_table import table
+from benchmarks.long_window_figures import day_windows
 from benchmarks.movement_figures import DAYS, DAYS_OF_MEMORY, HOURS, WANDERS, Wander, passing, passing_when_known
 from benchmarks.psi_levels import psi_level_rows
 from benchmarks.share_levels import N, share_level_rows
@@ -30,6 +31,35 @@ def few_blocks() -> str:
         rows,
         note="Left of the arrow kappa and its degrees of freedom are used as if they were known, right of it as\n"
         "estimates. Rates are in multiples of the nominal one.",
+    )
+
+
+def long_windows() -> str:
+    """How often a day that only moves passes the level that hours and days of the reference give it."""
+    memories = ((0.0, "none"), (6.0, "6 hours"), (24.0, "a day"), (72.0, "three days"))
+    rows = []
+    for memory, words in memories:
+        for movement in (0.0, 0.1, 0.2, 0.5) if memory == 0.0 else (0.1, 0.2, 0.5):
+            cells = []
+            for days in (7, 28):
+                result = day_windows(days=days, movement=movement, memory=memory, alpha=1e-5)
+                cells += [times(result.by_days), times(result.lowest), times(result.level)]
+            rows.append((words, f"{movement:g}", *cells))
+    return table(
+        (
+            "Memory",
+            "κ between hours",
+            "7 days: by days",
+            "the lower",
+            "level",
+            "28 days: by days",
+            "the lower",
+            "level",
+        ),
+        rows,
+        note="Rates in multiples of the nominal 0.00001, by the level of the days alone and by the lower one of days\n"
+        "and hours, which is used; that level, median, in mean PSIs of a day that does not move. Windows of a day,\n"
+        "10 bins, one direction; κ in sampling variances of an hour.",
     )
 
 
