@@ -9,6 +9,7 @@ import structlog
 
 from alerting.advance_model import ModelEvaluator, advance_model
 from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
+from alerting.delivery.missing_secrets import MissingSecret, missing_secrets
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
@@ -51,6 +52,7 @@ class Alerter:
         self._health = health
         self._notices = notices
         self._configuration: Configuration | None = None
+        self._without_secret: tuple[MissingSecret, ...] = ()
         self._senders = ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="deliver")
         self._sending: set[int] = set()
         self._lock = threading.Lock()
@@ -163,5 +165,20 @@ class Alerter:
                 known = self._configuration = load_configuration(connection)
                 for unreadable in known.unreadable:
                     log.error("spec.rejected", model=str(unreadable.key), problem=unreadable.problem)
-        self._health.note([*(unreadable.problem for unreadable in known.unreadable), *self._notices()])
+                self._look_for_secrets(known.models)
+        self._health.note(
+            [
+                *(unreadable.problem for unreadable in known.unreadable),
+                *(missing.notice for missing in self._without_secret),
+                *self._notices(),
+            ]
+        )
         return known.models
+
+    def _look_for_secrets(self, models: Sequence[AppliedModel]) -> None:
+        environment = self._delivery.webhook.environment
+        self._without_secret = tuple(
+            missing for applied in models for missing in missing_secrets(applied.spec, environment)
+        )
+        for missing in self._without_secret:
+            log.warning("endpoint.without_secret", endpoint=missing.endpoint, problem=missing.problem)

@@ -1,6 +1,5 @@
 """What people decide about an action: approve, reject, record its result; one transaction under the model's lock."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -53,7 +52,7 @@ def approve_action(
         ActionAnswerRefused: It does not wait (any more), or a rail stands against it; it is left as it is.
     """
     row, applied, locked = _locked(connection, action_id)
-    _require(row, (ActionState.AWAITING_APPROVAL,), wanted="one that waits for approval")
+    _require_waiting(row)
     now = database_now_millis(connection) if now_millis is None else now_millis
     if row.expires_at is not None and now > row.expires_at:
         raise ActionAnswerRefused(
@@ -79,10 +78,12 @@ def reject_action(connection: sa.Connection, action_id: str, answer: Answer) -> 
     """Close an action that waits for approval: it is never sent; the caller commits.
 
     Raises:
-        ActionAnswerRefused: It does not wait (any more).
+        ActionAnswerRefused: It does not wait (any more), or no reason is given.
     """
     row, _, _ = _locked(connection, action_id)
-    _require(row, (ActionState.AWAITING_APPROVAL,), wanted="one that waits for approval")
+    _require_waiting(row)
+    if not answer.why.strip():
+        raise ActionAnswerRefused(f"action {row.id}: expected a reason to reject it (--why TEXT), found none")
     set_action_state(connection, row.id, ActionState.REJECTED, who=answer.who, why=answer.why)
     return replace(row, state=ActionState.REJECTED)
 
@@ -95,7 +96,11 @@ def record_result(connection: sa.Connection, action_id: str, result: ActionState
     """
     assert result in RESULTS
     row, _, _ = _locked(connection, action_id)
-    _require(row, _SENT, wanted="one that was sent and whose result is not known")
+    if row.state not in _SENT:
+        raise ActionAnswerRefused(
+            f"action {row.id}: expected one that was sent and whose result is not known, found one that is "
+            f"{row.state.replace('_', ' ')}"
+        )
     set_action_state(connection, row.id, result, who=answer.who, why=answer.why)
     return replace(row, state=result)
 
@@ -112,10 +117,11 @@ def _locked(connection: sa.Connection, action_id: str) -> tuple[ActionRow, Appli
     return row, applied, locked
 
 
-def _require(row: ActionRow, states: Sequence[ActionState], *, wanted: str) -> None:
-    if row.state not in states:
+def _require_waiting(row: ActionRow) -> None:
+    if row.state is not ActionState.AWAITING_APPROVAL:
         raise ActionAnswerRefused(
-            f"action {row.id}: expected {wanted}, found one that is {row.state.replace('_', ' ')}"
+            f"action {row.id}: expected one that waits for approval, found one that is {row.state}: nobody can approve "
+            "or reject it any more"
         )
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import structlog
 
 from alerting.actions.assumed_deployments import assume_rollback
+from alerting.delivery.failure_words import expiry_words, failure_words, unanswered_words
 from alerting.delivery.retry import BREAKER_FAILURES, BREAKER_SECONDS, Attempt, AttemptOutcome, retry_delay_seconds
 from alerting.notifications.message import EXPIRED, FAILED, UNANSWERED
 from alerting.notifications.outbox_rows import notify_of_failed_action
@@ -65,13 +66,15 @@ def expire_overdue_effects(delivery: DeliverySettings) -> int:
     with delivery.engine.begin() as connection:
         now = delivery.now(connection)
         expired = expire_overdue(connection, now_millis=now)
-        for effect in expired:
+        for overdue in expired:
+            effect = overdue.effect
             log.warning("delivery.expired", id=effect.id, type=effect.event_type)
             DELIVERIES.labels(effect.kind.value, "expired").inc()
             if effect.action_id is not None:
                 unanswered = action_by_id(connection, effect.action_id).state is ActionState.UNKNOWN
                 if not unanswered:
-                    set_action_state(connection, effect.action_id, ActionState.EXPIRED, why="not delivered in time")
+                    why = expiry_words(overdue, actions_enabled=delivery.actions_enabled)
+                    set_action_state(connection, effect.action_id, ActionState.EXPIRED, why=why)
                 event_type = UNANSWERED if unanswered else EXPIRED
                 notify_of_failed_action(connection, effect.action_id, event_type=event_type, now_millis=now)
         unapproved = expired_approvals(connection, now_millis=now)
@@ -181,8 +184,17 @@ def _next(delivery: DeliverySettings, lease: Lease, attempt: Attempt, now: int) 
 
 def _move_action(connection: sa.Connection, action_id: str, attempt: Attempt, now: int) -> None:
     if moved := _ACTION_STATES.get(attempt.outcome):
-        set_action_state(connection, action_id, moved)
+        set_action_state(connection, action_id, moved, why=_why(attempt))
     if moved is ActionState.ACCEPTED:
         assume_rollback(connection, action_id, now_millis=now)
     if attempt.outcome is AttemptOutcome.DEAD:
         notify_of_failed_action(connection, action_id, event_type=FAILED, now_millis=now)
+
+
+def _why(attempt: Attempt) -> str:
+    """Return why the action came to the state that *attempt* brings it to; nothing is to be said of one accepted."""
+    if attempt.outcome is AttemptOutcome.DONE:
+        return ""
+    if attempt.outcome is AttemptOutcome.UNKNOWN:
+        return unanswered_words(attempt.error)
+    return failure_words(status=attempt.status, error=attempt.error)

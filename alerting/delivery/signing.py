@@ -20,7 +20,10 @@ def read_secret(name: str, environment: Mapping[str, str]) -> bytes:
     """
     text = environment.get(name)
     if not text:
-        raise SettingsError(f"{name}: expected a signing secret (whsec_ and base64 of 24 to 64 bytes), found nothing")
+        raise SettingsError(
+            f"{name}: expected a signing secret (whsec_ and base64 of 24 to 64 bytes) in the alerter's environment, "
+            "found nothing"
+        )
     encoded = text.removeprefix("whsec_")
     try:
         secret = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)

@@ -23,6 +23,7 @@ EXPIRED, FAILED, UNANSWERED, REFUSED = (
     f"model.action.{word}" for word in ("expired", "failed", "unanswered", "refused")
 )
 _BY_HAND = "Nothing more is sent; please act by hand."
+_WHY = {EXPIRED: "Why it expired", FAILED: "Why it failed", UNANSWERED: "Why its result is not known"}
 _WANTED = {
     EXPIRED: _BY_HAND,
     FAILED: _BY_HAND,
@@ -78,7 +79,9 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
 class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
     """One action in a message: what Driftline requested from another system, would have, or wants someone to decide.
 
-    *explanation*: why, and what is wanted from whom.
+    Attributes:
+        explanation: Why, and what is wanted from whom.
+        why: It failed, expired, or has no known result; empty in other states.
     """
 
     id: str
@@ -88,6 +91,7 @@ class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
     from_version: str
     to_version: str | None
     explanation: str = ""
+    why: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,13 +281,14 @@ def action_outcome(
     *, model: ModelKey, alerting: AlertingSpec, action: MessageAction, event_type: str, window_end: int, now_millis: int
 ) -> Message:
     """Return the message that an action was not carried out, or may not have been, and a human is needed."""
+    why = f" {_WHY[event_type]}: {action.why}." if action.why and event_type in _WHY else ""
     return Message(
         type=event_type,
         timestamp=iso_utc(now_millis),
         model=ModelName(namespace=model.namespace, name=model.name),
         tier=Tier.CRITICAL.word,
         window_end=iso_utc(window_end),
-        sentence=f"{_action_sentence(model, action)} {_WANTED[event_type]}",
+        sentence=f"{_action_sentence(model, action)}{why} {_WANTED[event_type]}",
         incidents=(),
         actions=(action,),
         owner=alerting.owner,

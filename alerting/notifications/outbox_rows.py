@@ -12,7 +12,7 @@ from alerting.notifications.message import Message, MessageAction, action_outcom
 from monitor.spec.actions import ReceiverSpec, ReceiverType
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.store.actions import ActionRow, action_by_id
+from monitor.store.actions import ActionRow, action_by_id, newest_why
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
 from monitor.store.outbox import Effect, append_effects
@@ -64,8 +64,8 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     )
 
 
-def message_action(row: ActionRow, *, model: ModelKey) -> MessageAction:
-    """Return the action as a message shows it."""
+def message_action(row: ActionRow, *, model: ModelKey, why: str = "") -> MessageAction:
+    """Return the action as a message shows it; *why*: it failed, expired, or has no known result."""
     return MessageAction(
         explanation=explanation(row, model=model),
         id=row.id,
@@ -74,6 +74,7 @@ def message_action(row: ActionRow, *, model: ModelKey) -> MessageAction:
         reason=row.reason,
         from_version=row.from_version,
         to_version=row.to_version,
+        why=why,
     )
 
 
@@ -136,7 +137,7 @@ def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_
     body = action_outcome(
         model=applied.key,
         alerting=applied.spec.alerting,
-        action=message_action(row, model=applied.key),
+        action=message_action(row, model=applied.key, why=newest_why(connection, action_id)),
         event_type=event_type,
         window_end=row.window_end,
         now_millis=now_millis,

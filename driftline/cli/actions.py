@@ -71,6 +71,8 @@ def actions(
                 raise WrongUseError(str(error)) from error
             story = _one(connection, story.action.id)
     _show(story, as_json=as_json)
+    if verb is Verb.APPROVE and not as_json:
+        typer.echo(f"The alerter sends it now: `driftline actions {story.action.id[:8]}` shows what comes of it.")
 
 
 def _parsed(words: list[str]) -> tuple[str, Verb | None, ActionState | None]:
@@ -100,8 +102,6 @@ def _answer(
         return lambda connection, action_id: approve_action(connection, action_id, answer, settings=settings)
     if outcome is not None:
         return lambda connection, action_id: record_result(connection, action_id, outcome, answer)
-    if not answer.why.strip():
-        raise WrongUseError("reject: expected --why TEXT, found none")
     return lambda connection, action_id: reject_action(connection, action_id, answer)
 
 

@@ -84,6 +84,12 @@ def _append_step(connection: sa.Connection, action_id: str, state: ActionState, 
     connection.execute(sa.insert(action_step).values(action_id=action_id, state=state.value, who=who, why=why))
 
 
+def newest_why(connection: sa.Connection, action_id: str) -> str:
+    """Return why the action came to the state that it is in; empty where nothing was said of it."""
+    steps = sa.select(action_step.c.why).where(action_step.c.action_id == action_id)
+    return connection.execute(steps.order_by(action_step.c.id.desc()).limit(1)).scalar() or ""
+
+
 def record_evidence(connection: sa.Connection, action_id: str, *, ground: str, evidence: str) -> bool:
     """Record as a step what the newest windows show of an action that waits; return whether it is new.
 
@@ -91,8 +97,7 @@ def record_evidence(connection: sa.Connection, action_id: str, *, ground: str, e
     """
     if action_by_id(connection, action_id, lock=True).state is not ActionState.AWAITING_APPROVAL:
         return False
-    steps = sa.select(action_step.c.why).where(action_step.c.action_id == action_id)
-    if connection.execute(steps.order_by(action_step.c.id.desc()).limit(1)).scalar() == evidence:
+    if newest_why(connection, action_id) == evidence:
         return False
     connection.execute(sa.update(action).where(action.c.id == action_id).values(reason=ground))
     _append_step(connection, action_id, ActionState.AWAITING_APPROVAL, who=None, why=evidence)

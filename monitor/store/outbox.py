@@ -41,6 +41,22 @@ class Lease:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueEffect:
+    """A row whose deadline passed, with what became of its last attempt.
+
+    Attributes:
+        last_status: Of the HTTP answer; None: there was none.
+        model_held: It is the request of an action of a model whose switch holds its actions.
+    """
+
+    effect: Effect
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+    model_held: bool
+
+
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
     for effect in effects:
@@ -49,16 +65,19 @@ def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_
         connection.execute(statement.on_conflict_do_nothing())
 
 
+_OF_HELD_MODEL = (
+    sa.select(action.c.id)
+    .join(model, model.c.id == action.c.model_id)
+    .where(action.c.id == outbox.c.action_id, model.c.held)
+    .correlate(outbox)
+    .exists()
+)
+
+
 def _due(now_millis: int, *, actions_enabled: bool) -> sa.ColumnElement[bool]:
     """The kill switches count at each attempt: an action that waits for its next one is held until its deadline."""
     now = to_datetime(now_millis)
-    of_held_model = (
-        sa.select(action.c.id)
-        .join(model, model.c.id == action.c.model_id)
-        .where(action.c.id == outbox.c.action_id, model.c.held)
-        .exists()
-    )
-    may_act = ~of_held_model if actions_enabled else sa.false()
+    may_act = ~_OF_HELD_MODEL if actions_enabled else sa.false()
     return sa.and_(
         outbox.c.state == DeliveryState.PENDING.value,
         outbox.c.next_attempt_at <= now,
@@ -178,7 +197,7 @@ def close_lease(
     return changed.rowcount == 1
 
 
-def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effect, ...]:
+def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[OverdueEffect, ...]:
     """Close every unsent row past its deadline that nobody is sending; return them."""
     now = to_datetime(now_millis)
     overdue = (
@@ -194,9 +213,9 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Effec
         sa.update(outbox)
         .where(outbox.c.id == sa.func.any(sa.func.array(overdue.scalar_subquery())))  # an array: see `take_inbox`
         .values(state=DeliveryState.EXPIRED.value, closed_at=now)
-        .returning(outbox)
+        .returning(outbox, _OF_HELD_MODEL.label("model_held"))
     )
-    return tuple(_effect(row) for row in rows)
+    return tuple(value_of(OverdueEffect, row, effect=_effect(row)) for row in rows)
 
 
 def _effect(row: sa.Row[*tuple[Any, ...]]) -> Effect:

@@ -146,7 +146,10 @@ def test_a_rejected_action_is_never_sent_nor_asked_for_again(engine: Engine, com
     waiting = Waiting(engine)
     action_id = waiting.action.id
     without = command.run("actions", action_id, "reject", *WHO)
-    assert (without.returncode, "expected --why TEXT" in without.stderr) == (2, True)
+    assert (without.returncode, "expected a reason to reject it (--why TEXT), found none" in without.stderr) == (
+        2,
+        True,
+    )
     text = command.run("actions", "reject", action_id[:6], "--why", "recalibrated on purpose", *WHO).stdout
     assert "rejected" in text
     assert "recalibrated on purpose" in text
@@ -155,9 +158,12 @@ def test_a_rejected_action_is_never_sent_nor_asked_for_again(engine: Engine, com
     waiting.story.play(waiting.applied, "c", start=start, version="2", column="score", role="score")
     waiting.advance()
     assert waiting.action.state is ActionState.REJECTED
+    answered = (schema.action.c.state == "refused", schema.action.c.reason == "already_answered")
     with engine.connect() as connection:
-        reasons = connection.execute(sa.select(schema.action.c.reason).where(schema.action.c.state == "refused"))
-        assert "already_answered" in set(reasons.scalars())
+        refused = connection.execute(sa.select(schema.action.c.id).where(*answered)).scalar_one()
+    too_late = command.run("actions", refused, "reject", *WHO)
+    assert "found one that is refused: nobody can approve or reject it any more" in too_late.stderr
+    assert "--why" not in too_late.stderr
 
 
 def test_who_decides_sees_the_newest_evidence(engine: Engine, command: Command) -> None:

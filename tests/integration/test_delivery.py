@@ -153,14 +153,14 @@ def test_a_silent_receiver_delays_nobody_else(engine: Engine) -> None:
         rounds.close()
 
 
-def rounds_of(engine: Engine, sender: DeliverySettings) -> Alerter:
+def rounds_of(engine: Engine, sender: DeliverySettings, *, health: Health | None = None) -> Alerter:
     return Alerter(
         engine=engine,
         settings=Settings(),
         evaluator=ScriptedEvaluator(),
         delivery=sender,
         stopping=lambda: False,
-        health=Health(),
+        health=health or Health(),
     )
 
 
