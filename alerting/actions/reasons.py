@@ -80,8 +80,8 @@ REFUSALS = {
     Refusal.AWAITING_APPROVAL: "one waits for approval already: see `driftline actions`",
     Refusal.RESULT_UNKNOWN: "the result of the last one is not known: when it is, run `driftline actions ID result "
     "succeeded` (or `failed`); a new version or an adopted reference says so too",
-    Refusal.ROLLBACK_IS_THE_CURE: "the shift came with the version while the inputs are stable: go back, do not "
-    "retrain on it",
+    Refusal.ROLLBACK_IS_THE_CURE: "the shift came with the version while the inputs are stable: a retraining would not "
+    "cure it, and whether to go back is the question of the rollback",
     Refusal.SHIFT_ACCEPTED: "a person rejected going back, so this version's shift is accepted while its inputs are "
     "stable and no label shows it worse; to compare its prediction with its own, "
     "`driftline reference adopt MODEL PROFILE --version VERSION`",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from alerting.actions.explanation import explanation
-from alerting.actions.reasons import Ground, Refusal, ground_words
+from alerting.actions.reasons import REFUSALS, Ground, Refusal, ground_words
 from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, ModelKey
 
@@ -41,3 +41,10 @@ def test_commands_in_a_refusal_can_be_typed() -> None:
     """Model and version stand in it."""
     refused = replace(WAITS, state=ActionState.REFUSED, reason=Refusal.SHIFT_ACCEPTED, expires_at=None)
     assert "`driftline reference adopt credit PROFILE --version 2`" in explanation(refused, model=MODEL)
+
+
+def test_a_refused_retraining_leaves_the_rollback_to_its_own_reason() -> None:
+    """It said "go back" of an incident whose rollback was held as of a recalibrated version."""
+    words = REFUSALS[Refusal.ROLLBACK_IS_THE_CURE]
+    assert "a retraining would not cure it, and whether to go back is the question of the rollback" in words
+    assert "go back, do not" not in words
