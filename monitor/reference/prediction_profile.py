@@ -1,5 +1,7 @@
 """A version's own reference of its prediction, out of a whole profile: whether it can be compared, and its counts."""
 
+from shlex import quote
+
 import numpy as np
 
 from monitor.arrays import Int64s
@@ -10,7 +12,7 @@ from monitor.units import MINUTE_MILLIS
 
 
 def prediction_problems(
-    profile: ReferenceProfile, layout: CellsLayout, *, model: str, min_events: int
+    profile: ReferenceProfile, layout: CellsLayout, *, model: str, min_events: int, version: str | None = None
 ) -> tuple[str, ...]:
     """Return why *profile* is no reference for the prediction of a version counted on *layout*; empty where it is one.
 
@@ -19,23 +21,32 @@ def prediction_problems(
     Args:
         model: As people write it.
         min_events: Of the spec: fewer values prove nothing.
+        version: Whose reference it should be, where that is known already.
     """
     given = _columns(profile.layout)
-    problems, recount = [], False
+    problems: list[str] = []
+    on_other_cells = None
     for name, (cells, _) in _predictions(layout).items():
         if name not in given:
             problems.append(f"{name}: expected this column, found none")
         elif given[name][0] != cells:
-            recount = True
+            on_other_cells = len(problems)
             wanted, other = _described(cells), _described(given[name][0])
             other = "others of the same number and range" if other == wanted else other
             problems.append(f"{name}: expected the cells of {model} ({wanted}), found {other}")
         elif (values := _values(profile, *given[name])) < min_events:
             problems.append(f"{name}: expected at least {min_events:,} values (windows.min_events), found {values:,}")
-    if not recount:
-        return tuple(problems)
-    cure = f"driftline reference build SPEC --from FILE --cells-of {model} --output PROFILE"
-    return (*problems, f"count the table of {profile.source or 'the profile'} on these cells: `{cure}`")
+    if on_other_cells is not None:
+        problems[on_other_cells] += f"; {_cure(profile.source, model=model, version=version)}"
+    return tuple(problems)
+
+
+def _cure(source: str, *, model: str, version: str | None) -> str:
+    """Return what counts the rows of *source*, a table or events as the profile names them, on the model's cells."""
+    table = quote(source) if "." in source and " " not in source else "FILE"
+    output = quote(f"{model.rpartition('/')[2]}-{version or 'VERSION'}.reference".replace("/", "-"))
+    build = f"driftline reference build SPEC --from {table} --cells-of {model} --output {output}"
+    return f"count {source or 'the table'} on them: `{build}` (SPEC: the model's spec file)"
 
 
 def prediction_counts(profile: ReferenceProfile, layout: CellsLayout) -> Int64s:

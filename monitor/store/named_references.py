@@ -67,6 +67,7 @@ def named_profile(
             layout,
             model=str(applied.key),
             min_events=applied.spec.windows.min_events,
+            version=named.version,
         )
     except SpecError as error:
         problems = error.problems

@@ -89,7 +89,11 @@ def adopt_for_version(
     if version == OTHER_VERSIONS:
         raise SpecError(version, ("expected one version, found those that found no place and are counted together",))
     if problems := prediction_problems(
-        profile, stored.profile.layout, model=str(stored.spec.key), min_events=stored.spec.windows.min_events
+        profile,
+        stored.profile.layout,
+        model=str(stored.spec.key),
+        min_events=stored.spec.windows.min_events,
+        version=version,
     ):
         raise SpecError(source, problems)
     profile_id = stored_profile(connection, model_id, last.cells_id, profile)

@@ -173,10 +173,11 @@ def test_other_cells_are_refused_with_the_command_that_counts_on_them(directory:
     with pytest.raises(SpecError) as refused:
         adopt("credit", str(profile), version="2")
     assert refused.value.source == str(profile)  # the file that was named, not the table that it was built from
-    score, cure = refused.value.problems
+    (score,) = refused.value.problems
     assert score.startswith("prediction.score: expected the cells of credit (1,000 cells from ")
     assert ", found 1,000 cells from " in score
-    assert "`driftline reference build SPEC --from FILE --cells-of credit --output PROFILE`" in cure
+    assert "`driftline reference build SPEC --from t.parquet --cells-of credit --output credit-2.reference`" in score
+    assert str(refused.value).startswith(f"{profile}: 1 problem\n")
     with engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.version_adoption)).scalar() == 0
         assert connection.execute(sa.select(sa.func.count()).select_from(schema.reference)).scalar() == 1

@@ -42,7 +42,7 @@ MODEL = built(table())
 
 
 def problems(profile: ReferenceProfile, *, min_events: int = 100) -> tuple[str, ...]:
-    return prediction_problems(profile, MODEL.layout, model="fraud", min_events=min_events)
+    return prediction_problems(profile, MODEL.layout, model="fraud", min_events=min_events, version="3.2.0")
 
 
 def test_the_same_table_on_its_own_cells_is_the_same_profile() -> None:
@@ -98,13 +98,17 @@ def test_only_the_prediction_is_taken() -> None:
 
 
 def test_other_cells_are_refused_with_what_makes_the_right_ones() -> None:
-    score, cure = problems(built(table(2_000, seed=3, power=2.0)))
+    """In the sentence of the last column on other cells: it is no problem of its own."""
+    (score,) = problems(built(table(2_000, seed=3, power=2.0)))
     assert score.startswith("prediction.score: expected the cells of fraud (1,000 cells from 9.6")
     assert "), found 1,000 cells from " in score
-    assert cure == (
-        "count the table of t.parquet on these cells: "
-        "`driftline reference build SPEC --from FILE --cells-of fraud --output PROFILE`"
+    assert score.endswith(
+        "; count t.parquet on them: `driftline reference build SPEC --from t.parquet --cells-of fraud --output "
+        "fraud-3.2.0.reference` (SPEC: the model's spec file)"
     )
+    learnt = msgspec.structs.replace(built(table(2_000, seed=3, power=2.0)), source="events of fraud in predictions.v1")
+    (score,) = problems(learnt)
+    assert "count events of fraud in predictions.v1 on them: `driftline reference build SPEC --from FILE" in score
 
 
 def test_the_same_number_and_range_may_be_other_cells() -> None:
