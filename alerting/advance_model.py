@@ -21,7 +21,7 @@ from alerting.incidents.tracker import (
     incident_rules,
     states_by_key,
 )
-from alerting.notifications.message import REFUSED, Notice, action_outcome, message, sentence_of
+from alerting.notifications.message import REFUSED, Notice, action_outcome, closed_sentence, message, sentence_of
 from alerting.notifications.outbox_rows import (
     EVENT_TYPES,
     action_effect,
@@ -146,7 +146,9 @@ class _ModelPass:
         self._now = now
         self._deployed = DeployedVersions(connection, applied, now=now)
         self._history = self._deployed.history
-        states = states_by_key([decode_state(row.state) for row in newest_incidents(connection, applied.model_id)])
+        rows = newest_incidents(connection, applied.model_id)
+        self._sentences = {row.id: row.sentence for row in rows}
+        states = states_by_key([decode_state(row.state) for row in rows])
         self._tracker = IncidentTracker(
             model=applied.key, rules=incident_rules(applied.spec), now_millis=now, states=dict(states)
         )
@@ -189,9 +191,11 @@ class _ModelPass:
 
     def _gather(self, outcome: WindowEndOutcome) -> None:
         for decision, state in outcome.steps:
-            sentence = sentence_of(self._applied.key, decision, state.findings)
+            sentence = sentence_of(self._applied.key, decision, state.findings, retired=state.retired)
             self._transitions.append(_transition_row(decision, sentence))
             self._decided.append((decision, state))
+            closes = decision.step is Step.RESOLVED
+            self._sentences[state.id] = closed_sentence(self._applied.key, decision, state) if closes else sentence
             log.info(
                 "incident.stepped",
                 model=str(self._applied.key),
@@ -302,7 +306,8 @@ class _ModelPass:
 
     def _incident_row(self, state: IncidentState) -> IncidentRow:
         findings = state.findings
-        sentence = findings[0].sentence if findings else f"{self._applied.key} {state.version}: resolved."
+        # Without findings the sentence of its last step stays, whatever windows come after it was closed.
+        sentence = findings[0].sentence if findings else self._sentences[state.id]
         return IncidentRow(
             id=state.id,
             model_id=self._applied.model_id,

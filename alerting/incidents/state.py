@@ -64,6 +64,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
         notified_end: Window end of the last step that they were notified of, 0 where that is not known.
         notified_severity: As from `severity`, at that step.
         recovered: Columns that a scale saw recover, for the longer scales whose windows still hold the bad time.
+        ever_held: Columns that held it since it first opened, the worst of each window first.
         retired: Closed because its version served no more, not because anything got better.
     """
 
@@ -85,6 +86,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     notified_end: int = 0
     notified_severity: float = 0.0
     recovered: Recoveries = msgspec.field(default_factory=dict)
+    ever_held: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -99,6 +101,12 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     def columns(self) -> frozenset[str]:
         """Columns that hold it at any scale."""
         return frozenset(name for length, hold in self.holds.items() for name in hold.columns_held(length))
+
+    @property
+    def columns_to_name(self) -> tuple[str, ...]:
+        """Columns that held it at any time, those that hold it now too; of accuracy, which has no column, none."""
+        now = (*(finding.column for finding in self.findings), *sorted(self.columns))
+        return tuple(dict.fromkeys(name for name in (*self.ever_held, *now) if name))
 
     @property
     def known_columns(self) -> frozenset[str]:

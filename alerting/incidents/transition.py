@@ -94,6 +94,7 @@ def transition(
         moved, step, reason = _go_on(state, facts, rules=rules)
     if moved is None:
         return None, None
+    moved = _with_columns(state, moved)
     return with_notification(state, moved, step, reason, facts, fresh=fresh, inhibited=inhibited)
 
 
@@ -110,6 +111,7 @@ def end_by_deployment(
     closed = msgspec.structs.replace(
         state,
         status=IncidentStatus.RESOLVED,
+        ever_held=state.columns_to_name,
         resolved_end=window_end,
         last_end=max(state.last_end, window_end),
         holds={},
@@ -117,6 +119,13 @@ def end_by_deployment(
     )
     fresh = is_fresh(facts, kind=state.kind, rules=rules, now_millis=now_millis)
     return with_notification(state, closed, Step.RESOLVED, reason, facts, fresh=fresh, inhibited=False)
+
+
+def _with_columns(before: IncidentState | None, moved: IncidentState) -> IncidentState:
+    """Return *moved* with the columns that held the incident *before* and hold it now: once closed, nothing does."""
+    same = before is not None and before.id == moved.id
+    names = dict.fromkeys((*(before.columns_to_name if before is not None and same else ()), *moved.columns_to_name))
+    return moved if tuple(names) == moved.ever_held else msgspec.structs.replace(moved, ever_held=tuple(names))
 
 
 def _retired_end(state: IncidentState) -> int:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerting.actions.evidence import PREDICTION_ROLES
-from alerting.incidents.state import IncidentDecision, IncidentState, Reason, Step
+from alerting.incidents.state import IncidentDecision, IncidentState, Step
 from monitor.clock import iso_utc
 from monitor.deployments import Period
 from monitor.detection.explanation import values_label
+from monitor.humanize import duration
 from monitor.results import Finding
 from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
@@ -17,7 +18,7 @@ from monitor.types import ActionState, IncidentKind, ModelKey, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
 FINDINGS_SHOWN = 5
-JOINED_NAMED = 10
+COLUMNS_NAMED = 10
 
 EXPIRED, FAILED, UNANSWERED, REFUSED = (
     f"model.action.{word}" for word in ("expired", "failed", "unanswered", "refused")
@@ -129,20 +130,40 @@ class Notice:
         return max(self.decision.tier, self.decision.tier_before)
 
 
-def sentence_of(model: ModelKey, decision: IncidentDecision, findings: Sequence[Finding]) -> str:
-    """Return one line: the step, and the sentence of the worst finding or, of columns that joined, theirs."""
+def sentence_of(
+    model: ModelKey, decision: IncidentDecision, findings: Sequence[Finding], *, retired: bool = False
+) -> str:
+    """Return one line: the step, and the sentence of the worst finding or, of columns that joined, theirs.
+
+    Args:
+        retired: It was closed because its version serves no more, which is not the step's reason where nobody is
+            notified.
+    """
     subject = f"{model} {decision.version}"
     if decision.step is Step.RESOLVED:
-        retired = decision.reason is Reason.VERSION_RETIRED
         end = "closed, not cured: this version serves no more" if retired else "resolved"
         return f"{subject}: {decision.kind.value} incident {end}."
     worst = next(iter(_joined_first(findings, decision)), None)
     sentence = "" if worst is None else worst.sentence or _plain(worst)
     step = decision.step.value
     if decision.joined:
-        more = len(decision.joined) - JOINED_NAMED
-        step += f": {', '.join(decision.joined[:JOINED_NAMED])}" + (f" and {more} more" if more > 0 else "")
+        step += f": {_names(decision.joined)}"
     return f"{subject}: {decision.kind.value} {decision.tier.word} ({step}). {sentence}".rstrip()
+
+
+def closed_sentence(model: ModelKey, decision: IncidentDecision, state: IncidentState) -> str:
+    """Return how the incident ended by *decision*, and what it was: its worst tier, its columns and how long."""
+    end = sentence_of(model, decision, (), retired=state.retired).removesuffix(".")
+    minutes = ((state.resolved_end or state.last_end) - state.first_end) / MINUTE_MILLIS
+    facts = [f"at worst {state.worst.word}"] if state.worst else []
+    facts += [f"in {_names(state.columns_to_name)}"] if state.columns_to_name else []
+    facts += [f"open for {duration(minutes)}"] if minutes else []
+    return f"{end}; {', '.join(facts)}." if facts else f"{end}."
+
+
+def _names(columns: Sequence[str]) -> str:
+    more = len(columns) - COLUMNS_NAMED
+    return ", ".join(columns[:COLUMNS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _joined_first(findings: Sequence[Finding], decision: IncidentDecision) -> list[Finding]:
@@ -182,7 +203,7 @@ def message_incident(model: ModelKey, notice: Notice) -> MessageIncident:
         else f"{state.version} in {changed.stage.value} since {iso_utc(changed.start)}",
         likely_cause=cause,
         next_step=step,
-        sentence=sentence_of(model, decision, findings) + (named[0] if named else ""),
+        sentence=sentence_of(model, decision, findings, retired=state.retired) + (named[0] if named else ""),
     )
 
 

@@ -151,7 +151,7 @@ def raised_step(
         reason=decision.reason,
         tier=decision.tier,
         notified=decision.notifies,
-        sentence=sentence_of(model, decision, findings),
+        sentence=sentence_of(model, decision, findings, retired=state.retired),
         findings=findings,
     )
 
