@@ -82,11 +82,11 @@ class ActionSpec(Strict):
         default=timedelta(hours=4), description="What waits for approval expires after this."
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.mode.sends and not (self.url and self.secret_env):
-            raise ValueError(f"mode {self.mode} needs url and secret_env")
-        return self
+    @property
+    def problem(self) -> str | None:
+        """What is missing, None where nothing is; `ModelSpec` asks, so that it is named with what else is missing."""
+        complete = not self.mode.sends or (self.url and self.secret_env)
+        return None if complete else f"mode {self.mode} needs url and secret_env"
 
 
 class RetrainingSpec(ActionSpec):

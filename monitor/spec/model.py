@@ -1,16 +1,18 @@
 """The model spec a user writes in YAML: columns, windows, rule; its other parts are modules next to this one."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from monitor.season_clock import SeasonClock
 from monitor.spec.accuracy import AccuracySpec
 from monitor.spec.actions import ActionsSpec, AlertingSpec, Duration, Name, Share, Strict
-from monitor.types import UTC, ModelKey, Scale, Season
+from monitor.types import UTC, ActionKind, ModelKey, Scale, Season
 from monitor.units import minutes
 
 
@@ -285,17 +287,34 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if problems := list(self._problems()):
+            # A ValueError would name one problem, without its key.
+            raise ValidationError.from_exception_data(
+                "spec",
+                [
+                    InitErrorDetails(
+                        type=PydanticCustomError("value_error", "{problem}", {"problem": problem}), loc=key, input={}
+                    )
+                    for key, problem in problems
+                ],
+            )
+        return self
+
+    def _problems(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield what does not fit together, with its key."""
         if self.task is Task.REGRESSION and not self.prediction.value:
-            raise ValueError("task regression needs prediction.value: true")
+            yield (), "task regression needs prediction.value: true"
         if self.task is not Task.REGRESSION and self.prediction.value:
-            raise ValueError("prediction.value belongs to task regression")
+            yield (), "prediction.value belongs to task regression"
         names = [receiver.name for receiver in self.alerting.receivers]
         if len(set(names)) != len(names):
-            raise ValueError(f"alerting.receivers: expected distinct names, found {names}")
+            yield (), f"alerting.receivers: expected distinct names, found {names}"
+        for kind in ActionKind:
+            if problem := self.actions.of(kind).problem:
+                yield ("actions", kind.value), problem
         rollback = self.actions.rollback.mode
         if rollback.sends and not (self.alerting.owner and self.alerting.runbook):
-            raise ValueError(f"actions.rollback.mode {rollback} needs alerting.owner and alerting.runbook")
-        return self
+            yield (), f"actions.rollback.mode {rollback} needs alerting.owner and alerting.runbook"
 
     @property
     def key(self) -> ModelKey:

@@ -99,6 +99,16 @@ def test_what_does_not_fit_together_is_refused(change: str, problem: str) -> Non
     assert problem in reported
 
 
+def test_all_that_an_action_needs_is_named_at_once() -> None:
+    """Endpoint, owner and runbook of an action that is sent: one round of mending, not two."""
+    actions = "actions: {retraining: {mode: approve}, rollback: {mode: approve, url: 'http://x'}}\n"
+    assert _problems(VALID + actions) == (
+        "actions.retraining: mode approve needs url and secret_env",
+        "actions.rollback: mode approve needs url and secret_env",
+        "(top level): actions.rollback.mode approve needs alerting.owner and alerting.runbook",
+    )
+
+
 def test_what_is_no_mapping_is_refused() -> None:
     """Broken YAML, a list, nothing at all: each says that keys were expected."""
     assert "expected YAML, found: " in _problems("model: [")[0]
