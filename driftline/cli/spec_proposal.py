@@ -25,6 +25,13 @@ IDENTITY_NAMES = ("id", "prediction_id")
 LEDGER_ROWS_PER_DAY = 1_000_000
 SEGMENT_VALUES = 50
 MIXED_CATEGORIES = 10
+NAMES_OF_OPTIONS = {
+    "label": ("label", "truth"),
+    **dict.fromkeys(("prediction", "predicted", "predicted_label", "y_pred"), ("label",)),
+    **dict.fromkeys(("score", "probability", "y_score", "y_prob"), ("score",)),
+    **dict.fromkeys(("truth", "target", "y_true", "ground_truth"), ("truth",)),
+}
+"""Names that a prediction or a truth often has, and the options that it may belong to."""
 POSITIVES = (("1", "0"), ("true", "false"), ("True", "False"), ("yes", "no"), ("Yes", "No"), ("Y", "N"), ("y", "n"))
 
 
@@ -139,8 +146,8 @@ def _features(
         reason = uncountable_reason(table[name], column=CountedColumn(name=name, source=name, kind=kind))
         if reason is None:
             features.append((name, kind))
-            if note := _mixed_note(table[name], name, kind):
-                findings.notes.append(note)
+            notes = (_mixed_note(table[name], name, kind), _named_as_prediction(name, request))
+            findings.notes.extend(note for note in notes if note)
         elif request.drop:
             findings.notes.append(f"{name}: left out: {reason}")
         else:
@@ -171,6 +178,25 @@ def _mixed_note(values: pa.ChunkedArray, name: str, kind: ColumnKind) -> str | N
     return (
         f"{name}: mixed types? {len(categories) - len(other)} of {len(categories)} categories are numbers, but "
         f"{other[0]!r} is none; if it is a number, repair or empty the others, else it is counted by category"
+    )
+
+
+def _named_as_prediction(name: str, request: ProposalRequest) -> str | None:
+    """Return what to say of a feature that has the name of a prediction or a truth; None of others."""
+    options = NAMES_OF_OPTIONS.get(name.lower())
+    if options is None:
+        return None
+    columns = request.columns
+    unused = [
+        f"--{option} {name}"
+        for option in options
+        # A prediction that is a number has no score and no label.
+        if getattr(columns, option) is None and (option == "truth" or columns.value is None)
+    ]
+    named = f"name it with {' or '.join(unused)}, or " if unused else ""
+    return (
+        f"{name}: taken for a feature, so every event has to carry it in `features`; if it is what was predicted or "
+        f"came true, {named}leave it out with --ignore {name}"
     )
 
 

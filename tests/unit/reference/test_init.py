@@ -192,6 +192,53 @@ def test_json_names_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert any(note.startswith("id: taken for the prediction id") for note in document["notes"])
 
 
+@pytest.mark.parametrize(
+    ("name", "truth", "advice"),
+    [
+        ("label", None, "name it with --label label or --truth label, or leave it out with --ignore label"),
+        ("label", "truth", "name it with --label label, or leave it out with --ignore label"),
+        ("Prediction", None, "name it with --label Prediction, or leave it out with --ignore Prediction"),
+        ("probability", None, "came true, leave it out with --ignore probability"),  # --score names another column
+        ("target", None, "name it with --truth target, or leave it out with --ignore target"),
+    ],
+)
+def test_a_feature_with_the_name_of_a_prediction_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, truth: str | None, advice: str
+) -> None:
+    """It would be missing in every event: the note says which option it may belong to, of those that are free."""
+    pyarrow.parquet.write_table(pa.table(_table() | {name: _table()["member"]}), tmp_path / "past.parquet")
+    init(
+        reference=tmp_path / "past.parquet",
+        model="m",
+        score="score",
+        truth=truth,
+        ignore=["at", "truth"] if truth is None else ["at"],
+        output=tmp_path,
+        as_json=True,
+    )
+    (note,) = [note for note in json.loads(capsys.readouterr().out)["notes"] if note.startswith(f"{name}: ")]
+    assert note.startswith(f"{name}: taken for a feature, so every event has to carry it in `features`; ")
+    assert note.endswith(advice)
+
+
+def test_a_prediction_that_is_named_is_not_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said of a column that an option names or leaves out, whatever its name."""
+    columns = _table() | {"label": _table()["member"], "target": _table()["member"]}
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "past.parquet")
+    init(
+        reference=tmp_path / "past.parquet",
+        model="m",
+        score="score",
+        label="label",
+        truth="target",
+        ignore=["at", "truth"],
+        output=tmp_path,
+        as_json=True,
+    )
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert not [note for note in notes if "taken for a feature" in note]
+
+
 def test_the_schema_line_appears_where_the_schema_is(tmp_path: Path) -> None:
     """Editors are pointed at spec.schema.json next to the spec, and at nothing that is not there."""
     _init(tmp_path, "--score", "score")
