@@ -33,6 +33,7 @@ class TimeLine:
     Attributes:
         held: When the recalibrated canary's score has differed for two windows of the longest scale.
         labels_in: When the truths of the recalibrated canary's first day are known, while it still serves.
+        bad_held: As *held*, of the bad canary: its first truths are hardly known.
     """
 
     start: int
@@ -49,6 +50,7 @@ class TimeLine:
     labels_in: int
     recalibrated_end: int
     bad_start: int
+    bad_held: int
     end: int
 
     def act_at(self, moment: int) -> Act:
@@ -90,5 +92,6 @@ def time_line(start: int) -> TimeLine:
         labels_in=canaries + 48 * HOUR_MILLIS,
         recalibrated_end=canaries + 54 * HOUR_MILLIS,
         bad_start=canaries + 3 * DAY_MILLIS,
+        bad_held=canaries + 96 * HOUR_MILLIS + 5 * MINUTE_MILLIS,
         end=at,
     )

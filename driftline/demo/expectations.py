@@ -12,7 +12,7 @@ from monitor.types import ActionKind, ActionState, IncidentKind, Tier
 
 RETRAINING, ROLLBACK = "model.retrain.requested", "model.rollback.requested"
 _ON_LABELS = (Ground.QUALITY_WORSE, Ground.WORSE_SIDE_BY_SIDE)
-"""Two keys each: which one depends on whether the shift of the bad canary was judged before its labels were."""
+"""Two keys each: which one depends on whether the shift of the bad canary still shows when its labels are judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ def failed_expectations(outcome: DemoOutcome, line: TimeLine) -> tuple[str, ...]
         *_canaries(outcome, fourth),
         *_held(outcome, RECALIBRATED, ground=Ground.RECALIBRATED, then=ActionState.REJECTED),
         *_fine(outcome, RECALIBRATED),
+        *_superseded(outcome, BAD),
         *_rolled_back(outcome),
     )
 
@@ -170,6 +171,20 @@ def _fine(outcome: DemoOutcome, version: str) -> Iterator[str]:
         yield (
             f"act 4: expected a rollback of {version} refused with {Refusal.QUALITY_IS_FINE}, "
             f"found {', '.join(reasons) or 'none refused'}"
+        )
+
+
+def _superseded(outcome: DemoOutcome, version: str) -> Iterator[str]:
+    """Check that a rollback of *version* was put to people before its labels were in, and made room for one on them."""
+    ended = [
+        story.action.state
+        for story in rollbacks_of(outcome.actions, version)
+        if story.action.reason == Ground.SHIFT_WITHOUT_LABELS
+    ]
+    if ended != [ActionState.SUPERSEDED]:
+        yield (
+            f"act 4: expected one rollback of {version} held without labels ({Ground.SHIFT_WITHOUT_LABELS}), then "
+            f"{ActionState.SUPERSEDED}; found {', '.join(ended) or 'none'}"
         )
 
 

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from monitor.types import ActionState
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -18,6 +20,8 @@ class Arrival:
         verified: Its signature is right; nothing else is believed otherwise.
         incidents, columns: Ids of the incidents and names of the columns that the body speaks of.
         from_version, to_version: Of a rollback request.
+        actions: Ids of the actions that a notification names.
+        to_approve: Those among them that people are asked to decide about, in words.
         window_end: End of the window it was decided on, as written in the body.
     """
 
@@ -30,6 +34,8 @@ class Arrival:
     columns: tuple[str, ...]
     from_version: str | None = None
     to_version: str | None = None
+    actions: tuple[str, ...] = ()
+    to_approve: tuple[str, ...] = ()
 
 
 class Receiver:
@@ -62,7 +68,7 @@ class Receiver:
 def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Arrival:
     """Return what the story needs of a notification's or a request's body."""
     document = json.loads(body) if verified else {}
-    incidents = document.get("incidents", [])
+    incidents, actions = document.get("incidents", []), document.get("actions", [])
     reason = document.get("reason") or {}
     asked = [document["incident_id"]] if "incident_id" in document else []
     columns = [finding["column"] for incident in incidents for finding in incident["what"]] + list(
@@ -78,6 +84,12 @@ def read_delivery(identifier: str, body: bytes, *, verified: bool) -> Arrival:
         columns=tuple(dict.fromkeys(column for column in columns if column)),
         from_version=document.get("from_version"),
         to_version=document.get("to_version"),
+        actions=tuple(action["id"] for action in actions),
+        to_approve=tuple(
+            f"the {action['kind']} of {action['from_version']}"
+            for action in actions
+            if action["state"] == ActionState.AWAITING_APPROVAL
+        ),
     )
 
 

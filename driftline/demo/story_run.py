@@ -32,7 +32,8 @@ class StoryRun:
     """The story being played: a producer in a thread of its own, and the state of the installation meanwhile.
 
     It is a thousand times faster than life, and the guard judges by what is deployed *now*: so the producer waits while
-    a canary serves until everything up to then is judged, and the person who answers has answered.
+    a canary serves until everything up to then is judged, and the person who answers has answered. What is held of the
+    bad canary is held before its labels are in, as it would be in life, where they come a day later.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class StoryRun:
         self._directory = directory
         self._total = 2 * story.predictions + DEPLOYMENTS
         self._records = PausedRecords(
-            story_records(story), moments=(story.line.held, story.line.labels_in, story.line.recalibrated_end)
+            story_records(story),
+            moments=(story.line.held, story.line.labels_in, story.line.recalibrated_end, story.line.bad_held),
         )
         self._sent = 0
         self._problem: DriftlineError | None = None
@@ -120,7 +122,7 @@ class StoryRun:
                     deliveries=self._receiver.deliveries,
                     total=self._total,
                     seconds=seconds,
-                    doing=f"{'' if waits_at is None else 'producers wait; '}{left or 'waiting for the last word'}",
+                    doing=f"{'' if waits_at is None else 'producers wait; '}{left or 'waiting in case more follows'}",
                 )
             )
             settled = 0 if left else settled + 1

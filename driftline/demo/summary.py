@@ -11,7 +11,7 @@ from alerting.incidents.state import Step
 from driftline.demo.acts import TimeLine
 from driftline.demo.expectations import DemoOutcome, columns_of
 from driftline.demo.receiver import Arrival
-from driftline.demo.sentences import first_clause, guard_lines
+from driftline.demo.sentences import delivery_words, first_clause, guard_lines
 from monitor.clock import iso_utc
 from monitor.store.views.incidents import IncidentStory
 from monitor.types import Tier
@@ -121,9 +121,14 @@ def _version_lines(outcome: DemoOutcome, incidents: Sequence[IncidentStory]) -> 
     ids = {incident.incident.id for incident in incidents}
     for line in guard_lines([story for story in outcome.actions if story.action.incident_id in ids]):
         yield f"{line.head[0].upper()}{line.head[1:]}: {line.why}."
-    yield f"Sent: {_sent(outcome.deliveries, ids)}."
+    actions = {story.action.id for story in outcome.actions if story.action.incident_id in ids}
+    yield f"Sent: {_sent(outcome.deliveries, incidents=ids, actions=actions)}."
 
 
-def _sent(deliveries: tuple[Arrival, ...], incident_ids: Set[str]) -> str:
-    kinds = [delivery.type for delivery, _ in distinct_deliveries(deliveries) if incident_ids & {*delivery.incidents}]
+def _sent(deliveries: tuple[Arrival, ...], *, incidents: Set[str], actions: Set[str]) -> str:
+    kinds = [
+        delivery_words(delivery)
+        for delivery, _ in distinct_deliveries(deliveries)
+        if incidents & {*delivery.incidents} or actions & {*delivery.actions}
+    ]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "nothing"

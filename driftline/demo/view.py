@@ -16,7 +16,7 @@ from driftline.demo.acts import TimeLine
 from driftline.demo.expectations import RETRAINING, ROLLBACK
 from driftline.demo.installation import InstallationState
 from driftline.demo.receiver import Arrival
-from driftline.demo.sentences import guard_lines, without_head
+from driftline.demo.sentences import delivery_words, guard_lines, movement_remark, without_head
 from monitor.clock import iso_utc, monotonic_seconds
 from monitor.types import IncidentStatus
 
@@ -54,6 +54,8 @@ class StoryView:
         self._shown_actions: set[tuple[str, int]] = set()
         self._shown_deliveries = 0
         self._last_line = 0.0
+        self._last_progress: tuple[object, ...] = ()
+        self._explained_movement = False
         self._live: Live | None = None
 
     @contextmanager
@@ -92,8 +94,10 @@ class StoryView:
         if self._live is not None:
             self._live.update(self._panel(frame))
         elif monotonic_seconds() - self._last_line > _LINE_SECONDS:
-            self._last_line = monotonic_seconds()
-            self.say(self._status(frame), style="dim")
+            progress = (frame.seen.judged_until, frame.seen.records, frame.seen.windows, frame.doing)
+            if progress != self._last_progress:  # the rate alone is no progress
+                self._last_line, self._last_progress = monotonic_seconds(), progress
+                self.say(self._status(frame), style="dim")
 
     def _show_steps(self, frame: Frame) -> None:
         steps = [
@@ -107,24 +111,29 @@ class StoryView:
             tier = "" if step.step == Step.RESOLVED else f": {step.tier.word}"
             style = _STYLES.get(Step(step.step), "")
             self.say(f"  {_clock(end)}  {incident.kind} of {incident.version} {step.step}{tier}", style=style)
-            self.say(f"      {without_head(step.sentence)}")
+            detail = without_head(step.sentence)
+            if detail != f"{incident.kind} incident resolved.":  # as the line above says
+                self.say(f"      {detail}")
+            remark = movement_remark(step.sentence)
+            if remark is not None and not self._explained_movement:
+                self._explained_movement = True
+                self.say(f"      {remark}", style="dim")
 
     def _show_actions(self, frame: Frame) -> None:
         for line in guard_lines(frame.seen.actions):
             mark = (line.story.action.id, line.step)
             if mark not in self._shown_actions:
                 self._shown_actions.add(mark)
-                # What a person answers has no window of its own.
-                clock = "" if line.who else f"{_clock(line.story.action.window_end)}  "
+                # What became of it later, of a person's answer say, has no window of its own.
+                clock = "" if line.step else f"{_clock(line.story.action.window_end)}  "
                 self.say(f"  {clock}{line.head}", style="bold magenta")
                 self.say(f"      {line.why}")
 
     def _show_deliveries(self, frame: Frame) -> None:
         for delivery in frame.deliveries[self._shown_deliveries :]:
             proof = "signature verified" if delivery.verified else "SIGNATURE WRONG"
-            if delivery.type in (RETRAINING, ROLLBACK):
-                way = f" {delivery.from_version} -> {delivery.to_version}" if delivery.to_version else ""
-                self.say(f"  -> received {delivery.type}{way} ({proof})", style="bold magenta")
+            if delivery.type in (RETRAINING, ROLLBACK) or delivery.to_approve:
+                self.say(f"  -> received {delivery_words(delivery, proof=proof)}", style="bold magenta")
         self._shown_deliveries = len(frame.deliveries)
 
     def _status(self, frame: Frame) -> str:

@@ -89,6 +89,7 @@ def rollback(version: str, reason: str, *states: ActionState) -> ActionStory:
 
 HELD = rollback(RECALIBRATED, Ground.RECALIBRATED, ActionState.AWAITING_APPROVAL, ActionState.REJECTED)
 FINE = rollback(RECALIBRATED, Refusal.QUALITY_IS_FINE, ActionState.REFUSED)
+EARLY = rollback(BAD, Ground.SHIFT_WITHOUT_LABELS, ActionState.AWAITING_APPROVAL, ActionState.SUPERSEDED)
 SENT = rollback(BAD, Ground.QUALITY_WORSE, ActionState.DISPATCHING, ActionState.ACCEPTED)
 
 GOOD = DemoOutcome(
@@ -100,7 +101,7 @@ GOOD = DemoOutcome(
         incident("bad", 4, IncidentKind.DRIFT, BAD, Tier.CRITICAL),
         incident("wrong", 4, IncidentKind.PERFORMANCE, BAD, Tier.CRITICAL),
     ),
-    actions=(HELD, FINE, SENT),
+    actions=(HELD, FINE, EARLY, SENT),
     deliveries=(
         delivery("1", "model.incident.opened", "shift", "income"),
         delivery("2", RETRAINING, "shift", "income"),
@@ -117,10 +118,10 @@ def test_the_story_as_it_should_go_is_accepted() -> None:
     assert failed_expectations(GOOD, LINE) == ()
 
 
-def test_labels_may_be_judged_before_the_shift() -> None:
+def test_labels_alone_may_be_the_ground() -> None:
     """Labels alone are both keys on a random split: the same rollback, asked for on another ground."""
     sent = rollback(BAD, Ground.WORSE_SIDE_BY_SIDE, ActionState.DISPATCHING, ActionState.ACCEPTED)
-    assert failed_expectations(replace(GOOD, actions=(HELD, FINE, sent)), LINE) == ()
+    assert failed_expectations(replace(GOOD, actions=(HELD, FINE, EARLY, sent)), LINE) == ()
 
 
 def without(delivery_id: str) -> DemoOutcome:
@@ -182,11 +183,11 @@ def acting_in_act_3() -> DemoOutcome:
             "act 4: expected no performance incident of 3.3.0, found one",
         ),
         (
-            replace(GOOD, actions=(FINE, SENT)),
+            replace(GOOD, actions=(FINE, EARLY, SENT)),
             "one rollback of 3.3.0 that awaited approval: recalibrated, rejected; found none",
         ),
         (
-            replace(GOOD, actions=(replace(HELD, steps=HELD.steps[1:]), FINE, SENT)),
+            replace(GOOD, actions=(replace(HELD, steps=HELD.steps[1:]), FINE, EARLY, SENT)),
             "one rollback of 3.3.0 that awaited approval: recalibrated, rejected; found none",
         ),
         (
@@ -195,12 +196,17 @@ def acting_in_act_3() -> DemoOutcome:
             "found 3.4.0 to 3.2.0 (quality_worse), 3.3.0 to 3.2.0 (quality_worse)",
         ),
         (
-            replace(GOOD, actions=(HELD, FINE)),
+            replace(GOOD, actions=(HELD, FINE, EARLY)),
             "act 4: expected one rollback, from 3.4.0 to 3.2.0 (quality_worse or worse_side_by_side), found none",
         ),
         (
-            replace(GOOD, actions=(HELD, SENT)),
+            replace(GOOD, actions=(HELD, EARLY, SENT)),
             "act 4: expected a rollback of 3.3.0 refused with quality_is_fine, found none refused",
+        ),
+        (
+            replace(GOOD, actions=(HELD, FINE, SENT)),
+            "act 4: expected one rollback of 3.4.0 held without labels (shift_without_labels), then superseded; "
+            "found none",
         ),
     ],
 )
