@@ -10,7 +10,8 @@ from driftline.cli.dead_letters import refused_text
 from driftline.cli.models import model_troubles
 from driftline.cli.options import opened_database
 from driftline.cli.output import AsJson, print_json, print_table
-from monitor.humanize import moment, span_text
+from driftline.cli.status_models import print_models
+from monitor.humanize import moment
 from monitor.settings import Settings, load_settings
 from monitor.store.configuration import load_configuration
 from monitor.store.database_clock import database_now_millis
@@ -19,7 +20,7 @@ from monitor.store.named_references import unadopted_names
 from monitor.store.offsets import StoredOffset, list_offsets
 from monitor.store.refused_counts import discovered_models, refused_totals
 from monitor.store.topics import read_partitions
-from monitor.store.views.status import ModelStatus, model_statuses
+from monitor.store.views.status import model_statuses
 from monitor.types import TimestampType, TopicRole
 from monitor.windows.watermark import PartitionProgress, WatermarkRules, watermark_of, watermark_rules
 
@@ -64,7 +65,7 @@ def status(as_json: AsJson = False) -> None:
     for name, troubles in sorted(model_troubles(configuration, stopped).items()):
         for trouble in troubles:
             typer.echo(f"{name} is blind, in part or wholly: {trouble}")
-    _print_models(models)
+    print_models(models)
     _print_topics(topics)
     print_partitions(partitions)
     print_create_time(partitions)
@@ -117,80 +118,6 @@ def _why_held(partition: StoredOffset, state: PartitionProgress, *, now: int, ru
     if state.complete_until is not None and state.complete_until >= now - rules.idle_timeout:
         return "it keeps up: its records come without a pause"
     return "it lags: more is coming in than is counted, or it is catching up"
-
-
-def _print_models(models: tuple[ModelStatus, ...]) -> None:
-    print_table(
-        "Last windows",
-        ("model", "version", "scale", "until (UTC)", "events", "verdict"),
-        [
-            (model.name, v.version, span_text(v.length), moment(v.window_end), v.events, v.verdict)
-            for model in models
-            for v in model.verdicts
-        ],
-        notes=[v.sentence for model in models for v in model.verdicts],
-        empty="none evaluated yet" if models else "no model is applied; see `driftline init` and `driftline apply`",
-    )
-    accuracies = [
-        (
-            model.name,
-            a.version,
-            span_text(a.length),
-            moment(a.window_end),
-            a.labelled,
-            _share(a.accuracy),
-            _interval(a.low, a.high),
-        )
-        for model in models
-        for a in model.accuracies
-    ]
-    if accuracies:
-        headings = ("model", "version", "scale", "until (UTC)", "truths", "accuracy", "interval")
-        print_table("Accuracy, newest mature windows", headings, accuracies, empty="")
-    deployments = [
-        (
-            model.name,
-            d.version,
-            f"{d.stage.value} (assumed)" if d.assumed else d.stage.value,
-            _share(d.traffic),
-            moment(d.event_time),
-        )
-        for model in models
-        for d in model.deployments
-    ]
-    if deployments:
-        assumed = any(d.assumed for model in models for d in model.deployments)
-        note = "assumed: a rollback was accepted, and no deployment event has shown it yet" if assumed else ""
-        print_table(
-            "Deployments",
-            ("model", "version", "newest stage", "traffic", "since (UTC)"),
-            deployments,
-            notes=[note],
-            empty="",
-        )
-    print_unrevised(models)
-    print_table(
-        "Open incidents",
-        ("id", "model", "version", "kind", "tier", "since (UTC)"),
-        [
-            (i.id[:8], model.name, i.version, i.kind, i.tier.word, moment(i.first_end))
-            for model in models
-            for i in model.open_incidents
-        ],
-        notes=[i.sentence for model in models for i in model.open_incidents],
-        empty="none",
-    )
-
-
-def print_unrevised(models: tuple[ModelStatus, ...]) -> None:
-    """Print which deployment events came after windows of their time were final, and what that means."""
-    for model in models:
-        for warm_up in model.unrevised:
-            typer.echo(
-                f"Notice: the first deployment event of {model.name}, version {warm_up.version}"
-                f" ({moment(warm_up.deployed_at)} UTC) came late. Windows up to {moment(warm_up.unrevised_until)} UTC"
-                " were final and stay as they were judged before it; later ones were judged again."
-            )
 
 
 def _print_topics(topics: tuple[TopicStatus, ...]) -> None:
@@ -294,11 +221,3 @@ def print_create_time(partitions: tuple[StoredOffset, ...]) -> None:
     """Print which topics are dated by their producers, and what to do."""
     for topic in sorted({p.key.topic for p in partitions if p.timestamp_type is TimestampType.CREATE_TIME}):
         typer.echo(f"Notice: {create_time_notice(topic)}")
-
-
-def _share(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
-
-
-def _interval(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{low:.4f} to {high:.4f}"

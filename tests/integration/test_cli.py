@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from driftline.cli.status_models import print_models
 from monitor.result_codec import encode_result
 from monitor.results import WindowResult
 from monitor.store.deployments import Deployment, assume_deployments
@@ -15,17 +16,21 @@ from monitor.store.schema import (
     action,
     dead_letter,
     dead_letter_count,
+    deployment,
     endpoint,
     evaluation,
     incident,
     input_offset,
+    metadata,
     outbox,
     performance_evaluation,
     scale_progress,
     series,
     transition,
 )
+from monitor.store.views.status import model_statuses
 from monitor.types import PartitionKey, Stage, Verdict
+from monitor.units import DAY_MILLIS
 from tests.models.credit import START, apply_credit_model
 from tests.services.command import document, run
 
@@ -176,6 +181,42 @@ def test_status_shows_who_serves_and_what_is_assumed(drifted: Engine, database_u
         "3.2.0": START + 1,
         "3.1.0": None,
     }
+
+
+def test_status_names_retired_versions_in_one_line(drifted: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten that were replaced, with windows of before: text shows what serves or has an incident, JSON all rows."""
+    older = [f"2.{number}.0" for number in range(10)]
+    with drifted.begin() as connection:
+        model_id = connection.scalar(sa.text("SELECT id FROM model"))
+        for offset, version in enumerate((*older, "3.1.0", "3.2.0", "3.3.0")):
+            connection.execute(
+                sa.insert(deployment).values(
+                    model_id=model_id, version=version, event_time=START - DAY_MILLIS + offset, stage="production",
+                    topic="deployments", partition=0, offset=offset,
+                )
+            )  # fmt: skip
+        connection.execute(
+            sa.text("INSERT INTO series (model_id, version, segment_tag, segment_value)"
+                    " SELECT :model_id, unnest(CAST(:versions AS text[])), '', ''"),
+            {"model_id": model_id, "versions": older},
+        )  # fmt: skip
+        for table in ("evaluation", "performance_evaluation"):
+            names = {column.name for column in metadata.tables[table].c} - {"id", "series_id", "window_end"}
+            copied = ", ".join(f'"{name}"' for name in sorted(names))
+            connection.execute(
+                sa.text(
+                    f"INSERT INTO {table} (series_id, window_end, {copied})"  # noqa: S608  # names of the schema
+                    f" SELECT series.id, window_end - 3600000, {copied} FROM {table}, series WHERE version LIKE '2.%'"
+                )
+            )
+        (model,) = model_statuses(connection)
+    print_models((model,))
+    shown = capsys.readouterr().out.splitlines()
+    assert f"Retired versions of credit: {', '.join(older[:8])}, ... (11)." in shown
+    # 3.2.0 was replaced, and its incident is open
+    assert {line.split()[1] for line in shown if line.split()[:1] == ["credit"]} == {"3.2.0", "3.3.0"}
+    assert {verdict.version for verdict in model.verdicts} == {*older, "3.2.0"}
+    assert model.retired == (*older, "3.1.0")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_closed_incident_says_what_it_was(engine: Engine, at_once: int) -> Non
 
 @pytest.mark.parametrize("notified", [True, False])
 def test_one_of_a_version_that_serves_no_more_was_not_cured(engine: Engine, notified: bool) -> None:
-    """So it stays when the version comes back and is calm; the step says it too, whoever was notified of it."""
+    """So it stays when the version comes back and is calm; the step says it too, also where nobody was notified."""
     applied = apply_story(
         engine, receivers=[webhook("everyone", HOOK)], alerting=WIDE if notified else "close_after: 2"
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import insert
 
-from driftline.cli.status import print_unrevised
+from driftline.cli.status_models import print_unrevised
 from monitor.evaluate import EvaluationRules, Evaluator, late_deployments
 from monitor.evaluate.results import StoredEvaluation
 from monitor.reference.profile import encode_profile
@@ -24,7 +24,7 @@ from monitor.store.version_references import PredictionSource
 from monitor.store.version_warm_ups import read_warm_ups
 from monitor.store.views.status import model_statuses
 from monitor.types import ALL_SEGMENT, InconclusiveReason, SeriesKey, Stage
-from monitor.units import HOUR_MILLIS
+from monitor.units import DAY_MILLIS, HOUR_MILLIS
 from monitor.windows.watermark import WatermarkRules
 from tests.integration.test_version_adoption import score_of, stored, validation_profile
 from tests.integration.test_version_references import NOW, SPEC, Released, as_is, drifts, recalibrated
@@ -311,7 +311,7 @@ def test_final_windows_stay_and_status_shows_it(
     assert [result for result in story.results("2") if result[0] <= 3.5] == before
     with engine.connect() as connection:
         (status,) = model_statuses(connection)
-        stored = read_warm_ups(connection, story.applied.model_id)["2"]
+        stored = read_warm_ups(connection, story.applied.model_id, {"2"})["2"]
     assert stored.unrevised_until is not None
     assert final - 5 * 60_000 < stored.unrevised_until <= final
     assert [warm_up.version for warm_up in status.unrevised] == ["2"]
@@ -320,6 +320,51 @@ def test_final_windows_stay_and_status_shows_it(
     (shown,) = document(database_url, "status", directory=tmp_path)["models"]
     assert shown["unrevised"] == [asdict(stored)]
     assert story.look(hour=6) == []
+
+
+def late(engine: Engine) -> Observed:
+    """Version 2 is deployed, and that is known only when windows of its first hours are final."""
+    story = Observed(engine)
+    story.arrives(FIRST)
+    story.write("1", range(6))
+    story.write("2", range(2, 6), recalibrated)
+    story.look(hour=6)
+    story.arrives(CANARY)
+    story.look(hour=6)
+    return story
+
+
+def unrevised(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        (status,) = model_statuses(connection)
+    return [warm_up.version for warm_up in status.unrevised]
+
+
+def test_the_notice_ends_when_no_window_reaches_back_into_that_time(engine: Engine) -> None:
+    """A day at least, which is more than the longest window of this spec."""
+    late(engine)
+    shown = []
+    for ago in (DAY_MILLIS - 1, DAY_MILLIS):
+        with engine.begin() as connection:
+            until = START + 6 * HOUR_MILLIS - ago
+            of_version = sa.update(schema.version_warm_up).where(schema.version_warm_up.c.version == "2")
+            connection.execute(of_version.values(unrevised_until=until))
+            others = sa.delete(schema.version_warm_up).where(schema.version_warm_up.c.version != "2")
+            connection.execute(others)
+        shown.append(unrevised(engine))
+    assert shown == [["2"], []]
+
+
+def test_there_is_no_notice_of_a_retired_version(engine: Engine) -> None:
+    story = late(engine)
+    story.arrives(("2", 5.9, Stage.RETIRED))
+    with engine.begin() as connection:
+        shown = sa.select(schema.series.c.id).where(schema.series.c.version == "2").scalar_subquery()
+        late_windows = schema.evaluation.c.window_end > START + 4 * HOUR_MILLIS
+        assert connection.execute(
+            sa.delete(schema.evaluation).where(schema.evaluation.c.series_id == shown, late_windows)
+        ).rowcount
+    assert unrevised(engine) == []
 
 
 def test_without_deployments_nothing_is_looked_for(engine: Engine) -> None:

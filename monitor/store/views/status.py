@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from monitor.deployments import history_until
 from monitor.store.accuracy_evaluations import OUTPUT
-from monitor.store.deployments import Deployment, by_events_or_assumed
+from monitor.store.database_clock import database_now_millis
+from monitor.store.deployments import Deployment, by_events_or_assumed, deployments_history
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
 from monitor.store.rows import value_of, values_of
 from monitor.store.scale_progress import Progress, read_progress
@@ -23,7 +25,8 @@ from monitor.store.schema import (
     scale_progress,
     series,
 )
-from monitor.store.version_warm_ups import WarmUp, read_warm_ups
+from monitor.store.version_warm_ups import WarmUp, unrevised_warm_ups
+from monitor.store.views.serving import notices_since, retired_versions
 from monitor.types import ALL_SEGMENT, IncidentKind, Tier, Verdict
 
 
@@ -70,7 +73,9 @@ class ModelStatus:
 
     Attributes:
         progress: How far the windows of each scale are evaluated, shortest first.
-        unrevised: Versions whose first deployment came after windows of its time were final, which stay as judged.
+        retired: Versions that serve no more and have no open incident; their verdicts are their last ones.
+        unrevised: Serving versions whose first deployment came after windows of its time were final, which stay as
+            judged; until no window reaches back into their time, for a day at least.
     """
 
     model_id: int
@@ -82,6 +87,7 @@ class ModelStatus:
     deployments: tuple[Deployment, ...]
     open_incidents: tuple[OpenIncident, ...]
     progress: tuple[Progress, ...]
+    retired: tuple[str, ...]
     unrevised: tuple[WarmUp, ...]
 
 
@@ -91,20 +97,36 @@ def model_statuses(connection: sa.Connection) -> tuple[ModelStatus, ...]:
     Nothing here counts rows: what it reads must not grow with the windows that were ever evaluated.
     """
     rows = connection.execute(sa.select(model).order_by(model.c.namespace, model.c.name)).all()
-    return tuple(
-        ModelStatus(
-            model_id=row.id,
-            namespace=row.namespace,
-            name=row.name,
-            held=row.held,
-            verdicts=_last_verdicts(connection, row.id),
-            accuracies=_last_accuracies(connection, row.id),
-            deployments=_deployments(connection, row.id),
-            open_incidents=_open_incidents(connection, row.id),
-            progress=tuple(progress for _, progress in sorted(read_progress(connection, row.id).items())),
-            unrevised=_unrevised(connection, row.id),
-        )
-        for row in rows
+    return tuple(_status(connection, row) for row in rows)
+
+
+def _status(connection: sa.Connection, row: sa.Row[Any]) -> ModelStatus:
+    verdicts = _last_verdicts(connection, row.id)
+    incidents = _open_incidents(connection, row.id)
+    progress = tuple(progress for _, progress in sorted(read_progress(connection, row.id).items()))
+    now = database_now_millis(connection)
+    deployed = history_until(deployments_history(connection, row.id), at=now)
+    last_ends: dict[str, dict[int, int]] = {}
+    for verdict in verdicts:
+        last_ends.setdefault(verdict.version, {})[verdict.length] = verdict.window_end
+    retired = retired_versions(
+        [event for event in deployed if event.contradicted_at is None],
+        last_ends,
+        progress,
+        with_incident=frozenset(opened.version for opened in incidents),
+    )
+    return ModelStatus(
+        model_id=row.id,
+        namespace=row.namespace,
+        name=row.name,
+        held=row.held,
+        verdicts=verdicts,
+        accuracies=_last_accuracies(connection, row.id),
+        deployments=_deployments(connection, row.id),
+        open_incidents=incidents,
+        progress=progress,
+        retired=retired,
+        unrevised=_unrevised(connection, row.id, since=notices_since(progress), without=frozenset(retired)),
     )
 
 
@@ -161,9 +183,10 @@ def _deployments(connection: sa.Connection, model_id: int) -> tuple[Deployment, 
     return values_of(Deployment, rows)
 
 
-def _unrevised(connection: sa.Connection, model_id: int) -> tuple[WarmUp, ...]:
-    warm_ups = sorted(read_warm_ups(connection, model_id).items())
-    return tuple(warm_up for _, warm_up in warm_ups if warm_up.unrevised_until is not None)
+def _unrevised(connection: sa.Connection, model_id: int, *, since: int, without: frozenset[str]) -> tuple[WarmUp, ...]:
+    return tuple(
+        warm_up for warm_up in unrevised_warm_ups(connection, model_id, since=since) if warm_up.version not in without
+    )
 
 
 def _open_incidents(connection: sa.Connection, model_id: int) -> tuple[OpenIncident, ...]:
