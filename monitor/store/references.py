@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from monitor.clock import to_millis
+from monitor.errors import SpecError
 from monitor.reference.profile import ReferenceProfile, decode_profile
 from monitor.spec.file import parse_spec
 from monitor.spec.model import ModelSpec
 from monitor.store.schema import model, reference, spec
+from monitor.store.specs import reference_digest
 from monitor.types import ModelKey
 
 
@@ -77,14 +79,14 @@ _since = (
 
 def list_references(
     connection: sa.Connection, *, model_id: int | None, limit: int
-) -> tuple[tuple[ReferenceRow, ReferenceProfile], ...]:
-    """Return the newest references of one model or of all, those in force first."""
+) -> tuple[tuple[ReferenceRow, ReferenceProfile | SpecError], ...]:
+    """Return the newest references of one model or of all, those in force first; of a damaged one, what is wrong."""
     query = _references()
     if model_id is not None:
         query = query.where(model.c.id == model_id)
     in_force_first = sa.case((_newest.c.version.is_(None), 1), else_=0)
     query = query.order_by(model.c.namespace, model.c.name, in_force_first, reference.c.id.desc()).limit(limit)
-    return tuple((_row(row), _profile(row)) for row in connection.execute(query))
+    return tuple((_row(row), _profile_or_damage(row)) for row in connection.execute(query))
 
 
 def reference_by_id(connection: sa.Connection, reference_id: int) -> StoredReference | None:
@@ -142,6 +144,17 @@ def _row(row: sa.Row[tuple[object, ...]]) -> ReferenceRow:
 
 def _profile(row: sa.Row[tuple[object, ...]]) -> ReferenceProfile:
     return decode_profile(row.profile, source=f"reference {row.id} in the database")
+
+
+def _profile_or_damage(row: sa.Row[tuple[object, ...]]) -> ReferenceProfile | SpecError:
+    digest = reference_digest(row.profile)
+    if digest != row.digest:
+        problem = f"expected bytes of SHA-256 {row.digest[:12]}…, found {digest[:12]}…"
+        return SpecError(f"reference {row.id} in the database", (problem,))
+    try:
+        return _profile(row)
+    except SpecError as error:  # of a format that another program wrote
+        return error
 
 
 def reference_adopted_at(connection: sa.Connection, model_id: int) -> int | None:

@@ -113,6 +113,37 @@ def test_the_list_says_what_is_in_force(directory: Path, other: Path, run_json: 
     assert (before["id"], now["cells_id"] != before["cells_id"]) == (line["id"], True)
 
 
+@pytest.mark.parametrize("damage", ["substring(profile for 40)", "profile || 'x'"], ids=["cut", "longer"])
+def test_the_list_shows_the_others_when_one_is_damaged(
+    directory: Path,
+    engine: sa.Engine,
+    other: Path,
+    run_json: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    """It failed altogether; now the damaged one has what is known of it, and the command that writes it once more."""
+    run_json(adopt, "credit", str(other))
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE reference SET profile = {damage} WHERE id = 1"))  # noqa: S608
+    now, before = run_json(list_stored, "credit", limit=50)["references"]
+    assert (now["rows"], now["problem"]) == (ROWS, None)
+    assert (before["id"], before["rows"], before["source"]) == (1, None, None)
+    assert "reference 1 in the database is damaged: " in before["problem"]
+    assert "it is not in force; `driftline reference store credit FILE`" in before["problem"]
+    list_stored(None, limit=50)
+    assert "is damaged" in capsys.readouterr().out
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE reference SET profile = {damage} WHERE id = 2"))  # noqa: S608
+    now, before = run_json(list_stored, "credit", limit=50)["references"]
+    assert "`driftline reference adopt credit FILE` with the profile file that it was stored from" in now["problem"]
+    run_json(adopt, "credit", str(other))
+    run_json(adopt, "credit", "credit.reference")
+    now, before = run_json(list_stored, "credit", limit=50)["references"]
+    assert [line["problem"] for line in (now, before)] == [None, None]
+    assert now["id"] == 1
+
+
 def test_a_stored_reference_shows_what_its_file_shows(directory: Path, run_json: Callable[..., Any]) -> None:
     """By id, by model and as a file with its spec: the same columns and numbers."""
     by_model = run_json(show, "credit", spec=None, events_per_minute=None)

@@ -1,6 +1,6 @@
 """`driftline reference list`: the stored references, and which of them are in force."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -8,6 +8,7 @@ import typer
 from driftline.cli.options import Limit, opened_database
 from driftline.cli.output import AsJson, print_json, print_table
 from driftline.cli.reference.resolve import known_model
+from monitor.errors import SpecError
 from monitor.humanize import moment
 from monitor.reference.profile import ReferenceProfile
 from monitor.settings import load_settings
@@ -17,13 +18,14 @@ from monitor.store.version_adoptions import versions_by_profile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceLine:
-    """One stored reference as `--json` shows it; moments in epoch milliseconds.
+    """One stored reference as `--json` shows it; moments in epoch milliseconds. Of a damaged one None is not known.
 
     Attributes:
         base_id: Of a rolling one, the reference whose cells and bins it has.
         in_force_since: None: another one is in force.
         adopted: It was adopted; the spec's file names another one.
         versions: Whose predictions alone are compared with it.
+        problem: Why it cannot be read and what to do; None: it can be.
     """
 
     id: int
@@ -35,13 +37,14 @@ class ReferenceLine:
     adopted: bool
     versions: tuple[str, ...]
     cells_id: int
-    cells: int
-    columns: int
-    rows: int
-    weighed_rows: int
-    start: int | None
-    end: int | None
-    source: str
+    cells: int | None = None
+    columns: int | None = None
+    rows: int | None = None
+    weighed_rows: int | None = None
+    start: int | None = None
+    end: int | None = None
+    source: str | None = None
+    problem: str | None = None
 
 
 def list_stored(
@@ -75,7 +78,7 @@ def list_stored(
             )
             for line in lines
         ],
-        notes=[line.source for line in lines],
+        notes=[line.problem or line.source or "" for line in lines],
         empty="none is stored; `driftline apply` stores the first",
     )
 
@@ -87,8 +90,8 @@ def _in_force(line: ReferenceLine) -> str | None:
     return "; ".join(said) or None
 
 
-def _line(row: ReferenceRow, profile: ReferenceProfile, versions: tuple[str, ...]) -> ReferenceLine:
-    return ReferenceLine(
+def _line(row: ReferenceRow, profile: ReferenceProfile | SpecError, versions: tuple[str, ...]) -> ReferenceLine:
+    line = ReferenceLine(
         id=row.reference_id,
         model=str(row.model),
         kind=row.kind,
@@ -98,6 +101,12 @@ def _line(row: ReferenceRow, profile: ReferenceProfile, versions: tuple[str, ...
         adopted=row.adopted,
         versions=versions,
         cells_id=row.cells_id,
+    )
+    if isinstance(profile, SpecError):
+        problem = f"{profile.source} is damaged: {'; '.join(profile.problems)}; {_cure(row, versions)}"
+        return replace(line, problem=problem)
+    return replace(
+        line,
         cells=profile.layout.size,
         columns=len(profile.columns),
         rows=profile.rows,
@@ -106,3 +115,21 @@ def _line(row: ReferenceRow, profile: ReferenceProfile, versions: tuple[str, ...
         end=profile.end,
         source=profile.source,
     )
+
+
+def _cure(row: ReferenceRow, versions: tuple[str, ...]) -> str:
+    """Return what to do about a damaged reference, without putting in force what is not."""
+    adopt = f"driftline reference adopt {row.model}"
+    if row.in_force_since is not None and not row.adopted:
+        return "apply the spec with its profile again (`driftline apply SPEC`)"
+    if row.base_id is not None:
+        in_force = row.in_force_since is not None
+        return f"`{adopt} --rolling` replaces it" if in_force else "it is not in force"
+    if row.in_force_since is not None:
+        return f"`{adopt} FILE` with the profile file that it was stored from writes it once more"
+    if versions:
+        return (
+            f"`{adopt} FILE --version {versions[0]}` with the profile file that it was stored from writes it once more"
+        )
+    store = f"`driftline reference store {row.model} FILE` with the profile file that it was stored from"
+    return f"it is not in force; {store} writes it once more"
