@@ -48,7 +48,7 @@ def note_warm_ups(
     """
     if not (warm_ups := tuple(warm_ups)):
         return
-    known = read_warm_ups(connection, applied.model_id, {warm_up.version for warm_up in warm_ups})
+    known = read_warm_ups(connection, applied.model_id)
     news = [warm_up for warm_up in warm_ups if is_news(known.get(warm_up.version), warm_up)]
     spans = [(warm_up, judged_otherwise(known.get(warm_up.version), warm_up)) for warm_up in news]
     _note(connection, applied, spans, known=known, progress=progress)
@@ -59,7 +59,7 @@ def note_named_references(
 ) -> None:
     """Note the windows that have to be judged again by references that deployments *named*, adopted only now."""
     for adoption in named:
-        known = read_warm_ups(connection, applied.model_id, {adoption.version})
+        known = read_warm_ups(connection, applied.model_id)
         unknown = WarmUp(version=adoption.version, deployed_at=adoption.used_from, warming=False)
         span = adoption.used_from - 1, None
         _note(connection, applied, [(known.get(adoption.version, unknown), span)], known=known, progress=progress)

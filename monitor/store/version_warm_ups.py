@@ -1,6 +1,6 @@
 """Warm-ups by which the windows of each version were judged, and windows to judge again for an earlier or later one."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -38,12 +38,9 @@ class WindowsToJudge:
     until: int
 
 
-def read_warm_ups(connection: sa.Connection, model_id: int, versions: Collection[str]) -> dict[str, WarmUp]:
-    """Return by which warm-up the windows of each of *versions* of a model were judged."""
-    wanted = sa.any_(sa.cast(sorted(versions), sa.ARRAY(sa.Text)))
-    rows = connection.execute(
-        sa.select(version_warm_up).where(version_warm_up.c.model_id == model_id, version_warm_up.c.version == wanted)
-    )
+def read_warm_ups(connection: sa.Connection, model_id: int) -> dict[str, WarmUp]:
+    """Return by which warm-up the windows of each version of a model were judged."""
+    rows = connection.execute(sa.select(version_warm_up).where(version_warm_up.c.model_id == model_id))
     return {warm_up.version: warm_up for warm_up in values_of(WarmUp, rows)}
 
 

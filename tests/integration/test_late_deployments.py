@@ -248,7 +248,7 @@ def test_final_windows_stay_and_status_shows_it(
     assert [result for result in story.results("2") if result[0] <= 3.5] == before
     with engine.connect() as connection:
         (status,) = model_statuses(connection)
-        stored = read_warm_ups(connection, story.applied.model_id, {"2"})["2"]
+        stored = read_warm_ups(connection, story.applied.model_id)["2"]
     assert stored.unrevised_until is not None
     assert final - 5 * 60_000 < stored.unrevised_until <= final
     assert [warm_up.version for warm_up in status.unrevised] == ["2"]
