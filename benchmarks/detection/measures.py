@@ -58,7 +58,8 @@ class ChangeResult:
             of the window that first reported it, and of the first that was an alert.
         typed: The first episode after the change is of the kind that names it as what it is.
         named_first: The first column it names is one that changed.
-        close_hours: From the change's end to the episode's close; None where the change never ends.
+        close_hours: From the change's end to the episode's close, infinite where one stayed open; None where the change
+            never ends or was not detected.
         episodes: Episodes that opened at or after the change's start.
         held_hours: The longest of the right episodes, from opening to close, infinite where one stayed open; None where
             the change never ends or was not detected.
@@ -162,9 +163,9 @@ def _events_until(end: int | None, arrivals: Int64s) -> float:
 
 
 def _close_hours(change: Change, right: Sequence[Episode]) -> float | None:
-    if change.stop is None:
+    if change.stop is None or not right:
         return None
-    if not right or any(episode.closed is None for episode in right):
+    if any(episode.closed is None for episode in right):
         return math.inf
     return max(episode.closed - change.stop for episode in right if episode.closed is not None) / HOUR
 

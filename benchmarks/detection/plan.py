@@ -17,9 +17,9 @@ from benchmarks.detection.catalogue import (
 from benchmarks.detection.jobs import OwnJob, PeerJob, TimingJob
 from benchmarks.detection.recipe import Recipe
 
-# The figures that are published come from seeds that nothing was ever tuned on. Those from 500,000 on were published
-# on 2026-11-25, and the rule has been changed since.
-BUILDING_SEEDS, PUBLISHED_SEEDS = range(1, 100_000), range(700_000, 800_000)
+# The figures that are published come from seeds that nothing was ever tuned on. Those from 500,000 and from 700,000 on
+# were published on 2026-11-25 and in the night to 2026-11-27, and the rule has been changed since, because of them.
+BUILDING_SEEDS, PUBLISHED_SEEDS = range(1, 100_000), range(800_000, 900_000)
 CLOSING = ("shift 1", "missing 5 %")
 RARE_CATEGORY = "new category 0.5 %"
 

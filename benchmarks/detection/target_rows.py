@@ -87,7 +87,8 @@ def slowest_to_close(limit: float, *, of: tuple[str, ...]) -> Target:
     """Of the kinds of closing streams the largest median; their windows are hours."""
 
     def value(runs: Sequence[Run]) -> tuple[float, float | None]:
-        return max(median(closing_hours(repeated)) for repeated in _by_stream(runs).values()), None
+        closed = [hours for repeated in _by_stream(runs).values() if (hours := closing_hours(repeated))]
+        return max(map(median, closed), default=math.nan), None
 
     return Target(
         stream="over after 3 h, few events",
@@ -99,10 +100,11 @@ def slowest_to_close(limit: float, *, of: tuple[str, ...]) -> Target:
 
 
 def not_closed(*, of: tuple[str, ...]) -> Target:
-    """Return the target of incidents that a day was not enough for."""
+    """Return the target of incidents that a day was not enough for, of those that were opened."""
 
     def value(runs: Sequence[Run]) -> tuple[float, float | None]:
-        return sum(hours > 24.0 for hours in closing_hours(runs)) / len(runs), None
+        closed = closing_hours(runs)
+        return sum(hours > 24.0 for hours in closed) / len(closed) if closed else math.nan, None
 
     name = "share not closed within 24 h"
     return Target(stream="over after 3 h, few events", measure=name, limit=0.0, value=value, of=of)
@@ -120,7 +122,7 @@ def returned(*, of: tuple[str, ...]) -> Target:
 
 
 def closing_hours(runs: Sequence[Run]) -> list[float]:
-    """Return for each run with a change that ends the hours from its end to the incident's close; never: infinite."""
+    """Return for each detected change that ends the hours from its end to the incident's close; never: infinite."""
     results = [run.change_result for run in runs if run.change_result is not None]
     return [result.close_hours for result in results if result.close_hours is not None]
 

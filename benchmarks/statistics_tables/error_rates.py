@@ -5,7 +5,7 @@ from itertools import product
 
 from benchmarks.accuracy_figures import dependence_note, dependence_rows
 from benchmarks.figure_table import table
-from benchmarks.long_window_figures import day_windows
+from benchmarks.long_window_figures import windows_of
 from benchmarks.movement_figures import DAYS, DAYS_OF_MEMORY, HOURS, WANDERS, Wander, passing, passing_when_known
 from benchmarks.psi_levels import psi_level_rows
 from benchmarks.share_levels import N, share_level_rows
@@ -35,31 +35,22 @@ def few_blocks() -> str:
 
 
 def long_windows() -> str:
-    """How often a day that only moves passes the level that hours and days of the reference give it."""
-    memories = ((0.0, "none"), (6.0, "6 hours"), (24.0, "a day"), (72.0, "three days"))
+    """How often a window that only moves passes the level that the reference's blocks of every length give it."""
+    memories = ((0.0, "none", (0.0, 0.3)), (6.0, "6 hours", (0.3, 1.0)), (24.0, "a day", (0.1, 0.3, 1.0)))
     rows = []
-    for memory, words in memories:
-        for movement in (0.0, 0.1, 0.2, 0.5) if memory == 0.0 else (0.1, 0.2, 0.5):
-            cells = []
-            for days in (7, 28):
-                result = day_windows(days=days, movement=movement, memory=memory, alpha=1e-5)
-                cells += [times(result.by_days), times(result.lowest), times(result.level)]
-            rows.append((words, f"{movement:g}", *cells))
+    for memory, words, movements in (*memories, (72.0, "three days", (0.3, 1.0))):
+        for movement, days in product(movements, (7, 28)):
+            results = windows_of((1, 4, 24), days=days, movement=movement, memory=memory, alpha=1e-5)
+            rates = [f"{times(result.each_by_itself)} → {times(result.together)}" for result in results]
+            levels = [times(result.level) for result in results]
+            rows.append((words, f"{movement:g}", str(days), *rates, *levels))
+    lengths = ("an hour", "four hours", "a day")
     return table(
-        (
-            "Memory",
-            "κ between hours",
-            "7 days: by days",
-            "the lower",
-            "level",
-            "28 days: by days",
-            "the lower",
-            "level",
-        ),
+        ("Memory", "κ between hours", "days", *lengths, *(f"level of {length}" for length in lengths)),
         rows,
-        note="Rates in multiples of the nominal 0.00001, by the level of the days alone and by the lower one of days\n"
-        "and hours, which is used; that level, median, in mean PSIs of a day that does not move. Windows of a day,\n"
-        "10 bins, one direction; κ in sampling variances of an hour.",
+        note="Rates of windows of three lengths in multiples of the nominal 0.00001: left of the arrow each length's\n"
+        "memory is taken from its own blocks, right of it as it is used. Levels are the medians of that, in mean PSIs\n"
+        "of a window that does not move. 10 bins, one direction; κ in sampling variances of an hour.",
     )
 
 

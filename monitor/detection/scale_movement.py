@@ -9,7 +9,8 @@ from monitor.arrays import Float64s, Int64s, Mask
 from monitor.detection.share_variances import blocks_of, share_variances
 from monitor.reference.profile import ColumnMovement, ColumnReference, ReferenceProfile
 from monitor.stats.columnar import Counts
-from monitor.stats.movement_level import MovementEstimates, MovementLevel, credible_movement, level_factors
+from monitor.stats.movement_lengths import LowestLevels, lowest_levels
+from monitor.stats.movement_level import MovementEstimates, MovementLevel, level_factors
 from monitor.types import Calibration
 
 EARNED = 2.0
@@ -95,31 +96,21 @@ def scale_movement(
         movement.kappa if half is None or half.status is Calibration.UNCALIBRATED else half.kappa
         for movement, half in zip(whole, halves, strict=True)
     ]
-    chosen = _levels(profile, movements, whole, freedoms=freedoms, n=n, length=length, alpha=alpha)
+    lowest = _levels(profile, movements, whole, freedoms=freedoms, n=n, length=length, alpha=alpha)
+    earned = lowest.own_factors <= EARNED * chdtri(lowest.own.nu, alpha) / lowest.own.nu
     return ScaleMovement(
         kappa=np.array([movement.kappa for movement in whole], dtype=np.float64),
         kappa_half=np.array(kappa_half, dtype=np.float64),
-        level_kappa=chosen.kappa,
-        level_nu=chosen.nu,
-        level_blocks=chosen.blocks,
-        level_factors=chosen.factors,
+        level_kappa=lowest.kappa,
+        level_nu=lowest.nu,
+        level_blocks=lowest.blocks,
+        level_factors=lowest.factors,
         calibrations=tuple(
             Calibration.ESTIMATED if movement.status is Calibration.MEASURED and not sure else movement.status
-            for movement, sure in zip(whole, chosen.earned.tolist(), strict=True)
+            for movement, sure in zip(whole, earned.tolist(), strict=True)
         ),
         share_variance=share_variances(profile, references, moving=moving_shares, length=length, alpha=alpha),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Levels:
-    """The lowest level of each column, and whether its own length's is within `EARNED`; shape ``(columns,)``."""
-
-    kappa: Float64s
-    nu: Float64s
-    blocks: Float64s
-    factors: Float64s
-    earned: Mask
 
 
 def _levels(
@@ -131,54 +122,37 @@ def _levels(
     n: Counts,
     length: int,
     alpha: float,
-) -> _Levels:
-    """Return for each column the movement, of this length or a shorter one, whose level is the lowest.
-
-    Each of them holds its error probability by itself, so the lowest of them passes it at most as often as there are
-    ones near the lowest; with a few blocks of the window's own length there are none.
-    """
-    columns = len(whole)
-    lengths = [*sorted({minutes for movement in movements for minutes in movement if minutes < length}), length]
+) -> LowestLevels:
+    """Return the level of each column from all lengths that the reference measured; the longer ones show memory."""
+    lengths = sorted({length, *(minutes for movement in movements for minutes in movement)})
+    own, columns = lengths.index(length), len(whole)
     shape = (len(lengths), columns)
     kappa, nu = np.zeros(shape), np.broadcast_to(freedoms, shape).copy()
     blocks, autocorrelation, sampling = np.full(shape, np.inf), np.zeros(shape), np.ones(shape)
+    measured = np.zeros(shape, dtype=np.bool_)
     usable = np.zeros(shape, dtype=np.bool_)
     for row, minutes in enumerate(lengths):
         for column, movement in enumerate(movements):
-            at = whole[column] if minutes == length else movement.get(minutes)
+            at = whole[column] if row == own else movement.get(minutes)
             if at is None or whole[column].status is Calibration.UNCALIBRATED:
                 continue
-            if at.status is Calibration.MEASURED or (minutes == length and not usable[:, column].any()):
+            measured[row, column] = at.status is Calibration.MEASURED
+            if measured[row, column] or (row == own and not usable[:, column].any()):
                 estimated = _known_blocks(profile, at, minutes=minutes, values=int(n[column]))
                 kappa[row, column], nu[row, column] = at.kappa, at.nu
                 blocks[row, column], sampling[row, column] = estimated
                 autocorrelation[row, column], usable[row, column] = at.autocorrelation, True
     of_windows = sampling * (np.array(lengths, dtype=np.float64) / length)[:, np.newaxis]
-    of_windows = np.where(usable[-1], sampling[-1], of_windows)
-    credible = credible_movement(
-        MovementEstimates(
-            kappa=kappa,
-            nu=nu,
-            blocks=blocks,
-            autocorrelation=autocorrelation,
-            sampling=sampling,
-            freedom=np.broadcast_to(freedoms, shape),
-        ),
-        alpha=alpha,
-        sampling=of_windows,
+    of_windows = np.where(usable[own], sampling[own], of_windows)
+    estimates = MovementEstimates(
+        kappa=kappa,
+        nu=nu,
+        blocks=blocks,
+        autocorrelation=autocorrelation,
+        sampling=sampling,
+        freedom=np.broadcast_to(freedoms, shape),
     )
-    factors = level_factors(credible.nu, credible.blocks, alpha=alpha)
-    levels = np.where(usable, (of_windows + kappa) * factors, np.inf)
-    # The last row is of the window's own length: it wins ties, and is that of an uncalibrated column.
-    rows = len(lengths) - 1 - np.argmin(levels[::-1], axis=0)
-    pick = (rows, np.arange(columns))
-    return _Levels(
-        kappa=kappa[pick],
-        nu=credible.nu[pick],
-        blocks=credible.blocks[pick],
-        factors=factors[pick],
-        earned=factors[-1] <= EARNED * chdtri(credible.nu[-1], alpha) / credible.nu[-1],
-    )
+    return lowest_levels(estimates, own=own, measured=measured, usable=usable, sampling=of_windows, alpha=alpha)
 
 
 def _known_blocks(

@@ -17,7 +17,7 @@ KNOWN = 1e7
 FEWEST_BLOCKS = 0.5
 WELL_MEASURED = 100.0
 _MEAN_MARGIN = 1.0
-_AUTOCORRELATION_MARGIN = 1.5
+AUTOCORRELATION_MARGIN = 1.5
 _NU_MARGIN = 3.0
 _MARGIN_HIDDEN = 0.8
 _STEPS = 60
@@ -81,7 +81,11 @@ class MovementLevel:
 
 
 def credible_movement(
-    estimates: MovementEstimates, *, alpha: float, sampling: Float64s | None = None
+    estimates: MovementEstimates,
+    *,
+    alpha: float,
+    sampling: Float64s | None = None,
+    effective: Float64s | None = None,
 ) -> CredibleMovement:
     r"""Return the degrees of freedom and the effective blocks with which the level of a mean block PSI holds.
 
@@ -117,6 +121,7 @@ def credible_movement(
     Args:
         alpha: Error probability of one test.
         sampling: Sampling variance of the windows that will be judged; None: as of the blocks.
+        effective: k', as from `blocks_of_lengths`; None: of each length by itself.
 
     References:
         Satterthwaite (1946), Zolotarev (1961) for the far tail of such a sum; Bartlett (1946), Marriott & Pope (1954)
@@ -124,22 +129,39 @@ def credible_movement(
     """
     freedom = estimates.freedom
     mean = estimates.sampling + estimates.kappa
-    credible_kappa = mean * (1.0 + _MEAN_MARGIN / np.sqrt(estimates.blocks)) - estimates.sampling
-    effective = _effective_blocks(
-        estimates.blocks,
-        estimates.autocorrelation,
-        movement=credible_kappa / (estimates.sampling + credible_kappa),
-        freedom=freedom,
-    )
+    most = credible_kappa(estimates)
+    if effective is None:
+        effective = effective_blocks(estimates)
     directions = _directions(estimates.nu, estimates.kappa / mean, effective, freedom)
     judged = estimates.sampling if sampling is None else sampling
-    movement = credible_kappa / (judged + credible_kappa)
+    movement = most / (judged + most)
     levels = _mixture_levels(movement, directions, effective, estimates.blocks, freedom=freedom, alpha=alpha)
     known = _mixture_levels(movement, directions, np.full_like(effective, np.inf), np.inf, freedom=freedom, alpha=alpha)
     nu = _root(lambda nu: chdtrc(nu, known * nu), alpha, lowest=1e-2, highest=freedom)
     blocks = _root(lambda blocks: fdtrc(nu, nu * blocks, levels), alpha, lowest=1e-3, highest=KNOWN)
     return CredibleMovement(
         nu=np.where(movement > 0.0, nu, freedom), blocks=np.where(estimates.blocks < KNOWN, blocks, estimates.blocks)
+    )
+
+
+def credible_kappa(estimates: MovementEstimates) -> Float64s:
+    r"""Return the κ that blocks may hide: with :math:`c = 1 + 1/\sqrt k`, :math:`c (s + \kappa) - s`."""
+    mean = estimates.sampling + estimates.kappa
+    kappa: Float64s = mean * (1.0 + _MEAN_MARGIN / np.sqrt(estimates.blocks)) - estimates.sampling
+    return kappa
+
+
+def effective_blocks(
+    estimates: MovementEstimates, *, deviations: Float64s | float = AUTOCORRELATION_MARGIN
+) -> Float64s:
+    """Return k' of each length by itself, with ρ so many standard *deviations* higher than it is seen."""
+    kappa = credible_kappa(estimates)
+    return _effective_blocks(
+        estimates.blocks,
+        estimates.autocorrelation,
+        movement=kappa / (estimates.sampling + kappa),
+        freedom=estimates.freedom,
+        deviations=deviations,
     )
 
 
@@ -159,12 +181,17 @@ def independent_blocks(movement: NaturalMovement) -> float:
 
 
 def _effective_blocks(
-    blocks: Float64s, autocorrelation: Float64s, *, movement: Float64s, freedom: Float64s
+    blocks: Float64s,
+    autocorrelation: Float64s,
+    *,
+    movement: Float64s,
+    freedom: Float64s,
+    deviations: Float64s | float = AUTOCORRELATION_MARGIN,
 ) -> Float64s:
     """Return k', of the movement alone."""
     seen = np.clip(autocorrelation, 0.0, 1.0)
     deviation = np.sqrt((1.0 - seen**2) / (blocks * _fewest_degrees(movement, freedom)))
-    margin = (1.0 + 3.0 * seen) / blocks + _AUTOCORRELATION_MARGIN * deviation
+    margin = (1.0 + 3.0 * seen) / blocks + deviations * deviation
     rho = autocorrelation / np.maximum(movement, TINY) + margin / np.maximum(movement, _MARGIN_HIDDEN)
     rho = np.clip(rho, 0.0, 1.0)
     effective: Float64s = np.maximum((blocks - 1.0) * (1.0 - rho) / (1.0 + rho), FEWEST_BLOCKS)

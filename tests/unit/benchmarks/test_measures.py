@@ -92,11 +92,12 @@ def test_a_change_that_was_not_detected_is_infinitely_late() -> None:
 
 
 def test_time_to_close_counts_from_the_end_of_the_change() -> None:
-    """Over at hour 12, closed at 16: four hours; never closed is infinite; a change that stays has none."""
+    """Over at hour 12, closed at 16: four hours; never closed is infinite; without an end or incident there is none."""
     over = Change(kind=ChangeKind.SHIFT, columns=("c03",), size=1.0, start=10 * HOUR, stop=12 * HOUR)
     assert change_result_of(over, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours == 4.0
     assert change_result_of(over, [drift(11)], arrivals=ARRIVALS).close_hours == math.inf
     assert change_result_of(SHIFT, [drift(11, closed=16)], arrivals=ARRIVALS).close_hours is None
+    assert change_result_of(over, [], arrivals=ARRIVALS).close_hours is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

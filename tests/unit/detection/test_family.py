@@ -39,7 +39,7 @@ def spec(*, scales: int = 1, values: int = 0, alpha: float = 0.001) -> ModelSpec
     alpha=st.floats(1e-6, 0.4),
 )
 def test_the_alphas_of_all_tests_sum_up_to_alpha(columns: list[str], scales: int, values: int, alpha: float) -> None:
-    """Whatever the columns; no test has less than four fifths of an even split, and none for unseen values less."""
+    """Whatever the columns; no test has less than three fifths of an even split, and none for unseen values less."""
     kinds = np.array(columns, dtype="U13")
     family = family_of(
         spec(scales=scales, values=values, alpha=alpha),
@@ -74,9 +74,9 @@ def test_the_tests_that_are_made_are_those_that_were_counted() -> None:
     others = prepared.monitored.sum() + (prepared.numeric & prepared.monitored).sum() + shares[:, [0, 1, 3]].sum()
     assert (prepared.family.tests, prepared.family.unseen) == (others + shares[:, 2].sum(), 2)
     assert others * prepared.alpha + shares[:, 2].sum() * prepared.unseen_alpha == pytest.approx(0.001)
-    # Two of twenty tests have a fifth of alpha.
+    # Two of twenty tests have two fifths of alpha.
     assert prepared.family.tests == 20
-    assert prepared.unseen_alpha == pytest.approx(0.2 * 0.001 / 2)
+    assert prepared.unseen_alpha == pytest.approx(0.4 * 0.001 / 2)
 
 
 def test_a_rare_new_category_needs_as_many_events_as_its_alpha_says() -> None:

@@ -36,10 +36,10 @@ class Column:
         return layout_of({"c": [f"v{number}" for number in range(BINS)]})
 
     def spec(self) -> ModelSpec:
-        # PSI, missing, invalid and unseen of one column at one scale share alpha.
+        # PSI, missing, invalid and unseen of one column at one scale share alpha, of which unseen has two fifths.
         return spec_of(
             self.layout,
-            drift={"alpha": 4 * self.alpha},
+            drift={"alpha": 5 * self.alpha},
             windows={"scales": [{"length": "1h", "step": "5m"}], "min_events": self.min_events},
         )
 
