@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -19,7 +19,10 @@ Duration = Annotated[
 ]
 
 
-SecretVariable = Annotated[str | None, Field(description="Environment variable with the signing secret (whsec_…).")]
+SecretVariable = Annotated[
+    str | None,
+    Field(description="Environment variable with the signing secret (whsec_…); short for `secret: {env: …}`."),
+]
 Deadline = Annotated[Duration, Field(description="A request not delivered by then is dead.")]
 
 
@@ -29,6 +32,57 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SecretSource(Strict):
+    """Where a signing secret is read from, again at each attempt."""
+
+    env: str | None = Field(default=None, description="Environment variable of the alerter.")
+    file: str | None = Field(default=None, description="File that the alerter can read, as an orchestrator mounts it.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.env) == bool(self.file):
+            raise ValueError("a secret needs env or file, and not both")
+        return self
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict | SecretSource) else value
+
+
+def _one_or_several(schema: dict[str, Any]) -> None:
+    several = {"type": schema.pop("type"), "items": schema.pop("items")}
+    schema["anyOf"] = [several["items"], several]
+
+
+Secrets = Annotated[
+    tuple[SecretSource, ...],
+    BeforeValidator(_listed),
+    Field(
+        description="The signing secret, {env: NAME} or {file: PATH}; a list while it is being rotated: each "
+        "request is then signed with all of them.",
+        json_schema_extra=_one_or_several,
+    ),
+]
+
+
+class Signed(Strict):
+    """What is sent as signed HTTP requests."""
+
+    url: str | None = None
+    secret_env: SecretVariable = None
+    secret: Secrets = ()
+
+    @property
+    def secrets(self) -> tuple[SecretSource, ...]:
+        """Every secret to sign with, `secret_env` first."""
+        return (*((SecretSource(env=self.secret_env),) if self.secret_env else ()), *self.secret)
+
+    @property
+    def can_be_sent_to(self) -> bool:
+        """Whether there is an address, and something to sign with."""
+        return bool(self.url and self.secrets)
+
+
 class ReceiverType(StrEnum):
     """How a receiver is reached."""
 
@@ -36,19 +90,18 @@ class ReceiverType(StrEnum):
     WEBHOOK = "webhook"
 
 
-class ReceiverSpec(Strict):
+class ReceiverSpec(Signed):
     """Where messages go."""
 
     name: Name = Field(description="Distinct.")
-    type: ReceiverType = Field(description="log, or webhook (needs url, secret_env).")
+    type: ReceiverType = Field(description="log, or webhook (needs url, secret or secret_env).")
     url: str | None = Field(default=None, description="Where signed messages go.")
-    secret_env: SecretVariable = None
     from_tier: Literal["warning", "alert", "critical"] = Field(default="warning", description="Lowest tier to send.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.type is ReceiverType.WEBHOOK and not (self.url and self.secret_env):
-            raise ValueError("a webhook receiver needs url and secret_env")
+        if self.type is ReceiverType.WEBHOOK and not self.can_be_sent_to:
+            raise ValueError("a webhook receiver needs url, and secret or secret_env")
         return self
 
 
@@ -66,16 +119,15 @@ class ActionMode(StrEnum):
         return self in (ActionMode.APPROVE, ActionMode.AUTO)
 
 
-class ActionSpec(Strict):
+class ActionSpec(Signed):
     """What retraining and rollback share."""
 
     mode: ActionMode = Field(
         default=ActionMode.DRY_RUN,
         description="off, dry_run (recorded, not sent), approve (sent once a person approves it) or auto; the last two "
-        "need url and secret_env.",
+        "need url, and secret or secret_env.",
     )
     url: str | None = Field(default=None, description="Receives the signed request.")
-    secret_env: SecretVariable = None
     cooldown: Duration = Field(default=timedelta(hours=24), description="Least time between two requests.")
     deadline: Deadline = timedelta(minutes=30)
     approve_within: Duration = Field(
@@ -85,8 +137,8 @@ class ActionSpec(Strict):
     @property
     def problem(self) -> str | None:
         """What is missing, None where nothing is; `ModelSpec` asks, so that it is named with what else is missing."""
-        complete = not self.mode.sends or (self.url and self.secret_env)
-        return None if complete else f"mode {self.mode} needs url and secret_env"
+        complete = not self.mode.sends or self.can_be_sent_to
+        return None if complete else f"mode {self.mode} needs url, and secret or secret_env"
 
 
 class RetrainingSpec(ActionSpec):

@@ -84,9 +84,9 @@ truth: {horizon: a month}
     [
         ("task: regression", "task regression needs prediction.value: true"),
         ("actions: {rollback: {mode: auto, url: 'http://x', secret_env: S}}", "needs alerting.owner"),
-        ("actions: {retraining: {mode: auto}}", "actions.retraining: mode auto needs url and secret_env"),
+        ("actions: {retraining: {mode: auto}}", "actions.retraining: mode auto needs url, and secret or secret_env"),
         ("alerting: {receivers: [{name: a, type: log}, {name: a, type: log}]}", "expected distinct names"),
-        ("alerting: {receivers: [{name: a, type: webhook}]}", "a webhook receiver needs url and secret_env"),
+        ("alerting: {receivers: [{name: a, type: webhook}]}", "a webhook receiver needs url, and secret or secret_env"),
         ("prediction: {threshold: 0.4}", "prediction: expected at least one of score, label, value to be true"),
         ("segments: [{tag: region, values: []}]", "segments[0].values: "),
     ],
@@ -103,8 +103,8 @@ def test_all_that_an_action_needs_is_named_at_once() -> None:
     """Endpoint, owner and runbook of an action that is sent: one round of mending, not two."""
     actions = "actions: {retraining: {mode: approve}, rollback: {mode: approve, url: 'http://x'}}\n"
     assert _problems(VALID + actions) == (
-        "actions.retraining: mode approve needs url and secret_env",
-        "actions.rollback: mode approve needs url and secret_env",
+        "actions.retraining: mode approve needs url, and secret or secret_env",
+        "actions.rollback: mode approve needs url, and secret or secret_env",
         "(top level): actions.rollback.mode approve needs alerting.owner and alerting.runbook",
     )
 
