@@ -11,7 +11,7 @@ QUIET_SECONDS = 2.0
 
 
 class Wakeup(msgspec.Struct, frozen=True, kw_only=True):
-    """The message; its key is the model's name."""
+    """The message; its key is how the model is written, with its namespace where that is not the default."""
 
     model_id: int
     namespace: str
@@ -44,7 +44,7 @@ class Wakeups:
             if key is None or now - self._sent_at.get(model_id, -QUIET_SECONDS) < QUIET_SECONDS:
                 continue
             body = msgspec.json.encode(Wakeup(model_id=model_id, namespace=key.namespace, model=key.name))
-            if self._producer.send(self._topic, value=body, key=key.name.encode()):
+            if self._producer.send(self._topic, value=body, key=str(key).encode()):
                 self._sent_at[model_id] = now
                 self._waiting.discard(model_id)
         self._producer.serve(0)
