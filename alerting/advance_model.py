@@ -240,7 +240,7 @@ class _ModelPass:
         wanting = [row for row in refused if Refusal(row.reason) in WANTS_SOMEONE]
         if not self._messages and not wanting:
             return 0
-        endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec))
+        endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec), model_id=self._applied.model_id)
         effects = [*self._requests(fresh, endpoints), *self._notifications(endpoints)]
         effects += [effect for row in wanting for effect in self._refusal_effects(row, endpoints)]
         append_effects(self._connection, effects, now_millis=self._now)

@@ -1,15 +1,15 @@
 """The alerter's work: advances models, expires and delivers outbox rows; survives a lost database."""
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 import structlog
 
 from alerting.advance_model import ModelEvaluator, advance_model
-from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
-from alerting.delivery.missing_secrets import MissingSecret, missing_secrets
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, expire_overdue_effects, places_with_work
+from alerting.delivery.endpoint_checks import SecretWatch
+from alerting.delivery.pool import SenderPool
+from alerting.delivery.retry import BREAKER_FAILURES
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
@@ -19,7 +19,8 @@ from monitor.types import Service
 
 log = structlog.get_logger()
 
-ENDPOINTS_AT_ONCE = 32
+MESSAGES_AT_ONCE, ACTIONS_AT_ONCE = 32, 8  # threads of their own: no page delays a rollback
+AT_ONCE_TO_A_HOST = 4
 TURN_SECONDS = 30.0  # besides the pause between sweeps or deliveries
 _TURN = "turn of "
 
@@ -52,10 +53,11 @@ class Alerter:
         self._health = health
         self._notices = notices
         self._configuration: Configuration | None = None
-        self._without_secret: tuple[MissingSecret, ...] = ()
-        self._senders = ThreadPoolExecutor(ENDPOINTS_AT_ONCE, thread_name_prefix="deliver")
-        self._sending: set[int] = set()
-        self._lock = threading.Lock()
+        self._secrets = SecretWatch(delivery.webhook.environment)
+        self._messages, self._actions = (
+            SenderPool(self._serve, name=name, size=size, per_host=AT_ONCE_TO_A_HOST, trusted=BREAKER_FAILURES)
+            for name, size in (("messages", MESSAGES_AT_ONCE), ("actions", ACTIONS_AT_ONCE))
+        )
 
     def advance(self, names: frozenset[str] | None = None) -> None:
         """Advance the models called *names*, all of them when None; an unknown name is ignored."""
@@ -75,27 +77,24 @@ class Alerter:
         self._note_progress()
 
     def deliver(self) -> None:
-        """Expire what is overdue and have every endpoint with work served, each in a thread of its own."""
+        """Expire what is overdue and have every endpoint with work served, those of actions by threads of their own."""
         try:
             with named_outage(self._engine, "looking for deliveries"):
                 expire_overdue_effects(self._delivery)
-                due = endpoints_with_work(self._delivery)
+                due = places_with_work(self._delivery)
         except UnavailableError as error:
             self._health.away(Service.POSTGRES, str(error), seen_by="deliveries")
             due = ()
         else:
             self._health.back(Service.POSTGRES, seen_by="deliveries")
         self._health.progress("delivery", within_seconds=self._settings.delivery_seconds + TURN_SECONDS)
-        for endpoint_id in due:
-            with self._lock:
-                if endpoint_id in self._sending:
-                    continue
-                self._sending.add(endpoint_id)
-            self._senders.submit(self._serve, endpoint_id)
+        self._actions.offer([place for place in due if place.acts])
+        self._messages.offer([place for place in due if not place.acts])
 
     def close(self) -> None:
-        """Wait for the attempts under way; what is queued is left to the next alerter."""
-        self._senders.shutdown(wait=True, cancel_futures=True)
+        """Wait for the attempts under way; what waits is left to the next alerter."""
+        self._actions.close()
+        self._messages.close()
 
     def _serve(self, endpoint_id: int) -> None:
         try:
@@ -107,9 +106,6 @@ class Alerter:
         except Exception:
             # One endpoint's fault must not stop the others; the row's lease runs out.
             log.exception("delivery.failed", endpoint_id=endpoint_id)
-        finally:
-            with self._lock:
-                self._sending.discard(endpoint_id)
 
     def _advance_one(self, applied: AppliedModel) -> None:
         """Advance one model; what is wrong with it alone stops no other.
@@ -165,20 +161,12 @@ class Alerter:
                 known = self._configuration = load_configuration(connection)
                 for unreadable in known.unreadable:
                     log.error("spec.rejected", model=str(unreadable.key), problem=unreadable.problem)
-                self._look_for_secrets(known.models)
+        missing = self._secrets.look(known.models, generation=known.generation)
         self._health.note(
             [
                 *(unreadable.problem for unreadable in known.unreadable),
-                *(missing.notice for missing in self._without_secret),
+                *(secret.notice for secret in missing),
                 *self._notices(),
             ]
         )
         return known.models
-
-    def _look_for_secrets(self, models: Sequence[AppliedModel]) -> None:
-        environment = self._delivery.webhook.environment
-        self._without_secret = tuple(
-            missing for applied in models for missing in missing_secrets(applied.spec, environment)
-        )
-        for missing in self._without_secret:
-            log.warning("endpoint.without_secret", endpoint=missing.endpoint, problem=missing.problem)

@@ -64,7 +64,7 @@ def approve_action(
     replace_request(connection, row.id, body.decode())
     set_action_state(connection, row.id, ActionState.DISPATCHING, who=answer.who, why=answer.why)
     sent = replace(row, state=ActionState.DISPATCHING, request=body.decode())
-    endpoints = ensure_endpoints(connection, endpoints_of(applied.spec))
+    endpoints = ensure_endpoints(connection, endpoints_of(applied.spec), model_id=applied.model_id)
     effect = action_effect(
         GrantedAction(row=sent, body=body, not_after=not_after),
         endpoint_id=endpoints[action_endpoint(applied.spec, row.kind).name],

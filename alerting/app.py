@@ -11,6 +11,7 @@ import structlog
 
 from alerting.alerter import Alerter
 from alerting.delivery.deliver import DeliverySettings
+from alerting.delivery.send import tls_context
 from alerting.faust_listener import Listener
 from alerting.receivers.webhook import WebhookSettings
 from monitor.clock import monotonic_seconds
@@ -68,6 +69,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
     Raises:
         AlerterFailed: Listening to wake-ups ended by an error that nobody foresaw.
     """
+    tls_context(settings.receivers_ca_file)  # a wrong one is known before anything is sent
     limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
     engine = make_engine(settings.database_url, pool_size=10, limits=limits)
     evaluator = Evaluator(evaluation_rules(settings))
@@ -82,6 +84,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
                 timeout_seconds=settings.delivery_timeout_seconds,
                 allow_private=settings.allow_private_targets,
                 environment=os.environ,
+                ca_file=settings.receivers_ca_file,
             ),
             jitter=random.random,
             actions_enabled=settings.actions_enabled,

@@ -94,7 +94,12 @@ class Settings(BaseSettings):
 
     sweep_seconds: float = Field(default=10.0, gt=0)
     delivery_seconds: float = Field(default=1.0, gt=0)
-    delivery_timeout_seconds: float = Field(default=10.0, gt=0)
+    delivery_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="One attempt takes no longer, from resolving the name to the answer's end."
+    )
+    receivers_ca_file: Path | None = Field(
+        default=None, description="PEM certificates of private authorities that receivers' certificates may be of."
+    )
     actions_enabled: bool = Field(default=True, description="The global kill switch: false holds every action.")
     actions_per_hour: int = Field(default=3, ge=1, description="Actions of all models together that are sent an hour.")
     common_cause_models: int = Field(

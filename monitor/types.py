@@ -143,6 +143,14 @@ class DeliveryState(StrEnum):
     DONE = "done"
     DEAD = "dead"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # the spec no longer wants it sent: its receiver was removed, its action switched off
+
+
+class EndpointRole(StrEnum):
+    """What an endpoint of a model is for."""
+
+    RECEIVERS = "receivers"
+    ACTIONS = "actions"
 
 
 class DeadLetterReason(StrEnum):

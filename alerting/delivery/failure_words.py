@@ -30,9 +30,12 @@ def expiry_words(overdue: OverdueEffect, *, actions_enabled: bool) -> str:
     elif overdue.model_held:
         switch = "held by the model's switch"
     if overdue.attempts == 0:
-        return f"not sent in time: {switch or 'no attempt was made'}"
+        return f"not sent in time: {switch or overdue.last_error or 'no attempt was made'}"
     if overdue.last_status is None and overdue.last_error is None:
         last = "the last attempt was cut off, and the receiver may have it"
     else:
         last = f"the last attempt: {failure_words(status=overdue.last_status, error=overdue.last_error)}"
-    return "; ".join(part for part in ("not delivered in time", last, switch) if part)
+    earlier = ""
+    if overdue.maybe_received and overdue.last_status is not None:
+        earlier = "an earlier one had no answer, and the receiver may have done it"
+    return "; ".join(part for part in ("not delivered in time", last, earlier, switch) if part)

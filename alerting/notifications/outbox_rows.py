@@ -9,7 +9,7 @@ from alerting.actions.explanation import explanation
 from alerting.actions.proposals import GrantedAction
 from alerting.incidents.state import NAMESPACE, IncidentDecision, IncidentState
 from alerting.notifications.message import Message, MessageAction, action_outcome, encode_message
-from monitor.spec.actions import ReceiverSpec, ReceiverType
+from monitor.spec.actions import ReceiverSpec, ReceiverType, Signed
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
 from monitor.store.actions import ActionRow, action_by_id, newest_why
@@ -17,7 +17,7 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
 from monitor.store.outbox import Effect, append_effects
 from monitor.store.unseen_values import unseen_values
-from monitor.types import ActionKind, EffectKind, ModelKey, Statistic, Tier
+from monitor.types import ActionKind, EffectKind, EndpointRole, ModelKey, Statistic, Tier
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 
 NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
@@ -43,15 +43,24 @@ def unseen_values_to_list(
 
 def receiver_endpoint(spec: ModelSpec, receiver: ReceiverSpec) -> EndpointSpec:
     """Return where a receiver of this model is reached."""
-    name = f"{spec.key}/receivers/{receiver.name}"
-    return EndpointSpec(name=name, type=receiver.type, url=receiver.url, secret_env=receiver.secret_env)
+    return _endpoint(spec, EndpointRole.RECEIVERS, receiver.name, receiver.type, receiver)
 
 
 def action_endpoint(spec: ModelSpec, kind: ActionKind) -> EndpointSpec:
     """Return where an action of this model is asked for."""
-    rules = spec.actions.of(kind)
+    return _endpoint(spec, EndpointRole.ACTIONS, kind.value, ReceiverType.WEBHOOK, spec.actions.of(kind))
+
+
+def _endpoint(
+    spec: ModelSpec, role: EndpointRole, local_name: str, receiver_type: ReceiverType, signed: Signed
+) -> EndpointSpec:
     return EndpointSpec(
-        name=f"{spec.key}/actions/{kind.value}", type=ReceiverType.WEBHOOK, url=rules.url, secret_env=rules.secret_env
+        name=f"{spec.key}/{role}/{local_name}",
+        role=role,
+        local_name=local_name,
+        type=receiver_type,
+        url=signed.url,
+        secrets=signed.secrets,
     )
 
 
@@ -142,7 +151,7 @@ def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_
         window_end=row.window_end,
         now_millis=now_millis,
     )
-    endpoints = ensure_endpoints(connection, endpoints_of(applied.spec))
+    endpoints = ensure_endpoints(connection, endpoints_of(applied.spec), model_id=applied.model_id)
     effects = notification_effects(
         body, spec=applied.spec, endpoints=endpoints, subject=(event_type, action_id), now_millis=now_millis
     )

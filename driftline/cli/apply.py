@@ -1,7 +1,10 @@
 """`driftline apply`: checks a spec against its reference and stores both."""
 
+import os
+
 import typer
 
+from alerting.delivery.endpoint_checks import MissingSecret, missing_secrets, require_usable_urls
 from driftline.cli.options import SpecFile, opened_database, read_reference, read_spec_text
 from driftline.cli.output import AsJson, json_line
 from monitor.clock import iso_utc
@@ -26,15 +29,18 @@ def apply(spec: SpecFile, as_json: AsJson = False) -> None:
     """
     text = read_spec_text(spec)
     parsed = parse_spec(text, source=str(spec))
+    require_usable_urls(parsed, source=str(spec))
     profile = read_reference(spec, parsed)
     with opened_database(load_settings()) as engine, engine.begin() as connection:
         applied = apply_spec(connection, text=text, parsed=parsed, profile=profile)
         if applied.adopted_over is not None:
             profile = load_reference(connection, applied.reference_id)
+    missing = missing_secrets(parsed, os.environ)
     if as_json:
-        typer.echo(json_line(_document(parsed, profile, applied)))
+        typer.echo(json_line(_document(parsed, profile, applied, missing)))
     else:
         _print(parsed, profile, applied)
+        _print_missing(missing)
 
 
 def _effective(applied: ApplyOutcome) -> str:
@@ -43,7 +49,9 @@ def _effective(applied: ApplyOutcome) -> str:
     return f"the minute {iso_utc(applied.effective_from)}"
 
 
-def _document(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) -> dict[str, object]:
+def _document(
+    spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome, missing: tuple[MissingSecret, ...]
+) -> dict[str, object]:
     return {
         "namespace": spec.namespace,
         "model": spec.model,
@@ -54,6 +62,7 @@ def _document(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome)
         "reference_id": applied.reference_id,
         "effective_from": applied.effective_from,
         "adopted_over": applied.adopted_over,
+        "secrets_not_here": [f"{secret.endpoint}: {secret.problem}" for secret in missing],
         "uncalibrated": [span_text(length) for length in uncalibrated_lengths(spec, profile)],
     }
 
@@ -74,3 +83,12 @@ def _print(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) ->
     if lengths := uncalibrated_lengths(spec, profile):
         shown = ", ".join(span_text(length) for length in lengths)
         typer.echo(f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.")
+
+
+def _print_missing(missing: tuple[MissingSecret, ...]) -> None:
+    """Name secrets that are not there; the alerter may run elsewhere, with an environment of its own."""
+    for secret in missing:
+        typer.echo(
+            f"Not here: the secret of {secret.endpoint}: {secret.problem}. The alerter needs it where it runs; until "
+            "then what is for this endpoint waits."
+        )

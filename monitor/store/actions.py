@@ -90,6 +90,20 @@ def newest_why(connection: sa.Connection, action_id: str) -> str:
     return connection.execute(steps.order_by(action_step.c.id.desc()).limit(1)).scalar() or ""
 
 
+def note_action(connection: sa.Connection, action_id: str, *, why: str) -> None:
+    """Record as a step why an action is still in the state that it is in; repeated, it changes nothing."""
+    state = action_by_id(connection, action_id, lock=True).state
+    if newest_why(connection, action_id) != why:
+        _append_step(connection, action_id, state, who=None, why=why)
+
+
+def approved_by(connection: sa.Connection, action_id: str) -> str | None:
+    """Return who approved an action; None: nobody, it was sent without."""
+    sent = sa.and_(action_step.c.state == ActionState.DISPATCHING.value, action_step.c.who.is_not(None))
+    query = sa.select(action_step.c.who).where(action_step.c.action_id == action_id, sent)
+    return connection.execute(query.order_by(action_step.c.id).limit(1)).scalar()
+
+
 def record_evidence(connection: sa.Connection, action_id: str, *, ground: str, evidence: str) -> bool:
     """Record as a step what the newest windows show of an action that waits; return whether it is new.
 

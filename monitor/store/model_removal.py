@@ -20,7 +20,10 @@ ROWS_AT_ONCE = 5000
 PASSES = 60
 
 _OF_INCIDENTS = "incident_id IN (SELECT id FROM incident WHERE model_id = :model_id)"
-_OF_ENDPOINTS = "starts_with(name, :written || '/receivers/') OR starts_with(name, :written || '/actions/')"
+_OF_ENDPOINTS = (  # those that the program before wrote have no model
+    "(model_id = :model_id OR (model_id IS NULL AND"
+    " (starts_with(name, :written || '/receivers/') OR starts_with(name, :written || '/actions/'))))"
+)
 _OF_SERIES = "series_id IN (SELECT id FROM series WHERE model_id = :model_id)"
 _OF_MODEL = "model_id = :model_id"
 # What is found by other than a model's or a series' id.

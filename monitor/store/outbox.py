@@ -1,6 +1,6 @@
 """The outbox: effects committed with their decision, leased, sent, closed with the lease's epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,9 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime, to_millis
-from monitor.store.rows import value_of
-from monitor.store.schema import action, endpoint, model, outbox
-from monitor.types import DeliveryState, EffectKind
+from monitor.store.endpoints import is_closed
+from monitor.store.rows import value_of, values_of
+from monitor.store.schema import action, endpoint, incident, model, outbox, unanswering_host
+from monitor.types import DeliveryState, EffectKind, EndpointRole
+
+BREAKER_MILLIS = 60_000  # how long a breaker stays open
+CLOCK_TOLERANCE_MILLIS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +33,60 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """A leased row and where it goes; only the holder of *epoch* may close it."""
+class Place:
+    """An endpoint as it is stored; where that is, the spec of its model says when something is sent.
 
-    effect: Effect
-    endpoint_name: str
-    endpoint_type: str
+    Attributes:
+        model_id, role, local_name: None in rows of the program before.
+        url, secret_env: As the spec said last.
+    """
+
+    name: str
+    model_id: int | None
+    role: EndpointRole | None
+    local_name: str | None
+    type: str
     url: str | None
     secret_env: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A leased row and the endpoint it is for; only the holder of *epoch* may close it.
+
+    Attributes:
+        model_id: Whose row it is; None where neither incident, action nor endpoint says so.
+        attempt: Its number, from 1.
+        maybe_received: An attempt before this one had no answer, or was cut off.
+    """
+
+    effect: Effect
+    place: Place
+    model_id: int | None
     epoch: int
     attempt: int
+    maybe_received: bool
+
+    @property
+    def endpoint_name(self) -> str:
+        """As people read it."""
+        return self.place.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuePlace:
+    """An endpoint that something can be sent to now.
+
+    Attributes:
+        host: Scheme, host and port, None where it has none.
+        silent: Attempts in a row that the host did not answer.
+        acts: It is for the requests of actions.
+    """
+
+    endpoint_id: int
+    host: str | None
+    silent: int
+    acts: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +95,7 @@ class OverdueEffect:
 
     Attributes:
         last_status: Of the HTTP answer; None: there was none.
+        maybe_received: One of its attempts had no answer, or was cut off.
         model_held: It is the request of an action of a model whose switch holds its actions.
     """
 
@@ -54,6 +103,7 @@ class OverdueEffect:
     attempts: int
     last_status: int | None
     last_error: str | None
+    maybe_received: bool
     model_held: bool
 
 
@@ -74,33 +124,68 @@ _OF_HELD_MODEL = (
 )
 
 
+def _set_back(now_millis: int) -> sa.ColumnElement[bool]:
+    """The clock was set back since lease and next attempt were written: neither is waited for."""
+    written_at = sa.func.coalesce(outbox.c.waits_since, outbox.c.created_at)
+    return written_at > to_datetime(now_millis + CLOCK_TOLERANCE_MILLIS)
+
+
+def _is_leased(now_millis: int) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        outbox.c.lease_until.is_not(None),
+        outbox.c.lease_until >= to_datetime(now_millis),
+        ~_set_back(now_millis),
+    )
+
+
 def _due(now_millis: int, *, actions_enabled: bool) -> sa.ColumnElement[bool]:
     """The kill switches count at each attempt: an action that waits for its next one is held until its deadline."""
     now = to_datetime(now_millis)
     may_act = ~_OF_HELD_MODEL if actions_enabled else sa.false()
     return sa.and_(
         outbox.c.state == DeliveryState.PENDING.value,
-        outbox.c.next_attempt_at <= now,
-        sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
+        sa.or_(outbox.c.next_attempt_at <= now, _set_back(now_millis)),
+        ~_is_leased(now_millis),
         outbox.c.not_after >= now,
         sa.or_(outbox.c.kind != EffectKind.ACTION.value, may_act),
     )
 
 
 def _answering(now_millis: int) -> sa.ColumnElement[bool]:
-    return sa.or_(endpoint.c.broken_until.is_(None), endpoint.c.broken_until <= to_datetime(now_millis))
-
-
-def due_endpoints(connection: sa.Connection, *, now_millis: int, actions_enabled: bool = True) -> tuple[int, ...]:
-    """Return the endpoints with something to send now and a closed breaker."""
-    rows = connection.execute(
-        sa.select(outbox.c.endpoint_id)
-        .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
-        .where(_due(now_millis, actions_enabled=actions_enabled), _answering(now_millis))
-        .distinct()
-        .order_by(outbox.c.endpoint_id)
+    """The endpoint's breaker is closed and, for what is no action, its host's."""
+    host = unanswering_host.alias()
+    silent = (
+        sa.select(host.c.host)
+        .where(
+            host.c.host == endpoint.c.host,
+            ~is_closed(host.c.broken_until, now_millis=now_millis, longest_millis=BREAKER_MILLIS),
+        )
+        .correlate(endpoint)
+        .exists()
     )
-    return tuple(rows.scalars())
+    return sa.and_(
+        is_closed(endpoint.c.broken_until, now_millis=now_millis, longest_millis=BREAKER_MILLIS),
+        sa.or_(endpoint.c.role == EndpointRole.ACTIONS.value, ~silent),
+    )
+
+
+def due_places(connection: sa.Connection, *, now_millis: int, actions_enabled: bool = True) -> tuple[DuePlace, ...]:
+    """Return the endpoints with something to send now and closed breakers, those that wait longest first."""
+    rows = connection.execute(
+        sa.select(
+            endpoint.c.id.label("endpoint_id"),
+            endpoint.c.host,
+            sa.func.coalesce(unanswering_host.c.failures, 0).label("silent"),
+            sa.func.bool_or(outbox.c.kind == EffectKind.ACTION.value).label("acts"),
+        )
+        .select_from(outbox)
+        .join(endpoint, endpoint.c.id == outbox.c.endpoint_id)
+        .outerjoin(unanswering_host, unanswering_host.c.host == endpoint.c.host)
+        .where(_due(now_millis, actions_enabled=actions_enabled), _answering(now_millis))
+        .group_by(endpoint.c.id, unanswering_host.c.failures)
+        .order_by(sa.func.min(outbox.c.next_attempt_at), endpoint.c.id)
+    )
+    return values_of(DuePlace, rows)
 
 
 def take_lease(
@@ -139,26 +224,36 @@ def take_lease(
             lease_owner=owner,
             lease_epoch=outbox.c.lease_epoch + 1,
             lease_until=to_datetime(now_millis + lease_millis),
+            waits_since=to_datetime(now_millis),
             attempts=outbox.c.attempts + 1,
+            # A lease that nobody closed: its holder died, perhaps after sending.
+            maybe_received=sa.or_(outbox.c.maybe_received, outbox.c.lease_until.is_not(None)),
         )
-        .returning(outbox.c.lease_epoch, outbox.c.attempts)
+        .returning(outbox.c.lease_epoch, outbox.c.attempts, outbox.c.maybe_received)
     ).one()
     return Lease(
         effect=_effect(row),
-        endpoint_name=place.name,
-        endpoint_type=place.type,
-        url=place.url,
-        secret_env=place.secret_env,
+        place=value_of(Place, place),
+        model_id=_model_id(connection, row, place.model_id),
         epoch=leased.lease_epoch,
         attempt=leased.attempts,
+        maybe_received=leased.maybe_received,
     )
+
+
+def _model_id(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]], of_place: int | None) -> int | None:
+    """Return whose row it is: the program before may have written it for an endpoint that two models shared."""
+    for table, identifier in ((incident, row.incident_id), (action, row.action_id)):
+        if identifier is not None:
+            return connection.execute(sa.select(table.c.model_id).where(table.c.id == identifier)).scalar()
+    return of_place
 
 
 def _is_under_way(connection: sa.Connection, endpoint_id: int, now_millis: int) -> bool:
     leased = sa.select(outbox.c.id).where(
         outbox.c.endpoint_id == endpoint_id,
         outbox.c.state == DeliveryState.PENDING.value,
-        outbox.c.lease_until >= to_datetime(now_millis),
+        _is_leased(now_millis),
     )
     return connection.execute(leased.limit(1)).one_or_none() is not None
 
@@ -172,19 +267,31 @@ def close_lease(
     error: str | None,
     now_millis: int,
     next_attempt_at: int | None = None,
+    sent: bool = True,
+    maybe_received: bool = False,
 ) -> bool:
-    """Write what became of the attempt; False when the lease is no longer ours and nothing was written."""
+    """Write what became of the attempt; False when the lease is no longer ours and nothing was written.
+
+    Args:
+        sent: False: nothing left this machine, so it does not count as an attempt.
+        maybe_received: It had no answer.
+    """
     values: dict[str, object] = {
         "state": state.value,
         "last_status": status,
         "last_error": error,
         "lease_owner": None,
         "lease_until": None,
+        "waits_since": to_datetime(now_millis),
     }
     if next_attempt_at is not None:
         values["next_attempt_at"] = to_datetime(next_attempt_at)
     if state is not DeliveryState.PENDING:
         values["closed_at"] = to_datetime(now_millis)
+    if not sent:
+        values["attempts"] = outbox.c.attempts - 1
+    if maybe_received:
+        values["maybe_received"] = True
     changed = connection.execute(
         sa.update(outbox)
         .where(
@@ -197,6 +304,19 @@ def close_lease(
     return changed.rowcount == 1
 
 
+def retry_now(connection: sa.Connection, places: Collection[tuple[int, str, str]] | None, *, now_millis: int) -> int:
+    """Let what waits for its next attempt at these endpoints (model, role, name in the spec; None: all) be tried at
+    once; return how many rows.
+    """
+    waiting = sa.and_(outbox.c.state == DeliveryState.PENDING.value, outbox.c.next_attempt_at > to_datetime(now_millis))
+    if places is not None:
+        key = sa.tuple_(endpoint.c.model_id, endpoint.c.role, endpoint.c.local_name)
+        ids = sa.select(endpoint.c.id).where(key.in_([(model_id, str(role), name) for model_id, role, name in places]))
+        waiting = sa.and_(waiting, outbox.c.endpoint_id.in_(ids))
+    changed = connection.execute(sa.update(outbox).where(waiting).values(next_attempt_at=to_datetime(now_millis)))
+    return int(changed.rowcount)
+
+
 def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[OverdueEffect, ...]:
     """Close every unsent row past its deadline that nobody is sending; return them."""
     now = to_datetime(now_millis)
@@ -205,14 +325,18 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Overd
         .where(
             outbox.c.state == DeliveryState.PENDING.value,
             outbox.c.not_after < now,
-            sa.or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
+            ~_is_leased(now_millis),
         )
         .with_for_update(skip_locked=True)
     )
     rows = connection.execute(
         sa.update(outbox)
         .where(outbox.c.id == sa.func.any(sa.func.array(overdue.scalar_subquery())))  # an array: see `take_inbox`
-        .values(state=DeliveryState.EXPIRED.value, closed_at=now)
+        .values(
+            state=DeliveryState.EXPIRED.value,
+            closed_at=now,
+            maybe_received=sa.or_(outbox.c.maybe_received, outbox.c.lease_until.is_not(None)),
+        )
         .returning(outbox, _OF_HELD_MODEL.label("model_held"))
     )
     return tuple(value_of(OverdueEffect, row, effect=_effect(row)) for row in rows)

@@ -1,11 +1,13 @@
 """A real HTTP receiver in a thread that records what it gets, verifies signatures, and answers as a script says."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -46,12 +48,13 @@ class Receiver:
     script: list[Answer]
     requests: list[Received] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
     released: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hook"
 
     @property
     def identifiers(self) -> set[str]:
@@ -73,11 +76,19 @@ class Receiver:
         raise AssertionError(f"the receiver waited {seconds} s in vain; it got {self.requests}")
 
 
+AUTHORITY = Path(__file__).parents[1] / "services" / "tls" / "authority.pem"  # private; its key was thrown away
+_CERTIFICATE = AUTHORITY.with_name("server.pem")  # of localhost and 127.0.0.1, with its key
+
+
 @contextmanager
-def receiver(secret: bytes, *script: Answer) -> Iterator[Receiver]:
-    """Give a running receiver that answers *script* in order, by default 200."""
-    state = Receiver(secret, list(script) or [Answer()])
+def receiver(secret: bytes, *script: Answer, tls: bool = False) -> Iterator[Receiver]:
+    """Give a running receiver that answers *script* in order, by default 200; *tls*: certified by `AUTHORITY`."""
+    state = Receiver(secret, list(script) or [Answer()], scheme="https" if tls else "http")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(_CERTIFICATE)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
     state.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

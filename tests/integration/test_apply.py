@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from driftline.cli.apply import apply
 from driftline.cli.init import init
@@ -166,3 +167,33 @@ def test_a_database_without_the_schema_is_refused(
     monkeypatch.setenv("DRIFTLINE_DATABASE_URL", postgres_server.url("postgres"))
     with pytest.raises(SchemaVersionError, match="driftline migrate"):
         apply(spec_path)
+
+
+def _with_receiver(spec_path: Path, url: str) -> None:
+    document = yaml.safe_load(spec_path.read_text())
+    receiver = {"name": "pager", "type": "webhook", "url": url, "secret_env": "NO_SUCH_SECRET"}
+    document["alerting"] = {"receivers": [receiver]}
+    spec_path.write_text(yaml.safe_dump(document))
+
+
+def test_a_url_that_nothing_can_be_sent_to_is_refused(spec_path: Path, engine: sa.Engine) -> None:
+    """Before it is stored, with the receiver's name and what is wrong with it."""
+    _with_receiver(spec_path, "http://h:99999/")
+    with pytest.raises(SpecError, match=r"alerting.receivers \(pager\).url: .*Port out of range"):
+        apply(spec_path)
+    assert _loaded(engine).models == ()
+
+
+def test_a_secret_that_is_not_here_is_named(
+    spec_path: Path, engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alerter may run elsewhere, so it is applied; who applies it reads what the alerter needs."""
+    _with_receiver(spec_path, "https://example.org/hook")
+    capsys.readouterr()
+    apply(spec_path, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    (missing,) = document["secrets_not_here"]
+    assert missing.startswith("credit/receivers/pager: NO_SUCH_SECRET: expected a signing secret")
+    apply(spec_path)
+    assert "The alerter needs it where it runs" in capsys.readouterr().out
+    assert len(_loaded(engine).models) == 1

@@ -270,7 +270,7 @@ def test_a_sender_suspended_past_the_deadline_sends_nothing(engine: Engine) -> N
         assert the_request(engine).state is DeliveryState.EXPIRED
 
 
-@pytest.mark.parametrize("status", [302, 401, 410])
+@pytest.mark.parametrize("status", [302, 404, 410])
 def test_a_refusal_is_dead_at_once_and_notified(engine: Engine, hook: Receiver, status: int) -> None:
     """Redirects are not followed, refusals not repeated; the action failed and people are notified of it."""
     elsewhere = Answer(status=status, headers={"location": hook.url})
@@ -309,7 +309,7 @@ def endpoint_of(engine: Engine) -> tuple[int, bool]:
 
 @pytest.mark.parametrize("secret", ["", "whsec_" + base64.b64encode(b"short").decode()])
 def test_without_a_proper_secret_nothing_is_sent(engine: Engine, hook: Receiver, secret: str) -> None:
-    """Dead with a reason that names the variable."""
+    """It waits, with a reason that names the variable."""
     ask_for_retraining(engine, hook.url)
     deliver_all(delivery(engine, secret=secret))
     assert hook.requests == []

@@ -69,30 +69,48 @@ def sent_late(engine: Engine, sender: DeliverySettings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secrets", "answer", "why"),
+    ("answer", "why"),
     [
-        pytest.param({}, Answer(), f"{SECRET_ENV}: expected a signing secret", id="no secret"),
-        pytest.param({SECRET_ENV: "whsec_!"}, Answer(), f"{SECRET_ENV}: expected whsec_ and base64", id="no base64"),
+        pytest.param(Answer(status=404, body=b"no\n such  job"), "HTTP 404, answered: no such job", id="refused"),
+        pytest.param(Answer(status=410), "HTTP 410", id="refused without a word"),
         pytest.param(
-            None, Answer(status=401, body=b"who\n are  you?"), "HTTP 401, answered: who are you?", id="refused"
-        ),
-        pytest.param(None, Answer(status=410), "HTTP 410", id="refused without a word"),
-        pytest.param(
-            None, Answer(status=302, headers={"location": "/"}), "HTTP 302: redirects are not followed", id="redirected"
+            Answer(status=302, headers={"location": "/"}), "HTTP 302: redirects are not followed", id="redirected"
         ),
     ],
 )
-def test_an_action_that_failed_says_why(
+def test_an_action_that_failed_says_why(engine: Engine, answer: Answer, why: str) -> None:
+    with receiver(SECRET, answer) as hook, receiver(SECRET) as people:
+        ask_for_retraining(engine, hook.url, people_at(people))
+        deliver_all(of_people(engine))
+        state, stored = last_step(engine)
+        assert (state, stored[: len(why)]) == ("failed", why)
+        sent, sentence = message_of(people, "model.action.failed")
+        assert sent == stored
+        assert f" Why it failed: {stored}. Nothing more is sent; please act by hand." in sentence
+
+
+@pytest.mark.parametrize(
+    ("secrets", "answer", "why"),
+    [
+        pytest.param({}, Answer(), f"not sent: {SECRET_ENV}: expected a signing secret", id="no secret"),
+        pytest.param(
+            {SECRET_ENV: "whsec_!"}, Answer(), f"not sent: {SECRET_ENV}: expected whsec_ and base64", id="no base64"
+        ),
+        pytest.param(None, Answer(status=401, body=b"who are you?"), "HTTP 401, answered: who are you?", id="refused"),
+    ],
+)
+def test_an_action_that_waits_for_a_secret_says_so_and_expires_with_the_reason(
     engine: Engine, secrets: dict[str, str] | None, answer: Answer, why: str
 ) -> None:
     with receiver(SECRET, answer) as hook, receiver(SECRET) as people:
         ask_for_retraining(engine, hook.url, people_at(people))
         deliver_all(of_people(engine, secrets=secrets))
         state, stored = last_step(engine)
-        assert (state, stored[: len(why)]) == ("failed", why)
-        sent, sentence = message_of(people, "model.action.failed")
-        assert sent == stored
-        assert f" Why it failed: {stored}. Nothing more is sent; please act by hand." in sentence
+        assert (state, stored[: len(why)]) == ("dispatching", why)
+        sent_late(engine, of_people(engine, secrets=secrets))
+        sent, sentence = message_of(people, "model.action.expired")
+        assert why.removeprefix("not sent: ") in sent
+        assert "Nothing more is sent; please act by hand." in sentence
 
 
 def test_an_address_that_is_refused_is_named(engine: Engine) -> None:

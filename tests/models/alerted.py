@@ -19,6 +19,7 @@ SECRET_ENV = "STORY_SECRET"
 
 SPEC = """\
 model: {model}
+namespace: {namespace}
 task: binary_classification
 reference: credit.profile
 columns:
@@ -55,6 +56,7 @@ def apply_story(
     engine: sa.Engine,
     *,
     model: str = "credit",
+    namespace: str = "default",
     receivers: Sequence[str] = (),
     retraining: str = "{mode: 'off'}",
     rollback: str = "{mode: 'off'}",
@@ -62,7 +64,12 @@ def apply_story(
 ) -> AppliedModel:
     """Apply the model and return it as the alerter loads it."""
     text = SPEC.format(
-        model=model, receivers=", ".join(receivers), retraining=retraining, rollback=rollback, alerting=alerting
+        model=model,
+        namespace=namespace,
+        receivers=", ".join(receivers),
+        retraining=retraining,
+        rollback=rollback,
+        alerting=alerting,
     )
     layout = CellsLayout(
         columns=(

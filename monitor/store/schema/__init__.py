@@ -29,6 +29,7 @@ from monitor.store.schema.decisions import (
     revision_due,
     scale_progress,
     transition,
+    unanswering_host,
 )
 from monitor.store.schema.models import (
     cells,
@@ -94,6 +95,7 @@ __all__ = [
     "action_step",
     "endpoint",
     "outbox",
+    "unanswering_host",
     "version_reference",
     "version_adoption",
     "version_warm_up",

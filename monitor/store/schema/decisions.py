@@ -173,11 +173,26 @@ endpoint = sa.Table(
     "endpoint",
     metadata,
     sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
-    sa.Column("name", sa.Text, nullable=False, unique=True),  # model/receiver or model/action
+    # As people read it: model/role/local_name, which two models may share; the program before knows it by this alone.
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), nullable=True),  # null: of the program before
+    sa.Column("role", sa.Text, nullable=True),  # receivers, actions
+    sa.Column("local_name", sa.Text, nullable=True),  # the receiver's name in the spec, or the action's kind
     sa.Column("type", sa.Text, nullable=False),  # file name in alerting/receivers
     sa.Column("url", sa.Text, nullable=True),
     sa.Column("secret_env", sa.Text, nullable=True),
+    sa.Column("host", sa.Text, nullable=True),  # of its URL, with scheme and port
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    wall("broken_until", nullable=True),
+    wall("last_success_at", nullable=True),
+    sa.Index(None, "model_id", "role", "local_name", unique=True),
+)
+
+unanswering_host = sa.Table(  # hosts that did not answer the last attempts, whoever's they were
+    "unanswering_host",
+    metadata,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
     wall("broken_until", nullable=True),
 )
 
@@ -199,6 +214,9 @@ outbox = sa.Table(
     sa.Column("lease_epoch", sa.BigInteger, nullable=False, server_default="0"),
     wall("lease_until", nullable=True),
     wall("not_after", nullable=True),
+    # When lease or next attempt were written: a clock that is behind this was set back, and neither counts any more.
+    wall("waits_since", nullable=True),
+    sa.Column("maybe_received", sa.Boolean, nullable=False, server_default=sa.false()),  # an attempt had no answer
     sa.Column("last_status", sa.Integer, nullable=True),
     sa.Column("last_error", sa.Text, nullable=True),
     wall("created_at"),

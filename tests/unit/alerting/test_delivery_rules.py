@@ -3,7 +3,9 @@
 import base64
 import ipaddress
 import secrets
+from urllib.parse import urlsplit
 
+import httpcore2
 import httpx2
 import pytest
 from hypothesis import given
@@ -18,10 +20,14 @@ from alerting.delivery.retry import (
     retry_after_seconds,
     retry_delay_seconds,
 )
+from alerting.delivery.send import target_problem
 from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import now_millis
 from monitor.errors import SettingsError
+from monitor.spec.actions import SecretSource
 from monitor.types import EffectKind
+
+HOOK_SECRET = SecretSource(env="HOOK_SECRET")
 
 
 @pytest.mark.parametrize(
@@ -29,21 +35,22 @@ from monitor.types import EffectKind
     [
         ((200, 201, 202, 204, 299), AttemptOutcome.DONE),
         ((301, 302, 307, 308), AttemptOutcome.DEAD),
-        ((400, 401, 403, 404, 405, 409, 410, 413, 422), AttemptOutcome.DEAD),
+        ((400, 402, 404, 405, 409, 410, 413, 422), AttemptOutcome.DEAD),
+        ((401, 403, 407), AttemptOutcome.UNAUTHORIZED),
         ((408, 425, 429, 500, 502, 503, 504, 599), AttemptOutcome.RETRY),
     ],
 )
 def test_each_status_has_one_meaning(statuses: tuple[int, ...], outcome: AttemptOutcome) -> None:
-    """2xx done, redirects and refusals dead, overload and server faults again."""
+    """2xx done, redirects and refusals dead, overload and server faults again, and so what a rotated secret gets."""
     assert {answer_outcome(status) for status in statuses} == {outcome}
 
 
 def test_a_time_out_after_sending_is_unknown() -> None:
     """Before the request left nothing can have happened; after it, anything."""
-    assert failure_outcome(httpx2.ConnectError("refused")) is AttemptOutcome.RETRY
-    assert failure_outcome(httpx2.ConnectTimeout("slow")) is AttemptOutcome.RETRY
-    assert failure_outcome(httpx2.ReadTimeout("silent")) is AttemptOutcome.UNKNOWN
-    assert failure_outcome(httpx2.RemoteProtocolError("hung up")) is AttemptOutcome.UNKNOWN
+    assert failure_outcome(httpcore2.ConnectError("refused")) is AttemptOutcome.RETRY
+    assert failure_outcome(httpcore2.ConnectTimeout("slow")) is AttemptOutcome.RETRY
+    assert failure_outcome(httpcore2.ReadTimeout("silent")) is AttemptOutcome.UNKNOWN
+    assert failure_outcome(httpcore2.RemoteProtocolError("hung up")) is AttemptOutcome.UNKNOWN
 
 
 @given(attempt=st.integers(1, 100), fraction=st.floats(0, 1, exclude_max=True), kind=st.sampled_from(EffectKind))
@@ -59,7 +66,25 @@ def test_retry_after_is_the_least_wait() -> None:
     assert retry_delay_seconds(EffectKind.ACTION, attempt=1, fraction=0.0, retry_after_seconds=1e9) == 3600
     assert retry_delay_seconds(EffectKind.ACTION, attempt=2, fraction=0.5, retry_after_seconds=None) == 15
     assert retry_after_seconds("120") == 120
+    assert [retry_after_seconds(odd) for odd in ("²", "٣", "-1", "1e3", "", " ")] == [None] * 6
+    assert (
+        retry_delay_seconds(
+            EffectKind.ACTION, attempt=1, fraction=0, retry_after_seconds=retry_after_seconds("9" * 400)
+        )
+        == 3600
+    )
     assert retry_after_seconds("Wed, 21 Oct 2026 07:28:00 GMT") is None
+
+
+def test_a_refused_authentication_and_a_missing_secret_are_looked_at_soon() -> None:
+    """Not after the four hours of a receiver that is down: minutes after a 401, half a minute without a secret."""
+
+    def longest(outcome: AttemptOutcome) -> float:
+        return retry_delay_seconds(EffectKind.NOTIFICATION, attempt=50, fraction=1.0, outcome=outcome)
+
+    assert longest(AttemptOutcome.RETRY) == 14_400
+    assert longest(AttemptOutcome.UNAUTHORIZED) == 600
+    assert longest(AttemptOutcome.UNCONFIGURED) == 30
 
 
 def secret_text(size: int) -> str:
@@ -73,7 +98,7 @@ def test_a_secret_of_the_wrong_length_is_refused(size: int) -> None:
     with pytest.raises(
         SettingsError, match=f"HOOK_SECRET: expected a secret of 24 to 64 bytes, found {size}"
     ) as caught:
-        read_secret("HOOK_SECRET", {"HOOK_SECRET": text})
+        read_secret(HOOK_SECRET, {"HOOK_SECRET": text})
     assert text not in str(caught.value)
 
 
@@ -81,16 +106,16 @@ def test_a_secret_of_the_wrong_length_is_refused(size: int) -> None:
 def test_a_missing_or_broken_secret_is_refused(environment: dict[str, str]) -> None:
     """Nothing is ever sent unsigned."""
     with pytest.raises(SettingsError, match="HOOK_SECRET"):
-        read_secret("HOOK_SECRET", environment)
+        read_secret(HOOK_SECRET, environment)
 
 
 @pytest.mark.parametrize("size", [24, 64])
 def test_signatures_verify_with_the_published_library(size: int) -> None:
     """What is signed here, `standardwebhooks` accepts, and refuses after one changed byte."""
     text = secret_text(size)
-    secret = read_secret("HOOK_SECRET", {"HOOK_SECRET": text})
+    secret = read_secret(HOOK_SECRET, {"HOOK_SECRET": text})
     body = '{"sentence": "Einkommen höher"}'.encode()
-    headers = signed_headers(secret, identifier="a-b-c", body=body, now_millis=now_millis())
+    headers = signed_headers((secret,), identifier="a-b-c", body=body, now_millis=now_millis())
     assert Webhook(text).verify(body, headers) == {"sentence": "Einkommen höher"}
     assert headers["idempotency-key"] == headers["webhook-id"] == "a-b-c"
     with pytest.raises(Exception, match="No matching signature"):
@@ -138,3 +163,12 @@ def test_only_http_is_a_target(url: str) -> None:
     """Anything else is refused before it is resolved."""
     with pytest.raises(TargetRefused):
         checked_address(url, allow_private=True)
+
+
+@given(st.text(alphabet="ab.-_:/@[]%?#0189ü ", max_size=30))
+def test_what_passes_is_taken_by_the_sender(rest: str) -> None:
+    """Any text: refused in words, or a URL whose host the HTTP library and the resolver's codec read."""
+    url = f"http://{rest}"
+    if target_problem(url) is None:
+        assert httpx2.URL(url).host
+        assert urlsplit(url).hostname.encode("idna")  # type: ignore[union-attr]  # what `getaddrinfo` does with it
