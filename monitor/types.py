@@ -136,6 +136,15 @@ class EffectKind(StrEnum):
     ACTION = "action"
 
 
+class NoticeEvent(StrEnum):
+    """What a receiver is sent of an incident."""
+
+    TRIGGER = "trigger"
+    UPDATE = "update"
+    ACKNOWLEDGE = "acknowledge"
+    END = "end"
+
+
 class DeliveryState(StrEnum):
     """Where an outbox row stands."""
 

@@ -96,7 +96,11 @@ class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a notification."""
+    """The body of a notification.
+
+    Attributes:
+        link: Where its pictures are, from `alerting.link`; None where the spec has none.
+    """
 
     type: str
     timestamp: str
@@ -108,6 +112,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[MessageAction, ...]
     owner: str | None
     runbook: str | None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
