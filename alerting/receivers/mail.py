@@ -21,6 +21,7 @@ from monitor.types import NoticeEvent, Tier
 SUBJECT_CHARACTERS = 200
 
 _POLICY = SMTP.clone(cte_type="7bit")  # every server takes it, also one without 8BITMIME
+_UNFOLDED = _POLICY.clone(max_line_length=998)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,9 @@ def trigger(briefing: Briefing, target: MailTarget) -> Mail:
     if briefing.tier == Tier.CRITICAL.word and briefing.event in (NoticeEvent.TRIGGER, NoticeEvent.UPDATE):
         mail["Importance"] = "high"
     mail.set_content(plain_text(briefing) + "\n")
-    return Mail(sender=target.sender, recipients=target.recipients, content=mail.as_bytes())
+    # folded, a long subject of one language would begin on its second line; encoded words have to be short
+    policy = _UNFOLDED if mail["Subject"].isascii() else _POLICY
+    return Mail(sender=target.sender, recipients=target.recipients, content=mail.as_bytes(policy=policy))
 
 
 def update(briefing: Briefing, target: MailTarget) -> Mail:
