@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from benchmarks.detection.peer_run import PYTHON as PEERS_PYTHON
 from benchmarks.detection.peer_run import STAMP as PEERS_STAMP
+from tests.services.alertmanager import program
 from tests.services.databases import create_template, fresh_database
 from tests.services.datasets import datasets_are_here
 from tests.services.kafka import KafkaBroker
@@ -43,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         skipped.append(
             _skip(of_peers, "of agreement; they need the peers of the detection benchmark (make .cache/peers/.ready)")
         )
+    if (on_alertmanager := _using("alertmanager_program", items)) and program() is None:
+        skipped.append(_skip(on_alertmanager, "on a real Alertmanager (Debian's package: prometheus-alertmanager)"))
     if (on_data := _using("datasets", items)) and not datasets_are_here():
         skipped.append(_skip(on_data, "on real data; they need the data sets (make .cache/datasets/.ready)"))
 
@@ -62,6 +65,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say loudly, once, what was not tested and what to install."""
     for sentence in config.stash.get(SKIPPED, []):
         terminalreporter.write_line(sentence, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def alertmanager_program() -> str:
+    """The Alertmanager of this machine."""
+    binary = program()
+    assert binary, "expected prometheus-alertmanager, found none: apt-get install prometheus-alertmanager"
+    return binary
 
 
 @pytest.fixture(scope="session")

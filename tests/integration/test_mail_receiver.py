@@ -16,7 +16,7 @@ from alerting.delivery.send_mail import MailSecurity, MailServer, mail_server, s
 from alerting.notifications.briefing import briefing
 from alerting.receivers import mail
 from monitor.types import NoticeEvent
-from tests.models.messages import INCIDENT, NASTY_NAMES, OPENED, ROW, named, story_briefing
+from tests.models.messages import INCIDENT, NAME_NUMBERS, NASTY_NAMES, OPENED, ROW, named, story_briefing
 from tests.services import mail_server as service
 from tests.services.mail_server import Mailbox
 
@@ -64,7 +64,7 @@ def test_an_incident_is_one_thread_in_the_mailbox() -> None:
     assert [envelope.rcpt_tos for envelope in mailbox.mails] == [list(TARGET.recipients)] * 4
 
 
-@pytest.mark.parametrize("name", NASTY_NAMES)
+@pytest.mark.parametrize("name", NASTY_NAMES, ids=NAME_NUMBERS)
 def test_a_name_adds_no_recipient_and_no_header(name: str) -> None:
     """On a real server: one mail to our two recipients, whatever the model is called."""
     mailbox = Mailbox()

@@ -135,6 +135,7 @@ NASTY_NAMES = (
     '"}],"dedup_key":"another","x":[{"',
     "Ж" * 2000 + "&" * 2000,
 )
+NAME_NUMBERS = [f"name{number}" for number in range(len(NASTY_NAMES))]
 
 
 @dataclass(frozen=True, slots=True)
