@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from monitor.clock import to_datetime
+from monitor.clock import to_datetime, to_millis
 from monitor.reference.rolling import TimeRange
 from monitor.store.rows import values_of
-from monitor.store.schema import evaluation, incident, model, performance_evaluation, series, transition
+from monitor.store.schema import IS_OPEN, evaluation, incident, model, performance_evaluation, series, transition
 from monitor.types import ALL_SEGMENT, IncidentKind, IncidentStatus, Tier, Verdict
 from monitor.units import HOUR_MINUTES, MINUTE_MILLIS
 
@@ -51,6 +51,15 @@ class TransitionRow(IncidentStep):
     incident_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentLevel:
+    """An incident as it stands; *changed_at*: wall-clock milliseconds of its last step."""
+
+    version: str
+    state: str
+    changed_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class LockedModel:
     """A model whose row is locked in this transaction; *held* is its kill switch as of now."""
@@ -81,6 +90,20 @@ def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[Incident
         .order_by(incident.c.version, incident.c.kind, incident.c.first_end.desc())
     )
     return values_of(IncidentRow, rows)
+
+
+def incident_levels(connection: sa.Connection, model_id: int, *, changed_since: int) -> tuple[IncidentLevel, ...]:
+    """Return the model's open incidents, and those that were resolved since (wall-clock ms)."""
+    resolved = incident.c.status == IncidentStatus.RESOLVED.value
+    recent = sa.and_(resolved, incident.c.changed_at > to_datetime(changed_since))
+    rows = connection.execute(
+        sa.select(incident.c.version, incident.c.state, incident.c.changed_at)
+        .where(incident.c.model_id == model_id, sa.or_(IS_OPEN, recent))
+        .order_by(incident.c.first_end, incident.c.id)
+    )
+    return tuple(
+        IncidentLevel(version=row.version, state=row.state, changed_at=to_millis(row.changed_at)) for row in rows
+    )
 
 
 def incident_first_end(connection: sa.Connection, incident_id: str) -> int:
