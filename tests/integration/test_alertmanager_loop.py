@@ -117,7 +117,7 @@ def test_a_peer_that_is_away_is_named_and_keeps_nothing_from_the_others(engine: 
 
 
 def test_what_people_are_not_notified_of_fires_nowhere(engine: Engine) -> None:
-    """Windows of long ago: the incident is true and open, and wakes nobody in any way; an end of nothing is no alert."""
+    """Windows of long ago: the incident is true and open and wakes nobody; an end of nothing is no alert."""
     applied = apply_story(engine, alerting="freshness: 10m\n  close_after: 2")
     play(engine, applied, ScriptedEvaluator(at_once=2), "wwwaaa", start=T0)
     content, _, now = posted(engine, applied, EVERYTHING)
