@@ -26,7 +26,8 @@ TEAMS = teams.TeamsTarget(url="https://example.org/workflows/abc")
 MAIL = mail.MailTarget(sender="driftline@example.org", recipients=("oncall@example.org", "lead@example.org"))
 PEER = alertmanager.AlertmanagerTarget(url="http://alertmanager-0:9093", labels={"team": "credit"})
 
-BODIES: Mapping[str, Callable[[Briefing, NoticeEvent], HttpRequest | Mail]] = {
+Made = HttpRequest | Mail | tuple[HttpRequest, ...]
+BODIES: Mapping[str, Callable[[Briefing, NoticeEvent], Made]] = {
     "pagerduty": lambda briefing, event: getattr(pagerduty, event.value)(briefing, PAGERDUTY),
     "jsm": lambda briefing, event: getattr(jsm, event.value)(briefing, JSM),
     "slack": lambda briefing, event: getattr(slack, event.value)(briefing, SLACK),
@@ -56,11 +57,13 @@ def golden(event: NoticeEvent) -> dict[str, str]:
     return texts
 
 
-def _suffix(request: HttpRequest | Mail) -> str:
-    return ".json" if isinstance(request, HttpRequest) else ".eml"
+def _suffix(request: Made) -> str:
+    return ".eml" if isinstance(request, Mail) else ".json"
 
 
-def _text(request: HttpRequest | Mail) -> str:
+def _text(request: Made) -> str:
+    if isinstance(request, tuple):
+        return "".join(_text(part) for part in request)
     if isinstance(request, Mail):
         return request.content.decode().replace("\r\n", "\n")
     return f"{request.method} {request.url}\n{_json(request.body)}"

@@ -74,15 +74,19 @@ def bodies_of(message: Message) -> Iterator[tuple[str, NoticeEvent, HttpRequest 
     for event in EVENTS:
         said = briefing(message, identifier=ROW, event=event, handling=message.owner or "")
         for name, make in golden.BODIES.items():
-            yield name, event, make(said, event)
+            made = make(said, event)
+            for request in made if isinstance(made, tuple) else (made,):
+                yield name, event, request
 
 
 def mail_of(request: Mail) -> email.message.EmailMessage:
     return email.message_from_bytes(request.content, policy=email.policy.default)
 
 
-def shown_in(request: HttpRequest | Mail) -> str:
+def shown_in(request: golden.Made) -> str:
     """Return everything that a person could read of *request*."""
+    if isinstance(request, tuple):
+        return "\n".join(map(shown_in, request))
     if isinstance(request, Mail):
         mail = mail_of(request)
         return f"{mail['Subject']}\n{mail.get_content()}"
