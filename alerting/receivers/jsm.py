@@ -2,8 +2,8 @@
 
 Limits of the API: message 130 characters, description 15,000, note 25,000, alias and entity 512, 20 tags of 50. It
 answers 202 and works later. A second alert under an open alias only adds to its count and its notes: its priority
-stays. So a tier has an alias of its own, made of the incident's id, and an incident that becomes critical is an alert of
-P1 that wakes somebody.
+stays. So a tier has an alias of its own, made of the incident's id, and an incident that becomes critical is an alert
+of P1 that wakes somebody.
 """
 
 from collections.abc import Iterable
