@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import structlog
 
 from alerting.alerter import Alerter
+from alerting.delivery.alertmanager_loop import AlertmanagerLoop
 from alerting.delivery.deliver import DeliverySettings
 from alerting.delivery.send import tls_context
 from alerting.faust_listener import Listener
@@ -73,6 +74,13 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
     limits = StatementLimits(statement_seconds=settings.statement_timeout_seconds)
     engine = make_engine(settings.database_url, pool_size=10, limits=limits)
     evaluator = Evaluator(evaluation_rules(settings))
+    webhook = WebhookSettings(
+        timeout_seconds=settings.delivery_timeout_seconds,
+        allow_private=settings.allow_private_targets,
+        environment=os.environ,
+        ca_file=settings.receivers_ca_file,
+    )
+    alertmanagers = AlertmanagerLoop(engine, webhook, stop=stop)
     rounds = Alerter(
         engine=engine,
         settings=settings,
@@ -80,21 +88,17 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
         delivery=DeliverySettings(
             engine=engine,
             owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
-            webhook=WebhookSettings(
-                timeout_seconds=settings.delivery_timeout_seconds,
-                allow_private=settings.allow_private_targets,
-                environment=os.environ,
-                ca_file=settings.receivers_ca_file,
-            ),
+            webhook=webhook,
             jitter=random.random,
             actions_enabled=settings.actions_enabled,
         ),
         stopping=stop.is_set,
         health=health,
-        notices=lambda: evaluator.problems,
+        notices=lambda: [*evaluator.problems, *alertmanagers.problems],
     )
     try:
-        _work(settings, rounds, stop, health)
+        with alertmanagers:
+            _work(settings, rounds, stop, health)
     finally:
         rounds.close()
         engine.dispose()

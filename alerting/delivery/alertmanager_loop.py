@@ -1,23 +1,31 @@
 """Posts the incidents of all models to their Alertmanagers, each minute, to every peer: what stands, and what ended."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import sqlalchemy as sa
 import structlog
 
 from alerting.actions.rollback_targets import serving_period
 from alerting.delivery.retry import Attempt, AttemptOutcome
+from alerting.delivery.send import Request, send
 from alerting.incidents.state import decode_state
 from alerting.notifications.briefing import briefing
 from alerting.notifications.standing import fires, may_have_fired, standing_message
-from alerting.receivers.alertmanager import RESOLVED_MILLIS, AlertmanagerTarget, Level, alerts, post
+from alerting.receivers.alertmanager import RESEND_MILLIS, RESOLVED_MILLIS, AlertmanagerTarget, Level, alerts, post
 from alerting.receivers.request import HttpRequest
+from alerting.receivers.webhook import WebhookSettings
+from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
-from monitor.spec.model import ModelSpec
-from monitor.store.configuration import AppliedModel
+from monitor.errors import UnavailableError
+from monitor.spec.actions import ReceiverSpec
+from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.database_clock import database_now_millis
 from monitor.store.deployments import deployments_history
 from monitor.store.incidents import IncidentLevel, incident_levels
+from monitor.store.outage import named_outage
 from monitor.types import Tier
 from monitor.units import MINUTE_MILLIS, millis
 
@@ -26,26 +34,69 @@ log = structlog.get_logger()
 Send = Callable[[HttpRequest], Attempt]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertmanagerReceiver:
-    """One receiver of a spec: every peer is posted the same."""
-
-    urls: tuple[str, ...]
-    labels: Mapping[str, str]
-    from_tier: Tier
-
-
-Receivers = Callable[[ModelSpec], Sequence[AlertmanagerReceiver]]
-
-
 @dataclass(frozen=True, slots=True)
 class _Posting:
     target: AlertmanagerTarget
     levels: tuple[Level, ...]
 
 
+class AlertmanagerLoop:
+    """The thread that posts, from the first round on until *stop* is set; `problems` are those of its last round."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        settings: WebhookSettings,
+        *,
+        stop: threading.Event,
+        now: Callable[[sa.Connection], int] = database_now_millis,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._stop = stop
+        self._now = now
+        self._thread = threading.Thread(target=self._run, name="alertmanager", daemon=True)
+        self.problems: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join(self._settings.timeout_seconds + 5)
+
+    def round(self) -> None:
+        """Post once to every Alertmanager of every spec in force."""
+        with self._engine.connect() as connection:
+            models = load_configuration(connection).models
+            self.problems = post_alerts(connection, models, self._send, now_millis=self._now(connection))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with named_outage(self._engine, "posting alerts"):
+                    self.round()
+            except UnavailableError as error:
+                # The alerts stand until four re-sends are over; the next round has all that stands then.
+                log.warning("alerts.not_posted", error=str(error))
+            except Exception:
+                # One model's fault must not end the loop; it is named again with each round.
+                log.exception("alerts.round_failed")
+            self._stop.wait(RESEND_MILLIS / 1000)
+
+    def _send(self, request: HttpRequest) -> Attempt:
+        deadline = monotonic_seconds() + self._settings.timeout_seconds
+        return send(
+            Request(url=request.url, body=request.body, headers=request.headers, method=request.method),
+            deadline=deadline,
+            allow_private=self._settings.allow_private,
+            ca_file=self._settings.ca_file,
+        )
+
+
 def post_alerts(
-    connection: sa.Connection, models: Sequence[AppliedModel], receivers: Receivers, send: Send, *, now_millis: int
+    connection: sa.Connection, models: Sequence[AppliedModel], deliver: Send, *, now_millis: int
 ) -> tuple[str, ...]:
     """Post one round; return what is wrong with peers that did not take it, for the notices of `/healthz`.
 
@@ -54,14 +105,14 @@ def post_alerts(
     """
     by_peer: dict[str, list[_Posting]] = {}
     for applied in models:
-        for posting in _postings(connection, applied, receivers(applied.spec), now_millis=now_millis):
+        for posting in _postings(connection, applied, now_millis=now_millis):
             by_peer.setdefault(posting.target.url, []).append(posting)
     problems = []
     for url, postings in sorted(by_peer.items()):
         content = [
             alert for posting in postings for alert in alerts(posting.levels, posting.target, now_millis=now_millis)
         ]
-        attempt = send(post(postings[0].target, content))
+        attempt = deliver(post(postings[0].target, content))
         if attempt.outcome is not AttemptOutcome.DONE:
             said = attempt.error or f"HTTP {attempt.status}"
             log.warning("alerts.not_posted", alerts=len(content), status=attempt.status, error=attempt.error)
@@ -69,9 +120,8 @@ def post_alerts(
     return tuple(problems)
 
 
-def _postings(
-    connection: sa.Connection, applied: AppliedModel, receivers: Sequence[AlertmanagerReceiver], *, now_millis: int
-) -> Iterator[_Posting]:
+def _postings(connection: sa.Connection, applied: AppliedModel, *, now_millis: int) -> Iterator[_Posting]:
+    receivers = [receiver for receiver in applied.spec.alerting.receivers if not receiver.type.queued]
     if not receivers:
         return
     rows = incident_levels(connection, applied.model_id, changed_since=now_millis - RESOLVED_MILLIS)
@@ -91,13 +141,14 @@ def _level(
     applied: AppliedModel,
     row: IncidentLevel,
     period: Period | None,
-    receiver: AlertmanagerReceiver,
+    receiver: ReceiverSpec,
     *,
     now_millis: int,
 ) -> Level | None:
     state = decode_state(row.state)
-    firing = fires(state, from_tier=receiver.from_tier)
-    if not firing and not may_have_fired(state, from_tier=receiver.from_tier):
+    from_tier = Tier.of_word(receiver.from_tier)
+    firing = fires(state, from_tier=from_tier)
+    if not firing and not may_have_fired(state, from_tier=from_tier):
         return None
     look_back = millis(applied.spec.actions.rollback.look_back)
     recent = period if period is not None and state.last_end - period.start <= look_back else None

@@ -11,6 +11,7 @@ from alerting.delivery.destinations import Destinations, Unknown, Withdrawn
 from alerting.delivery.failure_words import expiry_words, failure_words, unanswered_words
 from alerting.delivery.retry import BREAKER_FAILURES, Attempt, AttemptOutcome, retry_delay_seconds
 from alerting.delivery.send import ERROR_CHARACTERS
+from alerting.delivery.send_message import send_message
 from alerting.notifications.message import EXPIRED, FAILED, UNANSWERED
 from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
@@ -182,10 +183,10 @@ def _sent(
 ) -> Attempt:
     if destination.type == ReceiverType.LOG:
         return write_log_line(lease)
-    if destination.type != ReceiverType.WEBHOOK:
-        return Attempt(outcome=AttemptOutcome.UNCONFIGURED, error=f"no receiver of type {destination.type}")
     deadline = min(monotonic_seconds() + delivery.webhook.timeout_seconds, lease_ends - _CLOSE_SECONDS)
-    return post_webhook(lease, destination, delivery.webhook, now_millis=now, deadline=deadline)
+    if destination.type == ReceiverType.WEBHOOK:
+        return post_webhook(lease, destination, delivery.webhook, now_millis=now, deadline=deadline)
+    return send_message(lease, destination, delivery.webhook, deadline=deadline)
 
 
 def _close(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from alerting.delivery.keys import read_key
 from alerting.delivery.send import target_problem
 from alerting.delivery.signing import read_secret
 from alerting.notifications.outbox_rows import action_endpoint, endpoints_of, receiver_endpoint
@@ -38,8 +39,8 @@ class MissingSecret:
 
 
 def sending_endpoints(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
-    """Return the receivers of *spec* that are sent signed requests, and the actions that it may send."""
-    receivers = [receiver for receiver in spec.alerting.receivers if receiver.type is ReceiverType.WEBHOOK]
+    """Return the receivers of *spec* that need a secret, and the actions that it may send."""
+    receivers = [receiver for receiver in spec.alerting.receivers if receiver.type is not ReceiverType.LOG]
     kinds = [kind for kind in ActionKind if spec.actions.of(kind).mode.sends]
     return (
         *(receiver_endpoint(spec, receiver) for receiver in receivers),
@@ -54,7 +55,7 @@ def missing_secrets(spec: ModelSpec, environment: Mapping[str, str]) -> tuple[Mi
         problems = []
         for source in endpoint.secrets:
             try:
-                read_secret(source, environment)
+                read_key(source, environment) if endpoint.sends_its_secret else read_secret(source, environment)
             except SettingsError as error:
                 problems.append(str(error))
         usable = len(problems) < len(endpoint.secrets)
@@ -73,7 +74,9 @@ def require_usable_urls(spec: ModelSpec, *, source: str) -> None:
     problems = [
         f"{_key(endpoint)}: {problem}"
         for endpoint in endpoints_of(spec)
-        if endpoint.url is not None and (problem := target_problem(endpoint.url)) is not None
+        if endpoint.url is not None
+        and endpoint.type != ReceiverType.MAIL  # whose URL is not one of HTTP, and was read with the spec
+        and (problem := target_problem(endpoint.url)) is not None
     ]
     if problems:
         raise SpecError(source, tuple(problems))

@@ -1,7 +1,7 @@
 """Classifies the outcome of a delivery attempt, and computes when to retry; pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import httpcore2
@@ -35,12 +35,17 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt: its outcome, the HTTP status if there was one, and what a human reads."""
+    """One attempt: its outcome, the HTTP status if there was one, and what a human reads.
+
+    Attributes:
+        answer: What an HTTP receiver answered, for products that refuse with status 200.
+    """
 
     outcome: AttemptOutcome
     status: int | None = None
     error: str | None = None
     retry_after_seconds: float | None = None
+    answer: str = field(default="", repr=False, compare=False)
 
     @property
     def unanswered(self) -> bool:

@@ -141,6 +141,7 @@ def _exchange(
             outcome=outcome,
             status=response.status,
             error=None if outcome is AttemptOutcome.DONE else answer[:ERROR_CHARACTERS],
+            answer=answer,
             retry_after_seconds=None if wait is None else retry_after_seconds(wait.decode("latin-1")),
         )
 

@@ -7,62 +7,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
-from urllib.parse import urlsplit
 
 from alerting.delivery.address_guard import TargetRefused, TargetUnresolved, checked_address
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.receivers.request import Mail
+from monitor.spec.mail_urls import MailSecurity, MailServer
 
 ERROR_CHARACTERS = 300
 
 
-class MailSecurity(StrEnum):
-    """How the connection to a mail server is protected; the scheme of its URL."""
-
-    STARTTLS = "smtp"  # asked for before anything else, and required
-    TLS = "smtps"
-    NONE = "smtp+plain"  # in a network that is trusted; no password is ever sent over it
-
-
-_PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailServer:
-    """Where mails are handed over, as whom; *password* is read again at each attempt."""
+class MailLogin:
+    """Who hands over mails; only over TLS."""
 
-    host: str
-    port: int
-    security: MailSecurity
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-def mail_server(url: str, *, user: str | None = None, password: str | None = None) -> MailServer:
-    """Return the server at *url*: smtp:// with STARTTLS, smtps:// or smtp+plain://, a host, maybe a port.
-
-    Raises:
-        ValueError: Another scheme, no host, a path, a user in the URL, a port that is none, or a password without TLS.
-    """
-    parts = urlsplit(url)
-    schemes = ", ".join(f"{security.value}://" for security in MailSecurity)
-    if parts.scheme not in {security.value for security in MailSecurity} or not parts.hostname:
-        raise ValueError(f"expected {schemes} and a host, found {parts.scheme}://{parts.hostname or ''}")
-    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("expected only a host and a port after the scheme; the user is a key of its own")
-    security = MailSecurity(parts.scheme)
-    if security is MailSecurity.NONE and (user or password):
-        raise ValueError("a password would be readable on the way: use smtps:// or smtp://, which is STARTTLS")
-    return MailServer(
-        host=parts.hostname, port=parts.port or _PORTS[security], security=security, user=user, password=password
-    )
+    user: str
+    password: str = field(repr=False)
 
 
 def send_mail(
-    mail: Mail, server: MailServer, *, timeout_seconds: float, allow_private: bool, context: ssl.SSLContext
+    mail: Mail,
+    server: MailServer,
+    *,
+    login: MailLogin | None = None,
+    timeout_seconds: float,
+    allow_private: bool,
+    context: ssl.SSLContext,
 ) -> Attempt:
-    """Send one attempt and return its outcome.
+    """Send one attempt and return its outcome; a login over a connection without TLS is left out.
 
     A code of 4xx is tried again, 5xx is final; after the text was sent, no answer means that it may have arrived: it is
     sent again under the same `Message-ID`.
@@ -75,7 +46,7 @@ def send_mail(
         return Attempt(outcome=AttemptOutcome.DEAD, error=str(error))
     except TargetUnresolved as error:
         return Attempt(outcome=AttemptOutcome.RETRY, error=str(error))
-    connection = _Connection(server, address, timeout_seconds=timeout_seconds, context=context)
+    connection = _Connection(server, login, address, timeout_seconds=timeout_seconds, context=context)
     sent = False
     try:
         with _deadline(connection, timeout_seconds):
@@ -84,6 +55,9 @@ def send_mail(
             refused = connection.sendmail(mail.sender, list(mail.recipients), mail.content)
     except smtplib.SMTPRecipientsRefused as error:
         return _refused(*max(error.recipients.values(), key=lambda answer: answer[0]))
+    except smtplib.SMTPAuthenticationError as error:
+        answer = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        return Attempt(outcome=AttemptOutcome.UNAUTHORIZED, status=error.smtp_code, error=answer[:ERROR_CHARACTERS])
     except smtplib.SMTPResponseException as error:
         return _refused(error.smtp_code, error.smtp_error)
     except smtplib.SMTPNotSupportedError as error:
@@ -107,9 +81,18 @@ def _refused(code: int, answer: bytes | str) -> Attempt:
 class _Connection(smtplib.SMTP):
     """A connection to the address that was checked; the certificate is that of the name."""
 
-    def __init__(self, server: MailServer, address: str, *, timeout_seconds: float, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        server: MailServer,
+        login: MailLogin | None,
+        address: str,
+        *,
+        timeout_seconds: float,
+        context: ssl.SSLContext,
+    ) -> None:
         super().__init__(local_hostname="driftline", timeout=timeout_seconds)
         self._server = server
+        self._login = login
         self._address = address
         self._context = context
         self._host = server.host  # by which STARTTLS checks the certificate
@@ -123,8 +106,8 @@ class _Connection(smtplib.SMTP):
         if self._server.security is MailSecurity.STARTTLS:
             self.starttls(context=self._context)
             self.ehlo()
-        if self._server.user and self._server.password is not None:
-            self.login(self._server.user, self._server.password)
+        if self._login is not None and self._server.security is not MailSecurity.NONE:
+            self.login(self._login.user, self._login.password)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         plain = socket.create_connection((self._address, port), timeout)

@@ -13,6 +13,7 @@ from monitor.spec.actions import SecretSource
 
 SECRET_BYTES = range(24, 65)
 _FILE_BYTES = 4096
+_SIGNING_SECRET = "expected a signing secret (whsec_ and base64 of 24 to 64 bytes)"
 
 
 def read_secret(source: SecretSource, environment: Mapping[str, str]) -> bytes:
@@ -21,7 +22,7 @@ def read_secret(source: SecretSource, environment: Mapping[str, str]) -> bytes:
     Raises:
         SettingsError: It is not there, not base64, or of another length; never shows the secret.
     """
-    place, text = _text(source, environment)
+    place, text = secret_text(source, environment, wanted=_SIGNING_SECRET)
     encoded = text.removeprefix("whsec_")
     try:
         secret = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
@@ -32,9 +33,15 @@ def read_secret(source: SecretSource, environment: Mapping[str, str]) -> bytes:
     return secret
 
 
-def _text(source: SecretSource, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return where the secret is and what is there."""
-    wanted = "expected a signing secret (whsec_ and base64 of 24 to 64 bytes)"
+def secret_text(source: SecretSource, environment: Mapping[str, str], *, wanted: str) -> tuple[str, str]:
+    """Return where a secret is and what is there, never empty.
+
+    Args:
+        wanted: What was expected there, for people.
+
+    Raises:
+        SettingsError: Nothing is there, or it cannot be read.
+    """
     if source.file is None:
         name = source.env or ""
         if text := environment.get(name):

@@ -289,7 +289,21 @@ def message(
         actions=tuple(actions),
         owner=alerting.owner,
         runbook=alerting.runbook,
+        link=_link(model, alerting, incidents, actions),
     )
+
+
+def _link(
+    model: ModelKey, alerting: AlertingSpec, incidents: Sequence[MessageIncident], actions: Sequence[MessageAction]
+) -> str | None:
+    """Return the spec's link of the most severe incident or, where an action alone is reported, of its version."""
+    places = {"namespace": model.namespace, "model": model.name}
+    if incidents:
+        first = incidents[0]
+        places |= {"version": first.version, "kind": first.kind, "incident": first.id}
+    elif actions:
+        places |= {"version": actions[0].from_version}
+    return alerting.link_to(**places)
 
 
 def _action_event(actions: Sequence[MessageAction]) -> str:
@@ -319,6 +333,7 @@ def action_outcome(
         actions=(action,),
         owner=alerting.owner,
         runbook=alerting.runbook,
+        link=_link(model, alerting, (), (action,)),
     )
 
 

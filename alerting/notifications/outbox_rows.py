@@ -1,6 +1,7 @@
 """Turns decisions into outbox rows: one message per model, window end and receiver; one request per action."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid5
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from alerting.actions.explanation import explanation
 from alerting.actions.proposals import GrantedAction
 from alerting.incidents.state import NAMESPACE, IncidentDecision, IncidentState
 from alerting.notifications.message import Message, MessageAction, action_outcome, encode_message
+from alerting.receivers.outgoing import DEFAULT_URLS
 from monitor.spec.actions import ReceiverSpec, ReceiverType, Signed
 from monitor.spec.model import ModelSpec
 from monitor.stats.heavy_hitters import FrequentValues
@@ -43,7 +45,8 @@ def unseen_values_to_list(
 
 def receiver_endpoint(spec: ModelSpec, receiver: ReceiverSpec) -> EndpointSpec:
     """Return where a receiver of this model is reached."""
-    return _endpoint(spec, EndpointRole.RECEIVERS, receiver.name, receiver.type, receiver)
+    endpoint = _endpoint(spec, EndpointRole.RECEIVERS, receiver.name, receiver.type, receiver)
+    return replace(endpoint, url=receiver.url or DEFAULT_URLS.get(receiver.type), receiver=receiver)
 
 
 def action_endpoint(spec: ModelSpec, kind: ActionKind) -> EndpointSpec:
@@ -68,7 +71,7 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     """Return every endpoint the spec names."""
     actions = [action_endpoint(spec, kind) for kind in ActionKind]
     return (
-        *(receiver_endpoint(spec, receiver) for receiver in spec.alerting.receivers),
+        *(receiver_endpoint(spec, receiver) for receiver in spec.alerting.receivers if receiver.type.queued),
         *(action for action in actions if action.url is not None),
     )
 
@@ -100,6 +103,8 @@ def notification_effects(
     encoded = encode_message(body)
     effects = []
     for receiver in spec.alerting.receivers:
+        if not receiver.type.queued:
+            continue
         if severity < Tier.of_word(receiver.from_tier) and body.incidents:
             continue
         name = receiver_endpoint(spec, receiver).name

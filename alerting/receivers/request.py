@@ -1,4 +1,4 @@
-"""What a receiver is sent: an HTTP request, a mail or a line of the log; made by pure functions, sent by others."""
+"""What a receiver is sent: an HTTP request or a mail; made by pure functions, sent by `alerting.delivery`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,17 +26,6 @@ class Mail:
     sender: str
     recipients: tuple[str, ...]
     content: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    """One structured line of the log."""
-
-    event: str
-    fields: Mapping[str, Any]
-
-
-Request = HttpRequest | Mail | LogLine
 
 
 def json_request(url: str, content: Any, *, headers: Mapping[str, str] | None = None) -> HttpRequest:

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.delivery.send import Request, send
 from alerting.delivery.signing import readable_secrets, signed_headers
+from alerting.notifications.briefing import briefing
+from alerting.notifications.message import Message
+from alerting.receivers.alertmanager_body import alertmanager_body
 from monitor.errors import SettingsError
 from monitor.store.endpoints import EndpointSpec
 from monitor.store.outbox import Lease
@@ -38,7 +43,17 @@ def post_webhook(
         secrets = readable_secrets(destination.secrets, settings.environment)
     except SettingsError as error:
         return Attempt(outcome=AttemptOutcome.UNCONFIGURED, error=str(error))
-    body = lease.effect.body
+    body = _body(lease, destination)
     headers = signed_headers(secrets, identifier=lease.effect.id, body=body, now_millis=now_millis)
     request = Request(url=destination.url, headers=headers, body=body)
     return send(request, deadline=deadline, allow_private=settings.allow_private, ca_file=settings.ca_file)
+
+
+def _body(lease: Lease, destination: EndpointSpec) -> bytes:
+    """Return what is signed: the stored body, or Alertmanager's where the spec wants that of a message."""
+    stored = lease.effect.body
+    if destination.receiver is None or destination.receiver.body == "driftline":
+        return stored
+    message = msgspec.json.decode(stored, type=Message)
+    said = briefing(message, identifier=lease.effect.id)
+    return msgspec.json.encode(alertmanager_body(said, receiver=destination.receiver.name))

@@ -1,11 +1,24 @@
 """The parts of a spec that say who is notified and which actions may be asked for, and the base of every part."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from monitor.spec.mail_urls import MailSecurity, mail_server
+from monitor.spec.receiver_rules import SECRET, address_problems, key_problems, label_problems
 from monitor.types import ActionKind
 from monitor.units import duration_text, parse_duration
 
@@ -88,21 +101,85 @@ class ReceiverType(StrEnum):
 
     LOG = "log"
     WEBHOOK = "webhook"
+    ALERTMANAGER = "alertmanager"
+    PAGERDUTY = "pagerduty"
+    JSM = "jsm"
+    SLACK = "slack"
+    TEAMS = "teams"
+    MAIL = "mail"
+
+    @property
+    def queued(self) -> bool:
+        """Whether its messages are rows of the outbox; Alertmanager is posted what stands, in a loop."""
+        return self is not ReceiverType.ALERTMANAGER
+
+    @property
+    def signs(self) -> bool:
+        """Whether its secret signs what is sent; everybody else's is sent, or is where to send to."""
+        return self is ReceiverType.WEBHOOK
 
 
 class ReceiverSpec(Signed):
     """Where messages go."""
 
     name: Name = Field(description="Distinct.")
-    type: ReceiverType = Field(description="log, or webhook (needs url, secret or secret_env).")
-    url: str | None = Field(default=None, description="Where signed messages go.")
+    type: ReceiverType = Field(
+        description="log; webhook (url, secret; body); alertmanager (urls; labels); pagerduty (secret: the integration "
+        "key); jsm (secret: the API key); slack (secret: the incoming webhook's URL or, with channel, a bot's token); "
+        "teams (secret: the workflow's URL); mail (url, sender, to; user and secret: the password)."
+    )
+    url: str | None = Field(
+        default=None,
+        description="Of a webhook, of a mail server (smtp://, which is STARTTLS, smtps:// or smtp+plain://), or of the "
+        "product's API where it is another one than usual.",
+    )
+    urls: tuple[str, ...] = Field(default=(), description="Of an alertmanager: every peer.")
+    labels: dict[str, str] = Field(default={}, description="Of an alertmanager: more labels, for its routes.")
+    channel: str | None = Field(default=None, min_length=1, description="Of slack with a bot's token: the id, C….")
+    sender: str | None = Field(default=None, description="Of mail: whom it is from, an address.")
+    to: tuple[str, ...] = Field(default=(), description="Of mail: addresses.")
+    user: str | None = Field(default=None, min_length=1, description="Of mail: who logs in.")
+    body: Literal["driftline", "alertmanager"] = Field(
+        default="driftline", description="Of a webhook: our own body, or that of Alertmanager's webhook (version 4)."
+    )
     from_tier: Literal["warning", "alert", "critical"] = Field(default="warning", description="Lowest tier to send.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.type is ReceiverType.WEBHOOK and not self.can_be_sent_to:
-            raise ValueError("a webhook receiver needs url, and secret or secret_env")
+        if problems := [*key_problems(self.type, self._given), *self._value_problems()]:
+            raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def _given(self) -> list[str]:
+        keys = ("url", "urls", "labels", "channel", "sender", "to", "user")
+        given = [key for key in keys if getattr(self, key)]
+        given += [SECRET] if self.secrets else []
+        return given + (["body"] if self.body != "driftline" else [])
+
+    def _value_problems(self) -> list[str]:
+        problems = [
+            *label_problems(self.labels),
+            *address_problems([*self.to, *([self.sender] if self.sender else [])]),
+        ]
+        if self.type is ReceiverType.MAIL and self.url:
+            problems += self._server_problems(self.url)
+        if self.user and not self.secrets:
+            problems.append("user needs secret or secret_env: the password")
+        if self.type is ReceiverType.SLACK and self.url and not self.channel:
+            problems.append(
+                "url is that of the API, for a bot's token with channel; an incoming webhook's is the secret"
+            )
+        return problems
+
+    def _server_problems(self, url: str) -> list[str]:
+        try:
+            server = mail_server(url)
+        except ValueError as error:
+            return [f"url: {error}"]
+        if server.security is MailSecurity.NONE and self.secrets:
+            return ["url: a password would be readable on the way: use smtps:// or smtp://, which is STARTTLS"]
+        return []
 
 
 class ActionMode(StrEnum):
@@ -179,11 +256,21 @@ class ActionsSpec(Strict):
         return self.retraining if kind is ActionKind.RETRAINING else self.rollback
 
 
+_PLACE = re.compile(r"{(\w*)}")
+_LINK_PLACES = ("namespace", "model", "version", "kind", "incident")
+
+
 class AlertingSpec(Strict):
     """How long incidents live and who is notified of them."""
 
     owner: str | None = Field(default=None, description="Who answers; needed for rollbacks.")
     runbook: str | None = Field(default=None, description="A link; needed for rollbacks.")
+    link: str | None = Field(
+        default=None,
+        description="Where to look, in every message; {namespace}, {model}, {version}, {kind} and {incident} are "
+        "filled in.",
+        examples=["https://grafana.example.org/d/driftline?var-model={model}"],
+    )
     close_after: int = Field(default=2, ge=1, description="Consecutive disjoint better windows that close an incident.")
     keep_firing_for: Duration = Field(
         default=timedelta(hours=1), description="A new start this soon re-opens the same id."
@@ -205,3 +292,18 @@ class AlertingSpec(Strict):
             {"name": "team", "type": "webhook", "url": "https://example.org/drift", "secret_env": "TEAM_SECRET"},
         ],
     )
+
+    @field_validator("link")
+    @classmethod
+    def _known_places(cls, link: str | None) -> str | None:
+        unknown = [name for name in _PLACE.findall(link or "") if name not in _LINK_PLACES]
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in _LINK_PLACES)
+            raise ValueError(f"expected {known} to be filled in, found {{{unknown[0]}}}")
+        return link
+
+    def link_to(self, **places: str) -> str | None:
+        """Return the link with its *places* filled in, each encoded for a URL; None where the spec has none."""
+        if self.link is None:
+            return None
+        return _PLACE.sub(lambda place: quote(places.get(place[1], ""), safe=""), self.link)

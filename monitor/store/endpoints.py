@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from monitor.clock import to_datetime
-from monitor.spec.actions import SecretSource
+from monitor.spec.actions import ReceiverSpec, SecretSource
 from monitor.spec.urls import host_of
 from monitor.store.schema import endpoint, unanswering_host
 from monitor.types import EndpointRole
@@ -21,6 +21,7 @@ class EndpointSpec:
     Attributes:
         name: As people read it: `model/receivers/name` or `model/actions/kind`; two models may share one.
         local_name: The receiver's name in the spec, or the action's kind.
+        receiver: As the spec has it; None of an action, and of what the program before stored.
     """
 
     name: str
@@ -29,6 +30,12 @@ class EndpointSpec:
     type: str
     url: str | None
     secrets: tuple[SecretSource, ...] = ()
+    receiver: ReceiverSpec | None = None
+
+    @property
+    def sends_its_secret(self) -> bool:
+        """Whether the secret is a key or an address of a product, and not what a webhook is signed with."""
+        return self.receiver is not None and not self.receiver.type.signs
 
     @property
     def host(self) -> str | None:

@@ -12,9 +12,10 @@ import pytest
 from aiosmtpd.smtp import Envelope
 
 from alerting.delivery.retry import Attempt, AttemptOutcome
-from alerting.delivery.send_mail import MailSecurity, MailServer, mail_server, send_mail
+from alerting.delivery.send_mail import MailLogin, send_mail
 from alerting.notifications.briefing import briefing
 from alerting.receivers import mail
+from monitor.spec.mail_urls import MailSecurity, MailServer, mail_server
 from monitor.types import NoticeEvent
 from tests.models.messages import INCIDENT, NAME_NUMBERS, NASTY_NAMES, OPENED, ROW, named, story_briefing
 from tests.services import mail_server as service
@@ -24,11 +25,18 @@ TARGET = mail.MailTarget(sender="driftline@example.org", recipients=("oncall@exa
 EVENTS = tuple(NoticeEvent)
 
 
-def send(event: NoticeEvent, server: MailServer, *, ca: Path | None = None, seconds: float = 20.0) -> Attempt:
+def send(
+    event: NoticeEvent,
+    server: MailServer,
+    *,
+    login: MailLogin | None = None,
+    ca: Path | None = None,
+    seconds: float = 20.0,
+) -> Attempt:
     """Send one mail of the story, trusting *ca*."""
     request = getattr(mail, event)(story_briefing(event), TARGET)
     context = ssl.create_default_context(cafile=ca)
-    return send_mail(request, server, timeout_seconds=seconds, allow_private=True, context=context)
+    return send_mail(request, server, login=login, timeout_seconds=seconds, allow_private=True, context=context)
 
 
 def plain(port: int) -> MailServer:
@@ -84,11 +92,11 @@ def test_password_and_mail_go_over_tls_alone(scheme: str, local: tuple[Path, Pat
     mailbox = Mailbox()
     with service.mail_server(mailbox, tls=local, implicit=scheme == "smtps", login=True) as port:
         url = f"{scheme}://localhost:{port}"
-        right = mail_server(url, user=service.USER, password=service.PASSWORD)
-        assert send(EVENTS[0], right, ca=local[0]).outcome is AttemptOutcome.DONE
-        wrong = send(EVENTS[0], mail_server(url, user=service.USER, password="another"), ca=local[0])
-        untrusted = send(EVENTS[0], right)
-    assert (wrong.outcome, wrong.status) == (AttemptOutcome.DEAD, 535)
+        server, right = mail_server(url), MailLogin(user=service.USER, password=service.PASSWORD)
+        assert send(EVENTS[0], server, login=right, ca=local[0]).outcome is AttemptOutcome.DONE
+        wrong = send(EVENTS[0], server, login=MailLogin(user=service.USER, password="another"), ca=local[0])
+        untrusted = send(EVENTS[0], server, login=right)
+    assert (wrong.outcome, wrong.status) == (AttemptOutcome.UNAUTHORIZED, 535)
     assert untrusted.outcome is AttemptOutcome.RETRY
     assert "certificate verify failed" in (untrusted.error or "")
     assert len(mailbox.mails) == 1
@@ -162,9 +170,11 @@ def test_an_address_that_is_no_mail_server_is_named(url: str, says: str) -> None
     assert "secret" not in str(raised.value)
 
 
-def test_no_password_without_tls() -> None:
-    """It would be readable on the way."""
-    with pytest.raises(ValueError, match="readable"):
-        mail_server("smtp+plain://mail.example.org", user="driftline", password="secret")
-    assert mail_server("smtps://mail.example.org").port == 465
-    assert mail_server("smtp://mail.example.org").security is MailSecurity.STARTTLS
+def test_a_scheme_has_its_port() -> None:
+    """587 for STARTTLS, 465 for TLS, 25 without."""
+    servers = [mail_server(f"{security.value}://mail.example.org") for security in MailSecurity]
+    assert [(server.security, server.port) for server in servers] == [
+        (MailSecurity.STARTTLS, 587),
+        (MailSecurity.TLS, 465),
+        (MailSecurity.NONE, 25),
+    ]
