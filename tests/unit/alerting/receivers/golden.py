@@ -1,5 +1,6 @@
 """The golden bodies: what each receiver is sent of the story's messages; `python -m` this file writes them again."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from monitor.types import NoticeEvent
 from tests.models.messages import CALMED, OPENED, RESOLVED, story_briefing
 
 FOLDER = Path(__file__).with_name("golden")
+PAGES = sorted((Path(__file__).parents[4] / "docs" / "receivers").glob("*.md"))
 EVENTS = tuple(NoticeEvent)
+_EXAMPLE = re.compile(r"<!-- golden: (\S+) -->\n(?:```text\n.*?\n```\n)?", re.DOTALL)
 NOW = 1_795_746_604_000
 MESSAGES = {NoticeEvent.TRIGGER: OPENED, NoticeEvent.UPDATE: CALMED, NoticeEvent.END: RESOLVED}
 
@@ -74,12 +77,20 @@ def _json(body: bytes) -> str:
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"
 
 
+def with_examples(page: str) -> str:
+    """Return a page of the documentation with the golden body after each mark that names one."""
+    texts = {name: text for event in EVENTS for name, text in golden(event).items()}
+    return _EXAMPLE.sub(lambda mark: f"<!-- golden: {mark[1]} -->\n```text\n{texts[mark[1]]}```\n", page)
+
+
 def write() -> None:
-    """Write all of them; what changed is read in the diff."""
+    """Write all of them, and the examples of the documentation; what changed is read in the diff."""
     FOLDER.mkdir(exist_ok=True)
     for event in EVENTS:
         for name, text in golden(event).items():
             (FOLDER / name).write_text(text, encoding="utf-8")
+    for page in PAGES:
+        page.write_text(with_examples(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import email.policy
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from alerting.notifications.message import Message
 from alerting.receivers import alertmanager, teams
 from alerting.receivers.alertmanager_body import alertmanager_body
 from alerting.receivers.request import HttpRequest, Mail
+from monitor.spec.actions import ReceiverType
 from monitor.types import NoticeEvent
 from tests.fakes.on_call_products import JsmOperations, PagerDuty, Product, Slack, Teams, answered
 from tests.models.messages import (
@@ -105,6 +107,19 @@ def test_no_golden_body_is_left_over() -> None:
     assert {path.name for path in golden.FOLDER.iterdir()} == {
         name for event in EVENTS for name in golden.golden(event)
     }
+
+
+@pytest.mark.parametrize("page", golden.PAGES, ids=lambda page: page.stem)
+def test_the_documentation_shows_what_is_sent(page: Path) -> None:
+    """The example on each receiver's page is the golden body, not one of long ago."""
+    text = page.read_text(encoding="utf-8")
+    assert golden.with_examples(text) == text
+    assert "<!-- golden:" in text or page.stem in ("README", "log")
+
+
+def test_every_type_of_receiver_has_its_page() -> None:
+    """A type that is added is documented."""
+    assert {page.stem for page in golden.PAGES} == {"README", *(receiver.value for receiver in ReceiverType)}
 
 
 @pytest.mark.parametrize("name", golden.BODIES)
