@@ -19,6 +19,7 @@ from pydantic import (
 
 from monitor.spec.mail_urls import MailSecurity, mail_server
 from monitor.spec.receiver_rules import SECRET, address_problems, key_problems, label_problems
+from monitor.spec.urls import url_problem
 from monitor.types import ActionKind
 from monitor.units import duration_text, parse_duration
 
@@ -162,6 +163,7 @@ class ReceiverSpec(Signed):
             *label_problems(self.labels),
             *address_problems([*self.to, *([self.sender] if self.sender else [])]),
         ]
+        problems += [f"urls: {problem}" for url in self.urls if (problem := url_problem(url))]
         if self.type is ReceiverType.MAIL and self.url:
             problems += self._server_problems(self.url)
         if self.user and not self.secrets:

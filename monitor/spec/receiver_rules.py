@@ -38,11 +38,12 @@ def key_problems(receiver_type: str, given: Collection[str]) -> list[str]:
     rules = RECEIVER_KEYS[receiver_type]
     missing = [_named(key) for key in rules.needs if key not in given]
     known = (*rules.needs, *rules.knows)
-    problems = [f"a {receiver_type} receiver needs {_listed(missing)}"] if missing else []
+    a_type = f"a{'n' if receiver_type[0] in 'aeiou' else ''} {receiver_type}"
+    problems = [f"{a_type} receiver needs {_listed(missing)}"] if missing else []
     for key in given:
         if key not in known:
             knowing = sorted(name for name, other in RECEIVER_KEYS.items() if key in (*other.needs, *other.knows))
-            problems.append(f"a {receiver_type} receiver knows no {key}: that is a key of {', '.join(knowing)}")
+            problems.append(f"{a_type} receiver knows no {key}: that is a key of {', '.join(knowing)}")
     return problems
 
 
