@@ -19,6 +19,7 @@ from pydantic import (
 
 from monitor.spec.mail_urls import MailSecurity, mail_server
 from monitor.spec.receiver_rules import SECRET, address_problems, key_problems, label_problems
+from monitor.spec.receiver_rules import ReceiverType as ReceiverType  # where everybody looks for it
 from monitor.spec.urls import url_problem
 from monitor.types import ActionKind
 from monitor.units import duration_text, parse_duration
@@ -95,29 +96,6 @@ class Signed(Strict):
     def can_be_sent_to(self) -> bool:
         """Whether there is an address, and something to sign with."""
         return bool(self.url and self.secrets)
-
-
-class ReceiverType(StrEnum):
-    """How a receiver is reached."""
-
-    LOG = "log"
-    WEBHOOK = "webhook"
-    ALERTMANAGER = "alertmanager"
-    PAGERDUTY = "pagerduty"
-    JSM = "jsm"
-    SLACK = "slack"
-    TEAMS = "teams"
-    MAIL = "mail"
-
-    @property
-    def queued(self) -> bool:
-        """Whether its messages are rows of the outbox; Alertmanager is posted what stands, in a loop."""
-        return self is not ReceiverType.ALERTMANAGER
-
-    @property
-    def signs(self) -> bool:
-        """Whether its secret signs what is sent; everybody else's is sent, or is where to send to."""
-        return self is ReceiverType.WEBHOOK
 
 
 class ReceiverSpec(Signed):

@@ -1,15 +1,39 @@
-"""Which keys each type of receiver needs and knows, and which values they may have; pure."""
+"""The types of receivers, which keys each needs and knows, and which values they may have; pure."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.headerregistry import Address
+from enum import StrEnum
 
 SECRET = "secret"  # or its short form, `secret_env`
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 OWN_LABELS = frozenset({"alertname", "kind", "model", "namespace"})
 """Labels that every alert of Driftline has; an operator's have other names."""
+
+
+class ReceiverType(StrEnum):
+    """How a receiver is reached."""
+
+    LOG = "log"
+    WEBHOOK = "webhook"
+    ALERTMANAGER = "alertmanager"
+    PAGERDUTY = "pagerduty"
+    JSM = "jsm"
+    SLACK = "slack"
+    TEAMS = "teams"
+    MAIL = "mail"
+
+    @property
+    def queued(self) -> bool:
+        """Whether its messages are rows of the outbox; Alertmanager is posted what stands, in a loop."""
+        return self is not ReceiverType.ALERTMANAGER
+
+    @property
+    def signs(self) -> bool:
+        """Whether its secret signs what is sent; everybody else's is sent, or is where to send to."""
+        return self is ReceiverType.WEBHOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +45,19 @@ class KeyRules:
 
 
 # `url` and `secret` of a log were never looked at: specs of before may have them
-RECEIVER_KEYS: Mapping[str, KeyRules] = {
-    "log": KeyRules(knows=("url", SECRET)),
-    "webhook": KeyRules(needs=("url", SECRET), knows=("body",)),
-    "alertmanager": KeyRules(needs=("urls",), knows=("labels",)),
-    "pagerduty": KeyRules(needs=(SECRET,), knows=("url",)),
-    "jsm": KeyRules(needs=(SECRET,), knows=("url",)),
-    "slack": KeyRules(needs=(SECRET,), knows=("channel", "url")),
-    "teams": KeyRules(needs=(SECRET,)),
-    "mail": KeyRules(needs=("url", "sender", "to"), knows=("user", SECRET)),
+RECEIVER_KEYS: Mapping[ReceiverType, KeyRules] = {
+    ReceiverType.LOG: KeyRules(knows=("url", SECRET)),
+    ReceiverType.WEBHOOK: KeyRules(needs=("url", SECRET), knows=("body",)),
+    ReceiverType.ALERTMANAGER: KeyRules(needs=("urls",), knows=("labels",)),
+    ReceiverType.PAGERDUTY: KeyRules(needs=(SECRET,), knows=("url",)),
+    ReceiverType.JSM: KeyRules(needs=(SECRET,), knows=("url",)),
+    ReceiverType.SLACK: KeyRules(needs=(SECRET,), knows=("channel", "url")),
+    ReceiverType.TEAMS: KeyRules(needs=(SECRET,)),
+    ReceiverType.MAIL: KeyRules(needs=("url", "sender", "to"), knows=("user", SECRET)),
 }
 
 
-def key_problems(receiver_type: str, given: Collection[str]) -> list[str]:
+def key_problems(receiver_type: ReceiverType, given: Collection[str]) -> list[str]:
     """Return what is missing and what the type does not know, in words for who wrote the spec."""
     rules = RECEIVER_KEYS[receiver_type]
     missing = [_named(key) for key in rules.needs if key not in given]

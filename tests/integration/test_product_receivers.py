@@ -183,4 +183,4 @@ def test_every_type_of_the_spec_is_delivered_somewhere() -> None:
     """A type that is added has its keys, and a suite that it is delivered in."""
     delivered = {*(receiver.value for receiver in CHANNELS), *(name.removesuffix("-bot") for name in PRODUCTS)}
     assert delivered | {ReceiverType.ALERTMANAGER.value} == {receiver.value for receiver in ReceiverType}
-    assert set(RECEIVER_KEYS) == {receiver.value for receiver in ReceiverType}
+    assert set(RECEIVER_KEYS) == set(ReceiverType)
