@@ -130,8 +130,9 @@ def note_answer(connection: sa.Connection, host: str) -> None:
 
 
 def note_silence(connection: sa.Connection, host: str, *, limit: int, broken_until: int) -> bool:
-    """Count one attempt without an answer, whoever's; from the *limit*-th on nothing but actions goes to the host until
-    *broken_until* (ms). Return whether that is so.
+    """Count one attempt without an answer, of any model; return whether it was the *limit*-th or a later one.
+
+    From then on nothing but actions goes to the host until *broken_until* (ms).
     """
     until = to_datetime(broken_until)
     statement = insert(unanswering_host).values(host=host, failures=1, broken_until=until if limit <= 1 else None)

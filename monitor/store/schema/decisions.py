@@ -188,7 +188,7 @@ endpoint = sa.Table(
     sa.Index(None, "model_id", "role", "local_name", unique=True),
 )
 
-unanswering_host = sa.Table(  # hosts that did not answer the last attempts, whoever's they were
+unanswering_host = sa.Table(  # hosts that did not answer the last attempts, of any model
     "unanswering_host",
     metadata,
     sa.Column("host", sa.Text, primary_key=True),
