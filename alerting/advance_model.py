@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -21,14 +22,15 @@ from alerting.incidents.tracker import (
     incident_rules,
     states_by_key,
 )
-from alerting.notifications.message import REFUSED, Notice, action_outcome, closed_sentence, message, sentence_of
+from alerting.notifications.message import REFUSED, Notice, action_outcome, closed_sentence, sentence_of
+from alerting.notifications.model_notices import ModelNotices
 from alerting.notifications.outbox_rows import (
     EVENT_TYPES,
     action_effect,
     action_endpoint,
     endpoints_of,
     message_action,
-    notification_effects,
+    outcome_effects,
     unseen_values_to_list,
 )
 from monitor.clock import monotonic_seconds
@@ -148,9 +150,12 @@ class _ModelPass:
         self._history = self._deployed.history
         rows = newest_incidents(connection, applied.model_id)
         self._sentences = {row.id: row.sentence for row in rows}
-        states = states_by_key([decode_state(row.state) for row in rows])
+        states = [decode_state(row.state) for row in rows]
         self._tracker = IncidentTracker(
-            model=applied.key, rules=incident_rules(applied.spec), now_millis=now, states=dict(states)
+            model=applied.key,
+            rules=incident_rules(applied.spec),
+            now_millis=now,
+            states=states_by_key([msgspec.structs.replace(state, receivers_recorded=True) for state in states]),
         )
         self._proposals = ActionProposals(
             facts=model_facts(
@@ -163,7 +168,10 @@ class _ModelPass:
         self._transitions: list[TransitionRow] = []
         self._decided: list[tuple[IncidentDecision, IncidentState]] = []
         self._granted: list[GrantedAction] = []
-        self._messages: list[tuple[int, list[Notice], list[GrantedAction]]] = []
+        self._notices = ModelNotices(
+            connection, applied, numbers={row.id: row.sequence for row in rows}, now_millis=now
+        )
+        self._notices.adopt(states)
 
     def work(self, ends: Sequence[WindowEndEvaluations]) -> AdvanceReport:
         """Feed every end, then write what came of it."""
@@ -208,19 +216,16 @@ class _ModelPass:
                 incident=decision.incident_id,
             )
         granted = [action for candidate in outcome.candidates for action in self._proposals.ask(candidate)]
-        notices = [
-            Notice(
-                decision=decision,
-                state=state,
-                changed=self._recent_change(decision),
-                unseen=unseen_values_to_list(self._connection, self._applied, decision, state),
-            )
-            for decision, state in outcome.steps
-            if decision.notifies
-        ]
         self._granted.extend(granted)
-        if notices or granted:
-            self._messages.append((outcome.window_end, notices, granted))
+        self._notices.take(outcome, granted, self._notice)
+
+    def _notice(self, decision: IncidentDecision, state: IncidentState) -> Notice:
+        return Notice(
+            decision=decision,
+            state=state,
+            changed=self._recent_change(decision),
+            unseen=unseen_values_to_list(self._connection, self._applied, decision, state),
+        )
 
     def _recent_change(self, decision: IncidentDecision) -> Period | None:
         period = serving_period(self._history, decision.version)
@@ -230,6 +235,7 @@ class _ModelPass:
     def _write(self) -> int:
         rows = [self._incident_row(state) for state in self._tracker.changed.values()]
         save_incidents(self._connection, rows, now_millis=self._now)
+        self._notices.write_numbers()
         append_transitions(self._connection, self._transitions)
         refused = [row for row in self._proposals.refused.values() if insert_action(self._connection, row)]
         for row in refused:
@@ -238,13 +244,13 @@ class _ModelPass:
         fresh = [action for action in self._granted if self._insert(action)]
         self._record_evidence()
         wanting = [row for row in refused if Refusal(row.reason) in WANTS_SOMEONE]
-        if not self._messages and not wanting:
+        if not self._notices.anything and not wanting:
             return 0
         endpoints = ensure_endpoints(self._connection, endpoints_of(self._spec), model_id=self._applied.model_id)
-        effects = [*self._requests(fresh, endpoints), *self._notifications(endpoints)]
+        effects = self._requests(fresh, endpoints)
         effects += [effect for row in wanting for effect in self._refusal_effects(row, endpoints)]
         append_effects(self._connection, effects, now_millis=self._now)
-        return len(effects)
+        return len(effects) + self._notices.write(endpoints)
 
     def _insert(self, action: GrantedAction) -> bool:
         if not insert_action(self._connection, action.row):
@@ -271,27 +277,6 @@ class _ModelPass:
                 effects.append(action_effect(action, endpoint_id=endpoint_id, event_type=EVENT_TYPES[row.kind]))
         return effects
 
-    def _notifications(self, endpoints: dict[str, int]) -> list[Effect]:
-        effects = []
-        for window_end, notices, granted in self._messages:
-            body = message(
-                model=self._applied.key,
-                alerting=self._spec.alerting,
-                window_end=window_end,
-                now_millis=self._now,
-                notices=notices,
-                actions=[message_action(action.row, model=self._applied.key) for action in granted],
-            )
-            subject = [
-                str(window_end),
-                *sorted(f"{notice.decision.incident_id} {notice.decision.step.value}" for notice in notices),
-                *sorted(action.row.id for action in granted),
-            ]
-            effects += notification_effects(
-                body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now
-            )
-        return effects
-
     def _refusal_effects(self, row: ActionRow, endpoints: dict[str, int]) -> list[Effect]:
         body = action_outcome(
             model=self._applied.key,
@@ -301,8 +286,14 @@ class _ModelPass:
             window_end=row.window_end,
             now_millis=self._now,
         )
-        subject = ("refused", row.id)
-        return notification_effects(body, spec=self._spec, endpoints=endpoints, subject=subject, now_millis=self._now)
+        return outcome_effects(
+            body,
+            applied=self._applied,
+            endpoints=endpoints,
+            subject=("refused", row.id),
+            incident_id=row.incident_id,
+            now_millis=self._now,
+        )
 
     def _incident_row(self, state: IncidentState) -> IncidentRow:
         findings = state.findings
@@ -320,6 +311,7 @@ class _ModelPass:
             last_end=state.last_end,
             resolved_end=state.resolved_end,
             sentence=sentence,
+            sequence=self._notices.number_of(state.id),
         )
 
 

@@ -145,6 +145,14 @@ class NoticeEvent(StrEnum):
     END = "end"
 
 
+class Urgency(IntEnum):
+    """What is sent first where several things wait for one endpoint."""
+
+    ACTION = 0
+    PAGE = 1
+    OTHER = 2
+
+
 class DeliveryState(StrEnum):
     """Where an outbox row stands."""
 
@@ -153,6 +161,7 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # the spec no longer wants it sent: its receiver was removed, its action switched off
+    SUPERSEDED = "superseded"  # a newer message of the same incident to the same receiver has what it said
 
 
 class EndpointRole(StrEnum):

@@ -30,12 +30,14 @@ class GrantedAction:
     """A granted action: to be stored and, unless it is a dry run or waits for approval, sent.
 
     Attributes:
+        tier: From which tier on receivers are notified of it: its incident's, of a rollback always the highest.
         supersedes: Ids of actions that waited for approval on weaker grounds.
     """
 
     row: ActionRow
     body: bytes
     not_after: int
+    tier: Tier = Tier.CRITICAL
     supersedes: tuple[str, ...] = ()
 
 
@@ -139,7 +141,13 @@ class ActionProposals:
             for action in self.earlier
             if action.kind is kind and action.state is ActionState.AWAITING_APPROVAL
         ]
-        return GrantedAction(row=row, body=body, not_after=head.not_after, supersedes=tuple(waiting))
+        return GrantedAction(
+            row=row,
+            body=body,
+            not_after=head.not_after,
+            tier=Tier.CRITICAL if kind is ActionKind.ROLLBACK else state.tier,
+            supersedes=tuple(waiting),
+        )
 
     def _supersede(self, granted: GrantedAction) -> None:
         self.earlier = [

@@ -31,7 +31,7 @@ def with_notification(
     opened_before = before is not None and before.is_open
     known = before.known_columns if before is not None and opened_before else frozenset()
     joined: tuple[str, ...] = ()
-    if step is Step.NOTHING and moved.is_open and fresh and not inhibited and facts.findings:
+    if step is Step.NOTHING and moved.is_open and fresh and not inhibited:
         step, reason, joined = _news_without_a_step(before or moved, moved, facts, known)
     notifies = step is not Step.NOTHING
     if notifies and not _is_news(step, moved):
@@ -40,6 +40,9 @@ def with_notification(
         notifies, reason = False, Reason.STALE
     elif notifies and inhibited and step is not Step.RESOLVED:
         notifies, reason = False, Reason.INHIBITED_BY_DATA_QUALITY
+    tier_before = before.tier if before is not None and opened_before else Tier.NONE
+    if step is Step.CALMED and reason is Reason.NO_LONGER_HELD_BACK:
+        tier_before = moved.notified
     if notifies:
         moved = msgspec.structs.replace(
             moved,
@@ -61,10 +64,12 @@ def with_notification(
         version=moved.version,
         window_end=facts.end,
         length=facts.length,
-        tier_before=before.tier if before is not None and opened_before else Tier.NONE,
+        tier_before=tier_before,
         tier=tier if moved.is_open or step is Step.RESOLVED else Tier.NONE,
         notifies=notifies,
         fresh=fresh,
+        inhibited=inhibited,
+        finding=bool(facts.findings),
         joined=joined,
     )
 
@@ -72,7 +77,11 @@ def with_notification(
 def _news_without_a_step(
     before: IncidentState, moved: IncidentState, facts: WindowObservation, known: frozenset[str]
 ) -> tuple[Step, Reason, tuple[str, ...]]:
-    """Return what people do not know yet of an incident that stands as it did; the window shows a finding of it."""
+    """Return what people do not know yet of an incident that stands as it did; only a finding gives bad news."""
+    if moved.notified > moved.tier:
+        return Step.CALMED, Reason.NO_LONGER_HELD_BACK, ()
+    if not facts.findings:
+        return Step.NOTHING, Reason.UNCHANGED, ()
     if moved.notified < moved.tier:
         return Step.ANNOUNCED, Reason.NO_LONGER_HELD_BACK, ()
     pending = moved.columns - known

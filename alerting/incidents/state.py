@@ -66,6 +66,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
         recovered: Columns that a scale saw recover, for the longer scales whose windows still hold the bad time.
         ever_held: Columns that held it since it first opened, the worst of each window first.
         retired: Closed because its version served no more, not because anything got better.
+        receivers_recorded: Who was notified of it has rows of its own; false: the program before wrote it last.
     """
 
     id: str
@@ -87,6 +88,7 @@ class IncidentState(msgspec.Struct, frozen=True, kw_only=True):
     notified_severity: float = 0.0
     recovered: Recoveries = msgspec.field(default_factory=dict)
     ever_held: tuple[str, ...] = ()
+    receivers_recorded: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +140,9 @@ class IncidentDecision:
     """How one window changed the incident, and whether people are notified of it.
 
     Attributes:
+        fresh: The window is new enough to notify people and to ask for actions.
+        inhibited: A broken field held back what there was to say of drift.
+        finding: The window shows it, so that those who were not notified so far may be.
         joined: Of `JOINED`: the columns that people are notified of for the first time.
     """
 
@@ -152,7 +157,14 @@ class IncidentDecision:
     tier: Tier
     notifies: bool
     fresh: bool
+    inhibited: bool = False
+    finding: bool = False
     joined: tuple[str, ...] = ()
+
+    @property
+    def held_back(self) -> bool:
+        """Whether nobody is notified of anything but an end on this window."""
+        return self.inhibited or not self.fresh
 
 
 def severity(findings: Iterable[Finding]) -> float:

@@ -41,11 +41,16 @@ class ActionCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowEndOutcome:
-    """How one window end changed the model's incidents."""
+    """How one window end changed the model's incidents.
+
+    Attributes:
+        unmoved: Decisions on open incidents that changed nothing, on windows of which people may be notified.
+    """
 
     window_end: int
     steps: tuple[tuple[IncidentDecision, IncidentState], ...]
     candidates: tuple[ActionCandidate, ...]
+    unmoved: tuple[tuple[IncidentDecision, IncidentState], ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +82,7 @@ class IncidentTracker:
         replaced = replaced or ReplacedVersions()
         retired |= replaced.retired
         steps = self._retire(retired, end.window_end) + self._follow_traffic(replaced, end.window_end)
+        unmoved = []
         candidates: dict[IncidentKey, ActionCandidate] = {}
         judged = sorted(
             (evaluation for evaluation in _judged(end.evaluations) if evaluation.series.version not in retired),
@@ -92,9 +98,16 @@ class IncidentTracker:
                 state = self.states[key]
                 if decision.step is not Step.NOTHING:
                     steps.append((decision, state))
+                elif state.is_open and not decision.held_back:
+                    unmoved.append((decision, state))
                 if state.is_open and facts.tier:
                     candidates[key] = _candidate(candidates.get(key), state, facts, fresh=decision.fresh)
-        return WindowEndOutcome(window_end=end.window_end, steps=tuple(steps), candidates=tuple(candidates.values()))
+        return WindowEndOutcome(
+            window_end=end.window_end,
+            steps=tuple(steps),
+            candidates=tuple(candidates.values()),
+            unmoved=tuple(unmoved),
+        )
 
     def quality_open(self, *, at: int) -> bool:
         """Return whether any version of the model has an open data-quality incident that still gets windows *at* (ms).

@@ -180,6 +180,7 @@ def _begin(
         holds={facts.length: hold},
         notified_columns=(),
         recovered={} if state is None else state.recovered,
+        receivers_recorded=True,
     )
     return opened, Step.OPENED, Reason.FINDING_ENDURED
 

@@ -14,7 +14,7 @@ from monitor.humanize import duration
 from monitor.results import Finding
 from monitor.spec.actions import AlertingSpec
 from monitor.stats.heavy_hitters import FrequentValues
-from monitor.types import ActionState, IncidentKind, ModelKey, Statistic, Tier
+from monitor.types import ActionState, IncidentKind, ModelKey, NoticeEvent, Statistic, Tier
 from monitor.units import MINUTE_MILLIS
 
 FINDINGS_SHOWN = 5
@@ -58,6 +58,8 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in a message: what, how bad, since when, since which version, probable cause, what to do.
 
     Attributes:
+        sequence: Number of the step or message within the incident; an older one with a higher number is outdated.
+        event: What the receiver does with it: `trigger`, `update` or `end`.
         what: The worst findings; first those of columns that joined, where they did.
         also_moved: Other columns that moved, most certain first; at most one in twenty falsely.
     """
@@ -75,6 +77,8 @@ class MessageIncident(msgspec.Struct, frozen=True, kw_only=True):
     likely_cause: str
     next_step: str
     sentence: str
+    sequence: int = 0
+    event: NoticeEvent = NoticeEvent.TRIGGER
 
 
 class MessageAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +124,7 @@ class Notice:
     """One decision that people are notified of, with the incident as it is after it.
 
     Attributes:
+        sequence, event: As in `MessageIncident`.
         changed: The period of its version if that began recently.
         unseen: Values by column that the reference never had, where the spec lets messages name them.
     """
@@ -128,6 +133,8 @@ class Notice:
     state: IncidentState
     changed: Period | None
     unseen: Mapping[str, FrequentValues] = field(default_factory=dict)
+    sequence: int = 0
+    event: NoticeEvent = NoticeEvent.TRIGGER
 
     @property
     def severity(self) -> Tier:
@@ -209,6 +216,8 @@ def message_incident(model: ModelKey, notice: Notice) -> MessageIncident:
         likely_cause=cause,
         next_step=step,
         sentence=sentence_of(model, decision, findings, retired=state.retired) + (named[0] if named else ""),
+        sequence=notice.sequence,
+        event=notice.event,
     )
 
 
@@ -270,11 +279,16 @@ def message(
     now_millis: int,
     notices: Sequence[Notice],
     actions: Sequence[MessageAction],
+    action_tier: Tier = Tier.NONE,
 ) -> Message:
-    """Return the one message of this model and window end; the most severe incident comes first."""
+    """Return the one message of this model and window end; the most severe incident comes first.
+
+    Args:
+        action_tier: The highest of the actions; the message's is the highest of all that it says.
+    """
     ordered = sorted(notices, key=lambda notice: (-notice.severity, notice.state.kind, notice.state.version))
     incidents = tuple(message_incident(model, notice) for notice in ordered)
-    severity = max((notice.severity for notice in ordered), default=Tier.NONE)
+    severity = max((action_tier, *(notice.severity for notice in ordered)))
     event = f"model.incident.{ordered[0].decision.step.value}" if ordered else _action_event(actions)
     spoken = [action for action in actions if not incidents or action.state == ActionState.AWAITING_APPROVAL]
     sentences = [incident.sentence for incident in incidents] + [_action_sentence(model, action) for action in spoken]

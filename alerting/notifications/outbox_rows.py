@@ -19,7 +19,7 @@ from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import EndpointSpec, ensure_endpoints
 from monitor.store.outbox import Effect, append_effects
 from monitor.store.unseen_values import unseen_values
-from monitor.types import ActionKind, EffectKind, EndpointRole, ModelKey, Statistic, Tier
+from monitor.types import ActionKind, EffectKind, EndpointRole, ModelKey, Statistic, Tier, Urgency
 from monitor.units import DAY_MILLIS, MINUTE_MILLIS
 
 NOTIFICATION_LIFETIME_MILLIS = DAY_MILLIS
@@ -71,7 +71,7 @@ def endpoints_of(spec: ModelSpec) -> tuple[EndpointSpec, ...]:
     """Return every endpoint the spec names."""
     actions = [action_endpoint(spec, kind) for kind in ActionKind]
     return (
-        *(receiver_endpoint(spec, receiver) for receiver in spec.alerting.receivers if receiver.type.queued),
+        *(receiver_endpoint(spec, receiver) for receiver in spec.alerting.queued_receivers),
         *(action for action in actions if action.url is not None),
     )
 
@@ -90,39 +90,63 @@ def message_action(row: ActionRow, *, model: ModelKey, why: str = "") -> Message
     )
 
 
-def notification_effects(
-    body: Message, *, spec: ModelSpec, endpoints: dict[str, int], subject: Sequence[str], now_millis: int
-) -> list[Effect]:
-    """Return one row per receiver that is notified of this tier.
+def notification_effect(
+    body: Message,
+    *,
+    applied: AppliedModel,
+    receiver: ReceiverSpec,
+    endpoints: dict[str, int],
+    subject: Sequence[str],
+    incident_id: str | None,
+    now_millis: int,
+) -> Effect:
+    """Return the row that sends *body* to one receiver.
 
     Args:
-        subject: What makes the message this one: window end, incident ids with their steps, action ids. The same
-            subject gives the same ids, also in a restored database.
+        subject: What makes the message this one: window end, incident ids with the numbers of their steps, action
+            ids. The same subject gives the same id, also in a restored database.
     """
-    severity = Tier.of_word(body.tier)
-    encoded = encode_message(body)
-    effects = []
-    for receiver in spec.alerting.receivers:
-        if not receiver.type.queued:
-            continue
-        if severity < Tier.of_word(receiver.from_tier) and body.incidents:
-            continue
-        name = receiver_endpoint(spec, receiver).name
-        identifier = str(uuid5(NAMESPACE, "\x1f".join(("notification", name, *subject))))
-        effects.append(
-            Effect(
-                id=identifier,
-                kind=EffectKind.NOTIFICATION,
-                event_type=body.type,
-                endpoint_id=endpoints[name],
-                incident_id=body.incidents[0].id if body.incidents else None,
-                action_id=None,
-                dedupe_key=f"notification:{identifier}",
-                body=encoded,
-                not_after=now_millis + NOTIFICATION_LIFETIME_MILLIS,
-            )
+    name = receiver_endpoint(applied.spec, receiver).name
+    identifier = str(uuid5(NAMESPACE, "\x1f".join(("notification", name, *subject))))
+    return Effect(
+        id=identifier,
+        kind=EffectKind.NOTIFICATION,
+        event_type=body.type,
+        endpoint_id=endpoints[name],
+        incident_id=incident_id,
+        action_id=None,
+        dedupe_key=f"notification:{identifier}",
+        body=encode_message(body),
+        not_after=now_millis + NOTIFICATION_LIFETIME_MILLIS,
+        model_id=applied.model_id,
+        receiver=receiver.name,
+        sequence=body.incidents[0].sequence if body.incidents else None,
+        urgency=Urgency.PAGE if Tier.of_word(body.tier) >= Tier.ALERT else Urgency.OTHER,
+    )
+
+
+def outcome_effects(
+    body: Message,
+    *,
+    applied: AppliedModel,
+    endpoints: dict[str, int],
+    subject: Sequence[str],
+    incident_id: str,
+    now_millis: int,
+) -> list[Effect]:
+    """Return one row per receiver: an action was not carried out, or may not have been, and somebody has to decide."""
+    return [
+        notification_effect(
+            body,
+            applied=applied,
+            receiver=receiver,
+            endpoints=endpoints,
+            subject=subject,
+            incident_id=incident_id,
+            now_millis=now_millis,
         )
-    return effects
+        for receiver in applied.spec.alerting.queued_receivers
+    ]
 
 
 def action_effect(granted: GrantedAction, *, endpoint_id: int, event_type: str) -> Effect:
@@ -138,6 +162,8 @@ def action_effect(granted: GrantedAction, *, endpoint_id: int, event_type: str) 
         dedupe_key=f"action:{row.id}",
         body=granted.body,
         not_after=granted.not_after,
+        model_id=row.model_id,
+        urgency=Urgency.ACTION,
     )
 
 
@@ -157,7 +183,12 @@ def notify_of_failed_action(connection: sa.Connection, action_id: str, *, event_
         now_millis=now_millis,
     )
     endpoints = ensure_endpoints(connection, endpoints_of(applied.spec), model_id=applied.model_id)
-    effects = notification_effects(
-        body, spec=applied.spec, endpoints=endpoints, subject=(event_type, action_id), now_millis=now_millis
+    effects = outcome_effects(
+        body,
+        applied=applied,
+        endpoints=endpoints,
+        subject=(event_type, action_id),
+        incident_id=row.incident_id,
+        now_millis=now_millis,
     )
     append_effects(connection, effects, now_millis=now_millis)

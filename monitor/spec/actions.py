@@ -282,6 +282,11 @@ class AlertingSpec(Strict):
             raise ValueError(f"expected {known} to be filled in, found {{{unknown[0]}}}")
         return link
 
+    @property
+    def queued_receivers(self) -> tuple[ReceiverSpec, ...]:
+        """Those that are sent messages by the outbox, in the spec's order."""
+        return tuple(receiver for receiver in self.receivers if receiver.type.queued)
+
     def link_to(self, **places: str) -> str | None:
         """Return the link with its *places* filled in, each encoded for a URL; None where the spec has none."""
         if self.link is None:

@@ -1,6 +1,6 @@
 """Incidents and every step they took; one incident at a time per (model, version, kind)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -18,7 +18,11 @@ _BAD = (Verdict.WARNING.value, Verdict.ALERT.value, Verdict.CRITICAL.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentRow:
-    """One incident as stored; *state* is the alerter's own canonical JSON."""
+    """One incident as stored; *state* is the alerter's own canonical JSON.
+
+    Attributes:
+        sequence: Number of its newest step or message; `number_incidents` writes it.
+    """
 
     id: str
     model_id: int
@@ -31,6 +35,7 @@ class IncidentRow:
     last_end: int
     resolved_end: int | None
     sentence: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,13 @@ def save_incidents(connection: sa.Connection, rows: Sequence[IncidentRow], *, no
         statement = insert(incident).values(**asdict(row), opened_at=now, changed_at=now)
         replaced = {name: statement.excluded[name] for name in (*moved, "changed_at")}
         connection.execute(statement.on_conflict_do_update(index_elements=[incident.c.id], set_=replaced))
+
+
+def number_incidents(connection: sa.Connection, numbers: Mapping[str, int]) -> None:
+    """Store by id the number of the newest step or message of each incident; what it has is never lowered."""
+    for incident_id, number in numbers.items():
+        unknown = sa.and_(incident.c.id == incident_id, incident.c.sequence < number)
+        connection.execute(sa.update(incident).where(unknown).values(sequence=number))
 
 
 def append_transitions(connection: sa.Connection, rows: Sequence[TransitionRow]) -> None:

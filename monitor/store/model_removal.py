@@ -29,8 +29,9 @@ _OF_MODEL = "model_id = :model_id"
 # What is found by other than a model's or a series' id.
 _SPECIAL = {
     "transition": _OF_INCIDENTS,
+    "notified": _OF_INCIDENTS,
     "action_step": f"action_id IN (SELECT id FROM action WHERE {_OF_MODEL})",  # noqa: S608  # constants
-    "outbox": f"{_OF_INCIDENTS} OR action_id IN (SELECT id FROM action WHERE {_OF_MODEL})"  # noqa: S608  # constants
+    "outbox": f"{_OF_MODEL} OR {_OF_INCIDENTS} OR action_id IN (SELECT id FROM action WHERE {_OF_MODEL})"  # noqa: S608  # constants
     f" OR endpoint_id IN (SELECT id FROM endpoint WHERE {_OF_ENDPOINTS})",
     "endpoint": _OF_ENDPOINTS,
     "dead_letter": "namespace = :namespace AND model = :name",

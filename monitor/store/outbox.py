@@ -11,15 +11,22 @@ from monitor.clock import to_datetime, to_millis
 from monitor.store.endpoints import is_closed
 from monitor.store.rows import value_of, values_of
 from monitor.store.schema import action, endpoint, incident, model, outbox, unanswering_host
-from monitor.types import DeliveryState, EffectKind, EndpointRole
+from monitor.types import DeliveryState, EffectKind, EndpointRole, Urgency
 
 BREAKER_MILLIS = 60_000  # how long a breaker stays open
 CLOCK_TOLERANCE_MILLIS = 5_000
 
+_UNDER_WAY = (DeliveryState.PENDING.value, DeliveryState.SUPERSEDED.value)  # with a lease that runs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """A row to be sent; *not_after* is wall-clock milliseconds."""
+    """A row to be sent; *not_after* is wall-clock milliseconds.
+
+    Attributes:
+        receiver: Of a message: its name in the spec; None in rows of the program before.
+        sequence: Of a message: the number of its first incident's step.
+    """
 
     id: str
     kind: EffectKind
@@ -30,6 +37,10 @@ class Effect:
     dedupe_key: str
     body: bytes
     not_after: int
+    model_id: int | None = None
+    receiver: str | None = None
+    sequence: int | None = None
+    urgency: Urgency = Urgency.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +124,33 @@ def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_
         moments = {"next_attempt_at": to_datetime(now_millis), "not_after": to_datetime(effect.not_after)}
         statement = insert(outbox).values(asdict(effect) | moments)
         connection.execute(statement.on_conflict_do_nothing())
+
+
+def waiting_messages(connection: sa.Connection, endpoint_ids: Collection[int]) -> tuple[Effect, ...]:
+    """Return the messages to these endpoints that were not delivered so far, under way or not, newest first."""
+    rows = connection.execute(
+        sa.select(outbox)
+        .where(
+            outbox.c.endpoint_id.in_(endpoint_ids),
+            outbox.c.state == DeliveryState.PENDING.value,
+            outbox.c.kind == EffectKind.NOTIFICATION.value,
+        )
+        .order_by(outbox.c.created_at.desc())
+    )
+    return tuple(_effect(row) for row in rows)
+
+
+def supersede(connection: sa.Connection, ids: Sequence[str], *, now_millis: int) -> None:
+    """Let the rows never be sent again: a newer one has what they say.
+
+    One that is under way keeps its lease, and nothing else is sent to its endpoint until that ends.
+    """
+    if ids:
+        connection.execute(
+            sa.update(outbox)
+            .where(outbox.c.id.in_(ids), outbox.c.state == DeliveryState.PENDING.value)
+            .values(state=DeliveryState.SUPERSEDED.value, closed_at=to_datetime(now_millis))
+        )
 
 
 _OF_HELD_MODEL = (
@@ -211,7 +249,7 @@ def take_lease(
     row = connection.execute(
         sa.select(outbox)
         .where(outbox.c.endpoint_id == endpoint_id, _due(now_millis, actions_enabled=actions_enabled))
-        .order_by(outbox.c.next_attempt_at, outbox.c.created_at)
+        .order_by(outbox.c.urgency, outbox.c.next_attempt_at, outbox.c.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).one_or_none()
@@ -252,7 +290,7 @@ def _model_id(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]], of_place
 def _is_under_way(connection: sa.Connection, endpoint_id: int, now_millis: int) -> bool:
     leased = sa.select(outbox.c.id).where(
         outbox.c.endpoint_id == endpoint_id,
-        outbox.c.state == DeliveryState.PENDING.value,
+        outbox.c.state.in_(_UNDER_WAY),
         _is_leased(now_millis),
     )
     return connection.execute(leased.limit(1)).one_or_none() is not None
@@ -272,12 +310,15 @@ def close_lease(
 ) -> bool:
     """Write what became of the attempt; False when the lease is no longer ours and nothing was written.
 
+    What was superseded while it was under way stays so, unless it was delivered.
+
     Args:
         sent: False: nothing left this machine, so it does not count as an attempt.
         maybe_received: It had no answer.
     """
+    stays = sa.and_(outbox.c.state == DeliveryState.SUPERSEDED.value, sa.literal(state is not DeliveryState.DONE))
     values: dict[str, object] = {
-        "state": state.value,
+        "state": sa.case((stays, DeliveryState.SUPERSEDED.value), else_=state.value),
         "last_status": status,
         "last_error": error,
         "lease_owner": None,
@@ -297,7 +338,7 @@ def close_lease(
         .where(
             outbox.c.id == lease.effect.id,
             outbox.c.lease_epoch == lease.epoch,
-            outbox.c.state == DeliveryState.PENDING.value,
+            outbox.c.state.in_(_UNDER_WAY),
         )
         .values(**values)
     )

@@ -45,9 +45,10 @@ WindowKey = tuple[int, SeriesKey, EvaluationKind]
 
 @dataclass
 class ScriptedEvaluator:
-    """Plays window ends that its books in Postgres do not have yet, at most *at_once* per turn; stores results."""
+    """Plays window ends of one scale that its books in Postgres do not have yet, at most *at_once* per turn."""
 
     at_once: int = 50
+    scale: Scale = SCALE
     windows: dict[WindowKey, list[Finding] | None] = field(default_factory=dict)
 
     def play(
@@ -62,14 +63,14 @@ class ScriptedEvaluator:
         role: str = "feature",
         statistic: Statistic | None = None,
     ) -> None:
-        """Play one letter every 5 minutes from *start* on.
+        """Play one letter every step of the scale from *start* on.
 
         ``.`` calm, ``w`` ``a`` ``c`` a finding of that tier, ``?`` inconclusive, a space no window. What is played of
         one series and end is one window, as with the real evaluator, but for accuracy, which is one of its own.
         """
         judged = EvaluationKind.PERFORMANCE if kind is IncidentKind.PERFORMANCE else EvaluationKind.INPUTS
         for index, letter in enumerate(letters):
-            window = (start + index * SCALE.step * MINUTE_MILLIS, SeriesKey(applied.model_id, version), judged)
+            window = (start + index * self.scale.step * MINUTE_MILLIS, SeriesKey(applied.model_id, version), judged)
             if letter == "?":
                 assert judged is EvaluationKind.INPUTS, "a window without truths enough is not returned at all"
                 assert window not in self.windows, "what is inconclusive shows nothing else"
@@ -86,16 +87,16 @@ class ScriptedEvaluator:
         """Return the next ends after the stored progress of this model and move it, in the caller's transaction."""
         mine = {window: findings for window, findings in self.windows.items() if window[1].model_id == applied.model_id}
         ids = ensure_series(connection, {series for _, series, _ in mine})
-        known = read_progress(connection, applied.model_id).get(SCALE.length)
+        known = read_progress(connection, applied.model_id).get(self.scale.length)
         due = sorted({end for end, _, _ in mine if known is None or end > known.evaluated_until})
         now = due[: self.at_once]
-        judged = [_evaluation(window, findings) for window, findings in mine.items() if window[0] in now]
+        judged = [_evaluation(window, findings, self.scale) for window, findings in mine.items() if window[0] in now]
         inputs = [evaluation for evaluation in judged if evaluation.kind is EvaluationKind.INPUTS]
         insert_evaluations(connection, [_stored(applied, ids[row.series], row) for row in inputs])
         accuracy = [evaluation for evaluation in judged if evaluation.kind is EvaluationKind.PERFORMANCE]
         insert_performances(connection, [_stored_accuracy(applied, ids[row.series], row) for row in accuracy])
         if now:
-            moved = Progress(length=SCALE.length, evaluated_until=now[-1], final_until=-1)
+            moved = Progress(length=self.scale.length, evaluated_until=now[-1], final_until=-1)
             write_progress(connection, applied.model_id, [moved])
         return EvaluationBatch(
             window_ends=by_end(judged), more=len(due) > len(now), watermark=Watermark(value=now_millis)
@@ -128,11 +129,11 @@ def _require_possible(findings: list[Finding]) -> None:
     assert not drifting & broken, "what is left of a broken field is not judged for drift"
 
 
-def _evaluation(window: WindowKey, findings: list[Finding] | None) -> StoredEvaluation:
+def _evaluation(window: WindowKey, findings: list[Finding] | None, scale: Scale) -> StoredEvaluation:
     end, series, kind = window
     return StoredEvaluation(
         series=series,
-        scale=SCALE,
+        scale=scale,
         window_end=end,
         kind=kind,
         revision=0,

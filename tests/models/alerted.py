@@ -27,7 +27,7 @@ columns:
   region: {{kind: categorical}}
 prediction: {{score: true}}
 windows:
-  scales: [{{length: 10m, step: 5m}}]
+  scales: {scales}
 alerting:
   owner: credit team
   runbook: https://example.org/runbook
@@ -61,6 +61,7 @@ def apply_story(
     retraining: str = "{mode: 'off'}",
     rollback: str = "{mode: 'off'}",
     alerting: str = "close_after: 2",
+    scales: str = "[{length: 10m, step: 5m}]",
 ) -> AppliedModel:
     """Apply the model and return it as the alerter loads it."""
     text = SPEC.format(
@@ -70,6 +71,7 @@ def apply_story(
         retraining=retraining,
         rollback=rollback,
         alerting=alerting,
+        scales=scales,
     )
     layout = CellsLayout(
         columns=(

@@ -113,6 +113,7 @@ incident = sa.Table(
     sa.Column("last_end", sa.BigInteger, nullable=False),
     sa.Column("resolved_end", sa.BigInteger, nullable=True),
     sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False, server_default="0"),  # of its newest step or message
     wall("opened_at"),
     wall("changed_at"),
     sa.Index(None, "model_id", "version", "kind"),
@@ -207,7 +208,11 @@ outbox = sa.Table(
     sa.Column("action_id", sa.ForeignKey("action.id"), nullable=True),
     sa.Column("dedupe_key", sa.Text, nullable=False, unique=True),
     sa.Column("body", sa.LargeBinary, nullable=False),  # the exact bytes that are signed
-    sa.Column("state", sa.Text, nullable=False, server_default="pending"),  # pending, done, dead, expired
+    sa.Column("model_id", sa.Integer, nullable=True),  # of the program before: null
+    sa.Column("receiver", sa.Text, nullable=True),  # name in the spec; null: an action's request
+    sa.Column("sequence", sa.Integer, nullable=True),  # of the message's first incident
+    sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="2"),  # of Urgency
+    sa.Column("state", sa.Text, nullable=False, server_default="pending"),  # of DeliveryState
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     wall("next_attempt_at"),
     sa.Column("lease_owner", sa.Text, nullable=True),
@@ -225,4 +230,17 @@ outbox = sa.Table(
     sa.Index(None, "action_id"),
     sa.Index("ix_outbox_closed_at", "closed_at", postgresql_where=sa.text("closed_at IS NOT NULL")),
     sa.Index("ix_outbox_due", "next_attempt_at", postgresql_where=sa.text(f"state = '{DeliveryState.PENDING}'")),
+)
+
+notified = sa.Table(  # what each receiver was sent last of an incident
+    "notified",
+    metadata,
+    sa.Column("incident_id", sa.ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("receiver", sa.Text, primary_key=True),  # name in the spec
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("tier", sa.SmallInteger, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),  # trigger, update, end
+    wall("at"),
+    sa.Column("outbox_id", sa.ForeignKey("outbox.id", ondelete="SET NULL"), nullable=True),
+    sa.Index(None, "outbox_id"),
 )
