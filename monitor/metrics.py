@@ -45,6 +45,7 @@ INCIDENTS_OPEN = Gauge("driftline_incidents_open", "Open incidents.", ["model", 
 ACTIONS = Counter("driftline_actions_total", "Actions decided, refused ones too.", ["kind", "state"])
 # kind: notification, action; result: done, retry, unknown, dead, expired
 DELIVERIES = Counter("driftline_deliveries_total", "Attempts to deliver, by how they ended.", ["kind", "result"])
+MESSAGES_LOST = Counter("driftline_messages_lost_total", "Messages that no receiver took; the log has what they said.")
 DELIVERY_SECONDS = Histogram("driftline_delivery_seconds", "Duration of one attempt to deliver.", buckets=_SECONDS)
 
 # maintain -------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from alerting.delivery.failure_words import expiry_words, failure_words, unanswe
 from alerting.delivery.retry import BREAKER_FAILURES, Attempt, AttemptOutcome, retry_delay_seconds
 from alerting.delivery.send import ERROR_CHARACTERS
 from alerting.delivery.send_message import send_message
+from alerting.notifications.fallback import notify_next_receiver, notify_of_long_undelivered
 from alerting.notifications.message import EXPIRED, FAILED, UNANSWERED
 from alerting.notifications.outbox_rows import notify_of_failed_action
 from alerting.receivers.log import write_log_line
@@ -97,6 +98,10 @@ def expire_overdue_effects(delivery: DeliverySettings) -> int:
             DELIVERIES.labels(effect.kind.value, "expired").inc()
             if effect.action_id is not None:
                 _expire_action(connection, overdue, effect.action_id, delivery=delivery, now=now)
+            else:
+                why = expiry_words(overdue, actions_enabled=True)
+                notify_next_receiver(connection, effect, why=why, now_millis=now)
+        notify_of_long_undelivered(connection, now_millis=now)
         unapproved = expired_approvals(connection, now_millis=now)
         for action_id in unapproved:
             log.warning("approval.expired", id=action_id)
@@ -218,6 +223,10 @@ def _close(
         _note_health(connection, lease, destination, attempt, now=now)
     if effect.kind is EffectKind.ACTION and effect.action_id is not None:
         _move_action(connection, effect.action_id, lease, attempt, now)
+    elif state is DeliveryState.DEAD:
+        receiver = lease.place.local_name or lease.place.name.rpartition("/")[2]
+        why = _why(attempt, maybe_received=lease.maybe_received)
+        notify_next_receiver(connection, effect, why=why, now_millis=now, receiver=receiver)
 
 
 def _write_line(lease: Lease, attempt: Attempt) -> None:

@@ -23,6 +23,7 @@ COLUMNS_NAMED = 10
 EXPIRED, FAILED, UNANSWERED, REFUSED = (
     f"model.action.{word}" for word in ("expired", "failed", "unanswered", "refused")
 )
+UNDELIVERED = "model.delivery.failed"
 _BY_HAND = "Nothing more is sent; please act by hand."
 _WHY = {EXPIRED: "Why it expired", FAILED: "Why it failed", UNANSWERED: "Why its result is not known"}
 _WANTED = {
@@ -104,6 +105,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         link: Where its pictures are, from `alerting.link`; None where the spec has none.
+        not_notified: Receivers that this could not be delivered to, the first one first; the sentence says why.
     """
 
     type: str
@@ -117,6 +119,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None
     runbook: str | None
     link: str | None = None
+    not_notified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +351,21 @@ def action_outcome(
         owner=alerting.owner,
         runbook=alerting.runbook,
         link=_link(model, alerting, (), (action,)),
+    )
+
+
+def undelivered(body: Message, *, receiver: str, why: str, now_millis: int) -> Message:
+    """Return the message that *body* did not reach *receiver*, with all that it said; nothing of it is lost.
+
+    It speaks of no incident as its own: which ones are open for the next receiver, that one's own messages say.
+    """
+    return msgspec.structs.replace(
+        body,
+        type=UNDELIVERED,
+        timestamp=iso_utc(now_millis),
+        sentence=f"Receiver {receiver} was not notified ({why}): {body.sentence}",
+        incidents=(),
+        not_notified=(*body.not_notified, receiver),
     )
 
 

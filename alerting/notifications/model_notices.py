@@ -165,7 +165,7 @@ class ModelNotices:
     ) -> None:
         endpoint_id = endpoints[receiver_endpoint(self._applied.spec, receiver).name]
         own = [incident.id for incident in body.incidents]
-        body, superseded = superseding(body, self._waiting(endpoint_id) if own else ())
+        body, outdated = superseding(body, self._waiting(endpoint_id) if own else ())
         effect = notification_effect(
             body,
             applied=self._applied,
@@ -175,7 +175,9 @@ class ModelNotices:
             incident_id=incident_id,
             now_millis=self._now,
         )
-        append_effects(self._connection, [effect], now_millis=self._now)
+        since = min((message.since for message in outdated), default=None)
+        append_effects(self._connection, [replace(effect, undelivered_since=since)], now_millis=self._now)
+        superseded = [message.id for message in outdated]
         supersede(self._connection, superseded, now_millis=self._now)
         carry_over(self._connection, superseded, effect.id)
         for (incident, name), row in self._recorded.items():
@@ -184,7 +186,7 @@ class ModelNotices:
 
     def _waiting(self, endpoint_id: int) -> list[WaitingMessage]:
         return [
-            WaitingMessage(effect.id, body)
+            WaitingMessage(effect.id, body, since=effect.undelivered_since or self._now)
             for effect in waiting_messages(self._connection, [endpoint_id])
             if (body := _decoded(effect)) is not None
         ]

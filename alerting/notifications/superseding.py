@@ -11,14 +11,19 @@ from monitor.types import NoticeEvent, Tier
 
 @dataclass(frozen=True, slots=True)
 class WaitingMessage:
-    """A message to a receiver that was not delivered so far, under way or not."""
+    """A message to a receiver that was not delivered so far, under way or not.
+
+    Attributes:
+        since: When (ms) the receiver began to miss something that it says.
+    """
 
     id: str
     body: Message
+    since: int
 
 
-def superseding(newer: Message, waiting: Iterable[WaitingMessage]) -> tuple[Message, tuple[str, ...]]:
-    """Return the message with what it takes over, and the ids of those it takes the place of.
+def superseding(newer: Message, waiting: Iterable[WaitingMessage]) -> tuple[Message, tuple[WaitingMessage, ...]]:
+    """Return the message with what it takes over, and those it takes the place of.
 
     Every message that speaks of one of its incidents is outdated. What that says of other incidents, and of actions,
     nobody would say any more: the newer message says it too.
@@ -33,7 +38,7 @@ def superseding(newer: Message, waiting: Iterable[WaitingMessage]) -> tuple[Mess
     for message in waiting:
         if incidents.keys().isdisjoint(incident.id for incident in message.body.incidents):
             continue
-        superseded.append(message.id)
+        superseded.append(message)
         new_actions = [action for action in message.body.actions if action.id not in actions]
         new_incidents = [incident for incident in message.body.incidents if incident.id not in incidents]
         words += [incident.sentence for incident in new_incidents]

@@ -16,6 +16,7 @@ def upgrade() -> None:
             ADD COLUMN IF NOT EXISTS model_id integer,
             ADD COLUMN IF NOT EXISTS receiver text,
             ADD COLUMN IF NOT EXISTS sequence integer,
+            ADD COLUMN IF NOT EXISTS undelivered_since timestamptz,
             ADD COLUMN IF NOT EXISTS urgency smallint NOT NULL DEFAULT 2
         """
     )

@@ -111,6 +111,11 @@ def incident_levels(connection: sa.Connection, model_id: int, *, changed_since: 
     )
 
 
+def model_of_incident(connection: sa.Connection, incident_id: str) -> int:
+    """Return the id of the incident's model; it must exist."""
+    return int(connection.execute(sa.select(incident.c.model_id).where(incident.c.id == incident_id)).scalar_one())
+
+
 def incident_first_end(connection: sa.Connection, incident_id: str) -> int:
     """Return the end (ms) of an incident's first window; it must exist."""
     return int(connection.execute(sa.select(incident.c.first_end).where(incident.c.id == incident_id)).scalar_one())

@@ -1,7 +1,7 @@
 """The outbox: effects committed with their decision, leased, sent, closed with the lease's epoch."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ class Effect:
     Attributes:
         receiver: Of a message: its name in the spec; None in rows of the program before.
         sequence: Of a message: the number of its first incident's step.
+        undelivered_since: Since when (ms) its receiver misses something that it says, where that is older than itself.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Effect:
     receiver: str | None = None
     sequence: int | None = None
     urgency: Urgency = Urgency.OTHER
+    undelivered_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +123,21 @@ class OverdueEffect:
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
     for effect in effects:
-        moments = {"next_attempt_at": to_datetime(now_millis), "not_after": to_datetime(effect.not_after)}
+        since = None if effect.undelivered_since is None else to_datetime(effect.undelivered_since)
+        moments = {
+            "next_attempt_at": to_datetime(now_millis),
+            "not_after": to_datetime(effect.not_after),
+            "undelivered_since": since,
+        }
         statement = insert(outbox).values(asdict(effect) | moments)
         connection.execute(statement.on_conflict_do_nothing())
 
 
 def waiting_messages(connection: sa.Connection, endpoint_ids: Collection[int]) -> tuple[Effect, ...]:
-    """Return the messages to these endpoints that were not delivered so far, under way or not, newest first."""
+    """Return the messages to these endpoints that were not delivered so far, under way or not, newest first.
+
+    Each with the time since when its receiver misses something.
+    """
     rows = connection.execute(
         sa.select(outbox)
         .where(
@@ -136,6 +146,23 @@ def waiting_messages(connection: sa.Connection, endpoint_ids: Collection[int]) -
             outbox.c.kind == EffectKind.NOTIFICATION.value,
         )
         .order_by(outbox.c.created_at.desc())
+    )
+    return tuple(
+        replace(_effect(row), undelivered_since=to_millis(row.undelivered_since or row.created_at)) for row in rows
+    )
+
+
+def take_long_undelivered(connection: sa.Connection, *, before_millis: int, now_millis: int) -> tuple[Effect, ...]:
+    """Return the messages whose receiver misses something since before then; it counts from now on."""
+    rows = connection.execute(
+        sa.update(outbox)
+        .where(
+            outbox.c.state == DeliveryState.PENDING.value,
+            outbox.c.kind == EffectKind.NOTIFICATION.value,
+            outbox.c.undelivered_since < to_datetime(before_millis),
+        )
+        .values(undelivered_since=to_datetime(now_millis))
+        .returning(outbox)
     )
     return tuple(_effect(row) for row in rows)
 
@@ -384,4 +411,5 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Overd
 
 
 def _effect(row: sa.Row[*tuple[Any, ...]]) -> Effect:
-    return value_of(Effect, row, not_after=to_millis(row.not_after))
+    since = None if row.undelivered_since is None else to_millis(row.undelivered_since)
+    return value_of(Effect, row, not_after=to_millis(row.not_after), undelivered_since=since)

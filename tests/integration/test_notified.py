@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+import structlog
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from alerting.advance_model import advance_model
-from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work
+from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, endpoints_with_work, expire_overdue_effects
 from monitor.settings import Settings
 from monitor.store import schema
 from monitor.store.configuration import AppliedModel
@@ -47,7 +49,7 @@ def states_of(engine: Engine) -> list[tuple[str, DeliveryState]]:
     return [(row.event_type.removeprefix("model.incident."), DeliveryState(row.state)) for row in rows]
 
 
-def heard_by(hook: Receiver) -> list[str]:
+def types_received(hook: Receiver) -> list[str]:
     return [str(request.content["type"]).removeprefix("model.incident.") for request in hook.requests]
 
 
@@ -56,6 +58,11 @@ def turns(engine: Engine, applied: AppliedModel, letters: str) -> None:
     story = ScriptedEvaluator(at_once=1)
     story.play(applied, letters, start=T0)
     advance(engine, applied, story, now=T0 + HOUR_MILLIS)
+
+
+def database_now(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return database_now_millis(connection)
 
 
 def leased(engine: Engine) -> Lease | None:
@@ -133,7 +140,7 @@ def test_an_older_message_is_never_sent_after_a_newer_one(engine: Engine) -> Non
         story.play(applied, " ....", start=T0)
         advance_model(engine, applied, story, Settings())
         deliver_all(delivery(engine, later_millis=10 * MINUTE_MILLIS))
-        assert heard_by(hook) == ["opened", "resolved"]
+        assert types_received(hook) == ["opened", "resolved"]
     assert states_of(engine) == [("opened", DeliveryState.SUPERSEDED), ("resolved", DeliveryState.DONE)]
 
 
@@ -257,3 +264,84 @@ def test_who_the_program_before_notified_is_sent_the_end(engine: Engine, of_befo
     assert sent_to(engine, "pager")[-1] == "resolved"
     with engine.connect() as connection:
         assert list(connection.scalars(sa.select(schema.notified.c.event))) == ["end"]
+
+
+def test_a_page_that_is_refused_goes_to_the_next_receiver(engine: Engine) -> None:
+    """Rule 4: the pager refuses it for good; the team is notified of the page, and that the pager was not."""
+    with receiver(SECRET, Answer(status=404, body=b"no such key")) as pager, receiver(SECRET) as team:
+        applied = apply_story(
+            engine,
+            receivers=[webhook("team", team.url, from_tier="critical"), webhook("pager", pager.url)],
+            alerting="freshness: 9999d",
+        )
+        story = ScriptedEvaluator()
+        story.play(applied, "w", start=T0)
+        advance_model(engine, applied, story, Settings())
+        deliver_all(delivery(engine))
+        (notice,) = [request.content for request in team.requests]
+    assert notice["type"] == "model.delivery.failed"
+    assert notice["not_notified"] == ["pager"]
+    assert str(notice["sentence"]).startswith(
+        "Receiver pager was not notified (HTTP 404, answered: no such key): credit"
+    )
+    assert "income moved" in str(notice["sentence"])
+
+
+def test_a_page_that_expires_goes_to_the_next_receiver(engine: Engine) -> None:
+    """Rule 4: the pager did not answer for a day."""
+    with receiver(SECRET) as team:
+        applied = apply_story(
+            engine,
+            receivers=[webhook("pager", HOOK), webhook("team", team.url, from_tier="critical")],
+            alerting="freshness: 9999d",
+        )
+        story = ScriptedEvaluator()
+        story.play(applied, "w", start=T0)
+        advance_model(engine, applied, story, Settings())
+        send_due(delivery(engine))
+        late = delivery(engine, later_millis=25 * HOUR_MILLIS)
+        assert expire_overdue_effects(late) == 1
+        deliver_all(late)
+        (notice,) = [request.content for request in team.requests]
+    assert notice["not_notified"] == ["pager"]
+    assert "not delivered in time" in str(notice["sentence"])
+
+
+def test_what_nobody_takes_is_an_error_with_all_that_it_said(engine: Engine) -> None:
+    """Rule 4: every receiver was tried once; then the log has it, and the counter of lost messages goes up."""
+    before = REGISTRY.get_sample_value("driftline_messages_lost_total") or 0.0
+    with receiver(SECRET, Answer(status=404)) as hook, structlog.testing.capture_logs() as lines:
+        applied = apply_story(
+            engine, receivers=[webhook("team", hook.url), webhook("pager", hook.url)], alerting="freshness: 9999d"
+        )
+        story = ScriptedEvaluator()
+        story.play(applied, "w", start=T0)
+        advance_model(engine, applied, story, Settings())
+        deliver_all(delivery(engine))
+        tried = sorted(body_of(request.body)["not_notified"] for request in hook.requests)
+    assert tried == [[], [], ["pager"], ["team"]]
+    lost = [line for line in lines if line["event"] == "message.lost"]
+    assert [line["log_level"] for line in lost] == ["error", "error"]
+    assert all("income moved" in line["message"] for line in lost)
+    assert REGISTRY.get_sample_value("driftline_messages_lost_total") == before + 2
+
+
+def test_a_receiver_that_is_away_for_days_is_not_waited_for_in_silence(engine: Engine) -> None:
+    """Rule 4: newer messages take the place of older ones and none expires; after a day another is notified."""
+    with receiver(SECRET) as team:
+        applied = apply_story(
+            engine,
+            receivers=[webhook("pager", HOOK), webhook("team", team.url, from_tier="critical")],
+            alerting="freshness: 9999d",
+        )
+        story = ScriptedEvaluator()
+        now = database_now(engine)
+        for letter, hours in (("w", 0), (" a", 20), ("  w", 25)):
+            story.play(applied, letter, start=T0)
+            advance(engine, applied, story, now=now + hours * HOUR_MILLIS)
+            late = delivery(engine, later_millis=hours * HOUR_MILLIS)
+            expire_overdue_effects(late)
+            deliver_all(replace(late, jitter=lambda: 1.0))
+        (notice,) = [request.content for request in team.requests]
+    assert notice["not_notified"] == ["pager"]
+    assert "still tried" in str(notice["sentence"])

@@ -211,6 +211,7 @@ outbox = sa.Table(
     sa.Column("model_id", sa.Integer, nullable=True),  # of the program before: null
     sa.Column("receiver", sa.Text, nullable=True),  # name in the spec; null: an action's request
     sa.Column("sequence", sa.Integer, nullable=True),  # of the message's first incident
+    wall("undelivered_since", nullable=True),  # where it took the place of an older message; null: its own time
     sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="2"),  # of Urgency
     sa.Column("state", sa.Text, nullable=False, server_default="pending"),  # of DeliveryState
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
