@@ -29,11 +29,6 @@ NO_RUNBOOK = "none is named (`alerting.runbook` in the spec)"
 Answer = tuple[str, str]
 """A question in two or three words, and what the message answers."""
 
-_EVENTS = {
-    Step.OPENED: NoticeEvent.TRIGGER,
-    Step.REOPENED: NoticeEvent.TRIGGER,
-    Step.RESOLVED: NoticeEvent.END,
-}
 _URGENCY = {
     Tier.CRITICAL: "needs someone now",
     Tier.ALERT: "needs someone today",
@@ -107,9 +102,9 @@ class Briefing:
     Attributes:
         id: The same in every attempt to send it: the outbox row's.
         key: What all messages of one incident share: the id of its first incident or, without one, of its action.
-        event: Of the whole message; a trigger where the receiver was sent nothing of it before.
-        tier: How bad it is now or, of an end, was: of the most severe incident.
-        incidents: The most severe first; empty where only an action is reported.
+        event: Of the whole message: a trigger where one of its incidents is one, an end where all are.
+        tier: How bad it is now or, of an end, was: of the most severe incident that stands.
+        incidents: What stands before what ended, the most severe first; empty where only an action is reported.
         actions: What was requested from other systems, or waits for a person, a line each.
         handling: Who deals with it and until when; empty where nobody said so.
         details: A command that shows everything; there is always one.
@@ -167,16 +162,18 @@ def briefing(message: Message, *, identifier: str, event: NoticeEvent | None = N
 
     Args:
         identifier: Of its outbox row.
-        event: What it is to its receiver; None: what its first incident's step is.
+        event: What it is to its receiver; None: what its incidents are.
         handling: Who deals with it, where somebody does.
     """
     model = one_line(str(ModelKey(message.model.namespace, message.model.name)))
+    message = replace(message, incidents=tuple(sorted(message.incidents, key=_ended)))
     incidents = tuple(_incident(model, incident, message.window_end) for incident in message.incidents)
     first = message.incidents[0].id if message.incidents else None
     action = message.actions[0].id if message.actions else identifier
-    event = event or (incidents[0].event if incidents else NoticeEvent.TRIGGER)
-    tier = max((Tier.of_word(incident.tier) for incident in incidents), default=Tier.of_word(message.tier)).word
-    command = f"driftline incidents {first[:8]}" if first else f"driftline actions {action[:8]}"
+    event = event or _event(incidents)
+    standing = [incident for incident in incidents if incident.event is not NoticeEvent.END] or incidents
+    tier = max((Tier.of_word(incident.tier) for incident in standing), default=Tier.of_word(message.tier)).word
+    subject = f"incidents {first[:8]}" if first else f"actions {action[:8]}" if message.actions else "incidents"
     return Briefing(
         id=identifier,
         key=first or action,
@@ -193,7 +190,7 @@ def briefing(message: Message, *, identifier: str, event: NoticeEvent | None = N
         owner=one_line(message.owner or NO_OWNER),
         runbook=one_line(message.runbook or NO_RUNBOOK),
         link=one_line(message.link) if message.link else None,
-        details=f"`{command}`",
+        details=f"`driftline {subject}`",
         timestamp=message.timestamp,
         window_end=message.window_end,
     )
@@ -219,14 +216,26 @@ def one_per_incident(message: Message) -> tuple[Message, ...]:
     )
 
 
+def _ended(incident: MessageIncident) -> bool:
+    return incident.step == Step.RESOLVED or incident.event is NoticeEvent.END
+
+
+def _event(incidents: Sequence[IncidentBriefing]) -> NoticeEvent:
+    """Return what the whole message is: over only where all of it is, whatever it says first."""
+    events = {incident.event for incident in incidents}
+    if not events or NoticeEvent.TRIGGER in events:
+        return NoticeEvent.TRIGGER
+    return events.pop() if len(events) == 1 else NoticeEvent.UPDATE
+
+
 def _severity(incident: MessageIncident) -> Tier:
     return max(Tier.of_word(incident.tier), Tier.of_word(incident.tier_before))
 
 
 def _incident(model: str, incident: MessageIncident, window_end: str) -> IncidentBriefing:
     step = Step(incident.step)
-    event = _EVENTS.get(step, NoticeEvent.UPDATE)
-    ended = event is NoticeEvent.END
+    ended = _ended(incident)
+    event = NoticeEvent.END if ended else incident.event
     tier = incident.tier_before if ended else incident.tier
     columns = list(dict.fromkeys(one_line(finding.column) for finding in incident.what if finding.column))
     named = f" ({_names(columns, ticks=False)})" if columns else ""
@@ -262,6 +271,9 @@ def _title(
 ) -> str:
     words = {NoticeEvent.END: "RESOLVED", NoticeEvent.ACKNOWLEDGE: "ACKNOWLEDGED"}
     label = words.get(event, tier.upper())
+    if message.not_notified:
+        names = ", ".join(message.not_notified)
+        return clipped(one_line(f"[{label}] {model}: {names} was not notified"), TITLE_CHARACTERS)
     if not incidents:
         states = dict.fromkeys(f"{action.kind} {action.state.replace('_', ' ')}" for action in message.actions)
         return clipped(one_line(f"[{label}] {model}: {', '.join(states) or message.type}"), TITLE_CHARACTERS)

@@ -47,6 +47,8 @@ DRIFT = MessageIncident(
     likely_cause="version 3.3.0, in production since 2026-11-27T02:05:00Z",
     next_step="The inputs are stable and the prediction moved: hold or roll back this version.",
     sentence=f"credit 3.3.0: drift critical (opened). {SCORE.sentence}",
+    sequence=1,
+    event=NoticeEvent.TRIGGER,
 )
 BROKEN = MessageIncident(
     id="77f5aa0e-2c5b-5c17-8d0a-1be1f8cf5f42",
@@ -62,6 +64,8 @@ BROKEN = MessageIncident(
     likely_cause="a field arrives broken: income",
     next_step="Ask the owner of the field upstream; do not retrain on it.",
     sentence=f"credit 3.3.0: data_quality alert (escalated). {INCOME.sentence}",
+    sequence=2,
+    event=NoticeEvent.UPDATE,
 )
 ROLLBACK = MessageAction(
     id="c1f0a7de-4d55-5b0b-a6c8-9f7a2f9e3b61",
@@ -92,7 +96,9 @@ CALMED = replace(
     type="model.incident.calmed",
     timestamp="2026-11-27T03:10:02Z",
     window_end="2026-11-27T03:10:00Z",
-    incidents=(replace(DRIFT, step="calmed", tier="warning", tier_before="critical"),),
+    incidents=(
+        replace(DRIFT, step="calmed", tier="warning", tier_before="critical", sequence=2, event=NoticeEvent.UPDATE),
+    ),
     actions=(),
 )
 RESOLVED = replace(
@@ -106,6 +112,8 @@ RESOLVED = replace(
         replace(
             DRIFT,
             step="resolved",
+            sequence=3,
+            event=NoticeEvent.END,
             tier="none",
             tier_before="warning",
             what=(),
