@@ -9,7 +9,7 @@ import msgspec
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.delivery.send import Request, send
 from alerting.delivery.signing import readable_secrets, signed_headers
-from alerting.notifications.briefing import briefing
+from alerting.notifications.briefing import briefing, one_per_incident
 from alerting.notifications.message import Message
 from alerting.receivers.alertmanager_body import alertmanager_body
 from monitor.errors import SettingsError
@@ -55,5 +55,5 @@ def _body(lease: Lease, destination: EndpointSpec) -> bytes:
     if destination.receiver is None or destination.receiver.body == "driftline":
         return stored
     message = msgspec.json.decode(stored, type=Message)
-    said = briefing(message, identifier=lease.effect.id)
+    said = [briefing(part, identifier=lease.effect.id) for part in one_per_incident(message)]
     return msgspec.json.encode(alertmanager_body(said, receiver=destination.receiver.name))

@@ -125,7 +125,7 @@ def test_the_webhooks_other_body_is_that_of_a_real_alertmanager(tmp_path: Path, 
         wait_until(lambda: bridge.bodies[-1]["status"] == "resolved", "its end to be sent on")
     for theirs in (bridge.bodies[0], bridge.bodies[-1]):
         body = msgspec.json.decode(
-            msgspec.json.encode(alertmanager_body(story_briefing(ours[theirs["status"]]), receiver="bridge"))
+            msgspec.json.encode(alertmanager_body([story_briefing(ours[theirs["status"]])], receiver="bridge"))
         )
         assert shape(body) == shape(theirs)
         same = ("version", "status", "receiver", "truncatedAlerts", "commonAnnotations")

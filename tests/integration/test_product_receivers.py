@@ -108,6 +108,7 @@ def running_mail() -> Iterator[Running]:
 
 
 LABELS = ["WARNING", "CRITICAL, was WARNING", "RESOLVED"]
+FROM_CRITICAL = {"pagerduty": ["trigger", "trigger", "resolve"], "jsm": ["closed P1 x1"]}
 PRODUCTS = {
     "pagerduty": (running_pagerduty, ["trigger", "trigger", "resolve"]),
     "jsm": (running_jsm, ["closed P3 x1", "closed P1 x1"]),
@@ -158,6 +159,24 @@ def test_a_product_holds_the_incident_from_its_start_to_its_end(engine: Engine, 
             deliver(engine, product.environment)
         assert {state for state, _ in rows(engine)} == {DeliveryState.DONE.value}, rows(engine)
         assert product.holds() == expected
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_product_of_critical_holds_the_end_of_what_calmed_before(engine: Engine, name: str) -> None:
+    """
+    w w w c c c w w w w . . . . . .
+          trigger | update | end      from critical on; the end is one of a warning
+    """
+    run, _ = PRODUCTS[name]
+    with run() as product:
+        spec = product.spec.removesuffix("}") + ", from_tier: critical}"
+        applied = apply_story(engine, receivers=[spec], alerting=WIDE)
+        story = ScriptedEvaluator(at_once=2)
+        for letters, at in (("www", 0), ("ccc", 3), ("wwww", 6), ("......", 10)):
+            play(engine, applied, story, letters, at=at)
+            deliver(engine, product.environment)
+        assert {state for state, _ in rows(engine)} == {DeliveryState.DONE.value}, rows(engine)
+        assert product.holds() == FROM_CRITICAL.get(name, ["CRITICAL", "WARNING, was CRITICAL", "RESOLVED"])
 
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTS if name != "mail"])

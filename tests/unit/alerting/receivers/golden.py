@@ -55,7 +55,7 @@ def golden(event: NoticeEvent) -> dict[str, str]:
         texts[f"alertmanager-{event.value}.json"] = _json(msgspec.json.encode(alerts))
         own = encode_message(MESSAGES[event])
         texts[f"webhook-{event.value}.json"] = _json(own)
-        other = msgspec.json.encode(alertmanager_body(briefing, receiver="bridge"))
+        other = msgspec.json.encode(alertmanager_body([briefing], receiver="bridge"))
         texts[f"webhook-alertmanager-{event.value}.json"] = _json(other)
     return texts
 

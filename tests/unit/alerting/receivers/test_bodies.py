@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerting.notifications.briefing import Briefing, briefing, one_per_incident
-from alerting.notifications.message import Message
+from alerting.notifications.message import UNDELIVERED, Message
 from alerting.receivers import alertmanager, teams
 from alerting.receivers.alertmanager_body import alertmanager_body
 from alerting.receivers.request import HttpRequest, Mail
@@ -23,6 +24,7 @@ from monitor.types import NoticeEvent
 from tests.fakes.on_call_products import JsmOperations, PagerDuty, Product, Slack, Teams, answered
 from tests.models.messages import (
     ACTION,
+    BROKEN,
     CALMED,
     INCIDENT,
     LINK,
@@ -134,7 +136,7 @@ def test_every_answer_is_in_what_wakes_someone(name: str) -> None:
 def test_every_answer_is_in_an_alert() -> None:
     """The same of Alertmanager's, and of a webhook with Alertmanager's body."""
     alerts = alertmanager.alerts([golden.level(NoticeEvent.TRIGGER)], golden.PEER, now_millis=golden.NOW)
-    for content in (alerts, alertmanager_body(story_briefing(NoticeEvent.TRIGGER), receiver="bridge")):
+    for content in (alerts, alertmanager_body([story_briefing(NoticeEvent.TRIGGER)], receiver="bridge")):
         shown = "\n".join(texts_in(content))
         assert [answer for answer in (*ANSWERS, RUNBOOK, LINK) if answer not in shown] == []
 
@@ -255,6 +257,38 @@ def test_one_message_of_several_incidents_is_one_for_each_where_ids_count() -> N
     assert [part.tier for part in parts] == ["critical", "alert"]
     assert [len(part.actions) for part in parts] == [1, 0]
     assert one_per_incident(ACTION) == (ACTION,)
+
+
+def test_an_end_hides_nothing_that_stands() -> None:
+    """A message of an end and of what stands is about what stands; the end is sent where ids or labels count."""
+    (ended,), stands = RESOLVED.incidents, BROKEN
+    said = in_words(replace(RESOLVED, incidents=(ended, stands)))
+    assert (said.event, said.key, said.tier) == (NoticeEvent.UPDATE, stands.id, "alert")
+    assert said.title.startswith("[ALERT, was WARNING] credit 3.3.0: data arrives broken")
+    parts = [in_words(part) for part in one_per_incident(replace(RESOLVED, incidents=(ended, stands)))]
+    assert [(part.key, part.event) for part in parts] == [
+        (ended.id, NoticeEvent.END),
+        (stands.id, NoticeEvent.UPDATE),
+    ]
+    alerts = alertmanager_body(parts, receiver="bridge")
+    assert alerts["status"] == "firing"
+    assert [alert["status"] for alert in alerts["alerts"]] == ["resolved", "firing"]
+    assert set(alerts["commonLabels"]) == {"model", "namespace"}
+
+
+def test_whoever_is_notified_late_is_sent_a_trigger() -> None:
+    """What the receiver was sent counts, not the step: of an incident that escalated before it was to know of it."""
+    late = replace(BROKEN, event=NoticeEvent.TRIGGER)
+    assert in_words(replace(SEVERAL, incidents=(late,))).event is NoticeEvent.TRIGGER
+    closed = replace(late, step="resolved", tier="none")  # the program before stored no events
+    assert in_words(replace(SEVERAL, incidents=(closed,))).event is NoticeEvent.END
+
+
+def test_a_title_names_who_was_not_notified() -> None:
+    """A message that another receiver did not take has no incident of its own; the command shows all of them."""
+    said = in_words(replace(OPENED, type=UNDELIVERED, incidents=(), actions=(), not_notified=("pager",)))
+    assert said.title == "[CRITICAL] credit: pager was not notified"
+    assert said.details == "`driftline incidents`"
 
 
 def test_all_mails_of_an_incident_are_one_thread() -> None:
