@@ -49,7 +49,6 @@ from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import ensure_endpoints
 from monitor.store.incidents import (
     IncidentRow,
-    LockedModel,
     TransitionRow,
     append_transitions,
     lock_model,
@@ -111,14 +110,13 @@ def advance_model(
     while not stopping():
         began = monotonic_seconds()
         with engine.begin() as connection:
-            locked = lock_model(connection, applied.model_id)
-            if locked is None:
+            if not lock_model(connection, applied.model_id):
                 return _plus(total, AdvanceReport(busy=True))
             now = database_now_millis(connection) if now_millis is None else now_millis
             judged = evaluator.evaluate_model(connection, applied, now_millis=now)
             if judged.window_ends:
                 now = judged.window_ends[-1].window_end if event_clock else now
-                total = _plus(total, _ModelPass(connection, applied, locked, settings, now).work(judged.window_ends))
+                total = _plus(total, _ModelPass(connection, applied, settings, now).work(judged.window_ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
         if not judged.more:
             return total
@@ -139,9 +137,7 @@ def _plus(first: AdvanceReport, second: AdvanceReport) -> AdvanceReport:
 class _ModelPass:
     """One transaction's pass over one locked model."""
 
-    def __init__(
-        self, connection: sa.Connection, applied: AppliedModel, locked: LockedModel, settings: Settings, now: int
-    ) -> None:
+    def __init__(self, connection: sa.Connection, applied: AppliedModel, settings: Settings, now: int) -> None:
         self._connection = connection
         self._applied = applied
         self._spec = applied.spec
@@ -158,9 +154,7 @@ class _ModelPass:
             states=states_by_key([msgspec.structs.replace(state, receivers_recorded=True) for state in states]),
         )
         self._proposals = ActionProposals(
-            facts=model_facts(
-                connection, applied, held=locked.held, settings=settings, now_millis=now, history=self._history
-            ),
+            facts=model_facts(connection, applied, settings=settings, now_millis=now, history=self._history),
             model_id=applied.model_id,
             tracker=self._tracker,
             earlier=list(granted_actions(connection, applied.model_id)),
@@ -237,7 +231,7 @@ class _ModelPass:
         save_incidents(self._connection, rows, now_millis=self._now)
         self._notices.write_numbers()
         append_transitions(self._connection, self._transitions)
-        refused = [row for row in self._proposals.refused.values() if insert_action(self._connection, row)]
+        refused = [row for row in self._proposals.refused.values() if self._insert_refused(row)]
         for row in refused:
             ACTIONS.labels(row.kind.value, row.state.value).inc()
             log.info("action.refused", model=str(self._applied.key), kind=row.kind.value, reason=row.reason)
@@ -251,6 +245,10 @@ class _ModelPass:
         effects += [effect for row in wanting for effect in self._refusal_effects(row, endpoints)]
         append_effects(self._connection, effects, now_millis=self._now)
         return len(effects) + self._notices.write(endpoints)
+
+    def _insert_refused(self, row: ActionRow) -> bool:
+        hold = self._proposals.refusing_holds.get(row.id)
+        return insert_action(self._connection, row, why="" if hold is None else hold.words)
 
     def _insert(self, action: GrantedAction) -> bool:
         if not insert_action(self._connection, action.row):

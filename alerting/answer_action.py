@@ -9,12 +9,13 @@ from alerting.actions.archive import model_facts
 from alerting.actions.circumstances import Circumstances
 from alerting.actions.evidence import RollbackEvidence
 from alerting.actions.proposals import GrantedAction
-from alerting.actions.reasons import REFUSALS
+from alerting.actions.reasons import REFUSALS, Refusal
 from alerting.actions.requests import encode_request, request_with_deadline
 from alerting.deployed_versions import DeployedVersions
 from alerting.incidents.state import decode_state
 from alerting.incidents.tracker import IncidentTracker, incident_rules, states_by_key
 from alerting.notifications.outbox_rows import EVENT_TYPES, action_effect, action_endpoint, endpoints_of
+from monitor.action_holds import hold_on
 from monitor.clock import iso_utc
 from monitor.errors import DriftlineError
 from monitor.settings import Settings
@@ -22,7 +23,7 @@ from monitor.store.actions import ActionRow, action_by_id, granted_actions, repl
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.database_clock import database_now_millis
 from monitor.store.endpoints import ensure_endpoints
-from monitor.store.incidents import LockedModel, incident_first_end, lock_model, newest_incidents
+from monitor.store.incidents import incident_first_end, lock_model, newest_incidents
 from monitor.store.outbox import append_effects
 from monitor.types import ActionKind, ActionState
 from monitor.units import millis
@@ -51,14 +52,14 @@ def approve_action(
     Raises:
         ActionAnswerRefused: It does not wait (any more), or a rail stands against it; it is left as it is.
     """
-    row, applied, locked = _locked(connection, action_id)
+    row, applied = _locked(connection, action_id)
     _require_waiting(row)
     now = database_now_millis(connection) if now_millis is None else now_millis
     if row.expires_at is not None and now > row.expires_at:
         raise ActionAnswerRefused(
             f"action {row.id}: nobody approved it until {iso_utc(row.expires_at)}; it has expired"
         )
-    _require_rails(connection, row, applied, locked, settings=settings, now_millis=now)
+    _require_rails(connection, row, applied, settings=settings, now_millis=now)
     not_after = now + millis(applied.spec.actions.of(row.kind).deadline)
     body = encode_request(request_with_deadline(row.request, kind=row.kind, not_after=not_after))
     replace_request(connection, row.id, body.decode())
@@ -80,7 +81,7 @@ def reject_action(connection: sa.Connection, action_id: str, answer: Answer) -> 
     Raises:
         ActionAnswerRefused: It does not wait (any more), or no reason is given.
     """
-    row, _, _ = _locked(connection, action_id)
+    row, _ = _locked(connection, action_id)
     _require_waiting(row)
     if not answer.why.strip():
         raise ActionAnswerRefused(f"action {row.id}: expected a reason to reject it (--why TEXT), found none")
@@ -95,7 +96,7 @@ def record_result(connection: sa.Connection, action_id: str, result: ActionState
         ActionAnswerRefused: It was not sent, or its result is known already.
     """
     assert result in RESULTS
-    row, _, _ = _locked(connection, action_id)
+    row, _ = _locked(connection, action_id)
     if row.state not in _SENT:
         raise ActionAnswerRefused(
             f"action {row.id}: expected one that was sent and whose result is not known, found one that is "
@@ -105,16 +106,16 @@ def record_result(connection: sa.Connection, action_id: str, result: ActionState
     return replace(row, state=result)
 
 
-def _locked(connection: sa.Connection, action_id: str) -> tuple[ActionRow, AppliedModel, LockedModel]:
+def _locked(connection: sa.Connection, action_id: str) -> tuple[ActionRow, AppliedModel]:
     model_id = action_by_id(connection, action_id).model_id
     locked = lock_model(connection, model_id, wait=True)
     row = action_by_id(connection, action_id, lock=True)
     applied = next((model for model in load_configuration(connection).models if model.model_id == model_id), None)
-    if locked is None or applied is None:
+    if not locked or applied is None:
         raise ActionAnswerRefused(
             f"action {action_id}: expected an applied model, found that it is not applied any more"
         )
-    return row, applied, locked
+    return row, applied
 
 
 def _require_waiting(row: ActionRow) -> None:
@@ -126,19 +127,12 @@ def _require_waiting(row: ActionRow) -> None:
 
 
 def _require_rails(
-    connection: sa.Connection,
-    row: ActionRow,
-    applied: AppliedModel,
-    locked: LockedModel,
-    *,
-    settings: Settings,
-    now_millis: int,
+    connection: sa.Connection, row: ActionRow, applied: AppliedModel, *, settings: Settings, now_millis: int
 ) -> None:
     states = [decode_state(stored.state) for stored in newest_incidents(connection, applied.model_id)]
     facts = model_facts(
         connection,
         applied,
-        held=locked.held,
         settings=settings,
         now_millis=now_millis,
         history=DeployedVersions(connection, applied, now=now_millis).history,
@@ -170,4 +164,6 @@ def _require_rails(
         mode=applied.spec.actions.of(row.kind).mode,
     )
     if refusal is not None:
-        raise ActionAnswerRefused(f"action {row.id} is not sent ({refusal}): {REFUSALS[refusal]}")
+        hold = hold_on(facts.holds, row.kind) if refusal is Refusal.ACTIONS_HELD else None
+        by = "" if hold is None else f": {hold.words}"
+        raise ActionAnswerRefused(f"action {row.id} is not sent ({refusal}): {REFUSALS[refusal]}{by}")

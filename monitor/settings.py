@@ -100,7 +100,10 @@ class Settings(BaseSettings):
     receivers_ca_file: Path | None = Field(
         default=None, description="PEM certificates of private authorities that receivers' certificates may be of."
     )
-    actions_enabled: bool = Field(default=True, description="The global kill switch: false holds every action.")
+    actions_enabled: bool = Field(
+        default=True,
+        description="The strongest kill switch, of this process: false stops every action. See `driftline hold`.",
+    )
     actions_per_hour: int = Field(default=3, ge=1, description="Actions of all models together that are sent an hour.")
     common_cause_models: int = Field(
         default=3,

@@ -25,7 +25,7 @@ def approval_refusal(
         situation: Its `earlier` actions are those but this one.
         evidence: Of a rollback, as the windows show it now.
     """
-    if refusal := switched_off(situation, mode):
+    if refusal := switched_off(situation, kind, mode):
         return refusal
     if not mode.sends:
         return Refusal.MODE_OFF

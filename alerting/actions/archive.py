@@ -16,6 +16,7 @@ from monitor.reference.layout import CellsLayout
 from monitor.settings import Settings
 from monitor.spec.accuracy import AccuracySpec
 from monitor.spec.model import ColumnKind
+from monitor.store.action_holds import holds_of_model
 from monitor.store.actions import other_models_bad, sent_actions_since
 from monitor.store.conclusive_windows import (
     StoredAccuracyWindow,
@@ -82,7 +83,6 @@ def model_facts(
     connection: sa.Connection,
     applied: AppliedModel,
     *,
-    held: bool,
     settings: Settings,
     now_millis: int,
     history: Sequence[DeploymentEvent],
@@ -97,10 +97,10 @@ def model_facts(
 
     return ModelFacts(
         spec=applied.spec,
-        held=held,
         actions_enabled=settings.actions_enabled,
         now_millis=now_millis,
         history=history,
+        holds=holds_of_model(connection, applied.model_id, now_millis=now_millis),
         archive=StoredWindows(connection=connection, model_id=applied.model_id, accuracy=applied.spec.accuracy),
         decisions=lambda version, start, stop: _decisions_of(connection, applied, version, start, stop),
         error_movement=cache(lambda: _error_movement(connection, applied)),

@@ -22,6 +22,7 @@ from alerting.actions.sightings import DecisionSource, PastService, Witnesses, n
 from alerting.actions.windows import WindowArchive
 from alerting.incidents.state import IncidentState
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
+from monitor.action_holds import ActionHold
 from monitor.deployments import DeploymentEvent, Period, history_until, periods
 from monitor.spec.model import ModelSpec
 from monitor.types import ActionKind, EvaluationKind, IncidentKind, Stage, Tier
@@ -39,7 +40,8 @@ class ModelFacts:
     """What is so for one model while one batch of windows is worked.
 
     Attributes:
-        held, actions_enabled: The kill switches.
+        actions_enabled: False: the switch of this process stops every action.
+        holds: By which people stop actions of this model.
         history: Every deployment; those after *now_millis* are left out here.
         decisions: What a version decided in a time, where that is counted.
         error_movement: How the error rate moves by nature in the reference in force; None where it does not show that.
@@ -51,11 +53,11 @@ class ModelFacts:
     """
 
     spec: ModelSpec
-    held: bool
     actions_enabled: bool
     now_millis: int
     history: Sequence[DeploymentEvent]
     archive: WindowArchive
+    holds: Sequence[ActionHold] = ()
     decisions: DecisionSource = no_decisions
     error_movement: MovementSource = no_movement
     schema_at: Callable[[int], Hashable] = lambda _: None
@@ -89,7 +91,7 @@ class Circumstances:
         return Situation(
             now_millis=facts.now_millis,
             actions_enabled=facts.actions_enabled,
-            held=facts.held,
+            holds=facts.holds,
             data_quality_open=self.tracker.quality_open(at=at),
             common_cause=bad >= facts.common_cause_models,
             history=self.history,

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from alerting.actions.reasons import Ground, Refusal
+from monitor.action_holds import ActionHold
 from monitor.deployments import DeploymentEvent
 from monitor.reference.layout import ColumnRole
 from monitor.types import ActionKind, ActionState, IncidentKind, Tier
@@ -38,7 +39,8 @@ class Situation:
 
     Attributes:
         now_millis: The database's clock.
-        actions_enabled, held: The kill switches: of everything, and of this model.
+        actions_enabled: False: the switch of this process stops every action.
+        holds: By which people stop actions of this model.
         common_cause: So many models became bad at about the same time that no single one of them is the cause.
         hour_spent: The actions of all models together have spent their hourly budget.
         history: Deployments up to now; one dated in the future decides nothing yet.
@@ -49,8 +51,8 @@ class Situation:
 
     now_millis: int
     actions_enabled: bool
-    held: bool
     data_quality_open: bool
+    holds: Sequence[ActionHold] = ()
     common_cause: bool = False
     hour_spent: bool = False
     history: Sequence[DeploymentEvent] = ()

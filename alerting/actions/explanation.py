@@ -11,15 +11,17 @@ _HOLD = {
 }
 
 
-def explanation(row: ActionRow, *, model: ModelKey, newest: str | None = None) -> str:
+def explanation(row: ActionRow, *, model: ModelKey, newest: str | None = None, refused_by: str = "") -> str:
     """Return why, and, of an action that waits for a person, what that person can do until when.
 
     Args:
         newest: What the newest windows show of it, if that is known and something else than its reason.
+        refused_by: Of a refused one: who holds it, and why.
     """
     if row.state is ActionState.REFUSED:
         words = refusal_words(row.reason).replace(" MODEL ", f" {model} ")
-        return words.replace(" VERSION`", f" {row.from_version}`")
+        words = words.replace(" VERSION`", f" {row.from_version}`")
+        return f"{words}: {refused_by}" if refused_by else words
     words = ground_words(row.reason)
     if newest not in (None, row.reason):
         words += f"; the newest windows: {evidence_words(newest)}"

@@ -19,6 +19,7 @@ from alerting.actions.retraining import rejected_rollbacks
 from alerting.actions.rollback import refusal_before_evidence
 from alerting.actions.waiting import NewestEvidence, ground_after, waiting_rollbacks
 from alerting.incidents.tracker import ActionCandidate, IncidentTracker
+from monitor.action_holds import ActionHold, hold_on
 from monitor.spec.actions import ActionMode
 from monitor.store.actions import ActionRow
 from monitor.types import ActionKind, ActionState, Tier
@@ -48,6 +49,7 @@ class ActionProposals:
     Attributes:
         earlier: Actions of the model that were not refused; granted ones are added.
         refused: Refusals to be written, by id.
+        refusing_holds: Which hold refused it, by the id of the refusal.
         newest: What the windows show of actions that wait for a person, in order, to be recorded.
         sent: How many of the granted ones are sent without anybody's approval.
     """
@@ -57,6 +59,7 @@ class ActionProposals:
     tracker: IncidentTracker
     earlier: list[ActionRow]
     refused: dict[str, ActionRow] = field(default_factory=dict)
+    refusing_holds: dict[str, ActionHold] = field(default_factory=dict)
     newest: list[NewestEvidence] = field(default_factory=list)
     sent: int = 0
 
@@ -166,7 +169,8 @@ class ActionProposals:
                 self.newest.append(NewestEvidence(action.id, ground=ground, evidence=newest.value))
 
     def _refuse(self, candidate: ActionCandidate, kind: ActionKind, refusal: Refusal) -> None:
-        identifier = refused_action_id(candidate.state.id, kind, refusal)
+        hold = hold_on(self.facts.holds, kind) if refusal is Refusal.ACTIONS_HELD else None
+        identifier = refused_action_id(candidate.state.id, kind, refusal, hold=hold)
         row = ActionRow(
             id=identifier,
             model_id=self.model_id,
@@ -182,6 +186,8 @@ class ActionProposals:
             decided_at=self.facts.now_millis,
         )
         self.refused.setdefault(identifier, row)
+        if hold is not None:
+            self.refusing_holds[identifier] = hold
 
 
 def _state(*, dry_run: bool, waits: bool) -> ActionState:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from alerting.actions.evidence import PastAction, Proposal, Situation
 from alerting.actions.reasons import LABELLED_GROUNDS, Refusal
+from monitor.action_holds import hold_on
 from monitor.spec.actions import ActionMode
 from monitor.types import ActionKind, ActionState, IncidentKind
 
@@ -13,13 +14,13 @@ _NOT_SENT = frozenset({ActionState.AWAITING_APPROVAL, ActionState.REJECTED, Acti
 _MAYBE_SENT = frozenset({ActionState.DRY_RUN, ActionState.EXPIRED})
 
 
-def switched_off(situation: Situation, mode: ActionMode) -> Refusal | None:
-    """Return which switch holds the action."""
+def switched_off(situation: Situation, kind: ActionKind, mode: ActionMode) -> Refusal | None:
+    """Return which switch stops actions of *kind*: the spec's, that of this process, or a hold."""
     if mode is ActionMode.OFF:
         return Refusal.MODE_OFF
     if not situation.actions_enabled:
         return Refusal.ACTIONS_DISABLED
-    return Refusal.MODEL_HELD if situation.held else None
+    return Refusal.ACTIONS_HELD if hold_on(situation.holds, kind) is not None else None
 
 
 def wrong_kind(situation: Situation, proposal: Proposal) -> Refusal | None:

@@ -7,8 +7,8 @@ class Refusal(StrEnum):
     """Why an action does not run; stored with the refused action."""
 
     MODE_OFF = "mode_off"
-    ACTIONS_DISABLED = "actions_disabled"  # the global kill switch
-    MODEL_HELD = "model_held"  # the model's kill switch
+    ACTIONS_DISABLED = "actions_disabled"  # the setting `actions_enabled` of the alerter
+    ACTIONS_HELD = "actions_held"  # by people, see `driftline holds`
     DATA_QUALITY_INCIDENT = "data_quality_incident"
     DATA_QUALITY_OPEN = "data_quality_open"
     KIND_NEVER_ACTS = "kind_never_acts"
@@ -45,8 +45,8 @@ class Refusal(StrEnum):
 
 REFUSALS = {
     Refusal.MODE_OFF: "the spec turns this action off",
-    Refusal.ACTIONS_DISABLED: "the global switch holds every action",
-    Refusal.MODEL_HELD: "the model's switch holds its actions",
+    Refusal.ACTIONS_DISABLED: "the setting `actions_enabled` of the alerter stops every action",
+    Refusal.ACTIONS_HELD: "a person holds it (`driftline holds`)",
     Refusal.DATA_QUALITY_INCIDENT: "a broken field is repaired upstream, not by a new or an older model",
     Refusal.DATA_QUALITY_OPEN: "a field is broken at the same time: first that",
     Refusal.KIND_NEVER_ACTS: "incidents of this kind never act",

@@ -10,6 +10,7 @@ from alerting.actions.reasons import Refusal
 from alerting.incidents.observation import WindowObservation
 from alerting.incidents.state import NAMESPACE, IncidentState
 from alerting.notifications.message import ModelName
+from monitor.action_holds import ActionHold
 from monitor.clock import iso_utc
 from monitor.types import ActionKind, ModelKey, Scale
 from monitor.units import MINUTE_MILLIS
@@ -71,9 +72,10 @@ def action_id(incident_id: str, kind: str, attempt: int) -> str:
     return str(uuid5(NAMESPACE, "\x1f".join(("action", incident_id, kind, str(attempt)))))
 
 
-def refused_action_id(incident_id: str, kind: str, reason: Refusal) -> str:
-    """Return the one id of a refusal, however often it is repeated."""
-    return str(uuid5(NAMESPACE, "\x1f".join(("refused", incident_id, kind, reason.value))))
+def refused_action_id(incident_id: str, kind: str, reason: Refusal, *, hold: ActionHold | None = None) -> str:
+    """Return the one id of a refusal, however often it is repeated; one of each *hold*."""
+    parts = ("refused", incident_id, kind, reason.value) + (() if hold is None else (str(hold.id),))
+    return str(uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ def retraining_refusal(
         evidence: Of the version; what its windows show is needed only where a rollback of it was rejected.
         rollback_asked: A rollback of the version was granted just now.
     """
-    if refusal := switched_off(situation, rules.mode) or wrong_kind(situation, proposal):
+    if refusal := switched_off(situation, ActionKind.RETRAINING, rules.mode) or wrong_kind(situation, proposal):
         return refusal
     if proposal.tier < Tier.ALERT:
         return Refusal.TIER_BELOW_ALERT

@@ -44,7 +44,7 @@ class RollbackGrant:
 
 def refusal_before_evidence(situation: Situation, proposal: Proposal, *, rules: RollbackSpec) -> Refusal | None:
     """Return why no rollback is considered whatever the windows show: the rails that cost no query."""
-    if refusal := switched_off(situation, rules.mode) or wrong_kind(situation, proposal):
+    if refusal := switched_off(situation, ActionKind.ROLLBACK, rules.mode) or wrong_kind(situation, proposal):
         return refusal
     if proposal.tier < Tier.CRITICAL:
         return Refusal.TIER_BELOW_CRITICAL

@@ -26,9 +26,9 @@ def expiry_words(overdue: OverdueEffect, *, actions_enabled: bool) -> str:
     """Return why *overdue*, the request of an action, was not delivered within its deadline."""
     switch = ""
     if not actions_enabled:
-        switch = "held by the global switch (`actions_enabled`)"
-    elif overdue.model_held:
-        switch = "held by the model's switch"
+        switch = "the setting `actions_enabled` of the alerter stops every action"
+    elif overdue.hold is not None:
+        switch = overdue.hold.words
     if overdue.attempts == 0:
         return f"not sent in time: {switch or overdue.last_error or 'no attempt was made'}"
     if overdue.last_status is None and overdue.last_error is None:

@@ -136,7 +136,6 @@ class _Player:
         changed = self.release.schema_changed_at
         return ModelFacts(
             spec=self.spec,
-            held=False,
             actions_enabled=True,
             now_millis=now,
             history=[event for event in self._history(now) if event not in self.contradicted],

@@ -115,7 +115,6 @@ def _model(spec: ModelSpec) -> AppliedModel:
     return AppliedModel(
         model_id=0,
         key=spec.key,
-        held=False,
         spec_version=0,
         spec=spec,
         reference_id=0,

@@ -159,7 +159,8 @@ def _show(story: ActionStory, *, as_json: bool) -> None:
 
 
 def _explained(story: ActionStory) -> str:
-    return explanation(story.action, model=story.model, newest=story.newest_evidence)
+    refused_by = story.steps[-1].why if story.action.state is ActionState.REFUSED and story.steps else ""
+    return explanation(story.action, model=story.model, newest=story.newest_evidence, refused_by=refused_by)
 
 
 def _why(step: ActionStep) -> str:

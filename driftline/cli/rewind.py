@@ -97,7 +97,7 @@ def _rewind_model(connection: sa.Connection, name: str, *, to: int, apply: bool,
     if model_id is None:
         raise WrongUseError(f"--model: expected one of {', '.join(model_names(connection)) or 'none'}; found {name!r}")
     if apply:
-        if lock_model(connection, model_id) is None:
+        if not lock_model(connection, model_id):
             raise UnavailableError(f"model {name}: an alerter is at work on it.\nRun the command again in a moment.")
         changed = rewind_model(
             connection,

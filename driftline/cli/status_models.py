@@ -63,6 +63,7 @@ def print_models(models: tuple[ModelStatus, ...]) -> None:
         )
     print_retired(models)
     print_unrevised(models)
+    print_held(models)
     print_table(
         "Open incidents",
         ("id", "model", "version", "kind", "tier", "since (UTC)"),
@@ -99,6 +100,12 @@ def print_unrevised(models: tuple[ModelStatus, ...]) -> None:
                 f" ({moment(warm_up.deployed_at)} UTC) came late. Windows up to {moment(warm_up.unrevised_until)} UTC"
                 " were final and stay as they were judged before it; later ones were judged again."
             )
+
+
+def print_held(models: tuple[ModelStatus, ...]) -> None:
+    """Print by which holds actions of *models* are stopped, each hold once."""
+    for hold in {hold.id: hold for model in models for hold in model.holds}.values():
+        typer.echo(f"Held: {hold.words} (`driftline holds`).")
 
 
 def _share(value: float | None) -> str | None:

@@ -53,10 +53,10 @@ class ActionRow(IncidentAction):
     expires_at: int | None = None
 
 
-def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
+def insert_action(connection: sa.Connection, row: ActionRow, *, why: str = "") -> bool:
     """Insert the action and its first step unless its id is known; return whether it is new.
 
-    The first step of one that waits has its reason, which newer evidence may replace.
+    The first step of one that waits has its reason, which newer evidence may replace; of others it is *why*.
     """
     stored = {
         "request": json.loads(row.request),
@@ -66,8 +66,8 @@ def insert_action(connection: sa.Connection, row: ActionRow) -> bool:
     statement = insert(action).values(asdict(row) | stored)
     inserted = connection.execute(statement.on_conflict_do_nothing().returning(action.c.id)).scalar()
     if inserted is not None:
-        why = row.reason if row.state is ActionState.AWAITING_APPROVAL else ""
-        _append_step(connection, row.id, row.state, who=None, why=why)
+        said = row.reason if row.state is ActionState.AWAITING_APPROVAL else why
+        _append_step(connection, row.id, row.state, who=None, why=said)
     return inserted is not None
 
 

@@ -40,6 +40,17 @@ def model_named(connection: sa.Connection, text: str) -> int | None:
     return connection.execute(query).scalar()
 
 
+def model_key(connection: sa.Connection, model_id: int) -> ModelKey:
+    """Return the key of a model that is there."""
+    row = connection.execute(sa.select(model.c.namespace, model.c.name).where(model.c.id == model_id)).one()
+    return ModelKey(row.namespace, row.name)
+
+
+def namespaces(connection: sa.Connection) -> tuple[str, ...]:
+    """Return the namespaces that have models, sorted."""
+    return tuple(connection.execute(sa.select(model.c.namespace).distinct().order_by(model.c.namespace)).scalars())
+
+
 def model_names(connection: sa.Connection) -> tuple[str, ...]:
     """Return how every model is written, sorted."""
     rows = connection.execute(sa.select(model.c.namespace, model.c.name).order_by(model.c.namespace, model.c.name))
@@ -61,7 +72,6 @@ class AppliedModel:
 
     model_id: int
     key: ModelKey
-    held: bool
     spec_version: int
     spec: ModelSpec
     reference_id: int
@@ -141,7 +151,6 @@ def _applied(row: sa.Row, layouts: Sequence[sa.Row]) -> AppliedModel:  # type: i
     return AppliedModel(
         model_id=row.id,
         key=ModelKey(row.namespace, row.name),
-        held=row.held,
         spec_version=row.version,
         spec=parse_spec(row.text, source=f"spec {row.version} of {row.name} in the database"),
         reference_id=row.reference_id,

@@ -65,25 +65,15 @@ class IncidentLevel:
     changed_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class LockedModel:
-    """A model whose row is locked in this transaction; *held* is its kill switch as of now."""
-
-    model_id: int
-    held: bool
-
-
-def lock_model(connection: sa.Connection, model_id: int, *, wait: bool = False) -> LockedModel | None:
-    """Lock the model's row until the transaction ends; None when another alerter has it, unless to *wait* for it.
+def lock_model(connection: sa.Connection, model_id: int, *, wait: bool = False) -> bool:
+    """Lock the model's row until the transaction ends; False where another has it, unless to *wait*.
 
     FOR NO KEY UPDATE: ingest may still insert rows that refer to the model, two alerters still exclude each other.
     """
     row = connection.execute(
-        sa.select(model.c.id, model.c.held)
-        .where(model.c.id == model_id)
-        .with_for_update(key_share=True, skip_locked=not wait)
-    ).one_or_none()
-    return None if row is None else LockedModel(row.id, row.held)
+        sa.select(model.c.id).where(model.c.id == model_id).with_for_update(key_share=True, skip_locked=not wait)
+    )
+    return row.one_or_none() is not None
 
 
 def newest_incidents(connection: sa.Connection, model_id: int) -> tuple[IncidentRow, ...]:

@@ -7,10 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from monitor.action_holds import ActionHold
 from monitor.clock import to_datetime, to_millis
+from monitor.store.action_holds import held_action, hold_of_action
 from monitor.store.endpoints import is_closed
 from monitor.store.rows import value_of, values_of
-from monitor.store.schema import action, endpoint, incident, model, outbox, unanswering_host
+from monitor.store.schema import action, endpoint, incident, outbox, unanswering_host
 from monitor.types import DeliveryState, EffectKind, EndpointRole, Urgency
 
 BREAKER_MILLIS = 60_000  # how long a breaker stays open
@@ -109,7 +111,7 @@ class OverdueEffect:
     Attributes:
         last_status: Of the HTTP answer; None: there was none.
         maybe_received: One of its attempts had no answer, or was cut off.
-        model_held: It is the request of an action of a model whose switch holds its actions.
+        hold: By which people hold the action whose request it is.
     """
 
     effect: Effect
@@ -117,7 +119,7 @@ class OverdueEffect:
     last_status: int | None
     last_error: str | None
     maybe_received: bool
-    model_held: bool
+    hold: ActionHold | None
 
 
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
@@ -180,15 +182,6 @@ def supersede(connection: sa.Connection, ids: Sequence[str], *, now_millis: int)
         )
 
 
-_OF_HELD_MODEL = (
-    sa.select(action.c.id)
-    .join(model, model.c.id == action.c.model_id)
-    .where(action.c.id == outbox.c.action_id, model.c.held)
-    .correlate(outbox)
-    .exists()
-)
-
-
 def _set_back(now_millis: int) -> sa.ColumnElement[bool]:
     """The clock was set back since lease and next attempt were written: neither is waited for."""
     written_at = sa.func.coalesce(outbox.c.waits_since, outbox.c.created_at)
@@ -206,7 +199,7 @@ def _is_leased(now_millis: int) -> sa.ColumnElement[bool]:
 def _due(now_millis: int, *, actions_enabled: bool) -> sa.ColumnElement[bool]:
     """The kill switches count at each attempt: an action that waits for its next one is held until its deadline."""
     now = to_datetime(now_millis)
-    may_act = ~_OF_HELD_MODEL if actions_enabled else sa.false()
+    may_act = ~held_action(outbox.c.action_id, now_millis=now_millis) if actions_enabled else sa.false()
     return sa.and_(
         outbox.c.state == DeliveryState.PENDING.value,
         sa.or_(outbox.c.next_attempt_at <= now, _set_back(now_millis)),
@@ -405,9 +398,14 @@ def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[Overd
             closed_at=now,
             maybe_received=sa.or_(outbox.c.maybe_received, outbox.c.lease_until.is_not(None)),
         )
-        .returning(outbox, _OF_HELD_MODEL.label("model_held"))
-    )
-    return tuple(value_of(OverdueEffect, row, effect=_effect(row)) for row in rows)
+        .returning(outbox)
+    ).all()
+    return tuple(_overdue(connection, row, now_millis) for row in rows)
+
+
+def _overdue(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]], now_millis: int) -> OverdueEffect:
+    held = None if row.action_id is None else hold_of_action(connection, str(row.action_id), now_millis=now_millis)
+    return value_of(OverdueEffect, row, effect=_effect(row), hold=held)
 
 
 def _effect(row: sa.Row[*tuple[Any, ...]]) -> Effect:

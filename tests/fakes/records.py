@@ -65,7 +65,7 @@ class FakeRecord:
 def configuration(cells: CellsLayout | None = None, **changes: Any) -> Configuration:
     """Return one applied model of `spec_text` with *changes*."""
     spec = parse_spec(spec_text(**changes), source="test")
-    applied = AppliedModel(1, spec.key, False, 1, spec, 1, (AppliedCells(1, cells or layout(), 0),))
+    applied = AppliedModel(1, spec.key, 1, spec, 1, (AppliedCells(1, cells or layout(), 0),))
     return Configuration(1, (applied,))
 
 

@@ -23,6 +23,7 @@ from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.integration.test_alerting_canary import count_scores
 from tests.integration.test_delivery import SECRET, deliver_all, delivery
 from tests.models.alerted import apply_story, body_of, deploy, rollback_action, webhook
+from tests.models.holding import hold_actions
 from tests.services.command import document, run
 
 HOOK = "http://127.0.0.1:9/hook"
@@ -221,8 +222,7 @@ def messages(engine: Engine) -> int:
 
 
 def switch_off(waiting: Waiting) -> None:
-    with waiting.engine.begin() as connection:
-        connection.execute(sa.update(schema.model).values(held=True))
+    hold_actions(waiting.engine)
 
 
 def replace_canary(waiting: Waiting) -> None:
@@ -254,7 +254,7 @@ def stable_is_bad_too(waiting: Waiting) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (switch_off, "model_held"),
+        (switch_off, "actions_held"),
         (replace_canary, "superseded"),
         (labels_are_fine, "quality_is_fine"),
         (shift_is_over, "no_key"),

@@ -21,6 +21,7 @@ from monitor.types import ActionKind, IncidentKind, SeriesKey, Stage, Statistic
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import action, apply_story, body_of, deploy, rollback_action, webhook
+from tests.models.holding import hold_actions
 from tests.oracle.stored import refused_actions, steps_of_incident
 
 T0 = 1_780_000_000_000 // (60 * MINUTE_MILLIS) * (60 * MINUTE_MILLIS)
@@ -214,12 +215,11 @@ def test_the_kill_switches_hold_actions_and_not_messages(engine: Engine, switch:
     """Held: people are notified, nothing is asked for, the refusal is stored once for all windows."""
     applied = apply_story(engine, receivers=[webhook("everyone", HOOK)], retraining=action("auto", HOOK), alerting=WIDE)
     if switch == "model":
-        with engine.begin() as connection:
-            connection.execute(sa.update(schema.model).values(held=True))
+        hold_actions(engine)
     story = ScriptedEvaluator()
     story.play(applied, "aaaaa", start=T0)
     advance(engine, applied, story, now=T0 + HOUR, settings=Settings(actions_enabled=switch != "global"))
-    expected = "actions_disabled" if switch == "global" else "model_held"
+    expected = "actions_disabled" if switch == "global" else "actions_held"
     assert refusals(engine, applied) == [("retraining", expected)]
     assert [delivery.endpoint for delivery in outbox_of(engine)] == ["credit/receivers/everyone"]
 

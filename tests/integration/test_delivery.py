@@ -30,6 +30,7 @@ from monitor.types import ActionState, DeliveryState
 from tests.fakes.receiver import Answer, Receiver, receiver
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import SECRET_ENV, action, apply_story, webhook
+from tests.models.holding import hold_actions
 
 T0 = 1_780_000_200_000
 TIMEOUT = 2.0  # a busy machine may keep an answer back for a second
@@ -234,8 +235,7 @@ def test_a_kill_switch_holds_what_waits_to_be_sent(engine: Engine, switch: str) 
     with receiver(SECRET) as hook, receiver(SECRET) as people:
         ask_for_retraining(engine, hook.url, webhook("people", people.url))
         if switch == "model":
-            with engine.begin() as connection:
-                connection.execute(sa.update(schema.model).values(held=True))
+            hold_actions(engine)
         sender = replace(delivery(engine), actions_enabled=switch != "global")
         deliver_all(sender)
         assert hook.requests == []

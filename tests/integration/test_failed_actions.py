@@ -14,6 +14,7 @@ from alerting.delivery.deliver import DeliverySettings, deliver_to_endpoint, end
 from alerting.receivers.webhook import WebhookSettings
 from monitor.health import Health
 from monitor.store import schema
+from monitor.store.action_holds import active_holds
 from monitor.units import HOUR_MILLIS
 from tests.fakes.receiver import Answer, Receiver, receiver
 from tests.integration.test_actions import WHO, Waiting
@@ -27,6 +28,7 @@ from tests.integration.test_delivery import (
     rounds_of,
 )
 from tests.models.alerted import SECRET_ENV, action, apply_story, body_of, webhook
+from tests.models.holding import hold_actions
 from tests.services.command import document, run
 
 OTHER_SECRET = "OTHER_SECRET"
@@ -140,8 +142,7 @@ def once(sender: DeliverySettings) -> None:
 
 
 def held(sender: DeliverySettings) -> None:
-    with sender.engine.begin() as connection:
-        connection.execute(sa.update(schema.model).values(held=True))
+    hold_actions(sender.engine)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def held(sender: DeliverySettings) -> None:
             "not delivered in time; the last attempt: HTTP 503, answered: busy",
             id="503",
         ),
-        pytest.param((Answer(),), held, "not sent in time: held by the model's switch", id="held"),
+        pytest.param((Answer(),), held, "not sent in time: {hold}", id="held"),
         pytest.param((Answer(),), lambda _: None, "not sent in time: no attempt was made", id="no alerter"),
     ],
 )
@@ -164,6 +165,9 @@ def test_an_action_that_expired_says_why(
         ask_for_retraining(engine, hook.url, people_at(people))
         prepare(of_people(engine))
         sent_late(engine, of_people(engine))
+        with engine.connect() as connection:
+            for hold in active_holds(connection, now_millis=0):
+                why = why.format(hold=hold.words)
         assert last_step(engine) == ("expired", why)
         sent, sentence = message_of(people, "model.action.expired")
     assert sent == why

@@ -172,7 +172,6 @@ class GuardedModel:
     def _proposals(self, now: int) -> ActionProposals:
         facts = ModelFacts(
             spec=self.spec,
-            held=False,
             actions_enabled=True,
             now_millis=now,
             history=sorted(self.history, key=lambda event: event.event_time),

@@ -170,6 +170,22 @@ action_step = sa.Table(  # every state of an action; append-only
     sa.Index(None, "action_id"),
 )
 
+hold = sa.Table(  # actions that people stopped: of one model, of a namespace, or of all where both are null
+    "hold",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), nullable=True, index=True),
+    sa.Column("namespace", sa.Text, nullable=True),
+    sa.Column("kind", sa.Text, nullable=True),  # of ActionKind; null: every kind
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    wall("since"),
+    wall("until", nullable=True),  # null: until it is released
+    wall("released_at", nullable=True),
+    sa.Column("released_by", sa.Text, nullable=True),
+    sa.Column("released_why", sa.Text, nullable=True),
+)
+
 endpoint = sa.Table(
     "endpoint",
     metadata,

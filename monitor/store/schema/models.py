@@ -18,7 +18,8 @@ model = sa.Table(
     sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
     sa.Column("namespace", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),  # kill switch of this model's actions
+    # The switch of the version before; `hold` has its place. Removed with the next release.
+    sa.Column("held", sa.Boolean, nullable=False, server_default=sa.false()),
     wall("created_at"),
     wall("removing_since", nullable=True),  # `models remove` has begun with it: it is not applied, and may not be
     sa.UniqueConstraint("namespace", "name"),

@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from monitor.action_holds import ActionHold
 from monitor.deployments import history_until
 from monitor.store.accuracy_evaluations import OUTPUT
+from monitor.store.action_holds import holds_of_model
 from monitor.store.database_clock import database_now_millis
 from monitor.store.deployments import Deployment, by_events_or_assumed, deployments_history
 from monitor.store.evaluations import RESULT_COLUMNS, stored_result
@@ -72,6 +74,7 @@ class ModelStatus:
     """One applied model.
 
     Attributes:
+        holds: By which people stop its actions now, those of its namespace and of all models too.
         progress: How far the windows of each scale are evaluated, shortest first.
         retired: Versions that serve no more and have no open incident; their verdicts are their last ones.
         unrevised: Serving versions whose first deployment came after windows of its time were final, which stay as
@@ -81,7 +84,7 @@ class ModelStatus:
     model_id: int
     namespace: str
     name: str
-    held: bool
+    holds: tuple[ActionHold, ...]
     verdicts: tuple[LastVerdict, ...]
     accuracies: tuple[LastAccuracy, ...]
     deployments: tuple[Deployment, ...]
@@ -119,7 +122,7 @@ def _status(connection: sa.Connection, row: sa.Row[Any]) -> ModelStatus:
         model_id=row.id,
         namespace=row.namespace,
         name=row.name,
-        held=row.held,
+        holds=holds_of_model(connection, row.id, now_millis=now),
         verdicts=verdicts,
         accuracies=_last_accuracies(connection, row.id),
         deployments=_deployments(connection, row.id),

@@ -25,6 +25,7 @@ from monitor.units import DAY_MILLIS as DAY
 from monitor.units import HOUR_MILLIS as HOUR
 from monitor.units import MINUTE_MILLIS
 from tests.models.guarded import Event
+from tests.models.holding import held_by_ada
 from tests.unit.alerting.timeline import T0
 
 
@@ -46,7 +47,7 @@ CANARY = (Event("1", T0 - 10 * DAY, Stage.PRODUCTION), Event("2", T0 - 2 * HOUR,
 #                                                                              2 ── T0
 PROMOTED = (Event("1", T0 - 10 * DAY, Stage.PRODUCTION), Event("2", T0 - 2 * HOUR, Stage.PRODUCTION))
 
-SITUATION = Situation(now_millis=T0 + 60_000, actions_enabled=True, held=False, data_quality_open=False, history=CANARY)
+SITUATION = Situation(now_millis=T0 + 60_000, actions_enabled=True, data_quality_open=False, history=CANARY)
 PROPOSAL = Proposal(
     incident_id="this one",
     kind=IncidentKind.DRIFT,
@@ -147,7 +148,8 @@ def test_nothing_in_the_way_it_is_rolled_back() -> None:
 REFUSED: list[tuple[str, Change, Refusal]] = [
     ("off", rules(mode=ActionMode.OFF), Refusal.MODE_OFF),
     ("global switch", situation(actions_enabled=False), Refusal.ACTIONS_DISABLED),
-    ("the model's switch", situation(held=True), Refusal.MODEL_HELD),
+    ("a person holds every action", situation(holds=held_by_ada(None)), Refusal.ACTIONS_HELD),
+    ("a person holds rollbacks", situation(holds=held_by_ada(ActionKind.ROLLBACK)), Refusal.ACTIONS_HELD),
     ("a data-quality incident", proposal(kind=IncidentKind.DATA_QUALITY), Refusal.DATA_QUALITY_INCIDENT),
     ("a field is broken", situation(data_quality_open=True), Refusal.DATA_QUALITY_OPEN),
     ("blind", proposal(kind=IncidentKind.BLIND), Refusal.KIND_NEVER_ACTS),

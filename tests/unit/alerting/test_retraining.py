@@ -12,6 +12,7 @@ from monitor.types import ActionKind, ActionState, IncidentKind, Stage, Tier
 from monitor.units import DAY_MILLIS as DAY
 from monitor.units import HOUR_MILLIS as HOUR
 from tests.models.guarded import Event
+from tests.models.holding import held_by_ada
 from tests.unit.alerting.test_guard import CANARY, ENDPOINT, NOW, PROMOTED
 from tests.unit.alerting.timeline import T0
 
@@ -19,7 +20,6 @@ RULES = RetrainingSpec(mode=ActionMode.AUTO, **ENDPOINT)
 SITUATION = Situation(
     now_millis=T0 + 60_000,
     actions_enabled=True,
-    held=False,
     data_quality_open=False,
     open_incidents=frozenset({"this one"}),
 )
@@ -73,7 +73,9 @@ def test_nothing_in_the_way_it_is_asked_for() -> None:
     ("situation", "proposal", "expected"),
     [
         pytest.param({"actions_enabled": False}, {}, Refusal.ACTIONS_DISABLED, id="global switch"),
-        pytest.param({"held": True}, {}, Refusal.MODEL_HELD, id="the model's switch"),
+        pytest.param({"holds": held_by_ada(None)}, {}, Refusal.ACTIONS_HELD, id="a person holds every action"),
+        pytest.param({"holds": held_by_ada(ActionKind.RETRAINING)}, {}, Refusal.ACTIONS_HELD, id="and retrainings"),
+        pytest.param({"holds": held_by_ada(ActionKind.ROLLBACK)}, {}, None, id="rollbacks alone are held"),
         pytest.param({}, {"kind": IncidentKind.DATA_QUALITY}, Refusal.DATA_QUALITY_INCIDENT, id="data quality"),
         pytest.param({}, {"kind": IncidentKind.BLIND}, Refusal.KIND_NEVER_ACTS, id="blind"),
         pytest.param({"data_quality_open": True}, {}, Refusal.DATA_QUALITY_OPEN, id="a field is broken"),

@@ -14,7 +14,7 @@ from tests.fakes.records import Bench, FakeRecord, configuration
 from tests.models.credit import START, encoded, prediction_event
 
 (CREDIT,) = configuration().models
-FRAUD = AppliedModel(2, ModelKey("default", "fraud"), False, 1, CREDIT.spec, 1, CREDIT.cells)
+FRAUD = AppliedModel(2, ModelKey("default", "fraud"), 1, CREDIT.spec, 1, CREDIT.cells)
 BOTH = Configuration(1, (CREDIT, replace(FRAUD, cells=(replace(CREDIT.cells[0], cells_id=2),))))
 UNREADABLE = Configuration(
     1, (CREDIT,), (UnreadableModel(2, FRAUD.key, "spec 3 of fraud: this program cannot read it"),)
