@@ -1,7 +1,7 @@
 """Advances one model: evaluates what is due and commits incidents, actions and outbox rows in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -81,7 +81,14 @@ class ModelEvaluator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceReport:
-    """What one call did; *busy*: another alerter has the model; *decided*: each step, and its incident after it."""
+    """What one call did.
+
+    Attributes:
+        decided: Each step, and its incident after it.
+        busy: Another alerter has the model.
+        more: Something may still be due.
+        judged_until: The last window end (ms) that was judged; None: none was.
+    """
 
     window_ends: int = 0
     evaluations: int = 0
@@ -89,6 +96,8 @@ class AdvanceReport:
     granted: int = 0
     effects: int = 0
     busy: bool = False
+    more: bool = False
+    judged_until: int | None = None
 
 
 def advance_model(
@@ -100,8 +109,9 @@ def advance_model(
     now_millis: int | None = None,
     event_clock: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    one_batch: bool = False,
 ) -> AdvanceReport:
-    """Advance the model batch by batch until nothing is due, another alerter has it, or *stopping* is true.
+    """Advance the model batch by batch until nothing is due, another alerter has it, or *stopping* is true; or once.
 
     One transaction per batch. *now_millis* None reads the database's clock in each; *event_clock*: whatever is decided
     is decided when the batch's last window ended, as if history happened now.
@@ -118,8 +128,8 @@ def advance_model(
                 now = judged.window_ends[-1].window_end if event_clock else now
                 total = _plus(total, _ModelPass(connection, applied, settings, now).work(judged.window_ends))
         EVALUATION_SECONDS.observe(monotonic_seconds() - began)
-        if not judged.more:
-            return total
+        if not judged.more or one_batch:
+            return replace(total, more=judged.more)
     return total
 
 
@@ -131,6 +141,7 @@ def _plus(first: AdvanceReport, second: AdvanceReport) -> AdvanceReport:
         granted=first.granted + second.granted,
         effects=first.effects + second.effects,
         busy=first.busy or second.busy,
+        judged_until=first.judged_until if second.judged_until is None else second.judged_until,
     )
 
 
@@ -181,6 +192,7 @@ class _ModelPass:
             decided=tuple(self._decided),
             granted=len(self._granted),
             effects=effects,
+            judged_until=ends[-1].window_end,
         )
 
     def _count(self, ends: Sequence[WindowEndEvaluations]) -> None:

@@ -13,9 +13,9 @@ from alerting.alerter import Alerter
 from alerting.delivery.alertmanager_loop import AlertmanagerLoop
 from alerting.delivery.deliver import DeliverySettings
 from alerting.delivery.send import tls_context
+from alerting.due_models import DueModels
 from alerting.faust_listener import Listener
 from alerting.receivers.webhook import WebhookSettings
-from monitor.clock import monotonic_seconds
 from monitor.errors import DriftlineError
 from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.health import Health
@@ -24,38 +24,7 @@ from monitor.store.engine import StatementLimits, make_engine
 
 log = structlog.get_logger()
 
-ALL_MODELS = None
-
 STOP_LOOK_SECONDS = 0.2
-
-
-class DueModels:
-    """Queue of models to advance, between the thread of wake-ups and the alerter's; each model at most once."""
-
-    def __init__(self, *, sweep_seconds: float) -> None:
-        self._sweep_seconds = sweep_seconds
-        self._condition = threading.Condition()
-        self._names: set[str] = set()
-        self._next_sweep = monotonic_seconds()  # the first look is at all of them
-
-    def wake(self, name: str) -> None:
-        """Queue the model *name*."""
-        with self._condition:
-            self._names.add(name)
-            self._condition.notify()
-
-    def take(self, *, timeout_seconds: float) -> frozenset[str] | None:
-        """Take the queued names; `ALL_MODELS` when a sweep is due, nothing after *timeout_seconds*."""
-        with self._condition:
-            until_sweep = self._next_sweep - monotonic_seconds()
-            if not self._names and until_sweep > 0:
-                self._condition.wait(min(timeout_seconds, until_sweep))
-            names = frozenset(self._names)
-            self._names.clear()
-            if monotonic_seconds() < self._next_sweep:
-                return names
-            self._next_sweep = monotonic_seconds() + self._sweep_seconds
-            return ALL_MODELS
 
 
 class AlerterFailed(DriftlineError):
@@ -125,9 +94,11 @@ def _work(settings: Settings, rounds: Alerter, stop: threading.Event, health: He
 
 def _advance(rounds: Alerter, due: DueModels, stop: threading.Event) -> None:
     while not stop.is_set():
-        names = due.take(timeout_seconds=STOP_LOOK_SECONDS)
+        names = due.take(timeout_seconds=0 if rounds.behind else STOP_LOOK_SECONDS)
         if names is None or names:
             rounds.advance(names)
+        if rounds.behind:
+            rounds.catch_up()
 
 
 def _deliver(rounds: Alerter, stop: threading.Event, pause_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""People hold actions: of one model, a namespace or all, of one kind or both; `model.held` is of the version before."""
+"""People hold actions, where `model.held` was; alerters share the models and store when each was looked at."""
 
 from migrations.brief_locks import briefly
 
@@ -27,6 +27,25 @@ def upgrade() -> None:
             CONSTRAINT pk_hold PRIMARY KEY (id)
         );
         CREATE INDEX IF NOT EXISTS ix_hold_model_id ON hold (model_id)
+        """
+    )
+    briefly(
+        """
+        CREATE TABLE IF NOT EXISTS heartbeat (
+            role text NOT NULL,
+            worker text NOT NULL,
+            at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            models_turned integer NOT NULL,
+            oldest_due bigint,
+            CONSTRAINT pk_heartbeat PRIMARY KEY (role, worker)
+        );
+        CREATE TABLE IF NOT EXISTS model_turn (
+            model_id integer NOT NULL CONSTRAINT fk_model_turn_model_id REFERENCES model (id) ON DELETE CASCADE,
+            turned_at timestamptz,
+            failures bigint NOT NULL DEFAULT 0,
+            problem text,
+            CONSTRAINT pk_model_turn PRIMARY KEY (model_id)
+        )
         """
     )
     briefly(

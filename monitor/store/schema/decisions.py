@@ -99,6 +99,25 @@ evaluated_until = sa.Table(  # progress of the version before, per series; remov
     sa.Column("final_until", sa.BigInteger, nullable=True),  # up to here compared once more after lateness had passed
 )
 
+heartbeat = sa.Table(  # processes of a role that are at work, among whom the models are shared
+    "heartbeat",
+    metadata,
+    sa.Column("role", sa.Text, primary_key=True),
+    sa.Column("worker", sa.Text, primary_key=True),
+    wall("at"),
+    sa.Column("models_turned", sa.Integer, nullable=False),  # in its last sweep
+    sa.Column("oldest_due", sa.BigInteger, nullable=True),  # window end (ms) of its model furthest behind; null: none
+)
+
+model_turn = sa.Table(  # when an alerter last looked at a model and found nothing in the way
+    "model_turn",
+    metadata,
+    sa.Column("model_id", sa.ForeignKey("model.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    wall("turned_at", nullable=True),  # null: never
+    sa.Column("failures", sa.BigInteger, nullable=False, server_default="0"),  # looks that failed, ever
+    sa.Column("problem", sa.Text, nullable=True),  # of the last look; null: it was fine
+)
+
 incident = sa.Table(
     "incident",
     metadata,
