@@ -13,7 +13,6 @@ from alerting.actions.proposals import ActionProposals, GrantedAction
 from alerting.actions.reasons import WANTS_SOMEONE, Refusal
 from alerting.actions.rollback_targets import serving_period
 from alerting.deployed_versions import DeployedVersions
-from alerting.incidents.observation import DECIDED_KINDS
 from alerting.incidents.state import IncidentDecision, IncidentState, Step, decode_state, encode_state
 from alerting.incidents.tracker import (
     IncidentTracker,
@@ -35,7 +34,7 @@ from alerting.notifications.outbox_rows import (
 )
 from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
-from monitor.metrics import ACTIONS, EVALUATION_SECONDS, INCIDENTS_OPEN, WINDOWS_EVALUATED
+from monitor.metrics import ACTIONS, EVALUATION_SECONDS, WINDOWS_EVALUATED
 from monitor.settings import Settings
 from monitor.store.actions import (
     ActionRow,
@@ -56,7 +55,7 @@ from monitor.store.incidents import (
     save_incidents,
 )
 from monitor.store.outbox import Effect, append_effects
-from monitor.types import ActionState, IncidentKind
+from monitor.types import ActionState
 from monitor.units import millis
 
 log = structlog.get_logger()
@@ -200,8 +199,6 @@ class _ModelPass:
         model = str(self._applied.key)
         for evaluation in (evaluation for end in ends for evaluation in end.evaluations):
             WINDOWS_EVALUATED.labels(model, evaluation.result.verdict.value).inc()
-        for kind in (*DECIDED_KINDS, IncidentKind.DEPLOYMENT):
-            INCIDENTS_OPEN.labels(model, kind.value).set(self._tracker.open_count(kind))
 
     def _gather(self, outcome: WindowEndOutcome) -> None:
         for decision, state in outcome.steps:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import structlog
 
 from alerting.alerter import Alerter
+from alerting.database_metrics import collected_from_database
 from alerting.delivery.alertmanager_loop import AlertmanagerLoop
 from alerting.delivery.deliver import DeliverySettings
 from alerting.delivery.send import tls_context
@@ -66,7 +67,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
         notices=lambda: [*evaluator.problems, *alertmanagers.problems],
     )
     try:
-        with alertmanagers:
+        with alertmanagers, collected_from_database(settings):
             _work(settings, rounds, stop, health)
     finally:
         rounds.close()

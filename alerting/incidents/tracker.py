@@ -133,10 +133,6 @@ class IncidentTracker:
         )
         return frozenset({OTHER_VERSIONS}) if silent else frozenset()
 
-    def open_count(self, kind: IncidentKind) -> int:
-        """Return how many versions have an open incident of *kind*."""
-        return sum(state.is_open for key, state in self.states.items() if key.kind is kind)
-
     def open_of(self, version: str, kind: IncidentKind) -> IncidentState | None:
         """Return the version's open incident of *kind*."""
         state = self.states.get(IncidentKey(version, kind))

@@ -17,7 +17,6 @@ from monitor.evaluate.results import EvaluationBatch, EvaluationRules, StoredEva
 from monitor.evaluate.revise import revise
 from monitor.evaluate.version_decisions import PreparedVersions, VersionsReader
 from monitor.evaluate.window import ModelDecision
-from monitor.metrics import WATERMARK_AGE_SECONDS
 from monitor.performance.error_movement import error_movement
 from monitor.performance.expected_accuracy import reference_accuracy
 from monitor.reference.profile import empty_profile
@@ -79,7 +78,6 @@ class Evaluator:
             return EvaluationBatch(window_ends=(), more=True, watermark=watermark)
         if watermark.value is None:
             return EvaluationBatch(window_ends=(), more=False, watermark=watermark)
-        WATERMARK_AGE_SECONDS.set((now_millis - watermark.value) / 1000)
         prepared = self._model_rules(connection, applied)
         decision = replace(prepared.decision, blind=blind_spans(connection, applied.model_id))
         finality = rules.watermark.finality

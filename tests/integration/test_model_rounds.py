@@ -201,9 +201,7 @@ def test_health_names_a_model_that_nobody_has_looked_at_for_three_sweeps(engine:
             alerter.advance()
         for health in healths:
             assert health.reason is not None
-            assert health.reason.startswith(
-                "model stuck: no alerter has judged it for 31 s, expected one within 30 s"
-            )
+            assert health.reason.startswith("model stuck: no alerter has judged it for 31 s, expected one within 30 s")
             assert "fine" not in health.reason
     for alerter in (*alerters, *alerters):
         alerter.advance()

@@ -3,8 +3,12 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from monitor import metrics
+from monitor.metrics import CollectedMetric
 
-LABELS = {"topic", "result", "reason", "partition", "model", "verdict", "kind", "state", "loop"}
+LABELS = {
+    *("topic", "result", "reason", "partition", "model", "verdict", "kind", "state", "loop", "tier", "endpoint"),
+    *("version", "column"),
+}
 
 
 def test_every_metric_is_named_documented_and_bounded() -> None:
@@ -15,4 +19,11 @@ def test_every_metric_is_named_documented_and_bounded() -> None:
         (family,) = value.describe()
         assert family.name.startswith("driftline_")
         assert family.documentation.endswith(".")
-        assert set(value._labelnames) <= LABELS
+        assert set(value._labelnames) <= LABELS - {"version", "column"}
+    collected = [var for var in vars(metrics).values() if isinstance(var, CollectedMetric)]
+    assert len(collected) >= 13
+    for metric in collected:
+        assert metric.name.startswith("driftline_")
+        assert metric.name.endswith("_total") is metric.counter
+        assert metric.documentation.endswith(".")
+        assert set(metric.labels) <= LABELS
