@@ -28,7 +28,7 @@ FRESH_SECONDS = 1.0  # several scrapes at once are one reading
 
 
 class DatabaseMetrics(Collector):
-    """Reads the installation's numbers when Prometheus asks; without Postgres only what time alone tells is shown."""
+    """Reads the installation's numbers when Prometheus asks; without Postgres only the watermark's age is shown."""
 
     def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine

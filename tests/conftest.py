@@ -19,6 +19,7 @@ from tests.services.datasets import datasets_are_here
 from tests.services.kafka import KafkaBroker
 from tests.services.kafka_jars import what_is_missing
 from tests.services.postgres import PostgresServer
+from tests.services.promtool import is_here as promtool_is_here
 from tests.services.topics import TopicNames, create_topics, unique_topic_names
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
     if (on_alertmanager := _using("alertmanager_program", items)) and program() is None:
         skipped.append(_skip(on_alertmanager, "on a real Alertmanager (Debian's package: prometheus-alertmanager)"))
+    if (on_rules := _using("promtool", items)) and not promtool_is_here():
+        skipped.append(_skip(on_rules, "of alert rules; they need promtool (Debian's package prometheus has it)"))
     if (on_data := _using("datasets", items)) and not datasets_are_here():
         skipped.append(_skip(on_data, "on real data; they need the data sets (make .cache/datasets/.ready)"))
 
@@ -79,6 +82,12 @@ def alertmanager_program() -> str:
 def datasets() -> None:
     """The files of `tests.services.datasets` are there."""
     assert datasets_are_here(), "expected the data sets in .cache/datasets, found none: make .cache/datasets/.ready"
+
+
+@pytest.fixture(scope="session")
+def promtool() -> None:
+    """Prometheus' checker of rules is there."""
+    assert promtool_is_here(), "expected promtool, found none: apt-get install prometheus"
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def test_a_resolved_incident_is_open_in_no_alerter(engine: Engine) -> None:
     assert values(DatabaseMetrics(engine, Settings()))["driftline_incidents_open", "drift", "credit"] == 0
 
 
-def test_the_watermark_ages_whoever_evaluates(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watermark_ages_while_nothing_is_evaluated(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """No evaluation gets on, then Postgres is away: the age grows all the same, and the timestamp stays."""
     with engine.begin() as connection:
         now = database_now_millis(connection)
