@@ -13,7 +13,13 @@ from alerting.turn_notes import TurnNotes
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
-from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
+from monitor.store.configuration import (
+    AppliedModel,
+    Configuration,
+    UnreadableModel,
+    load_configuration,
+    read_generation,
+)
 from monitor.store.model_turns import alerters_at_work, beat_alerter, end_alerter, model_turns
 from monitor.store.outage import named_outage, require_writable
 from monitor.types import Service
@@ -40,7 +46,7 @@ class ModelRounds:
     Args:
         worker: This alerter's name among all of them.
         stopping: Asked between transactions.
-        health: Shows which models cannot be advanced (notices), and which nobody has looked at for too long (reasons).
+        health: Shows which models cannot be advanced (notices), and which nobody has judged for too long (reasons).
         notices: What else the operator should know of these models, for example of the evaluator's.
     """
 
@@ -88,9 +94,10 @@ class ModelRounds:
                     return
                 if applied.model_id not in self._behind:
                     self._advance_one(applied)
-            self._notes.write(at_once=names is None)
             if names is None:
+                self._note_unreadable()
                 self._show_overdue()
+            self._notes.write()
         self._note_progress()
 
     def catch_up(self) -> None:
@@ -158,15 +165,28 @@ class ModelRounds:
         self._share_size = len(mine)
         return mine
 
+    def _note_unreadable(self) -> None:
+        for unreadable in self._unreadable:
+            self._notes.failed(unreadable.model_id, unreadable.problem)
+
+    @property
+    def _unreadable(self) -> tuple[UnreadableModel, ...]:
+        return () if self._configuration is None else self._configuration.unreadable
+
     def _show_overdue(self) -> None:
-        """Name every model that no alerter has looked at for three sweeps, and no other."""
+        """Name every model that no alerter has judged for three sweeps, and no other.
+
+        One whose spec cannot be read is a notice: its own trouble, which no restart ends.
+        """
+        self._notes.write(at_once=True)
         limit = overdue_seconds(self._settings)
+        unreadable = {model.model_id for model in self._unreadable}
         with named_outage(self._engine, "looking for overdue models"), self._engine.connect() as connection:
             overdue = {
-                f"{_OVERDUE}{turn.key}": f"model {turn.key}: no alerter has looked at it for {turn.seconds_ago:.0f} s, "
+                f"{_OVERDUE}{turn.key}": f"model {turn.key}: no alerter has judged it for {turn.seconds_ago:.0f} s, "
                 f"expected one within {limit:.0f} s" + (f": {turn.problem}" if turn.problem else "")
                 for turn in model_turns(connection)
-                if turn.seconds_ago > limit
+                if turn.seconds_ago > limit and turn.model_id not in unreadable
             }
         for service, reason in overdue.items():
             self._health.away(service, reason)

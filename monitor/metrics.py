@@ -5,6 +5,7 @@ the number of series is bounded whatever is produced.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -44,6 +45,8 @@ EVALUATION_SECONDS = Histogram("driftline_evaluation_seconds", "Duration of one 
 ACTIONS = Counter("driftline_actions_total", "Actions decided, refused ones too.", ["kind", "state"])
 # kind: notification, action; result: done, retry, unknown, dead, expired
 DELIVERIES = Counter("driftline_deliveries_total", "Attempts to deliver, by how they ended.", ["kind", "result"])
+for _kind, _result in product(("notification", "action"), ("dead", "expired")):
+    DELIVERIES.labels(_kind, _result)  # at 0 from the start: else the first loss is no increase to Prometheus
 MESSAGES_LOST = Counter("driftline_messages_lost_total", "Messages that no receiver took; the log has what they said.")
 DELIVERY_SECONDS = Histogram("driftline_delivery_seconds", "Duration of one attempt to deliver.", buckets=_SECONDS)
 

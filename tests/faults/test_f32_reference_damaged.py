@@ -36,6 +36,7 @@ from tests.models.counted import (
     write_panes,
 )
 from tests.models.credit import apply_model, profile, spec_text
+from tests.models.rounds import advance_fully
 
 DAMAGES = {
     "empty": "''",
@@ -108,7 +109,7 @@ def test_windows_are_inconclusive_with_the_reason_until_it_is_mended(engine: Eng
         kept = connection.execute(sa.select(schema.reference.c.profile)).scalar_one()
     damage_reference(engine, damage, model_id=counted.applied.model_id)
     write_shift(engine, counted, 0, 240)
-    work.advance()
+    advance_fully(work)
     blind = results(engine)
     assert blind
     assert {result.verdict for result in blind} == {Verdict.INCONCLUSIVE}
@@ -117,15 +118,15 @@ def test_windows_are_inconclusive_with_the_reason_until_it_is_mended(engine: Eng
     assert all(f"reference {counted.applied.reference_id} in the database" in result.sentence for result in explained)
     assert all("apply the spec with its profile again" in result.sentence for result in explained)
     assert incidents(engine) == 0
-    work.advance()
+    advance_fully(work)
     assert [notice.partition(":")[0] for notice in health.notices] == ["credit"]
     with engine.begin() as connection:
         connection.execute(sa.update(schema.reference).values(profile=kept))
     write_shift(engine, counted, 240, 480)
-    work.advance()
+    advance_fully(work)
     assert Verdict.CRITICAL in {result.verdict for result in results(engine, after=240)}
     assert incidents(engine) == 1
-    work.advance()
+    advance_fully(work)
     assert health.notices == ()
 
 

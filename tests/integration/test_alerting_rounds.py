@@ -18,6 +18,7 @@ from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import apply_story
 from tests.models.counted import apply_counted_model, set_watermark, write_panes
+from tests.models.rounds import advance_fully
 
 T0 = 1_780_000_200_000
 
@@ -92,10 +93,7 @@ def test_the_real_evaluator_makes_an_incident(engine: Engine) -> None:
     with engine.begin() as connection:
         write_panes(connection, counted, minutes)
         set_watermark(connection, start + 720 * MINUTE_MILLIS, now=start + 721 * MINUTE_MILLIS)
-    alerter = rounds(engine, Evaluator(evaluation_rules(Settings())))
-    alerter.advance()
-    while alerter.behind:
-        alerter.catch_up()
+    advance_fully(rounds(engine, Evaluator(evaluation_rules(Settings()))))
     assert incidents(engine) == ["credit"]
     with engine.connect() as connection:
         row = connection.execute(sa.select(schema.incident)).one()

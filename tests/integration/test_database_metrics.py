@@ -18,6 +18,7 @@ from tests.integration.test_model_rounds import RecordingEvaluator, alerter_on
 from tests.models.alerted import action, apply_story, webhook
 from tests.models.counted import apply_counted_model, set_watermark, write_panes
 from tests.models.holding import hold_actions
+from tests.models.rounds import advance_fully
 from tests.services.processes import free_port
 
 T0 = 1_780_000_200_000
@@ -141,10 +142,7 @@ def test_drift_is_a_gauge_of_each_column_of_the_spec(engine: Engine) -> None:
     with engine.begin() as connection:
         write_panes(connection, counted, [(start + m * MINUTE_MILLIS, shifted, 0) for m in range(180)])
         set_watermark(connection, start + 180 * MINUTE_MILLIS, now=start + 181 * MINUTE_MILLIS)
-    alerter = alerter_on(engine, Evaluator(evaluation_rules(Settings())))  # type: ignore[arg-type]  # the real one
-    alerter.advance()
-    while alerter.behind:
-        alerter.catch_up()
+    advance_fully(alerter_on(engine, Evaluator(evaluation_rules(Settings()))))
     collector = DatabaseMetrics(engine, Settings())
     drift = {key[1:]: value for key, value in values(collector).items() if key[0] == "driftline_psi"}
     columns = {column.name for column in layout.columns}

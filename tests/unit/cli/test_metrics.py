@@ -1,9 +1,11 @@
 """The metrics' file keeps what it promises."""
 
-from prometheus_client import Counter, Gauge, Histogram
+import pytest
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from monitor import metrics
 from monitor.metrics import CollectedMetric
+from monitor.types import DeliveryState, EffectKind
 
 LABELS = {
     *("topic", "result", "reason", "partition", "model", "verdict", "kind", "state", "loop", "tier", "endpoint"),
@@ -27,3 +29,11 @@ def test_every_metric_is_named_documented_and_bounded() -> None:
         assert metric.name.endswith("_total") is metric.counter
         assert metric.documentation.endswith(".")
         assert set(metric.labels) <= LABELS
+
+
+@pytest.mark.parametrize("kind", EffectKind)
+def test_losses_are_counted_from_zero(kind: EffectKind) -> None:
+    """The first one must be an increase to Prometheus, which sees none where a series begins with 1."""
+    for state in (DeliveryState.DEAD, DeliveryState.EXPIRED):
+        labels = {"kind": kind.value, "result": state.value}
+        assert REGISTRY.get_sample_value("driftline_deliveries_total", labels) is not None
