@@ -24,7 +24,7 @@ class Topic:
 
 def applied(model_id: int, key: ModelKey) -> AppliedModel:
     unused: Any = None
-    return AppliedModel(model_id=model_id, key=key, held=False, spec_version=1, spec=unused, reference_id=1, cells=())
+    return AppliedModel(model_id=model_id, key=key, spec_version=1, spec=unused, reference_id=1, cells=())
 
 
 def test_a_wake_up_names_the_model_as_the_alerter_does() -> None:
