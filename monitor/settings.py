@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
@@ -36,7 +37,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLINE_", extra="forbid", frozen=True)
 
-    database_url: str = Field(default="postgresql://driftline@localhost:5432/driftline")
+    # repr=False: its value, or a part of it, is a secret, which no message shows
+    database_url: str = Field(default="postgresql://driftline@localhost:5432/driftline", repr=False)
     kafka_bootstrap: str = "localhost:9092"
     kafka_group: str = "driftline-ingest"
     kafka_group_protocol: GroupProtocol = Field(
@@ -45,7 +47,7 @@ class Settings(BaseSettings):
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str | None = None
     kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = None
+    kafka_sasl_password: str | None = Field(default=None, repr=False)
     predictions_topics: tuple[str, ...] = ("predictions",)
     truths_topics: tuple[str, ...] = ("ground-truth",)
     deployments_topics: tuple[str, ...] = ("deployments",)
@@ -128,7 +130,9 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, description="/metrics and /healthz; 0: off.")
     dead_man_url: str | None = Field(
-        default=None, description="Asked for by each role while its work advances; {role} becomes the role's name."
+        default=None,
+        repr=False,
+        description="Asked for by each role while its work advances; {role} becomes the role's name.",
     )
     dead_man_seconds: float = Field(default=60.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -167,13 +171,23 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them and names each problem
     except ValidationError as error:
-        problems = "\n".join(
-            f"  - DRIFTLINE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}, found {problem['input']!r}"
-            for problem in error.errors()
-        )
+        problems = "\n".join(f"  - {_problem(detail)}" for detail in error.errors())
         raise SettingsError(f"settings: {error.error_count()} problem(s)\n{problems}") from error
     except ValueError as error:
         raise SettingsError(f"settings: {error}") from error
+
+
+def _problem(detail: ErrorDetails) -> str:
+    """Return what is wrong with one setting, without the value of a secret, and of an unknown key, which may be one."""
+    name = str(detail["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see docs/operations.md for all settings."
+        return f"{name}: expected the name of a setting, found an unknown one; {hint}"
+    place = f"DRIFTLINE_{'_'.join(map(str, detail['loc'])).upper()}"
+    shown = f"found {detail['input']!r}" if field.repr else "its value is a secret and not shown"
+    return f"{place}: {detail['msg']}, {shown}"
 
 
 def _refuse_unknown_variables() -> None:

@@ -50,7 +50,7 @@ def migrate() -> None:
             upgrade(url)
     finally:
         engine.dispose()
-    typer.echo(f"{shown_url(url)}: schema is {head()}")
+    typer.echo(f"{shown_url(engine.url)}: schema is {head()}")
 
 
 @app.callback()

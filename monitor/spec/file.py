@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from monitor.errors import SpecError
+from monitor.redaction import shown_web_address
 from monitor.spec.model import ModelSpec
 
 
@@ -18,7 +19,7 @@ def parse_spec(text: str, *, source: str) -> ModelSpec:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SpecError(source, (f"expected YAML, found: {' '.join(str(error).split())}",)) from error
+        raise SpecError(source, (f"expected YAML, found: {_yaml_problem(error)}",)) from error
     if not isinstance(document, dict):
         raise SpecError(source, (f"expected a mapping of keys, found {type(document).__name__}",))
     return spec_of(document, source=source)
@@ -40,6 +41,11 @@ def spec_of(document: dict[str, object], *, source: str) -> ModelSpec:
         raise SpecError(source, problems) from error
 
 
+def _shown(location: tuple[int | str, ...], value: object) -> str:
+    """Return *value* as a message shows it; of an address its host only: the rest is the receiver's secret."""
+    return shown_web_address(str(value)) if location[-1:] == ("url",) else repr(value)
+
+
 def read_spec(path: Path) -> ModelSpec:
     """Return the spec in the file at *path*.
 
@@ -53,10 +59,22 @@ def read_spec(path: Path) -> ModelSpec:
     return parse_spec(text, source=str(path))
 
 
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Return what is wrong and where; not the line itself, which may hold a receiver's address."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    mark = error.problem_mark or error.context_mark
+    return f"{said} (line {mark.line + 1}, column {mark.column + 1})" if mark else said
+
+
 def _problem(location: tuple[int | str, ...], message: str, value: object) -> str:
     key = (
         "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top level)"
     )
     text = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
-    shown = "" if isinstance(value, dict) or "found" in text else f", found {value!r}"[:120]
+    # under an unknown key a text may be any secret
+    unknown = text == "unknown key" and not isinstance(value, int | float)
+    silent = isinstance(value, dict) or "found" in text or unknown or location[-1:] == ("secret_env",)
+    shown = "" if silent else f", found {_shown(location, value)}"[:120]
     return f"{key}: {text[:1].lower() + text[1:]}{shown}"

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from monitor.errors import SettingsError, UnavailableError
+from monitor.redaction import shown_dsn
 from monitor.store.statements import watch_statements
 from monitor.types import Service
 
@@ -53,14 +54,10 @@ def make_engine(url: str, *, pool_size: int = 5, limits: StatementLimits = _DEFA
     Raises:
         SettingsError: *url* is not a Postgres address.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise SettingsError(
-            f"DRIFTLINE_DATABASE_URL: expected postgresql://user@host:port/database, found {shown_url(url)}"
-        )
+    address = _address(url)
     options = " ".join(f"-c {name}={value}" for name, value in (_OPTIONS | limits.options).items())
     engine = sa.create_engine(
-        f"postgresql+psycopg://{rest}",
+        address,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
@@ -81,12 +78,24 @@ def _notice_lost_clients(connection: psycopg.Connection, record: object) -> None
     connection.autocommit = False
 
 
-def shown_url(url: str) -> str:
-    """Return *url* with its password masked, for messages."""
-    try:
-        return sa.engine.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return "(not a URL)"
+def _address(url: str) -> sa.URL:
+    """Return *url* parsed; refused where its parts are ambiguous: the driver's words would quote a password."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        path, _, query = rest.partition("?")
+        with suppress(sa.exc.ArgumentError, ValueError):  # ValueError: the port is no number
+            address = sa.engine.make_url(f"postgresql+psycopg://{rest}")
+            if path.count("@") <= 1 and all("=" in pair for pair in query.split("&") if pair):
+                return address
+    raise SettingsError(
+        "DRIFTLINE_DATABASE_URL (or database_url in driftline.toml): expected postgresql://user@host:port/database,"
+        f" found {shown_dsn(url)}; in a password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25"
+    )
+
+
+def shown_url(url: sa.URL) -> str:
+    """Return *url* without what may be a secret, for messages."""
+    return shown_dsn(url.render_as_string(hide_password=True))
 
 
 def driver_connection(connection: sa.Connection) -> psycopg.Connection:
@@ -104,7 +113,7 @@ def require_database(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
     except OperationalError as error:
-        where = engine.url.render_as_string(hide_password=True)
+        where = shown_url(engine.url)
         cause = " ".join(str(error.orig).split())
         if "FATAL" in cause:  # it did answer
             advice = "Check user, password and database in DRIFTLINE_DATABASE_URL (or database_url in driftline.toml)."

@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy as sa
 
 from monitor.errors import RefusedByDatabaseError, UnavailableError
+from monitor.redaction import shown_dsn
 from monitor.types import Service
 
 LOST = "connection lost"
@@ -78,7 +79,7 @@ def require_writable(connection: sa.Connection) -> None:
         UnavailableError: It is read-only.
     """
     if connection.execute(sa.text("SELECT current_setting('transaction_read_only')")).scalar_one() == "on":
-        where = connection.engine.url.render_as_string(hide_password=True)
+        where = shown_dsn(connection.engine.url.render_as_string(hide_password=True))
         raise UnavailableError(f"Postgres at {where}: {OUTAGES['25006']}\n{_ADVICE}", service=Service.POSTGRES)
 
 
@@ -86,7 +87,7 @@ def driver_error_named(
     error: BaseException, *, engine: sa.Engine, doing: str
 ) -> UnavailableError | RefusedByDatabaseError:
     """Return *error* of the driver under the name that says whether waiting helps."""
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown_dsn(engine.url.render_as_string(hide_password=True))
     kind = outage_of(error)
     driver = _driver_error(error)
     if kind is None:

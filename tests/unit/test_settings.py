@@ -1,5 +1,7 @@
 """Process settings: strict, and every mistake named."""
 
+from pathlib import Path
+
 import pytest
 
 from monitor.errors import SettingsError
@@ -18,3 +20,48 @@ def test_a_wrong_value_names_variable_expectation_and_value(monkeypatch: pytest.
     monkeypatch.setenv("DRIFTLINE_FLUSH_EVENTS", "many")
     with pytest.raises(SettingsError, match=r"DRIFTLINE_FLUSH_EVENTS: .*integer.*found 'many'"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'kafka_sasl_passwrd = "hunter2"',
+        'database_ulr = "postgresql://driftline:hunter2@db/driftline"',
+        'dead_man_url = "https://hc.example/hunter2"',
+        'dead_man_url = ["https://hc.example/hunter2"]',
+        'database_url = { url = "hunter2" }',
+        'kafka_sasl_password = ["hunter2"]',
+        '[kafka]\nsasl_password = "hunter2"',
+        'kafka_security_protocol = "SASL_SSL"\nkafka_sasl_password = hunter2',
+    ],
+)
+def test_no_message_about_settings_shows_a_secret(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt key may hold any secret, and so may a setting that is one; both are named without their value."""
+    file = tmp_path / "driftline.toml"
+    file.write_text(line, encoding="utf-8")
+    monkeypatch.setenv("DRIFTLINE_CONFIG", str(file))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_misspelt_key_of_the_file_is_named_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a variable: its name, where it stands, what was meant."""
+    file = tmp_path / "driftline.toml"
+    file.write_text('kafka_sasl_passwrd = "hunter2"', encoding="utf-8")
+    monkeypatch.setenv("DRIFTLINE_CONFIG", str(file))
+    with pytest.raises(SettingsError, match=r"kafka_sasl_passwrd: .*unknown.*did you mean kafka_sasl_password\?"):
+        load_settings()
+
+
+def test_settings_can_be_logged() -> None:
+    """Their text has no secret, whatever prints it: a traceback with its variables, a failed assertion."""
+    settings = load_settings(
+        database_url="postgresql://u:hunter2@db/d",
+        kafka_sasl_password="hunter2",
+        dead_man_url="https://h/hunter2/{role}",
+    )
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings)

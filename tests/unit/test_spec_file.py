@@ -127,3 +127,20 @@ def test_the_published_schema_is_the_specs() -> None:
     published = Path(__file__).parents[2] / "docs" / "spec.schema.json"
     assert published.read_text(encoding="utf-8") == schema_text()
     assert set(json.loads(schema_text())["properties"]) == set(ModelSpec.model_fields)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "alerting: {receivers: [{name: team, type: webhook, ulr: https://chat.example/hunter2, secret_env: S}]}",
+        "alerting: {receivers: [{name: team, type: webhook, url: [https://chat.example/hunter2], secret_env: S}]}",
+        "alerting: {receivers: [{name: team, type: webhook, url: https://h, secret_env: [whsec_hunter2]}]}",
+        "secret: hunter2",
+        "alerting: {receivers: [{url: https://chat.example/hunter2 : }]}",
+    ],
+)
+def test_a_message_about_a_spec_shows_no_address_or_secret(lines: str) -> None:
+    """Of a chat's webhook the path is the secret; a misspelt key may hold anything."""
+    with pytest.raises(SpecError) as caught:
+        parse_spec(lines, source="credit.yaml")
+    assert "hunter2" not in str(caught.value)

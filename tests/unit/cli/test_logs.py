@@ -176,3 +176,15 @@ def test_a_library_s_line_that_cannot_be_put_together_is_a_line() -> None:
     (line,) = documents(stream)
     assert (line["event"], line["logger"], line["words"]) == ("log.not_readable", "faust.app", words)
     assert line["exception"].endswith("TypeError: not enough arguments for format string")
+
+
+def test_a_crash_on_a_terminal_shows_no_variables() -> None:
+    """Settings are a local variable of what crashes: a traceback with its variables would show every password."""
+    with configured(role="ingest", log_format=LogFormat.TEXT) as stream:
+        password = "hunter2"
+        try:
+            raise RuntimeError(f"{len(password)} characters")
+        except RuntimeError:
+            structlog.get_logger().error("process.crashed", exc_info=True)
+    assert "RuntimeError: 7 characters" in stream.getvalue()
+    assert "password = 'hunter2'" not in stream.getvalue()
