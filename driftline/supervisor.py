@@ -15,6 +15,7 @@ import structlog
 from driftline.own_process import own_process, own_process_environment
 from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
+from monitor.humanize import printable
 from monitor.logs import configure_logging
 from monitor.settings import Settings
 
@@ -148,4 +149,4 @@ class Supervisor:
     def _forward(self, lines: IO[str], prefix: str) -> None:
         with lines:
             for line in lines:
-                self._write(prefix + line.rstrip("\n") + "\n")
+                self._write(prefix + printable(line.rstrip("\n")) + "\n")

@@ -1,8 +1,33 @@
-"""Numbers as people read them: percentages, spans and durations, times, counts, rates."""
+"""Numbers as people read them (percentages, spans, times, counts, rates), and text from outside made safe to print."""
 
+import unicodedata
 from datetime import UTC, datetime
 
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
+
+
+def printable(text: str) -> str:
+    """Return *text* on one line without anything that a terminal obeys, each such character as Python writes it.
+
+    Control characters (ESC, C1, line ends), format characters (U+202E and the like turn the reading direction) and
+    halves of surrogates: a name from an event could otherwise forge lines, recolour or clear a screen.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if _is_shown(character) else _escaped(character) for character in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return the same for a text of our own with several lines: its line feeds stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of every width do no harm
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def counted(count: int, noun: str) -> str:

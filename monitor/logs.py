@@ -1,14 +1,18 @@
 """Structured logs of every process: one JSON object a line, or coloured text on a terminal; always on stderr."""
 
 import contextlib
+import io
 import logging
 import sys
 import threading
 from enum import StrEnum
+from textwrap import indent
 from types import TracebackType
 from typing import TextIO, cast
 
 import structlog
+
+from monitor.humanize import printable, printable_lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -61,7 +65,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     rendered: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        [_make_printable, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_print_traceback)]
         if text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -82,6 +86,29 @@ def configure_logging(
     # A warning of psycopg's is that cleaning up after a connection that broke failed, too ("error ignored in rollback",
     # "terminating Pipeline", "exiting", "query cancellation failed"): the outage has its line, with the first error.
     logging.getLogger("psycopg").setLevel(logging.WARNING if level == "debug" else logging.ERROR)
+
+
+def _make_printable(
+    logger: structlog.typing.WrappedLogger, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what a terminal obeys, in a version or a receiver's answer; JSON does so by itself."""
+    return {name: value if name == "exc_info" else _printable_value(value) for name, value in event.items()}
+
+
+def _printable_value(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return printable(value if isinstance(value, str) else repr(value))
+
+
+def _print_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """Write a traceback, indented so that no line of an error's text looks like an event's.
+
+    Without its variables: settings, with their secrets, are among them.
+    """
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    out.write(indent(printable_lines(text.getvalue()), "  "))
 
 
 def log_uncaught() -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import sqlalchemy as sa
+import yaml
 
 from driftline.backtest.history import History
 from driftline.backtest.outcome import BacktestOutcome
@@ -67,7 +68,9 @@ def _apply(engine: sa.Engine, spec: ModelSpec, profile: ReferenceProfile, *, wit
     sample_rate = spec.sample_rate if with_truths else 0.0
     changed = spec.model_copy(update={"alerting": alerting, "actions": actions, "sample_rate": sample_rate})
     with engine.begin() as connection:
-        apply_spec(connection, text=changed.model_dump_json(), parsed=changed, profile=profile)
+        # not JSON, which is no YAML where a column's name has a control character
+        text = yaml.safe_dump(changed.model_dump(mode="json"), sort_keys=False)
+        apply_spec(connection, text=text, parsed=changed, profile=profile)
     with engine.connect() as connection:
         return load_configuration(connection)
 

@@ -17,9 +17,10 @@ def main() -> None:
     from driftline.cli.app import app
     from driftline.cli.exit_codes import exit_code_of
     from monitor.errors import DriftlineError
+    from monitor.humanize import printable_lines
 
     try:
         app()
     except DriftlineError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable_lines(str(error))}\n")
         sys.exit(exit_code_of(error))

@@ -13,7 +13,7 @@ from alerting.actions.reasons import evidence_words
 from alerting.answer_action import RESULTS, ActionAnswerRefused, Answer, approve_action, record_result, reject_action
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import Limit, opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.humanize import moment
 from monitor.settings import Settings, load_settings
 from monitor.store.actions import ActionRow
@@ -72,7 +72,7 @@ def actions(
             story = _one(connection, story.action.id)
     _show(story, as_json=as_json)
     if verb is Verb.APPROVE and not as_json:
-        typer.echo(f"The alerter sends it now: `driftline actions {story.action.id[:8]}` shows what comes of it.")
+        print_line(f"The alerter sends it now: `driftline actions {story.action.id[:8]}` shows what comes of it.")
 
 
 def _parsed(words: list[str]) -> tuple[str, Verb | None, ActionState | None]:
@@ -147,9 +147,9 @@ def _show(story: ActionStory, *, as_json: bool) -> None:
         return
     action = story.action
     to = f" to {action.to_version}" if action.to_version else ""
-    typer.echo(f"{action.kind} of {story.model} from {action.from_version}{to}: {action.state} ({action.id})")
-    typer.echo(f"Why: {_explained(story)}.")
-    typer.echo(f"Of incident {action.incident_id}: `driftline incidents {action.incident_id[:8]}`.")
+    print_line(f"{action.kind} of {story.model} from {action.from_version}{to}: {action.state} ({action.id})")
+    print_line(f"Why: {_explained(story)}.")
+    print_line(f"Of incident {action.incident_id}: `driftline incidents {action.incident_id[:8]}`.")
     print_table(
         "States",
         ("since (UTC)", "state", "who", "why"),

@@ -106,7 +106,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"driftline {__version__}")
+        from driftline.cli.output import print_line  # imports rich, which no role needs
+
+        print_line(f"driftline {__version__}")
         raise typer.Exit
 
 

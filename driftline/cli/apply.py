@@ -2,11 +2,9 @@
 
 import os
 
-import typer
-
 from alerting.delivery.endpoint_checks import MissingSecret, missing_secrets, require_usable_urls
 from driftline.cli.options import SpecFile, opened_database, read_reference, read_spec_text
-from driftline.cli.output import AsJson, json_line
+from driftline.cli.output import AsJson, print_json_line, print_line
 from monitor.clock import iso_utc
 from monitor.humanize import span_text
 from monitor.reference.checks import uncalibrated_lengths
@@ -37,7 +35,7 @@ def apply(spec: SpecFile, as_json: AsJson = False) -> None:
             profile = load_reference(connection, applied.reference_id)
     missing = missing_secrets(parsed, os.environ)
     if as_json:
-        typer.echo(json_line(_document(parsed, profile, applied, missing)))
+        print_json_line(_document(parsed, profile, applied, missing))
     else:
         _print(parsed, profile, applied)
         _print_missing(missing)
@@ -71,24 +69,24 @@ def _print(spec: ModelSpec, profile: ReferenceProfile, applied: ApplyOutcome) ->
     columns = len(profile.layout.columns)
     cells = sum(column.cells for column in profile.layout.columns)
     if applied.changed:
-        typer.echo(f"Applied {spec.key}: spec version {applied.spec_version}.")
+        print_line(f"Applied {spec.key}: spec version {applied.spec_version}.")
     else:
-        typer.echo(f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}.")
+        print_line(f"Nothing changed: {spec.key} has this spec and reference already, version {applied.spec_version}.")
     if applied.adopted_over is not None:
-        typer.echo(
+        print_line(
             f"Reference {applied.reference_id}, adopted since, stays in force instead of the profile of this spec; "
             f"`driftline reference adopt {spec.key} {applied.adopted_over}` goes back to that."
         )
-    typer.echo(f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.")
+    print_line(f"{columns} columns in {cells:,} cells (id {applied.cells_id}), counted from {_effective(applied)} on.")
     if lengths := uncalibrated_lengths(spec, profile):
         shown = ", ".join(span_text(length) for length in lengths)
-        typer.echo(f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.")
+        print_line(f"Uncalibrated at {shown}: the reference does not show the natural movement of columns there.")
 
 
 def _print_missing(missing: tuple[MissingSecret, ...]) -> None:
     """Name secrets that are not there; the alerter may run elsewhere, with an environment of its own."""
     for secret in missing:
-        typer.echo(
+        print_line(
             f"Not here: the secret of {secret.endpoint}: {secret.problem}. The alerter needs it where it runs; until "
             "then what is for this endpoint waits."
         )

@@ -1,11 +1,9 @@
 """`driftline backtest`: what a spec would have raised on past predictions, before it goes live."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from driftline.backtest import BacktestDatabase, BacktestOutcome, backtest_history
 from driftline.backtest.page import page_of
@@ -16,7 +14,7 @@ from driftline.cli.backtest_input import BacktestInput, BacktestRequest, TruthOp
 from driftline.cli.backtest_text import print_report
 from driftline.cli.exit_codes import WrongUseError, leave_by_exception
 from driftline.cli.files import named_files
-from driftline.cli.output import AsJson, progress_bar
+from driftline.cli.output import AsJson, PlainConsole, print_json_document, print_line, progress_bar
 from monitor.clock import iso_utc
 from monitor.logs import configure_logging
 from monitor.spec.model import DriftRule
@@ -95,10 +93,10 @@ def backtest(
         document.write_bytes(encoded)
         page.write_text(page_of(report), encoding="utf-8")
     if as_json:
-        sys.stdout.write(encoded.decode())
+        print_json_document(encoded.decode())
     else:
-        print_report(report, Console())
-        typer.echo(f"Wrote {page} and {document}.")
+        print_report(report, PlainConsole())
+        print_line(f"Wrote {page} and {document}.")
 
 
 def _require_places(*places: Path, inputs: tuple[Path, ...]) -> None:

@@ -20,7 +20,7 @@ from driftline.backtest.report.wording import (
     subline,
 )
 from driftline.cli.output import table_lines
-from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell
+from monitor.humanize import counted, duration, duration_words, minute_of, percent_cell, printable
 from monitor.types import Tier
 from monitor.units import DAY_MINUTES, HOUR_MINUTES
 
@@ -36,8 +36,8 @@ def print_report(report: BacktestReport, console: Console) -> None:
     days = duration_words(history.days * DAY_MINUTES)
     console.print(
         Text.assemble(
-            (report.model, "bold"),
-            f"  {history.events:,} predictions of {history.source}",
+            (printable(report.model), "bold"),
+            f"  {history.events:,} predictions of {printable(history.source)}",
             f"\n{minute_of(history.first)} to {minute_of(history.last)} UTC ({days})\n",
         ),
         soft_wrap=piped,
@@ -86,10 +86,10 @@ def _print_incidents(report: BacktestReport, console: Console) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     for incident in shown:
         tier = Text(incident.tier, STYLES[Tier.of_word(incident.tier)])
-        table.add_row(minute_of(incident.opened), tier, Text(_incident_text(incident, several=several)))
+        table.add_row(minute_of(incident.opened), tier, Text(printable(_incident_text(incident, several=several))))
     for incident, line in zip(shown, table_lines(console, table), strict=True):
         console.print(Text("  ").append(line), soft_wrap=True)
-        sentence = fill(incident.sentence, width, initial_indent="    ", subsequent_indent="    ")
+        sentence = fill(printable(incident.sentence), width, initial_indent="    ", subsequent_indent="    ")
         console.print(Text(sentence, "dim"), soft_wrap=True)
 
 
@@ -141,7 +141,7 @@ def _print_rest(report: BacktestReport, console: Console) -> None:
     table.add_column(overflow="fold")
     before = ""
     for name, line in lines:
-        table.add_row("" if name == before else name, Text(line))
+        table.add_row("" if name == before else name, Text(printable(line)))
         before = name
     console.print()
     for text in table_lines(console, table, width=max(console.width, 60)):

@@ -10,7 +10,7 @@ from consumers.kafka.producer import TopicProducer
 from consumers.resending import send_letters
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import Limit, opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.clock import to_millis
 from monitor.humanize import moment
 from monitor.settings import Settings, load_settings
@@ -58,7 +58,7 @@ def show(
         empty="none",
     )
     if totals:
-        typer.echo(f"Refused so far: {refused_text(totals)}.")
+        print_line(f"Refused so far: {refused_text(totals)}.")
 
 
 def refused_text(totals: tuple[RefusedTotal, ...]) -> str:
@@ -96,7 +96,7 @@ def replay(
     if as_json:
         print_json({"sent": [letter.id for letter in letters]})
     else:
-        typer.echo(f"Sent {len(letters):,} again.")
+        print_line(f"Sent {len(letters):,} again.")
 
 
 def _send(settings: Settings, letters: tuple[StoredDeadLetter, ...]) -> None:

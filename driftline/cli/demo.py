@@ -1,6 +1,5 @@
 """`driftline demo`: the whole path on this machine, and a story that runs through it."""
 
-import sys
 import threading
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 from rich.console import Console
 
 from driftline.cli.exit_codes import ExitCode, leave_by_exception
-from driftline.cli.output import json_line, own_command
+from driftline.cli.output import PlainConsole, own_command, print_error, print_json_line
 from driftline.demo.acts import time_line
 from driftline.demo.run import STORY_START, DemoResult, run_demo
 from driftline.demo.stack import EmbeddedStack
@@ -29,7 +28,7 @@ def demo(
     Exit code 4: an act did not end as expected.
     """
     leave_by_exception()
-    console, line = Console(), time_line(STORY_START)
+    console, line = PlainConsole(), time_line(STORY_START)
     view = StoryView(console, line, quiet=as_json)
     if not as_json:
         console.print("[bold]Driftline demo[/bold]: 24 days of a credit-scoring model, in event time.")
@@ -39,18 +38,17 @@ def demo(
             document = summary_document(
                 shown.outcome, windows=shown.windows, seconds=shown.seconds, failed=shown.failed
             )
-            typer.echo(json_line(document))
-            sys.stdout.flush()
+            print_json_line(document)
         else:
             print_summary(console, shown.outcome, line, windows=shown.windows, seconds=shown.seconds)
             _print_verdict(console, shown)
         if keep:
-            _keep(Console(stderr=as_json), stack)
+            _keep(PlainConsole(stderr=as_json), stack)
 
     shown = run_demo(view, after=after)
     if shown.failed:
         if as_json:
-            sys.stderr.write("\n".join(shown.failed) + "\n")
+            print_error("\n".join(shown.failed))
         raise typer.Exit(ExitCode.STORY_FAILED)
 
 

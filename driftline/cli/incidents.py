@@ -6,7 +6,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import Limit, opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.detection.explanation import values_label
 from monitor.humanize import moment
 from monitor.settings import load_settings
@@ -64,10 +64,10 @@ def _show_story(story: IncidentStory, *, as_json: bool) -> None:
         print_json(story)
         return
     head = story.incident
-    typer.echo(f"{head.kind} of {head.model} {head.version}: {head.tier.word}, {head.status} ({head.id})")
-    typer.echo(head.sentence)
+    print_line(f"{head.kind} of {head.model} {head.version}: {head.tier.word}, {head.status} ({head.id})")
+    print_line(head.sentence)
     for unseen in story.unseen:
-        typer.echo(f"Unseen in `{unseen.column}` meanwhile ({unseen.events:,} events): {values_label(unseen.values)}.")
+        print_line(f"Unseen in `{unseen.column}` meanwhile ({unseen.events:,} events): {values_label(unseen.values)}.")
     print_table(
         "Steps",
         ("window until (UTC)", "step", "reason", "tier"),

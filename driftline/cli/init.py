@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from driftline.cli import options
 from driftline.cli.files import named_files
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, print_line
 from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.spec_proposal import ProposalRequest, SpecProposal, propose
 from monitor.errors import SpecError
@@ -112,8 +112,8 @@ def write_new_spec(rows: UsableRows, request: ProposalRequest, new: NewSpec, *, 
         )
         return
     print_profile(profile, spec, remarks=said)
-    typer.echo(f"Wrote {files.spec} and {files.profile}.")
-    typer.echo(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
+    print_line(f"Wrote {files.spec} and {files.profile}.")
+    print_line(f"Next: read {files.spec}, then `driftline plan {files.spec}` and `driftline apply {files.spec}`.")
 
 
 def proposed_spec(proposal: SpecProposal, new: NewSpec) -> ModelSpec:

@@ -9,7 +9,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import ModelName, opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.settings import load_settings
 from monitor.store.configuration import Configuration, load_configuration, model_named, model_names
 from monitor.store.model_intake import StoppedModel, resume_model, stopped_models
@@ -49,7 +49,7 @@ def remove(
     if as_json:
         print_json({"model": model, "removed": True, "rows": dict(removed)})
         return
-    typer.echo(f"{model} is removed, with {removed.total():,} rows. Events of it that still come are nobody's.")
+    print_line(f"{model} is removed, with {removed.total():,} rows. Events of it that still come are nobody's.")
 
 
 def _show(model: str, parts: tuple[StoredPart, ...], *, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def _show(model: str, parts: tuple[StoredPart, ...], *, as_json: bool) -> None:
         [(part.table, f"{part.rows:,}", f"{part.bytes:,}") for part in parts],
         empty="nothing but its name",
     )
-    typer.echo("Nothing is removed yet: the same with --yes removes all of it, for good.")
+    print_line("Nothing is removed yet: the same with --yes removes all of it, for good.")
 
 
 app.command("remove")(remove)
@@ -111,8 +111,8 @@ def resume(model: ModelName, as_json: AsJson = False) -> None:
         print_json({"resumed": stopped})
         return
     for stop in stopped:
-        typer.echo(f"{stop.model} goes on in {stop.source}; it had stopped because: {stop.reason}")
-    typer.echo(
+        print_line(f"{stop.model} goes on in {stop.source}; it had stopped because: {stop.reason}")
+    print_line(
         "What became dead letters meanwhile: `driftline dead-letters replay --reason model_stopped"
         f" --model {stopped[0].model}`."
     )

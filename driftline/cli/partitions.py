@@ -6,7 +6,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, print_line
 from driftline.cli.rewind import rewind
 from driftline.cli.status import flat_partitions, print_create_time, print_partitions
 from monitor.settings import load_settings
@@ -56,7 +56,7 @@ def resume(
     if as_json:
         print_json({"topic": topic, "partition": partition, "at": at.value, "was_stopped_because": stopped[key]})
     else:
-        typer.echo(f"{key} is resumed ({at.value}); it had stopped because: {stopped[key]}")
+        print_line(f"{key} is resumed ({at.value}); it had stopped because: {stopped[key]}")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def account(
     if as_json:
         print_json({"topic": topic, "partition": partition, "written_off": count})
     else:
-        typer.echo(f"{key}: {count:,} offsets are written off as holes; records + holes = next - first holds again")
+        print_line(f"{key}: {count:,} offsets are written off as holes; records + holes = next - first holds again")
 
 
 app.command()(rewind)

@@ -1,13 +1,12 @@
 """`driftline plan`: what a spec can see before any event."""
 
-from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import SpecFile, read_reference, read_spec_text
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table, print_wrapped
 from monitor.humanize import duration, rate
 from monitor.planning import Traffic, plan_of, reference_traffic
 from monitor.planning.results import MONTHS_A_YEAR, Detected, EventsNeeded, Plan, ScalePlan
@@ -20,20 +19,20 @@ from monitor.types import Calibration
 def print_plan(plan: Plan) -> None:
     """Print *plan*: what comes in, false alarms, each scale, events needed, time to notice, advice."""
     traffic = plan.traffic
-    typer.echo(
+    print_line(
         f"{plan.model}: {traffic.events_per_minute:,.4g} events a minute ({traffic.source}), taken as even all day."
     )
     if plan.rule is DriftRule.TEXTBOOK:
-        typer.echo("The spec says `rule: textbook`; apart from its false alarms this is the plan of the default rule.")
+        print_line("The spec says `rule: textbook`; apart from its false alarms this is the plan of the default rule.")
     _print_false_alarms(plan)
     _print_scales(plan)
     _print_needed(plan)
     _print_shifts(plan)
-    typer.echo()
-    typer.echo("What to change" if plan.advice else "What to change: nothing.")
+    print_line()
+    print_line("What to change" if plan.advice else "What to change: nothing.")
     for advice in plan.advice:
         sentence = f"{advice.about}: {advice.problem}. Then: {advice.remedy}."
-        typer.echo(fill(sentence, 110, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False))
+        print_wrapped(sentence, initial_indent="  - ", subsequent_indent="    ")
 
 
 def _print_false_alarms(plan: Plan) -> None:

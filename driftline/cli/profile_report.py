@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
 from driftline.cli.files import named_files
-from driftline.cli.output import print_table
+from driftline.cli.output import print_line, print_table
 from monitor.humanize import span_text
 from monitor.performance.expected_accuracy import drop_levels, floor_levels, reference_accuracy
 from monitor.planning.reference_report import few_rows
@@ -70,14 +68,14 @@ def print_profile(profile: ReferenceProfile, spec: ModelSpec, *, remarks: Sequen
         empty="no columns",
     )
     if profile.labelled:
-        typer.echo(
+        print_line(
             f"Accuracy of the reference: {profile.correct / profile.labelled:.4f} of {profile.labelled:,} truths."
         )
-        typer.echo(_ages_text(profile))
+        print_line(_ages_text(profile))
     if lines := accuracy_lines(profile, spec):
-        typer.echo(f"Accuracy that is proven to lie under a line: {_lines_text(lines)}.")
+        print_line(f"Accuracy that is proven to lie under a line: {_lines_text(lines)}.")
     for remark in remarks:
-        typer.echo(f"- {remark.text}")
+        print_line(f"- {remark.text}")
 
 
 def _ages_text(profile: ReferenceProfile) -> str:

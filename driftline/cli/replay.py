@@ -13,7 +13,7 @@ from consumers.kafka.embedded import EmbeddedBroker
 from consumers.kafka.topics import require_topics
 from driftline.cli import options
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.output import AsJson, print_json, progress_bar
+from driftline.cli.output import AsJson, print_json, print_line, progress_bar
 from driftline.replay.events import (
     ReplayColumns,
     ReplayTarget,
@@ -178,6 +178,6 @@ def _report(sent: SendReport, *, as_json: bool) -> None:
         print_json(sent)
         return
     rate = (sent.predictions + sent.truths) / max(sent.seconds, 1e-9)
-    typer.echo(
+    print_line(
         f"Sent {sent.predictions:,} predictions and {sent.truths:,} truths in {sent.seconds:.1f} s ({rate:,.0f}/s)."
     )

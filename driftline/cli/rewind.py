@@ -9,7 +9,7 @@ from alerting.incidents.rewind import rewound
 from alerting.incidents.state import decode_state, encode_state
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import moment_option, opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.errors import UnavailableError
 from monitor.humanize import moment, span_text
 from monitor.settings import load_settings
@@ -84,7 +84,7 @@ def _rewind_partition(
         return
     heading = "newest event (UTC)", "after it (UTC)"
     print_table("Partition", ("partition", *heading), [(key, moment(before), moment(after))], empty="")
-    typer.echo(
+    print_line(
         "Done. The worker that reads it takes it over again within seconds; a model that was judged beyond the clock is"
         " set back with --model."
         if apply
@@ -124,8 +124,8 @@ def _print_model(name: str, changed: ModelRewind, *, to: int, apply: bool) -> No
         empty="no scale is evaluated further",
     )
     deleted = f"{changed.evaluations:,} evaluations and {changed.accuracy_evaluations:,} of accuracy"
-    typer.echo(
+    print_line(
         f"{deleted} that end after it {'were' if apply else 'would be'} deleted,"
         f" {changed.incidents:,} incidents that they moved {'were' if apply else 'would be'} set back."
     )
-    typer.echo("Done. The next round of the alerter evaluates from there on." if apply else APPLY_HINT)
+    print_line("Done. The next round of the alerter evaluates from there on." if apply else APPLY_HINT)

@@ -9,7 +9,7 @@ import typer
 from consumers.kafka.admin import Cluster, TopicPlan, create_topics
 from consumers.kafka.topics import LOG_APPEND_TIME, create_time_notice
 from driftline.cli.files import named_files
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_json_document, print_line, print_table
 from monitor.settings import load_settings
 from monitor.spec.model import ModelSpec
 from monitor.store.engine import make_engine, require_database, shown_url
@@ -34,7 +34,7 @@ def schema(
     editors look for.
     """
     if output is None:
-        typer.echo(schema_text(), nl=False)
+        print_json_document(schema_text())
     else:
         with named_files():
             output.write_text(schema_text(), encoding="utf-8")
@@ -50,7 +50,7 @@ def migrate() -> None:
             upgrade(url)
     finally:
         engine.dispose()
-    typer.echo(f"{shown_url(engine.url)}: schema is {head()}")
+    print_line(f"{shown_url(engine.url)}: schema is {head()}")
 
 
 @app.callback()
@@ -89,7 +89,7 @@ def create(
     print_table("Topics", ("topic", "", "records dated by"), rows, empty="none in the settings")
     for name, kind in types.items():
         if kind is TimestampType.CREATE_TIME:
-            typer.echo(f"Notice: {create_time_notice(name)}")
+            print_line(f"Notice: {create_time_notice(name)}")
 
 
 def _dated_by(kind: TimestampType | None) -> str | None:

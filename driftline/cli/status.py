@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
-import typer
 
 from consumers.kafka.topics import create_time_notice
 from driftline.cli.dead_letters import refused_text
 from driftline.cli.models import model_troubles
 from driftline.cli.options import opened_database
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from driftline.cli.status_models import print_models
 from monitor.humanize import moment
 from monitor.settings import Settings, load_settings
@@ -64,15 +63,15 @@ def status(as_json: AsJson = False) -> None:
         return
     for name, troubles in sorted(model_troubles(configuration, stopped).items()):
         for trouble in troubles:
-            typer.echo(f"{name} is blind, in part or wholly: {trouble}")
+            print_line(f"{name} is blind, in part or wholly: {trouble}")
     print_models(models)
     _print_topics(topics)
     print_partitions(partitions)
     print_create_time(partitions)
     for notice in not_adopted:
-        typer.echo(f"Notice: {notice}.")
+        print_line(f"Notice: {notice}.")
     if refused:
-        typer.echo(f"Dead letters: {refused_text(refused)}. See `driftline dead-letters list`.")
+        print_line(f"Dead letters: {refused_text(refused)}. See `driftline dead-letters list`.")
     if discovered:
         print_table(
             "Models that send records and were never applied",
@@ -220,4 +219,4 @@ def _note(partition: StoredOffset) -> str:
 def print_create_time(partitions: tuple[StoredOffset, ...]) -> None:
     """Print which topics are dated by their producers, and what to do."""
     for topic in sorted({p.key.topic for p in partitions if p.timestamp_type is TimestampType.CREATE_TIME}):
-        typer.echo(f"Notice: {create_time_notice(topic)}")
+        print_line(f"Notice: {create_time_notice(topic)}")

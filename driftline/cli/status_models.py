@@ -1,8 +1,6 @@
 """What `driftline status` prints about models: last verdicts, accuracy, deployments, notices, open incidents."""
 
-import typer
-
-from driftline.cli.output import print_table
+from driftline.cli.output import print_line, print_table
 from monitor.humanize import moment, span_text
 from monitor.store.views.status import ModelStatus
 
@@ -88,14 +86,14 @@ def print_retired(models: tuple[ModelStatus, ...]) -> None:
     for model in models:
         if count := len(model.retired):
             names = ", ".join(model.retired[:RETIRED_NAMED]) + (", ..." if count > RETIRED_NAMED else "")
-            typer.echo(f"Retired versions of {model.name}: {names} ({count:,}).")
+            print_line(f"Retired versions of {model.name}: {names} ({count:,}).")
 
 
 def print_unrevised(models: tuple[ModelStatus, ...]) -> None:
     """Print which deployment events came after windows of their time were final, and what that means."""
     for model in models:
         for warm_up in model.unrevised:
-            typer.echo(
+            print_line(
                 f"Notice: the first deployment event of {model.name}, version {warm_up.version}"
                 f" ({moment(warm_up.deployed_at)} UTC) came late. Windows up to {moment(warm_up.unrevised_until)} UTC"
                 " were final and stay as they were judged before it; later ones were judged again."

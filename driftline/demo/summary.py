@@ -13,6 +13,7 @@ from driftline.demo.expectations import DemoOutcome, columns_of
 from driftline.demo.receiver import Arrival
 from driftline.demo.sentences import delivery_words, first_clause, guard_lines
 from monitor.clock import iso_utc
+from monitor.humanize import printable
 from monitor.store.views.incidents import IncidentStory
 from monitor.types import Tier
 from monitor.units import DAY_MILLIS
@@ -83,7 +84,7 @@ def print_summary(console: Console, outcome: DemoOutcome, line: TimeLine, *, win
     """Print what was detected when, why, and what was sent."""
 
     def say(text: str, *, style: str = "") -> None:
-        console.print(Padding(Text(text, style=style), (0, 0, 0, 2 if not style else 0)))
+        console.print(Padding(Text(printable(text), style=style), (0, 0, 0, 2 if not style else 0)))
 
     counts = outcome.counts
     console.rule("What happened")

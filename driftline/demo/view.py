@@ -18,6 +18,7 @@ from driftline.demo.installation import InstallationState
 from driftline.demo.receiver import Arrival
 from driftline.demo.sentences import delivery_words, guard_lines, movement_remark, without_head
 from monitor.clock import iso_utc, monotonic_seconds
+from monitor.humanize import printable
 from monitor.types import IncidentStatus
 
 _LINE_SECONDS = 10.0
@@ -75,7 +76,7 @@ class StoryView:
     def say(self, text: str, *, style: str = "") -> None:
         """Print one line above the panel."""
         if not self._quiet:
-            self._console.print(Text(text, style=style), soft_wrap=not self._console.is_terminal)
+            self._console.print(Text(printable(text), style=style), soft_wrap=not self._console.is_terminal)
 
     def show(self, frame: Frame) -> None:
         """Print what is new since the last frame."""

@@ -8,7 +8,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import ModelName, opened_database
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, print_line
 from driftline.cli.reference.adopt_of_version import adopt_of_version
 from driftline.cli.reference.resolve import REFERENCE_HELP, ROLLING, GivenReference, given_reference, known_model
 from monitor.errors import SpecError
@@ -116,31 +116,31 @@ def _adoption(adopted: AdoptOutcome, *, ended: tuple[str, ...]) -> Adoption:
 
 def _print(adoption: Adoption, given: GivenReference) -> None:
     if not adoption.changed:
-        typer.echo(f"Nothing changed: reference {adoption.reference_id} is in force for {adoption.model} already.")
+        print_line(f"Nothing changed: reference {adoption.reference_id} is in force for {adoption.model} already.")
         return
-    typer.echo(
+    print_line(
         f"Adopted {given.label} for {adoption.model}: reference {adoption.reference_id} instead of "
         f"{adoption.previous_id}, spec version {adoption.spec_version}."
     )
     if adoption.new_cells:
         when = ", ".join(f"{scale.scale} from {moment(scale.judged_from)}" for scale in adoption.scales)
-        typer.echo(
+        print_line(
             f"New cells (id {adoption.cells_id}) count from the minute {moment(adoption.effective_from)} UTC on; until "
             f"a window is full of them it is inconclusive. Judged again: {when} UTC."
         )
     else:
-        typer.echo("The same cells: the next window of every scale is compared with it.")
+        print_line("The same cells: the next window of every scale is compared with it.")
         if given.row is None and given.base_id is None:
-            typer.echo(
+            print_line(
                 "Was it built from one version's predictions (--cells-of)? Then go back, and adopt it for that one: "
                 f"`driftline reference adopt {adoption.model} {given.label} --version VERSION`."
             )
     for version in adoption.versions_ended:
-        typer.echo(
+        print_line(
             f"It speaks for version {version} as well, whose own reference is no longer used. To have one again, "
             f"counted on the cells now in force: `driftline reference adopt {adoption.model} REF --version {version}`."
         )
-    typer.echo(
+    print_line(
         f"`driftline apply` leaves it in force until the spec names another profile; to go back: "
         f"`driftline reference adopt {adoption.model} {adoption.previous_id}`."
     )

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-import typer
-
 from consumers.decode.fields import LONGEST_NAME
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import opened_database
-from driftline.cli.output import print_json
+from driftline.cli.output import print_json, print_line
 from driftline.cli.reference.resolve import ROLLING, given_reference, known_model
 from monitor.humanize import moment
 from monitor.settings import load_settings
@@ -70,20 +68,20 @@ def adopt_of_version(model: str, version: str, reference: str | None, *, as_json
         )
         return
     if not outcome.changed:
-        typer.echo(f"Nothing changed: version {version} of {model} has reference {adoption.profile_id} already.")
+        print_line(f"Nothing changed: version {version} of {model} has reference {adoption.profile_id} already.")
         return
-    typer.echo(f"Adopted {given.label} for version {version} of {model}: reference {adoption.profile_id}.")
+    print_line(f"Adopted {given.label} for version {version} of {model}: reference {adoption.profile_id}.")
     if adoption.used_from:
-        typer.echo(
+        print_line(
             f"Its predictions are compared with it in windows that end after {moment(adoption.used_from)} UTC; a "
             "warm-up that it has ends then."
         )
     else:
-        typer.echo("No event of this version is counted yet: all of its windows are compared with it, without warm-up.")
+        print_line("No event of this version is counted yet: all of its windows are compared with it, without warm-up.")
     if adoption.profile_id == adoption.reference_id:
-        typer.echo("That is the model's own reference: this version is compared with it in everything.")
+        print_line("That is the model's own reference: this version is compared with it in everything.")
         return
-    typer.echo(
+    print_line(
         f"Inputs and natural movement stay those of reference {adoption.reference_id}. To undo it, and compare "
         f"its predictions with the model's again: `driftline reference adopt {model} {adoption.reference_id} "
         f"--version {version}`."

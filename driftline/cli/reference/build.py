@@ -10,7 +10,7 @@ import typer
 
 from driftline.cli import options
 from driftline.cli.files import named_files
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, print_line
 from driftline.cli.profile_report import accuracy_lines, built_remarks, column_lines, print_profile, write_profile
 from driftline.cli.reference.resolve import given_reference
 from monitor.errors import SpecError
@@ -159,9 +159,9 @@ def show_built(built: BuiltReference, spec: ModelSpec, *, place: Path, as_json: 
         )
         return
     print_profile(profile, spec, remarks=built.remarks)
-    typer.echo(f"Wrote {place}.")
+    print_line(f"Wrote {place}.")
     adopt = f"driftline reference adopt {spec.key} {place}{' --version VERSION' if of_version else ''}"
-    typer.echo(f"Next: `driftline reference show {place}`, then `{adopt}`.")
+    print_line(f"Next: `driftline reference show {place}`, then `{adopt}`.")
 
 
 def _with_cure(problem: str, spec: ModelSpec) -> str:

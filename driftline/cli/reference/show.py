@@ -1,13 +1,12 @@
 """`driftline reference show` and `diff`."""
 
 from pathlib import Path
-from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from driftline.cli.exit_codes import WrongUseError
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table, print_wrapped
 from driftline.cli.reference.resolve import REFERENCE_HELP, GivenReference, given_reference
 from monitor.detection.reference_diff import ColumnDifference, reference_difference
 from monitor.humanize import moment
@@ -51,7 +50,7 @@ def show(
     _print_head(given, report)
     _print_columns(report)
     for remark in report.remarks:
-        typer.echo(fill(remark, 110, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False))
+        print_wrapped(remark, initial_indent="- ", subsequent_indent="  ")
 
 
 def _traffic(given: GivenReference, said: float | None) -> Traffic:
@@ -70,15 +69,15 @@ def _print_head(given: GivenReference, report: ReferenceReport) -> None:
     if report.start is not None:
         blocks = f"{report.blocks:,} blocks of {report.block_minutes} min"
         span = f"{moment(report.start)} to {moment(report.end)} UTC, {blocks}"
-    typer.echo(f"{given.label}: {report.rows:,} rows{worth}; {span}; from {report.source}.")
+    print_line(f"{given.label}: {report.rows:,} rows{worth}; {span}; from {report.source}.")
     row = given.row
     if row is not None:
         state = "not in force" if row.in_force_since is None else f"in force since {moment(row.in_force_since)} UTC"
         kind = row.kind if row.base_id is None else f"rolling on the cells of reference {row.base_id}"
-        typer.echo(f"{kind}, cells {row.cells_id}, stored {moment(row.created_at)} UTC, {state}.")
+        print_line(f"{kind}, cells {row.cells_id}, stored {moment(row.created_at)} UTC, {state}.")
     if report.labelled:
-        typer.echo(f"Accuracy {report.correct / report.labelled:.4f} of {report.labelled:,} labelled rows.")
-    typer.echo(f"Windows: {report.traffic.events_per_minute:,.4g} events a minute ({report.traffic.source}).")
+        print_line(f"Accuracy {report.correct / report.labelled:.4f} of {report.labelled:,} labelled rows.")
+    print_line(f"Windows: {report.traffic.events_per_minute:,.4g} events a minute ({report.traffic.source}).")
 
 
 def _print_columns(report: ReferenceReport) -> None:
@@ -100,7 +99,7 @@ def _print_columns(report: ReferenceReport) -> None:
         ],
         empty="none",
     )
-    typer.echo(fill(_LEGEND, 110, break_on_hyphens=False))
+    print_wrapped(_LEGEND)
 
 
 def _cell(plan: ColumnPlan | None) -> str | None:
@@ -139,9 +138,9 @@ def diff(
     if as_json:
         print_json({"a": first.label, "b": second.label, "difference": difference})
         return
-    typer.echo(f"A: {first.label}, {first.profile.rows:,} rows. B: {second.label}, {second.profile.rows:,} rows.")
+    print_line(f"A: {first.label}, {first.profile.rows:,} rows. B: {second.label}, {second.profile.rows:,} rows.")
     cells = "the same cells: adopting the other changes counts alone" if difference.same_cells else "other cells"
-    typer.echo(f"They have {cells}.")
+    print_line(f"They have {cells}.")
     print_table(
         "Columns",
         ("column", "kind", "PSI", "by chance", "KS", "missing A", "missing B", "invalid A", "invalid B", "unseen B"),
@@ -160,10 +159,10 @@ def diff(
         empty="none is in both",
     )
     if not all(column.exact for column in difference.columns):
-        typer.echo("~ B's cells differ from A's: its values were taken as even inside each, a thousandth of the rows.")
+        print_line("~ B's cells differ from A's: its values were taken as even inside each, a thousandth of the rows.")
     for side, names in (("A", difference.only_a), ("B", difference.only_b)):
         if names:
-            typer.echo(f"Only in {side}, or of another kind there: {', '.join(names)}.")
+            print_line(f"Only in {side}, or of another kind there: {', '.join(names)}.")
 
 
 def _number(value: float | None, column: ColumnDifference | None = None) -> str | None:

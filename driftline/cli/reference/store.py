@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from driftline.cli.options import ModelName, opened_database
-from driftline.cli.output import AsJson, print_json
+from driftline.cli.output import AsJson, print_json, print_line
 from driftline.cli.reference.resolve import REFERENCE_HELP, given_reference, known_model
 from monitor.errors import SpecError
 from monitor.reference.prediction_profile import prediction_problems
@@ -46,5 +46,5 @@ def store(
     if as_json:
         print_json({"model": model, "reference_id": reference_id, "digest": digest})
         return
-    typer.echo(f"Stored {given.label} for {model}: reference {reference_id}. That alone compares nothing with it.")
-    typer.echo(f'Name it in the manifest of the version\'s deployment event: "manifest": {{"reference": "{digest}"}}')
+    print_line(f"Stored {given.label} for {model}: reference {reference_id}. That alone compares nothing with it.")
+    print_line(f'Name it in the manifest of the version\'s deployment event: "manifest": {{"reference": "{digest}"}}')

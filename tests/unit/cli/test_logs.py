@@ -188,3 +188,21 @@ def test_a_crash_on_a_terminal_shows_no_variables() -> None:
             structlog.get_logger().error("process.crashed", exc_info=True)
     assert "RuntimeError: 7 characters" in stream.getvalue()
     assert "password = 'hunter2'" not in stream.getvalue()
+
+
+def test_a_value_from_outside_cannot_write_lines_of_its_own() -> None:
+    """A version, a receiver's answer, an error's text: on a terminal and off it each event is one line of text."""
+    hostile = "3.2.0\x1b[2J\x9b\u202e\r\n2026-06-01 [error] FORGED"
+    for log_format in (LogFormat.TEXT, LogFormat.JSON):
+        with configured(role="alerter", log_format=log_format) as stream:
+            structlog.get_logger().warning("notification.sent", model=hostile, values=[hostile])
+            logging.getLogger("asyncio").error("%s", hostile)
+            try:
+                raise ValueError(hostile)
+            except ValueError:
+                structlog.get_logger().exception("delivery.failed")
+        output = stream.getvalue()
+        assert not set(output) & set("\x1b\x9b\u202e\r")
+        of_events = [line for line in output.splitlines() if "FORGED" in line]
+        assert len(of_events) == 3
+        assert not any(line.startswith("2026-06-01 [error] FORGED") for line in of_events)

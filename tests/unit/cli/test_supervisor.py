@@ -67,3 +67,9 @@ def test_roles_get_consecutive_metrics_ports() -> None:
     ports = [child.environment["DRIFTLINE_METRICS_PORT"] for child in children]
     assert ports == ["9464", "9465", "9466", "9467"]
     assert all(not child.environment for child in role_children(load_settings(metrics_port=0), ingest_workers=1))
+
+
+def test_a_child_s_line_is_text() -> None:
+    """What a library of a role writes to the terminal by itself cannot colour or clear it."""
+    program = r"import time; print('\x1b[2J\x9bready\u202e', flush=True); time.sleep(600)"
+    supervise((child("ingest", program),), lambda lines: "ingest | \\x1b[2J\\x9bready\\u202e\n" in lines)
