@@ -22,6 +22,7 @@ from monitor.evaluate import Evaluator, evaluation_rules
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.store.engine import StatementLimits, make_engine
+from monitor.targets import AllowedTargets
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ def run_alerter(settings: Settings, *, stop: threading.Event, health: Health) ->
     webhook = WebhookSettings(
         timeout_seconds=settings.delivery_timeout_seconds,
         allow_private=settings.allow_private_targets,
+        targets=AllowedTargets.parse(settings.targets),
         environment=os.environ,
         ca_file=settings.receivers_ca_file,
     )

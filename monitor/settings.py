@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
+from monitor.targets import AllowedTargets
 from monitor.types import StartAt
 
 # Read elsewhere; secrets named by a spec's `secret_env` may begin with DRIFTLINE_SECRET.
@@ -112,7 +113,11 @@ class Settings(BaseSettings):
         ge=2,
         description="So many models of a namespace that become bad within ten minutes hold every action: one cause.",
     )
-    allow_private_targets: bool = Field(default=True, description="false: webhooks to private addresses are refused.")
+    targets: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Private places that messages and requests may go to: networks and hosts (`*.svc.cluster.local`).",
+    )
+    allow_private_targets: bool = Field(default=False, description="true: to every private address, without a list.")
     maintain_seconds: float = Field(default=1.0, gt=0)
     pane_retention_days: int = Field(default=90, ge=1)
     ledger_retention_days: int = Field(default=90, ge=1)
@@ -144,6 +149,15 @@ class Settings(BaseSettings):
             # one address for all roles would be kept alive by those that live
             raise ValueError("expected an http or https URL that holds {role}, so that each role is missed by itself")
         return url
+
+    @field_validator("targets")
+    @classmethod
+    def _hosts_and_networks(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            AllowedTargets.parse(entries)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return entries
 
     @classmethod
     def settings_customise_sources(

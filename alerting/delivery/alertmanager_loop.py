@@ -91,6 +91,7 @@ class AlertmanagerLoop:
             Request(url=request.url, body=request.body, headers=request.headers, method=request.method),
             deadline=deadline,
             allow_private=self._settings.allow_private,
+            targets=self._settings.targets,
             ca_file=self._settings.ca_file,
         )
 

@@ -16,6 +16,7 @@ from alerting.delivery.retry import Attempt, AttemptOutcome, answer_outcome, fai
 from monitor.clock import monotonic_seconds
 from monitor.errors import SettingsError
 from monitor.spec.urls import url_problem
+from monitor.targets import AllowedTargets
 
 ANSWER_BYTES = 64 << 10
 ERROR_CHARACTERS = 300
@@ -63,7 +64,14 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-def send(request: Request, *, deadline: float, allow_private: bool, ca_file: Path | None = None) -> Attempt:
+def send(
+    request: Request,
+    *,
+    deadline: float,
+    allow_private: bool,
+    targets: AllowedTargets,
+    ca_file: Path | None = None,
+) -> Attempt:
     """Send *request* once, and return what came of it; over by *deadline* (of the monotonic clock), whatever comes.
 
     Redirects are not followed, proxies of the environment not used, 64 KiB of the answer read.
@@ -71,7 +79,7 @@ def send(request: Request, *, deadline: float, allow_private: bool, ca_file: Pat
     if problem := target_problem(request.url):
         return Attempt(outcome=AttemptOutcome.UNCONFIGURED, error=f"the url of the spec: {problem}")
     try:
-        address = _checked_in_time(request.url, allow_private=allow_private, deadline=deadline)
+        address = _checked_in_time(request.url, allow_private=allow_private, targets=targets, deadline=deadline)
     except TargetRefused as error:
         return Attempt(outcome=AttemptOutcome.DEAD, error=str(error))
     except TargetUnresolved as error:
@@ -91,13 +99,13 @@ def send(request: Request, *, deadline: float, allow_private: bool, ca_file: Pat
         connection.close()
 
 
-def _checked_in_time(url: str, *, allow_private: bool, deadline: float) -> str:
+def _checked_in_time(url: str, *, allow_private: bool, targets: AllowedTargets, deadline: float) -> str:
     """Return the address of *url*; the resolver, which knows no deadline of ours, may go on without us."""
     results: list[str | Exception] = []
 
     def resolve() -> None:
         try:
-            results.append(checked_address(url, allow_private=allow_private))
+            results.append(checked_address(url, allow_private=allow_private, targets=targets))
         except Exception as error:  # noqa: BLE001  # raised again below, in the thread that asked
             results.append(error)
 

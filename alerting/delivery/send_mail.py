@@ -12,6 +12,7 @@ from alerting.delivery.address_guard import TargetRefused, TargetUnresolved, che
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.receivers.request import Mail
 from monitor.spec.mail_urls import MailSecurity, MailServer
+from monitor.targets import AllowedTargets
 
 ERROR_CHARACTERS = 300
 
@@ -31,6 +32,7 @@ def send_mail(
     login: MailLogin | None = None,
     timeout_seconds: float,
     allow_private: bool,
+    targets: AllowedTargets,
     context: ssl.SSLContext,
 ) -> Attempt:
     """Send one attempt and return its outcome; a login over a connection without TLS is left out.
@@ -41,7 +43,7 @@ def send_mail(
     try:
         # only the host is judged: the guard knows the schemes of webhooks
         netloc = f"[{server.host}]" if ":" in server.host else server.host
-        address = checked_address(f"https://{netloc}:{server.port}", allow_private=allow_private)
+        address = checked_address(f"https://{netloc}:{server.port}", allow_private=allow_private, targets=targets)
     except TargetRefused as error:
         return Attempt(outcome=AttemptOutcome.DEAD, error=str(error))
     except TargetUnresolved as error:

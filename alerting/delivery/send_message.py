@@ -55,6 +55,7 @@ def _posted(request: HttpRequest, receiver: ReceiverSpec, settings: WebhookSetti
         Request(url=request.url, body=request.body, headers=request.headers, method=request.method),
         deadline=deadline,
         allow_private=settings.allow_private,
+        targets=settings.targets,
         ca_file=settings.ca_file,
     )
     if receiver.type is ReceiverType.SLACK and attempt.outcome is AttemptOutcome.DONE:
@@ -83,5 +84,6 @@ def _mailed(
         login=MailLogin(user=receiver.user, password=password) if receiver.user else None,
         timeout_seconds=remaining,
         allow_private=settings.allow_private,
+        targets=settings.targets,
         context=tls_context(settings.ca_file),
     )

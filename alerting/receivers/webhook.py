@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from alerting.delivery.address_guard import NONE_ALLOWED
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.delivery.send import Request, send
 from alerting.delivery.signing import readable_secrets, signed_headers
@@ -15,6 +16,7 @@ from alerting.receivers.alertmanager_body import alertmanager_body
 from monitor.errors import SettingsError
 from monitor.store.endpoints import EndpointSpec
 from monitor.store.outbox import Lease
+from monitor.targets import AllowedTargets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class WebhookSettings:
 
     timeout_seconds: float
     allow_private: bool
+    targets: AllowedTargets = NONE_ALLOWED
     environment: Mapping[str, str]
     ca_file: Path | None = None
 
@@ -46,7 +49,13 @@ def post_webhook(
     body = _body(lease, destination)
     headers = signed_headers(secrets, identifier=lease.effect.id, body=body, now_millis=now_millis)
     request = Request(url=destination.url, headers=headers, body=body)
-    return send(request, deadline=deadline, allow_private=settings.allow_private, ca_file=settings.ca_file)
+    return send(
+        request,
+        deadline=deadline,
+        allow_private=settings.allow_private,
+        targets=settings.targets,
+        ca_file=settings.ca_file,
+    )
 
 
 def _body(lease: Lease, destination: EndpointSpec) -> bytes:

@@ -15,9 +15,12 @@ def url_problem(url: str) -> str | None:
         return f"expected a URL without spaces and control characters, found {bad!a} in it"
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, _port(parts)
     except ValueError as error:
         return f"expected a URL, found one that cannot be read: {error}"
+    try:
+        host, port = parts.hostname, _port(parts)
+    except ValueError:  # its words quote what stands there: a password's first part, where it has a / of its own
+        return "expected a port from 1 to 65535, found none after the colon; in a password write / as %2F, # as %23"
     if parts.scheme not in PORTS:
         return f"expected a URL with http:// or https://, found {parts.scheme or 'no scheme'}"
     if not host:

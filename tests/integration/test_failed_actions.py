@@ -119,7 +119,7 @@ def test_an_address_that_is_refused_is_named(engine: Engine) -> None:
     ask_for_retraining(engine, CLOSED_PORT, "{name: log, type: log}")
     with structlog.testing.capture_logs() as lines:
         deliver_all(of_people(engine, allow_private=False))
-    why = "127.0.0.1 is 127.0.0.1, a private address, and allow_private_targets is false"
+    why = "127.0.0.1 is 127.0.0.1, a private address that the setting `targets` does not list"
     assert last_step(engine) == ("failed", why)
     assert any(why in str(line.get("sentence")) for line in lines if line["event"] == "notification.sent")
 

@@ -15,7 +15,9 @@ from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.delivery.send_mail import MailLogin, send_mail
 from alerting.notifications.briefing import briefing
 from alerting.receivers import mail
+from monitor.settings import load_settings
 from monitor.spec.mail_urls import MailSecurity, MailServer, mail_server
+from monitor.targets import AllowedTargets
 from monitor.types import NoticeEvent
 from tests.models.messages import INCIDENT, NAME_NUMBERS, NASTY_NAMES, OPENED, ROW, named, story_briefing
 from tests.services import mail_server as service
@@ -23,6 +25,7 @@ from tests.services.mail_server import Mailbox
 
 TARGET = mail.MailTarget(sender="driftline@example.org", recipients=("oncall@example.org", "lead@example.org"))
 EVENTS = tuple(NoticeEvent)
+THIS_MACHINE = AllowedTargets.parse(load_settings().targets)  # the default is enough for a server on localhost
 
 
 def send(
@@ -36,7 +39,15 @@ def send(
     """Send one mail of the story, trusting *ca*."""
     request = getattr(mail, event)(story_briefing(event), TARGET)
     context = ssl.create_default_context(cafile=ca)
-    return send_mail(request, server, login=login, timeout_seconds=seconds, allow_private=True, context=context)
+    return send_mail(
+        request,
+        server,
+        login=login,
+        timeout_seconds=seconds,
+        allow_private=False,
+        targets=THIS_MACHINE,
+        context=context,
+    )
 
 
 def plain(port: int) -> MailServer:
@@ -79,7 +90,7 @@ def test_a_name_adds_no_recipient_and_no_header(name: str) -> None:
     request = mail.trigger(briefing(named(OPENED, name), identifier=ROW), TARGET)
     with service.mail_server(mailbox) as port:
         context = ssl.create_default_context()
-        send_mail(request, plain(port), timeout_seconds=20, allow_private=True, context=context)
+        send_mail(request, plain(port), timeout_seconds=20, allow_private=False, targets=THIS_MACHINE, context=context)
     (envelope,) = mailbox.mails
     assert envelope.rcpt_tos == list(TARGET.recipients)
     assert mail_of(envelope)["Bcc"] is None

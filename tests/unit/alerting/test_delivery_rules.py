@@ -24,7 +24,9 @@ from alerting.delivery.send import target_problem
 from alerting.delivery.signing import read_secret, signed_headers
 from monitor.clock import now_millis
 from monitor.errors import SettingsError
+from monitor.settings import load_settings
 from monitor.spec.actions import SecretSource
+from monitor.targets import AllowedTargets
 from monitor.types import EffectKind
 
 HOOK_SECRET = SecretSource(env="HOOK_SECRET")
@@ -135,20 +137,93 @@ def test_signatures_verify_with_the_published_library(size: int) -> None:
         "::",
         "::ffff:169.254.169.254",
         "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:42::42",
+        "0.0.0.1",
+        "255.255.255.255",
+        # the same inside IPv6: NAT64, IPv4-compatible, translated, 6to4, Teredo, ISATAP, NAT64 of local use
+        "64:ff9b::169.254.169.254",
+        "::169.254.169.254",
+        "::ffff:0:169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "2001:0:808:808:0:0:5601:5601",
+        "2001:db8::5efe:169.254.169.254",
+        "64:ff9b:1::169.254.169.254",
+        "64:ff9b:1:a9fe:a9:fe00::",
     ],
 )
 def test_some_addresses_are_always_refused(address: str) -> None:
-    """Link-local, metadata, multicast, unspecified, however they are written."""
-    assert address_refusal(ipaddress.ip_address(address), allow_private=True) is not None
+    """Link-local, metadata, multicast, unspecified, however they are written, and whatever the operator lists."""
+    everything = AllowedTargets.parse(["0.0.0.0/0", "::/0", "host"])
+    assert address_refusal(ipaddress.ip_address(address), allow_private=True, targets=everything, host="host")
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "::1", "fd00::1", "100.64.0.1"]
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "::1", "fd00::1", "100.64.0.1", "240.0.0.1"),
+        *("fec0::1", "::ffff:127.0.0.1", "::127.0.0.1", "::8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b:1::10.0.0.1"),
+        *("64:ff9b:1::8.8.8.8", "2002:a00:1::1", "2001:db8::1", "2620::5efe:192.168.1.1", "::ffff:0:10.0.0.1"),
+    ],
 )
 def test_private_addresses_need_permission(address: str) -> None:
-    """Refused unless `allow_private_targets`."""
-    assert address_refusal(ipaddress.ip_address(address), allow_private=False) is not None
-    assert address_refusal(ipaddress.ip_address(address), allow_private=True) is None
+    """Refused unless `targets` lists the network or the host, or `allow_private_targets`."""
+    parsed = ipaddress.ip_address(address)
+    elsewhere = AllowedTargets.parse(["203.0.113.0/24", "hooks.internal", "*.svc.cluster.local"])
+    assert address_refusal(parsed, allow_private=False) is not None
+    assert address_refusal(parsed, allow_private=False, targets=elsewhere, host="internal") is not None
+    assert address_refusal(parsed, allow_private=True) is None
+    assert address_refusal(parsed, allow_private=False, targets=AllowedTargets.parse([address])) is None
+    for host in ("hooks.internal", "Hooks.Internal.", "a.b.svc.cluster.local"):
+        assert address_refusal(parsed, allow_private=False, targets=elsewhere, host=host) is None
+    for host in ("evil-hooks.internal", "hooks.internal.example.org", "svc.cluster.local", "xsvc.cluster.local"):
+        assert address_refusal(parsed, allow_private=False, targets=elsewhere, host=host) is not None
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"])
+def test_public_addresses_need_no_permission(address: str) -> None:
+    """Through NAT64 as well, which is how a cluster with IPv6 alone reaches them."""
+    assert address_refusal(ipaddress.ip_address(address), allow_private=False) is None
+
+
+@given(st.ip_addresses(v=4))
+def test_no_way_of_writing_an_address_inside_ipv6_permits_more(inner: ipaddress.IPv4Address) -> None:
+    """What IPv4 refuses is refused behind every prefix that stands for it."""
+    refused = address_refusal(inner, allow_private=False) is not None
+    low, high = int(inner) & 0xFFFF, int(inner) >> 16
+    for written in (
+        f"::ffff:{inner}", f"::{inner}", f"64:ff9b::{inner}", f"64:ff9b:1::{inner}", f"::ffff:0:{inner}",
+        f"2002:{high:x}:{low:x}::1", f"2001:db8::5efe:{inner}",
+        f"64:ff9b:1:{high:x}:{low >> 8:x}:{(low & 255) << 8:x}::",
+        f"2001:0:808:808:0:0:{high ^ 0xFFFF:x}:{low ^ 0xFFFF:x}",
+    ):  # fmt: skip
+        if refused:
+            assert address_refusal(ipaddress.ip_address(written), allow_private=False) is not None, written
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1/8", "10.0.0.256", "http://hooks.internal", "a b", "", "*", "fd00::/129"])
+def test_an_entry_of_the_list_that_is_none_is_refused(entry: str) -> None:
+    """A mistyped network must not become a host that never matches."""
+    with pytest.raises(SettingsError, match=r"targets.*expected hosts .* and networks"):
+        load_settings(targets=(entry,))
+
+
+def test_this_machine_alone_is_listed_by_default() -> None:
+    """The demo and a first start on one machine work; the network behind it is the operator's to permit."""
+    targets = AllowedTargets.parse(load_settings().targets)
+    assert checked_address("http://localhost:1/", allow_private=False, targets=targets)
+    assert address_refusal(ipaddress.ip_address("10.0.0.1"), allow_private=False, targets=targets)
+    assert not load_settings().allow_private_targets
+
+
+@pytest.mark.parametrize("url", ["http://h:99999/", "http://[::1/x", "http://a..b/", f"http://{'a' * 64}.example/"])
+def test_what_no_client_would_parse_is_refused(url: str) -> None:
+    """A refusal closes the delivery; an error of another kind would be tried for ever."""
+    with pytest.raises(TargetRefused):
+        checked_address(url, allow_private=True)
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]"])
