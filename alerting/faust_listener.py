@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 import tempfile
 import threading
 from collections.abc import Callable
@@ -12,11 +11,14 @@ from typing import Any, Self
 import faust
 import structlog
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]  # ships no types
+from aiokafka.conn import create_conn  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.threads import ServiceThread, WorkerThread
 
+from alerting.kafka_credentials import connection_arguments, credentials
 from monitor.backoff import Backoff
+from monitor.errors import UnavailableError
 from monitor.health import Health
 from monitor.settings import Settings
 from monitor.types import Service
@@ -29,6 +31,7 @@ WATCH_SECONDS = 10.0
 STOP_SECONDS = 3.0
 
 JOIN_SECONDS = 5.0
+PROBE_MILLIS = 5000
 
 
 # A broker that is away makes it log hundreds of lines a second; `listen` logs it once.
@@ -59,28 +62,12 @@ def consumer_group(settings: Settings) -> str:
     return f"{settings.kafka_group.removesuffix('-ingest')}-alerter"
 
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    return ssl.create_default_context() if settings.kafka_security_protocol.endswith("SSL") else None
-
-
-def _credentials(settings: Settings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    context = _ssl_context(settings)
-    if settings.kafka_security_protocol.startswith("SASL"):
-        return faust.SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=settings.kafka_sasl_password,
-            mechanism=settings.kafka_sasl_mechanism or "PLAIN",
-            ssl_context=context,
-        )
-    return None if context is None else faust.SSLCredentials(context)
-
-
 def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
     """Return the Faust app: one agent on the wake-ups, no tables, no web; *directory* holds its (empty) state."""
     app = faust.App(
         consumer_group(settings),
         broker=[f"kafka://{part.strip()}" for part in settings.kafka_bootstrap.split(",")],
-        broker_credentials=_credentials(settings),
+        broker_credentials=credentials(settings),
         consumer_auto_offset_reset="latest",  # what lies further back is up to the sweep
         store="memory://",
         autodiscover=False,
@@ -100,30 +87,32 @@ def wakeup_app(settings: Settings, *, wake: Wake, directory: str) -> faust.App:
     return app
 
 
-async def topic_exists(settings: Settings) -> bool:
-    """Return whether the broker answers and has the wake-ups' topic."""
-    sasl: dict[str, Any] = {}
-    if settings.kafka_security_protocol.startswith("SASL"):
-        sasl = {
-            "sasl_mechanism": settings.kafka_sasl_mechanism or "PLAIN",
-            "sasl_plain_username": settings.kafka_sasl_username,
-            "sasl_plain_password": settings.kafka_sasl_password,
-        }
-    client = AIOKafkaClient(
-        bootstrap_servers=[part.strip() for part in settings.kafka_bootstrap.split(",")],
-        security_protocol=settings.kafka_security_protocol,
-        ssl_context=_ssl_context(settings),
-        request_timeout_ms=5000,
-        **sasl,
-    )
+async def why_unavailable(settings: Settings) -> str | None:
+    """Return why wake-ups cannot be listened to, None where the broker answers and has their topic."""
+    client: AIOKafkaClient | None = None
+    try:
+        arguments = connection_arguments(settings)
+        servers = [part.strip() for part in settings.kafka_bootstrap.split(",")]
+        client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=PROBE_MILLIS, **arguments)
+        await _bootstrap(client, arguments)
+        metadata = await client.fetch_all_metadata()
+        return None if settings.wakeups_topic in metadata.topics() else "no such topic"
+    except (KafkaError, OSError, TimeoutError, UnavailableError) as error:
+        return str(error) or repr(error)
+    finally:
+        if client is not None:
+            await client.close()
+
+
+async def _bootstrap(client: AIOKafkaClient, arguments: dict[str, Any]) -> None:
     try:
         await client.bootstrap()
-        metadata = await client.fetch_all_metadata()
-        return settings.wakeups_topic in metadata.topics()
-    except (KafkaError, OSError, TimeoutError):
-        return False
-    finally:
-        await client.close()
+    except KafkaError:
+        # The client logs why it could not connect and says "unable to bootstrap"; a single connection says it.
+        for host, port, _ in client.hosts:
+            connection = await create_conn(host, port, request_timeout_ms=PROBE_MILLIS, **arguments)
+            connection.close()
+        raise
 
 
 async def listen(settings: Settings, *, wake: Wake, directory: str, health: Health) -> None:
@@ -142,7 +131,7 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
             while not await _ended(app):
                 await _available(settings, health)
             _away(settings, health, f"the listener crashed: {app.crash_reason!r}")
-        except KafkaError as error:
+        except (KafkaError, UnavailableError) as error:
             _away(settings, health, repr(error))
         finally:
             await _stopped(app)
@@ -150,10 +139,11 @@ async def listen(settings: Settings, *, wake: Wake, directory: str, health: Heal
 
 
 async def _available(settings: Settings, health: Health) -> bool:
-    if await topic_exists(settings):
+    reason = await why_unavailable(settings)
+    if reason is None:
         health.back(Service.KAFKA)
         return True
-    _away(settings, health, "no answer, or no such topic")
+    _away(settings, health, reason)
     return False
 
 

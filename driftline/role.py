@@ -10,6 +10,7 @@ from types import FrameType
 import sqlalchemy as sa
 import structlog
 
+from consumers.kafka.settings import require_usable_client
 from consumers.kafka.topics import require_topics
 from driftline.dead_man import dead_man
 from driftline.health_server import serve_health
@@ -84,11 +85,12 @@ def run_role(name: str, loop: Loop, *, log_format: LogFormat) -> None:
     """Run *loop* until SIGTERM or Ctrl-C; it gets the settings, the stop event, and where it says how it is.
 
     Raises:
-        SettingsError: A setting is wrong.
+        SettingsError: A setting is wrong, or Kafka's client refuses one.
         SchemaVersionError: The database's schema is not this program's.
         UnavailableError: The metrics port is taken.
     """
     settings = load_settings()
+    require_usable_client(settings)
     configure_logging(level=settings.log_level, role=name, log_format=log_format)
     log_uncaught()
     log = structlog.get_logger()

@@ -4,16 +4,18 @@ import os
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from monitor.errors import SettingsError
+from monitor.kafka_security import SaslMechanism, security_problems
 from monitor.targets import AllowedTargets
 from monitor.types import StartAt
 
+_CREDENTIALS = ("kafka_ssl_", "kafka_sasl_", "kafka_oauth_")
 # Read elsewhere; secrets named by a spec's `secret_env` may begin with DRIFTLINE_SECRET.
 _OTHER_VARIABLES = {"DRIFTLINE_CONFIG", "DRIFTLINE_FAILPOINT"}
 
@@ -46,9 +48,28 @@ class Settings(BaseSettings):
         default=GroupProtocol.CLASSIC, description="consumer: the KIP-848 protocol of Kafka 4."
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: str | None = None
+    kafka_ssl_ca_file: Path | None = Field(
+        default=None, description="PEM file with the authorities that brokers are signed by; None: the system's."
+    )
+    kafka_ssl_certificate_file: Path | None = Field(default=None, description="PEM file with our client certificate.")
+    kafka_ssl_key_file: Path | None = Field(
+        default=None, description="PEM file with its key; None: in the certificate's file."
+    )
+    kafka_ssl_key_password: str | None = Field(default=None, repr=False, description="Of an encrypted key.")
+    kafka_sasl_mechanism: SaslMechanism | None = Field(
+        default=None, description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."
+    )
     kafka_sasl_username: str | None = None
     kafka_sasl_password: str | None = Field(default=None, repr=False)
+    kafka_oauth_token_url: str | None = Field(
+        default=None, repr=False, description="OAUTHBEARER: where a token is asked for by our client credentials."
+    )
+    kafka_oauth_client_id: str | None = None
+    kafka_oauth_client_secret: str | None = Field(default=None, repr=False)
+    kafka_oauth_scope: str | None = None
+    kafka_client: dict[str, str] = Field(
+        default={}, repr=False, description="Further properties of librdkafka, as they are: client.rack, for example."
+    )
     predictions_topics: tuple[str, ...] = ("predictions",)
     truths_topics: tuple[str, ...] = ("ground-truth",)
     deployments_topics: tuple[str, ...] = ("deployments",)
@@ -150,6 +171,30 @@ class Settings(BaseSettings):
             raise ValueError("expected an http or https URL that holds {role}, so that each role is missed by itself")
         return url
 
+    @model_validator(mode="after")
+    def _kafka_can_connect(self) -> Self:
+        problems = security_problems(
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            credentials={
+                name: getattr(self, name) for name in type(self).model_fields if name.startswith(_CREDENTIALS)
+            },
+            properties=self.kafka_client,
+        )
+        if problems:
+            raise ValueError("\n  - ".join(problems))
+        return self
+
+    @field_validator("kafka_ssl_ca_file", "kafka_ssl_certificate_file", "kafka_ssl_key_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        try:
+            if path is not None:
+                path.open("rb").close()
+        except OSError as error:
+            raise ValueError(f"expected a file that can be read: {error.strerror}") from error
+        return path
+
     @field_validator("targets")
     @classmethod
     def _hosts_and_networks(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,6 +238,8 @@ def load_settings(**overrides: object) -> Settings:
 
 def _problem(detail: ErrorDetails) -> str:
     """Return what is wrong with one setting, without the value of a secret, and of an unknown key, which may be one."""
+    if not detail["loc"]:  # of several settings together: it names them
+        return detail["msg"].removeprefix("Value error, ")
     name = str(detail["loc"][0])
     field = Settings.model_fields.get(name)
     if field is None:

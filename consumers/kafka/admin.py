@@ -3,14 +3,22 @@
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from consumers.kafka.settings import ANSWER_SECONDS, FoundTopic, TopicPlan, client_settings, unavailable
+from consumers.kafka.settings import (
+    ANSWER_SECONDS,
+    Complaints,
+    FoundTopic,
+    TopicPlan,
+    client_settings,
+    named_properties,
+    unavailable,
+)
 from monitor.errors import DriftlineError, UnavailableError
 from monitor.settings import Settings
 from monitor.types import TimestampType
@@ -31,7 +39,8 @@ def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, b
         UnavailableError: The broker does not answer.
         DriftlineError: The broker refuses; says its reason.
     """
-    admin = AdminClient(client_settings(settings))
+    complaints = Complaints()
+    admin = _made(settings, complaints)
     wanted = [
         NewTopic(p.name, num_partitions=p.partitions, replication_factor=p.replication, config=dict(p.config))
         for p in plans
@@ -46,10 +55,17 @@ def create_topics(settings: Settings, plans: Sequence[TopicPlan]) -> dict[str, b
             if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 made[name] = False
             elif cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
-                raise unavailable(settings, f"creating topic {name}", cause.str()) from error
+                admin.poll(0)
+                raise unavailable(settings, f"creating topic {name}", cause.str(), complaints.collected()) from error
             else:
                 raise DriftlineError(f"topic {name}: the broker refuses to create it: {cause.str()}") from error
     return made
+
+
+def _made(settings: Settings, complaints: Complaints) -> AdminClient:
+    properties: dict[str, Any] = {**client_settings(settings), "error_cb": complaints, "log_level": 6}
+    with named_properties():
+        return AdminClient(properties, logger=complaints)
 
 
 class Cluster:
@@ -61,17 +77,19 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: AdminClient | None = None
+        self._complaints = Complaints()
         self._knows_ids = True
 
     @property
     def _admin(self) -> AdminClient:
         if self._client is None:
-            self._client = AdminClient(client_settings(self._settings))
+            self._client = _made(self._settings, self._complaints)
         return self._client
 
     def _unanswered(self, doing: str, cause: object) -> UnavailableError:
+        self._admin.poll(0)  # brings what it has to say of its connections
         self._client = None
-        return unavailable(self._settings, doing, cause)
+        return unavailable(self._settings, doing, cause, self._complaints.collected())
 
     def topics(self, names: Sequence[str]) -> dict[str, FoundTopic]:
         """Return those of *names* that exist.

@@ -8,9 +8,17 @@ from types import MappingProxyType
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.kafka.batch_fetch import fetch_batch
-from consumers.kafka.settings import ANSWER_SECONDS, Rebalance, consumer_settings, unavailable
+from consumers.kafka.settings import (
+    ANSWER_SECONDS,
+    Complaints,
+    Rebalance,
+    consumer_settings,
+    named_properties,
+    unavailable,
+)
 from consumers.kafka.silence import seconds_of_silence
 from monitor.clock import monotonic_seconds
+from monitor.errors import UnavailableError
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
@@ -61,11 +69,12 @@ class InputConsumer:
     ) -> None:
         self._settings = settings
         self._rebalance = rebalance
-        self._complaints: list[str] = []
+        self._complaints = Complaints()
         self.answered_at = monotonic_seconds()  # when a broker last sent us something, as of the last `consume`
-        callbacks = {"error_cb": self._complain, "stats_cb": self._count_silence}
+        callbacks = {"error_cb": self._complaints, "stats_cb": self._count_silence}
         self._client_settings = {**consumer_settings(settings), **changes, **callbacks}
-        self._consumer = Consumer(self._client_settings)
+        with named_properties():
+            self._consumer = Consumer(self._client_settings)
         self._topics: list[str] = []
         self._assigned: set[PartitionKey] = set()  # by the group
         self._flowing: set[PartitionKey] = set()  # assigned to the client, by us
@@ -107,7 +116,7 @@ class InputConsumer:
             max_message_bytes=self._settings.max_message_bytes,
         )
         if not any(map(Message.error, messages)):
-            return Received(records=messages, ends={}, complaints=self._complained())
+            return Received(records=messages, ends={}, complaints=self._complaints.collected())
         records: list[Message] = []
         cut: set[PartitionKey] = set()
         ends: dict[PartitionKey, int] = {}
@@ -121,10 +130,11 @@ class InputConsumer:
             elif error.code() in _OUT_OF_RANGE:
                 cut.add(_key(message))
             elif error.fatal() or error.code() not in _WAITED_OUT:
-                raise unavailable(self._settings, "reading the input topics", error.str())
+                raise self._unavailable("reading the input topics", error)
             else:
                 complaints.append(error.str())
-        return Received(records=records, ends=ends, complaints=(*complaints, *self._complained()), cut=frozenset(cut))
+        complaints += self._complaints.collected()
+        return Received(records=records, ends=ends, complaints=tuple(complaints), cut=frozenset(cut))
 
     def start_reading(self, key: PartitionKey, offset: int) -> bool:
         """Read *key*, which is halted, from *offset* on; False: not yet possible, ask again after the next `consume`.
@@ -142,7 +152,7 @@ class InputConsumer:
                 return False
             if error.args[0].code() in _NOT_YET:
                 return False
-            raise unavailable(self._settings, f"reading {key} from {offset}", error.args[0].str()) from error
+            raise self._unavailable(f"reading {key} from {offset}", error.args[0]) from error
         self._flowing.add(key)
         return True
 
@@ -180,7 +190,7 @@ class InputConsumer:
                 TopicPartition(key.topic, key.partition), timeout=ANSWER_SECONDS, cached=False
             )
         except KafkaException as error:
-            raise unavailable(self._settings, f"asking for the offsets of {key}", error.args[0].str()) from error
+            raise self._unavailable(f"asking for the offsets of {key}", error.args[0]) from error
         return int(low), int(high)
 
     def offset_since(self, key: PartitionKey, millis: int) -> int | None:
@@ -193,7 +203,7 @@ class InputConsumer:
         try:
             (first,) = self._consumer.offsets_for_times([place], timeout=ANSWER_SECONDS)
         except KafkaException as error:
-            raise unavailable(self._settings, f"looking for {millis} in {key}", error.args[0].str()) from error
+            raise self._unavailable(f"looking for {millis} in {key}", error.args[0]) from error
         return int(first.offset) if first.offset >= 0 else None
 
     def cached_end(self, key: PartitionKey) -> int:
@@ -214,19 +224,13 @@ class InputConsumer:
         """Leave the group."""
         self._consumer.close()
 
-    def _complain(self, error: KafkaError) -> None:
-        # Of a connection, not of a partition: only here it shows that brokers are away.
-        self._complaints.append(error.str())
-
     def _count_silence(self, statistics: str) -> None:
         silence = seconds_of_silence(statistics)
         if silence is not None:
             self.answered_at = max(self.answered_at, monotonic_seconds() - silence)
 
-    def _complained(self) -> tuple[str, ...]:
-        complaints = tuple(dict.fromkeys(self._complaints))
-        self._complaints.clear()
-        return complaints
+    def _unavailable(self, doing: str, error: KafkaError) -> UnavailableError:
+        return unavailable(self._settings, doing, error.str(), self._complaints.collected())
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # An acknowledgement: without one the client would assign by itself, at the group's committed offsets.

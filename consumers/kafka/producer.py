@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from consumers.kafka.settings import client_settings
+from consumers.kafka.settings import Complaints, client_settings, named_properties
 from monitor.settings import Settings
 from monitor.types import PartitionKey
 
@@ -15,10 +15,17 @@ class TopicProducer:
     """Writes records; `send` never blocks, `flush` waits."""
 
     def __init__(self, settings: Settings, *, linger_milliseconds: int = 5) -> None:
-        self._producer = Producer(
-            client_settings(settings)
-            | {"linger.ms": linger_milliseconds, "acks": "all", "enable.idempotence": True, "compression.type": "none"}
-        )
+        self._complaints = Complaints()
+        chosen = {
+            "linger.ms": linger_milliseconds,
+            "acks": "all",
+            "enable.idempotence": True,
+            "compression.type": "none",
+        }
+        with named_properties():
+            self._producer = Producer(
+                {**client_settings(settings), **chosen, **settings.kafka_client, "error_cb": self._complaints}
+            )
         self.failures = 0
         self.ends: dict[PartitionKey, int] = {}  # offset after the last record we know to be in the topic
 
@@ -57,6 +64,10 @@ class TopicProducer:
     def flush(self, timeout_seconds: float) -> int:
         """Wait for what was sent; return how many records are still on their way."""
         return int(self._producer.flush(timeout_seconds))
+
+    def complaints(self) -> tuple[str, ...]:
+        """Return what the client said of its connections since the last call."""
+        return self._complaints.collected()
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

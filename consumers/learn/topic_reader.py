@@ -79,14 +79,16 @@ class TopicLog:
         left = dict(stretches)
         self._consumer.read_from({key: stretch.start for key, stretch in left.items()})
         self._consumer.resume(list(left))  # one that was paused in an earlier reading still is
-        answered_at, complaints = monotonic_seconds(), "no records came"
+        answered_at = monotonic_seconds()
+        complaints: tuple[str, ...] = ()
         while left:
             received = self._consumer.consume(RECORDS_AT_ONCE, timeout_seconds=WAIT_SECONDS)
             if received.records or received.ends:
                 answered_at = monotonic_seconds()
             elif monotonic_seconds() - answered_at > SILENCE_SECONDS:
-                raise unavailable(self._settings, f"reading {', '.join(self._topics)}", complaints)
-            complaints = "; ".join(received.complaints) or complaints
+                doing = f"reading {', '.join(self._topics)}"
+                raise unavailable(self._settings, doing, "no records came", complaints)
+            complaints = received.complaints or complaints
             for key in received.cut:
                 # Retention passed the offset between asking and reading.
                 self._consumer.stop_reading([key])

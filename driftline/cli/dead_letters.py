@@ -100,9 +100,11 @@ def replay(
 
 
 def _send(settings: Settings, letters: tuple[StoredDeadLetter, ...]) -> None:
-    untaken = send_letters(TopicProducer(settings), letters, timeout_seconds=_SEND_SECONDS)
+    producer = TopicProducer(settings)
+    untaken = send_letters(producer, letters, timeout_seconds=_SEND_SECONDS)
     if untaken:
-        raise unavailable(settings, "sending dead letters again", f"{untaken} were not taken")
+        cause = f"{untaken} were not taken"
+        raise unavailable(settings, "sending dead letters again", cause, producer.complaints())
 
 
 def _place(stored: StoredDeadLetter) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from consumers.kafka.settings import require_usable_client
 from driftline.role import run_role
 from driftline.supervisor import supervise
 from monitor.health import Health
@@ -58,4 +59,6 @@ def up(
     ] = 9.0,
 ) -> None:
     """Run ingest, alerter and maintain on this machine; restart what crashes; stop all on Ctrl-C or SIGTERM."""
-    supervise(load_settings(), ingest_workers=ingest, grace_seconds=grace_seconds)
+    settings = load_settings()
+    require_usable_client(settings)  # what is wrong for all of them is said once, not by each at every restart
+    supervise(settings, ingest_workers=ingest, grace_seconds=grace_seconds)

@@ -91,7 +91,10 @@ class PacedSender:
         left = self._producer.flush(_FLUSH_SECONDS)
         if left or self._producer.failures:
             raise unavailable(
-                self._settings, "sending events", f"{left + self._producer.failures} of {self._count} were not taken"
+                self._settings,
+                "sending events",
+                f"{left + self._producer.failures} of {self._count} were not taken",
+                self._producer.complaints(),
             )
         return SendReport(
             predictions=by_role[TopicRole.PREDICTIONS],

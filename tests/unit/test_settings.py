@@ -1,6 +1,7 @@
 """Process settings: strict, and every mistake named."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +66,30 @@ def test_settings_can_be_logged() -> None:
     )
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kafka_security_protocol": "SASL_SSL"}, "kafka_sasl_mechanism: expected one of PLAIN, .*OAUTHBEARER"),
+        (
+            {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN", "kafka_sasl_username": "u"},
+            "expected kafka_sasl_username and kafka_sasl_password, found no kafka_sasl_password",
+        ),
+        (
+            {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "OAUTHBEARER"},
+            "found no kafka_oauth_token_url",
+        ),
+        ({"kafka_sasl_mechanism": "GSSAPI"}, "DRIFTLINE_KAFKA_SASL_MECHANISM: .*'SCRAM-SHA-512' or 'OAUTHBEARER'"),
+        ({"kafka_security_protocol": "SSL", "kafka_ssl_ca_file": "/no/such/file"}, "a file that can be read"),
+        ({"kafka_ssl_ca_file": __file__}, "kafka_ssl_ca_file: expected kafka_security_protocol SSL or SASL_SSL"),
+        ({"kafka_security_protocol": "SSL", "kafka_ssl_key_file": __file__}, "expected kafka_ssl_certificate_file"),
+        ({"kafka_client": {"sasl.password": "hunter2"}}, "sasl.password: .*; set kafka_sasl_password instead"),
+        ({"kafka_client": {"enable.auto.commit": "hunter2"}}, "enable.auto.commit: .* each event counts once"),
+    ],
+)
+def test_settings_that_cannot_connect_are_named(settings: dict[str, Any], said: str) -> None:
+    """Before anything is started, by the name of what is missing or contradicts, without any value."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_settings(**settings)
+    assert "hunter2" not in str(caught.value)
