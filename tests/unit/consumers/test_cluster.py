@@ -16,9 +16,10 @@ class SecondOneAnswers:
     def __init__(self) -> None:
         self.made = 0
 
-    def __call__(self, settings: object) -> SimpleNamespace:
+    def __call__(self, settings: object, *, logger: object) -> SimpleNamespace:
         self.made += 1
-        return SimpleNamespace(list_topics=self._silence if self.made == 1 else self._answer)
+        answer = self._silence if self.made == 1 else self._answer
+        return SimpleNamespace(list_topics=answer, poll=lambda timeout: 0)
 
     def _silence(self, *, timeout: float) -> object:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
