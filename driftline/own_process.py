@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from driftline.own_packages import ROOT
 
+SUPERVISOR_VARIABLE = "DRIFTLINE_SUPERVISOR"
+"""The process id of the `driftline up` that started a role, which ends with it."""
+
 
 def own_process(*arguments: str) -> tuple[str, ...]:
     """Return the command line of `driftline ARGUMENTS`; -P keeps Python from importing a `monitor.py` lying around."""
@@ -22,3 +25,9 @@ def own_process_environment() -> Mapping[str, str]:
         return {}
     inherited = os.environ.get("PYTHONPATH")
     return {"PYTHONPATH": f"{ROOT}{os.pathsep}{inherited}" if inherited else ROOT}
+
+
+def supervisor_is_lost() -> bool:
+    """Whether the `driftline up` that started this process is no longer its parent, killed for example."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    return supervisor is not None and supervisor != str(os.getppid())

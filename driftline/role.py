@@ -14,6 +14,7 @@ from consumers.kafka.settings import require_usable_client
 from consumers.kafka.topics import require_topics
 from driftline.dead_man import dead_man
 from driftline.health_server import serve_health
+from driftline.own_process import supervisor_is_lost
 from monitor.backoff import Backoff
 from monitor.errors import UnavailableError
 from monitor.health import Health
@@ -129,9 +130,13 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _watch(stop: threading.Event, ended: threading.Event) -> None:
-    """Cut connections that fell silent; once *stop* is set, see to it that the process ends in time."""
+    """Cut connections that fell silent and stop when the supervisor is lost; once *stop* is set, see to it that the
+    process ends in time."""
     log = structlog.get_logger()
     while not stop.wait(WATCH_SECONDS):
+        if supervisor_is_lost():
+            log.error("supervisor.lost", reason="`driftline up` no longer runs: its role ends as well")
+            stop.set()
         if cut := cut_silent_connections(grace_seconds=SILENCE_SECONDS):
             log.warning("connections.cut", connections=cut, reason="the server is silent past its statement_timeout")
     if ended.wait(FINISH_SECONDS):

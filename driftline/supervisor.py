@@ -12,7 +12,7 @@ from typing import IO
 
 import structlog
 
-from driftline.own_process import own_process, own_process_environment
+from driftline.own_process import SUPERVISOR_VARIABLE, own_process, own_process_environment
 from monitor.backoff import Backoff
 from monitor.clock import monotonic_seconds
 from monitor.humanize import printable
@@ -68,6 +68,8 @@ def supervise(settings: Settings, *, ingest_workers: int, grace_seconds: float) 
 
     signal.signal(signal.SIGTERM, request_stop)
     signal.signal(signal.SIGINT, request_stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, request_stop)
     children = role_children(settings, ingest_workers=ingest_workers)
     Supervisor(children, grace_seconds=grace_seconds).run(stop)
 
@@ -134,7 +136,13 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **own_process_environment(), **child.spec.environment, "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                **own_process_environment(),
+                **child.spec.environment,
+                SUPERVISOR_VARIABLE: str(os.getpid()),
+                "PYTHONUNBUFFERED": "1",
+            },
             text=True,
             errors="replace",
             # Ctrl-C reaches us only: we end the children in order.

@@ -17,7 +17,7 @@ from monitor.types import StartAt
 
 _CREDENTIALS = ("kafka_ssl_", "kafka_sasl_", "kafka_oauth_")
 # Read elsewhere; secrets named by a spec's `secret_env` may begin with DRIFTLINE_SECRET.
-_OTHER_VARIABLES = {"DRIFTLINE_CONFIG", "DRIFTLINE_FAILPOINT"}
+_OTHER_VARIABLES = {"DRIFTLINE_CONFIG", "DRIFTLINE_FAILPOINT", "DRIFTLINE_SUPERVISOR"}
 
 
 class GroupProtocol(StrEnum):

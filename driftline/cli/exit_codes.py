@@ -33,6 +33,8 @@ def exit_code_of(error: DriftlineError) -> ExitCode:
 
 
 def leave_by_exception() -> None:
-    """Let SIGTERM and SIGINT raise, so that children are ended on the way out."""
+    """Let SIGTERM, SIGHUP and SIGINT raise, so that children are ended on the way out."""
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it is to go on without its terminal
+        signal.signal(signal.SIGHUP, lambda number, _: sys.exit(128 + number))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job comes with it ignored

@@ -120,7 +120,7 @@ def test_wrong_use_is_refused_at_once(folder: Path) -> None:
     assert time.monotonic() - began < 60
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_nothing_behind(folder: Path, sent: signal.Signals, tmp_path: Path) -> None:
     """Interrupted at work: no server, no temporary directory, no half-written file."""
     said = tmp_path / "said.txt"

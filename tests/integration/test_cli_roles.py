@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,3 +134,36 @@ def test_up_runs_every_role_and_takes_them_with_it(
 def _events(log: Path) -> list[dict[str, object]]:
     """Return the supervisor's own lines; its children's carry a prefix."""
     return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def test_roles_end_when_up_is_killed(tmp_path: Path) -> None:
+    """SIGKILL leaves `up` no time to end them: each notices by itself that its parent is another one, and stops."""
+    log = tmp_path / "up.log"
+    process = start(log, "up", DRIFTLINE_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    roles: list[int] = []
+
+    def waiting() -> bool:
+        text = log.read_text()
+        roles[:] = map(int, re.findall(r'"pid": (\d+)', text))
+        return len(roles) == 3 and text.count("service.lost") >= 3
+
+    try:
+        wait_until(waiting, lambda: last_lines(log))
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(is_running, roles)), lambda: f"{roles} to end: {last_lines(log)}")
+    finally:
+        process.kill()
+        for pid in filter(is_running, roles):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process with this id is there and no zombie, which waits only for being collected."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return Path("/proc").is_dir() is False  # macOS has no /proc
+    except ProcessLookupError:
+        return False

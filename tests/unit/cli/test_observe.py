@@ -1,15 +1,19 @@
 """/metrics and /healthz of a role."""
 
 import json
+import socket
+import threading
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 
 import pytest
 
-from driftline.health_server import serve_health
+from driftline.health_server import CONNECTIONS, serve_health
 from monitor.errors import UnavailableError
 from monitor.health import Health
 from tests.services.processes import free_port
+from tests.services.waiting import wait_until
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -61,3 +65,14 @@ def test_a_taken_port_is_refused_with_what_to_do() -> None:
             pass
     with serve_health(Health(), role="ingest", host="127.0.0.1", port=0) as nothing:
         assert nothing == 0
+
+
+def test_silent_connections_cost_no_threads() -> None:
+    """Four hundred that ask for nothing: a few dozen are kept, and a request is answered."""
+    before = threading.active_count()
+    with serve_health(Health(), role="ingest", host="127.0.0.1", port=free_port()) as port, ExitStack() as silent:
+        for _ in range(400):
+            silent.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        assert get(port, "/healthz")[0] == 503
+        wait_until(lambda: threading.active_count() - before <= CONNECTIONS + 2, "the oldest to be cut", seconds=60)
+        assert get(port, "/metrics")[0] == 200
