@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.services.certificates import Certificate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +77,14 @@ class Receiver:
         raise AssertionError(f"the receiver waited {seconds} s in vain; it got {self.requests}")
 
 
-AUTHORITY = Path(__file__).parents[1] / "services" / "tls" / "authority.pem"  # private; its key was thrown away
-_CERTIFICATE = AUTHORITY.with_name("server.pem")  # of localhost and 127.0.0.1, with its key
-
-
 @contextmanager
-def receiver(secret: bytes, *script: Answer, tls: bool = False) -> Iterator[Receiver]:
-    """Give a running receiver that answers *script* in order, by default 200; *tls*: certified by `AUTHORITY`."""
+def receiver(secret: bytes, *script: Answer, tls: Certificate | None = None) -> Iterator[Receiver]:
+    """Give a running receiver that answers *script* in order, by default 200; with TLS where it has a certificate."""
     state = Receiver(secret, list(script) or [Answer()], scheme="https" if tls else "http")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(_CERTIFICATE)
+        context.load_cert_chain(tls.certificate, tls.key)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = True
     state.port = server.server_address[1]

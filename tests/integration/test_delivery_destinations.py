@@ -10,7 +10,7 @@ from alerting.delivery.deliver import deliver_to_endpoint, endpoints_with_work
 from alerting.delivery.send import tls_context
 from monitor.errors import SettingsError
 from monitor.types import ActionState, DeliveryState
-from tests.fakes.receiver import AUTHORITY, Answer, receiver
+from tests.fakes.receiver import Answer, receiver
 from tests.integration.test_delivery import (
     SECRET,
     action_state,
@@ -22,6 +22,7 @@ from tests.integration.test_delivery import (
 )
 from tests.integration.test_delivery_faults import MINUTE, open_incident, page_row, page_rows, reapply
 from tests.models.alerted import action, webhook
+from tests.services.certificates import Authority
 
 # F6: configuration reaches what waits --------------------------------------------------------------------------------
 
@@ -94,27 +95,33 @@ def test_two_models_written_alike_have_endpoints_of_their_own(engine: Engine) ->
 # F16: private authorities --------------------------------------------------------------------------------------------
 
 
-def test_a_receiver_of_a_private_authority_needs_its_certificate(engine: Engine) -> None:
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A private authority that no other test trusts."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_a_receiver_of_a_private_authority_needs_its_certificate(engine: Engine, authority: Authority) -> None:
     """Without it the certificate is not trusted and the row waits with that reason; with it the very row is sent."""
-    with receiver(SECRET, tls=True) as hook:
+    with receiver(SECRET, tls=authority.issue("receiver")) as hook:
         open_incident(engine, webhook("pager", hook.url))
         sender = replace(delivery(engine), jitter=lambda: 0.99)
         deliver_all(sender)
         assert hook.requests == []
         assert "certificate verify failed" in str(page_row(engine).last_error)
-        trusting = replace(sender.webhook, ca_file=AUTHORITY)
+        trusting = replace(sender.webhook, ca_file=authority.file)
         later = delivery(engine, later_millis=MINUTE).now
         deliver_all(replace(sender, webhook=trusting, now=later))
         assert [request.verified for request in hook.requests] == [True]
     assert page_row(engine).state == DeliveryState.DONE
 
 
-def test_a_certificate_of_another_host_is_refused(engine: Engine) -> None:
+def test_a_certificate_of_another_host_is_refused(engine: Engine, authority: Authority) -> None:
     """The address is connected to, the name of the URL is what its certificate must be of."""
-    with receiver(SECRET, tls=True) as hook:
+    with receiver(SECRET, tls=authority.issue("receiver")) as hook:
         open_incident(engine, webhook("pager", hook.url.replace("127.0.0.1", "127.0.0.2")))
         sender = replace(delivery(engine), jitter=lambda: 0.99)
-        trusting = replace(sender.webhook, ca_file=AUTHORITY)
+        trusting = replace(sender.webhook, ca_file=authority.file)
         deliver_all(replace(sender, webhook=trusting))
         assert hook.requests == []
     assert page_row(engine).state == DeliveryState.PENDING
@@ -130,6 +137,6 @@ def test_a_wrong_file_of_authorities_is_refused_at_the_start(tmp_path: Path) -> 
             tls_context(path)
 
 
-def test_the_context_of_all_attempts_is_one() -> None:
+def test_the_context_of_all_attempts_is_one(authority: Authority) -> None:
     """Reading the system's authorities takes tens of milliseconds: once, and not at each attempt."""
-    assert tls_context(AUTHORITY) is tls_context(AUTHORITY)
+    assert tls_context(authority.file) is tls_context(authority.file)

@@ -21,6 +21,7 @@ from monitor.targets import AllowedTargets
 from monitor.types import NoticeEvent
 from tests.models.messages import INCIDENT, NAME_NUMBERS, NASTY_NAMES, OPENED, ROW, named, story_briefing
 from tests.services import mail_server as service
+from tests.services.certificates import Authority
 from tests.services.mail_server import Mailbox
 
 TARGET = mail.MailTarget(sender="driftline@example.org", recipients=("oncall@example.org", "lead@example.org"))
@@ -60,8 +61,8 @@ def mail_of(envelope: Envelope) -> EmailMessage:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return service.certificate(tmp_path_factory.mktemp("tls"), "localhost")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 def test_an_incident_is_one_thread_in_the_mailbox() -> None:
@@ -98,14 +99,14 @@ def test_a_name_adds_no_recipient_and_no_header(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # of aiosmtpd, below TLS of its own
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_password_and_mail_go_over_tls_alone(scheme: str, local: tuple[Path, Path]) -> None:
+def test_password_and_mail_go_over_tls_alone(scheme: str, authority: Authority) -> None:
     """STARTTLS and TLS from the first byte, with the certificate checked against the name; a login where one is set."""
     mailbox = Mailbox()
-    with service.mail_server(mailbox, tls=local, implicit=scheme == "smtps", login=True) as port:
+    with service.mail_server(mailbox, tls=authority.issue("mail"), implicit=scheme == "smtps", login=True) as port:
         url = f"{scheme}://localhost:{port}"
         server, right = mail_server(url), MailLogin(user=service.USER, password=service.PASSWORD)
-        assert send(EVENTS[0], server, login=right, ca=local[0]).outcome is AttemptOutcome.DONE
-        wrong = send(EVENTS[0], server, login=MailLogin(user=service.USER, password="another"), ca=local[0])
+        assert send(EVENTS[0], server, login=right, ca=authority.file).outcome is AttemptOutcome.DONE
+        wrong = send(EVENTS[0], server, login=MailLogin(user=service.USER, password="another"), ca=authority.file)
         untrusted = send(EVENTS[0], server, login=right)
     assert (wrong.outcome, wrong.status) == (AttemptOutcome.UNAUTHORIZED, 535)
     assert untrusted.outcome is AttemptOutcome.RETRY

@@ -24,7 +24,8 @@ class Authority:
         self.file = directory / f"{name}-ca.pem"
         self._key = directory / f"{name}-ca.key"
         subject = ("-subj", f"/CN={name} authority", "-days", "3650", "-nodes", "-newkey", "rsa:2048")
-        _openssl("req", "-x509", *subject, "-keyout", str(self._key), "-out", str(self.file))
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 wants it of an authority
+        _openssl("req", "-x509", *subject, *usage, "-keyout", str(self._key), "-out", str(self.file))
 
     def issue(self, name: str) -> Certificate:
         """Return a certificate of *name* for localhost and 127.0.0.1."""
@@ -33,7 +34,7 @@ class Authority:
             *("req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", f"/CN={name}"),
             *("-keyout", str(paths["key"]), "-out", str(paths["csr"])),
         )
-        paths["ext"].write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        paths["ext"].write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
         _openssl(
             *("x509", "-req", "-in", str(paths["csr"]), "-CA", str(self.file), "-CAkey", str(self._key)),
             *("-CAcreateserial", "-days", "3650", "-extfile", str(paths["ext"]), "-out", str(paths["pem"])),

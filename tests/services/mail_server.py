@@ -1,16 +1,15 @@
 """A real mail server: aiosmtpd on a port of its own, with STARTTLS, TLS or neither, that keeps what it accepts."""
 
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.services.certificates import Certificate
 from tests.services.processes import free_port
 
 USER, PASSWORD = "driftline", "correct horse"
@@ -32,29 +31,20 @@ class Mailbox:
         return answer
 
 
-def certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """Return a certificate for *host* that only those trust who are given it, and its key."""
-    crt, key = folder / f"{host}.crt", folder / f"{host}.key"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={host}"]
-    command += ["-addext", f"subjectAltName=DNS:{host}", "-keyout", str(key), "-out", str(crt)]
-    subprocess.run(command, check=True, capture_output=True)
-    return crt, key
-
-
 @contextmanager
 def mail_server(
-    mailbox: Mailbox, *, tls: tuple[Path, Path] | None = None, implicit: bool = False, login: bool = False
+    mailbox: Mailbox, *, tls: Certificate | None = None, implicit: bool = False, login: bool = False
 ) -> Iterator[int]:
     """Give the port of a running server on 127.0.0.1.
 
     Args:
-        tls: Certificate and key, for STARTTLS; with *implicit*, TLS from the first byte on.
+        tls: For STARTTLS; with *implicit*, TLS from the first byte on.
         login: Only `USER` with `PASSWORD` may send.
     """
     context = None
     if tls is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*tls)
+        context.load_cert_chain(tls.certificate, tls.key)
     options: dict[str, Any] = {"tls_context": context, "require_starttls": True} if context and not implicit else {}
     if login:
         options |= {"authenticator": _authenticated, "auth_required": True, "auth_require_tls": not implicit}
