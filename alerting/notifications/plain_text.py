@@ -1,17 +1,15 @@
 """Texts that are safe to show: one line without control characters, no longer than a product takes; links; pure."""
 
-import unicodedata
 from urllib.parse import quote, urlsplit
 
+from monitor.humanize import printable
+
 ELLIPSIS = "…"
-# Control and format characters (bidirectional overrides, zero width), surrogates, and what breaks a line.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def one_line(text: str) -> str:
-    """Return *text* in one line: white space is one space, every other character that hides or controls is `�`."""
-    spaced = " ".join(text.split())
-    return "".join("�" if unicodedata.category(character) in _HIDDEN else character for character in spaced)
+    """Return *text* in one line: white space is one space, what hides or controls is escaped as commands print it."""
+    return printable(" ".join(text.split()))
 
 
 def clipped(text: str, characters: int) -> str:
