@@ -9,7 +9,7 @@ import typer
 
 from driftline.cli.exit_codes import WrongUseError
 from driftline.cli.options import Limit, opened_database, span_option
-from driftline.cli.output import AsJson, print_json, print_table
+from driftline.cli.output import AsJson, print_json, print_line, print_table
 from monitor.action_holds import ActionHold, HoldScope
 from monitor.humanize import moment
 from monitor.settings import load_settings
@@ -72,8 +72,8 @@ def hold(
         print_json({"hold": placed, "replaced": replaced})
         return
     for earlier in replaced:
-        typer.echo(f"Replaced: {earlier.words}.")
-    typer.echo(f"Held: {placed.words}.")
+        print_line(f"Replaced: {earlier.words}.")
+    print_line(f"Held: {placed.words}.")
 
 
 def release(
@@ -107,10 +107,10 @@ def release(
         print_json({"released": of_scope})
         return
     for released in of_scope:
-        typer.echo(f"Released: {released.words}.")
+        print_line(f"Released: {released.words}.")
     for other in active:
         if other not in of_scope and other.scope.covers(scope):
-            typer.echo(f"Still held: {other.words}.")
+            print_line(f"Still held: {other.words}.")
 
 
 def holds(
@@ -136,7 +136,7 @@ def holds(
         empty="none",
     )
     if not settings.actions_enabled:
-        typer.echo("Besides, `actions_enabled` is false in the settings here: an alerter with them sends no action.")
+        print_line("Besides, `actions_enabled` is false in the settings here: an alerter with them sends no action.")
 
 
 def _line(shown: ActionHold, *, past: bool) -> tuple[str | None, ...]:

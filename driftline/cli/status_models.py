@@ -103,7 +103,7 @@ def print_unrevised(models: tuple[ModelStatus, ...]) -> None:
 def print_held(models: tuple[ModelStatus, ...]) -> None:
     """Print by which holds actions of *models* are stopped, each hold once."""
     for hold in {hold.id: hold for model in models for hold in model.holds}.values():
-        typer.echo(f"Held: {hold.words} (`driftline holds`).")
+        print_line(f"Held: {hold.words} (`driftline holds`).")
 
 
 def _share(value: float | None) -> str | None:

@@ -58,6 +58,9 @@ COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "reference diff": (("1", "credit"),),
     "reference adopt": (("1", "--model", "credit"),),
     "reference store": (("1", "--model", "credit"),),
+    "holds": ((), ("--past",)),
+    "hold": (("credit", "--why", f"held{HOSTILE}"), ("nobody", "--why", "held")),
+    "release": (("credit",), ("nobody",)),
     "migrate": ((),),
     "schema": ((),),
 }
