@@ -190,7 +190,7 @@ def play(world: World, history: History) -> None:
 
 
 @given(history=histories())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_receiver_knows_what_is_so_or_another_was_notified(
     engine: Engine, hooks: Mapping[str, Receiver], history: History
 ) -> None:

@@ -276,7 +276,7 @@ def test_an_end_hides_nothing_that_stands() -> None:
     assert set(alerts["commonLabels"]) == {"model", "namespace"}
 
 
-def test_whoever_is_notified_late_is_sent_a_trigger() -> None:
+def test_a_receiver_that_is_notified_late_is_sent_a_trigger() -> None:
     """What the receiver was sent counts, not the step: of an incident that escalated before it was to know of it."""
     late = replace(BROKEN, event=NoticeEvent.TRIGGER)
     assert in_words(replace(SEVERAL, incidents=(late,))).event is NoticeEvent.TRIGGER
@@ -284,7 +284,7 @@ def test_whoever_is_notified_late_is_sent_a_trigger() -> None:
     assert in_words(replace(SEVERAL, incidents=(closed,))).event is NoticeEvent.END
 
 
-def test_a_title_names_who_was_not_notified() -> None:
+def test_a_title_names_the_receiver_that_was_not_notified() -> None:
     """A message that another receiver did not take has no incident of its own; the command shows all of them."""
     said = in_words(replace(OPENED, type=UNDELIVERED, incidents=(), actions=(), not_notified=("pager",)))
     assert said.title == "[CRITICAL] credit: pager was not notified"
