@@ -28,12 +28,11 @@ from monitor.store.outbox import (
     BREAKER_MILLIS,
     DuePlace,
     Lease,
-    OverdueEffect,
     close_lease,
     due_places,
-    expire_overdue,
     take_lease,
 )
+from monitor.store.overdue import OverdueEffect, expire_overdue
 from monitor.types import ActionState, DeliveryState, EffectKind
 
 log = structlog.get_logger()

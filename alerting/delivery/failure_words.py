@@ -1,6 +1,6 @@
 """Why a delivery was not accepted, was not answered or expired, in words for people; pure."""
 
-from monitor.store.outbox import OverdueEffect
+from monitor.store.overdue import OverdueEffect
 
 
 def failure_words(*, status: int | None, error: str | None) -> str:

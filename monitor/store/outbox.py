@@ -7,9 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from monitor.action_holds import ActionHold
 from monitor.clock import to_datetime, to_millis
-from monitor.store.action_holds import held_action, hold_of_action
+from monitor.store.action_holds import held_action
 from monitor.store.endpoints import is_closed
 from monitor.store.rows import value_of, values_of
 from monitor.store.schema import action, endpoint, incident, outbox, unanswering_host
@@ -104,24 +103,6 @@ class DuePlace:
     acts: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverdueEffect:
-    """A row whose deadline passed, with what became of its last attempt.
-
-    Attributes:
-        last_status: Of the HTTP answer; None: there was none.
-        maybe_received: One of its attempts had no answer, or was cut off.
-        hold: By which people hold the action whose request it is.
-    """
-
-    effect: Effect
-    attempts: int
-    last_status: int | None
-    last_error: str | None
-    maybe_received: bool
-    hold: ActionHold | None
-
-
 def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_millis: int) -> None:
     """Append the effects, due at once; one whose dedupe key is known is the same decision and not written again."""
     for effect in effects:
@@ -150,7 +131,7 @@ def waiting_messages(connection: sa.Connection, endpoint_ids: Collection[int]) -
         .order_by(outbox.c.created_at.desc())
     )
     return tuple(
-        replace(_effect(row), undelivered_since=to_millis(row.undelivered_since or row.created_at)) for row in rows
+        replace(effect_of(row), undelivered_since=to_millis(row.undelivered_since or row.created_at)) for row in rows
     )
 
 
@@ -166,7 +147,7 @@ def take_long_undelivered(connection: sa.Connection, *, before_millis: int, now_
         .values(undelivered_since=to_datetime(now_millis))
         .returning(outbox)
     )
-    return tuple(_effect(row) for row in rows)
+    return tuple(effect_of(row) for row in rows)
 
 
 def supersede(connection: sa.Connection, ids: Sequence[str], *, now_millis: int) -> None:
@@ -188,7 +169,8 @@ def _set_back(now_millis: int) -> sa.ColumnElement[bool]:
     return written_at > to_datetime(now_millis + CLOCK_TOLERANCE_MILLIS)
 
 
-def _is_leased(now_millis: int) -> sa.ColumnElement[bool]:
+def is_leased(now_millis: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is under way."""
     return sa.and_(
         outbox.c.lease_until.is_not(None),
         outbox.c.lease_until >= to_datetime(now_millis),
@@ -203,7 +185,7 @@ def _due(now_millis: int, *, actions_enabled: bool) -> sa.ColumnElement[bool]:
     return sa.and_(
         outbox.c.state == DeliveryState.PENDING.value,
         sa.or_(outbox.c.next_attempt_at <= now, _set_back(now_millis)),
-        ~_is_leased(now_millis),
+        ~is_leased(now_millis),
         outbox.c.not_after >= now,
         sa.or_(outbox.c.kind != EffectKind.ACTION.value, may_act),
     )
@@ -290,7 +272,7 @@ def take_lease(
         .returning(outbox.c.lease_epoch, outbox.c.attempts, outbox.c.maybe_received)
     ).one()
     return Lease(
-        effect=_effect(row),
+        effect=effect_of(row),
         place=value_of(Place, place),
         model_id=_model_id(connection, row, place.model_id),
         epoch=leased.lease_epoch,
@@ -311,7 +293,7 @@ def _is_under_way(connection: sa.Connection, endpoint_id: int, now_millis: int) 
     leased = sa.select(outbox.c.id).where(
         outbox.c.endpoint_id == endpoint_id,
         outbox.c.state.in_(_UNDER_WAY),
-        _is_leased(now_millis),
+        is_leased(now_millis),
     )
     return connection.execute(leased.limit(1)).one_or_none() is not None
 
@@ -378,36 +360,7 @@ def retry_now(connection: sa.Connection, places: Collection[tuple[int, str, str]
     return int(changed.rowcount)
 
 
-def expire_overdue(connection: sa.Connection, *, now_millis: int) -> tuple[OverdueEffect, ...]:
-    """Close every unsent row past its deadline that nobody is sending; return them."""
-    now = to_datetime(now_millis)
-    overdue = (
-        sa.select(outbox.c.id)
-        .where(
-            outbox.c.state == DeliveryState.PENDING.value,
-            outbox.c.not_after < now,
-            ~_is_leased(now_millis),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    rows = connection.execute(
-        sa.update(outbox)
-        .where(outbox.c.id == sa.func.any(sa.func.array(overdue.scalar_subquery())))  # an array: see `take_inbox`
-        .values(
-            state=DeliveryState.EXPIRED.value,
-            closed_at=now,
-            maybe_received=sa.or_(outbox.c.maybe_received, outbox.c.lease_until.is_not(None)),
-        )
-        .returning(outbox)
-    ).all()
-    return tuple(_overdue(connection, row, now_millis) for row in rows)
-
-
-def _overdue(connection: sa.Connection, row: sa.Row[*tuple[Any, ...]], now_millis: int) -> OverdueEffect:
-    held = None if row.action_id is None else hold_of_action(connection, str(row.action_id), now_millis=now_millis)
-    return value_of(OverdueEffect, row, effect=_effect(row), hold=held)
-
-
-def _effect(row: sa.Row[*tuple[Any, ...]]) -> Effect:
+def effect_of(row: sa.Row[*tuple[Any, ...]]) -> Effect:
+    """Return what *row* says."""
     since = None if row.undelivered_since is None else to_millis(row.undelivered_since)
     return value_of(Effect, row, not_after=to_millis(row.not_after), undelivered_since=since)
