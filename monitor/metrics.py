@@ -9,6 +9,8 @@ from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from monitor.types import DeliveryState, EffectKind
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 # ingest ---------------------------------------------------------------------------------------------------------------
@@ -45,8 +47,8 @@ EVALUATION_SECONDS = Histogram("driftline_evaluation_seconds", "Duration of one 
 ACTIONS = Counter("driftline_actions_total", "Actions decided, refused ones too.", ["kind", "state"])
 # kind: notification, action; result: done, retry, unknown, dead, expired
 DELIVERIES = Counter("driftline_deliveries_total", "Attempts to deliver, by how they ended.", ["kind", "result"])
-for _kind, _result in product(("notification", "action"), ("dead", "expired")):
-    DELIVERIES.labels(_kind, _result)  # at 0 from the start: else the first loss is no increase to Prometheus
+for _kind, _result in product(EffectKind, (DeliveryState.DEAD, DeliveryState.EXPIRED)):
+    DELIVERIES.labels(_kind.value, _result.value)  # from 0: else the first is no increase
 MESSAGES_LOST = Counter("driftline_messages_lost_total", "Messages that no receiver took; the log has what they said.")
 DELIVERY_SECONDS = Histogram("driftline_delivery_seconds", "Duration of one attempt to deliver.", buckets=_SECONDS)
 
