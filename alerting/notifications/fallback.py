@@ -13,7 +13,8 @@ from monitor.spec.actions import ReceiverSpec
 from monitor.store.configuration import AppliedModel, load_configuration
 from monitor.store.endpoints import ensure_endpoints
 from monitor.store.incidents import model_of_incident
-from monitor.store.outbox import Effect, append_effects, take_long_undelivered
+from monitor.store.outbox import Effect, append_effects
+from monitor.store.waiting_messages import take_long_undelivered
 
 log = structlog.get_logger()
 

@@ -18,7 +18,8 @@ from monitor.spec.actions import ReceiverSpec
 from monitor.store.configuration import AppliedModel
 from monitor.store.incidents import number_incidents
 from monitor.store.notified import NotifiedRow, StandingNotice, carry_over, record_notified, standing_notices
-from monitor.store.outbox import Effect, append_effects, supersede, waiting_messages
+from monitor.store.outbox import Effect, append_effects
+from monitor.store.waiting_messages import supersede, waiting_messages
 from monitor.types import ActionState, NoticeEvent, Tier
 
 log = structlog.get_logger()

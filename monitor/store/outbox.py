@@ -1,7 +1,7 @@
 """The outbox: effects committed with their decision, leased, sent, closed with the lease's epoch."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -114,53 +114,6 @@ def append_effects(connection: sa.Connection, effects: Sequence[Effect], *, now_
         }
         statement = insert(outbox).values(asdict(effect) | moments)
         connection.execute(statement.on_conflict_do_nothing())
-
-
-def waiting_messages(connection: sa.Connection, endpoint_ids: Collection[int]) -> tuple[Effect, ...]:
-    """Return the messages to these endpoints that were not delivered so far, under way or not, newest first.
-
-    Each with the time since when its receiver misses something.
-    """
-    rows = connection.execute(
-        sa.select(outbox)
-        .where(
-            outbox.c.endpoint_id.in_(endpoint_ids),
-            outbox.c.state == DeliveryState.PENDING.value,
-            outbox.c.kind == EffectKind.NOTIFICATION.value,
-        )
-        .order_by(outbox.c.created_at.desc())
-    )
-    return tuple(
-        replace(effect_of(row), undelivered_since=to_millis(row.undelivered_since or row.created_at)) for row in rows
-    )
-
-
-def take_long_undelivered(connection: sa.Connection, *, before_millis: int, now_millis: int) -> tuple[Effect, ...]:
-    """Return the messages whose receiver misses something since before then; it counts from now on."""
-    rows = connection.execute(
-        sa.update(outbox)
-        .where(
-            outbox.c.state == DeliveryState.PENDING.value,
-            outbox.c.kind == EffectKind.NOTIFICATION.value,
-            outbox.c.undelivered_since < to_datetime(before_millis),
-        )
-        .values(undelivered_since=to_datetime(now_millis))
-        .returning(outbox)
-    )
-    return tuple(effect_of(row) for row in rows)
-
-
-def supersede(connection: sa.Connection, ids: Sequence[str], *, now_millis: int) -> None:
-    """Let the rows never be sent again: a newer one has what they say.
-
-    One that is under way keeps its lease, and nothing else is sent to its endpoint until that ends.
-    """
-    if ids:
-        connection.execute(
-            sa.update(outbox)
-            .where(outbox.c.id.in_(ids), outbox.c.state == DeliveryState.PENDING.value)
-            .values(state=DeliveryState.SUPERSEDED.value, closed_at=to_datetime(now_millis))
-        )
 
 
 def _set_back(now_millis: int) -> sa.ColumnElement[bool]:
@@ -361,6 +314,6 @@ def retry_now(connection: sa.Connection, places: Collection[tuple[int, str, str]
 
 
 def effect_of(row: sa.Row[*tuple[Any, ...]]) -> Effect:
-    """Return what *row* says."""
+    """Return the row of the outbox as it was appended."""
     since = None if row.undelivered_since is None else to_millis(row.undelivered_since)
     return value_of(Effect, row, not_after=to_millis(row.not_after), undelivered_since=since)
