@@ -73,7 +73,7 @@ def test_a_hold_stops_what_is_in_its_scope(
     """Nothing of another kind, another model or another namespace."""
     applied, story = apply_asking(engine)
     apply_story(engine, model="fraud")
-    apply_story(engine, model="scoring\nnamespace: eu")
+    apply_story(engine, model="scoring", namespace="eu")
     assert command.run("hold", *options, *BY).returncode == 0
     advance(engine, applied, story, now=T0 + HOUR_MILLIS)
     with engine.connect() as connection:
