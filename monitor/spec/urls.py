@@ -20,7 +20,7 @@ def url_problem(url: str) -> str | None:
     try:
         host, port = parts.hostname, _port(parts)
     except ValueError:  # its words quote what stands there: a password's first part, where it has a / of its own
-        return "expected a port from 1 to 65535, found none after the colon; in a password write / as %2F, # as %23"
+        return "expected a port from 1 to 65535 after the colon, found none; in a password write / as %2F, # as %23"
     if parts.scheme not in PORTS:
         return f"expected a URL with http:// or https://, found {parts.scheme or 'no scheme'}"
     if not host:
