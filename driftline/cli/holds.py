@@ -17,6 +17,7 @@ from monitor.store.action_holds import active_holds, past_holds, place_hold, rel
 from monitor.store.configuration import model_key, model_named, model_names, namespaces
 from monitor.store.database_clock import database_now_millis
 from monitor.types import ActionKind
+from monitor.units import DAY_MILLIS
 
 
 class HeldKind(StrEnum):
@@ -25,6 +26,8 @@ class HeldKind(StrEnum):
     ROLLBACK = "rollback"
     RETRAIN = "retrain"
 
+
+LONGEST_HOLD_MILLIS = 3650 * DAY_MILLIS
 
 _KINDS = {HeldKind.ROLLBACK: ActionKind.ROLLBACK, HeldKind.RETRAIN: ActionKind.RETRAINING}
 
@@ -54,8 +57,8 @@ def hold(
     if not why.strip():
         raise WrongUseError("hold: expected a reason (--why TEXT), found none")
     span = span_option("--for", for_)
-    if span is not None and span <= 0:
-        raise WrongUseError(f"--for: expected how long it holds, as 4h, found {for_}")
+    if span is not None and not 0 < span <= LONGEST_HOLD_MILLIS:
+        raise WrongUseError(f"--for: expected more than 0h, as 4h or 7d, and at most 3650d, found {for_}")
     with opened_database(load_settings()) as engine, engine.begin() as connection:
         scope, model_id = _scope(connection, model, namespace, everything, kind)
         now = database_now_millis(connection)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,8 +35,21 @@ Duration = Annotated[
 ]
 
 
+_NO_NAMES = ("whsec_", "xoxb-", "xoxp-")  # how secrets begin
+
+
+def _variable_name(name: str | None) -> str | None:
+    if name and (re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is None or name.startswith(_NO_NAMES)):
+        raise ValueError(
+            "expected the name of an environment variable (letters, digits and _), found something else; "
+            "a secret itself stands in no spec"
+        )
+    return name
+
+
+VariableName = Annotated[str | None, AfterValidator(_variable_name)]
 SecretVariable = Annotated[
-    str | None,
+    VariableName,
     Field(description="Environment variable with the signing secret (whsec_…); short for `secret: {env: …}`."),
 ]
 Deadline = Annotated[Duration, Field(description="A request not delivered by then is dead.")]
@@ -50,18 +64,22 @@ class Strict(BaseModel):
 class SecretSource(Strict):
     """Where a signing secret is read from, again at each attempt."""
 
-    env: str | None = Field(default=None, description="Environment variable of the alerter.")
+    env: VariableName = Field(default=None, description="Environment variable of the alerter.")
     file: str | None = Field(default=None, description="File that the alerter can read, as an orchestrator mounts it.")
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if bool(self.env) == bool(self.file):
-            raise ValueError("a secret needs env or file, and not both")
+            raise ValueError("expected env or file, found " + ("both" if self.env else "none of them"))
         return self
 
 
 def _listed(value: object) -> object:
-    return [value] if isinstance(value, dict | SecretSource) else value
+    if value is None or isinstance(value, list | tuple):
+        return value or ()
+    if not isinstance(value, dict | SecretSource):
+        raise ValueError("expected {env: NAME} or {file: PATH}, or a list of these, found something else")
+    return [value]
 
 
 def _one_or_several(schema: dict[str, Any]) -> None:

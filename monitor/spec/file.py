@@ -41,6 +41,9 @@ def spec_of(document: dict[str, object], *, source: str) -> ModelSpec:
         raise SpecError(source, problems) from error
 
 
+_SECRETS = frozenset({"secret", "secret_env"})
+
+
 def _shown(location: tuple[int | str, ...], value: object) -> str:
     """Return *value* as a message shows it; of an address its host only: the rest is the receiver's secret."""
     return shown_web_address(str(value)) if location[-1:] == ("url",) else repr(value)
@@ -73,8 +76,8 @@ def _problem(location: tuple[int | str, ...], message: str, value: object) -> st
         "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".") or "(top level)"
     )
     text = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
-    # under an unknown key a text may be any secret
+    # under an unknown key a text may be any secret, and where a secret's place belongs it often is one
     unknown = text == "unknown key" and not isinstance(value, int | float)
-    silent = isinstance(value, dict) or "found" in text or unknown or location[-1:] == ("secret_env",)
+    silent = isinstance(value, dict) or "found" in text or unknown or not _SECRETS.isdisjoint(location)
     shown = "" if silent else f", found {_shown(location, value)}"[:120]
     return f"{key}: {text[:1].lower() + text[1:]}{shown}"

@@ -176,7 +176,8 @@ def test_a_release_says_what_else_holds(engine: Engine, command: Command) -> Non
         (("cerdit", "--why", "x"), "expected an applied model, found only: credit"),
         (("--namespace", "ue", "--why", "x"), "expected one of default"),
         (("credit", "--why", "x", "--for", "soon"), "expected a duration like"),
-        (("credit", "--why", "x", "--for", "0m"), "expected how long it holds"),
+        (("credit", "--why", "x", "--for", "0m"), "expected more than 0h"),
+        (("credit", "--why", "x", "--for", "99999999d"), "at most 3650d"),
     ],
 )
 def test_what_would_hold_nothing_is_refused(

@@ -52,7 +52,16 @@ def remove(engine: Engine, model_id: int, **options: object) -> None:
 
 def test_every_table_is_known_to_have_rows_of_models_or_none() -> None:
     """A table that is added says whose its rows are; only these have none of a model."""
-    of_none = {"configuration", "input_offset", "topic_incarnation", "flush", "dedup", "model", "unanswering_host"}
+    of_none = {
+        "configuration",
+        "input_offset",
+        "topic_incarnation",
+        "flush",
+        "dedup",
+        "model",
+        "heartbeat",
+        "unanswering_host",
+    }
     assert set(_CONDITIONS) | of_none == {table.name for table in metadata.sorted_tables}
 
 

@@ -15,7 +15,7 @@ from tests.services.processes import free_port
 USER, PASSWORD = "driftline", "correct horse"
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: aiosmtpd reads every attribute, which Python before 3.11.4 does not let of __weakref__
 class Mailbox:
     """What was accepted; *answers* are given before that, one for each mail."""
 

@@ -136,6 +136,10 @@ def test_the_published_schema_is_the_specs() -> None:
         "alerting: {receivers: [{name: team, type: webhook, url: [https://chat.example/hunter2], secret_env: S}]}",
         "alerting: {receivers: [{name: team, type: webhook, url: https://h, secret_env: [whsec_hunter2]}]}",
         "secret: hunter2",
+        "alerting: {receivers: [{name: team, type: slack, secret: https://hooks.slack.com/hunter2}]}",
+        "alerting: {receivers: [{name: team, type: slack, secret: {env: https://hooks.slack.com/hunter2}}]}",
+        "alerting: {receivers: [{name: team, type: webhook, url: https://h, secret_env: whsec_hunter2}]}",
+        "alerting: {receivers: [{name: team, type: slack, secret: {token: hunter2}}]}",
         "alerting: {receivers: [{url: https://chat.example/hunter2 : }]}",
     ],
 )
