@@ -57,6 +57,8 @@ def _after(older: MessageIncident, newer: MessageIncident | None) -> MessageInci
         return older
     if older.event is NoticeEvent.TRIGGER and newer.event is NoticeEvent.UPDATE:
         return msgspec.structs.replace(newer, event=NoticeEvent.TRIGGER)  # the trigger may never have got there
+    if newer.event is NoticeEvent.END and not newer.what:
+        return msgspec.structs.replace(newer, what=older.what)  # and the end would not say of what it is
     return newer
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from sqlalchemy import Engine
 
 from consumers.worker import run_ingest
@@ -19,6 +19,7 @@ from monitor.types import PartitionKey
 from tests.models.credit import START
 from tests.services.kafka import KafkaBroker
 from tests.services.topics import TopicNames
+from tests.services.waiting import wait_until
 
 
 def settings_for(database_url: str, broker: KafkaBroker, names: TopicNames, **changes: object) -> Settings:
@@ -68,15 +69,26 @@ def offsets_of(engine: Engine, topic: str) -> list[StoredOffset]:
 
 
 def ends_of(broker: KafkaBroker, topic: str) -> dict[PartitionKey, int]:
-    """Return the broker's end offset of every partition of *topic*."""
+    """Return the broker's end offset of every partition of *topic*; a restarted one needs a moment until it leads."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "ends"})
+    ends: dict[PartitionKey, int] = {}
+
+    def all_known() -> bool:
+        try:
+            for number in sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions):
+                place = TopicPartition(topic, number)
+                ends[PartitionKey(topic, number)] = consumer.get_watermark_offsets(place, timeout=30)[1]
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            return False
+        return True
+
     try:
-        return {
-            PartitionKey(topic, number): consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)[1]
-            for number in sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
-        }
+        wait_until(all_known, f"the ends of {topic}")
     finally:
         consumer.close()
+    return ends
 
 
 def unread(engine: Engine, ends: Mapping[PartitionKey, int]) -> str:

@@ -117,11 +117,14 @@ def test_a_newer_message_takes_over_what_nobody_else_would_say() -> None:
 
 
 def test_an_end_stays_an_end() -> None:
-    """Though the trigger may never have arrived."""
+    """Though the trigger may never have arrived; then it says of what it is, which the trigger would have said."""
     decision, state = decided("c....")
     closed = msgspec.structs.replace(state, id="x")
     end = Notice(decision=decision, state=closed, changed=None, sequence=2, event=NoticeEvent.END)
     newer = message(model=WHO.model, alerting=AlertingSpec(), window_end=T0, now_millis=T0, notices=[end], actions=())
-    merged, _ = superseding(newer, [WaitingMessage("1", said(("x", "c", 1)), since=T0)])
+    trigger = said(("x", "c", 1))
+    merged, _ = superseding(newer, [WaitingMessage("1", trigger, since=T0)])
     assert [(part.event, part.sequence) for part in merged.incidents] == [(NoticeEvent.END, 2)]
-    assert merged == newer
+    assert newer.incidents[0].what == ()
+    assert merged.incidents[0].what == trigger.incidents[0].what != ()
+    assert (merged.type, merged.tier, merged.sentence) == (newer.type, newer.tier, newer.sentence)
