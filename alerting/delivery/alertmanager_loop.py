@@ -40,6 +40,14 @@ class _Posting:
     levels: tuple[Level, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class StandingAlerts:
+    """What each peer is to hold, by its URL, and of which models that cannot be said, in words."""
+
+    by_peer: dict[str, list[_Posting]]
+    problems: tuple[str, ...] = ()
+
+
 class AlertmanagerLoop:
     """The thread that posts, from the first round on until *stop* is set; `problems` are those of its last round."""
 
@@ -67,10 +75,11 @@ class AlertmanagerLoop:
         self._thread.join(self._settings.timeout_seconds + 5)
 
     def round(self) -> None:
-        """Post once to every Alertmanager of every spec in force."""
+        """Post once to every Alertmanager of every spec in force; nothing of the database is held meanwhile."""
         with self._engine.connect() as connection:
-            models = load_configuration(connection).models
-            self.problems = post_alerts(connection, models, self._send, now_millis=self._now(connection))
+            now = self._now(connection)
+            standing = standing_alerts(connection, load_configuration(connection).models, now_millis=now)
+        self.problems = (*standing.problems, *post_alerts(standing, self._send, now_millis=now))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -96,27 +105,41 @@ class AlertmanagerLoop:
         )
 
 
-def post_alerts(
-    connection: sa.Connection, models: Sequence[AppliedModel], deliver: Send, *, now_millis: int
-) -> tuple[str, ...]:
+def standing_alerts(connection: sa.Connection, models: Sequence[AppliedModel], *, now_millis: int) -> StandingAlerts:
+    """Return what every peer is to hold now; what is wrong with one model is a problem and keeps nothing of others."""
+    by_peer: dict[str, list[_Posting]] = {}
+    problems = []
+    for applied in models:
+        try:
+            postings = tuple(_postings(connection, applied, now_millis=now_millis))
+        except sa.exc.SQLAlchemyError:
+            raise  # of the database, not of the model: the next round looks again
+        except Exception as error:
+            log.exception("alerts.unreadable", model=str(applied.key))
+            problems.append(f"model {applied.key}: its alerts are not posted to Alertmanager: {error!r}")
+            continue
+        for posting in postings:
+            by_peer.setdefault(posting.target.url, []).append(posting)
+    return StandingAlerts(by_peer, tuple(problems))
+
+
+def post_alerts(standing: StandingAlerts, deliver: Send, *, now_millis: int) -> tuple[str, ...]:
     """Post one round; return what is wrong with peers that did not take it, for the notices of `/healthz`.
 
     Every alerter does so: the same alert twice is one alert. Nothing is stored, and nothing is lost with a round: the
     next one has all that stands, and every end for a quarter of an hour.
     """
-    by_peer: dict[str, list[_Posting]] = {}
-    for applied in models:
-        for posting in _postings(connection, applied, now_millis=now_millis):
-            by_peer.setdefault(posting.target.url, []).append(posting)
     problems = []
-    for url, postings in sorted(by_peer.items()):
+    for url, postings in sorted(standing.by_peer.items()):
         content = [
             alert for posting in postings for alert in alerts(posting.levels, posting.target, now_millis=now_millis)
         ]
         attempt = deliver(post(postings[0].target, content))
         if attempt.outcome is not AttemptOutcome.DONE:
             said = attempt.error or f"HTTP {attempt.status}"
-            log.warning("alerts.not_posted", alerts=len(content), status=attempt.status, error=attempt.error)
+            log.warning(
+                "alerts.not_posted", peer=_host(url), alerts=len(content), status=attempt.status, error=attempt.error
+            )
             problems.append(f"Alertmanager at {_host(url)} does not take the alerts: {said}")
     return tuple(problems)
 

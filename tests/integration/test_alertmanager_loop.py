@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from alerting.advance_model import advance_model
-from alerting.delivery.alertmanager_loop import post_alerts
+from alerting.delivery.alertmanager_loop import post_alerts, standing_alerts
 from alerting.delivery.retry import Attempt, AttemptOutcome
 from alerting.receivers.alertmanager import RESEND_MILLIS, RESOLVED_MILLIS
 from alerting.receivers.request import HttpRequest
@@ -15,6 +16,7 @@ from monitor.clock import iso_utc
 from monitor.settings import Settings
 from monitor.store.configuration import AppliedModel
 from monitor.store.database_clock import database_now_millis
+from monitor.store.schema import incident
 from monitor.units import MINUTE_MILLIS
 from tests.fakes.scripted_evaluator import ScriptedEvaluator
 from tests.models.alerted import apply_story
@@ -53,7 +55,8 @@ def posted(
     peers = peers or Peers()
     with engine.connect() as connection:
         now = database_now_millis(connection) + later
-        problems = post_alerts(connection, [applied], peers.send, now_millis=now)
+        standing = standing_alerts(connection, [applied], now_millis=now)
+    problems = post_alerts(standing, peers.send, now_millis=now)
     return peers.posted, problems, now
 
 
@@ -122,3 +125,20 @@ def test_what_people_are_not_notified_of_fires_nowhere(engine: Engine) -> None:
     content, _, now = posted(engine, applied)
     assert all(alert["endsAt"] <= iso_utc(now) for alert in content[ONE])
     assert posted(engine, applied, later=RESOLVED_MILLIS + 60_000)[0] == {ONE: [], TWO: []}
+
+
+def test_one_model_that_cannot_be_read_keeps_no_alert_of_another(engine: Engine) -> None:
+    """Its state is of another program: it is a problem with its name, and the other model's alert stands."""
+    broken, fine = (apply_story(engine, model=name, receivers=[EVERYTHING], alerting=WIDE) for name in ("a", "b"))
+    for applied in (broken, fine):
+        play(engine, applied, ScriptedEvaluator(at_once=2), "www", start=T0)
+    with engine.begin() as connection:
+        connection.execute(sa.update(incident).where(incident.c.model_id == broken.model_id).values(state="{}"))
+    with engine.connect() as connection:
+        now = database_now_millis(connection)
+        standing = standing_alerts(connection, [broken, fine], now_millis=now)
+    peers = Peers()
+    assert post_alerts(standing, peers.send, now_millis=now) == ()
+    assert [alert["labels"]["model"] for alert in peers.posted[ONE]] == ["b"]
+    (problem,) = standing.problems
+    assert problem.startswith("model a: its alerts are not posted")
