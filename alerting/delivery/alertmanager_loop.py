@@ -21,7 +21,7 @@ from monitor.clock import monotonic_seconds
 from monitor.deployments import Period
 from monitor.errors import UnavailableError
 from monitor.spec.actions import ReceiverSpec
-from monitor.store.configuration import AppliedModel, load_configuration
+from monitor.store.configuration import AppliedModel, Configuration, load_configuration, read_generation
 from monitor.store.database_clock import database_now_millis
 from monitor.store.deployments import deployments_history
 from monitor.store.incidents import IncidentLevel, incident_levels
@@ -63,6 +63,7 @@ class AlertmanagerLoop:
         self._settings = settings
         self._stop = stop
         self._now = now
+        self._configuration: Configuration | None = None
         self._thread = threading.Thread(target=self._run, name="alertmanager", daemon=True)
         self.problems: tuple[str, ...] = ()
 
@@ -78,8 +79,15 @@ class AlertmanagerLoop:
         """Post once to every Alertmanager of every spec in force; nothing of the database is held meanwhile."""
         with self._engine.connect() as connection:
             now = self._now(connection)
-            standing = standing_alerts(connection, load_configuration(connection).models, now_millis=now)
+            standing = standing_alerts(connection, self._models(connection), now_millis=now)
         self.problems = (*standing.problems, *post_alerts(standing, self._send, now_millis=now))
+
+    def _models(self, connection: sa.Connection) -> tuple[AppliedModel, ...]:
+        """Return the applied models, read again only when a spec was applied: there may be thousands."""
+        known = self._configuration
+        if known is None or known.generation != read_generation(connection):
+            known = self._configuration = load_configuration(connection)
+        return known.models
 
     def _run(self) -> None:
         while not self._stop.is_set():
